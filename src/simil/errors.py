@@ -1,0 +1,146 @@
+"""Every error that simil raises on purpose, and the exit code each one means.
+
+::
+
+    SimilError                    what is wrong, where, what to do: one line
+    |-- UsageError            2   the call itself cannot be carried out
+    |-- InputError            3   a text, file or row is not what it should be
+    |   `-- ModelMismatch     3   vectors of two models would be compared
+    |-- ModelError            4   a model cannot be used
+    |   |-- ModelNotFound     4   no such model
+    |   |-- ModelDamaged      4   its files are missing, altered or cut short
+    |   `-- ExtraMissing      4   an optional package is not installed
+    |-- ProviderError         5   a server, key, quota or network failed
+    |   |-- KeyMissing        5
+    |   |-- KeyRejected       5
+    |   |-- QuotaSpent        5
+    |   |-- RateLimited       5
+    |   |-- RequestRejected   5   the server understood and refused
+    |   |-- ServerFailed      5   5xx, or an answer that is not one
+    |   `-- Unreachable       5   no connection, or no answer in time
+    `-- PartlyDone            6   some texts failed and were reported
+
+0 is success, 1 a negative answer, 130 an interrupt, 141 a closed pipe; none of those is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ExtraMissing",
+    "InputError",
+    "KeyMissing",
+    "KeyRejected",
+    "ModelDamaged",
+    "ModelError",
+    "ModelMismatch",
+    "ModelNotFound",
+    "PartlyDone",
+    "Place",
+    "ProviderError",
+    "QuotaSpent",
+    "RateLimited",
+    "RequestRejected",
+    "ServerFailed",
+    "SimilError",
+    "Unreachable",
+    "UsageError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the input something is: a source and, where known, its line and column (both from 1)."""
+
+    source: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
+
+
+class SimilError(Exception):
+    """Base of all errors raised on purpose.
+
+    `message` says what is wrong, `place` where, `hint` what to do about it. `str()` joins them into
+    one line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.place = place
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        what_to_do = f"; {self.hint}" if self.hint else ""
+        return " ".join(f"{where}{self.message}{what_to_do}".split())
+
+
+class UsageError(SimilError):
+    exit_code = 2
+
+
+class InputError(SimilError):
+    exit_code = 3
+
+
+class ModelMismatch(InputError):
+    pass
+
+
+class ModelError(SimilError):
+    exit_code = 4
+
+
+class ModelNotFound(ModelError):
+    pass
+
+
+class ModelDamaged(ModelError):
+    pass
+
+
+class ExtraMissing(ModelError):
+    pass
+
+
+class ProviderError(SimilError):
+    exit_code = 5
+
+
+class KeyMissing(ProviderError):
+    pass
+
+
+class KeyRejected(ProviderError):
+    pass
+
+
+class QuotaSpent(ProviderError):
+    pass
+
+
+class RateLimited(ProviderError):
+    pass
+
+
+class RequestRejected(ProviderError):
+    pass
+
+
+class ServerFailed(ProviderError):
+    pass
+
+
+class Unreachable(ProviderError):
+    pass
+
+
+class PartlyDone(SimilError):
+    exit_code = 6

@@ -1,0 +1,33 @@
+"""How long work tells that it goes on, without knowing who listens.
+
+Lower layers take a `Progress` and open a task on it; the command line hands in one that draws a bar
+on a terminal, everyone else gets `silent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+__all__ = ["Advance", "Progress", "silent"]
+
+Advance = Callable[[int], None]
+"""Called with how many units were done since the last call."""
+
+
+class Progress(Protocol):
+    """Opens a task: `with progress("downloading", total=bytes, unit="B") as advance: advance(n)`."""
+
+    def __call__(
+        self, what: str, *, total: int | None = None, unit: str = ""
+    ) -> AbstractContextManager[Advance]: ...
+
+
+@contextmanager
+def _silent(what: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+    yield lambda done: None
+
+
+silent: Progress = _silent
+"""A `Progress` that shows nothing."""
