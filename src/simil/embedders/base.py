@@ -97,7 +97,7 @@ class Embedder(ABC):
             vectors = np.ascontiguousarray(vectors[:, :dimensions])
         return similarity.unit_or_zero(vectors) if normalize else vectors
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most embedders hold nothing)
         """Let go of connections and memory; the embedder is not used afterwards."""
 
     def _check(self, vectors: NDArray[np.float32], count: int) -> None:
@@ -118,6 +118,6 @@ class Embedder(ABC):
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
             raise ModelError(
-                f"{self.stamp} returned a value that is not a finite number, for text {int(np.argmin(finite)) + 1}",
+                f"{self.stamp} returned a value that is not finite, for text {int(np.argmin(finite)) + 1}",
                 hint="this is a fault of the model or plug-in",
             )

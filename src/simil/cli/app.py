@@ -1,0 +1,76 @@
+"""The Typer application, and the one place where errors become a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from simil._version import __version__
+from simil.cli.compare import compare
+from simil.cli.embed import embed
+from simil.errors import SimilError
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="simil",
+    help="How alike are these texts? Compare and embed them, with a model on this machine or behind an API.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"simil {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(compare)
+app.command()(embed)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors are told on stderr in one line each."""
+    try:
+        result = app(list(arguments), standalone_mode=False)
+    except SimilError as exc:
+        _tell(str(exc))
+        return exc.exit_code
+    except typer.Abort:
+        return 130
+    except typer.TyperException as exc:
+        return _tell_usage(exc)
+    except MemoryError:
+        _tell("there is not enough memory; embed fewer or shorter texts at once")
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _tell_usage(exc: typer.TyperException) -> int:
+    context = getattr(exc, "ctx", None)
+    if not exc.format_message():  # `simil` alone: its help was asked for, and is printed.
+        return exc.exit_code
+    where = f"; see {context.command_path} --help" if context else ""
+    _tell(" ".join(exc.format_message().split()).rstrip(".") + where)
+    return exc.exit_code
+
+
+def _tell(message: str) -> None:
+    # Texts and paths in a message may hold what this terminal's encoding does not.
+    encoding = sys.stderr.encoding or "utf-8"
+    line = f"simil: {message}\n".encode(encoding, "backslashreplace").decode(encoding)
+    sys.stderr.write(line)

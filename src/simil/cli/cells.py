@@ -1,0 +1,31 @@
+"""Text in a table's cell: one line, of a known width, with nothing in it that moves the cursor."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["fit", "one_line", "tsv_cell"]
+
+
+def one_line(text: str) -> str:
+    """Return `text` with white space joined to single spaces and control characters shown as �."""
+    joined = " ".join(text.split())
+    return "".join(
+        "�" if unicodedata.category(character) in ("Cc", "Cf", "Cs") else character for character in joined
+    )
+
+
+def fit(text: str, columns: int) -> str:
+    """Return the beginning of `text`, one line, padded or cut (with …) to exactly `columns` columns."""
+    from rich.cells import cell_len, set_cell_size
+
+    line = one_line(text[: 4 * columns + 4])
+    if cell_len(line) <= columns:
+        return set_cell_size(line, columns)
+    return set_cell_size(line, columns - 1) + "…"
+
+
+def tsv_cell(text: str) -> str:
+    """Return `text` for a cell of tab-separated output: backslash, tab and line ends are escaped."""
+    escaped = text.replace("\\", "\\\\").replace("\t", "\\t")
+    return escaped.replace("\n", "\\n").replace("\r", "\\r")

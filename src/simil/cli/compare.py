@@ -1,0 +1,267 @@
+"""`simil compare`: how alike are these texts?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli import options as opt
+from simil.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simil.cli.notes import Notes
+    from simil.embedders.base import Embedder
+    from simil.similarity import Metric
+    from simil.tasks.compare import Item, PairScores
+    from simil.tasks.embed import EmbedOptions
+    from simil.texts import ReadOptions
+    from simil.vectors import VectorFile
+
+__all__ = ["compare"]
+
+
+def compare(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="What to compare; - for the lines of stdin."),
+    ] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("--file", metavar="FILE", help="Compare a whole file (may be repeated)."),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            metavar="FILE",
+            help="Score the two texts of each row of a tsv, csv or jsonl; --field names them.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str,
+        typer.Option("--metric", metavar="cosine|dot|euclidean|manhattan", help="How vectors are compared."),
+    ] = "cosine",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold", metavar="X", help="Exit 1 unless every score is at least X (a distance: at most)."
+        ),
+    ] = None,
+    output: opt.Output = None,
+    form: Annotated[
+        str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
+    ] = None,
+    model: opt.Model = None,
+    engine: opt.Engine = None,
+    device: opt.Device = None,
+    threads: opt.Threads = None,
+    overflow: opt.OverflowPolicy = None,
+    dimensions: opt.Dimensions = None,
+    no_normalize: opt.NoNormalize = False,
+    base_url: opt.BaseUrl = None,
+    offline: opt.Offline = False,
+    input_format: opt.InputFormatName = None,
+    field: opt.Fields = None,
+    id_field: opt.IdField = None,
+    no_header: opt.NoHeader = False,
+    nul: opt.Nul = False,
+    on_error: opt.OnError = "fail",
+    env_file: opt.EnvFile = None,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Say how alike texts are: a number for two, a matrix for more.
+
+    simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
+    """
+    from simil.cli.notes import Notes
+    from simil.similarity import Metric
+    from simil.tasks.embed import EmbedOptions
+
+    flags = {
+        "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
+        "offline": offline or None, "base_url": base_url, "env_file": env_file,
+    }  # fmt: skip
+    if metric not in list(Metric):
+        raise UsageError(f"--metric cannot be {metric!r}", hint=f"choose one of {', '.join(Metric)}")
+    with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
+        task = _Task(
+            run,
+            Metric(metric),
+            threshold,
+            EmbedOptions(dimensions=dimensions, normalize=not no_normalize),
+            opt.read_options(input_format, field, id_field, nul=nul, whole=False, header=not no_header),
+            Notes(on_error),
+        )
+        if pairs is not None and (texts or file):
+            raise UsageError("--pairs brings its own texts", hint="leave the others away")
+        if pairs is not None:
+            reached = task.pairs(pairs, form, output)
+        else:
+            reached = task.each_with_each(texts or [], file or [], form, output)
+    if not reached:
+        raise typer.Exit(1)
+
+
+class _Task:
+    """One run of the command: what was asked, and the embedder once it is needed."""
+
+    def __init__(
+        self,
+        run: opt.Run,
+        metric: Metric,
+        threshold: float | None,
+        wanted: EmbedOptions,
+        reading: ReadOptions,
+        notes: Notes,
+    ) -> None:
+        self._run = run
+        self._metric = metric
+        self._threshold = threshold
+        self._wanted = wanted
+        self._reading = reading
+        self._notes = notes
+        self._embedder: Embedder | None = None
+
+    def each_with_each(
+        self, texts: list[str], files: list[str], form: str | None, output: Path | None
+    ) -> bool:
+        """Compare all items with each other; return whether the threshold is reached."""
+        from simil.cli.scores import show_comparison
+        from simil.tasks.compare import compare
+
+        items = [*self._items(texts, files)]
+        comparison = compare(items, self._metric, self._wanted, self._open)
+        if not self._run.quiet or output:
+            show_comparison(comparison, form, output, texts=[item.text for item in items])
+        self._finish()
+        return self._threshold is None or comparison.all_reach(self._threshold)
+
+    def pairs(self, source: str, form: str | None, output: Path | None) -> bool:
+        """Score the rows of `source`; return whether all reach the threshold."""
+        from simil.cli.progress import terminal_progress
+        from simil.cli.scores import show_pairs
+        from simil.tasks.compare import compare_pairs
+        from simil.tasks.inputs import open_inputs
+        from simil.texts import read_pairs
+
+        inputs = open_inputs([source], self._reading)
+        if inputs.forms:
+            raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(source))
+        rows = read_pairs(
+            source,
+            self._reading,
+            on_blank=self._notes.blank,
+            on_error=self._notes.on_error,
+            stdin=inputs.stdin,
+        )
+        embedder = self._open()
+        reached = True
+
+        def watched(batches: Iterator[PairScores]) -> Iterator[PairScores]:
+            nonlocal reached
+            with terminal_progress(quiet=self._run.quiet)("comparing") as advance:
+                for batch in batches:
+                    if self._threshold is not None:
+                        reached &= bool(self._metric.reaches(batch.scores, self._threshold).all())
+                    yield batch
+                    advance(len(batch.pairs))
+
+        scored = compare_pairs(rows, self._metric, self._wanted, embedder, on_error=self._notes.on_error)
+        if self._run.quiet and not output:
+            for _ in watched(scored):
+                pass
+        else:
+            show_pairs(watched(scored), form, output, model=embedder.stamp, metric=self._metric)
+        self._finish()
+        return reached
+
+    def _open(self) -> Embedder:
+        from simil.cli.progress import terminal_progress
+        from simil.embedders.factory import open_embedder
+
+        self._embedder = open_embedder(
+            self._run.settings,
+            dimensions=self._wanted.dimensions,
+            normalize=self._wanted.normalize,
+            progress=terminal_progress(quiet=self._run.quiet),
+        )
+        return self._embedder
+
+    def _finish(self) -> None:
+        if self._embedder is not None:
+            self._embedder.close()
+        self._notes.finish(self._embedder, warn_of_cut=self._run.settings.overflow == "warn")
+
+    def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
+        from simil.tasks.inputs import vector_form
+
+        if not texts and not files:
+            texts = ["-"]
+        if texts.count("-") > 1:
+            raise UsageError("- stands for stdin and can be given once")
+        for number, text in enumerate(texts, 1):
+            if text == "-":
+                yield from self._stdin_items()
+            else:
+                yield _item(text, Place("text", number), number)
+        for path in files:
+            if vector_form(path):
+                yield from _vector_items(path)
+            else:
+                yield self._whole_file(path)
+
+    def _stdin_items(self) -> Iterator[Item]:
+        from simil.tasks.compare import Item
+        from simil.tasks.inputs import open_inputs
+        from simil.texts import read_texts
+
+        inputs = open_inputs(["-"], self._reading)
+        if inputs.forms:
+            for file in inputs.vector_files():
+                yield from _rows_of(file)
+            return
+        for text in read_texts(
+            ["-"],
+            self._reading,
+            on_blank=self._notes.blank,
+            on_error=self._notes.on_error,
+            stdin=inputs.stdin,
+        ):
+            yield Item(text.text, text)
+
+    def _whole_file(self, path: str) -> Item:
+        from simil.tasks.compare import Item
+        from simil.texts import ReadOptions, read_texts
+
+        def blank(place: Place) -> None:
+            raise InputError("there is no text in it", place=place)
+
+        (text,) = read_texts([path], ReadOptions(whole=True), on_blank=blank)
+        return Item(path, text)
+
+
+def _item(text: str, place: Place, number: int) -> Item:
+    from simil.tasks.compare import Item
+    from simil.texts import Text, is_blank
+
+    if is_blank(text):
+        raise InputError("there is no text in it", place=place)
+    return Item(text, Text(str(number), opt.checked(text, place), place, {}))
+
+
+def _vector_items(path: str) -> Iterator[Item]:
+    from simil.vectors import read_vectors
+
+    yield from _rows_of(read_vectors(path))
+
+
+def _rows_of(file: VectorFile) -> Iterator[Item]:
+    from simil.tasks.compare import Item
+
+    for row, vector in enumerate(file.vectors):
+        yield Item(file.texts[row] or file.ids[row], None, vector, file.model)

@@ -1,0 +1,212 @@
+"""`simil embed`: texts in, vectors out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli import options as opt
+from simil.errors import UsageError
+
+if TYPE_CHECKING:
+    from simil.cli.notes import Notes
+    from simil.cli.preview import Preview
+    from simil.tasks.embed import EmbeddedBatch, EmbedOptions
+    from simil.tasks.inputs import Inputs
+    from simil.texts import ReadOptions, Text
+    from simil.vectors import VectorFormat, VectorWriter
+
+__all__ = ["embed"]
+
+
+def embed(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE]...", help="Texts, one a line; - or nothing for stdin."),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("-t", "--text", metavar="TEXT", help="Embed TEXT (may be repeated).")
+    ] = None,
+    output: opt.Output = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64", help="The form of the vectors."
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            metavar="symmetric|query|document",
+            help="What the texts are to the model: sets its prompt.",
+        ),
+    ] = "symmetric",
+    model: opt.Model = None,
+    engine: opt.Engine = None,
+    device: opt.Device = None,
+    threads: opt.Threads = None,
+    overflow: opt.OverflowPolicy = None,
+    dimensions: opt.Dimensions = None,
+    no_normalize: opt.NoNormalize = False,
+    base_url: opt.BaseUrl = None,
+    offline: opt.Offline = False,
+    input_format: opt.InputFormatName = None,
+    field: opt.Fields = None,
+    id_field: opt.IdField = None,
+    no_header: opt.NoHeader = False,
+    nul: opt.Nul = False,
+    whole: opt.Whole = False,
+    on_error: opt.OnError = "fail",
+    env_file: opt.EnvFile = None,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Give each text a vector.
+
+    simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
+    """
+    from simil.cli.notes import Notes
+    from simil.tasks.embed import EmbedOptions
+    from simil.tasks.inputs import open_inputs
+
+    flags = {
+        "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
+        "offline": offline or None, "base_url": base_url, "env_file": env_file,
+    }  # fmt: skip
+    with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
+        reading = opt.read_options(input_format, field, id_field, nul=nul, whole=whole, header=not no_header)
+        wanted = EmbedOptions(opt.kind_named(kind), dimensions, normalize=not no_normalize)
+        written = _form(form, output)
+        notes = Notes(on_error)
+        if text and files:
+            raise UsageError("--text and FILE cannot go together", hint="use one of them")
+        if text:
+            _embed_texts(run, _given(text, notes), wanted, written, output, notes)
+            return
+        inputs = open_inputs(files or [], reading)
+        if inputs.forms:
+            _convert(run, inputs, wanted, written, output)
+        else:
+            _embed_texts(run, _read(inputs, reading, notes), wanted, written, output, notes)
+
+
+def _form(name: str | None, output: Path | None) -> VectorFormat | None:
+    """Return the form to write; None is the table for a person at a terminal."""
+    from simil.cli.output import is_terminal
+    from simil.vectors import VectorFormat, format_of
+
+    if name is not None and name not in list(VectorFormat):
+        raise UsageError(f"--format cannot be {name!r}", hint=f"choose one of {', '.join(VectorFormat)}")
+    if output is not None:
+        form = VectorFormat(name) if name else format_of(output)
+        if form is None:
+            known = "json, jsonl, npy, csv or tsv"
+            raise UsageError(
+                f"{output} has no suffix that names a form ({known})", hint="use one, or --format"
+            )
+        return form
+    if name == VectorFormat.NPY and is_terminal():
+        raise UsageError("npy is binary and stdout is a terminal", hint="use -o FILE.npy or redirect it")
+    if name is None and is_terminal():
+        return None
+    return VectorFormat(name or "json")
+
+
+def _given(texts: list[str], notes: Notes) -> Iterator[Text]:
+    from simil.errors import Place
+    from simil.texts import Text, is_blank
+
+    for number, text in enumerate(texts, 1):
+        place = Place("--text", number)
+        if is_blank(text):
+            notes.blank(place)
+        else:
+            yield Text(str(number), opt.checked(text, place), place, {})
+
+
+def _read(inputs: Inputs, reading: ReadOptions, notes: Notes) -> Iterator[Text]:
+    from simil.texts import read_texts
+
+    if sys.stdin is not None and sys.stdin.isatty() and "-" in inputs.sources:
+        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
+    return read_texts(
+        inputs.sources, reading, on_blank=notes.blank, on_error=notes.on_error, stdin=inputs.stdin
+    )
+
+
+def _embed_texts(
+    run: opt.Run,
+    texts: Iterator[Text],
+    wanted: EmbedOptions,
+    form: VectorFormat | None,
+    output: Path | None,
+    notes: Notes,
+) -> None:
+    from simil.cli.progress import terminal_progress
+    from simil.embedders.factory import open_embedder
+    from simil.tasks.embed import embed_stream
+
+    progress = terminal_progress(quiet=run.quiet)
+    embedder = open_embedder(
+        run.settings, dimensions=wanted.dimensions, normalize=wanted.normalize, progress=progress
+    )
+    try:
+        with progress("embedding") as advance:
+            batches = embed_stream(texts, embedder, wanted, on_error=notes.on_error)
+            _write(_counted(batches, advance), form, output, embedder.stamp)
+    finally:
+        embedder.close()
+    notes.finish(embedder, warn_of_cut=run.settings.overflow == "warn")
+
+
+def _convert(
+    run: opt.Run, inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None
+) -> None:
+    """Write files of vectors in another form; no model is asked."""
+    from simil.tasks.convert import convert
+
+    model, batches = convert(inputs.vector_files(), wanted, pinned=run.settings.model is not None)
+    _write(batches, form, output, model or "unknown")
+
+
+def _counted(batches: Iterator[EmbeddedBatch], advance: object) -> Iterator[EmbeddedBatch]:
+    assert callable(advance)
+    for batch in batches:
+        yield batch
+        advance(len(batch.texts))
+
+
+def _write(
+    batches: Iterator[EmbeddedBatch], form: VectorFormat | None, output: Path | None, model: str
+) -> None:
+    from simil.cli.output import open_outputs
+    from simil.cli.preview import Preview
+    from simil.vectors import VectorFormat, open_writer, sidecar_path
+
+    if form is None:
+        _copy(batches, Preview(model))
+        return
+    paths = [output] if output else []
+    if output and form is VectorFormat.NPY:
+        paths.append(sidecar_path(output))
+    with open_outputs(paths) as streams:
+        stream = streams[0] if streams else sys.stdout.buffer
+        sidecar = streams[1] if len(streams) > 1 else None
+        with open_writer(form, stream, model=model, sidecar=sidecar) as writer:
+            _copy(batches, writer)
+        stream.flush()
+
+
+def _copy(batches: Iterator[EmbeddedBatch], writer: VectorWriter | Preview) -> None:
+    for batch in batches:
+        ids = [text.id for text in batch.texts]
+        writer.write(
+            ids, [text.text for text in batch.texts], [text.fields for text in batch.texts], batch.vectors
+        )
+        sys.stdout.flush()
+    writer.close()

@@ -1,0 +1,59 @@
+"""What a run has to say on stderr about its input, once, at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from simil.embedders.base import Embedder
+from simil.errors import InputError, PartlyDone, Place, UsageError
+
+__all__ = ["Notes"]
+
+log = logging.getLogger("simil")
+
+
+class Notes:
+    """Counts blank texts, lists failed ones, and sums up."""
+
+    def __init__(self, on_error: str = "fail") -> None:
+        """Take the policy of `--on-error`."""
+        if on_error not in ("fail", "skip"):
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail or skip")
+        self._skips = on_error == "skip"
+        self._blank = 0
+        self._first_blank: Place | None = None
+        self._failed = 0
+
+    def blank(self, place: Place) -> None:
+        """Count a text that is empty."""
+        self._blank += 1
+        self._first_blank = self._first_blank or place
+
+    @property
+    def on_error(self) -> Callable[[InputError], None] | None:
+        """Where failed texts are told, None when the first of them ends the run."""
+        return self._fail if self._skips else None
+
+    def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
+        """Say what was left out; raises `PartlyDone` when texts failed."""
+        if self._blank:
+            log.warning("%s skipped (first: %s)", _count(self._blank, "blank text"), self._first_blank)
+        if embedder is not None and embedder.truncated and warn_of_cut:
+            log.warning(
+                "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
+                "1 text is" if embedder.truncated == 1 else f"{embedder.truncated} texts are",
+                embedder.stamp,
+            )
+        if self._failed:
+            raise PartlyDone(
+                f"{_count(self._failed, 'text')} failed and left out", hint="they are listed above"
+            )
+
+    def _fail(self, error: InputError) -> None:
+        self._failed += 1
+        log.error("%s", error)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,223 @@
+"""Options that mean the same for every command, and what a run makes of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simil.config import Settings, load_settings
+from simil.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.embedders.base import Kind
+    from simil.texts import ReadOptions
+
+__all__ = [
+    "BaseUrl",
+    "Device",
+    "Dimensions",
+    "Engine",
+    "EnvFile",
+    "Fields",
+    "IdField",
+    "InputFormatName",
+    "Model",
+    "NoHeader",
+    "NoNormalize",
+    "Nul",
+    "Offline",
+    "OnError",
+    "Output",
+    "OverflowPolicy",
+    "Quiet",
+    "Run",
+    "Threads",
+    "Verbose",
+    "Whole",
+    "checked",
+    "kind_named",
+    "read_options",
+    "start",
+]
+
+_MODEL, _INPUT, _RUN = "Model", "Input", "Run"
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. [env: SIMIL_MODEL]",
+        rich_help_panel=_MODEL,
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="auto|onnx|torch", help="What runs a local model.", rich_help_panel=_MODEL
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=_MODEL),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", min=1, help="Cores to use (default: all).", rich_help_panel=_MODEL
+    ),
+]
+OverflowPolicy = Annotated[
+    str | None,
+    typer.Option(
+        "--overflow",
+        metavar="warn|truncate|error|chunk",
+        help="What happens to a text longer than the model reads; warn cuts it and says so.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Dimensions = Annotated[
+    int | None,
+    typer.Option(
+        "--dimensions", metavar="N", min=1, help="Keep the first N dimensions.", rich_help_panel=_MODEL
+    ),
+]
+NoNormalize = Annotated[
+    bool,
+    typer.Option(
+        "--no-normalize", help="Leave vectors as long as the model makes them.", rich_help_panel=_MODEL
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="An OpenAI-compatible server. [env: OPENAI_BASE_URL]",
+        rich_help_panel=_MODEL,
+    ),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Open no connection. [env: HF_HUB_OFFLINE]", rich_help_panel=_MODEL)
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file", metavar="FILE", help="Read settings from FILE, not ./.env.", rich_help_panel=_RUN
+    ),
+]
+InputFormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--input-format",
+        metavar="text|jsonl|json|csv|tsv",
+        help="Instead of going by suffix.",
+        rich_help_panel=_INPUT,
+    ),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option("--field", metavar="NAME", help="The column or key of the text.", rich_help_panel=_INPUT),
+]
+IdField = Annotated[
+    str | None,
+    typer.Option("--id-field", metavar="NAME", help="The column or key of the id.", rich_help_panel=_INPUT),
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first row of a csv or tsv is data.", rich_help_panel=_INPUT)
+]
+Nul = Annotated[bool, typer.Option("-0", "--null", help="Texts end with a NUL byte.", rich_help_panel=_INPUT)]
+Whole = Annotated[bool, typer.Option("--whole", help="Each file is one text.", rich_help_panel=_INPUT)]
+OnError = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        metavar="fail|skip",
+        help="A text that cannot be read or embedded: stop, or go on, list it and exit 6.",
+        rich_help_panel=_INPUT,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write FILE, whole or not at all, in the form of its suffix."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes, no progress.", rich_help_panel=_RUN)]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Say what is done and why.", rich_help_panel=_RUN)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every command is given: its settings, and whether it may speak."""
+
+    settings: Settings
+    quiet: bool
+
+
+@contextmanager
+def start(*, quiet: bool, verbose: bool, **flags: Any) -> Iterator[Run]:
+    """Set up a run: settings from flags and elsewhere, notes on stderr as loud as asked for."""
+    if quiet and verbose:
+        raise UsageError("-q and -v contradict each other", hint="pass one of them")
+    logger = logging.getLogger("simil")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("simil: %(message)s"))
+    before, propagated = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
+    try:
+        yield Run(load_settings(**flags), quiet)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+        logger.propagate = propagated
+
+
+def read_options(
+    input_format: str | None,
+    fields: list[str] | None,
+    id_field: str | None,
+    *,
+    nul: bool,
+    whole: bool,
+    header: bool,
+) -> ReadOptions:
+    """Return how texts are to be read, from the options that say so."""
+    from simil.texts import InputFormat, ReadOptions
+
+    if input_format is not None and input_format not in list(InputFormat):
+        raise UsageError(
+            f"--input-format cannot be {input_format!r}", hint=f"choose one of {', '.join(InputFormat)}"
+        )
+    form = InputFormat(input_format) if input_format else None
+    return ReadOptions(form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header)
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of text that `--kind` names."""
+    from simil.embedders.base import Kind
+
+    if name not in list(Kind):
+        raise UsageError(f"--kind cannot be {name!r}", hint=f"choose one of {', '.join(Kind)}")
+    return Kind(name)
+
+
+def checked(text: str, place: Place) -> str:
+    """Return a text from the command line; `InputError` for bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise InputError("is not UTF-8", place=place, hint="convert it first, as with iconv") from exc
+    return text

@@ -1,0 +1,105 @@
+"""Scores for a person: a bar for two texts, a heat-coloured matrix for more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from simil.cli.cells import fit, one_line
+from simil.cli.output import width
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simil.similarity import Metric
+    from simil.tasks.compare import Comparison
+    from simil.texts import Pair
+
+__all__ = ["show_matrix", "show_pair", "show_two"]
+
+_CELL = 7
+# From unlike to alike, for dark and light backgrounds.
+_HEAT = ("blue", "cyan", "green", "yellow", "red")
+
+
+def show_two(comparison: Comparison) -> None:
+    """Print both texts, their score, and a bar that is full at 1."""
+    console = _console()
+    for name in comparison.names:
+        console.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
+    score = comparison.score
+    room = max(min(width() - 10, 40), 5)
+    if comparison.metric.is_distance:
+        console.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
+    else:
+        console.print(f"[bold]{score:.4f}[/bold]  {_bar(score, room)}", highlight=False)
+    console.print(
+        fit(f"{comparison.metric} by {comparison.model or 'an unknown model'}", width()).rstrip(),
+        style="dim",
+        markup=False,
+        highlight=False,
+    )
+
+
+def show_pair(pair: Pair, score: float, metric: Metric) -> None:
+    """Print a row: its score and both texts."""
+    room = max((width() - 9 - 3) // 2, 4)
+    sys.stdout.write(f"{score:7.4f}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+
+
+def show_matrix(comparison: Comparison) -> None:
+    """Print the matrix, in blocks of as many columns as the terminal is wide."""
+    import numpy as np
+
+    console = _console()
+    count = len(comparison.names)
+    digits = len(str(count))
+    label = min(
+        max(width() // 3, 10), max(len(one_line(name[:80])) for name in comparison.names) + digits + 1
+    )
+    columns = max((width() - label) // _CELL, 1)
+    for start in range(0, count, columns):
+        stop = min(start + columns, count)
+        if start:
+            console.print()
+        console.print(
+            " " * label + "".join(f"{number:>{_CELL}}" for number in range(start + 1, stop + 1)),
+            style="dim",
+            highlight=False,
+        )
+        for index, row in comparison.rows():
+            numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
+            cells = "".join(_heated(float(score), comparison.metric) for score in np.asarray(row[start:stop]))
+            console.print(_escaped(fit(numbered, label)) + cells, highlight=False)
+    console.print(
+        fit(f"{comparison.metric} by {comparison.model or 'an unknown model'}", width()).rstrip(),
+        style="dim",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(file=sys.stdout, width=width(), soft_wrap=True)
+
+
+def _bar(score: float, room: int) -> str:
+    full = round(max(0.0, min(score, 1.0)) * room)
+    return f"[{_heat(score)}]{'█' * full}[/][dim]{'░' * (room - full)}[/dim]"
+
+
+def _heated(score: float, metric: Metric) -> str:
+    text = f"{score:{_CELL}.3f}"
+    return text if metric.is_distance else f"[{_heat(score)}]{text}[/]"
+
+
+def _heat(score: float) -> str:
+    return _HEAT[min(int(max(score, 0.0) * len(_HEAT)), len(_HEAT) - 1)]
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,222 @@
+"""Settings: flag > environment > .env > config file > default.
+
+`.env` is read from the current directory only, or from the file that `--env-file` names, and never
+into the process's environment. A `.env` may be a stranger's: it cannot say where simil keeps its
+files, and a base URL in it is used only with a key from the same file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from simil.errors import Place, UsageError
+
+__all__ = ["OPENAI_BASE_URL", "Credentials", "Settings", "load_settings"]
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+
+_CONFIG_KEYS = {
+    "model": "SIMIL_MODEL",
+    "engine": "SIMIL_ENGINE",
+    "device": "SIMIL_DEVICE",
+    "threads": "SIMIL_THREADS",
+    "overflow": "SIMIL_OVERFLOW",
+    "offline": "SIMIL_OFFLINE",
+    "openai_base_url": "OPENAI_BASE_URL",
+    "openai_api_key": "OPENAI_API_KEY",
+}
+_CHOICES = {
+    "engine": ("auto", "onnx", "torch"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "overflow": ("warn", "truncate", "error", "chunk"),
+}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where an OpenAI-compatible API is, and the key for it (never shown)."""
+
+    base_url: str
+    api_key: str | None
+
+    def __repr__(self) -> str:
+        return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run goes by. `model` is None when nobody pinned one; `threads` 0 means as many as cores."""
+
+    model: str | None
+    engine: str
+    device: str
+    threads: int
+    overflow: str
+    offline: bool
+    cache_dir: Path
+    openai: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One place that settings come from; `name` is how messages call it."""
+
+    name: str
+    values: Mapping[str, str]
+
+    def get(self, key: str) -> str | None:
+        value = self.values.get(key)
+        return value if value and value.strip() else None
+
+
+def load_settings(
+    *,
+    model: str | None = None,
+    engine: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    overflow: str | None = None,
+    offline: bool | None = None,
+    base_url: str | None = None,
+    env_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Return the settings of this run; arguments are the flags, None where a flag was not given.
+
+    Raises `UsageError` for a value that a setting cannot have, naming where it stands.
+    """
+    environ = os.environ if environ is None else environ
+    flags = {
+        "SIMIL_MODEL": model,
+        "SIMIL_ENGINE": engine,
+        "SIMIL_DEVICE": device,
+        "SIMIL_THREADS": None if threads is None else str(threads),
+        "SIMIL_OVERFLOW": overflow,
+        "SIMIL_OFFLINE": None if offline is None else str(int(offline)),
+        "OPENAI_BASE_URL": base_url,
+    }
+    dotenv = _dotenv(env_file, directory or Path())
+    sources = (
+        _Source("a flag", {key: value for key, value in flags.items() if value is not None}),
+        _Source("the environment", environ),
+        dotenv,
+        _config_file(environ),
+    )
+    return Settings(
+        model=_lookup(sources, "SIMIL_MODEL")[0],
+        engine=_choice(sources, "engine"),
+        device=_choice(sources, "device"),
+        threads=_count(sources, "threads"),
+        overflow=_choice(sources, "overflow"),
+        offline=_switch(sources, "offline") or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        cache_dir=_cache_dir(environ),
+        openai=_credentials(sources, dotenv),
+    )
+
+
+def _lookup(sources: tuple[_Source, ...], key: str) -> tuple[str | None, _Source | None]:
+    for source in sources:
+        value = source.get(key)
+        if value is not None:
+            return value.strip(), source
+    return None, None
+
+
+def _choice(sources: tuple[_Source, ...], name: str) -> str:
+    value, source = _lookup(sources, _CONFIG_KEYS[name])
+    if value is None or source is None:
+        return _CHOICES[name][0]
+    if value not in _CHOICES[name]:
+        raise UsageError(
+            f"{name} cannot be {value!r} ({_CONFIG_KEYS[name]} from {source.name})",
+            hint=f"choose one of {', '.join(_CHOICES[name])}",
+        )
+    return value
+
+
+def _count(sources: tuple[_Source, ...], name: str) -> int:
+    value, source = _lookup(sources, _CONFIG_KEYS[name])
+    if value is None or source is None:
+        return 0
+    if not value.isascii() or not value.isdigit():
+        raise UsageError(f"{name} must be a whole number, not {value!r} ({source.name})")
+    return int(value)
+
+
+def _switch(sources: tuple[_Source, ...], name: str) -> bool:
+    value, source = _lookup(sources, _CONFIG_KEYS[name])
+    if value is None or source is None:
+        return False
+    if value.lower() not in _TRUE + _FALSE:
+        raise UsageError(f"{name} must be 1 or 0, not {value!r} ({source.name})")
+    return _is_true(value)
+
+
+def _is_true(value: str) -> bool:
+    return value.strip().lower() in _TRUE
+
+
+def _credentials(sources: tuple[_Source, ...], dotenv: _Source) -> Credentials:
+    """Pair URL and key: a URL that a `.env` brought must not see a key from anywhere else."""
+    base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
+    if url_source is dotenv:
+        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"))
+    api_key, _ = _lookup(sources, "OPENAI_API_KEY")
+    return Credentials(base_url or OPENAI_BASE_URL, api_key)
+
+
+def _dotenv(env_file: Path | None, directory: Path) -> _Source:
+    path = env_file or directory / ".env"
+    if not path.is_file():
+        if env_file is not None:
+            raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
+        return _Source(".env", {})
+    from dotenv import dotenv_values
+
+    try:
+        # No interpolation: `${OTHER}` would let a stranger's file read the environment into a URL.
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    return _Source(str(path), {key: value for key, value in values.items() if value is not None})
+
+
+def _config_file(environ: Mapping[str, str]) -> _Source:
+    path = Path(environ.get("SIMIL_CONFIG") or _user_dir("config") / "config.toml")
+    if not path.is_file():
+        return _Source(str(path), {})
+    import tomllib
+
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise UsageError(f"the config file cannot be read: {exc}", place=Place(str(path))) from exc
+    unknown = sorted(set(table) - set(_CONFIG_KEYS))
+    if unknown:
+        raise UsageError(
+            f"the config file has an unknown key {unknown[0]!r}",
+            place=Place(str(path)),
+            hint=f"known: {', '.join(_CONFIG_KEYS)}",
+        )
+    values = {
+        _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
+        for key, value in table.items()
+    }
+    return _Source(str(path), values)
+
+
+def _cache_dir(environ: Mapping[str, str]) -> Path:
+    given = environ.get("SIMIL_CACHE_DIR")
+    return Path(given).expanduser() if given else _user_dir("cache")
+
+
+def _user_dir(kind: str) -> Path:
+    import platformdirs
+
+    folder = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_config_path
+    return folder("simil", appauthor=False)

@@ -1,0 +1,187 @@
+"""What a sentence-transformers model does around its transformer, read from its own files.
+
+A model folder describes itself as a chain of modules (`modules.json`). The chains that simil's own
+engine runs are Transformer, Pooling, then any Dense layers, then perhaps Normalize. Every other one
+is sentence-transformers' to run, and `read_chain` says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simil.errors import ModelDamaged, Place
+
+__all__ = ["Chain", "Dense", "UnknownChain", "read_chain", "read_json", "read_prompts"]
+
+POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
+_OLD_POOLING_KEYS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+ACTIVATIONS = {
+    "torch.nn.modules.linear.Identity": "identity",
+    "torch.nn.modules.activation.Tanh": "tanh",
+    "torch.nn.modules.activation.ReLU": "relu",
+}
+_ST_CONFIG = "config_sentence_transformers.json"
+_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+_TRANSFORMER_CONFIGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+
+
+class UnknownChain(Exception):
+    """This model has something that simil's own engine does not do; `str()` says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A linear layer after pooling; its weights lie in the folder `path` of the model."""
+
+    path: str
+    activation: str
+    bias: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Everything after tokenization that is not the transformer itself.
+
+    `pooling` names one mode or several whose vectors are concatenated; `max_tokens` counts special
+    tokens too, None where the model sets no limit.
+    """
+
+    pooling: tuple[str, ...] = ("mean",)
+    pools_prompt: bool = True
+    dense: tuple[Dense, ...] = ()
+    normalize: bool = False
+    max_tokens: int | None = None
+    lower_case: bool = False
+
+
+def read_json(path: Path) -> Any:
+    """Return the parsed file, None where there is none; `ModelDamaged` where it is not JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+
+
+def read_chain(folder: Path) -> Chain:
+    """Return the chain of the model in `folder`.
+
+    A folder without `modules.json` is a bare transformer, pooled by the mean as sentence-transformers
+    does. Raises `UnknownChain` for what only sentence-transformers can run, `ModelDamaged` for files
+    that cannot be read.
+    """
+    modules = read_json(folder / "modules.json")
+    kinds = [] if modules is None else [_kind(module) for module in modules]
+    if kinds and (kinds[0] != "Transformer" or kinds[1:2] != ["Pooling"]):
+        raise UnknownChain(f"its modules are {', '.join(kinds)}")
+    layers = kinds[2:]
+    normalize = layers[-1:] == ["Normalize"]
+    if any(kind != "Dense" for kind in (layers[:-1] if normalize else layers)):
+        raise UnknownChain(f"its modules are {', '.join(kinds)}")
+    paths = [str(module.get("path", "")) for module in modules or []]
+    transformer = folder / (paths[0] if paths else "")
+    max_tokens, lower_case = _read_transformer(transformer)
+    pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (("mean",), True)
+    if (read_json(folder / _ST_CONFIG) or {}).get("truncate_dim"):
+        raise UnknownChain("it sets truncate_dim")
+    return Chain(
+        pooling=pooling,
+        pools_prompt=pools_prompt,
+        dense=tuple(
+            _read_dense(folder, path) for kind, path in zip(kinds, paths, strict=True) if kind == "Dense"
+        ),
+        normalize=normalize,
+        max_tokens=max_tokens,
+        lower_case=lower_case,
+    )
+
+
+def read_prompts(folder: Path) -> dict[str, str]:
+    """Return what the model's own files put before a text: by name, its default as `symmetric`."""
+    config = read_json(folder / _ST_CONFIG) or {}
+    prompts = {name: prompt for name, prompt in (config.get("prompts") or {}).items() if prompt}
+    default = prompts.get(config.get("default_prompt_name") or "")
+    return prompts | ({"symmetric": default} if default else {})
+
+
+def _kind(module: Mapping[str, Any]) -> str:
+    name = str(module.get("type", ""))
+    package, _, kind = name.rpartition(".")
+    return kind if package.split(".")[0] == "sentence_transformers" else name
+
+
+def _read_transformer(folder: Path) -> tuple[int | None, bool]:
+    config: dict[str, Any] = next(
+        (found for name in _TRANSFORMER_CONFIGS if (found := read_json(folder / name))), {}
+    )
+    known = {
+        "max_seq_length",
+        "do_lower_case",
+        "transformer_task",
+        "modality_config",
+        "module_output_name",
+    }
+    foreign = {key for key in set(config) - known if config[key]}
+    if foreign:
+        raise UnknownChain(f"its transformer is set up with {', '.join(sorted(foreign))}")
+    if config.get("transformer_task", "feature-extraction") != "feature-extraction":
+        raise UnknownChain(f"its transformer does {config['transformer_task']}")
+    if config.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
+        raise UnknownChain("its transformer takes more than text")
+    if config.get("module_output_name", "token_embeddings") != "token_embeddings":
+        raise UnknownChain(f"its transformer gives {config['module_output_name']}")
+    limit = config.get("max_seq_length")
+    return (limit or _token_limit(folder)), bool(config.get("do_lower_case"))
+
+
+def _token_limit(folder: Path) -> int | None:
+    """The smaller of what tokenizer and position embeddings allow, as sentence-transformers takes it."""
+    limits = (
+        (read_json(folder / "tokenizer_config.json") or {}).get("model_max_length"),
+        (read_json(folder / "config.json") or {}).get("max_position_embeddings"),
+    )
+    # Tokenizers write "no limit" as a number beyond any length.
+    real = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
+    return min(real, default=None)
+
+
+def _read_pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
+    config = read_json(folder / "config.json")
+    if config is None:
+        raise ModelDamaged("the pooling configuration is missing", place=Place(str(folder / "config.json")))
+    modes = config.get("pooling_mode")
+    if modes is None:
+        modes = [mode for key, mode in _OLD_POOLING_KEYS.items() if config.get(key)] or ["mean"]
+    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    unknown = set(modes) - set(POOLING_MODES)
+    if unknown:
+        raise UnknownChain(f"it pools by {', '.join(sorted(unknown))}")
+    return modes, bool(config.get("include_prompt", True))
+
+
+def _read_dense(folder: Path, path: str) -> Dense:
+    config = read_json(folder / path / "config.json")
+    if config is None:
+        raise ModelDamaged("a dense layer's configuration is missing", place=Place(str(folder / path)))
+    activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")
+    if activation not in ACTIVATIONS:
+        raise UnknownChain(f"a dense layer uses {activation}")
+    names = {config.get(key) or "sentence_embedding" for key in ("module_input_name", "module_output_name")}
+    if names != {"sentence_embedding"} or config.get("use_residual"):
+        raise UnknownChain("a dense layer is not a plain one after pooling")
+    return Dense(path, ACTIVATIONS[activation], bool(config.get("bias", True)))

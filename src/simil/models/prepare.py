@@ -1,0 +1,173 @@
+"""From a model's files to a graph that ONNX Runtime opens at once.
+
+Preparation happens once: the graph is optimized at the level that does not depend on the hardware
+and saved with its weights as external data beside it, so that later runs map them from disk. It is
+built in a temporary folder and appears by a rename, under a key of the source's state and the
+versions involved; where the cache directory cannot be written the graph is kept in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simil.models.bert import bert_graph
+from simil.models.chain import UnknownChain
+from simil.models.source import ModelSource, verify_embedded
+from simil.progress import Progress
+
+__all__ = ["Prepared", "prepare"]
+
+log = logging.getLogger("simil")
+
+# Raise when what is saved, or how it is made, changes.
+_LAYOUT = 1
+_UNUSED_DAYS = 30
+_GRAPH, _WEIGHTS, _TOKENIZER, _META = "model.onnx", "weights.bin", "tokenizer.json", "meta.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A graph to run. `optimized` graphs are a file; others are the bytes of a model whose weights
+    lie in `weights_folder`, to be optimized while loading."""
+
+    graph: Path | bytes
+    tokenizer: bytes
+    optimized: bool
+    weights_folder: Path | None = None
+
+
+def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepared:
+    """Return the prepared graph of `source`, making it where there is none for its present state.
+
+    Raises `UnknownChain` where the model can't be brought into a graph, `ModelDamaged` for broken files.
+    """
+    import onnxruntime
+
+    versions = f"{_LAYOUT} {onnxruntime.__version__}"
+    key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
+    slug = re.sub(r"[^\w.-]+", "-", source.name)
+    target = cache_dir / "prepared" / f"{slug}-{key[:20]}"
+    ready = _open(target)
+    if ready:
+        return ready
+    if source.embedded:
+        verify_embedded()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _prepare_once(source, target, progress)
+    except (OSError, _SaveFailed) as exc:
+        log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
+        return _raw(source)
+
+
+class _SaveFailed(Exception):
+    pass
+
+
+def _open(target: Path) -> Prepared | None:
+    """Return what lies in `target` if it is whole. A cut file must not be mapped: reading it would crash."""
+    try:
+        meta = json.loads((target / _META).read_bytes())
+        if any((target / name).stat().st_size != size for name, size in meta["sizes"].items()):
+            return None
+        if time.time() - target.stat().st_mtime > 86_400:
+            os.utime(target)  # In use: see `_prune`.
+        return Prepared(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _prepare_once(source: ModelSource, target: Path, progress: Progress) -> Prepared:
+    from filelock import FileLock
+
+    with FileLock(f"{target}.lock"):
+        ready = _open(target)  # Another process may just have done it.
+        if ready:
+            return ready
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        try:
+            with progress(f"preparing {source.name}, once"):
+                _save(_raw(source), temporary)
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _prune(target.parent)
+    made = _open(target)
+    if made is None:
+        raise _SaveFailed("what was written is not there")
+    return made
+
+
+def _save(raw: Prepared, folder: Path) -> None:
+    import onnxruntime
+
+    options = optimizing_options(raw)
+    options.optimized_model_filepath = str(folder / _GRAPH)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
+    options.add_session_config_entry(
+        "session.optimized_model_external_initializers_min_size_in_bytes", "1024"
+    )
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    graph = raw.graph if isinstance(raw.graph, bytes) else str(raw.graph)
+    try:
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:
+        # ONNX Runtime has one kind of exception for a full disk and for a broken graph; the graph is
+        # opened again in memory, and that attempt tells which it was.
+        raise _SaveFailed(str(exc)) from exc
+    (folder / _TOKENIZER).write_bytes(raw.tokenizer)
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    (folder / _META).write_text(json.dumps({"sizes": sizes}), "utf-8")
+
+
+def optimizing_options(raw: Prepared) -> Any:
+    """Return ONNX Runtime's session options that optimize `raw` at the level free of hardware."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    if raw.weights_folder:
+        entry = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(entry, str(raw.weights_folder))
+    return options
+
+
+def _raw(source: ModelSource) -> Prepared:
+    """Return the graph as it comes from the model's files: written, found, or exported."""
+    folder = source.folder
+    tokenizer = folder / "tokenizer.json"
+    if tokenizer.is_file():
+        data = tokenizer.read_bytes()
+        try:
+            graph, weights_folder = bert_graph(folder)
+            return Prepared(graph, data, optimized=False, weights_folder=weights_folder)
+        except UnknownChain as exc:
+            log.info("%s: %s", source.name, exc)
+        own = folder / "onnx" / "model.onnx"
+        if own.is_file():
+            return Prepared(own, data, optimized=False)
+    from simil.models.export import export_graph
+
+    return Prepared(*export_graph(folder), optimized=False)
+
+
+def _prune(root: Path) -> None:
+    """Remove what no run has used for a month: other versions' and other states' leftovers."""
+    for path in root.iterdir():
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _UNUSED_DAYS * 86_400:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,96 @@
+"""From what a user writes after `-m` to the one model that is meant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from simil.errors import ModelNotFound
+from simil.models.catalog import ModelInfo, catalog, find_info
+
+__all__ = ["ModelRef", "Provider", "resolve"]
+
+DEFAULT_OPENAI = "text-embedding-3-small"
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+class Provider(Enum):
+    """Who runs a model."""
+
+    EMBEDDED = auto()
+    HUB = auto()
+    FOLDER = auto()
+    OPENAI = auto()
+    PLUGIN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One model: `target` is a repository, a folder, an API's model name or a plug-in's name."""
+
+    provider: Provider
+    target: str
+    revision: str | None = None
+    info: ModelInfo | None = None
+
+
+def resolve(name: str) -> ModelRef:
+    """Return the model that `name` means; nothing is opened or fetched.
+
+    Raises `ModelNotFound`, with the nearest known names, when it means none.
+    """
+    if name.startswith("plugin:"):
+        return ModelRef(Provider.PLUGIN, name.removeprefix("plugin:"))
+    if name == "openai" or name.startswith("openai:"):
+        model = name.removeprefix("openai").removeprefix(":") or DEFAULT_OPENAI
+        return ModelRef(Provider.OPENAI, model, info=catalog().get(model))
+    if _is_path(name):
+        return _folder(name)
+    base, _, revision = name.removeprefix("local:").partition("@")
+    info = find_info(base)
+    if base == "minilm" and revision:
+        raise ModelNotFound("minilm ships with simil and has one revision", hint="leave the @ away")
+    if base == "minilm":
+        return ModelRef(Provider.EMBEDDED, base, info=info)
+    if info is not None and info.provider == "hub":
+        return ModelRef(Provider.HUB, info.repo, revision or None, info)
+    if _REPOSITORY.fullmatch(base):
+        return ModelRef(Provider.HUB, base, revision or None, info)
+    raise _not_found(name)
+
+
+def _is_path(name: str) -> bool:
+    return (
+        name in (".", "..") or name.startswith(("./", "../", "~", ".\\", "..\\")) or Path(name).is_absolute()
+    )
+
+
+def _folder(name: str) -> ModelRef:
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelNotFound(f"there is no model folder {name}")
+    if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
+        raise ModelNotFound(
+            f"{name} is not a sentence-transformers model: it has neither modules.json nor config.json"
+        )
+    return ModelRef(Provider.FOLDER, str(folder.resolve()))
+
+
+def _not_found(name: str) -> ModelNotFound:
+    import difflib
+
+    if Path(name).is_dir():
+        return ModelNotFound(f"unknown model {name!r}", hint=f"a folder is written ./{name}")
+    openai = [f"openai:{info.name}" for info in catalog().values() if info.provider == "openai"]
+    if f"openai:{name}" in openai:
+        return ModelNotFound(f"unknown model {name!r}", hint=f"an API's model is written openai:{name}")
+    known = [info.name for info in catalog().values() if info.provider != "openai"] + ["openai", *openai]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return ModelNotFound(f"unknown model {name!r}", hint=f"did you mean {' or '.join(near)}?")
+    return ModelNotFound(
+        f"unknown model {name!r}",
+        hint="use bge-base, minilm, openai, plugin:NAME, a repository (org/name) or a folder (./dir)",
+    )

@@ -1,0 +1,142 @@
+"""Which model speaks in this run, and its files on this machine.
+
+A pinned model is that model or an error. An unpinned run uses the default model if it is here or can
+be fetched, else the embedded one, and says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from simil.errors import ModelError, ModelNotFound, ProviderError
+from simil.models import hub
+from simil.models.catalog import DEFAULT, FALLBACK, find_info
+from simil.models.resolve import ModelRef, Provider, resolve
+from simil.models.source import ModelSource, embedded_source
+from simil.progress import Progress
+
+__all__ = ["choose", "locate"]
+
+log = logging.getLogger("simil")
+
+# What an unreachable hub may cost a run that nobody pinned to a model, and one that somebody did.
+_UNPINNED_S, _PINNED_S = 3.0, 10.0
+_WEIGHTS = ("model.safetensors", "onnx/model.onnx", "pytorch_model.bin")
+_NOT_NEEDED = (
+    ".md",
+    ".png",
+    ".jpg",
+    ".gitattributes",
+    ".bin",
+    ".onnx",
+    ".onnx_data",
+    ".h5",
+    ".ot",
+    ".msgpack",
+    ".safetensors",
+)
+
+
+def choose(
+    name: str | None, *, offline: bool, cache_dir: Path, progress: Progress
+) -> tuple[ModelRef, ModelSource | None]:
+    """Return the model of this run and, where it runs on this machine, its files, fetched if need be.
+
+    `name` is what the user pinned, None for nothing.
+    """
+    if name is not None:
+        ref = resolve(name)
+        return ref, locate(ref, offline=offline, progress=progress)
+    ref = resolve(DEFAULT)
+    found = _in_cache(ref)
+    if found is None and not offline and not hub.remembered(cache_dir, time.time()):
+        try:
+            found = _fetch(ref, progress, _UNPINNED_S)
+        except (ProviderError, ModelError) as exc:
+            log.info("%s", exc)
+            hub.remember(cache_dir, time.time())
+    if found is not None:
+        return ref, found
+    why = "simil is offline" if offline else "its hub cannot be reached"
+    log.warning(
+        "%s is not on this machine and %s: %s is used; -m %s (or SIMIL_MODEL) pins it",
+        DEFAULT,
+        why,
+        FALLBACK,
+        FALLBACK,
+    )
+    ref = resolve(FALLBACK)
+    return ref, locate(ref, offline=offline, progress=progress)
+
+
+def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:
+    """Return the files of a local model, fetching them from the hub where needed; None for the others."""
+    if ref.provider is Provider.EMBEDDED:
+        assert ref.info is not None
+        return embedded_source(ref.info)
+    if ref.provider is Provider.FOLDER:
+        folder = Path(ref.target)
+        return ModelSource(folder.name, folder)
+    if ref.provider is not Provider.HUB:
+        return None
+    found = _in_cache(ref)
+    if found is not None:
+        return found
+    if offline:
+        raise ModelNotFound(
+            f"{ref.target} is not on this machine and simil is offline",
+            hint="run once without --offline, or use -m minilm, which ships with simil",
+        )
+    return _fetch(ref, progress, _PINNED_S)
+
+
+def _in_cache(ref: ModelRef) -> ModelSource | None:
+    snapshot = hub.find(ref.target, ref.revision)
+    if snapshot is None or not any((snapshot.path / name).is_file() for name in _WEIGHTS):
+        return None
+    return _source(ref, snapshot)
+
+
+def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
+    snapshot = hub.fetch(
+        ref.target, ref.revision, want=_wanted, progress=progress, first_contact_s=first_contact_s
+    )
+    return _source(ref, snapshot)
+
+
+def _source(ref: ModelRef, snapshot: hub.Snapshot) -> ModelSource:
+    return ModelSource(ref.target, snapshot.path, snapshot.revision, find_info(ref.target))
+
+
+def _wanted(names: Sequence[str]) -> list[str]:
+    """Choose what to fetch: all small files of the chain, and one form of the weights.
+
+    safetensors come first: both engines and sentence-transformers itself can use them.
+    """
+    present = set(names)
+    if not present & {"modules.json", "config.json"}:
+        raise ModelNotFound("the repository holds no sentence-transformers model")
+    small = [
+        name
+        for name in names
+        if not name.endswith(_NOT_NEEDED) and not name.startswith(("onnx/", "openvino/"))
+    ]
+    weights = next((name for name in _WEIGHTS if name in present), None)
+    chosen = [weights] if weights else [name for name in names if _is_shard(name)]
+    if weights == "onnx/model.onnx":
+        chosen += [name for name in names if name == "onnx/model.onnx_data"]
+    chosen += [name for name in names if _is_module_weights(name)]
+    return [*small, *chosen]
+
+
+def _is_shard(name: str) -> bool:
+    return name.startswith("model-") and name.endswith(".safetensors")
+
+
+def _is_module_weights(name: str) -> bool:
+    """Say whether this is the weights file of a module beside the transformer, `2_Dense/...`."""
+    path = PurePosixPath(name)
+    return len(path.parts) == 2 and path.parts[0][:1].isdigit() and path.suffix in (".safetensors", ".bin")

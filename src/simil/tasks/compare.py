@@ -1,0 +1,177 @@
+"""How alike texts are: two, each with each, or the two of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from simil import similarity
+from simil.embedders.base import Embedder, TextRejected
+from simil.errors import InputError, ModelMismatch, UsageError
+from simil.similarity import Metric
+from simil.tasks.embed import EmbedOptions, embed_all, rejected
+from simil.texts import Pair, Text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Comparison", "Item", "PairScores", "compare", "compare_pairs"]
+
+# Rows whose texts are embedded together.
+_PAIRS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Item:
+    """One side of a comparison: a text, or a vector that a file brought, with the model that made it."""
+
+    name: str
+    text: Text | None = None
+    vector: NDArray[np.float32] | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Comparison:
+    """What was compared and by which model.
+
+    `vectors` is float32 [items, dimensions]; scores are computed from it a block at a time, since their
+    number grows with the square of the items'.
+    """
+
+    names: Sequence[str]
+    vectors: NDArray[np.float32]
+    metric: Metric
+    model: str | None
+
+    @property
+    def dimensions(self) -> int:
+        """The length of the vectors."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def score(self) -> float:
+        """The score of the first two items."""
+        return float(similarity.pairwise(self.vectors[:1], self.vectors[1:2], self.metric)[0])
+
+    def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each item's number and its scores with all items, float32 [items]."""
+        for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
+            for offset, row in enumerate(block):
+                yield start + offset, row
+
+    def all_reach(self, threshold: float) -> bool:
+        """Say whether every two items score at least (for distances: at most) `threshold`."""
+        import numpy as np
+
+        for index, row in self.rows():
+            others = np.delete(row, index)
+            if not self.metric.reaches(others, threshold).all():
+                return False
+        return True
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PairScores:
+    """Some rows and the scores of their two texts, float32 [len(pairs)]."""
+
+    pairs: Sequence[Pair]
+    scores: NDArray[np.float32]
+
+
+def compare(
+    items: Sequence[Item], metric: Metric, options: EmbedOptions, open_embedder: Callable[[], Embedder]
+) -> Comparison:
+    """Return the comparison of at least two items; the embedder is opened only where there is text.
+
+    Raises `UsageError` for fewer than two items, `ModelMismatch` when vectors of two models meet,
+    `InputError` for a text that the model refuses or a vector that has no direction.
+    """
+    import numpy as np
+
+    if len(items) < 2:
+        raise UsageError(f"there is {len(items) or 'nothing'} to compare", hint="give at least two texts")
+    models = {item.model for item in items if item.vector is not None}
+    texts = [item.text for item in items if item.text is not None]
+    embedded = None
+    if texts:
+        embedder = open_embedder()
+        embedded = embed_all(texts, embedder, options)
+        models.add(embedder.stamp)
+    known = sorted(model for model in models if model)
+    if len(known) > 1:
+        hint = "embed all of them with one model"
+        raise ModelMismatch(f"vectors of two models cannot be compared: {' and '.join(known)}", hint=hint)
+    if None in models and texts:
+        raise ModelMismatch(
+            "a file of vectors does not say which model made them, so texts cannot be compared with it",
+            hint="embed it again with simil embed",
+        )
+    new = iter(embedded.vectors if embedded else ())
+    vectors = [next(new) if item.vector is None else item.vector for item in items]
+    lengths = {len(vector) for vector in vectors}
+    if len(lengths) > 1:
+        found = " and ".join(map(str, sorted(lengths)))
+        raise ModelMismatch(f"vectors of {found} dimensions cannot be compared")
+    stacked = np.stack(vectors)
+    return Comparison([item.name for item in items], stacked, metric, known[0] if known else None)
+
+
+def compare_pairs(
+    pairs: Iterable[Pair],
+    metric: Metric,
+    options: EmbedOptions,
+    embedder: Embedder,
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+) -> Iterator[PairScores]:
+    """Yield the score of each row's two texts, in order, some hundred rows at a time.
+
+    A text that stands in several of these rows is embedded once. Errors as in `embed_stream`.
+    """
+    source = iter(pairs)
+    while batch := list(islice(source, _PAIRS_AT_ONCE)):
+        kept, vectors = _embed_pairs(batch, options, embedder, on_error)
+        if not kept:
+            continue
+        left = [vectors.rows[pair.left] for pair in kept]
+        right = [vectors.rows[pair.right] for pair in kept]
+        scores = similarity.pairwise(vectors.matrix[left], vectors.matrix[right], metric)
+        yield PairScores(kept, scores)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Distinct:
+    """Vectors of distinct texts, and which row is whose."""
+
+    rows: dict[str, int]
+    matrix: NDArray[np.float32]
+
+
+def _embed_pairs(
+    batch: Sequence[Pair],
+    options: EmbedOptions,
+    embedder: Embedder,
+    on_error: Callable[[InputError], None] | None,
+) -> tuple[list[Pair], _Distinct]:
+    kept = list(batch)
+    while True:
+        distinct = list(dict.fromkeys(text for pair in kept for text in (pair.left, pair.right)))
+        try:
+            matrix = embedder.embed(
+                distinct, options.kind, dimensions=options.dimensions, normalize=options.normalize
+            )
+        except TextRejected as exc:
+            text = distinct[exc.index]
+            guilty = [pair for pair in kept if text in (pair.left, pair.right)]
+            error = rejected(exc, guilty[0].origin)
+            if on_error is None:
+                raise error from exc
+            for pair in guilty:
+                on_error(rejected(exc, pair.origin))
+            kept = [pair for pair in kept if text not in (pair.left, pair.right)]
+        else:
+            return kept, _Distinct({text: row for row, text in enumerate(distinct)}, matrix)
