@@ -164,7 +164,8 @@ class _Task:
 
         def watched(batches: Iterator[PairScores]) -> Iterator[PairScores]:
             nonlocal reached
-            with terminal_progress(quiet=self._run.quiet)("comparing") as advance:
+            progress = terminal_progress(quiet=self._run.quiet, beside_output=output is None)
+            with progress("comparing", unit="rows") as advance:
                 for batch in batches:
                     if self._threshold is not None:
                         reached &= bool(self._metric.reaches(batch.scores, self._threshold).all())

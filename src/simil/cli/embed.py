@@ -15,6 +15,7 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from simil.cli.notes import Notes
     from simil.cli.preview import Preview
+    from simil.progress import Advance
     from simil.tasks.embed import EmbeddedBatch, EmbedOptions
     from simil.tasks.inputs import Inputs
     from simil.texts import ReadOptions, Text
@@ -156,7 +157,9 @@ def _embed_texts(
         run.settings, dimensions=wanted.dimensions, normalize=wanted.normalize, progress=progress
     )
     try:
-        with progress("embedding") as advance:
+        with terminal_progress(quiet=run.quiet, beside_output=output is None)(
+            "embedding", unit="texts"
+        ) as advance:
             batches = embed_stream(texts, embedder, wanted, on_error=notes.on_error)
             _write(_counted(batches, advance), form, output, embedder.stamp)
     finally:
@@ -174,8 +177,7 @@ def _convert(
     _write(batches, form, output, model or "unknown")
 
 
-def _counted(batches: Iterator[EmbeddedBatch], advance: object) -> Iterator[EmbeddedBatch]:
-    assert callable(advance)
+def _counted(batches: Iterator[EmbeddedBatch], advance: Advance) -> Iterator[EmbeddedBatch]:
     for batch in batches:
         yield batch
         advance(len(batch.texts))

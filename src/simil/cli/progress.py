@@ -14,9 +14,13 @@ __all__ = ["terminal_progress"]
 _PATIENCE_S = 1.0
 
 
-def terminal_progress(*, quiet: bool) -> Progress:
-    """Return a bar for this run, or silence where nobody looks."""
-    if quiet or not sys.stderr.isatty():
+def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
+    """Return a bar for this run, or silence where nobody looks.
+
+    `beside_output` is for work that prints as it goes on: on the terminal that shows the output there
+    is no bar, the output itself shows how far the work is.
+    """
+    if quiet or not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
         return silent
     return _bar
 
@@ -24,10 +28,12 @@ def terminal_progress(*, quiet: bool) -> Progress:
 @contextmanager
 def _bar(what: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, DownloadColumn, ProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    amount = [DownloadColumn()] if unit == "B" else []
+    amount: list[ProgressColumn] = []
+    if unit:
+        amount = [DownloadColumn() if unit == "B" else TextColumn(f"{{task.completed}} {unit}")]
     columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeElapsedColumn())
     bar = Bar(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(what, total=total)

@@ -86,6 +86,8 @@ class Embedder(ABC):
 
         from simil import similarity
 
+        if not texts:
+            return np.empty((0, dimensions or self.dimensions or 0), np.float32)
         vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
         self._check(vectors, len(texts))
         if dimensions is not None:

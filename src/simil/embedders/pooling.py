@@ -58,14 +58,15 @@ def _max(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.flo
 def _mean(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
     import numpy as np
 
-    return _weighted(hidden, mask) / _positive(mask.sum(axis=1, dtype=np.float32))
+    mean: NDArray[np.float32] = _weighted(hidden, mask) / _positive(mask.sum(axis=1, dtype=np.float32))
+    return mean
 
 
 def _mean_sqrt(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
     import numpy as np
 
-    summed: NDArray[np.float32] = _weighted(hidden, mask)
-    return summed / np.sqrt(_positive(mask.sum(axis=1, dtype=np.float32)))
+    lengths = _positive(mask.sum(axis=1, dtype=np.float32))
+    return _weighted(hidden, mask) / np.sqrt(lengths, dtype=np.float32)
 
 
 def _weighted_mean(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -86,7 +87,7 @@ def _weighted(hidden: NDArray[np.float32], weights: NDArray[np.int32]) -> NDArra
 def _positive(sums: NDArray[np.float32]) -> NDArray[np.float32]:
     import numpy as np
 
-    return np.maximum(sums, np.float32(1e-9))[:, None]
+    return np.maximum(sums, np.float32(1e-9), dtype=np.float32)[:, None]
 
 
 _POOLINGS = {

@@ -1,0 +1,145 @@
+"""Where requests go, how they identify themselves, and what no message may show."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+
+from simil.errors import KeyMissing, KeyRejected, UsageError
+
+__all__ = ["OPENAI_URL", "Endpoint", "Scrubber"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+_OPENAI_HOST = "api.openai.com"
+_HIDDEN = "***"
+# OpenAI's own messages quote a key with its middle starred out; its ends are not for showing either.
+_MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
+# Fewer characters of base64 than this would match ordinary words.
+_SHORTEST_BASE64 = 6
+
+
+class Scrubber:
+    """Replaces secrets in a text: as they are, percent-encoded (also repeatedly), and inside base64."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = []
+        for secret in sorted(set(secrets) - {""}, key=len, reverse=True):
+            forms += ["".join(map(_plain_or_percent, secret)), *_in_base64(secret)]
+        # Where several could match the first wins, and a whole key is more than what looks like one.
+        self._pattern = re.compile("|".join([*forms, _MASKED_KEY]), re.IGNORECASE)
+
+    def __call__(self, text: str) -> str:
+        return self._pattern.sub(_HIDDEN, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The address of a server's embeddings call.
+
+    Attributes:
+        url: the full address, without user name and password.
+        host: host and port: all of the address that messages show.
+        is_openai: whether OpenAI itself is meant, which always wants a key.
+    """
+
+    url: str = field(repr=False)
+    host: str
+    is_openai: bool
+    _login: str = field(repr=False)
+    _query_secrets: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def under(cls, base_url: str, api_key: str | None) -> Endpoint:
+        """Return the endpoint under `base_url`; `api_key` serves only to keep it out of the message.
+
+        Raises `UsageError` when that is not an http or https address.
+        """
+        parts = _split(base_url)
+        if parts is None:
+            shown = "" if "@" in base_url or "?" in base_url else f": {Scrubber([api_key or ''])(base_url)!r}"
+            raise UsageError(
+                f"the base URL is not an address{shown}",
+                hint="write it like https://api.openai.com/v1 or http://localhost:11434/v1",
+            )
+        login, _, host = parts.netloc.rpartition("@")
+        name = (parts.hostname or "").rstrip(".")
+        is_openai = name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
+        if is_openai and parts.scheme != "https":
+            raise UsageError(f"{host} would get the key unencrypted", hint="use https:// in the base URL")
+        path = parts.path.rstrip("/") + "/embeddings"
+        return cls(
+            url=urlunsplit((parts.scheme, host, path, parts.query, "")),
+            host=host,
+            is_openai=is_openai,
+            _login=unquote(login),
+            _query_secrets=tuple(v for name, v in parse_qsl(parts.query) if name.lower() != "api-version"),
+        )
+
+    def authorization(self, api_key: str | None) -> str | None:
+        """Return the value of the Authorization header, or None where no key is needed.
+
+        A user name and password in the address come first, as they were meant for this server. Raises
+        `KeyMissing` where OpenAI would get no key and `KeyRejected` for what cannot be a key.
+        """
+        if self._login:
+            login = self._login if ":" in self._login else f"{self._login}:"
+            return f"Basic {base64.b64encode(login.encode()).decode()}"
+        if api_key is None:
+            if self.is_openai:
+                raise KeyMissing(f"{self.host} needs an API key", hint="set OPENAI_API_KEY")
+            return None
+        if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise KeyRejected(
+                "the API key holds a space, a line break or a letter outside ASCII, which no key has",
+                hint="copy it again",
+            )
+        return f"Bearer {api_key}"
+
+    def proof(self, api_key: str | None) -> str:
+        """Return what `authorization` is made of, in words; empty for nothing."""
+        if self._login:
+            return "the user name and password of the base URL"
+        return "the API key in OPENAI_API_KEY" if api_key else ""
+
+    def scrubber(self, api_key: str | None) -> Scrubber:
+        """Return what hides the key and the secrets that came with the address."""
+        user, _, password = self._login.partition(":")
+        return Scrubber([api_key or "", self._login, user, password, *self._query_secrets])
+
+
+def _split(base_url: str) -> SplitResult | None:
+    if not base_url.isprintable() or " " in base_url:
+        return None
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def _plain_or_percent(character: str) -> str:
+    percent = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    plain = r"[ +]" if character == " " else re.escape(character)
+    return f"(?:{plain}|{percent})"
+
+
+def _in_base64(secret: str) -> list[str]:
+    """Return patterns of the base64 that `secret` leaves in a longer encoded text.
+
+    What precedes it shifts it by 0, 1 or 2 bytes; the characters it shares with its neighbours are
+    taken along.
+    """
+    raw = secret.encode("utf-8", "surrogatepass")
+    patterns = []
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + raw).decode()
+        whole = encoded[-(-8 * shift // 6) : 8 * (shift + len(raw)) // 6]
+        if len(whole) >= _SHORTEST_BASE64:
+            either = "".join({"+": "[+-]", "/": "[/_]"}.get(c, c) for c in whole)
+            patterns.append(f"[A-Za-z0-9+/_-]{{0,3}}{either}[A-Za-z0-9+/_=-]{{0,4}}")
+    return patterns

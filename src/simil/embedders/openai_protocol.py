@@ -1,0 +1,198 @@
+"""What OpenAI's embeddings call says over the wire, apart from how it gets there.
+
+Follows the published specification of `POST /v1/embeddings`, and what compatible servers (Ollama,
+vLLM, text-embeddings-inference, llama.cpp) make of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from simil.embedders.base import TextRejected
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BadAnswer",
+    "Reply",
+    "answer_limit",
+    "json_of",
+    "refuses_encoding",
+    "request_body",
+    "requests_of",
+    "retry_after",
+    "vectors_of",
+]
+
+MAX_INPUTS = 2048
+# A request may hold 300,000 tokens, and a token is never less than a byte of UTF-8.
+MAX_BYTES = 300_000
+
+_LONGEST_SANE_WAIT = 86_400.0
+_MEBIBYTE = 1 << 20
+_NOT_JSON = "answered something that is not JSON"
+
+
+class BadAnswer(ValueError):
+    """An answer that cannot be used; the message goes on after the name of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's answer to one request; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def json_of(body: bytes) -> object:
+    """Return the JSON document in `body`, or raise `BadAnswer`."""
+    import orjson
+
+    try:
+        document: object = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise BadAnswer(_NOT_JSON) from exc
+    return document
+
+
+def requests_of(texts: Sequence[str]) -> list[slice]:
+    """Return the stretches of `texts` that each go into one request, in order.
+
+    A text larger than a request may be goes alone. Raises `TextRejected` for a text that UTF-8 cannot
+    carry, before anything is sent.
+    """
+    stretches = []
+    start = size = 0
+    for position, text in enumerate(texts):
+        try:
+            length = len(text.encode("utf-8"))
+        except UnicodeEncodeError as exc:
+            raise TextRejected(
+                position, "the text holds half a surrogate pair, which is no character"
+            ) from exc
+        if position > start and (position - start == MAX_INPUTS or size + length > MAX_BYTES):
+            stretches.append(slice(start, position))
+            start, size = position, 0
+        size += length
+    if start < len(texts):
+        stretches.append(slice(start, len(texts)))
+    return stretches
+
+
+def request_body(model: str, texts: Sequence[str], encoding: str | None, dimensions: int | None) -> bytes:
+    """Return the JSON of one request; what is None is left out, and the server decides."""
+    import orjson
+
+    fields = {"model": model, "input": list(texts), "encoding_format": encoding, "dimensions": dimensions}
+    return orjson.dumps({name: value for name, value in fields.items() if value is not None})
+
+
+def refuses_encoding(reply: Reply) -> bool:
+    """Return whether `reply` refuses the field `encoding_format` or its value."""
+    return reply.status in {400, 422} and b"encoding_format" in reply.body
+
+
+def answer_limit(count: int) -> int:
+    """Return how many bytes an answer of `count` vectors may have; 10,000 written-out floats need 256 KiB."""
+    return min(_MEBIBYTE + count * (_MEBIBYTE // 4), 512 * _MEBIBYTE)
+
+
+def vectors_of(reply: Reply, count: int) -> NDArray[np.float32]:
+    """Return the vectors of a successful `reply` in the order of the request, shape (count, dimensions).
+
+    Raises `BadAnswer` unless there are exactly `count` rows, each in one place, all of one length and finite.
+    """
+    import numpy as np
+
+    rows = _rows(reply)
+    if len(rows) != count:
+        raise BadAnswer(f"returned {len(rows)} vectors for {count} texts")
+    vectors: NDArray[np.float32] | None = None
+    for place, row in zip(_places(rows), rows, strict=True):
+        vector = _vector(row.get("embedding"))
+        if vectors is None:
+            vectors = np.empty((count, len(vector)), dtype=np.float32)
+        if len(vector) != vectors.shape[1]:
+            raise BadAnswer(f"returned vectors of {vectors.shape[1]} and of {len(vector)} dimensions at once")
+        vectors[place] = vector
+    if vectors is None or not vectors.shape[1]:
+        raise BadAnswer("returned no vectors")
+    if not np.isfinite(vectors).all():
+        raise BadAnswer("returned a value that is not a finite number")
+    return vectors
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Return the seconds that a server asks to wait, or None where it names no sane time (at most a day).
+
+    `now` is the time in seconds since 1970, for a server that names a date (RFC 9110, section 10.2.3).
+    """
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = headers.get(name, "").strip()
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", value):
+            seconds = float(value) * unit
+        elif name == "retry-after" and value:
+            try:
+                seconds = parsedate_to_datetime(value).timestamp() - now
+            except (ValueError, OverflowError):
+                continue
+        else:
+            continue
+        if 0 < seconds <= _LONGEST_SANE_WAIT:
+            return seconds
+    return None
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]]:
+    media_type = reply.media_type
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        page = " (a web page)" if media_type == "text/html" else ""
+        raise BadAnswer(f"{_NOT_JSON}{page}")
+    document = json_of(reply.body)
+    rows = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadAnswer("answered JSON without a list of vectors")
+    return rows
+
+
+def _places(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the place of each row; servers that number none of them keep the order of the request."""
+    places = [row.get("index") for row in rows]
+    if all(place is None for place in places):
+        return list(range(len(rows)))
+    taken: set[int] = set()
+    for place in places:
+        if type(place) is not int or not 0 <= place < len(rows):
+            raise BadAnswer("returned a vector that belongs to none of the texts")
+        if place in taken:
+            raise BadAnswer(f"returned two vectors for text {place + 1} of a request")
+        taken.add(place)
+    return [place for place in places if place is not None]
+
+
+def _vector(embedding: object) -> NDArray[np.float32]:
+    import numpy as np
+
+    if isinstance(embedding, str):
+        try:
+            return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+        except (binascii.Error, ValueError) as exc:
+            raise BadAnswer("returned a vector that is not base64 of float32 numbers") from exc
+    if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
+        raise BadAnswer("returned a vector that is not a list of numbers")
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and told as such
+        return np.asarray(embedding, dtype=np.float64).astype(np.float32)

@@ -1,0 +1,104 @@
+"""Records become texts and pairs.
+
+A builder is called with a record; it gives None for a blank one and raises InputError for a bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simil.errors import InputError, Place
+from simil.texts.fields import column, id_field_of, kept, pair_columns, text_column, text_in
+from simil.texts.jsons import kind_of
+from simil.texts.options import ReadOptions
+from simil.texts.records import Pair, Record, Text, is_blank
+from simil.texts.streams import Stream
+
+__all__ = ["PairBuilder", "PlainBuilder", "TextBuilder"]
+
+
+class PlainBuilder:
+    """Texts of records that are strings; the id is the line after `prefix`, or `whole_id`."""
+
+    def __init__(self, prefix: str = "", *, whole_id: str | None = None) -> None:
+        self._prefix = prefix
+        self._whole_id = whole_id
+
+    def __call__(self, record: Record) -> Text | None:
+        text = record.value
+        if not isinstance(text, str) or is_blank(text):
+            return None
+        number = f"{self._prefix}{record.place.line}" if self._whole_id is None else self._whole_id
+        return Text(number, text, record.place, {})
+
+
+class TextBuilder:
+    """Texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
+
+    def __init__(self, stream: Stream, options: ReadOptions, prefix: str) -> None:
+        self._prefix = prefix
+        self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
+        wanted = options.fields[0] if options.fields else None
+        if not stream.columns:
+            self._field = wanted or "text"
+        elif wanted is None:
+            self._field = text_column(stream.columns, stream.place)
+        else:
+            self._field = column(stream.columns, wanted, "--field", stream.place)
+
+    def __call__(self, record: Record) -> Text | None:
+        value, place = record.value, record.place
+        if value is None:
+            return None
+        values = {self._field: value} if isinstance(value, str) else _object(value, place)
+        text = text_in(values, self._field, place)
+        if text is None:
+            return None
+        others = kept(values, self._field)
+        # "id" counts unasked, but not where it is the text.
+        given = self._id_field.value(values if self._id_field.required else others, place)
+        return Text(_numbered(given, self._prefix, place), text, place, others)
+
+
+class PairBuilder:
+    """Pairs of table rows and JSON objects; where the two fields are not named, the first record decides.
+
+    Raises InputError if a table lacks the columns asked for, UsageError if it is not clear which are meant.
+    """
+
+    def __init__(self, stream: Stream, options: ReadOptions) -> None:
+        self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
+        self._fields: tuple[str, str] | None = None
+        columns, place = stream.columns, stream.place
+        if options.fields:
+            left, right = options.fields
+            if columns:
+                left, right = (column(columns, name, "--field", place) for name in options.fields)
+            self._fields = (left, right)
+        elif columns:
+            self._fields = pair_columns(columns, self._id_field.name, place)
+
+    def __call__(self, record: Record) -> Pair | None:
+        value, place = record.value, record.place
+        if value is None:
+            return None
+        values = _object(value, place)
+        if self._fields is None:
+            self._fields = pair_columns(values, self._id_field.name, place)
+        left, right = (text_in(values, name, place) for name in self._fields)
+        if left is None or right is None:
+            return None
+        unasked = values if self._id_field.required else kept(values, *self._fields)
+        return Pair(_numbered(self._id_field.value(unasked, place), "", place), left, right, place, values)
+
+
+def _object(value: object, place: Place) -> Mapping[str, object]:
+    if isinstance(value, dict):
+        return value
+    raise InputError(
+        f"the record is {kind_of(value)}", hint="give an object with the text in a field", place=place
+    )
+
+
+def _numbered(given: str | None, prefix: str, place: Place) -> str:
+    return f"{prefix}{place.line}" if given is None else given

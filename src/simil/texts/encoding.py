@@ -1,0 +1,81 @@
+"""Bytes to text: UTF-8 and nothing else, and a way out where they are not."""
+
+from __future__ import annotations
+
+import codecs
+import shlex
+from collections.abc import Iterator
+
+from simil.errors import InputError, Place
+
+__all__ = ["bad_byte", "decoded", "foreign", "without_bom"]
+
+# The UTF-32 mark of little-endian machines begins with the UTF-16 one, so it is looked for first.
+_FOREIGN = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MARKS = (codecs.BOM_UTF8, *_FOREIGN)
+
+
+def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
+    """The error for the first byte of `raw` that is not UTF-8; `place` is where `raw` begins.
+
+    The column counts characters from 1, as an editor does.
+    """
+    column = len(raw[: exc.start].decode("utf-8")) + 1
+    return InputError(
+        f"byte 0x{raw[exc.start]:02x} is not UTF-8",
+        hint=_convert("latin1", place.source),
+        place=Place(place.source, place.line, column),
+    )
+
+
+def foreign(head: bytes, name: str) -> InputError | None:
+    """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
+    for mark, encoding in _FOREIGN.items():
+        if head.startswith(mark):
+            return InputError(
+                f"the text is {encoding}, not UTF-8",
+                hint=_convert(encoding.lower(), name),
+                place=Place(name, 1, 1),
+            )
+    return None
+
+
+def decoded(data: bytes, name: str) -> str:
+    """A whole document as text, without its byte order mark; raises InputError with line and column."""
+    if error := foreign(data, name):
+        raise error
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        start = data.rfind(b"\n", 0, exc.start) + 1
+        line = data.count(b"\n", 0, start) + 1
+        exc.start -= start
+        raise bad_byte(data[start:], exc, Place(name, line)) from exc
+
+
+def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The chunks without a UTF-8 byte order mark; raises InputError on a UTF-16 or UTF-32 one.
+
+    Waits for further bytes only while those that have come could still be the start of a mark.
+    """
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if not any(len(head) < len(mark) and mark.startswith(head) for mark in _MARKS):
+            break
+    if error := foreign(head, name):
+        raise error
+    if head := head.removeprefix(codecs.BOM_UTF8):
+        yield head
+    yield from chunks
+
+
+def _convert(encoding: str, name: str) -> str:
+    file = "" if name == "stdin" else f" {shlex.quote(name)}"
+    return f"convert it, e.g. iconv -f {encoding} -t utf-8{file}"

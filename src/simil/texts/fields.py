@@ -1,0 +1,119 @@
+"""Which fields of a record hold the text, the two texts of a pair, and the id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simil.errors import InputError, Place, UsageError
+from simil.texts.jsons import kind_of
+from simil.texts.records import is_blank
+
+__all__ = ["IdField", "column", "id_field_of", "kept", "pair_columns", "text_column", "text_in"]
+
+_EXACT_INTEGERS = 2**53
+
+
+def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> str:
+    """The column named `wanted`, or else the one with that number from 1.
+
+    Raises InputError that lists the columns if there is neither.
+    """
+    if wanted in columns:
+        return wanted
+    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(columns):
+        return columns[int(wanted) - 1]
+    raise _missing(columns, wanted, option, place)
+
+
+def text_column(columns: Sequence[str], place: Place) -> str:
+    """The column that holds the text where none was named: "text", or the only one; else InputError."""
+    if "text" in columns:
+        return "text"
+    if len(columns) == 1:
+        return columns[0]
+    raise _missing(columns, "text", "--field", place)
+
+
+def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> tuple[str, str]:
+    """The two columns that hold a pair where none were named: those beside the id, if they are two.
+
+    Raises UsageError that lists the columns otherwise.
+    """
+    names = list(columns)
+    match [name for name in names if name != id_field]:
+        case [left, right]:
+            return left, right
+    raise UsageError(
+        f"which two fields are the pair? There are: {_listed(names)}", hint="pass --field twice", place=place
+    )
+
+
+def text_in(record: Mapping[str, object], field: str, place: Place) -> str | None:
+    """The text under `field`, or None where it is null or blank; InputError if missing or not a string."""
+    if field not in record:
+        raise _missing(list(record), field, "--field", place)
+    value = record[field]
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InputError(f"field {field!r} is {kind_of(value)}, not a string", place=place)
+    return None if is_blank(value) else value
+
+
+@dataclass(frozen=True, slots=True)
+class IdField:
+    """The field that gives ids; `required` if it was asked for, `name` None if there is none."""
+
+    name: str | None
+    required: bool
+
+    def value(self, record: Mapping[str, object], place: Place) -> str | None:
+        """The id that the record gives, or None where it gives none and need not.
+
+        A required one may be any string, number or boolean, else InputError is raised; "id" in JSON
+        counts if it is a string or an integer.
+        """
+        if self.name is None:
+            return None
+        if not self.required:
+            found = record.get(self.name)
+            return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
+        if self.name not in record:
+            raise _missing(list(record), self.name, "--id-field", place)
+        found = record[self.name]
+        if found is None or isinstance(found, list | dict):
+            raise InputError(f"id field {self.name!r} is {kind_of(found)}", hint="give a string", place=place)
+        if isinstance(found, float) and abs(found) >= _EXACT_INTEGERS:
+            # Integers too large for 64 bits arrive as floats, and two ids could become the same.
+            raise InputError(
+                f"id field {self.name!r} is a number too large to be exact", hint="give a string", place=place
+            )
+        return str(found)
+
+
+def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place) -> IdField:
+    """The field that gives ids: the one asked for; in JSON, which has no `columns`, else "id".
+
+    Raises InputError if the table has no such column.
+    """
+    if wanted is None:
+        return IdField("id" if columns is None else None, required=False)
+    return IdField(column(columns, wanted, "--id-field", place) if columns else wanted, required=True)
+
+
+def kept(record: Mapping[str, object], *without: str) -> dict[str, object]:
+    """The record without some of its fields, in its order."""
+    return {name: value for name, value in record.items() if name not in without}
+
+
+def _missing(names: Sequence[str], wanted: str, option: str, place: Place) -> InputError:
+    return InputError(
+        f"no field {wanted!r}; there are: {_listed(names)}", hint=f"name one with {option}", place=place
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name) for name in names[:20]]
+    more = [f"and {len(names) - 20} more"] if len(names) > 20 else []
+    return ", ".join(shown + more) or "none"

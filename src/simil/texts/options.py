@@ -1,0 +1,98 @@
+"""How a source is to be read: its format, which fields hold the text and the id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePath
+
+from simil.errors import UsageError
+
+__all__ = ["InputFormat", "ReadOptions", "format_of"]
+
+
+class InputFormat(StrEnum):
+    """The shapes that texts come in."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+
+
+_SUFFIXES = {
+    ".jsonl": InputFormat.JSONL,
+    ".ndjson": InputFormat.JSONL,
+    ".json": InputFormat.JSON,
+    ".csv": InputFormat.CSV,
+    ".tsv": InputFormat.TSV,
+    ".tab": InputFormat.TSV,
+}
+
+_TABLES = (InputFormat.CSV, InputFormat.TSV)
+
+
+def format_of(source: str) -> InputFormat:
+    """The format that the suffix of `source` names, in any case; plain text where it names none."""
+    return _SUFFIXES.get(PurePath(source).suffix.lower(), InputFormat.TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read; options that contradict each other raise UsageError here, before anything is read.
+
+    `format` overrides the suffix. `fields` name the text column or key (two of them for pairs), `id_field`
+    the id's. `whole` makes a file one text, `nul` separates texts by NUL; both say that a source is plain
+    text whatever its suffix. `header` is False for tables whose first row is data: columns are then named
+    "1", "2", and so on.
+    """
+
+    format: InputFormat | None = None
+    fields: tuple[str, ...] = ()
+    id_field: str | None = None
+    whole: bool = False
+    nul: bool = False
+    header: bool = True
+
+    def __post_init__(self) -> None:
+        if self.whole and self.nul:
+            raise UsageError("--whole and -0 contradict each other", hint="pass one of them")
+        if self._plain and self.format not in (None, InputFormat.TEXT):
+            raise UsageError(
+                f"{self._plain} is for plain text, not for {self.format}", hint=f"leave out {self._plain}"
+            )
+        if self._plain and self._for_fields:
+            raise UsageError(
+                f"{self._for_fields} and {self._plain} contradict each other: plain text has no fields",
+                hint="pass one of them",
+            )
+        if not self.header and (self._plain or self.format not in (None, *_TABLES)):
+            raise UsageError(f"--no-header is for csv and tsv, not for {self.format or InputFormat.TEXT}")
+
+    @property
+    def _plain(self) -> str:
+        return "--whole" if self.whole else "-0" if self.nul else ""
+
+    @property
+    def _for_fields(self) -> str:
+        return "--field" if self.fields else "--id-field" if self.id_field is not None else ""
+
+    def format_for(self, source: str) -> InputFormat:
+        """The format that `source` is read in."""
+        return self.format or (InputFormat.TEXT if self._plain else format_of(source))
+
+    def check_for(self, formats: set[InputFormat]) -> None:
+        """Raise UsageError if an option applies to none of the `formats` that the sources have.
+
+        One structured source among plain ones is enough: the option then is for that one.
+        """
+        if self._for_fields and formats <= {InputFormat.TEXT}:
+            raise UsageError(
+                f"{self._for_fields} is given, but plain text has no fields",
+                hint="pass --input-format csv, tsv, json or jsonl",
+            )
+        if not self.header and formats.isdisjoint(_TABLES):
+            raise UsageError(
+                "--no-header is for csv and tsv, and no source is one", hint="pass --input-format csv or tsv"
+            )

@@ -1,0 +1,123 @@
+"""Reads sources as texts or pairs: what is blank is skipped and told, what is bad is raised or told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, NoReturn, TypeVar
+
+from simil.errors import InputError, Place, UsageError
+from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder
+from simil.texts.options import InputFormat, ReadOptions
+from simil.texts.records import Pair, Record, Text
+from simil.texts.sources import Source
+from simil.texts.streams import open_stream
+
+__all__ = ["read_pairs", "read_texts"]
+
+_Made = TypeVar("_Made", Text, Pair)
+
+
+def read_texts(
+    sources: Sequence[str],
+    options: ReadOptions,
+    *,
+    on_blank: Callable[[Place], None],
+    on_error: Callable[[InputError], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Text]:
+    """The texts of all sources in order, each as soon as it has arrived.
+
+    Sources are paths; "-" is standard input, and so is an empty sequence. A text's id is the value of
+    `options.id_field`, or in JSON of the key "id"; else its line number, with the path before it where
+    there are several sources; with `options.whole`, the path. `on_blank` gets the place of each text that
+    is skipped because it is blank. `on_error` gets each record that cannot be read, and reading goes on
+    with the next; without it the error is raised. `stdin` replaces file descriptor 0: a raw, unbuffered
+    stream whose `read(n)` gives what has arrived.
+
+    Raises UsageError, at once, for options that do not fit the sources; InputError, also with `on_error`,
+    for a source that cannot be read at all: missing, a directory, in UTF-16, or without the column named.
+    """
+    if len(options.fields) > 1:
+        raise UsageError("a text is in one field", hint="pass --field once")
+    opened = [Source(path) for path in sources or ("-",)]
+    if sum(source.is_stdin for source in opened) > 1:
+        raise UsageError('"-" is given twice, but stdin can be read only once', hint='pass "-" once')
+    options.check_for({options.format_for(source.path) for source in opened})
+    for source in opened:
+        source.check()
+    several = len(opened) > 1
+    report = on_error or _raise
+
+    def texts() -> Iterator[Text]:
+        for source in opened:
+            stream = open_stream(source, options, stdin)
+            prefix = f"{source.label}:" if several else ""
+            build: Callable[[Record], Text | None]
+            if options.whole:
+                build = PlainBuilder(whole_id=source.label)
+            elif options.format_for(source.path) is InputFormat.TEXT:
+                build = PlainBuilder(prefix)
+            else:
+                build = TextBuilder(stream, options, prefix)
+            yield from _settled(stream.records, build, on_blank, report)
+
+    return texts()
+
+
+def read_pairs(
+    source: str,
+    options: ReadOptions,
+    *,
+    on_blank: Callable[[Place], None],
+    on_error: Callable[[InputError], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Pair]:
+    """The pairs of texts in the rows of `source`; a row where either text is blank is skipped.
+
+    `options.fields` names the two; without them the source must have exactly two fields beside its id.
+    Ids, `on_blank`, `on_error`, `stdin` and errors are as in `read_texts`; UsageError is raised as well
+    for plain text, at once, and where it is not clear which two fields are meant.
+    """
+    if len(options.fields) not in (0, 2):
+        raise UsageError("a pair is in two fields", hint="pass --field twice")
+    opened = Source(source)
+    form = options.format_for(source)
+    if form is InputFormat.TEXT:
+        raise UsageError(
+            "pairs need two fields, and plain text has none",
+            hint="pass --input-format csv, tsv, json or jsonl",
+            place=Place(opened.name),
+        )
+    options.check_for({form})
+    opened.check()
+
+    def pairs() -> Iterator[Pair]:
+        stream = open_stream(opened, options, stdin)
+        yield from _settled(stream.records, PairBuilder(stream, options), on_blank, on_error or _raise)
+
+    return pairs()
+
+
+def _raise(error: InputError) -> NoReturn:
+    raise error
+
+
+def _settled(
+    outcomes: Iterable[Record | InputError],
+    build: Callable[[Record], _Made | None],
+    on_blank: Callable[[Place], None],
+    report: Callable[[InputError], None],
+) -> Iterator[_Made]:
+    for outcome in outcomes:
+        if isinstance(outcome, InputError):
+            report(outcome)
+            continue
+        try:
+            made = build(outcome)
+        except InputError as error:
+            report(error)
+            continue
+        if made is None:
+            on_blank(outcome.place)
+        else:
+            yield made

@@ -1,0 +1,44 @@
+"""What reading gives: a text, or a pair of texts, with its id and where it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from simil.errors import Place
+
+__all__ = ["Pair", "Record", "Text", "is_blank"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text. `fields` are the other columns or keys of its record in input order; none in plain text."""
+
+    id: str
+    text: str
+    origin: Place
+    fields: Mapping[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts of one row. `fields` are all its columns or keys in input order, both texts among them."""
+
+    id: str
+    left: str
+    right: str
+    origin: Place
+    fields: Mapping[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
+
+    place: Place
+    value: object
+
+
+def is_blank(text: str) -> bool:
+    """Whether `text` is empty or nothing but Unicode white space."""
+    return not text or text.isspace()

@@ -1,0 +1,268 @@
+"""Addresses, keys, and the network between."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from openai_faults import refuse
+from openai_server import KEY, OpenAIServer
+
+from simil.embedders.openai import OpenAIEmbedder, Timeout
+from simil.embedders.openai_endpoint import Endpoint, Scrubber
+from simil.embedders.openai_protocol import Reply, retry_after
+from simil.errors import KeyMissing, KeyRejected, RequestRejected, ServerFailed, Unreachable, UsageError
+
+Make = Callable[..., OpenAIEmbedder]
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Return a port of loopback that is taken, but where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "api.openai.com/v1",
+        "localhost:11434/v1",
+        "ftp://host/v1",
+        "http://",
+        "http:///v1",
+        "http://host:99999/v1",
+        "http://host:port/v1",
+        "http://[::1/v1",
+        "http://ho st/v1",
+        "http://host\n.test/v1",
+    ],
+)
+def test_what_is_not_an_address_is_a_usage_error(base_url: str, make: Make) -> None:
+    with pytest.raises(UsageError, match="the base URL is not an address") as caught:
+        make(base_url=base_url)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("base_url", ["http://a..b/v1", "http://xn--zz/v1", f"http://{'a' * 70}.test/v1"])
+def test_hosts_that_cannot_be_are_told_in_one_line(base_url: str, make: Make) -> None:
+    with pytest.raises((UsageError, Unreachable)) as caught:
+        make(base_url=base_url).embed_batch(["a"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base_url", [KEY, f"http//user:{KEY}@host/v1", f"host/v1?key={KEY}"])
+def test_a_wrong_address_does_not_show_its_secrets(base_url: str, make: Make) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(base_url=base_url)
+    assert KEY not in str(caught.value)
+
+
+def test_openai_gets_no_key_unencrypted(make: Make) -> None:
+    with pytest.raises(UsageError, match="unencrypted"):
+        make(base_url="http://api.openai.com/v1")
+
+
+@pytest.mark.parametrize("api_key", [None, "", "  "])
+def test_openai_needs_a_key(api_key: str | None) -> None:
+    embedder = OpenAIEmbedder(model="text-embedding-3-small", api_key=api_key)
+    with pytest.raises(KeyMissing, match=r"api\.openai\.com needs an API key; set OPENAI_API_KEY"):
+        embedder.embed_batch(["a"])
+
+
+@pytest.mark.parametrize("api_key", ["sk-secret\nsecret", "sk-secret secret", "sk-secret-é-secret"])
+def test_what_cannot_be_a_key_is_not_sent(api_key: str, server: OpenAIServer, make: Make) -> None:
+    with pytest.raises(KeyRejected, match="copy it again") as caught:
+        make(api_key=api_key).embed_batch(["a"])
+    assert "secret" not in str(caught.value)
+    assert server.requests == []
+
+
+def test_a_line_break_behind_the_key_does_no_harm(server: OpenAIServer, make: Make) -> None:
+    assert make(api_key=f"{KEY}\n").embed_batch(["a"]).shape == (1, 1536)
+
+
+@pytest.mark.parametrize("model", ["", " ", "a\nb", "\udcff"])
+def test_a_model_needs_a_name(model: str, make: Make) -> None:
+    with pytest.raises(UsageError, match="not the name of a model"):
+        make(model=model)
+
+
+def test_nothing_shows_the_key(make: Make) -> None:
+    embedder = make()
+    assert repr(embedder).startswith("OpenAIEmbedder('text-embedding-3-small' at 127.0.0.1:")
+    assert KEY not in repr(embedder) + str(embedder) + repr(embedder._endpoint)
+
+
+def test_a_password_in_the_address_is_used_and_never_shown(server: OpenAIServer, make: Make) -> None:
+    login = "someone:pass%2Fword-of-hers"
+    embedder = make(base_url=f"http://{login}@{server.host}/v1?sig=signature-of-hers")
+    server.misbehave(refuse(400, "no: someone pass/word-of-hers pass%2Fword-of-hers signature-of-hers"))
+    with pytest.raises(RequestRejected) as caught:
+        embedder.embed_batch(["a"])
+    with pytest.raises(KeyRejected, match="rejected the user name and password of the base URL"):
+        embedder.embed_batch(["a"])
+    sent = base64.b64encode(b"someone:pass/word-of-hers").decode()
+    assert server.requests[0].headers["authorization"] == f"Basic {sent}"
+    assert server.requests[0].path == "/v1/embeddings?sig=signature-of-hers"
+    assert '"no: *** *** *** ***"' in str(caught.value)
+    assert "hers" not in str(caught.value) + repr(embedder) + repr(embedder._endpoint)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "is_openai"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://API.OpenAI.com./v1/", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://api.openai.com.elsewhere.test/v1", False),
+        ("https://api.openai.com@elsewhere.test/v1", False),
+        ("http://localhost:11434/v1", False),
+    ],
+)
+def test_openais_own_address_is_known(base_url: str, is_openai: bool) -> None:
+    assert Endpoint.under(base_url, None).is_openai is is_openai
+
+
+def test_the_address_keeps_its_path_and_query() -> None:
+    endpoint = Endpoint.under("https://h.test/a/b/?api-version=1#x", None)
+    assert endpoint.url == "https://h.test/a/b/embeddings?api-version=1"
+    assert endpoint.scrubber(None)("api-version 1") == "api-version 1"
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "ab", "abc", "Bearer "])
+@pytest.mark.parametrize("secret", [KEY, "short-1", "ключ-секрет"])
+def test_secrets_are_found_inside_base64(prefix: str, secret: str) -> None:
+    raw = f"{prefix}{secret} and more".encode()
+    for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+        scrubbed = Scrubber([secret])(f"x {encoded} y")
+        assert "***" in scrubbed
+        left = scrubbed.removeprefix("x ").removesuffix(" y").split("***")
+        assert sum(map(len, left)) <= len(encoded) - len(secret)
+
+
+@pytest.mark.parametrize("secret", ["sk-a/b+c=d/e.f,g;h", "sk-project-1", 'sk-a"b"c'])
+def test_keys_are_hidden_whole(secret: str) -> None:
+    assert Scrubber([secret])(f"({secret})") == "(***)"
+    assert Scrubber([secret])(f"({secret.upper()})") == "(***)"
+
+
+def test_a_key_that_the_server_has_masked_is_hidden_too() -> None:
+    assert Scrubber([])("Incorrect API key: sk-proj-ab***wxyz.") == "Incorrect API key: ***"
+
+
+def test_scrubbing_leaves_other_words_alone() -> None:
+    text = "the task-force said: sk is short, 100% of it"
+    assert Scrubber([KEY, ""])(text) == text
+
+
+def test_refused_connection(closed_port: int, make: Make) -> None:
+    with pytest.raises(Unreachable, match=f"no connection to 127.0.0.1:{closed_port}: Connection refused"):
+        make(base_url=f"http://127.0.0.1:{closed_port}/v1").embed_batch(["a"])
+
+
+def test_unknown_host(make: Make) -> None:
+    with pytest.raises(Unreachable, match=r"no address is known for nowhere\.invalid"):
+        make(base_url="http://nowhere.invalid/v1").embed_batch(["a"])
+
+
+def test_https_at_a_server_of_http(server: OpenAIServer, make: Make) -> None:
+    with pytest.raises(Unreachable, match=f"no secure connection to {server.host}: .*version"):
+        make(base_url=server.base_url.replace("http:", "https:")).embed_batch(["a"])
+
+
+def test_a_connection_that_is_never_accepted(make: Make) -> None:
+    with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for caller in (first, second):  # these fill the queue
+            caller.setblocking(False)
+            caller.connect_ex(deaf.getsockname())
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+        with pytest.raises(Unreachable, match=r"within 0\.2 s"):
+            make(base_url=url, timeout=Timeout(connect=0.2, read=0.2)).embed_batch(["a"])
+
+
+def test_a_proxy_of_the_environment_is_used(
+    server: OpenAIServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}")
+    assert make(base_url="http://nowhere.invalid/v1").embed_batch(["a"]).shape == (1, 1536)
+    assert server.requests[0].path == "http://nowhere.invalid/v1/embeddings"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("HTTPS_PROXY", "gopher://user:hunter2@host", "proxy settings cannot be used"),
+        ("ALL_PROXY", "socks5://user:hunter2@host", "SOCKS proxy"),
+        ("SSL_CERT_FILE", "/nowhere/at/all.pem", "certificates cannot be read"),
+    ],
+)
+def test_an_unusable_environment_is_told(
+    name: str, value: str, words: str, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=words) as caught:
+        make().embed_batch(["a"])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_of_certificates_that_holds_none(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
+    with pytest.raises(UsageError, match="certificates cannot be read"):
+        make().embed_batch(["a"])
+
+
+def test_closing_twice_is_harmless(make: Make) -> None:
+    embedder = make()
+    embedder.embed_batch(["a"])
+    embedder.close()
+    embedder.close()
+    assert embedder._client is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0.5", 0.5),
+        ("86400", 86400.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 60.0),
+        ("86401", None),
+        ("0", None),
+        ("-1", None),
+        ("inf", None),
+        ("nan", None),
+        ("1e3", None),
+        ("٣", None),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": value}, now=40.0) == seconds
+
+
+def test_a_reply_knows_its_media_type() -> None:
+    assert Reply(200, {"content-type": "Text/JSON; charset=utf-8"}, b"").media_type == "text/json"
+    assert Reply(200, {}, b"").media_type == ""
+
+
+def test_a_full_answer_in_time_meets_no_deadline(server: OpenAIServer, make: Make) -> None:
+    assert make(clock=lambda: 0.0, timeout=Timeout(total=1e-9)).embed_batch(["a"]).shape == (1, 1536)
+
+
+def test_the_total_deadline_counts_from_the_start(make: Make) -> None:
+    times = iter([0.0, 2.0, 2.0, 2.0])
+    with pytest.raises((Unreachable, ServerFailed), match="after 1 s"):
+        make(clock=lambda: next(times), timeout=Timeout(total=1.0)).embed_batch(["a"])

@@ -1,0 +1,199 @@
+"""Each way to go wrong ends in one clear line, of the right kind, without a secret."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from openai_faults import FAULTS, redirect, refuse
+from openai_server import KEY, OpenAIServer
+
+from simil.embedders.openai import OpenAIEmbedder, Timeout
+from simil.errors import (
+    KeyRejected,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    Unreachable,
+)
+
+Make = Callable[..., OpenAIEmbedder]
+
+TEXTS = ["Apple", "Orange"]
+FINE = {"rows_out_of_order", "no_index", "base64_ignored", "base64_refused", "encoding_format_refused"}
+
+MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
+    "reset": (Unreachable, "broke"),
+    "cut_off": (ServerFailed, "broke off its answer"),
+    "hang_up": (ServerFailed, "broke off its answer"),
+    "not_http": (ServerFailed, "does not speak HTTP"),
+    "truncated_json": (ServerFailed, "not JSON"),
+    "wrong_content_type": (ServerFailed, "not JSON"),
+    "html_page": (ServerFailed, "not JSON (a web page)"),
+    "html_error_page": (ServerFailed, "failed (502); try again later"),
+    "empty_body": (ServerFailed, "not JSON"),
+    "json_of_another_kind": (ServerFailed, "without a list of vectors"),
+    "error_with_200": (ServerFailed, '"the model is asleep"'),
+    "never_answer": (Unreachable, "did not answer within 0.2 s"),
+    "drip": (Unreachable, "had not finished its answer after 300 s"),
+    "endless": (ServerFailed, "far more than the vectors"),
+    "rows_missing": (ServerFailed, "1 vectors for 2 texts"),
+    "rows_empty": (ServerFailed, "0 vectors for 2 texts"),
+    "rows_not_objects": (ServerFailed, "without a list of vectors"),
+    "duplicate_index": (ServerFailed, "two vectors for text 1"),
+    "index_out_of_range": (ServerFailed, "belongs to none of the texts"),
+    "index_of_some": (ServerFailed, "belongs to none of the texts"),
+    "wrong_dimension": (ServerFailed, "1534 dimensions where 1536 were expected"),
+    "mixed_dimensions": (ServerFailed, "vectors of 1536 and of 1534 dimensions"),
+    "no_embedding": (ServerFailed, "not a list of numbers"),
+    "empty_embeddings": (ServerFailed, "no vectors"),
+    "damaged_base64": (ServerFailed, "not base64"),
+    "nan": (ServerFailed, "not a finite number"),
+    "float_too_large": (ServerFailed, "not a finite number"),
+    "floats_as_strings": (ServerFailed, "not a list of numbers"),
+    "status_400": (RequestRejected, 'refused the request (400): "this input is not to my liking"'),
+    "status_401": (KeyRejected, 'rejected the API key in OPENAI_API_KEY (401): "Incorrect API key'),
+    "status_403": (KeyRejected, 'denied access (403): "Country'),
+    "status_404": (RequestRejected, "no model 'text-embedding-3-small'"),
+    "status_408": (RequestRejected, "(408)"),
+    "status_413": (RequestRejected, "maximum allowed batch size 1"),
+    "status_422": (RequestRejected, "cannot be processed"),
+    "status_429": (RateLimited, "limits the rate of requests (429): "),
+    "quota": (QuotaSpent, "quota at"),
+    "status_500": (ServerFailed, 'failed (500): "The server had an error"; try again later'),
+    "status_502": (ServerFailed, "failed (502)"),
+    "status_503": (ServerFailed, "failed (503)"),
+    "redirect": (ServerFailed, "redirects to another address (307)"),
+    "echo_key_200": (ServerFailed, "without a list of vectors"),
+    "echo_key_307": (ServerFailed, "redirects"),
+    "echo_key_400": (RequestRejected, "what came: ***"),
+    "echo_key_401": (KeyRejected, "what came: ***"),
+    "echo_key_403": (KeyRejected, "what came: ***"),
+    "echo_key_404": (RequestRejected, "what came: ***"),
+    "echo_key_429": (RateLimited, "what came: ***"),
+    "echo_key_500": (ServerFailed, "what came: ***"),
+    "echo_key_in_plain_text": (ServerFailed, "what came: ***"),
+}
+
+
+def pieces(secret: str) -> set[str]:
+    """Return every stretch of 8 characters of `secret`, of its percent-encoding and of its base64.
+
+    The base64 is taken behind prefixes of each length modulo 3, without what encodes the prefix.
+    """
+    encoded = [base64.b64encode(prefix + secret.encode()).decode() for prefix in (b"", b":", b"Bearer sk")]
+    written = [secret, quote(secret, safe=""), *(each[12:] for each in encoded)]
+    return {each[start : start + 8] for each in written for start in range(len(each) - 7)}
+
+
+def provoke(fault: str, server: OpenAIServer, make: Make) -> ProviderError:
+    server.misbehave(FAULTS[fault])
+    impatient = Timeout(read=0.2) if fault == "never_answer" else Timeout()
+    steps = itertools.count(0, 100)
+    clock = {"clock": lambda: float(next(steps))} if fault == "drip" else {}
+    embedder = make(known_dimensions=1536, timeout=impatient, **clock)
+    with pytest.raises(ProviderError) as caught:
+        embedder.embed_batch(TEXTS)
+    return caught.value
+
+
+@pytest.mark.parametrize("fault", MEANINGS)
+def test_each_fault_is_one_clear_line_without_the_key(fault: str, server: OpenAIServer, make: Make) -> None:
+    kind, words = MEANINGS[fault]
+    caught = provoke(fault, server, make)
+    line = str(caught)
+    assert type(caught) is kind
+    assert caught.exit_code == 5
+    assert words in line
+    assert server.host in line
+    assert "\n" not in line
+    assert len(line) < 400
+    assert "<" not in line
+    shown = f"{line} {caught.args} {vars(caught)}"
+    assert [piece for piece in pieces(KEY) if piece in shown] == []
+    assert "sk-pl" not in line
+    assert len(server.requests) == 1
+
+
+def test_every_fault_is_known_here() -> None:
+    assert set(MEANINGS) | FINE == set(FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"retry-after": "12"}, "and asks to wait 12 s"),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, "and asks to wait 1.5 s"),
+        ({"retry-after": "nan"}, "(429): "),
+        ({"retry-after": "-3"}, "(429): "),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, "(429): "),
+    ],
+)
+def test_a_sane_wait_is_told(headers: dict[str, str], words: str, server: OpenAIServer, make: Make) -> None:
+    server.misbehave(refuse(429, "Slow down", headers=headers))
+    with pytest.raises(RateLimited) as caught:
+        make().embed_batch(TEXTS)
+    assert f"(429){words.removeprefix('(429)')}" in str(caught.value).replace("(429) and", "(429)and")
+
+
+def test_an_unknown_model_is_named(make: Make) -> None:
+    with pytest.raises(RequestRejected, match="no model 'text-embedding-4'"):
+        make(model="text-embedding-4").embed_batch(TEXTS)
+
+
+def test_a_wrong_key_is_rejected_and_not_shown(make: Make) -> None:
+    with pytest.raises(KeyRejected) as caught:
+        make(api_key="sk-another-key-entirely").embed_batch(TEXTS)
+    assert "another" not in str(caught.value)
+
+
+def test_a_server_that_wants_a_key_says_so(make: Make) -> None:
+    with pytest.raises(KeyRejected, match=r"wants an API key \(401\).*; set OPENAI_API_KEY"):
+        make(api_key=None).embed_batch(TEXTS)
+
+
+def test_the_key_does_not_follow_a_redirect(server: OpenAIServer, make: Make) -> None:
+    with OpenAIServer() as other:
+        server.misbehave(redirect(f"{other.base_url}/embeddings"))
+        with pytest.raises(ServerFailed, match="redirects"):
+            make().embed_batch(TEXTS)
+    assert other.requests == []
+
+
+def test_a_long_message_is_cut_after_it_was_scrubbed(server: OpenAIServer, make: Make) -> None:
+    server.misbehave(refuse(400, "x" * 190 + "\x1b[31m\n" + KEY + " tail" * 100))
+    with pytest.raises(RequestRejected) as caught:
+        make().embed_batch(TEXTS)
+    line = str(caught.value)
+    assert "***" in line
+    assert line.endswith('…"')
+    assert line.isprintable()
+    assert len(line) < 300
+
+
+def test_an_enormous_error_page_is_left_unread(server: OpenAIServer, make: Make) -> None:
+    server.misbehave(refuse(500, "x" * 1_000_000))
+    with pytest.raises(ServerFailed, match=r"failed \(500\); try again later"):
+        make().embed_batch(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ('{"error": "model is loading", "error_type": "overloaded"}', "model is loading"),
+        ('{"object": "error", "message": "too long", "code": 400}', "too long"),
+        ('{"detail": "Not here"}', "Not here"),
+        ('{"detail": [{"loc": ["body"], "msg": "Field required"}]}', "Field required"),
+    ],
+)
+def test_messages_of_compatible_servers_are_found(
+    document: str, words: str, server: OpenAIServer, make: Make
+) -> None:
+    server.misbehave(lambda exchange: exchange.send(400, document.encode()))
+    with pytest.raises(RequestRejected, match=f'"{words}"'):
+        make().embed_batch(TEXTS)
