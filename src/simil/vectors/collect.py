@@ -1,0 +1,199 @@
+"""Vectors read from a file, and the checks that any form of file must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simil.errors import InputError, ModelMismatch, Place
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Collector", "VectorFile", "describe"]
+
+_BATCH = 512  # rows kept as Python numbers before they become float32
+_OWN = frozenset({"object", "index", "id", "text", "embedding", "model", "fields"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorFile:
+    """The contents of a vector file.
+
+    Attributes:
+        source: the file's name, or "stdin".
+        model: what made the vectors, where the file says it.
+        ids: one for each vector; the vector's number from 1 where the file gives none.
+        texts: what was embedded, None where the file does not say.
+        fields: whatever else stands with each vector.
+        vectors: float32 [n, d], finite; a read-only map of the file where that is possible.
+    """
+
+    source: str
+    model: str | None
+    ids: tuple[str, ...]
+    texts: tuple[str | None, ...]
+    fields: tuple[Mapping[str, object], ...]
+    vectors: NDArray[np.float32]
+
+    @property
+    def dimensions(self) -> int | None:
+        """Length of a vector; None for a file without any."""
+        return self.vectors.shape[1] or None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Collector:
+    """Gathers a file's vectors in order, holding each to those before it.
+
+    All faults are `InputError` with the source and, where known, the line.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._ids: list[str] = []
+        self._texts: list[str | None] = []
+        self._fields: list[Mapping[str, object]] = []
+        self._lines: list[int | None] = []
+        self._indices: list[object] = []
+        self._models: str | None = None
+        self._dimensions = 0
+        self._pending: list[list[float]] = []
+        self._blocks: list[NDArray[np.float32]] = []
+
+    def fault(self, message: str, line: int | None, number: int | None = None) -> InputError:
+        """Return an error about item `number` (from 1), by default the one to be added next."""
+        return InputError(f"item {number or len(self._ids) + 1} {message}", place=Place(self.source, line))
+
+    def add(
+        self,
+        embedding: object,
+        item: Mapping[str, object],
+        *,
+        model: str | None,
+        line: int | None = None,
+        index: object = None,
+    ) -> None:
+        """Append a vector, a list of numbers, with the id, text and fields of `item`.
+
+        `index`, if not None, is its place among all (from 0).
+        """
+        if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
+            raise self.fault("has an embedding that is not a list of numbers", line)
+        self._check_length(len(embedding), line)
+        self._check_model(model, line)
+        if index is not None and (type(index) is not int or index < 0):
+            raise self.fault(f'has an "index" that is not a count from 0: {index!r}', line)
+        number = len(self._ids) if index is None else index
+        try:
+            name, text, fields = describe(item, str(number + 1))
+        except ValueError as exc:
+            raise self.fault(str(exc), line) from exc
+        self._ids.append(name)
+        self._texts.append(text)
+        self._fields.append(fields)
+        self._lines.append(line)
+        self._indices.append(index)
+        self._pending.append(embedding)
+        if len(self._pending) == _BATCH:
+            self._flush()
+
+    def finish(self, model: str | None = None, dimensions: object = None) -> VectorFile:
+        """Return all that was added, by index where the items have one.
+
+        `model` and `dimensions` are what the file says as a whole.
+        """
+        import numpy as np
+
+        self._flush()
+        if self._models and model and model != self._models:
+            raise ModelMismatch(
+                f"the items are of model {self._models!r}, the file as a whole of {model!r}",
+                place=Place(self.source),
+            )
+        if self._blocks and dimensions is not None and dimensions != self._dimensions:
+            raise InputError(
+                f'"dimensions" is {dimensions}, but the vectors have {self._dimensions}',
+                place=Place(self.source),
+            )
+        vectors = np.concatenate(self._blocks) if self._blocks else np.empty((0, 0), dtype=np.float32)
+        self._blocks.clear()
+        order = self._order()
+        if order != list(range(len(order))):
+            vectors = vectors[order]
+        return VectorFile(
+            source=self.source,
+            model=self._models or model,
+            ids=tuple(self._ids[place] for place in order),
+            texts=tuple(self._texts[place] for place in order),
+            fields=tuple(self._fields[place] for place in order),
+            vectors=vectors,
+        )
+
+    def _check_length(self, length: int, line: int | None) -> None:
+        if not length:
+            raise self.fault("has an empty embedding", line)
+        if self._ids and length != self._dimensions:
+            raise self.fault(f"has {length} dimensions, those before have {self._dimensions}", line)
+        self._dimensions = length
+
+    def _check_model(self, model: str | None, line: int | None) -> None:
+        if self._ids and model != self._models:
+            names = [f"model {name!r}" if name else "no known model" for name in (model, self._models)]
+            raise ModelMismatch(
+                f"item {len(self._ids) + 1} is of {names[0]}, those before are of {names[1]}",
+                hint="vectors of two models cannot be compared; embed all with one",
+                place=Place(self.source, line),
+            )
+        self._models = model
+
+    def _flush(self) -> None:
+        import numpy as np
+
+        from simil.vectors.digits import nearest_float32
+
+        if not self._pending:
+            return
+        block = nearest_float32(np.array(self._pending, dtype=np.float64))
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            at = len(self._ids) - len(self._pending) + int(finite.argmin())
+            raise self.fault("has a value that is not a finite float32", self._lines[at], at + 1)
+        self._blocks.append(block)
+        self._pending.clear()
+
+    def _order(self) -> list[int]:
+        """Return for each place the item that belongs there."""
+        order = [-1] * len(self._indices)
+        for item, given in enumerate(self._indices):
+            index = given if isinstance(given, int) else item
+            if index >= len(order) or order[index] >= 0:
+                why = "that of another item" if index < len(order) else f"beyond the {len(order)} items"
+                raise self.fault(f'has "index" {index}, {why}', self._lines[item], item + 1)
+            order[index] = item
+        return order
+
+
+def describe(item: Mapping[str, object], default_id: str) -> tuple[str, str | None, dict[str, object]]:
+    """Return id, text and further fields of an item; raises `ValueError` saying what is wrong with it.
+
+    Further fields stand under "fields" or beside the known names.
+    """
+    name = item.get("id")
+    if name is None:
+        name = default_id
+    elif type(name) is int:
+        name = str(name)
+    if not isinstance(name, str):
+        raise ValueError('has an "id" that is not a string')
+    text = item.get("text")
+    if text is not None and not isinstance(text, str):
+        raise ValueError('has a "text" that is not a string')
+    fields = item.get("fields") or {}
+    if not isinstance(fields, dict):
+        raise ValueError('has "fields" that are not an object')
+    return name, text, {**{key: value for key, value in item.items() if key not in _OWN}, **fields}

@@ -1,0 +1,229 @@
+"""JSON and JSON Lines: what OpenAI's API returns, an item a line, and whatever reads as that."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from simil.errors import InputError, Place
+from simil.vectors.collect import Collector, VectorFile
+from simil.vectors.writer import ItemList, VectorWriter, encoded
+
+if TYPE_CHECKING:
+    import json
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["JsonLinesWriter", "JsonWriter", "parsed", "read_json", "read_jsonl"]
+
+_BOM = b"\xef\xbb\xbf"
+_HEAD = b'{"object":"list","data":[\n'
+_EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]} or [[...], ...]'
+
+
+class _NotByLine(Exception):
+    """A document that begins as `JsonWriter` begins one and goes on otherwise."""
+
+
+class JsonWriter(VectorWriter):
+    """Writes the answer of OpenAI's embeddings endpoint, with ids and texts; embeddings as base64 or not."""
+
+    def __init__(self, stream: BinaryIO, model: str, *, as_base64: bool) -> None:
+        super().__init__(stream, model)
+        self._list = ItemList(stream, _HEAD)
+        self._as_base64 = as_base64
+
+    def _append(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str | None],
+        fields: Sequence[Mapping[str, object]],
+        rows: NDArray[np.float32],
+    ) -> None:
+        self._list.extend(
+            [
+                encoded(
+                    {
+                        "object": "embedding",
+                        "index": self.count + place,
+                        "id": ids[place],
+                        "text": texts[place],
+                        **({"fields": fields[place]} if fields[place] else {}),
+                        "embedding": _to_base64(row) if self._as_base64 else row,
+                    }
+                )
+                for place, row in enumerate(rows)
+            ]
+        )
+
+    def _end(self) -> None:
+        self._list.end({"model": self._model, "dimensions": self.dimensions})
+
+
+class JsonLinesWriter(VectorWriter):
+    """Writes an object a line: id, text, fields if there are any, embedding, model."""
+
+    def _append(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str | None],
+        fields: Sequence[Mapping[str, object]],
+        rows: NDArray[np.float32],
+    ) -> None:
+        lines = [
+            encoded(
+                {
+                    "id": ids[place],
+                    "text": texts[place],
+                    **({"fields": fields[place]} if fields[place] else {}),
+                    "embedding": row,
+                    "model": self._model,
+                }
+            )
+            for place, row in enumerate(rows)
+        ]
+        self._stream.write(b"\n".join(lines) + b"\n")
+
+    def _end(self) -> None:
+        """A file of lines ends with its last line."""
+
+
+def read_json(source: str, stream: BinaryIO) -> VectorFile:
+    """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
+    import orjson
+
+    data = stream.read().removeprefix(_BOM)
+    if data.startswith(_HEAD):
+        try:
+            return _read_by_line(source, data)
+        except (orjson.JSONDecodeError, _NotByLine):
+            pass  # not an item a line, or damaged; read as a whole it tells which
+    return _read_whole(source, data)
+
+
+def read_jsonl(source: str, stream: BinaryIO) -> VectorFile:
+    """Read an object with an embedding from each line that is not blank."""
+    collector = Collector(source)
+    for number, line in enumerate(stream, 1):
+        text = line.removeprefix(_BOM) if number == 1 else line
+        if text.strip():
+            _add(collector, parsed(source, text, number), None, number)
+    return collector.finish()
+
+
+def parsed(source: str, data: bytes, line: int = 1) -> Any:
+    """Return the JSON value in `data`, whose first line is `line` of `source`.
+
+    Raises `InputError` with line and column of the first fault.
+    """
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        raise _fault(source, data, line, exc) from exc
+
+
+def _fault(source: str, data: bytes, line: int, error: json.JSONDecodeError) -> InputError:
+    try:
+        data.decode()
+    except UnicodeDecodeError as exc:
+        before = data[: exc.start]
+        start = before.rfind(b"\n") + 1
+        column = len(before[start:].decode()) + 1
+        place = Place(source, line + before.count(b"\n"), column)
+        return InputError(f"byte 0x{data[exc.start]:02x} is not UTF-8", place=place)
+    return InputError(f"not JSON: {error.msg}", place=Place(source, line + error.lineno - 1, error.colno))
+
+
+def _read_by_line(source: str, data: bytes) -> VectorFile:
+    """Read what `JsonWriter` wrote, one item parsed at a time.
+
+    Raises `_NotByLine` or `JSONDecodeError` if it is something else.
+    """
+    import orjson
+
+    end = data.rfind(b"\n]")
+    document = orjson.loads(b'{"data":[' + data[end + 1 :])
+    model = _model_of(source, document, None)
+    collector = Collector(source)
+    for number, line in enumerate(_lines(data, len(_HEAD), end), 2):
+        if b"\n" in line:
+            raise _NotByLine
+        _add(collector, orjson.loads(line), model, number, indexed=True)
+    return collector.finish(model, document.get("dimensions"))
+
+
+def _lines(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    while (stop := data.find(b",\n", start, end)) >= 0:
+        yield data[start:stop]
+        start = stop + 2
+    if start < end:
+        yield data[start:end]
+
+
+def _read_whole(source: str, data: bytes) -> VectorFile:
+    document = parsed(source, data)
+    model = dimensions = None
+    items = document
+    if isinstance(document, dict):
+        items = document.get("data")
+        model = _model_of(source, document, None)
+        dimensions = document.get("dimensions")
+    if not isinstance(items, list):
+        raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
+    collector = Collector(source)
+    for item in items:
+        if isinstance(item, list) and items is document:
+            collector.add(item, {}, model=None)
+        else:
+            _add(collector, item, model, None, indexed=True)
+    return collector.finish(model, dimensions)
+
+
+def _add(
+    collector: Collector, item: object, model: str | None, line: int | None, *, indexed: bool = False
+) -> None:
+    if not isinstance(item, dict):
+        raise collector.fault("is not an object with an embedding", line)
+    if "embedding" not in item:
+        raise collector.fault('has no "embedding"', line)
+    embedding = item["embedding"]
+    if isinstance(embedding, str):
+        embedding = _from_base64(embedding, collector, line)
+    collector.add(
+        embedding,
+        item,
+        model=_model_of(collector.source, item, line) or model,
+        line=line,
+        index=item.get("index") if indexed else None,
+    )
+
+
+def _model_of(source: str, holder: Mapping[str, object], line: int | None) -> str | None:
+    model = holder.get("model")
+    if model is not None and not isinstance(model, str):
+        raise InputError('"model" is not a string', place=Place(source, line))
+    return model or None
+
+
+def _to_base64(row: NDArray[np.float32]) -> str:
+    return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
+
+
+def _from_base64(text: str, collector: Collector, line: int | None) -> list[float]:
+    import numpy as np
+
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise collector.fault(f"has an embedding that is not base64: {exc}", line) from exc
+    if len(data) % 4:
+        raise collector.fault(
+            f"has an embedding that is cut short: {len(data)} bytes are no whole number of float32", line
+        )
+    numbers: list[float] = np.frombuffer(data, dtype="<f4").tolist()
+    return numbers

@@ -1,0 +1,226 @@
+"""NumPy's `.npy` (NEP 1), float32, with a JSON file beside it that names ids, texts and the model."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from simil.errors import InputError, Place
+from simil.vectors.collect import VectorFile, describe
+from simil.vectors.json_form import parsed
+from simil.vectors.writer import ItemList, VectorWriter, encoded
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["NpyWriter", "read_npy"]
+
+_HEADER_BYTES = 128  # of format 1.0, with room for any shape; a multiple of 64, so that rows are aligned
+_MAGIC = b"\x93NUMPY\x01\x00"
+_CHECK_ROWS = 4096
+
+
+class NpyWriter(VectorWriter):
+    """Writes rows as they come and the header, which holds their number, again at the end.
+
+    Where the stream cannot go back, rows wait in a temporary file. `sidecar` gets ids, texts and model.
+    """
+
+    def __init__(self, stream: BinaryIO, model: str, sidecar: BinaryIO | None) -> None:
+        super().__init__(stream, model)
+        self._list = ItemList(sidecar, b'{"data":[\n') if sidecar else None
+        self._waiting: BinaryIO | None = None
+        self._start: int | None = None
+
+    def _append(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str | None],
+        fields: Sequence[Mapping[str, object]],
+        rows: NDArray[np.float32],
+    ) -> None:
+        if self._list:
+            self._list.extend(
+                [
+                    encoded({"id": name, "text": text, **({"fields": more} if more else {})})
+                    for name, text, more in zip(ids, texts, fields, strict=True)
+                ]
+            )
+        if self._start is None and self._waiting is None:
+            self._begin()
+        (self._waiting or self._stream).write(rows.astype("<f4", copy=False).data)
+
+    def _begin(self) -> None:
+        if _can_go_back(self._stream):
+            self._start = self._stream.tell()
+            self._stream.write(_header(0, 0))
+        else:
+            self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - `close` or `discard` closes it
+
+    def _end(self) -> None:
+        header = _header(self.count, self.dimensions or 0)
+        if self._waiting is not None:
+            with self._waiting as rows:
+                self._stream.write(header)
+                rows.seek(0)
+                shutil.copyfileobj(rows, self._stream, 1 << 20)
+        elif self._start is not None:
+            end = self._stream.tell()
+            self._stream.seek(self._start)
+            self._stream.write(header)
+            self._stream.seek(end)
+        else:
+            self._stream.write(header)
+        if self._list:
+            self._list.end({"model": self._model, "dimensions": self.dimensions, "count": self.count})
+
+    def discard(self) -> None:
+        super().discard()
+        if self._waiting is not None:
+            self._waiting.close()
+
+
+def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> VectorFile:
+    """Read an array of numbers [n, d] and, where it exists, the file beside it.
+
+    A file of little-endian float32 rows is mapped, anything else is converted to float32 in memory.
+    """
+    vectors = _read_array(source, stream)
+    count = len(vectors)
+    if sidecar is None or not sidecar.is_file():
+        ids = tuple(str(number + 1) for number in range(count))
+        return VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
+    return _with_sidecar(source, vectors, sidecar)
+
+
+def _header(count: int, dimensions: int) -> bytes:
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {dimensions}), }}"
+    size = _HEADER_BYTES - len(_MAGIC) - 2
+    return _MAGIC + size.to_bytes(2, "little") + text.ljust(size - 1).encode("ascii") + b"\n"
+
+
+def _can_go_back(stream: BinaryIO) -> bool:
+    """Tell whether an earlier part can be written again; a file opened for appending only seems so."""
+    if not stream.seekable():
+        return False
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows, which opens nothing for appending by itself
+        return True
+    try:
+        return not fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_APPEND
+    except OSError:  # in memory
+        return True
+
+
+def _read_array(source: str, stream: BinaryIO) -> NDArray[np.float32]:
+    import numpy as np
+
+    place = Place(source)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read is None:
+            raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
+        shape, by_column, dtype = read(stream)
+    except (ValueError, EOFError) as exc:
+        raise InputError(f"is not a sound .npy file: {exc}", place=place) from exc
+    if dtype.kind not in "iuf":
+        raise InputError(f"holds {dtype} values, not numbers", place=place)
+    if len(shape) != 2 or min(shape) < 0 or (shape[0] and not shape[1]):
+        raise InputError(f"has shape {shape}; vectors are the rows of a table (n, d)", place=place)
+    if not shape[0]:
+        return np.empty(shape, dtype=np.float32)
+    need = shape[0] * shape[1] * dtype.itemsize
+    at = _offset_of_file(stream)
+    data = stream.read() if at is None else b""
+    have = len(data) if at is None else os.fstat(stream.fileno()).st_size - at
+    if have < need:
+        raise InputError(
+            f"is cut short: {shape[0]} vectors of {shape[1]} dimensions take {need} bytes, {have} are there",
+            place=place,
+        )
+    # The array holds the map, which outlives the stream.
+    buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    raw = np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
+    return _as_float32(source, raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape))
+
+
+def _offset_of_file(stream: BinaryIO) -> int | None:
+    """Return where `stream` stands in a file that can be mapped, or None if it is something else."""
+    try:
+        return stream.tell() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None
+    except OSError:
+        return None
+
+
+def _as_float32(source: str, raw: NDArray[Any]) -> NDArray[np.float32]:
+    """Return finite float32 rows in C order: `raw` itself where it is that already."""
+    import numpy as np
+
+    as_is = raw.dtype == np.float32 and raw.dtype.isnative and raw.flags.c_contiguous
+    result: NDArray[np.float32] = raw if as_is else np.empty(raw.shape, dtype=np.float32)
+    for start in range(0, len(raw), _CHECK_ROWS):
+        part = result[start : start + _CHECK_ROWS]
+        if not as_is:
+            with np.errstate(over="ignore"):
+                part[...] = raw[start : start + _CHECK_ROWS]
+        finite = np.isfinite(part).all(axis=1)
+        if not finite.all():
+            number = start + int(finite.argmin()) + 1
+            raise InputError(f"item {number} has a value that is not a finite float32", place=Place(source))
+    return result
+
+
+def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> VectorFile:
+    beside = str(path)
+    place = Place(beside)
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise InputError(f"cannot be read: {exc.strerror or exc}", place=place) from exc
+    document = parsed(beside, content)
+    items = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise InputError(
+            f"does not list the vectors of {source}", hint="remove it or embed again", place=place
+        )
+    model = document.get("model")
+    if model is not None and not isinstance(model, str):
+        raise InputError('"model" is not a string', place=place)
+    count, dimensions = vectors.shape
+    for what, said, found in (
+        ("count", document.get("count"), count),
+        ("dimensions", document.get("dimensions") if count else None, dimensions),
+        ("length of data", len(items), count),
+    ):
+        if said is not None and said != found:
+            raise InputError(
+                f"the {what} is {said}, but {source} holds {count} vectors of {dimensions} dimensions",
+                hint="the two files do not belong together; embed again",
+                place=place,
+            )
+    described = []
+    for number, item in enumerate(items, 1):
+        try:
+            described.append(describe(item, str(number)))
+        except ValueError as exc:
+            raise InputError(f"item {number} {exc}", place=place) from exc
+    return VectorFile(
+        source=source,
+        model=model or None,
+        ids=tuple(name for name, _, _ in described),
+        texts=tuple(text for _, text, _ in described),
+        fields=tuple(fields for _, _, fields in described),
+        vectors=vectors,
+    )

@@ -1,0 +1,170 @@
+"""Whether the beginning of a file or pipe is that of a vector file, and of which form.
+
+It must never take texts for vectors: what is not certain is None.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from simil.vectors.formats import VectorFormat, format_of
+
+__all__ = ["HEAD_BYTES", "looks_like_vectors", "peek"]
+
+HEAD_BYTES = 1 << 16  # enough for a long text before the first embedding
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]*)?"
+_ROWS = re.compile(
+    rf"\s*\[\s*\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*(?:,\s*-?)?(?:\Z|\]\s*(?:\Z|,\s*(?:\Z|\[)|\]\s*\Z))"
+)
+_TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)(?:"|\Z)|([\[\]{},:])|([^\s\[\]{},:"]+))', re.DOTALL)
+_Path = tuple[str | int, ...]
+_BASE64 = re.compile(r'"[A-Za-z0-9+/]{16,}={0,2}')
+_DIGIT = re.compile(r"-?[0-9].*", re.DOTALL)
+_EVIDENCE = {
+    ("embedding", 0): (_DIGIT, VectorFormat.JSONL),
+    (0, "embedding", 0): (_DIGIT, VectorFormat.JSON),
+    (0, "embedding"): (_BASE64, VectorFormat.JSON),
+    ("data", 0, "embedding", 0): (_DIGIT, VectorFormat.JSON),
+    ("data", 0, "embedding"): (_BASE64, VectorFormat.JSON),
+    ("data", 0, "object"): (re.compile('"embedding'), VectorFormat.JSON),
+}
+_SECOND_ITEMS = ((1,), ("data", 1))  # the first would have told
+
+
+def peek(stream: BinaryIO, size: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
+    """Return the first `size` bytes of `stream` and a stream that gives all of it, those included.
+
+    A stream that can seek is put back and returned itself; a pipe is waited for until it has given so
+    many bytes or ended.
+    """
+    if stream.seekable():
+        start = stream.tell()
+        head = stream.read(size)
+        stream.seek(start)
+        return head, stream
+    head = stream.read(size)
+    return head, io.BufferedReader(_Rejoined(head, stream))
+
+
+def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
+    """Return the form of the vector file that `source` ("-" is stdin) is by its first bytes, or None.
+
+    Only names that end as vector files do, and stdin, are looked at: a line of a `.txt` file may look
+    like JSON and is a text. More of the head tells more; `HEAD_BYTES` are enough as a rule.
+    """
+    named = None if source == "-" else format_of(source)
+    if named is VectorFormat.NPY:
+        return named  # no file of texts is called so
+    if named is None and source != "-":
+        return None
+    if named is None and head.startswith(b"\x93NUMPY"):
+        return VectorFormat.NPY
+    text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
+    cut = "\n" not in text
+    found: VectorFormat | None
+    if text.lstrip()[:1] in ("[", "{"):
+        found = _json_form(text)
+    elif named is VectorFormat.TSV or (named is None and "\t" in text.partition("\n")[0]):
+        found = VectorFormat.TSV if _is_vector_header(_tsv_header(text), cut=cut) else None
+    else:
+        found = VectorFormat.CSV if _is_vector_header(_csv_header(text), cut=cut) else None
+    return found if named in (None, found) else None
+
+
+class _Rejoined(io.RawIOBase):
+    """The bytes already taken from a stream, followed by the rest of it."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        chunk = self._head[: len(buffer)] or memoryview(self._rest.read(len(buffer)))
+        self._head = self._head[len(chunk) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def _json_form(text: str) -> VectorFormat | None:
+    if _ROWS.match(text):
+        return VectorFormat.JSON
+    is_list = has_data = False
+    for path, token in _tokens(text):
+        pattern, form = _EVIDENCE.get(path, (None, None))
+        if pattern and pattern.fullmatch(token):
+            return form
+        if path in _SECOND_ITEMS:
+            return None
+        is_list = is_list or (path == ("object",) and token == '"list')
+        # A list object without any item is one too.
+        has_data = (has_data or (path == ("data",) and token == "[")) and path != ("data", 0)
+    return VectorFormat.JSON if is_list and has_data else None
+
+
+def _tokens(text: str) -> Iterator[tuple[_Path, str]]:
+    """Yield path and token of each value of the first JSON value in `text`, as far as it goes.
+
+    An object or list is told when it opens, by "{" or "["; a string keeps its opening quote, and no
+    other; its escapes stay.
+    """
+    path: list[str | int] = []
+    awaiting_key = False
+    at = 0
+    while found := _TOKEN.match(text, at):
+        at = found.end()
+        string, mark, other = found.groups()
+        if awaiting_key and string is not None:
+            path[-1] = string
+        elif mark == ":":
+            awaiting_key = False
+        elif mark and mark in ",]}":
+            awaiting_key = bool(path) and _advance(path, mark)
+        else:
+            yield tuple(path), mark or other or f'"{string}'
+            if mark:
+                path.append(0 if mark == "[" else "")
+                awaiting_key = mark == "{"
+        if not path:
+            return
+
+
+def _advance(path: list[str | int], mark: str) -> bool:
+    """Go on to the next member, or out of the object or list; tell whether a key comes next."""
+    if mark != ",":
+        path.pop()
+        return False
+    last = path[-1]
+    if isinstance(last, int):
+        path[-1] = last + 1
+        return False
+    return True
+
+
+def _csv_header(text: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error:
+        return []
+
+
+def _tsv_header(text: str) -> list[str]:
+    return text.partition("\n")[0].removesuffix("\r").split("\t")
+
+
+def _is_vector_header(names: list[str], *, cut: bool) -> bool:
+    """Tell whether columns are an id or model and, at the end, d0, d1 and so on."""
+    if "d0" not in names or not {"id", "model"} & set(names):
+        return False
+    numbers = names[len(names) - 1 - names[::-1].index("d0") :]
+    expected = [f"d{place}" for place in range(len(numbers))]
+    return numbers == expected or (
+        cut and numbers[:-1] == expected[:-1] and expected[-1].startswith(numbers[-1])
+    )

@@ -1,0 +1,140 @@
+"""What all writers of vector files share: the checks, the counting and the end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from simil.errors import InputError
+
+if TYPE_CHECKING:
+    import types
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ItemList", "VectorWriter", "encoded"]
+
+
+class VectorWriter(ABC):
+    """Writes one vector file, batch by batch, to a stream that stays the caller's.
+
+    As a context manager it ends the file when the block ends well, and lets go of it otherwise.
+
+    Attributes:
+        count: vectors written so far.
+        dimensions: their length; None before the first.
+    """
+
+    def __init__(self, stream: BinaryIO, model: str) -> None:
+        self.count = 0
+        self.dimensions: int | None = None
+        self._stream = stream
+        self._model = model
+        self._ended = False
+
+    def write(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str | None],
+        fields: Sequence[Mapping[str, object]],
+        vectors: NDArray[np.float32],
+    ) -> None:
+        """Append `vectors` [n, d] with the id, text and further fields of each.
+
+        Raises `InputError`, before anything of the batch is written, when the lengths differ, a value
+        is not finite, the dimensions are not those of earlier batches, or something cannot be
+        expressed in this form.
+        """
+        import numpy as np
+
+        rows = np.ascontiguousarray(vectors, dtype=np.float32)
+        if rows.ndim != 2 or not len(ids) == len(texts) == len(fields) == len(rows):
+            raise InputError(
+                f"{len(ids)} ids, {len(texts)} texts, {len(fields)} sets of fields and vectors of shape "
+                f"{rows.shape} do not belong together"
+            )
+        if not len(rows):
+            return
+        if not rows.shape[1]:
+            raise InputError("a vector without any dimension cannot be written")
+        if self.dimensions not in (None, rows.shape[1]):
+            raise InputError(f"a vector has {rows.shape[1]} dimensions, those before have {self.dimensions}")
+        finite = np.isfinite(rows).all(axis=1)
+        if not finite.all():
+            raise InputError(f"the vector of {ids[int(finite.argmin())]!a} is not finite")
+        self._append(ids, texts, fields, rows)
+        self.dimensions = rows.shape[1]
+        self.count += len(rows)
+
+    def close(self) -> None:
+        """End the file; it is valid also without any vector. The stream is left open."""
+        if not self._ended:
+            self._ended = True
+            self._end()
+
+    def discard(self) -> None:
+        """Let go without ending the file: what stands on the stream is not a whole file."""
+        self._ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    @abstractmethod
+    def _append(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str | None],
+        fields: Sequence[Mapping[str, object]],
+        rows: NDArray[np.float32],
+    ) -> None:
+        """Write checked `rows`; `count` is still that of the rows before."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Write what follows the last row."""
+
+
+class ItemList:
+    """A JSON object on a stream whose first member is a list, an item a line."""
+
+    def __init__(self, stream: BinaryIO, head: bytes) -> None:
+        self._stream = stream
+        self._head = head
+        self._between = head
+
+    def extend(self, items: Sequence[bytes]) -> None:
+        """Append encoded items."""
+        self._stream.write(self._between + b",\n".join(items))
+        self._between = b",\n"
+
+    def end(self, rest: Mapping[str, object]) -> None:
+        """Close the list and add the remaining members of the object."""
+        start = self._head if self._between is self._head else b"\n"
+        self._stream.write(start + b"]," + encoded(rest)[1:] + b"\n")
+
+
+def encoded(value: object) -> bytes:
+    """Return `value` as one line of JSON; float32 arrays with the shortest digits that give them back.
+
+    Raises `InputError` for what JSON in UTF-8 cannot carry, such as half of a surrogate pair.
+    """
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as exc:
+        about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
+        raise InputError(f"{about}cannot be written as JSON: {exc}") from exc

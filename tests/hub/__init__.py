@@ -1,0 +1,1 @@
+"""Fetching models, against a hub on this machine."""

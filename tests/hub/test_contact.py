@@ -1,0 +1,192 @@
+"""The first contact: what a hub that refuses, is gone or never answers costs and says."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hub.conftest import REPO, Outcome
+from hub.server import HubServer, silent_endpoint
+from hub.test_fetch import everything, get
+from simil.errors import (
+    ModelError,
+    ModelNotFound,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    SimilError,
+    Unreachable,
+    UsageError,
+)
+from simil.models.hub import fetch, is_offline
+from simil.progress import silent
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "exit_code", "text"),
+    [
+        (401, None, ModelError, 4, "org/tiny needs access: set HF_TOKEN; or check the name"),
+        (401, "GatedRepo", ModelError, 4, "org/tiny needs access: set HF_TOKEN; and accept its terms at"),
+        (401, "RepoNotFound", ModelError, 4, "org/tiny needs access: set HF_TOKEN; or check the name"),
+        (403, "GatedRepo", ModelError, 4, "org/tiny needs access: set HF_TOKEN; and accept its terms at"),
+        (404, "RepoNotFound", ModelNotFound, 4, "there is no model org/tiny on http://127.0.0.1"),
+        (404, None, ModelNotFound, 4, "there is no model org/tiny on http://127.0.0.1"),
+        (404, "RevisionNotFound", ModelNotFound, 4, "org/tiny has no revision 'main'"),
+        (418, None, RequestRejected, 5, "answered 418"),
+        (429, None, RateLimited, 5, "takes no more requests for now; wait a while"),
+        (500, None, ServerFailed, 5, "answered 500; try again later"),
+        (503, None, ServerFailed, 5, "answered 503; try again later"),
+    ],
+)
+def test_refusals_are_told_in_one_line(
+    hub: HubServer, *, status: int, code: str | None, error: type[SimilError], exit_code: int, text: str
+) -> None:
+    hub.refuse("/api/models/", status, code)
+    with pytest.raises(error) as caught:
+        get()
+    assert type(caught.value) is error
+    assert caught.value.exit_code == exit_code
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>log in</html>", b"[]", b"{}", b'{"id": 1, "siblings": [{}]}', b"null"]
+)
+def test_an_answer_that_is_none_is_the_servers_failure(hub: HubServer, cache: Path, body: bytes) -> None:
+    hub.answer("/api/models/", body)
+    with pytest.raises(ServerFailed, match="did not answer"):
+        get()
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("commit", ["main", "../../etc", "g" * 40, None])
+def test_a_commit_that_is_none_is_the_servers_failure(
+    hub: HubServer, cache: Path, commit: str | None
+) -> None:
+    hub.answer("/api/models/", json.dumps({"id": REPO, "sha": commit, "siblings": []}).encode())
+    with pytest.raises(ServerFailed, match="did not answer for org/tiny as a hub does"):
+        get()
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["", "a/b/c", "org/ti ny", "../x", "org--tiny/x"])
+def test_a_name_that_no_repository_has_is_not_asked_for(hub: HubServer, name: str) -> None:
+    with pytest.raises(ModelNotFound, match="is not the name of a model repository; write it org/name"):
+        get(name)
+    assert hub.requests == []
+
+
+def test_a_refused_connection_is_unreachable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(Unreachable) as caught:
+        get()
+    assert caught.value.exit_code == 5
+    assert "check the connection" in caught.value.hint
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("drip", [b"", b"HTTP/1.1 200 OK\r\nX-Wait: 1\r\n"])
+def test_a_hub_that_never_answers_costs_no_more_than_allowed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, drip: bytes
+) -> None:
+    import huggingface_hub  # noqa: F401 - its import is not what is measured
+
+    with silent_endpoint(drip) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="cannot be reached"):
+            fetch(REPO, want=everything, progress=silent, first_contact_s=0.5)
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_name_service_that_hangs_costs_no_more_than_allowed(python: Callable[..., Outcome]) -> None:
+    program = """
+import json, sys, time
+import huggingface_hub
+from huggingface_hub import HfApi
+from simil.errors import Unreachable
+from simil.models.hub import fetch
+from simil.progress import silent
+asked = []
+def hang(event, arguments):
+    if event == "socket.getaddrinfo":
+        asked.append(arguments[0])
+        time.sleep(30)
+sys.addaudithook(hang)
+began = time.monotonic()
+try:
+    fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=1)
+    text = None
+except Unreachable as exc:
+    text = str(exc)
+print(json.dumps({"text": text, "seconds": time.monotonic() - began, "asked": asked}), flush=True)
+"""
+    began = time.monotonic()
+    outcome = python(program, HF_ENDPOINT="http://hub.invalid")
+    assert outcome.result["asked"] == ["hub.invalid"]
+    assert "http://hub.invalid cannot be reached (no answer within 1 s)" in outcome.result["text"]
+    assert outcome.result["seconds"] < 2
+    assert time.monotonic() - began < 15, "the process waited for the thread that it left behind"
+    assert outcome.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "address", ["hub.example", "ftp://hub.example", "http://", "http://[", "file:///etc"]
+)
+def test_an_endpoint_that_is_no_address_is_a_usage_error(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(UsageError, match="HF_ENDPOINT is not an http"):
+        get()
+
+
+def test_offline_nothing_is_asked(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="org/tiny cannot be fetched: HF_HUB_OFFLINE is set"):
+        get()
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("value", "also", "offline"),
+    [
+        (None, None, False),
+        *[(value, None, True) for value in ("1", "true", "Yes", "ON")],
+        *[(value, None, False) for value in ("0", "", "off", "2")],
+        (None, "1", True),
+        ("", "1", True),
+        ("0", "1", False),
+        ("1", "0", True),
+    ],
+)
+def test_offline_follows_the_librarys_rule(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, value: str | None, also: str | None, offline: bool
+) -> None:
+    for name, setting in (("HF_HUB_OFFLINE", value), ("TRANSFORMERS_OFFLINE", also)):
+        if setting is not None:
+            monkeypatch.setenv(name, setting)
+    assert is_offline(False) is offline
+    assert is_offline(True)
+
+
+def test_the_librarys_rule_is_what_the_table_says(python: Callable[..., Outcome]) -> None:
+    program = """
+import json
+from huggingface_hub.constants import HF_HUB_OFFLINE
+from simil.models.hub import is_offline
+print(json.dumps({"theirs": HF_HUB_OFFLINE, "ours": is_offline(False)}))
+"""
+    disputed = {"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}
+    assert python(program, **disputed).result == {"theirs": False, "ours": False}
+    assert python(program, TRANSFORMERS_OFFLINE="Yes").result == {"theirs": True, "ours": True}
