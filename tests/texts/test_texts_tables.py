@@ -36,7 +36,7 @@ def test_a_row_is_a_text_with_the_other_columns(tmp_path, read, suffix, tab):
     assert list(done.items[0].fields) == ["sku", "price"]
     assert read(file, id_field="sku").ids == ["x", "y"]
     assert read(file, id_field="1", fields=("3",)).items == [
-        Text("x", "1", Place(str(file), 2), {"sku": "x", "text": "Apple"})
+        Text("x", "1", Place(str(file), 2), {"text": "Apple"})
     ]
     assert read(file, "-", stdin=b"s").ids == [f"{file}:2", f"{file}:3", "-:1"]
 
@@ -94,12 +94,21 @@ def test_an_empty_table_is_empty_whatever_is_asked_of_it(read):
 
 
 @BOTH
+def test_a_column_called_id_gives_ids_unasked(read, form, tab):
+    content = table(tab, ["id", "text", "n"], ["x", "Apple", "1"])
+    assert read(stdin=content, format=form).items == [Text("x", "Apple", Place("stdin", 2), {"n": "1"})]
+    assert read(stdin=content, format=form, fields=("id",)).items == [
+        Text("2", "x", Place("stdin", 2), {"text": "Apple", "n": "1"})
+    ]
+
+
+@BOTH
 def test_without_a_header_columns_have_numbers(read, form, tab):
     content = b"\n" + table(tab, ["x", "Apple"], ["y", "Pear"])
     done = read(stdin=content, format=form, header=False, fields=("2",), id_field="1")
     assert done.items == [
-        Text("x", "Apple", Place("stdin", 2), {"1": "x"}),
-        Text("y", "Pear", Place("stdin", 3), {"1": "y"}),
+        Text("x", "Apple", Place("stdin", 2), {}),
+        Text("y", "Pear", Place("stdin", 3), {}),
     ]
     assert done.blanks == [Place("stdin", 1)]
     assert read(stdin=table(tab, ["a"], ["b"]), format=form, header=False).texts == ["a", "b"]

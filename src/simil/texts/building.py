@@ -57,6 +57,8 @@ class TextBuilder:
         others = kept(values, self._field)
         # "id" counts unasked, but not where it is the text.
         given = self._id_field.value(values if self._id_field.required else others, place)
+        if given is not None:
+            others = kept(others, str(self._id_field.name))
         return Text(_numbered(given, self._prefix, place), text, place, others)
 
 

@@ -71,8 +71,8 @@ class IdField:
     def value(self, record: Mapping[str, object], place: Place) -> str | None:
         """The id that the record gives, or None where it gives none and need not.
 
-        A required one may be any string, number or boolean, else InputError is raised; "id" in JSON
-        counts if it is a string or an integer.
+        A required one may be any string, number or boolean, else InputError is raised; "id" counts
+        unasked if it is a string or an integer.
         """
         if self.name is None:
             return None
@@ -93,12 +93,12 @@ class IdField:
 
 
 def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place) -> IdField:
-    """The field that gives ids: the one asked for; in JSON, which has no `columns`, else "id".
+    """The field that gives ids: the one asked for, else "id" where there is one.
 
     Raises InputError if the table has no such column.
     """
     if wanted is None:
-        return IdField("id" if columns is None else None, required=False)
+        return IdField("id" if columns is None or "id" in columns else None, required=False)
     return IdField(column(columns, wanted, "--id-field", place) if columns else wanted, required=True)
 
 

@@ -28,7 +28,7 @@ def read_texts(
     """The texts of all sources in order, each as soon as it has arrived.
 
     Sources are paths; "-" is standard input, and so is an empty sequence. A text's id is the value of
-    `options.id_field`, or in JSON of the key "id"; else its line number, with the path before it where
+    `options.id_field`, or of the key or column "id"; else its line number, with the path before it where
     there are several sources; with `options.whole`, the path. `on_blank` gets the place of each text that
     is skipped because it is blank. `on_error` gets each record that cannot be read, and reading goes on
     with the next; without it the error is raised. `stdin` replaces file descriptor 0: a raw, unbuffered

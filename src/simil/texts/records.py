@@ -12,7 +12,7 @@ __all__ = ["Pair", "Record", "Text", "is_blank"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text. `fields` are the other columns or keys of its record in input order; none in plain text."""
+    """One text. `fields` are the columns or keys of its record beside text and id, in order."""
 
     id: str
     text: str
