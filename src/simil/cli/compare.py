@@ -27,7 +27,7 @@ __all__ = ["compare"]
 def compare(
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="What to compare; - for the lines of stdin."),
+        typer.Argument(metavar="TEXT", help="What to compare; - for the lines of stdin."),
     ] = None,
     file: Annotated[
         list[str] | None,

@@ -27,7 +27,7 @@ __all__ = ["embed"]
 def embed(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE]...", help="Texts, one a line; - or nothing for stdin."),
+        typer.Argument(metavar="FILE", help="Texts, one a line; - or nothing for stdin."),
     ] = None,
     text: Annotated[
         list[str] | None, typer.Option("-t", "--text", metavar="TEXT", help="Embed TEXT (may be repeated).")

@@ -55,7 +55,7 @@ Model = Annotated[
         "-m",
         "--model",
         metavar="NAME",
-        help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. [env: SIMIL_MODEL]",
+        help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -101,12 +101,12 @@ BaseUrl = Annotated[
     typer.Option(
         "--base-url",
         metavar="URL",
-        help="An OpenAI-compatible server. [env: OPENAI_BASE_URL]",
+        help="An OpenAI-compatible server. (environment: OPENAI_BASE_URL)",
         rich_help_panel=_MODEL,
     ),
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Open no connection. [env: HF_HUB_OFFLINE]", rich_help_panel=_MODEL)
+    bool, typer.Option("--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL)
 ]
 EnvFile = Annotated[
     Path | None,

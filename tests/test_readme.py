@@ -1,0 +1,74 @@
+"""Every example of the README is run, and prints what the README says it prints."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import simil
+
+ROOT = Path(__file__).parents[1]
+NUMBER = re.compile(r"-?\d+\.\d+")
+
+
+def tour():
+    """The console examples of the tour, as (command, output) in their order."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    section = text[text.index("## A tour") : text.index("## Models")]
+    for block in re.findall(r"```console\n(.*?)```", section, re.DOTALL):
+        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            yield command, output
+
+
+def same(printed, promised):
+    """Equal but for the last digits of numbers, which depend on the processor; cut-off numbers match as text starts."""
+    numbers = zip(NUMBER.findall(printed), NUMBER.findall(promised), strict=False)
+    return NUMBER.sub("#", printed) == NUMBER.sub("#", promised) and all(
+        abs(float(left) - float(right)) < 2e-4 for left, right in numbers
+    )
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A folder with the repository's files that the tour reads; what it writes stays there."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("LICENSE", "src/simil/models/minilm/LICENSE"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return folder
+
+
+def test_the_tour_prints_what_the_readme_says(checkout, tmp_path):
+    examples = list(tour())
+    assert len(examples) >= 12
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "SIMIL_MODEL": "minilm",
+        "HF_HUB_OFFLINE": "1",
+    }
+    for command, promised in examples:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+        )
+        assert same(done.stdout + done.stderr, promised), f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_first_commands_are_targets_of_the_makefile():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    targets = set(re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    wanted = re.findall(r"^\$ make (\w+)$", readme, re.MULTILINE)
+    assert wanted[:2] == ["demo", "test"]
+    assert set(wanted) <= targets
+
+
+def test_the_python_example_is_true():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\nimport simil\n\n(.*?)```", readme, re.DOTALL)
+    score, vectors = (eval(line.partition("#")[0], {"simil": simil}) for line in block.splitlines())
+    promised, described = (line.partition("#")[2].strip() for line in block.splitlines())
+    assert abs(score - float(promised.rstrip("…"))) < 2e-4
+    assert described == f"{vectors.dtype}, shape {vectors.shape}"
