@@ -52,7 +52,12 @@ def test_the_tour_prints_what_the_readme_says(checkout, tmp_path):
     }
     for command, promised in examples:
         done = subprocess.run(
-            ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+            ["bash", "-c", command],
+            cwd=checkout,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert same(done.stdout + done.stderr, promised), f"{command}\n{done.stdout}{done.stderr}"
 

@@ -91,7 +91,9 @@ def embed(
             return
         inputs = open_inputs(files or [], reading)
         if inputs.forms:
-            _convert(run, inputs, wanted, written, output)
+            if model is not None:
+                raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
+            _convert(inputs, wanted, written, output)
         else:
             _embed_texts(run, _read(inputs, reading, notes), wanted, written, output, notes)
 
@@ -167,13 +169,11 @@ def _embed_texts(
     notes.finish(embedder, warn_of_cut=run.settings.overflow == "warn")
 
 
-def _convert(
-    run: opt.Run, inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None
-) -> None:
+def _convert(inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:
     """Write files of vectors in another form; no model is asked."""
     from simil.tasks.convert import convert
 
-    model, batches = convert(inputs.vector_files(), wanted, pinned=run.settings.model is not None)
+    model, batches = convert(inputs.vector_files(), wanted)
     _write(batches, form, output, model or "unknown")
 
 

@@ -106,7 +106,10 @@ BaseUrl = Annotated[
     ),
 ]
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL)
+    bool,
+    typer.Option(
+        "--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL
+    ),
 ]
 EnvFile = Annotated[
     Path | None,

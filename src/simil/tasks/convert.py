@@ -15,16 +15,11 @@ __all__ = ["convert"]
 _AT_ONCE = 1024
 
 
-def convert(
-    files: Sequence[VectorFile], options: EmbedOptions, *, pinned: bool
-) -> tuple[str | None, Iterator[EmbeddedBatch]]:
+def convert(files: Sequence[VectorFile], options: EmbedOptions) -> tuple[str | None, Iterator[EmbeddedBatch]]:
     """Return the model that the files name and their vectors, shortened where `options` ask for it.
 
-    Raises `ModelMismatch` when the files are of two models, `UsageError` when a model is `pinned`: there
-    is nothing for it to do.
+    Raises `ModelMismatch` when the files are of two models, `UsageError` for more dimensions than there are.
     """
-    if pinned:
-        raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
     models = sorted({file.model or "an unknown model" for file in files})
     lengths = sorted({file.dimensions for file in files if file.dimensions})
     if len(models) > 1 or len(lengths) > 1:
