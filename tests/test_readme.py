@@ -19,8 +19,7 @@ def tour():
     text = (ROOT / "README.md").read_text("utf-8")
     section = text[text.index("## A tour") : text.index("## Models")]
     for block in re.findall(r"```console\n(.*?)```", section, re.DOTALL):
-        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
-            yield command, output
+        yield from re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
 
 
 def same(printed, promised):

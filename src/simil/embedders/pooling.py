@@ -65,8 +65,8 @@ def _mean(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.fl
 def _mean_sqrt(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
     import numpy as np
 
-    lengths = _positive(mask.sum(axis=1, dtype=np.float32))
-    return _weighted(hidden, mask) / np.sqrt(lengths, dtype=np.float32)
+    root: NDArray[np.float32] = np.sqrt(_positive(mask.sum(axis=1, dtype=np.float32)))
+    return _weighted(hidden, mask) / root
 
 
 def _weighted_mean(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
