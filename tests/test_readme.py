@@ -23,7 +23,7 @@ def tour():
 
 
 def same(printed, promised):
-    """Equal but for the last digits of numbers, which depend on the processor; cut-off numbers match as text starts."""
+    """Equal but for the last digits of numbers, which depend on the processor."""
     numbers = zip(NUMBER.findall(printed), NUMBER.findall(promised), strict=False)
     return NUMBER.sub("#", printed) == NUMBER.sub("#", promised) and all(
         abs(float(left) - float(right)) < 2e-4 for left, right in numbers

@@ -16,66 +16,19 @@ import hashlib
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from hub.facts import Fault, File, Refusal, Request
+
 TOKEN = "hf_loopback"
-LARGE = (".safetensors", ".bin", ".onnx", ".onnx_data")
+
 
 Files = Mapping[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    method: str
-    path: str
-    range: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    name: str
-    content: bytes
-
-    @property
-    def large(self) -> bool:
-        return self.name.endswith(LARGE)
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def git_id(self) -> str:
-        """The id of the blob in git: of the content, or of the pointer that stands for a large file."""
-        content = self.pointer if self.large else self.content
-        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-    @property
-    def pointer(self) -> bytes:
-        size = len(self.content)
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {size}\n".encode()
-
-    @property
-    def etag(self) -> str:
-        return self.sha256 if self.large else self.git_id
-
-
-@dataclass
-class Fault:
-    """How a file's body is sent wrongly, for the next `times` times, or always where that is None.
-
-    "cut" sends `after` bytes and closes the connection, "stall" sends them and then nothing, "alter"
-    sends other bytes, "shorten" leaves out the last one and says so.
-    """
-
-    how: str
-    after: int = 0
-    times: int | None = None
 
 
 @dataclass
@@ -91,7 +44,7 @@ class HubServer:
 
     requests: list[Request] = field(default_factory=list, init=False)
     faults: dict[str, Fault] = field(default_factory=dict, init=False)
-    refusals: dict[str, tuple[int, str | None]] = field(default_factory=dict, init=False)
+    refusals: dict[str, Refusal] = field(default_factory=dict, init=False)
     answers: dict[str, bytes] = field(default_factory=dict, init=False)
     hanging: set[str] = field(default_factory=set, init=False)
 
@@ -118,9 +71,12 @@ class HubServer:
         """Send a file's body wrongly from now on; see `Fault`."""
         self.faults[name] = Fault(how, after, times)
 
-    def refuse(self, part: str, status: int, code: str | None = None) -> None:
-        """Answer requests whose path contains `part` with an error, and `code` as `X-Error-Code`."""
-        self.refusals[part] = (status, code)
+    def refuse(self, part: str, status: int, code: str | None = None, *, after: int = 0) -> None:
+        """Answer requests whose path contains `part` with an error, all but the next `after` of them.
+
+        `code` is sent as `X-Error-Code`.
+        """
+        self.refusals[part] = Refusal(status, code, after)
 
     def answer(self, part: str, body: bytes) -> None:
         """Answer requests whose path contains `part` with 200 and this body."""
@@ -216,9 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
         if any(part in self.path for part in hub.hanging):
             self.close_connection = hub.closing.wait(60)
             return None
-        for part, (status, code) in hub.refusals.items():
-            if part in self.path:
-                return self._refuse(status, code)
+        for part, refusal in hub.refusals.items():
+            if part in self.path and refusal.is_due():
+                return self._refuse(refusal.status, refusal.code)
         for part, body in hub.answers.items():
             if part in self.path:
                 return self._send(200, body, {})
@@ -282,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, file: File, facts: dict[str, str]) -> None:
         fault = self._fault(file)
-        content = _altered(file.content, fault)
+        content = file.content if fault is None else fault.altered(file.content)
         status, start = 200, 0
         wanted = self.headers.get("Range")
         if wanted is not None:
@@ -326,41 +282,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body[:cut])
             self.wfile.flush()
-
-
-def _altered(content: bytes, fault: Fault | None) -> bytes:
-    if fault is not None and fault.how == "alter":
-        return content[:-1] + bytes([content[-1] ^ 1])
-    if fault is not None and fault.how == "shorten":
-        return content[:-1]
-    return content
-
-
-@contextmanager
-def silent_endpoint(drip: bytes = b"", pause: float = 0.1) -> Iterator[str]:
-    """Give the address of a server that takes every connection and never finishes an answer.
-
-    With `drip` it sends that again and again, `pause` seconds apart, so that no single read times out.
-    """
-    closing, held = threading.Event(), []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.05)
-
-        def serve() -> None:
-            while not closing.wait(pause if held and drip else 0):
-                with suppress(OSError):
-                    connection, _ = listener.accept()
-                    held.append(connection)
-                for connection in held:
-                    with suppress(OSError):
-                        connection.sendall(drip)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            closing.set()
-            thread.join()
-            for connection in held:
-                connection.close()

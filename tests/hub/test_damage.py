@@ -200,7 +200,7 @@ def test_a_hub_that_falls_silent_between_files_is_given_up(
     hub.hang("/resolve/")
     outcome = python(FETCH, HF_HUB_ETAG_TIMEOUT="1")
     assert outcome.result["kind"] == "Unreachable"
-    assert outcome.result["seconds"] < 5
+    assert outcome.result["seconds"] < 20
     assert_nothing_counts(hub)
 
 
@@ -227,6 +227,14 @@ def test_a_refused_file_is_not_asked_for_again(
     assert len(hub.requests) == 2
     assert_nothing_counts(hub)
     assert_healed(hub, files)
+
+
+def test_a_refusal_between_question_and_download_is_told_as_what_it_is(hub: HubServer) -> None:
+    hub.refuse("/resolve/", 403, after=1)
+    with pytest.raises(ModelError, match="org/tiny needs access: set HF_TOKEN"):
+        get()
+    assert hub.count("HEAD") == 2
+    assert_nothing_counts(hub)
 
 
 def test_a_name_that_leads_out_of_the_folder_is_refused(

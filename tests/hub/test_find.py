@@ -46,7 +46,7 @@ def test_a_partial_blob_of_another_file_does_not_matter(repo: Path) -> None:
     assert find("org/tiny") is not None
 
 
-@pytest.mark.parametrize("revision", ["v1", "f" * 40, "../../refs/main", "/etc/hostname", "a\0b", "main/x"])
+@pytest.mark.parametrize("revision", ["v1", "f" * 40, "../refs/main", "/etc/hostname", "a\0b", "main/x"])
 def test_a_revision_that_is_not_here_is_not_found(repo: Path, revision: str) -> None:
     assert find("org/tiny", revision) is None
 

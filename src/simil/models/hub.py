@@ -7,14 +7,9 @@ to the commit, and the mark taken away, after the last was compared with what th
 
 from __future__ import annotations
 
-import logging
 import re
-import shutil
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -152,6 +147,9 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
 
     A timeout of the HTTP client bounds each read, not their sum, and not the look-up of the name.
     """
+    import threading
+    from concurrent.futures import Future
+
     answer: Future[T] = Future()
 
     def run() -> None:
@@ -210,6 +208,8 @@ def _is_here(call: _Call, commit: str, file: Announced) -> bool:
 
 
 def _check_space(call: _Call, files: Sequence[Announced]) -> None:
+    import shutil
+
     needed = sum(file.size or 0 for file in files)
     free = shutil.disk_usage(call.cache.root).free
     if needed > free:
@@ -252,6 +252,9 @@ def _quiet_library() -> Iterator[None]:
 
     A user who set it to say more than by default is let hear it. What is changed is set back.
     """
+    import logging
+    import warnings
+
     with warnings.catch_warnings():
         for kind in (UserWarning, FutureWarning):
             warnings.filterwarnings("ignore", category=kind, module="huggingface_hub")

@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 from simil.errors import UsageError
 
@@ -69,6 +67,8 @@ def endpoint() -> str:
 
     Raises `UsageError` where it is not an http(s) address.
     """
+    from urllib.parse import urlsplit
+
     address = (os.environ.get("HF_ENDPOINT") or _DEFAULT_ENDPOINT).rstrip("/")
     try:
         parts = urlsplit(address)
@@ -82,6 +82,8 @@ def endpoint() -> str:
 
 def public_name(address: str) -> str:
     """Return an address as it may be shown and stored: without a user name or password in it."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -147,7 +149,7 @@ class RepoCache:
         if ref is None or revision == commit or self.commit_of(revision) == commit:
             return
         ref.parent.mkdir(parents=True, exist_ok=True)
-        draft = ref.with_name(f"{ref.name}.{uuid.uuid4().hex[:8]}.tmp")
+        draft = ref.with_name(f"{ref.name}.{os.urandom(4).hex()}.tmp")
         try:
             draft.write_text(commit, "ascii")
             draft.replace(ref)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import uuid
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +19,8 @@ def remembered(cache_dir: Path, now: float) -> bool:
     `now` is in seconds, as `time.time()` gives it. A note from the future, another endpoint's, or
     one that cannot be read does not count.
     """
+    import json
+
     try:
         note = json.loads(_note(cache_dir).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -32,8 +33,10 @@ def remembered(cache_dir: Path, now: float) -> bool:
 
 def remember(cache_dir: Path, now: float) -> None:
     """Note that this endpoint could not be reached at `now`; a folder that cannot be written is let be."""
+    import json
+
     note = _note(cache_dir)
-    draft = note.with_name(f"{note.name}.{uuid.uuid4().hex[:8]}.tmp")
+    draft = note.with_name(f"{note.name}.{os.urandom(4).hex()}.tmp")
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps({"endpoint": public_name(endpoint()), "at": now}), "utf-8")

@@ -10,13 +10,16 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from simil.errors import ModelError, ModelNotFound, ProviderError
-from simil.models import hub
+from simil.errors import ModelError, ModelNotFound, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.source import ModelSource, embedded_source
 from simil.progress import Progress
+
+if TYPE_CHECKING:
+    from simil.models.hub import Snapshot
 
 __all__ = ["choose", "locate"]
 
@@ -52,24 +55,35 @@ def choose(
         return ref, locate(ref, offline=offline, progress=progress)
     ref = resolve(DEFAULT)
     found = _in_cache(ref)
-    if found is None and not offline and not hub.remembered(cache_dir, time.time()):
-        try:
-            found = _fetch(ref, progress, _UNPINNED_S)
-        except (ProviderError, ModelError) as exc:
-            log.info("%s", exc)
-            hub.remember(cache_dir, time.time())
     if found is not None:
         return ref, found
-    why = "simil is offline" if offline else "its hub cannot be reached"
-    log.warning(
-        "%s is not on this machine and %s: %s is used; -m %s (or SIMIL_MODEL) pins it",
-        DEFAULT,
-        why,
-        FALLBACK,
-        FALLBACK,
-    )
+    try:
+        return ref, _fetch_unpinned(ref, offline=offline, cache_dir=cache_dir, progress=progress)
+    except (ProviderError, ModelError) as exc:
+        log.info("%s", exc)
+        log.warning(
+            "%s is not on this machine (%s): %s is used; -m %s (or SIMIL_MODEL) pins it",
+            DEFAULT,
+            exc.message,
+            FALLBACK,
+            FALLBACK,
+        )
     ref = resolve(FALLBACK)
     return ref, locate(ref, offline=offline, progress=progress)
+
+
+def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: Progress) -> ModelSource:
+    from simil.models import hub
+
+    if offline:
+        raise ModelNotFound("simil is offline")
+    if hub.remembered(cache_dir, time.time()):
+        raise Unreachable("the hub could not be reached a moment ago")
+    try:
+        return _fetch(ref, progress, _UNPINNED_S)
+    except ProviderError:
+        hub.remember(cache_dir, time.time())
+        raise
 
 
 def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:
@@ -94,6 +108,8 @@ def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource |
 
 
 def _in_cache(ref: ModelRef) -> ModelSource | None:
+    from simil.models import hub
+
     snapshot = hub.find(ref.target, ref.revision)
     if snapshot is None or not any((snapshot.path / name).is_file() for name in _WEIGHTS):
         return None
@@ -101,13 +117,15 @@ def _in_cache(ref: ModelRef) -> ModelSource | None:
 
 
 def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
+    from simil.models import hub
+
     snapshot = hub.fetch(
         ref.target, ref.revision, want=_wanted, progress=progress, first_contact_s=first_contact_s
     )
     return _source(ref, snapshot)
 
 
-def _source(ref: ModelRef, snapshot: hub.Snapshot) -> ModelSource:
+def _source(ref: ModelRef, snapshot: Snapshot) -> ModelSource:
     return ModelSource(ref.target, snapshot.path, snapshot.revision, find_info(ref.target))
 
 
