@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from simil.errors import InputError, Place, UsageError
 from simil.texts import InputFormat, ReadOptions
-from simil.vectors import HEAD_BYTES, VectorFile, VectorFormat, looks_like_vectors, read_vectors
+from simil.vectors import HEAD_BYTES, Rejoined, VectorFile, VectorFormat, looks_like_vectors, read_vectors
 
 __all__ = ["Inputs", "open_inputs", "vector_form"]
 
@@ -86,7 +86,7 @@ def _peek_stdin() -> tuple[bytes, BinaryIO]:
         head += chunk or b""
         if not chunk or not _undecided(head):
             break
-    return head, _Rejoined(head, raw)
+    return head, Rejoined(head, raw)
 
 
 def _undecided(head: bytes) -> bool:
@@ -109,20 +109,3 @@ def _is_json(line: bytes) -> bool:
 
 def _buffered(stream: BinaryIO | None) -> BinaryIO | None:
     return io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream
-
-
-class _Rejoined(io.RawIOBase, BinaryIO):
-    """The bytes already read from a stream, followed by the rest of it; unbuffered."""
-
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head = head
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        chunk = self._head[: len(buffer)] or self._rest.read(len(buffer)) or b""
-        self._head = self._head[len(buffer) :]
-        buffer[: len(chunk)] = chunk
-        return len(chunk)

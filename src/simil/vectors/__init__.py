@@ -7,11 +7,12 @@ empty reads as none, and fields read as strings.
 from simil.vectors.collect import VectorFile
 from simil.vectors.files import open_writer, read_vectors
 from simil.vectors.formats import VectorFormat, format_of, sidecar_path
-from simil.vectors.sniff import HEAD_BYTES, looks_like_vectors, peek
+from simil.vectors.sniff import HEAD_BYTES, Rejoined, looks_like_vectors, peek
 from simil.vectors.writer import VectorWriter
 
 __all__ = [
     "HEAD_BYTES",
+    "Rejoined",
     "VectorFile",
     "VectorFormat",
     "VectorWriter",

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from simil.vectors.formats import VectorFormat, format_of
 
-__all__ = ["HEAD_BYTES", "looks_like_vectors", "peek"]
+__all__ = ["HEAD_BYTES", "Rejoined", "looks_like_vectors", "peek"]
 
 HEAD_BYTES = 1 << 16  # enough for a long text before the first embedding
 
@@ -48,7 +48,7 @@ def peek(stream: BinaryIO, size: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
         stream.seek(start)
         return head, stream
     head = stream.read(size)
-    return head, io.BufferedReader(_Rejoined(head, stream))
+    return head, io.BufferedReader(Rejoined(head, stream))
 
 
 def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
@@ -76,8 +76,8 @@ def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
     return found if named in (None, found) else None
 
 
-class _Rejoined(io.RawIOBase):
-    """The bytes already taken from a stream, followed by the rest of it."""
+class Rejoined(io.RawIOBase, BinaryIO):
+    """The bytes already taken from a stream, followed by the rest of it; unbuffered."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = memoryview(head)
