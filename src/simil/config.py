@@ -33,6 +33,7 @@ _CHOICES = {
     "device": ("auto", "cpu", "cuda", "mps"),
     "overflow": ("warn", "truncate", "error", "chunk"),
 }
+_DIGITS = 4
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -143,8 +144,10 @@ def _count(sources: tuple[_Source, ...], name: str) -> int:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return 0
-    if not value.isascii() or not value.isdigit():
-        raise UsageError(f"{name} must be a whole number, not {value!r} ({source.name})")
+    if not value.isascii() or not value.isdigit() or len(value) > _DIGITS:
+        raise UsageError(
+            f"{name} must be a whole number of at most {_DIGITS} digits, not {value!r} ({source.name})"
+        )
     return int(value)
 
 
@@ -203,6 +206,11 @@ def _config_file(environ: Mapping[str, str]) -> _Source:
             place=Place(str(path)),
             hint=f"known: {', '.join(_CONFIG_KEYS)}",
         )
+    for key, value in table.items():
+        if not isinstance(value, str | int | float):
+            raise UsageError(
+                f"{key} must be a single value, not a {type(value).__name__}", place=Place(str(path))
+            )
     values = {
         _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
         for key, value in table.items()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from simil._version import __version__
+from simil.cli.command import Command, Group
 from simil.cli.compare import compare
 from simil.cli.embed import embed
 from simil.errors import SimilError
@@ -17,6 +19,7 @@ __all__ = ["app", "run"]
 
 app = typer.Typer(
     name="simil",
+    cls=Group,
     help="How alike are these texts? Compare and embed them, with a model on this machine or behind an API.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -39,14 +42,28 @@ def _root(
     pass
 
 
-app.command()(compare)
-app.command()(embed)
+app.command(cls=Command)(compare)
+app.command(cls=Command)(embed)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors are told on stderr in one line each."""
     try:
-        result = app(list(arguments), standalone_mode=False)
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return 141
+    except OSError as exc:
+        # Readers, models and files written have translated theirs: what is left is mostly stdout.
+        where = f"{exc.filename} cannot be used" if exc.filename else "stdout cannot be written"
+        _tell(f"{where}: {exc.strerror or exc}; the output is not complete")
+        return 2
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        result = app(list(arguments), prog_name="simil", standalone_mode=False)
     except SimilError as exc:
         _tell(str(exc))
         return exc.exit_code
@@ -56,7 +73,11 @@ def run(arguments: Sequence[str]) -> int:
         return _tell_usage(exc)
     except MemoryError:
         _tell("there is not enough memory; embed fewer or shorter texts at once")
-        return 1
+        return 2
+    except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # Typer makes an exit with 1 of it.
+            raise exc.__context__ from None
+        raise
     return result if isinstance(result, int) else 0
 
 
@@ -73,4 +94,5 @@ def _tell(message: str) -> None:
     # Texts and paths in a message may hold what this terminal's encoding does not.
     encoding = sys.stderr.encoding or "utf-8"
     line = f"simil: {message}\n".encode(encoding, "backslashreplace").decode(encoding)
-    sys.stderr.write(line)
+    with suppress(OSError):  # A stderr that cannot be written does not change the exit code.
+        sys.stderr.write(line)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from simil.vectors import VectorFile
 
 __all__ = ["compare"]
+
+log = logging.getLogger("simil")
 
 
 def compare(
@@ -88,6 +93,8 @@ def compare(
     }  # fmt: skip
     if metric not in list(Metric):
         raise UsageError(f"--metric cannot be {metric!r}", hint=f"choose one of {', '.join(Metric)}")
+    if threshold is not None and isnan(threshold):
+        raise UsageError("--threshold cannot be nan", hint="give a number")
     with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
         task = _Task(
             run,
@@ -131,24 +138,29 @@ class _Task:
         self, texts: list[str], files: list[str], form: str | None, output: Path | None
     ) -> bool:
         """Compare all items with each other; return whether the threshold is reached."""
-        from simil.cli.scores import show_comparison
+        from simil.cli.output import open_output
+        from simil.cli.scores import form_of, show_comparison
         from simil.tasks.compare import compare
 
+        shown_as = form_of(form, output)
         items = [*self._items(texts, files)]
-        comparison = compare(items, self._metric, self._wanted, self._open)
-        if not self._run.quiet or output:
-            show_comparison(comparison, form, output, texts=[item.text for item in items])
+        with open_output(output) as stream:
+            comparison = compare(items, self._metric, self._wanted, self._open, on_error=self._notes.on_error)
+            if not self._run.quiet or output:
+                show_comparison(comparison, shown_as, stream)
         self._finish()
         return self._threshold is None or comparison.all_reach(self._threshold)
 
     def pairs(self, source: str, form: str | None, output: Path | None) -> bool:
         """Score the rows of `source`; return whether all reach the threshold."""
+        from simil.cli.output import open_output
         from simil.cli.progress import terminal_progress
-        from simil.cli.scores import show_pairs
+        from simil.cli.scores import form_of, show_pairs
         from simil.tasks.compare import compare_pairs
         from simil.tasks.inputs import open_inputs
         from simil.texts import read_pairs
 
+        shown_as = form_of(form, output)
         inputs = open_inputs([source], self._reading)
         if inputs.forms:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(source))
@@ -177,7 +189,8 @@ class _Task:
             for _ in watched(scored):
                 pass
         else:
-            show_pairs(watched(scored), form, output, model=embedder.stamp, metric=self._metric)
+            with open_output(output) as stream:
+                show_pairs(watched(scored), shown_as, stream, model=embedder.stamp, metric=self._metric)
         self._finish()
         return reached
 
@@ -209,6 +222,8 @@ class _Task:
             if text == "-":
                 yield from self._stdin_items()
             else:
+                if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
+                    log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
                 yield _item(text, Place("text", number), number)
         for path in files:
             if vector_form(path):
@@ -243,7 +258,7 @@ class _Task:
             raise InputError("there is no text in it", place=place)
 
         (text,) = read_texts([path], ReadOptions(whole=True), on_blank=blank)
-        return Item(path, text)
+        return Item(text.id, text)
 
 
 def _item(text: str, place: Place, number: int) -> Item:
@@ -265,4 +280,4 @@ def _rows_of(file: VectorFile) -> Iterator[Item]:
     from simil.tasks.compare import Item
 
     for row, vector in enumerate(file.vectors):
-        yield Item(file.texts[row] or file.ids[row], None, vector, file.model)
+        yield Item(file.texts[row] or file.ids[row], None, vector, file.model, file.ids[row])

@@ -46,9 +46,8 @@ class Notes:
                 embedder.stamp,
             )
         if self._failed:
-            raise PartlyDone(
-                f"{_count(self._failed, 'text')} failed and left out", hint="they are listed above"
-            )
+            verb = "was" if self._failed == 1 else "were"
+            raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} left out", hint="see above")
 
     def _fail(self, error: InputError) -> None:
         self._failed += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -221,6 +222,12 @@ def checked(text: str, place: Place) -> str:
     """Return a text from the command line; `InputError` for bytes that are not UTF-8."""
     try:
         text.encode()
-    except UnicodeEncodeError as exc:
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    try:
+        # Python could not read it in the encoding of this locale, which is not always that of the text.
+        return os.fsencode(text).decode()
+    except UnicodeError as exc:
         raise InputError("is not UTF-8", place=place, hint="convert it first, as with iconv") from exc
-    return text

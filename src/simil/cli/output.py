@@ -6,13 +6,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from simil.errors import Place, UsageError
 
-__all__ = ["is_terminal", "open_output", "open_outputs", "width"]
+__all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
+
+_unfinished: set[Path] = set()
 
 
 def is_terminal() -> bool:
@@ -39,45 +41,63 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
     """Give a stream for each path; all files are put in place together, after the last byte of each."""
     with ExitStack() as stack:
         files = [stack.enter_context(_Pending(path)) for path in paths]
-        yield [file.stream for file in files]
-        for file in files:
-            file.finish()
+        try:
+            yield [file.stream for file in files]
+            for file in files:
+                file.finish()
+        except OSError as exc:
+            # One that names a file is not of these streams, and a closed pipe is no fault of theirs.
+            if not paths or exc.filename or isinstance(exc, BrokenPipeError):
+                raise
+            raise _unwritable(paths[0], exc) from exc
         for file in files:
             file.put_in_place()
+
+
+def remove_unfinished() -> None:
+    """Remove what stands under temporary names; for the end of a process that cannot unwind."""
+    for path in [*_unfinished]:
+        path.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, exc: OSError) -> UsageError:
+    return UsageError(f"cannot be written: {exc.strerror or exc}", place=Place(str(path)), hint="check -o")
 
 
 class _Pending:
     """A file under a temporary name beside its place; what is no plain file is written directly."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._name = path
+        # A link stays one: what it points to is replaced.
+        self._path = Path(os.path.realpath(path))
         self._temporary: Path | None = None
         self.stream: BinaryIO
 
     def __enter__(self) -> _Pending:
+        if self._path.is_dir():
+            raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
-            # A link stays one: what it points to is replaced.
-            self._path = self._path.resolve()
-            if self._path.is_dir():
-                raise UsageError("is a directory", place=Place(str(self._path)), hint="name a file after -o")
-            if self._path.exists() and not self._path.is_file():
-                self.stream = self._path.open("wb")
+            if self._name.exists() and not self._name.is_file():
+                # By its own name: /dev/stdout is a link to what may have no path.
+                self.stream = self._name.open("wb")
                 return self
-            handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
+            # Only the beginning of the name: with all of it, it could become too long.
+            handle, name = tempfile.mkstemp(prefix=f".{self._path.name[:40]}.", dir=self._path.parent)
             self._temporary = Path(name)
+            _unfinished.add(self._temporary)
             os.fchmod(handle, self._mode())
             self.stream = os.fdopen(handle, "wb")
         except OSError as exc:
-            reason = exc.strerror or str(exc)
-            raise UsageError(
-                f"cannot be written: {reason}", place=Place(str(self._path)), hint="check -o"
-            ) from exc
+            raise _unwritable(self._name, exc) from exc
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stream.close()
+        with suppress(OSError):  # A full disk; `finish` has told.
+            self.stream.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
+            _unfinished.discard(self._temporary)
 
     def finish(self) -> None:
         self.stream.flush()
@@ -86,8 +106,10 @@ class _Pending:
 
     def put_in_place(self) -> None:
         if self._temporary is not None:
-            self._temporary.replace(self._path)
-            self._temporary = None
+            try:
+                self._temporary.replace(self._path)
+            except OSError as exc:
+                raise _unwritable(self._name, exc) from exc
 
     def _mode(self) -> int:
         """The rights that the file has, or that a new one would get."""

@@ -39,7 +39,8 @@ class Preview:
         room = columns - 8 - 8 * shown - 4
         for id_, text, vector in zip(ids, texts, vectors, strict=True):
             numbers = " ".join(f"{value:7.4f}" for value in vector[:shown])
-            sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers} …\n")
+            more = " …" if len(vector) > shown else ""
+            sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
         self._count += len(ids)
         self._dimensions = vectors.shape[1]
 

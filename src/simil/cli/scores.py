@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.cells import tsv_cell
-from simil.cli.output import is_terminal, open_output
+from simil.cli.output import is_terminal
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from simil.similarity import Metric
     from simil.tasks.compare import Comparison, PairScores
-    from simil.texts import Text
 
-__all__ = ["show_comparison", "show_pairs"]
+__all__ = ["form_of", "show_comparison", "show_pairs"]
 
 _FORMS = ("json", "jsonl", "csv", "tsv")
 _SUFFIXES = {
@@ -34,41 +33,12 @@ _SUFFIXES = {
 }
 
 
-def show_comparison(
-    comparison: Comparison, form: str | None, output: Path | None, *, texts: Sequence[Text | None]
-) -> None:
-    """Write a comparison to stdout or `output`, in `form` or the one that the place asks for."""
-    form = _form(form, output)
-    if form == "table":
-        from simil.cli.tables import show_matrix, show_two
+def form_of(name: str | None, output: Path | None) -> str:
+    """Return the form that `--format` names, or else the one that the place of the output asks for.
 
-        (show_two if len(comparison.names) == 2 else show_matrix)(comparison)
-        return
-    ids = [text.id if text else str(number) for number, text in enumerate(texts, 1)]
-    with open_output(output) as stream:
-        _COMPARISONS[form](comparison, ids, stream)
-        stream.flush()
-
-
-def show_pairs(
-    batches: Iterable[PairScores], form: str | None, output: Path | None, *, model: str, metric: Metric
-) -> None:
-    """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
-    form = _form(form, output)
-    if form == "table":
-        from simil.cli.tables import show_pair
-
-        for batch in batches:
-            for pair, score in zip(batch.pairs, batch.scores, strict=True):
-                show_pair(pair, float(score), metric)
-        return
-    with open_output(output) as stream:
-        for chunk in _PAIRS[form](batches, {"metric": str(metric), "model": model}):
-            stream.write(chunk)
-            stream.flush()
-
-
-def _form(name: str | None, output: Path | None) -> str:
+    That is "table" on a terminal, "plain" on a pipe, and by the suffix of a file. Raises `UsageError`
+    for one that is not known.
+    """
     if name is not None and name not in _FORMS:
         raise UsageError(f"--format cannot be {name!r}", hint=f"choose one of {', '.join(_FORMS)}")
     if name:
@@ -84,21 +54,48 @@ def _form(name: str | None, output: Path | None) -> str:
     return "table" if is_terminal() else "plain"
 
 
+def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
+    """Write a comparison to `stream` in `form`; a table goes to the terminal."""
+    if form == "table":
+        from simil.cli.tables import show_matrix, show_two
+
+        (show_two if len(comparison.names) == 2 else show_matrix)(comparison)
+        return
+    _COMPARISONS[form](comparison, stream)
+    stream.flush()
+
+
+def show_pairs(
+    batches: Iterable[PairScores], form: str, stream: BinaryIO, *, model: str, metric: Metric
+) -> None:
+    """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
+    if form == "table":
+        from simil.cli.tables import show_pair
+
+        for batch in batches:
+            for pair, score in zip(batch.pairs, batch.scores, strict=True):
+                show_pair(pair, float(score), metric)
+        return
+    for chunk in _PAIRS[form](batches, {"metric": str(metric), "model": model}):
+        stream.write(chunk)
+        stream.flush()
+
+
 # One comparison: two items or a matrix.
 
 
-def _comparison_plain(comparison: Comparison, ids: Sequence[str], stream: BinaryIO) -> None:
+def _comparison_plain(comparison: Comparison, stream: BinaryIO) -> None:
     if len(comparison.names) == 2:
         stream.write(f"{_digits(comparison.score)}\n".encode())
     else:
         _matrix_lines(comparison, stream, "\t")
 
 
-def _comparison_tsv(comparison: Comparison, ids: Sequence[str], stream: BinaryIO) -> None:
+def _comparison_tsv(comparison: Comparison, stream: BinaryIO) -> None:
     _comparison_table(comparison, stream, "\t")
 
 
-def _comparison_csv(comparison: Comparison, ids: Sequence[str], stream: BinaryIO) -> None:
+def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
     _comparison_table(comparison, stream, ",")
 
 
@@ -117,7 +114,7 @@ def _matrix_lines(comparison: Comparison, stream: BinaryIO, separator: str) -> N
     )
 
 
-def _comparison_json(comparison: Comparison, ids: Sequence[str], stream: BinaryIO) -> None:
+def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
     head: dict[str, Any] = {
         "metric": str(comparison.metric),
         "model": comparison.model,
@@ -125,18 +122,19 @@ def _comparison_json(comparison: Comparison, ids: Sequence[str], stream: BinaryI
     }
     if len(comparison.names) == 2:
         head["score"] = round(comparison.score, 7)
-    names = zip(ids, comparison.names, strict=True)
-    head["items"] = [{"id": id_, "text": name} for id_, name in names]
+    named = zip(comparison.ids, comparison.names, strict=True)
+    head["items"] = [{"id": id_, "text": name} for id_, name in named]
     stream.write(_json(head)[:-1] + b',"scores":[')
     stream.writelines((b",\n" if index else b"\n") + _json(row) for index, row in comparison.rows())
     stream.write(b"\n]}\n")
 
 
-def _comparison_jsonl(comparison: Comparison, ids: Sequence[str], stream: BinaryIO) -> None:
+def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
     facts = {"metric": str(comparison.metric), "model": comparison.model}
+    names, ids = comparison.names, comparison.ids
     for index, row in comparison.rows():
         for other in range(index + 1, len(row)):
-            pair = {"score": row[other], "a": comparison.names[index], "b": comparison.names[other]}
+            pair = {"score": row[other], "a": names[index], "b": names[other]}
             stream.write(_json(pair | {"a_id": ids[index], "b_id": ids[other]} | facts) + b"\n")
 
 

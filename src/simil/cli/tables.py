@@ -32,7 +32,8 @@ def show_two(comparison: Comparison) -> None:
     if comparison.metric.is_distance:
         console.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
     else:
-        console.print(f"[bold]{score:.4f}[/bold]  {_bar(score, room)}", highlight=False)
+        bar = _bar(score, room, ("█", "░") if console.encoding.startswith("utf") else ("#", "-"))
+        console.print(f"[bold]{score:.4f}[/bold]  {bar}", highlight=False)
     console.print(
         fit(f"{comparison.metric} by {comparison.model or 'an unknown model'}", width()).rstrip(),
         style="dim",
@@ -85,13 +86,15 @@ def _console() -> Console:
     return Console(file=sys.stdout, width=width(), soft_wrap=True)
 
 
-def _bar(score: float, room: int) -> str:
+def _bar(score: float, room: int, blocks: tuple[str, str]) -> str:
     full = round(max(0.0, min(score, 1.0)) * room)
-    return f"[{_heat(score)}]{'█' * full}[/][dim]{'░' * (room - full)}[/dim]"
+    return f"[{_heat(score)}]{blocks[0] * full}[/][dim]{blocks[1] * (room - full)}[/dim]"
 
 
 def _heated(score: float, metric: Metric) -> str:
-    text = f"{score:{_CELL}.3f}"
+    # Fewer digits rather than a shifted column.
+    digits = next((form for form in (".3f", ".1f", ".0f") if len(f"{score:{form}}") < _CELL), ".0e")
+    text = f"{score:{_CELL}{digits}}"
     return text if metric.is_distance else f"[{_heat(score)}]{text}[/]"
 
 

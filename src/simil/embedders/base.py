@@ -80,7 +80,7 @@ class Embedder(ABC):
         `dimensions` keeps only the first so many (sound for models trained for it, Matryoshka
         representation learning, arXiv:2205.13147); `normalize` then gives each vector length 1 (a
         zero vector stays zero). Raises `ModelError` when the model returns the wrong number of
-        vectors, another length than it announced, or a value that is not finite.
+        vectors, another length than it announced, a value that is not finite, or fails.
         """
         import numpy as np
 
@@ -88,7 +88,13 @@ class Embedder(ABC):
 
         if not texts:
             return np.empty((0, dimensions or self.dimensions or 0), np.float32)
-        vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
+        try:
+            vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
+        except (SimilError, MemoryError):
+            raise
+        except Exception as exc:
+            # A plug-in's own mistakes, and what the engines' libraries raise while they compute.
+            raise ModelError(f"{self.stamp} failed: {type(exc).__name__}: {exc}") from exc
         self._check(vectors, len(texts))
         if dimensions is not None:
             if dimensions > vectors.shape[1]:

@@ -85,7 +85,7 @@ def _open_local(source: ModelSource, settings: Settings, *, raw: bool, progress:
 
     if source.embedded:
         verify_embedded()
-    model = _described(source, settings, source.info.max_tokens if source.info else None)
+    model = _described(source, settings, None)
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
     return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
 

@@ -73,10 +73,13 @@ class LocalEmbedder(Embedder):
         prompt = self._model.prompts.get(kind, "")
         if self._tokenizer is None:
             return self._vectors(prompt, texts, None)
-        encodings = self._encode(prompt, texts)
+        encodings, seen = self._encode(prompt, texts)
+        for index, encoding in enumerate(encodings):
+            if len(encoding) == 0:
+                raise TextRejected(index, f"the text has nothing that {self.stamp} reads")
         long = [index for index, encoding in enumerate(encodings) if encoding.overflowing]
         if not long:
-            return self._vectors(prompt, texts, encodings)
+            return self._vectors(prompt, seen, encodings)
         if self._model.overflow is Overflow.ERROR:
             hint = "use --overflow truncate or chunk"
             raise TextRejected(
@@ -84,31 +87,30 @@ class LocalEmbedder(Embedder):
                 f"the text is longer than the {self._limit} tokens that {self.stamp} reads",
                 hint=hint,
             )
+        vectors = self._vectors(prompt, seen, encodings)
         if self._model.overflow is not Overflow.CHUNK:
             self.truncated += len(long)
-            return self._vectors(prompt, texts, encodings)
-        vectors = self._vectors(prompt, texts, encodings)
+            return vectors
         for index in long:
             vectors[index] = self._vector_of_windows(prompt, texts[index])
         return vectors
 
-    def _encode(self, prompt: str, texts: Sequence[str]) -> list[Any]:
-        limit = self._limit
+    def _encode(self, prompt: str, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
+        """Tokenize; beside the encodings, return as much of each text as it took to know them."""
         assert self._tokenizer is not None
-        if limit is None:
-            return list(self._tokenizer.encode_batch([prompt + text for text in texts]))
-        heads = [prompt + head(text, limit) for text in texts]
-        encodings = list(self._tokenizer.encode_batch(heads))
+        seen = [text if self._limit is None else head(text, self._limit) for text in texts]
+        encodings = list(self._tokenizer.encode_batch([prompt + part for part in seen]))
         for index, text in enumerate(texts):
             # A beginning that fits does not show whether the rest does; look at the whole text.
-            if len(heads[index]) < len(prompt) + len(text) and not encodings[index].overflowing:
+            if len(seen[index]) < len(text) and not encodings[index].overflowing:
+                seen[index] = text
                 encodings[index] = self._tokenizer.encode(prompt + text)
-        return encodings
+        return encodings, seen
 
     def _vector_of_windows(self, prompt: str, text: str) -> NDArray[np.float32]:
         windows = self._windows(prompt, text)
         parts = [window.text for window in windows]
-        vectors = self._vectors(prompt, parts, self._encode(prompt, parts))
+        vectors = self._vectors(prompt, parts, self._encode(prompt, parts)[0])
         mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])
         return similarity.unit_or_zero(mean[None])[0] if self._normalizes() else mean
 

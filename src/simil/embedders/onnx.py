@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from simil import similarity
 from simil.embedders.local import LocalEmbedder, LocalModel
 from simil.embedders.pooling import DenseLayer, pool
-from simil.errors import ModelError
+from simil.errors import ModelDamaged, ModelError
 from simil.models.chain import Chain
-from simil.models.prepare import Prepared, optimizing_options
+from simil.models.prepare import GRAPH_OUTPUTS, Prepared, optimizing_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,11 @@ class OnnxEmbedder(LocalEmbedder):
         from tokenizers.normalizers import Lowercase
         from tokenizers.normalizers import Sequence as InOrder
 
-        tokenizer = Tokenizer.from_buffer(prepared.tokenizer)
+        try:
+            tokenizer = Tokenizer.from_buffer(prepared.tokenizer)
+        except Exception as exc:
+            # The tokenizers library raises a bare `Exception`.
+            raise ModelDamaged(f"the tokenizer.json of {model.stamp} cannot be read: {exc}") from exc
         if chain.lower_case:
             parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
             tokenizer.normalizer = InOrder(parts)
@@ -82,7 +86,9 @@ class OnnxEmbedder(LocalEmbedder):
                 vectors = np.empty((len(encodings), pooled.shape[1]), np.float32)
             vectors[rows] = pooled
         assert vectors is not None
-        return similarity.unit_or_zero(vectors) if self._normalizes() else vectors
+        # What is not finite cannot be normalized; `embed` says so of the model.
+        unit = self._normalizes() and bool(np.isfinite(vectors).all())
+        return similarity.unit_or_zero(vectors) if unit else vectors
 
     def _prompt_tokens(self, prompt: str) -> int:
         """Count as sentence-transformers does: with the special tokens before, without those after."""
@@ -151,6 +157,6 @@ def _run(session: Any, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArr
     given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     feed = {put.name: given[put.name].astype(dtypes[put.type], copy=False) for put in session.get_inputs()}
     names = [put.name for put in session.get_outputs()]
-    output = next((name for name in ("last_hidden_state", "token_embeddings") if name in names), names[0])
+    output = next(name for name in GRAPH_OUTPUTS if name in names)
     hidden: NDArray[np.float32] = session.run([output], feed)[0]
     return hidden

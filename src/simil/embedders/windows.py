@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 __all__ = ["Window", "head", "split_windows"]
@@ -26,7 +27,8 @@ def head(text: str, limit: int) -> str:
     if len(text) <= enough:
         return text
     for place in range(enough, min(len(text), 2 * enough)):
-        if text[place].isspace():
+        # Not `isspace`: that holds for control characters too, which tokenizers drop and read on.
+        if text[place] in " \t\r\n":
             return text[:place]
     return text
 
@@ -34,28 +36,57 @@ def head(text: str, limit: int) -> str:
 def split_windows(text: str, tokenizer: Any, limit: int) -> list[Window]:
     """Return `text` in consecutive windows of at most `limit` tokens each (special tokens not counted).
 
-    Windows end between words where they can, so that no word is read as two; a single word longer
-    than a window is cut between tokens. `tokenizer` must not truncate.
+    The windows joined are the text. They end between words where they can, so that no word is read as
+    two; a single word longer than a window is cut between characters, and a single character is never
+    cut, even where it has more tokens than fit. `tokenizer` must not truncate.
     """
     encoding = tokenizer.encode(text, add_special_tokens=False)
-    offsets, words = encoding.offsets, encoding.word_ids
+    cuts = _Cuts(encoding.offsets, encoding.word_ids)
     windows = []
-    start = 0
-    while start < len(offsets):
-        end = min(start + limit, len(offsets))
-        if end < len(offsets):
-            end = _word_start(words, start, end)
-        # The text up to the next window's first token, so that nothing between tokens is lost.
-        first = 0 if start == 0 else offsets[start][0]
-        after = len(text) if end == len(offsets) else offsets[end][0]
-        windows.append(Window(text[first:after], end - start))
-        start = end
+    start = first = 0
+    while start < cuts.count:
+        end = cuts.last_within(start, start + limit)
+        while True:
+            # White space goes before the word that follows it, as tokenizers that keep it expect.
+            after = len(text) if end == cuts.count else cuts.place(end)
+            tokens = len(tokenizer.encode(text[first:after], add_special_tokens=False).ids)
+            if tokens <= limit:
+                break
+            # On its own the part has more tokens than within the text: its first word was cut.
+            shorter = cuts.last_within(start, end - (tokens - limit))
+            if shorter >= end:
+                break
+            end = shorter
+        windows.append(Window(text[first:after], tokens))
+        start, first = end, after
     return windows
 
 
-def _word_start(words: list[int | None], start: int, end: int) -> int:
-    """Move `end` back to where a word begins; leave it when that word began before `start`."""
-    back = end
-    while back > start and words[back] is not None and words[back] == words[back - 1]:
-        back -= 1
-    return back if back > start else end
+class _Cuts:
+    """Where a tokenized text may be cut: before token i, for 0 < i < count, or at its end."""
+
+    def __init__(self, offsets: list[tuple[int, int]], words: list[int | None]) -> None:
+        self.count = len(offsets)
+        self._words = words
+        # Tokens of one character overlap, and normalization may put its tokens in another order.
+        self._places = [0, *accumulate((end for _, end in offsets), max)]
+        starts = [*accumulate((start for start, _ in reversed(offsets)), min)][::-1]
+        self._clean = [
+            place <= start for place, start in zip(self._places, [*starts, self._places[-1]], strict=True)
+        ]
+
+    def place(self, index: int) -> int:
+        """Return where in the text token `index - 1` ends."""
+        return self._places[index]
+
+    def last_within(self, start: int, end: int) -> int:
+        """Return the last cut in (start, end], between words if it can be; the next one where none is."""
+        if end >= self.count:
+            return self.count
+        inside = [index for index in range(end, start, -1) if self._clean[index]]
+        for index in inside:
+            if self._words[index] is None or self._words[index] != self._words[index - 1]:
+                return index
+        if inside:
+            return inside[0]
+        return next((i for i in range(max(start, end) + 1, self.count) if self._clean[i]), self.count)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
-from simil.models.chain import UnknownChain, read_json
+from simil.models.chain import UnknownChain, read_object
 
 __all__ = ["WEIGHTS", "bert_graph"]
 
@@ -34,11 +34,18 @@ def bert_graph(folder: Path) -> tuple[bytes, Path]:
     float32 [batch, tokens, hidden], whatever the precision of the weights at rest. Raises
     `UnknownChain` when the model is not such an encoder, `ModelDamaged` when its files are broken.
     """
-    config = read_json(folder / "config.json") or {}
+    config = read_object(folder / "config.json") or {}
     _check(config, folder)
     # The hub's cache holds links; ONNX Runtime wants the weights beside each other in one real folder.
     weights = (folder / WEIGHTS).resolve()
-    return _Writer(config, weights.name, _read_header(weights)).write(), weights.parent
+    tensors = _read_header(weights)
+    try:
+        return _Writer(config, weights.name, tensors).write(), weights.parent
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ModelDamaged(
+            f"does not describe a BERT encoder ({type(exc).__name__}: {exc})",
+            place=Place(str(folder / "config.json")),
+        ) from exc
 
 
 def _check(config: dict[str, Any], folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 
-__all__ = ["Chain", "Dense", "UnknownChain", "read_chain", "read_json", "read_prompts"]
+__all__ = ["Chain", "Dense", "UnknownChain", "read_chain", "read_object", "read_prompts"]
 
 POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 _OLD_POOLING_KEYS = {
@@ -68,14 +68,24 @@ class Chain:
     lower_case: bool = False
 
 
-def read_json(path: Path) -> Any:
-    """Return the parsed file, None where there is none; `ModelDamaged` where it is not JSON."""
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, None where there is no file; `ModelDamaged` for anything else."""
+    value = _read_json(path)
+    if value is None or isinstance(value, dict):
+        return value
+    raise ModelDamaged("is not a JSON object", place=Place(str(path)))
+
+
+def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+        value = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    if value is None:
+        raise ModelDamaged("holds nothing", place=Place(str(path)))
+    return value
 
 
 def read_chain(folder: Path) -> Chain:
@@ -85,19 +95,19 @@ def read_chain(folder: Path) -> Chain:
     does. Raises `UnknownChain` for what only sentence-transformers can run, `ModelDamaged` for files
     that cannot be read.
     """
-    modules = read_json(folder / "modules.json")
-    kinds = [] if modules is None else [_kind(module) for module in modules]
+    modules = _read_modules(folder)
+    kinds = [_kind(module) for module in modules]
     if kinds and (kinds[0] != "Transformer" or kinds[1:2] != ["Pooling"]):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     layers = kinds[2:]
     normalize = layers[-1:] == ["Normalize"]
     if any(kind != "Dense" for kind in (layers[:-1] if normalize else layers)):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
-    paths = [str(module.get("path", "")) for module in modules or []]
+    paths = [str(module.get("path", "")) for module in modules]
     transformer = folder / (paths[0] if paths else "")
     max_tokens, lower_case = _read_transformer(transformer)
-    pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (("mean",), True)
-    if (read_json(folder / _ST_CONFIG) or {}).get("truncate_dim"):
+    pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
+    if (read_object(folder / _ST_CONFIG) or {}).get("truncate_dim"):
         raise UnknownChain("it sets truncate_dim")
     return Chain(
         pooling=pooling,
@@ -113,10 +123,35 @@ def read_chain(folder: Path) -> Chain:
 
 def read_prompts(folder: Path) -> dict[str, str]:
     """Return what the model's own files put before a text: by name, its default as `symmetric`."""
-    config = read_json(folder / _ST_CONFIG) or {}
-    prompts = {name: prompt for name, prompt in (config.get("prompts") or {}).items() if prompt}
+    config = read_object(folder / _ST_CONFIG) or {}
+    given = config.get("prompts") or {}
+    if not isinstance(given, dict) or not all(isinstance(prompt, str | None) for prompt in given.values()):
+        raise ModelDamaged("its prompts are not texts by name", place=Place(str(folder / _ST_CONFIG)))
+    prompts = {name: prompt for name, prompt in given.items() if prompt and name != "symmetric"}
     default = prompts.get(config.get("default_prompt_name") or "")
     return prompts | ({"symmetric": default} if default else {})
+
+
+def _read_modules(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "modules.json"
+    modules = _read_json(path)
+    if modules is None:
+        return []
+    if (
+        not isinstance(modules, list)
+        or not all(isinstance(module, dict) for module in modules)
+        or not modules
+    ):
+        raise ModelDamaged("is not a list of modules", place=Place(str(path)))
+    return modules
+
+
+def _bare_pooling(folder: Path) -> tuple[str, ...]:
+    """What sentence-transformers does with a transformer that comes without a chain."""
+    architectures = (read_object(folder / "config.json") or {}).get("architectures") or [""]
+    if str(architectures[0]).endswith("ForCausalLM"):
+        raise UnknownChain("it was made to generate text")
+    return ("mean",)
 
 
 def _kind(module: Mapping[str, Any]) -> str:
@@ -127,7 +162,7 @@ def _kind(module: Mapping[str, Any]) -> str:
 
 def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     config: dict[str, Any] = next(
-        (found for name in _TRANSFORMER_CONFIGS if (found := read_json(folder / name))), {}
+        (found for name in _TRANSFORMER_CONFIGS if (found := read_object(folder / name))), {}
     )
     known = {
         "max_seq_length",
@@ -146,28 +181,30 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     if config.get("module_output_name", "token_embeddings") != "token_embeddings":
         raise UnknownChain(f"its transformer gives {config['module_output_name']}")
     limit = config.get("max_seq_length")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
     return (limit or _token_limit(folder)), bool(config.get("do_lower_case"))
 
 
 def _token_limit(folder: Path) -> int | None:
     """The smaller of what tokenizer and position embeddings allow, as sentence-transformers takes it."""
     limits = (
-        (read_json(folder / "tokenizer_config.json") or {}).get("model_max_length"),
-        (read_json(folder / "config.json") or {}).get("max_position_embeddings"),
+        (read_object(folder / "tokenizer_config.json") or {}).get("model_max_length"),
+        (read_object(folder / "config.json") or {}).get("max_position_embeddings"),
     )
     # Tokenizers write "no limit" as a number beyond any length.
-    real = [int(limit) for limit in limits if limit and 0 < limit < 10**9]
+    real = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < 10**9]
     return min(real, default=None)
 
 
 def _read_pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
-    config = read_json(folder / "config.json")
+    config = read_object(folder / "config.json")
     if config is None:
         raise ModelDamaged("the pooling configuration is missing", place=Place(str(folder / "config.json")))
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for key, mode in _OLD_POOLING_KEYS.items() if config.get(key)] or ["mean"]
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    modes = (modes,) if isinstance(modes, str) else tuple(map(str, modes))
     unknown = set(modes) - set(POOLING_MODES)
     if unknown:
         raise UnknownChain(f"it pools by {', '.join(sorted(unknown))}")
@@ -175,7 +212,7 @@ def _read_pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
 
 
 def _read_dense(folder: Path, path: str) -> Dense:
-    config = read_json(folder / path / "config.json")
+    config = read_object(folder / path / "config.json")
     if config is None:
         raise ModelDamaged("a dense layer's configuration is missing", place=Place(str(folder / path)))
     activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")

@@ -24,15 +24,20 @@ from typing import Any
 from simil.models.bert import bert_graph
 from simil.models.chain import UnknownChain
 from simil.models.source import ModelSource, verify_embedded
+from simil.models.tokenizer import read_tokenizer
 from simil.progress import Progress
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["GRAPH_INPUTS", "GRAPH_OUTPUTS", "Prepared", "optimizing_options", "prepare"]
 
 log = logging.getLogger("simil")
+
+GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 # Raise when what is saved, or how it is made, changes.
 _LAYOUT = 1
 _UNUSED_DAYS = 30
+_NEW = ".new-"
 _GRAPH, _WEIGHTS, _TOKENIZER, _META = "model.onnx", "weights.bin", "tokenizer.json", "meta.json"
 
 
@@ -95,7 +100,10 @@ def _prepare_once(source: ModelSource, target: Path, progress: Progress) -> Prep
         ready = _open(target)  # Another process may just have done it.
         if ready:
             return ready
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        unfinished = f".new-{target.name}-"
+        for left in target.parent.glob(f"{unfinished}*"):  # By a process that was killed: the lock is ours.
+            shutil.rmtree(left, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))
         try:
             with progress(f"preparing {source.name}, once"):
                 _save(_raw(source), temporary)
@@ -149,25 +157,39 @@ def optimizing_options(raw: Prepared) -> Any:
 def _raw(source: ModelSource) -> Prepared:
     """Return the graph as it comes from the model's files: written, found, or exported."""
     folder = source.folder
-    tokenizer = folder / "tokenizer.json"
-    if tokenizer.is_file():
-        data = tokenizer.read_bytes()
+    tokenizer = read_tokenizer(folder)
+    if tokenizer is not None:
         try:
             graph, weights_folder = bert_graph(folder)
-            return Prepared(graph, data, optimized=False, weights_folder=weights_folder)
+            return Prepared(graph, tokenizer, optimized=False, weights_folder=weights_folder)
         except UnknownChain as exc:
             log.info("%s: %s", source.name, exc)
         own = folder / "onnx" / "model.onnx"
-        if own.is_file():
-            return Prepared(own, data, optimized=False)
+        if own.is_file() and _fits(own):
+            return Prepared(own, tokenizer, optimized=False)
     from simil.models.export import export_graph
 
     return Prepared(*export_graph(folder), optimized=False)
 
 
+def _fits(graph: Path) -> bool:
+    """Say whether a model's own graph takes tokens and gives a vector for each, and no less."""
+    import onnx
+
+    try:
+        described = onnx.load(str(graph), load_external_data=False).graph
+    except Exception as exc:  # noqa: BLE001 (protobuf's own kinds; another way to the graph is left)
+        log.info("%s cannot be read: %s", graph, exc)
+        return False
+    takes = {put.name for put in described.input} - {weight.name for weight in described.initializer}
+    gives = {put.name for put in described.output}
+    return takes <= {*GRAPH_INPUTS} and bool(gives & {*GRAPH_OUTPUTS})
+
+
 def _prune(root: Path) -> None:
-    """Remove what no run has used for a month: other versions' and other states' leftovers."""
+    """Remove what no run has used for a month (other versions, other states), and what a killed run left."""
     for path in root.iterdir():
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _UNUSED_DAYS * 86_400:
+            days = 1 if path.name.startswith(_NEW) else _UNUSED_DAYS
+            if time.time() - path.stat().st_mtime > days * 86_400:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

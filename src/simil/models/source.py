@@ -7,10 +7,11 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.catalog import ModelInfo
-from simil.models.chain import read_json
+from simil.models.chain import read_object
 
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
 
@@ -82,9 +83,7 @@ class ModelSource:
 
 def embedded_source(info: ModelInfo) -> ModelSource:
     """Return the model that ships inside the package; `ModelDamaged` where its files are missing."""
-    origin = read_json(EMBEDDED / "origin.json")
-    if not origin:
-        raise ModelDamaged("the embedded model is missing", place=Place(str(EMBEDDED)), hint=_HOW_TO_MEND)
+    origin = _origin()
     for name in origin["sha256"]:
         if not (EMBEDDED / name).is_file():
             raise ModelDamaged(
@@ -98,12 +97,26 @@ def embedded_source(info: ModelInfo) -> ModelSource:
 
 def verify_embedded() -> None:
     """Check every shipped file against the SHA-256 beside it; `ModelDamaged` names one that differs."""
-    for name, expected in read_json(EMBEDDED / "origin.json")["sha256"].items():
+    for name, expected in _origin()["sha256"].items():
         path = EMBEDDED / name
         if _sha256(path) != expected:
             raise ModelDamaged(
                 "a file of the embedded model was altered", place=Place(str(path)), hint=_HOW_TO_MEND
             )
+
+
+def _origin() -> dict[str, Any]:
+    """Return what the shipped files are made of, and the SHA-256 each of them must have."""
+    path = EMBEDDED / "origin.json"
+    origin = read_object(path)
+    if origin is None:
+        raise ModelDamaged("the embedded model is missing", place=Place(str(EMBEDDED)), hint=_HOW_TO_MEND)
+    try:
+        if isinstance(origin["sha256"], dict) and origin["source_sha256"]["model.safetensors"]:
+            return origin
+    except (KeyError, TypeError):
+        pass
+    raise ModelDamaged("a file of the embedded model was altered", place=Place(str(path)), hint=_HOW_TO_MEND)
 
 
 def _sha256(path: Path) -> str:

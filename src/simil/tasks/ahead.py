@@ -13,6 +13,8 @@ __all__ = ["batches_ahead"]
 # How long a batch that is not full waits for more: long enough for a fast source to fill it, short
 # enough that nobody notices it behind a slow one.
 _PATIENCE_S = 0.005
+# The first batch is small, so that the first vectors are there at once; each may be four times the last.
+_FIRST, _GROWTH = 32, 4
 
 
 def batches_ahead(
@@ -36,6 +38,7 @@ def batches_ahead(
 class _Ahead:
     def __init__(self, max_texts: int, max_characters: int) -> None:
         self._max_texts = max_texts
+        self._limit = min(_FIRST, max_texts)
         self._max_characters = max_characters
         self._waiting: deque[Text] = deque()
         self._characters = 0
@@ -81,8 +84,9 @@ class _Ahead:
             batch = list(self._waiting)
             self._waiting.clear()
             self._characters = 0
+            self._limit = min(self._limit * _GROWTH, self._max_texts)
             self._changed.notify_all()
             return batch
 
     def _full(self) -> bool:
-        return len(self._waiting) >= self._max_texts or self._characters >= self._max_characters
+        return len(self._waiting) >= self._limit or self._characters >= self._max_characters

@@ -26,12 +26,13 @@ _PAIRS_AT_ONCE = 512
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Item:
-    """One side of a comparison: a text, or a vector that a file brought, with the model that made it."""
+    """One side of a comparison: a text, or a vector that a file brought, with its id and model there."""
 
     name: str
     text: Text | None = None
     vector: NDArray[np.float32] | None = None
     model: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -43,6 +44,7 @@ class Comparison:
     """
 
     names: Sequence[str]
+    ids: Sequence[str]
     vectors: NDArray[np.float32]
     metric: Metric
     model: str | None
@@ -83,41 +85,87 @@ class PairScores:
 
 
 def compare(
-    items: Sequence[Item], metric: Metric, options: EmbedOptions, open_embedder: Callable[[], Embedder]
+    items: Sequence[Item],
+    metric: Metric,
+    options: EmbedOptions,
+    open_embedder: Callable[[], Embedder],
+    *,
+    on_error: Callable[[InputError], None] | None = None,
 ) -> Comparison:
     """Return the comparison of at least two items; the embedder is opened only where there is text.
 
-    Raises `UsageError` for fewer than two items, `ModelMismatch` when vectors of two models meet,
-    `InputError` for a text that the model refuses or a vector that has no direction.
+    A text that the model refuses goes to `on_error` and is left out; without it an `InputError` is
+    raised. Raises `UsageError` for fewer than two items, `ModelMismatch` when vectors of two models
+    meet, `InputError` for a vector that has no direction.
     """
     import numpy as np
 
-    if len(items) < 2:
-        raise UsageError(f"there is {len(items) or 'nothing'} to compare", hint="give at least two texts")
+    _check_count(items)
     models = {item.model for item in items if item.vector is not None}
+    _check_models(models)
     texts = [item.text for item in items if item.text is not None]
-    embedded = None
+    vector_of: dict[int, NDArray[np.float32]] = {}
     if texts:
         embedder = open_embedder()
-        embedded = embed_all(texts, embedder, options)
         models.add(embedder.stamp)
+        _check_models(models)
+        embedded = embed_all(texts, embedder, options, on_error=on_error)
+        vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
+    kept = [item for item in items if item.text is None or id(item.text) in vector_of]
+    _check_count(kept)
+    vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
+    _check_lengths(kept, vectors)
+    stacked = np.stack(vectors)
+    directed = stacked.any(axis=1)
+    if metric is Metric.COSINE and not directed.all():
+        raise InputError(
+            f"the vector of {kept[int(directed.argmin())].name!r} is zero and has no direction",
+            hint="leave it out, or use --metric euclidean",
+        )
+    return Comparison(
+        names=[item.name for item in kept],
+        ids=[_id_of(item, number) for number, item in enumerate(kept, 1)],
+        vectors=stacked,
+        metric=metric,
+        model=next(iter(models)),
+    )
+
+
+def _check_count(items: Sequence[Item]) -> None:
+    if len(items) < 2:
+        found = "only one text" if items else "nothing"
+        raise UsageError(f"there is {found} to compare", hint="give at least two")
+
+
+def _check_models(models: set[str | None]) -> None:
+    if len(models) < 2:
+        return
     known = sorted(model for model in models if model)
-    if len(known) > 1:
-        hint = "embed all of them with one model"
-        raise ModelMismatch(f"vectors of two models cannot be compared: {' and '.join(known)}", hint=hint)
-    if None in models and texts:
+    if None in models:
         raise ModelMismatch(
-            "a file of vectors does not say which model made them, so texts cannot be compared with it",
+            f"a file of vectors does not say which model made them, so {known[0]} cannot be held against it",
             hint="embed it again with simil embed",
         )
-    new = iter(embedded.vectors if embedded else ())
-    vectors = [next(new) if item.vector is None else item.vector for item in items]
-    lengths = {len(vector) for vector in vectors}
-    if len(lengths) > 1:
-        found = " and ".join(map(str, sorted(lengths)))
-        raise ModelMismatch(f"vectors of {found} dimensions cannot be compared")
-    stacked = np.stack(vectors)
-    return Comparison([item.name for item in items], stacked, metric, known[0] if known else None)
+    raise ModelMismatch(
+        f"vectors of two models cannot be compared: {' and '.join(known)}",
+        hint="embed all of them with one model",
+    )
+
+
+def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]) -> None:
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) < 2:
+        return
+    given = {len(item.vector) for item in items if item.vector is not None}
+    # Where all files agree, the texts can be given vectors of that length.
+    hint = f"pass --dimensions {given.pop()}" if len(given) == 1 else "make them alike with simil embed"
+    raise ModelMismatch(
+        f"vectors of {' and '.join(map(str, lengths))} dimensions cannot be compared", hint=hint
+    )
+
+
+def _id_of(item: Item, number: int) -> str:
+    return (item.text.id if item.text else item.id) or str(number)
 
 
 def compare_pairs(

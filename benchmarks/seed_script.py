@@ -1,0 +1,19 @@
+"""What people write today to compare two texts; the peer that simil's start-up is measured against.
+
+python benchmarks/seed_script.py MODEL_DIR Apple Orange
+"""
+
+import sys
+
+from sentence_transformers import SentenceTransformer, util
+
+
+def main() -> None:
+    folder, first, second = sys.argv[1:]
+    model = SentenceTransformer(folder)
+    embeddings = model.encode([first, second])
+    print(f"{util.cos_sim(embeddings[0], embeddings[1]).item():.6f}")
+
+
+if __name__ == "__main__":
+    main()

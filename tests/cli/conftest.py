@@ -1,0 +1,17 @@
+"""The command line's tests use the embedded model, and a terminal that is nobody's in particular."""
+
+from __future__ import annotations
+
+import pytest
+
+_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+_PYTHON = ("PYTHONIOENCODING", "PYTHONUTF8", "LC_ALL", "LC_CTYPE")
+
+
+@pytest.fixture(autouse=True)
+def embedded_model(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pin the model that is always there, and take away what changes how Python and a terminal print."""
+    monkeypatch.setenv("SIMIL_MODEL", "minilm")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    for name in (*_TERMINAL, *_PYTHON):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,1 @@
+"""Both local engines, against each other and against sentence-transformers."""

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines import tiny
+from engines.corpus import LONG, varied_texts
+from simil.config import load_settings
+from simil.embedders.base import Embedder, Kind
+from simil.embedders.factory import open_embedder
+from simil.models import source
+
+Open = Callable[..., Embedder]
+Agree = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    return varied_texts()
+
+
+@pytest.fixture(scope="session")
+def few_texts(texts: list[str]) -> list[str]:
+    """Every eighth of the varied texts, and a long one."""
+    return [*texts[::8], LONG]
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bare BERT encoder with random weights, as transformers saves one."""
+    return tiny.transformer_folder(tmp_path_factory.mktemp("bert"), tiny.bert(), source.EMBEDDED)
+
+
+@pytest.fixture
+def open_model(tmp_path: Path) -> Open:
+    """Open a model as the command line does; prepared graphs go to the test's own cache or to `cache`."""
+
+    def opening(
+        model: str | Path,
+        engine: str = "onnx",
+        overflow: str = "truncate",
+        cache: Path | None = None,
+        **how: Any,
+    ) -> Embedder:
+        cache_dir = cache or tmp_path / "cache"
+        settings = load_settings(
+            model=str(model),
+            engine=engine,
+            overflow=overflow,
+            # Other processes may want the cores, and threads that wait for each other suffer most.
+            threads=1,
+            environ={"SIMIL_CACHE_DIR": str(cache_dir), "SIMIL_CONFIG": str(tmp_path / "none.toml")},
+            directory=tmp_path,
+        )
+        return open_embedder(settings, **how)
+
+    return opening
+
+
+def cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Row by row, in float64; two zero rows count as alike."""
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.where(lengths == 0, 1.0, (a * b).sum(axis=1) / np.where(lengths == 0, 1, lengths))
+
+
+@pytest.fixture
+def engines_agree(open_model: Open, few_texts: list[str]) -> Iterator[Agree]:
+    """Hold the two engines' vectors of one model folder together, direction and length."""
+
+    def agree(folder: Path, kind: Kind = Kind.SYMMETRIC, *, raw: bool = True) -> None:
+        by_engine = [
+            open_model(folder, engine, normalize=not raw).embed(few_texts, kind, normalize=not raw)
+            for engine in ("onnx", "torch")
+        ]
+        assert by_engine[0].shape == by_engine[1].shape
+        assert cosines(*by_engine).min() >= 0.99999
+        lengths = [np.linalg.norm(vectors, axis=1) for vectors in by_engine]
+        np.testing.assert_allclose(*lengths, rtol=1e-4)
+        # Vectors that are all alike would agree whatever is wrong.
+        assert np.ptp(by_engine[0], axis=0).max() > 0.05
+
+    yield agree

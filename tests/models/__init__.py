@@ -1,0 +1,1 @@
+"""Model files: the embedded model, preparation, damage."""

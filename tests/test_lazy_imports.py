@@ -1,0 +1,84 @@
+"""What is not needed is not loaded: `--help` is quick, and two words need no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "httpx",
+    "huggingface_hub",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "orjson",
+    "scipy",
+    "sentence_transformers",
+    "sklearn",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
+
+# Runs the command as its entry point does, then lists what is loaded on stderr's last line.
+_PROGRAM = """
+import json, sys
+sys.argv[0] = "simil"
+from simil.__main__ import main
+try:
+    main()
+finally:
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+"""
+
+
+def _loaded(program: str, *arguments: str, folder: Path) -> tuple[set[str], str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, *arguments],
+        cwd=folder,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1])), done.stdout
+
+
+def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
+    program = (
+        "import json, sys, simil\n"
+        "assert simil.compare and simil.embed and simil.__version__\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
+    )
+    loaded, _ = _loaded(program, folder=tmp_path)
+
+    assert "simil" in loaded
+    assert loaded & (HEAVY | {"typer", "rich", "dotenv", "platformdirs"}) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"]], ids=" ".join
+)
+def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    loaded, printed = _loaded(_PROGRAM, *arguments, folder=tmp_path)
+
+    assert printed
+    assert "typer" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> None:
+    command = ("compare", "-m", "minilm", "Apple", "Orange")
+    _loaded(_PROGRAM, *command, folder=tmp_path)  # Prepares the model, if no test has.
+    loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert float(printed) == pytest.approx(0.3725, abs=0.001)
+    assert {"numpy", "onnxruntime", "tokenizers"} <= loaded
+    assert loaded & HEAVY == {"numpy", "onnxruntime", "tokenizers"}
