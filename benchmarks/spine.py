@@ -55,7 +55,7 @@ class Bench:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("SIMIL_", "OPENAI_"))}
         return kept | {
             "SIMIL_CACHE_DIR": str(self.folder / "cache"),
-            "SIMIL_CONFIG": str(self.folder / "no-config.toml"),
+            "SIMIL_CONFIG": os.devnull,
             "HF_HUB_OFFLINE": "1",
             "CUDA_VISIBLE_DEVICES": "",
         }

@@ -43,8 +43,7 @@ def load(tmp_path: Path) -> Load:
         if dotenv is not None:
             (folder / ".env").write_text(dotenv, "utf-8")
         path = tmp_path / "config.toml"
-        if config is not None:
-            path.write_text(config, "utf-8")
+        path.write_text(config or "", "utf-8")
         return load_settings(environ={"SIMIL_CONFIG": str(path)} | (environ or {}), directory=folder, **flags)
 
     return loading
@@ -258,3 +257,8 @@ def test_files_are_kept_where_the_system_says(tmp_path: Path, monkeypatch: pytes
 
     assert settings.cache_dir == tmp_path / "cache" / "simil"
     assert settings.overflow == "chunk"
+
+
+def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file; check SIMIL_CONFIG"):
+        load_settings(environ={"SIMIL_CONFIG": str(tmp_path / "none.toml")}, directory=tmp_path)

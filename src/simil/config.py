@@ -190,8 +190,11 @@ def _dotenv(env_file: Path | None, directory: Path) -> _Source:
 
 
 def _config_file(environ: Mapping[str, str]) -> _Source:
-    path = Path(environ.get("SIMIL_CONFIG") or _user_dir("config") / "config.toml")
-    if not path.is_file():
+    named = environ.get("SIMIL_CONFIG")
+    path = Path(named or _user_dir("config") / "config.toml")
+    if not path.exists():
+        if named:
+            raise UsageError("no such file", place=Place(named), hint="check SIMIL_CONFIG")
         return _Source(str(path), {})
     import tomllib
 
