@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil._version import __version__
+from simil.config import OPENAI_BASE_URL
 from simil.embedders import openai_protocol as protocol
 from simil.embedders.base import Embedder
-from simil.embedders.openai_endpoint import OPENAI_URL, Endpoint
+from simil.embedders.openai_endpoint import Endpoint
 from simil.embedders.openai_protocol import BadAnswer, Reply
 from simil.embedders.openai_refusals import ServerError, quotation, refusal
 from simil.errors import ServerFailed, SimilError, Unreachable, UsageError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OPENAI_URL", "OpenAIEmbedder", "Timeout"]
+__all__ = ["OpenAIEmbedder", "Timeout"]
 
 _NEXT_ENCODING: dict[str, str | None] = {"base64": "float", "float": None}
 _ERROR_LIMIT = 64 * 1024
@@ -51,7 +52,7 @@ class OpenAIEmbedder(Embedder):
         *,
         model: str,
         api_key: str | None,
-        base_url: str = OPENAI_URL,
+        base_url: str = OPENAI_BASE_URL,
         request_dimensions: int | None = None,
         known_dimensions: int | None = None,
         transport: httpx.BaseTransport | None = None,

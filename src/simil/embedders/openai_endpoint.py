@@ -10,9 +10,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from simil.errors import KeyMissing, KeyRejected, UsageError
 
-__all__ = ["OPENAI_URL", "Endpoint", "Scrubber"]
+__all__ = ["Endpoint", "Scrubber"]
 
-OPENAI_URL = "https://api.openai.com/v1"
 
 _OPENAI_HOST = "api.openai.com"
 _HIDDEN = "***"
