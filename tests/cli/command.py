@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import pexpect
 
-__all__ = ["MINILM", "SIMIL", "Result", "on_terminal", "run", "shell", "simil"]
+__all__ = ["MINILM", "SIMIL", "Child", "Result", "on_terminal", "run", "shell", "simil", "started"]
 
 SIMIL = [sys.executable, "-m", "simil"]
 MINILM = "all-MiniLM-L6-v2@53aa51172d14"
@@ -36,6 +39,40 @@ class Result:
         return self.err.removeprefix("simil: ").removesuffix("\n")
 
 
+@dataclass(frozen=True)
+class Child:
+    """A run that has begun: what it is told and what it says, while it goes on."""
+
+    process: subprocess.Popen[bytes]
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to its stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+
+    def close(self) -> None:
+        """End its stdin."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def line(self) -> bytes:
+        """Return the next line of its stdout; empty at the end."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def signal(self, number: int) -> float:
+        """Send a signal and return the seconds until the process has ended."""
+        start = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait()
+        return time.monotonic() - start
+
+    def finish(self) -> Result:
+        """Close its stdin, and return how it ended and what it has printed since."""
+        out, err = self.process.communicate()
+        return Result(self.process.returncode, out.decode(), err.decode())
+
+
 def simil(
     *arguments: str | bytes,
     stdin: bytes = b"",
@@ -56,6 +93,30 @@ def shell(
 ) -> Result:
     """Run a line of shell in which `simil` is the command."""
     return run(["/bin/sh", "-c", _PRELUDE + script], cwd=cwd, env=env, environ=environ)
+
+
+@contextmanager
+def started(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Child]:
+    """Start `simil` with pipes; it is killed where the test would wait for it for ever."""
+    process = subprocess.Popen(
+        [*SIMIL, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        env={**os.environ, **(env or {})},
+    )
+    limit = Timer(_TIMEOUT_S, process.kill)
+    limit.start()
+    try:
+        with process:
+            try:
+                yield Child(process)
+            finally:
+                process.kill()
+    finally:
+        limit.cancel()
+        limit.join()
 
 
 def run(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cli.plugin import install
+
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 _PYTHON = ("PYTHONIOENCODING", "PYTHONUTF8", "LC_ALL", "LC_CTYPE")
 
@@ -15,3 +17,10 @@ def embedded_model(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "C.UTF-8")
     for name in (*_TERMINAL, *_PYTHON):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the tests' embedders for this test, and pin the plainest of them."""
+    monkeypatch.setenv("PYTHONPATH", str(install(tmp_path_factory.mktemp("site") / "packages")))
+    monkeypatch.setenv("SIMIL_MODEL", "plugin:letters")

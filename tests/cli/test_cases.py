@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from cli.command import Result, on_terminal, shell
 
 CASES = Path(__file__).with_name("cases")
@@ -62,7 +63,7 @@ def _start_all(items: list[pytest.Item], folders: pytest.TempPathFactory) -> Non
         for item in items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
     }
-    for case in CASES.iterdir():
+    for case in sorted(CASES.iterdir()):
         if case.name in wanted and not case.joinpath("columns").exists():
             script, folder = _text(case / "cmd"), _copied(case, folders)
             _running[case.name] = pool.submit(shell, script, cwd=folder, environ=environ)

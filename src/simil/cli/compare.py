@@ -161,6 +161,7 @@ class _Task:
         from simil.texts import read_pairs
 
         shown_as = form_of(form, output)
+        opt.tell_of_stdin([source])
         inputs = open_inputs([source], self._reading)
         if inputs.forms:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(source))
@@ -236,6 +237,7 @@ class _Task:
         from simil.tasks.inputs import open_inputs
         from simil.texts import read_texts
 
+        opt.tell_of_stdin(["-"])
         inputs = open_inputs(["-"], self._reading)
         if inputs.forms:
             for file in inputs.vector_files():
@@ -267,7 +269,8 @@ def _item(text: str, place: Place, number: int) -> Item:
 
     if is_blank(text):
         raise InputError("there is no text in it", place=place)
-    return Item(text, Text(str(number), opt.checked(text, place), place, {}))
+    text = opt.checked(text, place)
+    return Item(text, Text(str(number), text, place, {}))
 
 
 def _vector_items(path: str) -> Iterator[Item]:

@@ -89,6 +89,7 @@ def embed(
         if text:
             _embed_texts(run, _given(text, notes), wanted, written, output, notes)
             return
+        opt.tell_of_stdin(files or ["-"])
         inputs = open_inputs(files or [], reading)
         if inputs.forms:
             if model is not None:
@@ -135,8 +136,6 @@ def _given(texts: list[str], notes: Notes) -> Iterator[Text]:
 def _read(inputs: Inputs, reading: ReadOptions, notes: Notes) -> Iterator[Text]:
     from simil.texts import read_texts
 
-    if sys.stdin is not None and sys.stdin.isatty() and "-" in inputs.sources:
-        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
     return read_texts(
         inputs.sources, reading, on_blank=notes.blank, on_error=notes.on_error, stdin=inputs.stdin
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 from simil.embedders.base import Embedder
@@ -24,6 +25,8 @@ class Notes:
         self._blank = 0
         self._first_blank: Place | None = None
         self._failed = 0
+        # Texts are read in one thread and embedded in another.
+        self._lock = threading.Lock()
 
     def blank(self, place: Place) -> None:
         """Count a text that is empty."""
@@ -50,7 +53,8 @@ class Notes:
             raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} left out", hint="see above")
 
     def _fail(self, error: InputError) -> None:
-        self._failed += 1
+        with self._lock:
+            self._failed += 1
         log.error("%s", error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ __all__ = [
     "kind_named",
     "read_options",
     "start",
+    "tell_of_stdin",
 ]
 
 _MODEL, _INPUT, _RUN = "Model", "Input", "Run"
@@ -207,6 +208,12 @@ def read_options(
         )
     form = InputFormat(input_format) if input_format else None
     return ReadOptions(form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header)
+
+
+def tell_of_stdin(sources: Sequence[str]) -> None:
+    """Say on stderr that the run waits for texts, where a person at a terminal is to type them."""
+    if "-" in sources and sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
 
 
 def kind_named(name: str) -> Kind:

@@ -37,25 +37,32 @@ def run_process(arguments: Sequence[str]) -> NoReturn:
 
 
 def _mend_streams() -> None:
-    """Give the process a stdout and a stderr where it was started without (`>&-`, `2>&-`).
+    """Occupy the numbers of standard streams that the process was started without (`<&-`, `>&-`, `2>&-`).
 
-    Else the next file to be opened would get their number, and what is meant for them. Writing to such
-    a stdout fails, what is written to such a stderr is lost. A character that the encoding of stdout
-    lacks becomes a `?`.
+    Else the next file to be opened would get one of them, and what is meant for the stream. Reading such
+    a stdin and writing to such a stdout fails, what is written to such a stderr is lost. A character that
+    the encoding of stdout lacks becomes a `?`.
     """
+    if sys.stdin is None:
+        _occupy(0, os.O_WRONLY)
     if sys.stdout is None:
-        sys.stdout = _opened(1, os.O_RDONLY)
+        _occupy(1, os.O_RDONLY)
+        sys.stdout = _writer(1)
     if sys.stderr is None:
-        sys.stderr = _opened(2, os.O_WRONLY)
+        _occupy(2, os.O_WRONLY)
+        sys.stderr = _writer(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
 
-def _opened(number: int, flags: int) -> TextIO:
+def _occupy(number: int, flags: int) -> None:
     nowhere = os.open(os.devnull, flags)
     if nowhere != number:
         os.dup2(nowhere, number)
         os.close(nowhere)
+
+
+def _writer(number: int) -> TextIO:
     return open(number, "w", encoding="utf-8", closefd=False)
 
 

@@ -3,60 +3,62 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Thread
-
-from simil.texts import Text
+from typing import Generic, TypeVar
 
 __all__ = ["batches_ahead"]
+
+T = TypeVar("T")
 
 # How long a batch that is not full waits for more: long enough for a fast source to fill it, short
 # enough that nobody notices it behind a slow one.
 _PATIENCE_S = 0.005
-# The first batch is small, so that the first vectors are there at once; each may be four times the last.
+# The first batch is small, so that the first results are there at once; each may be four times the last.
 _FIRST, _GROWTH = 32, 4
 
 
 def batches_ahead(
-    texts: Iterable[Text], *, max_texts: int = 1024, max_characters: int = 1 << 20
-) -> Iterator[list[Text]]:
-    """Yield `texts` in order, in batches of what a thread has read by then.
+    items: Iterable[T], characters: Callable[[T], int], *, most: int = 1024, most_characters: int = 1 << 20
+) -> Iterator[list[T]]:
+    """Yield `items` in order, in batches of what a thread has read by then.
 
-    A slow pipe gives small batches at once, a fast one full batches. At most one batch is read ahead,
-    so memory is bounded by the two limits, or by one text where it is longer. An error of the reader
-    is raised after what came before it.
+    A slow pipe gives small batches at once, a fast one full batches: `most` items, or items that hold
+    `most_characters` together. At most one batch is read ahead, so memory is bounded by the two limits,
+    or by one item where it is longer. An error of the reader is raised after what came before it.
     """
-    ahead = _Ahead(max_texts, max_characters)
+    ahead = _Ahead(characters, most, most_characters)
     # A daemon: it may be blocked in a read when the program has nothing more to say.
-    Thread(target=ahead.fill, args=(texts,), daemon=True).start()
+    Thread(target=ahead.fill, args=(items,), daemon=True).start()
     try:
         yield from ahead
     finally:
         ahead.abandon()
 
 
-class _Ahead:
-    def __init__(self, max_texts: int, max_characters: int) -> None:
-        self._max_texts = max_texts
-        self._limit = min(_FIRST, max_texts)
-        self._max_characters = max_characters
-        self._waiting: deque[Text] = deque()
+class _Ahead(Generic[T]):
+    def __init__(self, characters: Callable[[T], int], most: int, most_characters: int) -> None:
+        self._characters_of = characters
+        self._most = most
+        self._limit = min(_FIRST, most)
+        self._most_characters = most_characters
+        self._waiting: deque[T] = deque()
         self._characters = 0
         self._ended = False
         self._abandoned = False
         self._error: BaseException | None = None
         self._changed = Condition()
 
-    def fill(self, texts: Iterable[Text]) -> None:
+    def fill(self, items: Iterable[T]) -> None:
         try:
-            for text in texts:
+            for item in items:
                 with self._changed:
                     while self._full() and not self._abandoned:
                         self._changed.wait()
                     if self._abandoned:
                         return
-                    self._waiting.append(text)
-                    self._characters += len(text.text)
+                    self._waiting.append(item)
+                    self._characters += self._characters_of(item)
                     if len(self._waiting) == 1 or self._full():
                         self._changed.notify_all()
         except BaseException as exc:  # noqa: BLE001 (raised again in the thread that asked)
@@ -71,22 +73,22 @@ class _Ahead:
             self._abandoned = True
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[list[Text]]:
+    def __iter__(self) -> Iterator[list[T]]:
         while batch := self._take():
             yield batch
         if self._error is not None:
             raise self._error
 
-    def _take(self) -> list[Text]:
+    def _take(self) -> list[T]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended)
             self._changed.wait_for(lambda: self._full() or self._ended, timeout=_PATIENCE_S)
             batch = list(self._waiting)
             self._waiting.clear()
             self._characters = 0
-            self._limit = min(self._limit * _GROWTH, self._max_texts)
+            self._limit = min(self._limit * _GROWTH, self._most)
             self._changed.notify_all()
             return batch
 
     def _full(self) -> bool:
-        return len(self._waiting) >= self._limit or self._characters >= self._max_characters
+        return len(self._waiting) >= self._limit or self._characters >= self._most_characters

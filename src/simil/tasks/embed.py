@@ -47,7 +47,7 @@ def embed_stream(
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
     left out; without it an `InputError` that names its place is raised, as are the reader's errors.
     """
-    for batch in batches_ahead(texts):
+    for batch in batches_ahead(texts, lambda text: len(text.text)):
         embedded = embed_all(batch, embedder, options, on_error=on_error)
         if embedded.texts:
             yield embedded

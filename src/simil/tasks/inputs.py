@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _raw_stdin() -> BinaryIO:
     try:
         return open(0, "rb", buffering=0, closefd=False)
     except OSError as exc:
-        raise InputError("is closed", place=Place("stdin"), hint="pipe something into it") from exc
+        raise _unreadable(exc) from exc
 
 
 def _peek_stdin() -> tuple[bytes, BinaryIO]:
@@ -82,11 +83,19 @@ def _peek_stdin() -> tuple[bytes, BinaryIO]:
     raw = _raw_stdin()
     head = b""
     while len(head) < HEAD_BYTES:
-        chunk = raw.read(HEAD_BYTES - len(head))
+        try:
+            chunk = raw.read(HEAD_BYTES - len(head))
+        except OSError as exc:
+            raise _unreadable(exc) from exc
         head += chunk or b""
         if not chunk or not _undecided(head):
             break
     return head, Rejoined(head, raw)
+
+
+def _unreadable(exc: OSError) -> InputError:
+    what = "is closed" if exc.errno == errno.EBADF else f"cannot be read: {exc.strerror or exc}"
+    return InputError(what, place=Place("stdin"), hint="name a file, or pipe texts in")
 
 
 def _undecided(head: bytes) -> bool:

@@ -1,0 +1,79 @@
+"""A package with embedders that cost nothing, installed into a folder as pip would do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["install"]
+
+_CODE = '''
+import time
+
+import numpy as np
+
+from simil.embedders.base import Embedder, TextRejected
+
+
+class Letters(Embedder):
+    """Counts letters: 8 dimensions, no model."""
+
+    stamp = "letters@1"
+    dimensions = 8
+
+    def embed_batch(self, texts):
+        rows = [[1.0 + text.count(letter) for letter in "aeiostrn"] for text in texts]
+        return np.array(rows, np.float32)
+
+
+class Other(Letters):
+    """Vectors of the same length from another model."""
+
+    stamp = "other@1"
+
+
+class Slow(Letters):
+    """Needs a fiftieth of a second for a text."""
+
+    def embed_batch(self, texts):
+        time.sleep(0.02 * len(texts))
+        return super().embed_batch(texts)
+
+
+class Busy(Letters):
+    """Does not let Python look at signals for a minute, as a matrix product in C does not."""
+
+    def embed_batch(self, texts):
+        import ctypes
+
+        ctypes.CDLL(None).sleep.argtypes = [ctypes.c_uint]
+        left = 60
+        while left:
+            left = ctypes.CDLL(None).sleep(left)
+        return super().embed_batch(texts)
+
+
+class Refusing(Letters):
+    """Refuses texts that hold the word "bad"."""
+
+    def embed_batch(self, texts):
+        for index, text in enumerate(texts):
+            if "bad" in text:
+                raise TextRejected(index, "the text is bad", hint="write a better one")
+        return super().embed_batch(texts)
+'''
+_NAMES = ("letters", "other", "slow", "busy", "refusing")
+
+
+def install(folder: Path) -> Path:
+    """Install the package into `folder`, which then belongs on PYTHONPATH; return `folder`."""
+    package = folder / "simil_test_plugin"
+    package.mkdir(parents=True)
+    package.joinpath("__init__.py").write_text(_CODE, "utf-8")
+    facts = folder / "simil_test_plugin-1.dist-info"
+    facts.mkdir()
+    facts.joinpath("METADATA").write_text(
+        "Metadata-Version: 2.1\nName: simil-test-plugin\nVersion: 1\n", "utf-8"
+    )
+    points = "".join(f"{name} = simil_test_plugin:{name.title()}\n" for name in _NAMES)
+    facts.joinpath("entry_points.txt").write_text(f"[simil.embedders]\n{points}", "utf-8")
+    return folder

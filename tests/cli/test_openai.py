@@ -1,0 +1,101 @@
+"""An OpenAI-compatible API from the command line; the server is on loopback and as strict as the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openai_server import FAULTS, KEY, OpenAIServer, vector
+
+from cli.command import simil
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+    with OpenAIServer() as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", running.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("SIMIL_MODEL", "openai")
+        yield running
+
+
+def test_compare(server: OpenAIServer) -> None:
+    result = simil("compare", "Apple", "Orange")
+    expected = float(vector("Apple", 1536) @ vector("Orange", 1536))
+    assert (result.code, result.err) == (0, "")
+    assert float(result.out) == pytest.approx(expected, abs=2e-6)
+    assert len(server.requests) == 1
+    assert server.requests[0].body["model"] == "text-embedding-3-small"
+
+
+def test_embed_of_another_model_with_fewer_dimensions(server: OpenAIServer) -> None:
+    arguments = ["-m", "openai:text-embedding-3-large", "--dimensions", "5", "-f", "jsonl"]
+    result = simil("embed", *arguments, stdin=b"Apple\n\nOrange\n")
+    assert result.code == 0
+    assert result.error_line == "1 blank text skipped (first: stdin:2)"
+    items = [json.loads(line) for line in result.out.splitlines()]
+    assert [(item["id"], item["text"], item["model"]) for item in items] == [
+        ("1", "Apple", "text-embedding-3-large"),
+        ("3", "Orange", "text-embedding-3-large"),
+    ]
+    for item in items:
+        assert item["embedding"] == pytest.approx(vector(item["text"], 5, 3072).tolist(), abs=1e-6)
+    assert server.requests[0].body["dimensions"] == 5
+
+
+def test_base_url_of_a_flag_goes_before_that_of_the_environment(server: OpenAIServer) -> None:
+    address = server.base_url
+    result = simil(
+        "compare", "a", "b", "--base-url", address, env={"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    )
+    assert (result.code, result.err) == (0, "")
+
+
+def test_base_url_of_a_strange_folder_does_not_get_the_key(server: OpenAIServer, tmp_path: Path) -> None:
+    tmp_path.joinpath(".env").write_text(f"OPENAI_BASE_URL={server.base_url}\n", "ascii")
+    result = simil("embed", "-t", "a", cwd=tmp_path, env={"OPENAI_BASE_URL": ""})
+    assert (result.code, result.out) == (5, "")
+    assert all("authorization" not in request.headers for request in server.requests)
+    assert KEY not in result.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("status_401", "rejected the API key in OPENAI_API_KEY (401)"),
+        ("status_404", "has no model 'text-embedding-3-small' at this address (404)"),
+        ("status_429", "limits the rate of requests (429)"),
+        ("quota", "is spent (429)"),
+        ("status_500", "failed (500)"),
+        ("html_page", "answered something that is not JSON (a web page)"),
+        ("rows_missing", "returned 0 vectors for 1 texts"),
+        ("nan", "returned a value that is not a finite number"),
+        ("echo_key_400", "refused the request (400)"),
+        ("echo_key_500", "failed (500)"),
+    ],
+)
+def test_failure_is_one_line_without_the_key(server: OpenAIServer, fault: str, why: str) -> None:
+    server.always = FAULTS[fault]
+    result = simil("embed", "-v", "-t", "Apple")
+    assert (result.code, result.out) == (5, "")
+    assert why in result.error_line
+    for secret in (KEY, KEY[3:], KEY.partition("/")[2]):
+        assert secret not in result.err
+
+
+def test_server_that_is_not_there(server: OpenAIServer) -> None:
+    result = simil("embed", "-v", "-t", "Apple", "--base-url", "http://127.0.0.1:9/v1")
+    assert (result.code, result.out) == (5, "")
+    assert "127.0.0.1:9" in result.error_line
+    assert KEY not in result.err
+
+
+def test_failure_in_the_middle_leaves_the_old_file(server: OpenAIServer, tmp_path: Path) -> None:
+    tmp_path.joinpath("v.json").write_text("old", "ascii")
+    server.misbehave(None, FAULTS["status_500"])
+    texts = b"".join(b"text %d\n" % number for number in range(4000))
+    assert simil("embed", "-o", "v.json", "--dimensions", "2", stdin=texts, cwd=tmp_path).code == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["v.json"]
+    assert tmp_path.joinpath("v.json").read_text("ascii") == "old"

@@ -1,0 +1,133 @@
+"""Ctrl-C in every phase: the run ends within a second, without a word, with exit code 130."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from cli.command import SIMIL, Result, run, started
+
+# Sends itself the signal when Python starts to import the module, or opens the file, that is named.
+_AT = """
+import os, signal, sys
+
+def audit(event, arguments):
+    global waits
+    if waits and event in ("import", "open") and str(arguments[0]).endswith(sys.argv[1]):
+        waits = False
+        os.kill(os.getpid(), signal.SIGINT)
+
+waits = True
+sys.addaudithook(audit)
+from simil.__main__ import main
+del sys.argv[0:2]
+sys.argv.insert(0, "simil")
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        "simil.cli.process",
+        "simil.cli.app",
+        "typer",
+        "simil.cli.compare",
+        "simil.tasks.compare",
+        "numpy",
+        "numpy._core._multiarray_umath",
+        "onnxruntime",
+        "onnxruntime.capi.onnxruntime_pybind11_state",
+        "tokenizers",
+        "catalog.toml",
+        "modules.json",
+    ],
+)
+def test_while_it_starts(phase: str) -> None:
+    started_at = time.monotonic()
+    result = run([sys.executable, "-c", _AT, phase, "compare", "Apple", "Orange"])
+    assert result == Result(130, "", "")
+    assert time.monotonic() - started_at < 5
+
+
+def test_while_it_waits_for_texts() -> None:
+    with started("embed") as child:
+        child.write(b"a text\n")
+        assert child.line() == b'{"object":"list","data":[\n'
+        assert child.signal(signal.SIGINT) < 1
+        assert child.finish().code == 130
+
+
+def test_while_it_embeds(plugins: None) -> None:
+    with started("embed", "-m", "plugin:slow", "-f", "jsonl") as child:
+        child.write(b"a text\n" * 5000)
+        assert child.line() != b""
+        assert child.signal(signal.SIGINT) < 1
+        result = child.finish()
+        assert (result.code, result.err) == (130, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_code_in_c_runs_and_does_not_look(
+    plugins: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with started("embed", "-m", "plugin:busy", "-t", "a", "-o", "v.npy", "-v") as child:
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        assert child.signal(number) < 1
+        assert child.finish() == Result(128 + number, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal(plugins: None) -> None:
+    child = pexpect.spawn(SIMIL[0], [*SIMIL[1:], "embed"], env=dict(os.environ), encoding="utf-8", timeout=20)
+    child.expect_exact("simil: reading texts from the terminal, one a line; Ctrl-D ends")
+    child.sendline("a text")
+    child.expect_exact("1       a text")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    assert "Traceback" not in child.before
+
+
+def test_end_of_input_on_a_terminal(plugins: None) -> None:
+    child = pexpect.spawn(SIMIL[0], [*SIMIL[1:], "embed"], env=dict(os.environ), encoding="utf-8", timeout=20)
+    child.expect_exact("Ctrl-D ends")
+    child.sendline("a text")
+    child.expect_exact("1       a text")
+    child.sendeof()
+    child.expect_exact("1 vector of 8 dimensions by letters@1; > FILE or -o FILE keeps them")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_run_that_ignores_it_from_the_start_is_not_interrupted(plugins: None) -> None:
+    # As a shell starts what it puts into the background.
+    command = "trap '' INT; exec \"$@\" & child=$!; sleep 1; kill -INT $child; wait $child"
+    result = run(
+        [
+            "/bin/sh",
+            "-c",
+            command,
+            "sh",
+            *SIMIL,
+            "embed",
+            "-m",
+            "plugin:slow",
+            *["-t", "tea"] * 80,
+            "-f",
+            "csv",
+        ]
+    )
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("\n") == 81

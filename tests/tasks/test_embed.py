@@ -1,0 +1,85 @@
+"""Texts in, vectors out, as a stream; and vectors passed on in another form."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+
+import numpy as np
+import pytest
+
+from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.tasks.convert import convert
+from simil.tasks.embed import EmbedOptions, embed_stream
+from simil.texts import Text
+from simil.vectors import VectorFile
+from tasks.letters import Letters
+
+RAW = EmbedOptions(normalize=False)
+
+
+def text(line: int, content: str) -> Text:
+    return Text(str(line), content, Place("in", line), {})
+
+
+def file(vectors: list[list[float]], model: str | None = "m@1") -> VectorFile:
+    many = len(vectors)
+    ids = tuple(f"id{number}" for number in range(many))
+    return VectorFile("v.json", model, ids, (None,) * many, ({},) * many, np.array(vectors, np.float32))
+
+
+def test_endless_texts_give_vectors() -> None:
+    batches = embed_stream((text(line, "a" * (line % 5)) for line in count(1)), Letters(), RAW)
+    for batch in islice(batches, 4):
+        assert batch.vectors[:, 0].tolist() == [len(item.text) for item in batch.texts]
+    batches.close()  # type: ignore[attr-defined]
+
+
+def test_refused_text_comes_after_the_batches_before_it() -> None:
+    texts = [text(line, "a") for line in range(1, 3000)] + [text(3000, "refuse")]
+    seen = 0
+    with pytest.raises(InputError, match="in:3000: the text is refused; write another"):
+        for batch in embed_stream(texts, Letters(), RAW):
+            seen += len(batch.texts)
+    assert seen > 0
+
+
+def test_refused_texts_are_left_out_when_told() -> None:
+    told: list[InputError] = []
+    texts = [text(1, "refuse"), text(2, "a"), text(3, "refuse"), text(4, "ab")]
+    batches = list(embed_stream(texts, Letters(), RAW, on_error=told.append))
+    assert [str(error.place) for error in told] == ["in:1", "in:3"]
+    assert [item.id for batch in batches for item in batch.texts] == ["2", "4"]
+    assert np.concatenate([batch.vectors for batch in batches]).tolist() == [[1, 0], [1, 1]]
+
+
+def test_texts_that_all_fail_give_no_batch() -> None:
+    assert list(embed_stream([text(1, "refuse")], Letters(), RAW, on_error=lambda error: None)) == []
+
+
+def test_converted_vectors_keep_ids_and_values() -> None:
+    model, batches = convert([file([[3, 4]]), file([[0, 2], [1, 0]])], EmbedOptions())
+    found = list(batches)
+    assert model == "m@1"
+    assert [item.id for batch in found for item in batch.texts] == ["id0", "id0", "id1"]
+    assert np.concatenate([batch.vectors for batch in found]).tolist() == [[3, 4], [0, 2], [1, 0]]
+
+
+def test_shortened_vectors_get_length_one_unless_told_otherwise() -> None:
+    for normalize, expected in ((True, [[0.6, 0.8]]), (False, [[3, 4]])):
+        _, batches = convert([file([[3, 4, 9]])], EmbedOptions(dimensions=2, normalize=normalize))
+        assert next(batches).vectors == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_what_does_not_go_into_one_file() -> None:
+    for files in (
+        [file([[1]]), file([[1]], "other")],
+        [file([[1]]), file([[1]], None)],
+        [file([[1]]), file([[1, 2]])],
+    ):
+        with pytest.raises(ModelMismatch, match="do not go into one file"):
+            convert(files, EmbedOptions())
+
+
+def test_conversion_cannot_make_vectors_longer() -> None:
+    with pytest.raises(UsageError, match="the vectors have 1 dimensions"):
+        convert([file([[1]])], EmbedOptions(dimensions=2))
