@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from simil.errors import ModelError, SimilError
+from simil.errors import ModelError, SimilError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,8 +79,9 @@ class Embedder(ABC):
 
         `dimensions` keeps only the first so many (sound for models trained for it, Matryoshka
         representation learning, arXiv:2205.13147); `normalize` then gives each vector length 1 (a
-        zero vector stays zero). Raises `ModelError` when the model returns the wrong number of
-        vectors, another length than it announced, a value that is not finite, or fails.
+        zero vector stays zero). Raises `UsageError` for more dimensions than there are, `ModelError`
+        when the model fails, or returns the wrong number of vectors, another length than it announced,
+        or a value that is not finite.
         """
         import numpy as np
 
@@ -98,7 +99,7 @@ class Embedder(ABC):
         self._check(vectors, len(texts))
         if dimensions is not None:
             if dimensions > vectors.shape[1]:
-                raise ModelError(
+                raise UsageError(
                     f"{self.stamp} has {vectors.shape[1]} dimensions, {dimensions} were asked for",
                     hint="ask for fewer",
                 )

@@ -104,7 +104,7 @@ class LocalEmbedder(Embedder):
             # A beginning that fits does not show whether the rest does; look at the whole text.
             if len(seen[index]) < len(text) and not encodings[index].overflowing:
                 seen[index] = text
-                encodings[index] = self._tokenizer.encode(prompt + text)
+                encodings[index] = self._tokenizer.encode_batch([prompt + text])[0]
         return encodings, seen
 
     def _vector_of_windows(self, prompt: str, text: str) -> NDArray[np.float32]:

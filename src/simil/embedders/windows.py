@@ -40,7 +40,8 @@ def split_windows(text: str, tokenizer: Any, limit: int) -> list[Window]:
     two; a single word longer than a window is cut between characters, and a single character is never
     cut, even where it has more tokens than fit. `tokenizer` must not truncate.
     """
-    encoding = tokenizer.encode(text, add_special_tokens=False)
+    # A batch of one: unlike `encode`, it lets go of Python's lock, so that Ctrl-C is heeded meanwhile.
+    encoding = tokenizer.encode_batch([text], add_special_tokens=False)[0]
     cuts = _Cuts(encoding.offsets, encoding.word_ids)
     windows = []
     start = first = 0
