@@ -214,6 +214,7 @@ class _Task:
 
     def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
         from simil.tasks.inputs import vector_form
+        from simil.vectors import read_vectors
 
         if not texts and not files:
             texts = ["-"]
@@ -227,8 +228,9 @@ class _Task:
                     log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
                 yield _item(text, Place("text", number), number)
         for path in files:
-            if vector_form(path):
-                yield from _vector_items(path)
+            form = vector_form(path)
+            if form:
+                yield from _rows_of(read_vectors(path, format=form))
             else:
                 yield self._whole_file(path)
 
@@ -271,12 +273,6 @@ def _item(text: str, place: Place, number: int) -> Item:
         raise InputError("there is no text in it", place=place)
     text = opt.checked(text, place)
     return Item(text, Text(str(number), text, place, {}))
-
-
-def _vector_items(path: str) -> Iterator[Item]:
-    from simil.vectors import read_vectors
-
-    yield from _rows_of(read_vectors(path))
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

@@ -74,7 +74,7 @@ def show_pairs(
 
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
-                show_pair(pair, float(score), metric)
+                show_pair(pair, float(score))
         return
     for chunk in _PAIRS[form](batches, {"metric": str(metric), "model": model}):
         stream.write(chunk)

@@ -34,15 +34,10 @@ def show_two(comparison: Comparison) -> None:
     else:
         bar = _bar(score, room, ("█", "░") if console.encoding.startswith("utf") else ("#", "-"))
         console.print(f"[bold]{score:.4f}[/bold]  {bar}", highlight=False)
-    console.print(
-        fit(f"{comparison.metric} by {comparison.model or 'an unknown model'}", width()).rstrip(),
-        style="dim",
-        markup=False,
-        highlight=False,
-    )
+    _sign(console, comparison)
 
 
-def show_pair(pair: Pair, score: float, metric: Metric) -> None:
+def show_pair(pair: Pair, score: float) -> None:
     """Print a row: its score and both texts."""
     room = max((width() - 9 - 3) // 2, 4)
     sys.stdout.write(f"{score:7.4f}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
@@ -72,12 +67,13 @@ def show_matrix(comparison: Comparison) -> None:
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
             cells = "".join(_heated(float(score), comparison.metric) for score in np.asarray(row[start:stop]))
             console.print(_escaped(fit(numbered, label)) + cells, highlight=False)
-    console.print(
-        fit(f"{comparison.metric} by {comparison.model or 'an unknown model'}", width()).rstrip(),
-        style="dim",
-        markup=False,
-        highlight=False,
-    )
+    _sign(console, comparison)
+
+
+def _sign(console: Console, comparison: Comparison) -> None:
+    """Say what was measured and who spoke."""
+    line = f"{comparison.metric} by {comparison.model or 'an unknown model'}"
+    console.print(fit(line, width()).rstrip(), style="dim", markup=False, highlight=False)
 
 
 def _console() -> Console:

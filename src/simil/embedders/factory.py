@@ -85,7 +85,7 @@ def _open_local(source: ModelSource, settings: Settings, *, raw: bool, progress:
 
     if source.embedded:
         verify_embedded()
-    model = _described(source, settings, None)
+    model = _described(source, settings)
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
     return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
 
@@ -98,15 +98,14 @@ def _open_onnx(source: ModelSource, settings: Settings, *, raw: bool, progress: 
     chain = read_chain(source.folder)
     prepared = prepare(source, settings.cache_dir, progress)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
-    model = _described(source, settings, chain.max_tokens)
+    model = _described(source, settings)
     return OnnxEmbedder(model, prepared, chain, dense, raw=raw, threads=settings.threads)
 
 
-def _described(source: ModelSource, settings: Settings, max_tokens: int | None) -> LocalModel:
+def _described(source: ModelSource, settings: Settings) -> LocalModel:
     return LocalModel(
         stamp=source.stamp(settings.cache_dir),
         prompts=_prompts(source.folder, source.info),
-        max_tokens=max_tokens,
         overflow=Overflow(settings.overflow),
     )
 

@@ -34,24 +34,26 @@ class Overflow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """What an engine is told of its model: how outputs name it, prompts by kind, the limit in tokens."""
+    """What an engine is told of its model: its name in outputs, prompts by kind, what overflow means."""
 
     stamp: str
     prompts: Mapping[Kind, str]
-    max_tokens: int | None
     overflow: Overflow
 
 
 class LocalEmbedder(Embedder):
     """An engine on this machine; it tokenizes with `tokenizer` and computes in `_vectors`."""
 
-    def __init__(self, model: LocalModel, tokenizer: Any | None) -> None:
-        """Take a `tokenizers.Tokenizer`; None leaves limits to a model that has another kind."""
+    def __init__(self, model: LocalModel, tokenizer: Any | None, max_tokens: int | None) -> None:
+        """Take a `tokenizers.Tokenizer`; None leaves limits to a model that has another kind.
+
+        `max_tokens` counts special tokens too; None is no limit.
+        """
         self.stamp = model.stamp
         self.truncated = 0
         self._model = model
         self._tokenizer = tokenizer
-        self._limit = model.max_tokens if tokenizer is not None else None
+        self._limit = max_tokens if tokenizer is not None else None
         if tokenizer is not None:
             tokenizer.no_padding()
             tokenizer.no_truncation()

@@ -53,7 +53,7 @@ class OnnxEmbedder(LocalEmbedder):
         if chain.lower_case:
             parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
             tokenizer.normalizer = InOrder(parts)
-        super().__init__(model, tokenizer)
+        super().__init__(model, tokenizer, chain.max_tokens)
         self._prepared = prepared
         self._chain = chain
         self._dense = tuple(dense)

@@ -28,10 +28,9 @@ class TorchEmbedder(LocalEmbedder):
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
         tokenizer = getattr(getattr(self._network, "tokenizer", None), "backend_tokenizer", None)
-        limit = self._network.max_seq_length if model.max_tokens is None else model.max_tokens
+        limit = self._network.max_seq_length
         # "No limit" is written as a number beyond any length.
-        limit = int(limit) if limit and limit < 10**9 else None
-        super().__init__(LocalModel(model.stamp, model.prompts, limit, model.overflow), _copy(tokenizer))
+        super().__init__(model, _copy(tokenizer), int(limit) if limit and limit < 10**9 else None)
         self.dimensions = self._network.get_embedding_dimension()
 
     def _normalizes(self) -> bool:

@@ -100,7 +100,7 @@ def _prepare_once(source: ModelSource, target: Path, progress: Progress) -> Prep
         ready = _open(target)  # Another process may just have done it.
         if ready:
             return ready
-        unfinished = f".new-{target.name}-"
+        unfinished = f"{_NEW}{target.name}-"
         for left in target.parent.glob(f"{unfinished}*"):  # By a process that was killed: the lock is ours.
             shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))

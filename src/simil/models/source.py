@@ -24,7 +24,7 @@ class ModelSource:
     """One model in a folder.
 
     `name` is what outputs call it; `revision` is the hub's commit, the embedded model's digest, or
-    None for a folder, whose contents are its revision (see `stamp_of`).
+    None for a folder, whose contents are its revision (see `stamp`).
     """
 
     name: str
