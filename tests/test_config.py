@@ -203,7 +203,7 @@ def test_the_key_is_never_shown(load: Load) -> None:
     [
         (
             {"engine": "gpu"},
-            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, torch",
+            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, torch",
         ),
         ({"environ": {"SIMIL_DEVICE": "tpu"}}, "(SIMIL_DEVICE from the environment)"),
         ({"dotenv": "SIMIL_OVERFLOW=cut"}, "work/.env); choose one of warn, truncate, error, chunk"),

@@ -36,8 +36,10 @@ PLACES: dict[str, set[str]] = {
     "rich": {"cli"},
     "httpx": {"embedders/openai.py"},
     "onnxruntime": {"embedders/onnx.py", "models/prepare.py"},
+    "openvino": {"models/openvino.py"},
+    "nncf": {"models/openvino.py"},
     "onnx": {"models/bert.py", "models/prepare.py"},
-    "tokenizers": {"embedders/onnx.py", "embedders/torch.py"},
+    "tokenizers": {"models/tokenizer.py", "embedders/torch.py"},
     "sentence_transformers": {"embedders/torch.py", "models/export.py"},
     "transformers": {"models/quiet.py"},
     "torch": {"embedders/torch.py", "embedders/pooling.py", "models/export.py"},
@@ -46,7 +48,7 @@ PLACES: dict[str, set[str]] = {
     "sklearn": set(),
     "dotenv": {"config.py"},
     "platformdirs": {"config.py"},
-    "filelock": {"models/prepare.py"},
+    "filelock": {"models/once.py", "embedders/cache/store.py"},
     "click": set(),
 }
 

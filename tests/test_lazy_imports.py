@@ -75,10 +75,20 @@ def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> None:
-    command = ("compare", "-m", "minilm", "Apple", "Orange")
+    command = ("compare", "-m", "minilm", "--no-cache", "Apple", "Orange")
     _loaded(_PROGRAM, *command, folder=tmp_path)  # Prepares the model, if no test has.
     loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
 
     assert float(printed) == pytest.approx(0.3725, abs=0.001)
     assert {"numpy", "onnxruntime", "tokenizers"} <= loaded
     assert loaded & HEAVY == {"numpy", "onnxruntime", "tokenizers"}
+
+
+def test_two_words_seen_before_need_no_engine(tmp_path: Path) -> None:
+    command = ("compare", "-m", "minilm", "Apple", "Orange")
+    _, first = _loaded(_PROGRAM, *command, folder=tmp_path)
+    loaded, second = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert second == first
+    assert "sqlite3" in loaded
+    assert loaded & HEAVY == {"numpy"}

@@ -23,17 +23,21 @@ _CONFIG_KEYS = {
     "engine": "SIMIL_ENGINE",
     "device": "SIMIL_DEVICE",
     "threads": "SIMIL_THREADS",
+    "precision": "SIMIL_PRECISION",
     "overflow": "SIMIL_OVERFLOW",
+    "cache": "SIMIL_CACHE",
+    "cache_mb": "SIMIL_CACHE_MB",
     "offline": "SIMIL_OFFLINE",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_api_key": "OPENAI_API_KEY",
 }
 _CHOICES = {
-    "engine": ("auto", "onnx", "torch"),
+    "engine": ("auto", "onnx", "openvino", "torch"),
     "device": ("auto", "cpu", "cuda", "mps"),
+    "precision": ("float32", "bfloat16", "int8"),
     "overflow": ("warn", "truncate", "error", "chunk"),
 }
-_DIGITS = 4
+_CACHE_MB = 8000
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -50,14 +54,21 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run goes by. `model` is None when nobody pinned one; `threads` 0 means as many as cores."""
+    """What a run goes by.
+
+    `model` is None when nobody pinned one; `threads` 0 means as many as cores; `cache` says whether
+    vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them.
+    """
 
     model: str | None
     engine: str
+    precision: str
     device: str
     threads: int
     overflow: str
     offline: bool
+    cache: bool
+    cache_mb: int
     cache_dir: Path
     openai: Credentials
 
@@ -79,9 +90,11 @@ def load_settings(
     model: str | None = None,
     engine: str | None = None,
     device: str | None = None,
+    precision: str | None = None,
     threads: int | None = None,
     overflow: str | None = None,
     offline: bool | None = None,
+    cache: bool | None = None,
     base_url: str | None = None,
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
@@ -97,8 +110,10 @@ def load_settings(
         "SIMIL_ENGINE": engine,
         "SIMIL_DEVICE": device,
         "SIMIL_THREADS": None if threads is None else str(threads),
+        "SIMIL_PRECISION": precision,
         "SIMIL_OVERFLOW": overflow,
         "SIMIL_OFFLINE": None if offline is None else str(int(offline)),
+        "SIMIL_CACHE": None if cache is None else str(int(cache)),
         "OPENAI_BASE_URL": base_url,
     }
     dotenv = _dotenv(env_file, directory or Path())
@@ -111,10 +126,13 @@ def load_settings(
     return Settings(
         model=_lookup(sources, "SIMIL_MODEL")[0],
         engine=_choice(sources, "engine"),
+        precision=_choice(sources, "precision"),
         device=_choice(sources, "device"),
-        threads=_count(sources, "threads"),
+        threads=_count(sources, "threads", default=0, digits=4),
         overflow=_choice(sources, "overflow"),
-        offline=_switch(sources, "offline") or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        cache=_switch(sources, "cache", default=True),
+        cache_mb=_count(sources, "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=_cache_dir(environ),
         openai=_credentials(sources, dotenv),
     )
@@ -140,21 +158,21 @@ def _choice(sources: tuple[_Source, ...], name: str) -> str:
     return value
 
 
-def _count(sources: tuple[_Source, ...], name: str) -> int:
+def _count(sources: tuple[_Source, ...], name: str, *, default: int, digits: int) -> int:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
-        return 0
-    if not value.isascii() or not value.isdigit() or len(value) > _DIGITS:
+        return default
+    if not value.isascii() or not value.isdigit() or len(value) > digits:
         raise UsageError(
-            f"{name} must be a whole number of at most {_DIGITS} digits, not {value!r} ({source.name})"
+            f"{name} must be a whole number of at most {digits} digits, not {value!r} ({source.name})"
         )
     return int(value)
 
 
-def _switch(sources: tuple[_Source, ...], name: str) -> bool:
+def _switch(sources: tuple[_Source, ...], name: str, *, default: bool) -> bool:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
-        return False
+        return default
     if value.lower() not in _TRUE + _FALSE:
         raise UsageError(f"{name} must be 1 or 0, not {value!r} ({source.name})")
     return _is_true(value)

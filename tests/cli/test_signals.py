@@ -124,7 +124,7 @@ def test_run_that_ignores_it_from_the_start_is_not_interrupted(plugins: None) ->
             "embed",
             "-m",
             "plugin:slow",
-            *["-t", "tea"] * 80,
+            *(word for number in range(80) for word in ("-t", f"tea {number}")),
             "-f",
             "csv",
         ]

@@ -55,6 +55,7 @@ def open_model(tmp_path: Path) -> Open:
             overflow=overflow,
             # Other processes may want the cores, and threads that wait for each other suffer most.
             threads=1,
+            cache=False,
             environ={"SIMIL_CACHE_DIR": str(cache_dir), "SIMIL_CONFIG": os.devnull},
             directory=tmp_path,
         )

@@ -15,7 +15,7 @@ import pytest
 from engines import tiny
 from engines.conftest import Agree, Open, cosines
 from engines.corpus import LONG, varied_texts
-from simil.embedders.onnx import OnnxEmbedder
+from simil.embedders.graph import GraphEmbedder
 from simil.embedders.torch import TorchEmbedder
 from simil.errors import ModelError
 from simil.models import source
@@ -105,7 +105,7 @@ def test_a_transformer_that_is_not_bert_is_exported(
     folder = tiny.sentence_model(tmp_path / "model", make(tmp_path / "bare"), modes=("mean", "cls"))
 
     engines_agree(folder)
-    assert isinstance(open_model(folder, "auto"), OnnxEmbedder)
+    assert isinstance(open_model(folder, "auto"), GraphEmbedder)
     chunks = [open_model(folder, engine, "chunk").embed([LONG]) for engine in ("onnx", "torch")]
     assert cosines(*chunks).min() >= 0.99999
 

@@ -131,7 +131,12 @@ def truncating(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Embedd
     from simil.embedders.factory import open_embedder
 
     cache = tmp_path_factory.mktemp("cache")
-    environ = {"SIMIL_CACHE_DIR": str(cache), "SIMIL_OVERFLOW": "truncate", "SIMIL_ENGINE": "onnx"}
+    environ = {
+        "SIMIL_CACHE_DIR": str(cache),
+        "SIMIL_OVERFLOW": "truncate",
+        "SIMIL_ENGINE": "onnx",
+        "SIMIL_CACHE": "0",
+    }
     chosen = load_settings(model=str(folder), environ=environ, directory=cache)
     return open_embedder(chosen)
 

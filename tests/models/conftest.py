@@ -24,9 +24,9 @@ import json, sys
 from simil.config import load_settings
 from simil.embedders.factory import open_embedder
 
-embedder = open_embedder(load_settings(model=sys.argv[1], engine="onnx", threads=1))
+embedder = open_embedder(load_settings(model=sys.argv[1], engine="onnx", threads=1, cache=False))
 vectors = embedder.embed(["Apple", "an orange on the table"])
-print(json.dumps({"vectors": vectors.tolist(), "optimized": embedder._prepared.optimized}))
+print(json.dumps({"vectors": vectors.tolist(), "optimized": embedder._sessions.few is not None}))
 """
 
 
@@ -46,7 +46,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def open_model(cache: Path) -> Open:
     def opening(model: str | Path, engine: str = "onnx", **settings: Any) -> Embedder:
-        return open_embedder(load_settings(model=str(model), engine=engine, threads=1, **settings))
+        return open_embedder(
+            load_settings(model=str(model), engine=engine, threads=1, cache=False, **settings)
+        )
 
     return opening
 

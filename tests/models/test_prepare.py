@@ -23,7 +23,9 @@ TEXTS = ["Apple", "an orange on the table"]
 def expected(folder: Path) -> NDArray[np.float32]:
     """The vectors of the model, prepared elsewhere."""
     environ = {"SIMIL_CACHE_DIR": str(folder.parent / "elsewhere")}
-    return open_embedder(load_settings(model=str(folder), threads=1, environ=environ)).embed(TEXTS)
+    return open_embedder(load_settings(model=str(folder), threads=1, cache=False, environ=environ)).embed(
+        TEXTS
+    )
 
 
 def _states(folder: Path) -> dict[str, tuple[int, int, int]]:

@@ -44,7 +44,7 @@ def test_at_most_one_batch_is_read_ahead() -> None:
             read += 1
             yield "text"
 
-    batches = batches_ahead(texts(), len, most=8)
+    batches = iter(batches_ahead(texts(), len, most=8))
     for taken in range(1, 6):
         next(batches)
         time.sleep(0.05)
@@ -66,7 +66,7 @@ def test_slow_source_gives_what_has_come_at_once() -> None:
         more.wait(10)
         yield "second"
 
-    batches = batches_ahead(texts(), len)
+    batches = iter(batches_ahead(texts(), len))
     start = time.monotonic()
     assert next(batches) == ["first"]
     assert time.monotonic() - start < 1
@@ -105,7 +105,7 @@ def test_error_before_anything() -> None:
 
 def test_abandoned_generator_lets_its_thread_end() -> None:
     before = threading.active_count()
-    batches = batches_ahead(("text" for _ in count()), len)
+    batches = iter(batches_ahead(("text" for _ in count()), len))
     assert len(list(islice(batches, 3))) == 3
     assert threading.active_count() == before + 1
     batches.close()

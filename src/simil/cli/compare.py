@@ -63,12 +63,14 @@ def compare(
     model: opt.Model = None,
     engine: opt.Engine = None,
     device: opt.Device = None,
+    precision: opt.Precision = None,
     threads: opt.Threads = None,
     overflow: opt.OverflowPolicy = None,
     dimensions: opt.Dimensions = None,
     no_normalize: opt.NoNormalize = False,
     base_url: opt.BaseUrl = None,
     offline: opt.Offline = False,
+    no_cache: opt.NoCache = False,
     input_format: opt.InputFormatName = None,
     field: opt.Fields = None,
     id_field: opt.IdField = None,
@@ -90,6 +92,7 @@ def compare(
     flags = {
         "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
         "offline": offline or None, "base_url": base_url, "env_file": env_file,
+        "precision": precision, "cache": False if no_cache else None,
     }  # fmt: skip
     if metric not in list(Metric):
         raise UsageError(f"--metric cannot be {metric!r}", hint=f"choose one of {', '.join(Metric)}")

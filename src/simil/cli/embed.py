@@ -50,12 +50,14 @@ def embed(
     model: opt.Model = None,
     engine: opt.Engine = None,
     device: opt.Device = None,
+    precision: opt.Precision = None,
     threads: opt.Threads = None,
     overflow: opt.OverflowPolicy = None,
     dimensions: opt.Dimensions = None,
     no_normalize: opt.NoNormalize = False,
     base_url: opt.BaseUrl = None,
     offline: opt.Offline = False,
+    no_cache: opt.NoCache = False,
     input_format: opt.InputFormatName = None,
     field: opt.Fields = None,
     id_field: opt.IdField = None,
@@ -78,6 +80,7 @@ def embed(
     flags = {
         "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
         "offline": offline or None, "base_url": base_url, "env_file": env_file,
+        "precision": precision, "cache": False if no_cache else None,
     }  # fmt: skip
     with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
         reading = opt.read_options(input_format, field, id_field, nul=nul, whole=whole, header=not no_header)

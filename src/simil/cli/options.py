@@ -30,6 +30,7 @@ __all__ = [
     "IdField",
     "InputFormatName",
     "Model",
+    "NoCache",
     "NoHeader",
     "NoNormalize",
     "Nul",
@@ -37,6 +38,7 @@ __all__ = [
     "OnError",
     "Output",
     "OverflowPolicy",
+    "Precision",
     "Quiet",
     "Run",
     "Threads",
@@ -64,17 +66,33 @@ Model = Annotated[
 Engine = Annotated[
     str | None,
     typer.Option(
-        "--engine", metavar="auto|onnx|torch", help="What runs a local model.", rich_help_panel=_MODEL
+        "--engine",
+        metavar="auto|onnx|openvino|torch",
+        help="What runs a local model.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Device = Annotated[
     str | None,
     typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=_MODEL),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="float32|bfloat16|int8",
+        help="In how many bits it computes; fewer are faster, and need simil-cli\\[openvino].",
+        rich_help_panel=_MODEL,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
-        "--threads", metavar="N", min=1, help="Cores to use (default: all).", rich_help_panel=_MODEL
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Cores to use (default: all physical ones).",
+        rich_help_panel=_MODEL,
     ),
 ]
 OverflowPolicy = Annotated[
@@ -112,6 +130,10 @@ Offline = Annotated[
     typer.Option(
         "--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL
     ),
+]
+NoCache = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Compute every vector anew, and keep none.", rich_help_panel=_MODEL),
 ]
 EnvFile = Annotated[
     Path | None,

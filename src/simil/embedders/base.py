@@ -1,14 +1,18 @@
 """The interface of everything that turns texts into vectors.
 
 An implementer writes `dimensions`, `stamp` and `embed_batch`; a plug-in can be ten lines. What
-callers need beyond that (checks, truncation to fewer dimensions, unit length) lives here, once.
+callers need beyond that (equal texts once, checks, truncation to fewer dimensions, unit length) lives
+here, once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelError, SimilError, UsageError
@@ -17,7 +21,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Kind", "TextRejected"]
+__all__ = ["Embedder", "Kind", "Piece", "TextRejected"]
+
+
+_FAULT = "this is a fault of the model or plug-in"
 
 
 class Kind(StrEnum):
@@ -39,6 +46,19 @@ class TextRejected(SimilError):
     def __init__(self, index: int, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.index = index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Piece:
+    """Some of a batch's vectors, as soon as they are ready.
+
+    `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `cut` bool [n]
+    tells which texts were longer than the model reads and lost their end.
+    """
+
+    rows: NDArray[np.intp]
+    vectors: NDArray[np.float32]
+    cut: NDArray[np.bool_]
 
 
 class Embedder(ABC):
@@ -67,6 +87,61 @@ class Embedder(ABC):
         """Like `embed_batch`, for texts of one kind; models that know prompts override this."""
         return self.embed_batch(texts)
 
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+        """Begin to embed `texts` and return an iterator over pieces as they get ready, in any order.
+
+        An engine that works in the background overrides this: it has begun when this returns. Errors
+        as in `embed_batch`, now or from the iterator.
+        """
+        import numpy as np
+
+        def at_once() -> Iterator[Piece]:
+            vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
+            yield Piece(np.arange(len(texts)), vectors, np.zeros(len(texts), np.bool_))
+
+        return at_once()
+
+    def start(
+        self, texts: Sequence[str], kind: Kind, *, dimensions: int | None, normalize: bool
+    ) -> Iterator[Piece]:
+        """Like `start_batch`, for at least one text, with vectors checked and in form; see `embed`."""
+        with self._translated():
+            pieces = self.start_batch(kind, texts)
+        return self._finished(pieces, dimensions, normalize)
+
+    def begin(
+        self,
+        texts: Sequence[str],
+        kind: Kind = Kind.SYMMETRIC,
+        *,
+        dimensions: int | None = None,
+        normalize: bool = True,
+    ) -> Callable[[], NDArray[np.float32]]:
+        """Begin to embed, and return a function that waits for the vectors; see `embed`.
+
+        What is begun before the last one was waited for overlaps with it, where the engine can.
+        """
+        import numpy as np
+
+        if not texts:
+            return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
+        different = list(dict.fromkeys(texts))
+        with _counted_among(texts, different):
+            pieces = self.start(different, kind, dimensions=dimensions, normalize=normalize)
+
+        def wait() -> NDArray[np.float32]:
+            with _counted_among(texts, different):
+                vectors, cut = self._collected(pieces, len(different))
+            if len(different) == len(texts):
+                self.truncated += int(cut.sum())
+                return vectors
+            place = {text: row for row, text in enumerate(different)}
+            rows = [place[text] for text in texts]
+            self.truncated += int(cut[rows].sum())
+            return vectors[rows]
+
+        return wait
+
     def embed(
         self,
         texts: Sequence[str],
@@ -77,56 +152,105 @@ class Embedder(ABC):
     ) -> NDArray[np.float32]:
         """Return checked vectors of `texts`: float32, C-contiguous, shape (len(texts), dimensions).
 
-        `dimensions` keeps only the first so many (sound for models trained for it, Matryoshka
-        representation learning, arXiv:2205.13147); `normalize` then gives each vector length 1 (a
-        zero vector stays zero). Raises `UsageError` for more dimensions than there are, `ModelError`
-        when the model fails, or returns the wrong number of vectors, another length than it announced,
-        or a value that is not finite.
+        Equal texts are embedded once. `dimensions` keeps only the first so many (sound for models trained
+        for it, Matryoshka representation learning, arXiv:2205.13147); `normalize` then gives each vector
+        length 1 (a zero vector stays zero). Raises `UsageError` for more dimensions than there are,
+        `ModelError` when the model fails, or returns the wrong number of vectors, another length than it
+        announced, or a value that is not finite.
         """
-        import numpy as np
-
-        from simil import similarity
-
-        if not texts:
-            return np.empty((0, dimensions or self.dimensions or 0), np.float32)
-        try:
-            vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
-        except (SimilError, MemoryError):
-            raise
-        except Exception as exc:
-            # A plug-in's own mistakes, and what the engines' libraries raise while they compute.
-            raise ModelError(f"{self.stamp} failed: {type(exc).__name__}: {exc}") from exc
-        self._check(vectors, len(texts))
-        if dimensions is not None:
-            if dimensions > vectors.shape[1]:
-                raise UsageError(
-                    f"{self.stamp} has {vectors.shape[1]} dimensions, {dimensions} were asked for",
-                    hint="ask for fewer",
-                )
-            vectors = np.ascontiguousarray(vectors[:, :dimensions])
-        return similarity.unit_or_zero(vectors) if normalize else vectors
+        return self.begin(texts, kind, dimensions=dimensions, normalize=normalize)()
 
     def close(self) -> None:  # noqa: B027 (most embedders hold nothing)
         """Let go of connections and memory; the embedder is not used afterwards."""
 
-    def _check(self, vectors: NDArray[np.float32], count: int) -> None:
+    def _finished(self, pieces: Iterator[Piece], dimensions: int | None, normalize: bool) -> Iterator[Piece]:
         import numpy as np
 
-        if vectors.ndim != 2 or len(vectors) != count:
+        from simil import similarity
+
+        while True:
+            with self._translated():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            self._check(piece)
+            vectors = piece.vectors
+            if dimensions is not None:
+                if dimensions > vectors.shape[1]:
+                    raise UsageError(
+                        f"{self.stamp} has {vectors.shape[1]} dimensions, {dimensions} were asked for",
+                        hint="ask for fewer",
+                    )
+                vectors = np.ascontiguousarray(vectors[:, :dimensions])
+            yield Piece(piece.rows, similarity.unit_or_zero(vectors) if normalize else vectors, piece.cut)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn a plug-in's own mistakes, and what the engines' libraries raise, into `ModelError`."""
+        try:
+            yield
+        except (SimilError, MemoryError):
+            raise
+        except Exception as exc:
+            raise ModelError(f"{self.stamp} failed: {type(exc).__name__}: {exc}") from exc
+
+    def _collected(
+        self, pieces: Iterator[Piece], count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Put pieces in the order of their batch: vectors float32 [count, dimensions], cut bool [count]."""
+        import numpy as np
+
+        first = next(pieces, None)
+        missing, cut = np.ones(count, np.bool_), np.zeros(count, np.bool_)
+        if first is None:
+            raise self._wrong_number(0, count)
+        width = first.vectors.shape[1]
+        vectors = np.empty((count, width), np.float32)
+        for piece in chain([first], pieces):
+            if piece.vectors.shape[1] != width:
+                raise ModelError(
+                    f"{self.stamp} gives {piece.vectors.shape[1]} dimensions and gave {width} before",
+                    hint="if another model goes by this name now, run simil cache clear",
+                )
+            vectors[piece.rows] = piece.vectors
+            cut[piece.rows] = piece.cut
+            missing[piece.rows] = False
+        if missing.any():
+            raise self._wrong_number(count - int(missing.sum()), count)
+        return vectors, cut
+
+    def _wrong_number(self, found: int, count: int) -> ModelError:
+        return ModelError(f"{self.stamp} returned {found} vectors for {count} texts", hint=_FAULT)
+
+    def _check(self, piece: Piece) -> None:
+        import numpy as np
+
+        vectors = piece.vectors
+        if vectors.ndim != 2 or len(vectors) != len(piece.rows):
             raise ModelError(
-                f"{self.stamp} returned vectors of shape {vectors.shape} for {count} texts",
-                hint="this is a fault of the model or plug-in",
+                f"{self.stamp} returned vectors of shape {vectors.shape} for {len(piece.rows)} texts",
+                hint=_FAULT,
             )
         if self.dimensions is None:
             self.dimensions = vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
             raise ModelError(
                 f"{self.stamp} announced {self.dimensions} dimensions and returned {vectors.shape[1]}",
-                hint="this is a fault of the model or plug-in",
+                hint=_FAULT,
             )
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
+            row = int(piece.rows[np.argmin(finite)])
             raise ModelError(
-                f"{self.stamp} returned a value that is not finite, for text {int(np.argmin(finite)) + 1}",
-                hint="this is a fault of the model or plug-in",
+                f"{self.stamp} returned a value that is not finite, for text {row + 1}", hint=_FAULT
             )
+
+
+@contextmanager
+def _counted_among(texts: Sequence[str], different: Sequence[str]) -> Iterator[None]:
+    """Let a `TextRejected` that counts among the `different` texts count among all `texts`."""
+    try:
+        yield
+    except TextRejected as exc:
+        exc.index = texts.index(different[exc.index])
+        raise

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from simil.config import Settings
 from simil.embedders.base import Embedder, Kind
+from simil.embedders.cache.recipe import Recipe
+from simil.embedders.engines import find_chain, open_local
 from simil.embedders.local import LocalModel, Overflow
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.chain import UnknownChain, read_chain, read_prompts
+from simil.models.chain import read_prompts
 from simil.models.resolve import ModelRef, Provider
 from simil.models.select import choose
-from simil.models.source import ModelSource, verify_embedded
+from simil.models.source import ModelSource
 from simil.progress import Progress, silent
 
 __all__ = ["open_embedder"]
@@ -21,11 +25,21 @@ __all__ = ["open_embedder"]
 log = logging.getLogger("simil")
 
 
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A model that was found: its name in outputs, what its vectors depend on, and how it is opened."""
+
+    stamp: str
+    recipe: Recipe
+    open: Callable[[], Embedder]
+
+
 def open_embedder(
     settings: Settings, *, dimensions: int | None = None, normalize: bool = True, progress: Progress = silent
 ) -> Embedder:
-    """Return the embedder that `settings` ask for, its files fetched and prepared where need be.
+    """Return the embedder that `settings` ask for, its files fetched where need be.
 
+    With a cache the model is prepared and opened for the first text that the cache does not hold.
     `dimensions` is how many the caller will keep: an API that can shorten vectors is asked to; a
     warning is logged for a model that was not trained for it. Without `normalize` a local model
     leaves out the normalization at the end of its chain.
@@ -44,8 +58,16 @@ def open_embedder(
             dimensions,
         )
     if source is None:
-        return _open_openai(ref, settings, dimensions)
-    return _open_local(source, settings, raw=not normalize, progress=progress)
+        model = _behind_api(ref, settings, dimensions)
+    else:
+        model = _local(source, settings, raw=not normalize, progress=progress)
+    if not settings.cache:
+        return model.open()
+    from simil.embedders.cache.embedder import CachedEmbedder
+    from simil.embedders.cache.store import VectorCache, cache_folder
+
+    cache = VectorCache(cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
+    return CachedEmbedder(model.stamp, model.recipe, cache, model.open)
 
 
 def _shortens(ref: ModelRef) -> bool:
@@ -53,60 +75,44 @@ def _shortens(ref: ModelRef) -> bool:
     return ref.info.shortens if ref.info else ref.provider is Provider.OPENAI
 
 
-def _open_openai(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embedder:
+def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> _Model:
     from simil.embedders.openai import OpenAIEmbedder
 
     if settings.offline:
         raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")
-    return OpenAIEmbedder(
+    embedder = OpenAIEmbedder(
         model=ref.target,
         api_key=settings.openai.api_key,
         base_url=settings.openai.base_url,
         request_dimensions=dimensions if _shortens(ref) else None,
         known_dimensions=ref.info.dimensions if ref.info else None,
     )
+    recipe = Recipe(backend=f"openai at {embedder.address}", model=ref.target)
+    return _Model(embedder.stamp, recipe, lambda: embedder)
 
 
-def _open_local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> Embedder:
-    engine = settings.engine
-    on_gpu = settings.device in ("cuda", "mps")
-    if engine == "onnx" and on_gpu:
-        raise ModelError(f"the onnx engine does not run on {settings.device}", hint="use --engine torch")
-    if engine != "torch" and not on_gpu:
-        try:
-            return _open_onnx(source, settings, raw=raw, progress=progress)
-        except UnknownChain as exc:
-            if engine == "onnx":
-                raise ModelError(
-                    f"the onnx engine cannot run {source.name}: {exc}", hint="use --engine torch"
-                ) from exc
-            log.info("%s is run by sentence-transformers: %s", source.name, exc)
-    from simil.embedders.torch import TorchEmbedder
+def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _Model:
+    chain = find_chain(source, settings)
+    stamp = source.stamp(settings.cache_dir)
+    if settings.precision == "int8":
+        from simil.models.quantize import quantization
 
-    if source.embedded:
-        verify_embedded()
-    model = _described(source, settings)
-    device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
-
-
-def _open_onnx(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> Embedder:
-    from simil.embedders.onnx import OnnxEmbedder
-    from simil.embedders.pooling import load_dense
-    from simil.models.prepare import prepare
-
-    chain = read_chain(source.folder)
-    prepared = prepare(source, settings.cache_dir, progress)
-    dense = [load_dense(source.folder, layer) for layer in chain.dense]
-    model = _described(source, settings)
-    return OnnxEmbedder(model, prepared, chain, dense, raw=raw, threads=settings.threads)
-
-
-def _described(source: ModelSource, settings: Settings) -> LocalModel:
-    return LocalModel(
-        stamp=source.stamp(settings.cache_dir),
-        prompts=_prompts(source.folder, source.info),
-        overflow=Overflow(settings.overflow),
+        stamp = f"{stamp}+{quantization()}"
+    model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
+    recipe = Recipe(
+        backend="local",
+        model=stamp,
+        revision=source.digest(settings.cache_dir),
+        precision=settings.precision,
+        # A chain that is not known here is told by the files, and so by the revision.
+        pipeline=f"{chain}{' raw' if raw else ''}",
+        prompts=model.prompts,
+        max_tokens=chain.max_tokens if chain else None,
+        # With a warning or without is the same vector.
+        overflow=Overflow.TRUNCATE if model.overflow is Overflow.WARN else model.overflow,
+    )
+    return _Model(
+        stamp, recipe, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
-from simil.embedders.base import Embedder, Kind, TextRejected
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected
 from simil.embedders.windows import Window, head, split_windows
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class LocalModel:
 
 
 class LocalEmbedder(Embedder):
-    """An engine on this machine; it tokenizes with `tokenizer` and computes in `_vectors`."""
+    """An engine on this machine; it tokenizes with `tokenizer` and computes in `_start`."""
 
     def __init__(self, model: LocalModel, tokenizer: Any | None, max_tokens: int | None) -> None:
         """Take a `tokenizers.Tokenizer`; None leaves limits to a model that has another kind.
@@ -50,7 +50,6 @@ class LocalEmbedder(Embedder):
         `max_tokens` counts special tokens too; None is no limit.
         """
         self.stamp = model.stamp
-        self.truncated = 0
         self._model = model
         self._tokenizer = tokenizer
         self._limit = max_tokens if tokenizer is not None else None
@@ -61,52 +60,81 @@ class LocalEmbedder(Embedder):
                 tokenizer.enable_truncation(self._limit)
 
     @abstractmethod
-    def _vectors(
+    def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> NDArray[np.float32]:
-        """Return what the model's chain gives for `prompt` + each text, cut at the limit."""
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        """Begin to compute what the model's chain gives for `prompt` + each text, cut at the limit.
+
+        The iterator yields rows and their vectors as they get ready, in any order.
+        """
+
+    @abstractmethod
+    def _normalizes(self) -> bool:
+        """Say whether the chain ends in vectors of length 1."""
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed in the model's symmetric form; see `Embedder.embed_batch`."""
-        return self.embed_batch_as(Kind.SYMMETRIC, texts)
+        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts))[0]
 
-    def embed_batch_as(self, kind: Kind, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed with the prompt that the model wants for `kind`."""
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+        """Begin to embed with the prompt that the model wants for `kind`; see `Embedder.start_batch`."""
+        import numpy as np
+
         prompt = self._model.prompts.get(kind, "")
         if self._tokenizer is None:
-            return self._vectors(prompt, texts, None)
+            return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.bool_))
         encodings, seen = self._encode(prompt, texts)
         for index, encoding in enumerate(encodings):
             if len(encoding) == 0:
                 raise TextRejected(index, f"the text has nothing that {self.stamp} reads")
-        long = [index for index, encoding in enumerate(encodings) if encoding.overflowing]
-        if not long:
-            return self._vectors(prompt, seen, encodings)
-        if self._model.overflow is Overflow.ERROR:
-            hint = "use --overflow truncate or chunk"
+        long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
+        if self._model.overflow is Overflow.ERROR and long.any():
             raise TextRejected(
-                long[0],
+                int(long.argmax()),
                 f"the text is longer than the {self._limit} tokens that {self.stamp} reads",
-                hint=hint,
+                hint="use --overflow truncate or chunk",
             )
-        vectors = self._vectors(prompt, seen, encodings)
-        if self._model.overflow is not Overflow.CHUNK:
-            self.truncated += len(long)
-            return vectors
-        for index in long:
-            vectors[index] = self._vector_of_windows(prompt, texts[index])
-        return vectors
+        if self._model.overflow is not Overflow.CHUNK or not long.any():
+            return self._pieces(self._start(prompt, seen, encodings), long)
+        short = np.flatnonzero(~long)
+        begun = self._start(prompt, [seen[row] for row in short], [encodings[row] for row in short])
+        del encodings, seen
+        return self._with_windows(begun, short, prompt, texts, np.flatnonzero(long))
+
+    def _pieces(
+        self, begun: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]], cut: NDArray[np.bool_]
+    ) -> Iterator[Piece]:
+        for rows, vectors in begun:
+            yield Piece(rows, vectors, cut[rows])
+
+    def _with_windows(
+        self,
+        begun: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]],
+        short: NDArray[np.intp],
+        prompt: str,
+        texts: Sequence[str],
+        long: NDArray[np.intp],
+    ) -> Iterator[Piece]:
+        """Yield the `short` rows that have begun, then the `long` ones, each the mean of its windows."""
+        import numpy as np
+
+        nothing_cut = np.zeros(len(texts), np.bool_)
+        for rows, vectors in begun:
+            yield Piece(short[rows], vectors, nothing_cut[rows])
+        for row in long:
+            vector = self._vector_of_windows(prompt, texts[row])
+            yield Piece(np.array([row]), vector[None], nothing_cut[:1])
 
     def _encode(self, prompt: str, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
         """Tokenize; beside the encodings, return as much of each text as it took to know them."""
         assert self._tokenizer is not None
         seen = [text if self._limit is None else head(text, self._limit) for text in texts]
-        encodings = list(self._tokenizer.encode_batch([prompt + part for part in seen]))
+        encodings = list(self._tokenizer.encode_batch_fast([prompt + part for part in seen]))
         for index, text in enumerate(texts):
             # A beginning that fits does not show whether the rest does; look at the whole text.
             if len(seen[index]) < len(text) and not encodings[index].overflowing:
                 seen[index] = text
-                encodings[index] = self._tokenizer.encode_batch([prompt + text])[0]
+                encodings[index] = self._tokenizer.encode_batch_fast([prompt + text])[0]
         return encodings, seen
 
     def _vector_of_windows(self, prompt: str, text: str) -> NDArray[np.float32]:
@@ -116,6 +144,17 @@ class LocalEmbedder(Embedder):
         mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])
         return similarity.unit_or_zero(mean[None])[0] if self._normalizes() else mean
 
+    def _vectors(
+        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+    ) -> NDArray[np.float32]:
+        """Return what `_start` gives, in order: float32 [len(texts), dimensions]."""
+        import numpy as np
+
+        nothing_cut = np.zeros(len(texts), np.bool_)
+        return self._collected(self._pieces(self._start(prompt, texts, encodings), nothing_cut), len(texts))[
+            0
+        ]
+
     def _windows(self, prompt: str, text: str) -> list[Window]:
         assert self._tokenizer is not None and self._limit is not None
         self._tokenizer.no_truncation()
@@ -124,7 +163,3 @@ class LocalEmbedder(Embedder):
             return split_windows(text, self._tokenizer, max(self._limit - around, 1))
         finally:
             self._tokenizer.enable_truncation(self._limit)
-
-    @abstractmethod
-    def _normalizes(self) -> bool:
-        """Say whether the chain ends in vectors of length 1."""

@@ -73,6 +73,11 @@ class OpenAIEmbedder(Embedder):
         self._encoding: str | None = "base64"
         self._client: httpx.Client | None = None
 
+    @property
+    def address(self) -> str:
+        """Where requests go, without what may be secret in it."""
+        return self._endpoint.url.partition("?")[0]
+
     def __repr__(self) -> str:
         return f"OpenAIEmbedder({self.stamp!r} at {self._endpoint.host})"
 

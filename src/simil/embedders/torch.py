@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +36,16 @@ class TorchEmbedder(LocalEmbedder):
     def _normalizes(self) -> bool:
         return self._ends_in_unit
 
-    def _vectors(
+    def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = self._network.encode(
-            list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
-        )
-        return vectors
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        import numpy as np
+
+        if texts:
+            vectors: NDArray[np.float32] = self._network.encode(
+                list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
+            )
+            yield np.arange(len(texts)), vectors
 
 
 def _copy(tokenizer: Any) -> Any:

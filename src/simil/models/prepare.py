@@ -9,25 +9,25 @@ versions involved; where the cache directory cannot be written the graph is kept
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import re
-import shutil
-import tempfile
-import time
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simil.models.bert import bert_graph
 from simil.models.chain import UnknownChain
+from simil.models.once import SaveFailed, is_made, made_once
 from simil.models.source import ModelSource, verify_embedded
 from simil.models.tokenizer import read_tokenizer
 from simil.progress import Progress
 
-__all__ = ["GRAPH_INPUTS", "GRAPH_OUTPUTS", "Prepared", "optimizing_options", "prepare"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["GRAPH_INPUTS", "GRAPH_OUTPUTS", "Prepared", "graph_feed", "optimizing_options", "prepare"]
 
 log = logging.getLogger("simil")
 
@@ -36,9 +36,7 @@ GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 # Raise when what is saved, or how it is made, changes.
 _LAYOUT = 1
-_UNUSED_DAYS = 30
-_NEW = ".new-"
-_GRAPH, _WEIGHTS, _TOKENIZER, _META = "model.onnx", "weights.bin", "tokenizer.json", "meta.json"
+_GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,54 +67,22 @@ def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepare
     if source.embedded:
         verify_embedded()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return _prepare_once(source, target, progress)
-    except (OSError, _SaveFailed) as exc:
+        with progress(f"preparing {source.name}, once"):
+            made_once(target, lambda folder: _save(_raw(source), folder))
+        ready = _open(target)
+    except (OSError, SaveFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-        return _raw(source)
-
-
-class _SaveFailed(Exception):
-    pass
+    return ready or _raw(source)
 
 
 def _open(target: Path) -> Prepared | None:
-    """Return what lies in `target` if it is whole. A cut file must not be mapped: reading it would crash."""
-    try:
-        meta = json.loads((target / _META).read_bytes())
-        if any((target / name).stat().st_size != size for name, size in meta["sizes"].items()):
-            return None
-        if time.time() - target.stat().st_mtime > 86_400:
-            os.utime(target)  # In use: see `_prune`.
-        return Prepared(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    """Return what lies in `target`, if it is whole."""
+    if not is_made(target):
         return None
-
-
-def _prepare_once(source: ModelSource, target: Path, progress: Progress) -> Prepared:
-    from filelock import FileLock
-
-    with FileLock(f"{target}.lock"):
-        ready = _open(target)  # Another process may just have done it.
-        if ready:
-            return ready
-        unfinished = f"{_NEW}{target.name}-"
-        for left in target.parent.glob(f"{unfinished}*"):  # By a process that was killed: the lock is ours.
-            shutil.rmtree(left, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))
-        try:
-            with progress(f"preparing {source.name}, once"):
-                _save(_raw(source), temporary)
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        _prune(target.parent)
-    made = _open(target)
-    if made is None:
-        raise _SaveFailed("what was written is not there")
-    return made
+    try:
+        return Prepared(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
+    except OSError:
+        return None
 
 
 def _save(raw: Prepared, folder: Path) -> None:
@@ -135,10 +101,21 @@ def _save(raw: Prepared, folder: Path) -> None:
     except Exception as exc:
         # ONNX Runtime has one kind of exception for a full disk and for a broken graph; the graph is
         # opened again in memory, and that attempt tells which it was.
-        raise _SaveFailed(str(exc)) from exc
+        raise SaveFailed(str(exc)) from exc
     (folder / _TOKENIZER).write_bytes(raw.tokenizer)
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
-    (folder / _META).write_text(json.dumps({"sizes": sizes}), "utf-8")
+
+
+def graph_feed(
+    ids: NDArray[np.int32], mask: NDArray[np.int32], dtypes: Mapping[str, Any]
+) -> dict[str, NDArray[Any]]:
+    """Return what a graph takes, for token ids and mask [texts, tokens].
+
+    `dtypes` are its inputs with their types; every token is of the first segment.
+    """
+    import numpy as np
+
+    given = dict(zip(GRAPH_INPUTS, (ids, mask, np.zeros_like(ids)), strict=True))
+    return {name: given[name].astype(dtype, copy=False) for name, dtype in dtypes.items()}
 
 
 def optimizing_options(raw: Prepared) -> Any:
@@ -184,12 +161,3 @@ def _fits(graph: Path) -> bool:
     takes = {put.name for put in described.input} - {weight.name for weight in described.initializer}
     gives = {put.name for put in described.output}
     return takes <= {*GRAPH_INPUTS} and bool(gives & {*GRAPH_OUTPUTS})
-
-
-def _prune(root: Path) -> None:
-    """Remove what no run has used for a month (other versions, other states), and what a killed run left."""
-    for path in root.iterdir():
-        with suppress(OSError):
-            days = 1 if path.name.startswith(_NEW) else _UNUSED_DAYS
-            if time.time() - path.stat().st_mtime > days * 86_400:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -48,7 +48,11 @@ class ModelSource:
         For a folder the revision is a digest of its contents: read whole the first time, then
         remembered in `cache_dir` for this state of the files.
         """
-        return f"{self.name}@{(self.revision or self._contents(cache_dir))[:12]}"
+        return f"{self.name}@{self.digest(cache_dir)[:12]}"
+
+    def digest(self, cache_dir: Path) -> str:
+        """Return the whole revision; see `stamp`."""
+        return self.revision or self._contents(cache_dir)
 
     def _contents(self, cache_dir: Path) -> str:
         remembered = cache_dir / "fingerprints" / self.state

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.chain import read_object
 
-__all__ = ["read_tokenizer"]
+__all__ = ["open_tokenizer", "read_tokenizer"]
 
 _BERT_CLASSES = ("Bert", "DistilBert", "MPNet")
 _BERT_TYPES = ("bert", "distilbert", "mpnet")
@@ -42,6 +43,26 @@ def read_tokenizer(folder: Path) -> bytes | None:
     if normalizer | wanted == normalizer:
         return data
     return json.dumps(tokenizer | {"normalizer": normalizer | wanted}).encode()
+
+
+def open_tokenizer(data: bytes, stamp: str, *, lower_case: bool) -> Any:
+    """Return the `tokenizers.Tokenizer` that `data` describes, for the model called `stamp`.
+
+    `lower_case` lowers texts before all else. Raises `ModelDamaged` for what is no tokenizer.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers.normalizers import Lowercase
+    from tokenizers.normalizers import Sequence as InOrder
+
+    try:
+        tokenizer = Tokenizer.from_buffer(data)
+    except Exception as exc:
+        # The tokenizers library raises a bare `Exception`.
+        raise ModelDamaged(f"the tokenizer.json of {stamp} cannot be read: {exc}") from exc
+    if lower_case:
+        parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
+        tokenizer.normalizer = InOrder(parts)
+    return tokenizer
 
 
 def _is_bert_like(folder: Path, tokenizer_class: object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
-__all__ = ["batches_ahead"]
+__all__ = ["Ahead", "batches_ahead"]
 
 T = TypeVar("T")
 
@@ -20,24 +20,22 @@ _FIRST, _GROWTH = 32, 4
 
 def batches_ahead(
     items: Iterable[T], characters: Callable[[T], int], *, most: int = 1024, most_characters: int = 1 << 20
-) -> Iterator[list[T]]:
-    """Yield `items` in order, in batches of what a thread has read by then.
+) -> Ahead[T]:
+    """Return `items` in order, in batches of what a thread has read by then.
 
     A slow pipe gives small batches at once, a fast one full batches: `most` items, or items that hold
     `most_characters` together. At most one batch is read ahead, so memory is bounded by the two limits,
     or by one item where it is longer. An error of the reader is raised after what came before it.
     """
-    ahead = _Ahead(characters, most, most_characters)
-    # A daemon: it may be blocked in a read when the program has nothing more to say.
-    Thread(target=ahead.fill, args=(items,), daemon=True).start()
-    try:
-        yield from ahead
-    finally:
-        ahead.abandon()
+    return Ahead(items, characters, most, most_characters)
 
 
-class _Ahead(Generic[T]):
-    def __init__(self, characters: Callable[[T], int], most: int, most_characters: int) -> None:
+class Ahead(Generic[T]):
+    """An iterator over batches; see `batches_ahead`."""
+
+    def __init__(
+        self, items: Iterable[T], characters: Callable[[T], int], most: int, most_characters: int
+    ) -> None:
         self._characters_of = characters
         self._most = most
         self._limit = min(_FIRST, most)
@@ -48,8 +46,15 @@ class _Ahead(Generic[T]):
         self._abandoned = False
         self._error: BaseException | None = None
         self._changed = Condition()
+        # A daemon: it may be blocked in a read when the program has nothing more to say.
+        Thread(target=self._fill, args=(items,), daemon=True).start()
 
-    def fill(self, items: Iterable[T]) -> None:
+    @property
+    def has_more(self) -> bool:
+        """Whether some of the next batch is there already."""
+        return bool(self._waiting)
+
+    def _fill(self, items: Iterable[T]) -> None:
         try:
             for item in items:
                 with self._changed:
@@ -68,16 +73,16 @@ class _Ahead(Generic[T]):
                 self._ended = True
                 self._changed.notify_all()
 
-    def abandon(self) -> None:
-        with self._changed:
-            self._abandoned = True
-            self._changed.notify_all()
-
     def __iter__(self) -> Iterator[list[T]]:
-        while batch := self._take():
-            yield batch
-        if self._error is not None:
-            raise self._error
+        try:
+            while batch := self._take():
+                yield batch
+            if self._error is not None:
+                raise self._error
+        finally:
+            with self._changed:
+                self._abandoned = True
+                self._changed.notify_all()
 
     def _take(self) -> list[T]:
         with self._changed:

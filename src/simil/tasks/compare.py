@@ -189,18 +189,8 @@ def compare_pairs(
         kept, vectors = _embed_pairs(batch, options, embedder, on_error)
         if not kept:
             continue
-        left = [vectors.rows[pair.left] for pair in kept]
-        right = [vectors.rows[pair.right] for pair in kept]
-        scores = similarity.pairwise(vectors.matrix[left], vectors.matrix[right], metric)
+        scores = similarity.pairwise(vectors[: len(kept)], vectors[len(kept) :], metric)
         yield PairScores(kept, scores)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Distinct:
-    """Vectors of distinct texts, and which row is whose."""
-
-    rows: dict[str, int]
-    matrix: NDArray[np.float32]
 
 
 def _embed_pairs(
@@ -208,22 +198,22 @@ def _embed_pairs(
     options: EmbedOptions,
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
-) -> tuple[list[Pair], _Distinct]:
+) -> tuple[list[Pair], NDArray[np.float32]]:
+    """Return the pairs whose texts were not refused, and the vectors of their left and then right texts."""
     kept = list(batch)
     while True:
-        distinct = list(dict.fromkeys(text for pair in kept for text in (pair.left, pair.right)))
+        texts = [pair.left for pair in kept] + [pair.right for pair in kept]
         try:
-            matrix = embedder.embed(
-                distinct, options.kind, dimensions=options.dimensions, normalize=options.normalize
+            vectors = embedder.embed(
+                texts, options.kind, dimensions=options.dimensions, normalize=options.normalize
             )
         except TextRejected as exc:
-            text = distinct[exc.index]
+            text = texts[exc.index]
             guilty = [pair for pair in kept if text in (pair.left, pair.right)]
-            error = rejected(exc, guilty[0].origin)
             if on_error is None:
-                raise error from exc
+                raise rejected(exc, guilty[0].origin) from exc
             for pair in guilty:
                 on_error(rejected(exc, pair.origin))
             kept = [pair for pair in kept if text not in (pair.left, pair.right)]
         else:
-            return kept, _Distinct({text: row for row, text in enumerate(distinct)}, matrix)
+            return kept, vectors

@@ -47,10 +47,19 @@ def embed_stream(
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
     left out; without it an `InputError` that names its place is raised, as are the reader's errors.
     """
-    for batch in batches_ahead(texts, lambda text: len(text.text)):
-        embedded = embed_all(batch, embedder, options, on_error=on_error)
-        if embedded.texts:
-            yield embedded
+    ahead = batches_ahead(texts, lambda text: len(text.text))
+    begun: _Begun | None = None
+    for batch in ahead:
+        # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
+        # gets its answer at once.
+        previous, begun = begun, _Begun(batch, embedder, options, on_error)
+        if previous is not None:
+            yield from previous.wait()
+        if not ahead.has_more:
+            yield from begun.wait()
+            begun = None
+    if begun is not None:
+        yield from begun.wait()
 
 
 def embed_all(
@@ -61,23 +70,57 @@ def embed_all(
     on_error: Callable[[InputError], None] | None = None,
 ) -> EmbeddedBatch:
     """Return the vectors of `texts`; errors as in `embed_stream`."""
-    kept = list(texts)
-    while True:
-        try:
-            vectors = embedder.embed(
-                [text.text for text in kept],
-                options.kind,
-                dimensions=options.dimensions,
-                normalize=options.normalize,
-            )
-        except TextRejected as exc:
-            error = rejected(exc, kept[exc.index].origin)
-            if on_error is None:
-                raise error from exc
-            on_error(error)
-            del kept[exc.index]
-        else:
-            return EmbeddedBatch(kept, vectors)
+    for batch in _Begun(texts, embedder, options, on_error).wait():
+        return batch
+    return EmbeddedBatch([], embedder.embed([], options.kind, dimensions=options.dimensions))
+
+
+class _Begun:
+    """Some texts that the embedder has begun with, but for those that it refused."""
+
+    def __init__(
+        self,
+        texts: Sequence[Text],
+        embedder: Embedder,
+        options: EmbedOptions,
+        on_error: Callable[[InputError], None] | None,
+    ) -> None:
+        self._kept = list(texts)
+        self._embedder = embedder
+        self._options = options
+        self._on_error = on_error
+        self._wait = self._begin()
+
+    def wait(self) -> Iterator[EmbeddedBatch]:
+        """Yield the texts and their vectors, nothing where all were refused."""
+        while self._kept:
+            try:
+                vectors = self._wait()
+            except TextRejected as exc:
+                self._refuse(exc)
+                self._wait = self._begin()
+            else:
+                yield EmbeddedBatch(self._kept, vectors)
+                return
+
+    def _begin(self) -> Callable[[], NDArray[np.float32]]:
+        while True:
+            try:
+                return self._embedder.begin(
+                    [text.text for text in self._kept],
+                    self._options.kind,
+                    dimensions=self._options.dimensions,
+                    normalize=self._options.normalize,
+                )
+            except TextRejected as exc:
+                self._refuse(exc)
+
+    def _refuse(self, exc: TextRejected) -> None:
+        error = rejected(exc, self._kept[exc.index].origin)
+        if self._on_error is None:
+            raise error from exc
+        self._on_error(error)
+        del self._kept[exc.index]
 
 
 def rejected(exc: TextRejected, origin: Place) -> InputError:

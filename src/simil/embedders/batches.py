@@ -1,0 +1,63 @@
+"""Which texts go through the model together.
+
+The length that a text is padded to depends on that text alone, and only texts of one padded length
+share a batch. So every text is computed in the same shape whatever stands beside it: its vector does
+not depend on its batch (to the bit, in the kernels that the engines choose by shape), also where a
+quantizer would magnify the last bit of a sum. It costs at most one padded token in 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain as flatten
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths"]
+
+BATCH_TOKENS = 512
+"""Tokens in a batch, padding counted: enough to fill a core, few enough to stay in its caches."""
+
+
+def padded_lengths(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the length that each text is padded to: its own up to 63 tokens, then steps of 2, 4, 8, ….
+
+    A step is at most a 32nd of the length, so padding stays under 3.2 % of the tokens.
+    """
+    import numpy as np
+
+    _, exponents = np.frexp(lengths)  # 2**(e - 1) <= length < 2**e
+    steps: NDArray[np.intp] = 1 << np.maximum(exponents - 6, 0).astype(np.intp)
+    padded: NDArray[np.intp] = -(-lengths // steps) * steps
+    return padded
+
+
+def batches(lengths: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], int]]:
+    """Yield rows [n] of one padded length and that length, longest first, `BATCH_TOKENS` at most.
+
+    A single text that is longer makes a batch of its own. Every row comes once.
+    """
+    import numpy as np
+
+    padded = padded_lengths(lengths)
+    order = np.argsort(-padded, kind="stable")
+    borders = np.flatnonzero(np.diff(padded[order])) + 1
+    for group in np.split(order, borders):
+        length = int(padded[group[0]])
+        size = max(1, BATCH_TOKENS // length)
+        for start in range(0, len(group), size):
+            yield group[start : start + size], length
+
+
+def pad(ids: Sequence[Sequence[int]], length: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return token ids and mask, int32 [texts, length]; the mask is 0 where there is only padding."""
+    import numpy as np
+
+    lengths = np.fromiter(map(len, ids), np.intp, len(ids))
+    mask = np.arange(length) < lengths[:, None]
+    padded = np.zeros(mask.shape, np.int32)
+    padded[mask] = np.fromiter(flatten.from_iterable(ids), np.int32, int(lengths.sum()))
+    return padded, mask.astype(np.int32)
