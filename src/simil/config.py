@@ -132,7 +132,8 @@ def load_settings(
         overflow=_choice(sources, "overflow"),
         offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
         cache=_switch(sources, "cache", default=True),
-        cache_mb=_count(sources, "cache_mb", default=_CACHE_MB, digits=9),
+        # A stranger's `.env` is not to make the cache forget.
+        cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=_cache_dir(environ),
         openai=_credentials(sources, dotenv),
     )

@@ -10,22 +10,24 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-__all__ = ["Advance", "Progress", "silent"]
+__all__ = ["Advance", "Progress", "Total", "silent"]
 
 Advance = Callable[[int], None]
 """Called with how many units were done since the last call."""
+Total = int | Callable[[], int | None] | None
+"""How many units there are; a function where that takes time to find out, and only if anybody looks."""
 
 
 class Progress(Protocol):
     """Opens a task: `with progress("downloading", total=bytes, unit="B") as advance: advance(n)`."""
 
     def __call__(
-        self, what: str, *, total: int | None = None, unit: str = ""
+        self, what: str, *, total: Total = None, unit: str = ""
     ) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager
-def _silent(what: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+def _silent(what: str, *, total: Total = None, unit: str = "") -> Iterator[Advance]:
     yield lambda done: None
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simil._version import __version__
+from simil.cli.cache import cache
 from simil.cli.command import Command, Group
 from simil.cli.compare import compare
 from simil.cli.embed import embed
@@ -44,6 +45,7 @@ def _root(
 
 app.command(cls=Command)(compare)
 app.command(cls=Command)(embed)
+app.add_typer(cache)
 
 
 def run(arguments: Sequence[str]) -> int:

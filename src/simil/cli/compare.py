@@ -161,7 +161,7 @@ class _Task:
         from simil.cli.scores import form_of, show_pairs
         from simil.tasks.compare import compare_pairs
         from simil.tasks.inputs import open_inputs
-        from simil.texts import read_pairs
+        from simil.texts import count_roughly, read_pairs
 
         shown_as = form_of(form, output)
         opt.tell_of_stdin([source])
@@ -181,7 +181,9 @@ class _Task:
         def watched(batches: Iterator[PairScores]) -> Iterator[PairScores]:
             nonlocal reached
             progress = terminal_progress(quiet=self._run.quiet, beside_output=output is None)
-            with progress("comparing", unit="rows") as advance:
+            with progress(
+                "comparing", total=lambda: count_roughly(inputs.sources, self._reading), unit="rows"
+            ) as advance:
                 for batch in batches:
                     if self._threshold is not None:
                         reached &= bool(self._metric.reaches(batch.scores, self._threshold).all())

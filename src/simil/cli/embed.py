@@ -15,7 +15,7 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from simil.cli.notes import Notes
     from simil.cli.preview import Preview
-    from simil.progress import Advance
+    from simil.progress import Advance, Total
     from simil.tasks.embed import EmbeddedBatch, EmbedOptions
     from simil.tasks.inputs import Inputs
     from simil.texts import ReadOptions, Text
@@ -76,6 +76,7 @@ def embed(
     from simil.cli.notes import Notes
     from simil.tasks.embed import EmbedOptions
     from simil.tasks.inputs import open_inputs
+    from simil.texts import count_roughly
 
     flags = {
         "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
@@ -99,7 +100,10 @@ def embed(
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
             _convert(inputs, wanted, written, output)
         else:
-            _embed_texts(run, _read(inputs, reading, notes), wanted, written, output, notes)
+            texts = _read(inputs, reading, notes)
+            _embed_texts(
+                run, texts, wanted, written, output, notes, lambda: count_roughly(inputs.sources, reading)
+            )
 
 
 def _form(name: str | None, output: Path | None) -> VectorFormat | None:
@@ -151,6 +155,7 @@ def _embed_texts(
     form: VectorFormat | None,
     output: Path | None,
     notes: Notes,
+    total: Total = None,
 ) -> None:
     from simil.cli.progress import terminal_progress
     from simil.embedders.factory import open_embedder
@@ -162,7 +167,7 @@ def _embed_texts(
     )
     try:
         with terminal_progress(quiet=run.quiet, beside_output=output is None)(
-            "embedding", unit="texts"
+            "embedding", total=total, unit="texts"
         ) as advance:
             batches = embed_stream(texts, embedder, wanted, on_error=notes.on_error)
             _write(_counted(batches, advance), form, output, embedder.stamp)

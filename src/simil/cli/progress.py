@@ -6,12 +6,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
+from typing import TYPE_CHECKING
 
-from simil.progress import Advance, Progress, silent
+from simil.progress import Advance, Progress, Total, silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 __all__ = ["terminal_progress"]
 
 _PATIENCE_S = 1.0
+_NARROW = 60
 
 
 def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
@@ -22,22 +27,20 @@ def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
     """
     if quiet or not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
         return silent
-    return _bar
+    return _shown
 
 
 @contextmanager
-def _bar(what: str, *, total: int | None = None, unit: str = "") -> Iterator[Advance]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, ProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+def _shown(what: str, *, total: Total = None, unit: str = "") -> Iterator[Advance]:
+    bar = _bar(unit)
+    task = bar.add_task(what, total=None if callable(total) else total)
 
-    amount: list[ProgressColumn] = []
-    if unit:
-        amount = [DownloadColumn() if unit == "B" else TextColumn(f"{{task.completed}} {unit}")]
-    columns = (TextColumn("{task.description}"), BarColumn(), *amount, TimeElapsedColumn())
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(what, total=total)
-    patience = Timer(_PATIENCE_S, bar.start)
+    def start() -> None:
+        bar.start()
+        if callable(total):
+            bar.update(task, total=total())
+
+    patience = Timer(_PATIENCE_S, start)
     patience.daemon = True
     patience.start()
     try:
@@ -46,3 +49,46 @@ def _bar(what: str, *, total: int | None = None, unit: str = "") -> Iterator[Adv
         patience.cancel()
         patience.join()
         bar.stop()
+
+
+def _bar(unit: str) -> Bar:
+    """Return a bar with what there is to say: how much of how much, how fast, how long still."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        ProgressColumn,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )  # fmt: skip
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class Amount(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            whole = f"/{task.total:,.0f}" if task.total else ""
+            speed = task.speed or task.finished_speed
+            rate = f", {speed:,.0f}/s" if speed else ""
+            return Text(f"{task.completed:,.0f}{whole} {unit}{rate}")
+
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            if not task.total or task.time_remaining is None:
+                return Text("")
+            minutes, seconds = divmod(int(task.time_remaining), 60)
+            return Text(f"{minutes}:{seconds:02} left")
+
+    console = Console(stderr=True)
+    narrow = console.width < _NARROW
+    columns: list[ProgressColumn] = [SpinnerColumn() if narrow else BarColumn(bar_width=20)]
+    if not narrow or not unit:
+        columns.insert(0, TextColumn("{task.description}"))
+    if unit == "B":
+        columns += [DownloadColumn(), TransferSpeedColumn()]
+    elif unit:
+        columns += [Amount()]
+    columns += [Left()] if unit else [TimeElapsedColumn()]
+    return Bar(*columns, console=console, transient=True)

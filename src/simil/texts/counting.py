@@ -1,0 +1,42 @@
+"""About how many texts there are, before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from simil.texts.options import InputFormat, ReadOptions
+
+__all__ = ["count_roughly"]
+
+_CHUNK = 1 << 20
+
+
+def count_roughly(sources: Sequence[str], options: ReadOptions) -> int | None:
+    """Return the number of lines of all `sources`, which texts are at most; None where that is not known.
+
+    It serves to tell how long a run will take: blank lines and a table's header are counted too. Nothing
+    is known of standard input, of what is no plain file, and of JSON documents.
+    """
+    if options.whole:
+        return len(sources)
+    total = 0
+    for source in sources:
+        path = Path(source)
+        try:
+            if source == "-" or options.format_for(source) is InputFormat.JSON or not path.is_file():
+                return None
+            total += _count(path, b"\0" if options.nul else b"\n")
+        except OSError:
+            return None
+    return total
+
+
+def _count(path: Path, separator: bytes) -> int:
+    """Count separators, and a last text that has none after it."""
+    count, last = 0, separator
+    with path.open("rb", buffering=0) as stream:
+        while chunk := stream.read(_CHUNK):
+            count += chunk.count(separator)
+            last = chunk[-1:]
+    return count + (last != separator)
