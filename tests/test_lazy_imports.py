@@ -27,13 +27,15 @@ HEAVY = {
 
 # Runs the command as its entry point does, then lists what is loaded on stderr's last line.
 _PROGRAM = """
-import json, sys
+import json, os, sys
 sys.argv[0] = "simil"
+leave = os._exit
+def show_and_leave(code):
+    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr, flush=True)
+    leave(code)
+os._exit = show_and_leave
 from simil.__main__ import main
-try:
-    main()
-finally:
-    print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})), file=sys.stderr)
+main()
 """
 
 

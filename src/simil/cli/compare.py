@@ -218,9 +218,6 @@ class _Task:
         self._notes.finish(self._embedder, warn_of_cut=self._run.settings.overflow == "warn")
 
     def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
-        from simil.tasks.inputs import vector_form
-        from simil.vectors import read_vectors
-
         if not texts and not files:
             texts = ["-"]
         if texts.count("-") > 1:
@@ -233,11 +230,7 @@ class _Task:
                     log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
                 yield _item(text, Place("text", number), number)
         for path in files:
-            form = vector_form(path)
-            if form:
-                yield from _rows_of(read_vectors(path, format=form))
-            else:
-                yield self._whole_file(path)
+            yield from self._file_items(path)
 
     def _stdin_items(self) -> Iterator[Item]:
         from simil.tasks.compare import Item
@@ -258,6 +251,16 @@ class _Task:
             stdin=inputs.stdin,
         ):
             yield Item(text.text, text)
+
+    def _file_items(self, path: str) -> Iterator[Item]:
+        from simil.tasks.inputs import vector_form
+        from simil.vectors import read_vectors
+
+        form = vector_form(path)
+        if form:
+            yield from _rows_of(read_vectors(path, format=form))
+        else:
+            yield self._whole_file(path)
 
     def _whole_file(self, path: str) -> Item:
         from simil.tasks.compare import Item

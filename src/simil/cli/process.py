@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
@@ -108,7 +109,9 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    if _received:
-        # Once Ctrl-C met it in an `exec`, as there are some in imports, Python exits with another code.
-        os._exit(code)
-    sys.exit(code)
+    with suppress(OSError):
+        sys.stderr.flush()
+    # Nothing is left to do: what was opened is closed, what was written is flushed. Taking the
+    # interpreter apart would cost a fifth of a short run, and end in another code where Ctrl-C met it
+    # in an `exec`, as there are some in imports.
+    os._exit(code)
