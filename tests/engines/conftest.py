@@ -46,6 +46,8 @@ def open_model(tmp_path: Path) -> Open:
         engine: str = "onnx",
         overflow: str = "truncate",
         cache: Path | None = None,
+        precision: str = "float32",
+        threads: int = 1,
         **how: Any,
     ) -> Embedder:
         cache_dir = cache or tmp_path / "cache"
@@ -53,8 +55,9 @@ def open_model(tmp_path: Path) -> Open:
             model=str(model),
             engine=engine,
             overflow=overflow,
+            precision=precision,
             # Other processes may want the cores, and threads that wait for each other suffer most.
-            threads=1,
+            threads=threads,
             cache=False,
             environ={"SIMIL_CACHE_DIR": str(cache_dir), "SIMIL_CONFIG": os.devnull},
             directory=tmp_path,

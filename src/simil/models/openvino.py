@@ -17,7 +17,7 @@ _HINT = "run: pip install 'simil-cli[openvino]'"
 
 def has_openvino() -> bool:
     """Say whether OpenVINO is installed; imports nothing."""
-    return "openvino" in sys.modules or find_spec("openvino") is not None
+    return find_spec("openvino") is not None
 
 
 def import_openvino() -> Any:

@@ -1,0 +1,58 @@
+"""Which texts share a batch: every one once, in a shape that depends on the text alone, little padding."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simil.embedders.batches import BATCH_TOKENS, batches, pad, padded_lengths
+
+LENGTHS = st.lists(st.integers(1, 9000), min_size=1, max_size=300)
+
+
+@given(LENGTHS)
+def test_every_row_comes_once_and_fits(lengths: list[int]) -> None:
+    found = list(batches(np.array(lengths)))
+
+    assert sorted(row for rows, _ in found for row in rows) == list(range(len(lengths)))
+    for rows, length in found:
+        assert all(lengths[row] <= length for row in rows)
+        assert len(rows) == 1 or len(rows) * length <= BATCH_TOKENS
+
+
+@given(LENGTHS)
+def test_a_text_is_padded_alike_whatever_is_beside_it(lengths: list[int]) -> None:
+    alone = [next(batches(np.array([length])))[1] for length in lengths]
+
+    for rows, length in batches(np.array(lengths)):
+        assert {alone[row] for row in rows} == {length}
+
+
+def test_padding_is_under_a_twentieth_of_every_text() -> None:
+    lengths = np.arange(1, 100_000)
+    padded = padded_lengths(lengths)
+
+    assert (padded >= lengths).all()
+    assert ((padded - lengths) / padded).max() < 1 / 32
+    assert (padded[:63] == lengths[:63]).all()
+    # Lengths are few, so that there are texts enough to share each.
+    assert len(np.unique(padded[: 1 << 13])) < 300
+
+
+def test_the_longest_come_first() -> None:
+    lengths = [length for _, length in batches(np.array([3, 70, 12, 70, 500, 3]))]
+
+    assert lengths == [504, 70, 12, 3]
+
+
+@given(st.lists(st.lists(st.integers(1, 30_000), min_size=1, max_size=20), min_size=1, max_size=20))
+def test_padding_is_on_the_right_and_masked(ids: list[list[int]]) -> None:
+    padded, mask = pad(ids, 24)
+
+    assert padded.shape == mask.shape == (len(ids), 24)
+    assert padded.dtype == mask.dtype == np.int32
+    for row, (one, shown) in enumerate(zip(padded.tolist(), mask.tolist(), strict=True)):
+        count = len(ids[row])
+        assert one == [*ids[row], *[0] * (24 - count)]
+        assert shown == [1] * count + [0] * (24 - count)

@@ -1,0 +1,212 @@
+"""Fewer bits: as near to float32 as promised, and a text has one vector whatever is beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.conftest import Open, cosines
+from engines.corpus import LONG
+from simil.embedders.base import Embedder
+from simil.errors import ExtraMissing, ModelError, UsageError
+from simil.models.openvino import import_openvino
+from simil.models.prepare import Prepared
+
+# Takes note of every connection and look-up of a name, then runs the command.
+_WATCHED = """
+import json, os, sys
+seen = []
+watched = ("socket.connect", "socket.getaddrinfo")
+sys.addaudithook(lambda event, _: seen.append(event) if event in watched else None)
+leave = os._exit
+def tell(code):
+    print(json.dumps([seen, "openvino_telemetry" in sys.modules]), file=sys.stderr, flush=True)
+    leave(code)
+os._exit = tell
+sys.argv[0] = "simil"
+from simil.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def float32(texts: list[str], shared_cache: Path) -> NDArray[np.float32]:
+    """The vectors of sentence-transformers' engine, rounded nowhere."""
+    from simil.config import load_settings
+    from simil.embedders.factory import open_embedder
+
+    environ = {"SIMIL_CACHE_DIR": str(shared_cache), "SIMIL_CONFIG": os.devnull}
+    settings = load_settings(
+        model="minilm", engine="torch", threads=1, cache=False, overflow="truncate", environ=environ
+    )
+    return open_embedder(settings).embed(texts)
+
+
+def _has_bfloat16() -> bool:
+    return "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _one_vector_each(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
+    """Check that texts alone, in other batches and all together get the same bits; return those."""
+    together = embedder.embed(texts)
+    for row in range(0, len(texts), 7):
+        np.testing.assert_array_equal(embedder.embed([texts[row]])[0], together[row])
+    np.testing.assert_array_equal(embedder.embed([LONG, *texts[40:90]])[1:], together[40:90])
+    return together
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_openvino_gives_the_same_float32_vectors(
+    threads: int, open_model: Open, shared_cache: Path, texts: list[str], float32: NDArray[np.float32]
+) -> None:
+    embedder = open_model("minilm", "openvino", cache=shared_cache, threads=threads)
+    vectors = _one_vector_each(embedder, texts)
+    embedder.close()
+
+    assert cosines(vectors, float32).min() >= 0.999999
+
+
+def test_bfloat16_is_near_and_does_not_depend_on_the_batch(
+    open_model: Open, shared_cache: Path, texts: list[str], float32: NDArray[np.float32]
+) -> None:
+    embedder = open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
+    if not _has_bfloat16():
+        with pytest.raises(ModelError, match="this processor does not compute in bfloat16"):
+            embedder.embed(texts[:1])
+        return
+    vectors = _one_vector_each(embedder, texts)
+    embedder.close()
+
+    assert cosines(vectors, float32).min() >= 0.9999
+    # It is really computed in fewer bits.
+    assert cosines(vectors, float32).min() < 0.999999
+    assert embedder.stamp == "all-MiniLM-L6-v2@53aa51172d14"
+
+
+def test_int8_is_another_model_that_ranks_alike(
+    open_model: Open, shared_cache: Path, texts: list[str], float32: NDArray[np.float32]
+) -> None:
+    from scipy.stats import spearmanr
+
+    embedder = open_model("minilm", "auto", precision="int8", cache=shared_cache)
+    vectors = _one_vector_each(embedder, texts)
+    embedder.close()
+
+    assert embedder.stamp.startswith("all-MiniLM-L6-v2@53aa51172d14+int8-")
+    assert cosines(vectors, float32).min() >= 0.93
+    pairs = np.triu_indices(60, 1)  # Of the texts in plain words.
+    scores = [(rows[:60] @ rows[:60].T)[pairs] for rows in (vectors, float32)]
+    assert spearmanr(*scores).statistic >= 0.97
+
+
+def test_int8_is_made_once(open_model: Open, shared_cache: Path, texts: list[str]) -> None:
+    first = open_model("minilm", "openvino", precision="int8", cache=shared_cache)
+    expected = first.embed(texts[:3])
+    first.close()
+    (folder,) = (path for path in (shared_cache / "prepared").glob("*-int8-*") if path.is_dir())
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    second = open_model("minilm", "openvino", precision="int8", cache=shared_cache)
+    np.testing.assert_array_equal(second.embed(texts[:3]), expected)
+    second.close()
+
+    assert set(before) == {"model.xml", "model.bin", "meta.json"}
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"engine": "onnx"}, "int8 is not computed by the onnx engine"),
+        ({"engine": "torch"}, "int8 is not computed by the torch engine"),
+        ({"device": "cuda"}, "int8 is not computed on cuda"),
+    ],
+)
+def test_who_cannot_compute_it_says_so(
+    settings: dict[str, str], message: str, tmp_path: Path, shared_cache: Path
+) -> None:
+    from simil.config import load_settings
+    from simil.embedders.factory import open_embedder
+
+    environ = {"SIMIL_CACHE_DIR": str(shared_cache), "SIMIL_CONFIG": os.devnull}
+    chosen = load_settings(model="minilm", precision="int8", environ=environ, directory=tmp_path, **settings)
+    with pytest.raises(UsageError, match=message):
+        open_embedder(chosen)
+
+
+@pytest.mark.parametrize("settings", [{"engine": "openvino"}, {"engine": "auto", "precision": "bfloat16"}])
+def test_without_the_extra_the_message_says_what_to_install(
+    settings: dict[str, str], open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ExtraMissing, match="OpenVINO is not installed") as caught:
+        open_model("minilm", cache=shared_cache, **settings).embed(["Apple"])
+    assert "simil-cli[openvino]" in caught.value.hint
+
+
+def test_without_nncf_the_message_says_what_to_install(
+    open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simil.models.quantize import quantization
+
+    quantization.cache_clear()
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(ExtraMissing, match="NNCF, which quantizes models, is not installed"):
+        open_model("minilm", "auto", precision="int8", cache=shared_cache)
+
+
+def test_without_the_extra_many_texts_go_through_onnx_runtime(
+    open_model: Open, shared_cache: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = open_model("minilm", "onnx", cache=shared_cache).embed(texts)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    np.testing.assert_array_equal(open_model("minilm", "auto", cache=shared_cache).embed(texts), expected)
+
+
+def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
+    open_model: Open, texts: list[str], tmp_path: Path
+) -> None:
+    expected = open_model("minilm", "onnx").embed(texts)
+    embedder = open_model("minilm", "auto")
+    # Opened first for a few texts, then the file is spoilt for whoever comes next.
+    prepared = next((tmp_path / "cache" / "prepared").glob("*/model.onnx"))
+    from simil.embedders.openvino import OpenVinoSession
+
+    spoilt = tmp_path / "model.onnx"
+    spoilt.write_bytes(prepared.read_bytes()[:200])
+    with pytest.raises(ModelError, match="OpenVINO cannot open it"):
+        OpenVinoSession("it", spoilt, precision="float32", threads=1)
+    np.testing.assert_allclose(embedder.embed(texts), expected, atol=1e-6)
+    embedder.close()
+
+
+def test_where_nothing_can_be_kept_int8_says_so(shared_cache: Path) -> None:
+    from simil.models.chain import Chain
+    from simil.models.quantize import quantized
+    from simil.progress import silent
+
+    in_memory = Prepared(b"", b"", optimized=False)
+    with pytest.raises(ModelError, match="cannot be kept on disk"):
+        quantized(in_memory, Chain(), "it", silent)
+
+
+def test_nothing_of_openvino_or_nncf_reaches_for_the_network(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WATCHED, "compare", "-m", "minilm", "--precision", "int8", "Apple", "Orange"],
+        env={**os.environ, "SIMIL_CACHE_DIR": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    # Only the score on stdout: NNCF's bars and remarks are nobody's business.
+    assert 0.2 < float(done.stdout) < 0.6
+    assert json.loads(done.stderr) == [[], False]
+    assert not (tmp_path / "intel").exists()
