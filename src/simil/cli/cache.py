@@ -13,7 +13,7 @@ from simil.cli.command import Command, Group
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
-    from simil.embedders.cache.upkeep import CacheInfo, Space
+    from simil.embedders.cache.upkeep import CacheInfo, Space, Verified
 
 __all__ = ["cache"]
 
@@ -62,10 +62,7 @@ def verify(quiet: opt.Quiet = False) -> None:
     with opt.start(quiet=quiet, verbose=False) as run:
         result = check(run.settings.cache_dir)
         if not quiet:
-            damaged = (
-                f"{_many(result.dropped, 'damaged vector')} dropped" if result.dropped else "none damaged"
-            )
-            sys.stdout.write(f"{_many(result.checked, 'vector')} checked, {damaged}\n")
+            sys.stdout.write(f"{_many(result.checked, 'vector')} checked, {_found(result)}\n")
     if not result.is_sound:
         raise typer.Exit(1)
 
@@ -111,6 +108,12 @@ def clear(quiet: opt.Quiet = False) -> None:
         freed = forget(run.settings.cache_dir)
         if not quiet:
             sys.stdout.write(f"all vectors forgotten, {_bytes(freed)} freed\n")
+
+
+def _found(result: Verified) -> str:
+    if result.faults:
+        return f"{result.path} is damaged and not used any more"
+    return f"{_many(result.dropped, 'damaged one')} dropped" if result.dropped else "none damaged"
 
 
 def _number(value: str, option: str, units: dict[str, int], examples: str) -> float:

@@ -127,7 +127,8 @@ class VectorCache:
                 # A full disk, a folder that cannot be written, a lock that is never given back.
                 self._off = True
                 self._let_go()
-                log.warning("the vector cache in %s is not used: %s", self._folder, exc)
+                why = getattr(exc, "strerror", None) or exc
+                log.warning("the vector cache in %s is not used: %s", self._folder, why)
                 return None
 
     def _work(self, work: Callable[[CacheFile], T]) -> T:

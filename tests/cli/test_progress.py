@@ -1,0 +1,71 @@
+"""The bar: on a terminal, for work over a second, with speed and time left; nothing on a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from cli.command import SIMIL, simil
+
+pytestmark = pytest.mark.usefixtures("plugins")
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    """Texts that take the plug-in "slow" four seconds."""
+    path = tmp_path / "lines.txt"
+    path.write_text("".join(f"line {number}\n" for number in range(200)))
+    return path
+
+
+def _shown(arguments: list[str], columns: int) -> str:
+    child = pexpect.spawn(
+        SIMIL[0],
+        [*SIMIL[1:], *arguments],
+        dimensions=(24, columns),
+        env={**os.environ, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0, child.before
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", child.before)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path) -> None:
+    shown = _shown(["embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")], columns)
+
+    assert re.search(r"\d+/200 texts, \d+/s 0:0\d left", shown), shown
+    assert max(len(line) for line in re.split("[\r\n]+", shown)) <= columns
+
+
+def test_of_a_pipe_nobody_knows_the_end(lines: Path, tmp_path: Path) -> None:
+    command = f"cat {lines} | {' '.join(SIMIL)} embed -m plugin:slow -o {tmp_path / 'v.npy'}"
+    child = pexpect.spawn("/bin/sh", ["-c", command], env={**os.environ, "TERM": "xterm"}, encoding="utf-8")
+    child.expect(pexpect.EOF, timeout=30)
+    child.close()
+
+    assert re.search(r"\d+ texts, \d+/s", child.before), child.before
+    assert "left" not in child.before
+
+
+@pytest.mark.parametrize("option", ["-q", "-f"])
+def test_none_where_it_is_not_wanted(option: str, lines: Path, tmp_path: Path) -> None:
+    """Quiet, or beside the output that the same terminal shows."""
+    rest = ["-o", str(tmp_path / "v.npy")] if option == "-q" else ["jsonl"]
+    shown = _shown(["embed", "-m", "plugin:slow", str(lines), option, *rest], 80)
+
+    assert "texts," not in shown
+
+
+def test_none_on_a_pipe(lines: Path) -> None:
+    result = simil("embed", "-m", "plugin:slow", str(lines), "-f", "jsonl")
+
+    assert result.code == 0
+    assert result.err == ""
