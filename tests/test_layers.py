@@ -14,6 +14,7 @@ ROOT = Path(simil.__file__).parent
 
 # Lower ones are not to import higher ones, and those of one rank not each other, but for the lowest.
 RANKS: dict[str, int] = {
+    "blas": 0,
     "errors": 0,
     "config": 0,
     "similarity": 0,
@@ -48,6 +49,7 @@ PLACES: dict[str, set[str]] = {
     "sklearn": set(),
     "dotenv": {"config.py"},
     "platformdirs": {"config.py"},
+    "threadpoolctl": {"blas.py"},
     "filelock": {"models/once.py", "embedders/cache/store.py"},
     "click": set(),
 }

@@ -13,6 +13,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from simil.blas import start_with_one_thread
+
 __all__ = ["run_process"]
 
 # What the program gets to unwind by itself before it is ended.
@@ -26,6 +28,7 @@ def run_process(arguments: Sequence[str]) -> NoReturn:
     try:
         _mend_streams()
         _heed_signals()
+        start_with_one_thread()
         from simil.cli.app import run
 
         code = run(arguments)
