@@ -285,15 +285,20 @@ class CacheFile:
         return map(Row._make, self._db.execute(_ROWS))
 
     def drop_strays(self) -> int:
-        """Forget entries without a vector and vectors without an entry; return how many."""
-        with self._writing():
-            entries = self._db.execute(
-                "DELETE FROM entries WHERE id NOT IN (SELECT id FROM vectors)"
-            ).rowcount
-            vectors = self._db.execute(
-                "DELETE FROM vectors WHERE id NOT IN (SELECT id FROM entries)"
-            ).rowcount
-        return entries + vectors
+        """Forget entries without a vector and vectors without an entry; return how many.
+
+        Nothing is written where there are none, so that a file that can only be read can be checked.
+        """
+        strays = (
+            "entries WHERE id NOT IN (SELECT id FROM vectors)",
+            "vectors WHERE id NOT IN (SELECT id FROM entries)",
+        )
+        found = sum(self._db.execute(f"SELECT count(*) FROM {stray}").fetchone()[0] for stray in strays)
+        if found:
+            with self._writing():
+                for stray in strays:
+                    self._db.execute(f"DELETE FROM {stray}")
+        return int(found)
 
 
 def _parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -62,6 +62,7 @@ class VectorCache:
         self._process = os.getpid()
         self._inherited: CacheFile | None = None
         self._off = False
+        self._read_only = False
         self._stale: list[bytes] = []
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
@@ -70,7 +71,7 @@ class VectorCache:
         damaged = [row.key for row in rows if not row.is_whole]
         if damaged:
             log.warning("%d damaged vectors in the cache are computed again", len(damaged))
-            self._attempt(lambda file: file.drop(damaged))
+            self._attempt(lambda file: file.drop(damaged), writes=True)
             rows = [row for row in rows if row.is_whole]
         # A server may have another model under the same name: vectors of one length only.
         rows = [row for row in rows if len(row.value) == len(rows[0].value)]
@@ -84,13 +85,13 @@ class VectorCache:
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> None:
         """Keep vectors [n, dimensions] of `keys`; `space` says whose they are, for people."""
-        self._attempt(lambda file: self._put(file, space, keys, vectors, cut))
+        self._attempt(lambda file: self._put(file, space, keys, vectors, cut), writes=True)
 
     def close(self) -> None:
         """Note what was used, and close the file."""
         if self._stale and self._file is not None:
             stale, self._stale = self._stale, []
-            self._attempt(lambda file: file.touch(stale, self._hour()))
+            self._attempt(lambda file: file.touch(stale, self._hour()), writes=True)
         if self._process == os.getpid():
             with self._lock:
                 self._let_go()
@@ -112,22 +113,29 @@ class VectorCache:
     def _hour(self) -> int:
         return int(self._clock()) // _HOUR_S
 
-    def _attempt(self, work: Callable[[CacheFile], T]) -> T | None:
-        """Do `work` with the open file; None where that is not to be had."""
+    def _attempt(self, work: Callable[[CacheFile], T], *, writes: bool = False) -> T | None:
+        """Do `work` with the open file; None where that is not to be had.
+
+        Where nothing can be written, what is there can still be read.
+        """
         if self._process != os.getpid():
             # A connection must not be used, nor closed, across a fork: the child opens its own.
             self._inherited, self._file = self._file, None
             self._process, self._lock = os.getpid(), Lock()
         with self._lock:
-            if self._off:
+            if self._off or (writes and self._read_only):
                 return None
             try:
                 return self._work(work)
             except (sqlite3.Error, OSError, OverflowError) as exc:
                 # A full disk, a folder that cannot be written, a lock that is never given back.
+                why = getattr(exc, "strerror", None) or exc
+                if writes and self._file is not None:
+                    self._read_only = True
+                    log.warning("new vectors are not kept in the cache %s: %s", self._file.path, why)
+                    return None
                 self._off = True
                 self._let_go()
-                why = getattr(exc, "strerror", None) or exc
                 log.warning("the vector cache in %s is not used: %s", self._folder, why)
                 return None
 

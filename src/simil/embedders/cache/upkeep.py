@@ -103,7 +103,8 @@ def verify(cache_dir: Path) -> Verified:
                 if not row.is_whole:
                     damaged.append(row.key)
             dropped = len(damaged) + file.drop_strays()
-            file.drop(damaged)
+            if damaged:
+                file.drop(damaged)
     except sqlite3.DatabaseError as exc:
         set_aside(path.parent, path, exc)
         return Verified(path, checked, dropped, (str(exc),))
@@ -164,4 +165,5 @@ def _opened(path: Path) -> Iterator[CacheFile]:
 
 
 def _unusable(path: Path, exc: Exception) -> UsageError:
-    return UsageError(f"the vector cache cannot be used: {exc}", place=Place(str(path)))
+    why = getattr(exc, "strerror", None) or exc
+    return UsageError(f"the vector cache cannot be used: {why}", place=Place(str(path)))
