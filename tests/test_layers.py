@@ -101,7 +101,13 @@ def test_imports_go_one_way(name: str) -> None:
 def test_the_lowest_do_not_import_each_other_in_a_circle() -> None:
     lowest = {part for part, rank in RANKS.items() if rank == 0}
     among = {
-        part: {module.split(".")[1] for module in _imports(f"{part}.py") if module.startswith("simil.")}
+        part: {
+            module.split(".")[1]
+            for name in _files()
+            if _part(name) == part
+            for module in _imports(name)
+            if module.startswith("simil.") and module.split(".")[1] != part
+        }
         for part in lowest
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ SCIPY = {
 
 finite = st.floats(-1e3, 1e3, width=32)
 any_finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
-whole = st.integers(-3, 3).map(float)
 
 
 def tables(
@@ -245,66 +243,6 @@ def test_cosine_names_a_zero_row() -> None:
         similarity.pairwise(spread(90, 3), table)
     with pytest.raises(InputError, match="vector 89 is zero"):
         list(similarity.matrix_blocks(table, spread(3, 3), rows=20))
-
-
-# --- nearest ---
-
-
-def ranked(queries: Any, corpus: Any, k: int) -> Any:
-    scores = queries @ corpus.T
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(scores, order, axis=1), order
-
-
-# Products of small whole numbers are exact in any order of summation, so ties are true ties.
-@given(two_tables(values=whole), st.integers(0, 12), st.integers(1, 12))
-def test_top_k_is_a_stable_sort(both: Any, k: int, block_rows: int) -> None:
-    queries, corpus = both
-    scores, indices = similarity.top_k(queries, corpus, k, block_rows=block_rows)
-
-    assert (scores.dtype, indices.dtype) == (np.float32, np.int64)
-    assert scores.shape == indices.shape == (len(queries), min(k, len(corpus)))
-    expected_scores, expected_indices = ranked(queries, corpus, k)
-    np.testing.assert_array_equal(indices, expected_indices)
-    np.testing.assert_array_equal(scores, expected_scores)
-
-
-def test_top_k_of_more_queries_than_a_block() -> None:
-    rng = np.random.default_rng(5)
-    queries = rng.integers(-4, 5, (1100, 6)).astype(np.float32)
-    corpus = rng.integers(-4, 5, (333, 6)).astype(np.float32)
-    scores, indices = similarity.top_k(queries, corpus, 20, block_rows=50)
-    expected_scores, expected_indices = ranked(queries, corpus, 20)
-    np.testing.assert_array_equal(indices, expected_indices)
-    np.testing.assert_array_equal(scores, expected_scores)
-
-
-def test_top_k_of_a_corpus_on_disk(tmp_path: Path) -> None:
-    corpus = similarity.unit(spread(1000, 16))
-    np.save(tmp_path / "corpus.npy", corpus)
-    mapped = np.load(tmp_path / "corpus.npy", mmap_mode="r")
-    assert isinstance(mapped, np.memmap)
-    scores, indices = similarity.top_k(corpus[:3], mapped, 5, block_rows=77)
-    np.testing.assert_array_equal(indices[:, 0], [0, 1, 2])
-    np.testing.assert_allclose(scores, ranked(corpus[:3], corpus, 5)[0], rtol=1e-6)
-
-
-@given(tables(values=whole), st.sampled_from([-2.0, 0.0, 1.0, 4.0]), st.integers(1, 10))
-def test_pairs_above_are_the_upper_triangle(table: Any, threshold: float, block_rows: int) -> None:
-    scores = table @ table.T
-    expected = {
-        (int(i), int(j)): float(scores[i, j])
-        for i, j in zip(*np.nonzero(np.triu(scores >= threshold, k=1)), strict=True)
-    }
-    found = {}
-    for i, j, score in similarity.pairs_above(table, threshold, block_rows=block_rows):
-        assert len(i) == len(j) == len(score) > 0
-        assert (i.dtype, j.dtype, score.dtype) == (np.int64, np.int64, np.float32)
-        assert list(zip(i, j, strict=True)) == sorted(zip(i, j, strict=True))
-        pairs = dict(zip(zip(i.tolist(), j.tolist(), strict=True), score.tolist(), strict=True))
-        assert not pairs.keys() & found.keys()
-        found.update(pairs)
-    assert found == expected
 
 
 # --- mean ---

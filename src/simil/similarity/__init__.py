@@ -1,0 +1,22 @@
+"""How near vectors are: unit length, pairs, matrices, nearest neighbours. NumPy only, memory bounded.
+
+Vectors are rows of a two-dimensional array, float32 unless said otherwise; values must be finite.
+Results are float32; one beyond the range of float32 is infinite. Every function raises `InputError`
+when shapes do not fit.
+"""
+
+from simil.similarity.metrics import Metric, matrix, matrix_blocks, pairwise
+from simil.similarity.nearest import pairs_above, top_k
+from simil.similarity.rows import unit, unit_or_zero, weighted_mean
+
+__all__ = [
+    "Metric",
+    "matrix",
+    "matrix_blocks",
+    "pairs_above",
+    "pairwise",
+    "top_k",
+    "unit",
+    "unit_or_zero",
+    "weighted_mean",
+]
