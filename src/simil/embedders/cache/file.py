@@ -24,13 +24,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CacheFile", "Row", "current", "cut_off", "files", "is_damage", "next_file", "wal_is_safe"]
+__all__ = [
+    "BUSY_MS",
+    "CacheFile",
+    "Row",
+    "current",
+    "cut_off",
+    "files",
+    "is_damage",
+    "next_file",
+    "wal_is_safe",
+]
 
 _LAYOUT = 1
 _NAME = f"v{_LAYOUT}-"
 _APPLICATION = 0x53494D4C  # "SIML"
 _PAGE_BYTES = 16_384
-_BUSY_MS = 30_000
+BUSY_MS = 30_000
 # What a CRC-32 over data and its own CRC-32 always comes to.
 _RESIDUE = 0x2144DF1C
 _AT_ONCE = 512
@@ -117,15 +127,19 @@ def cut_off(path: Path) -> None:
 class CacheFile:
     """An open file. Every method may raise `sqlite3.Error`; each writing one is a transaction."""
 
-    def __init__(self, path: Path, *, wal: bool | None = None) -> None:
-        """Open or create `path`, whose folder exists; raises `NotOurs` for another's database."""
+    def __init__(self, path: Path, *, wal: bool | None = None, busy_ms: int = BUSY_MS) -> None:
+        """Open or create `path`, whose folder exists; raises `NotOurs` for another's database.
+
+        With `wal` it keeps a log instead of a journal, by default where that is safe; `busy_ms` is how long
+        it waits for other processes.
+        """
         self.path = path
         # Several threads use it, one at a time: see `VectorCache`.
         self._db = sqlite3.connect(
-            path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+            path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
         )
         try:
-            self._set_up(wal_is_safe() if wal is None else wal)
+            self._set_up(wal_is_safe() if wal is None else wal, busy_ms)
         except BaseException:
             self._db.close()
             raise
@@ -134,9 +148,9 @@ class CacheFile:
         """Close the file."""
         self._db.close()
 
-    def _set_up(self, wal: bool) -> None:
+    def _set_up(self, wal: bool, busy_ms: int) -> None:
         self._db.text_factory = bytes  # What is damaged need not be Unicode.
-        self._db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        self._db.execute(f"PRAGMA busy_timeout={busy_ms}")
         if self._number("application_id") != _APPLICATION or self._number("user_version") != _LAYOUT:
             self._create()
         self._set_journal("wal" if wal else "truncate")

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from simil.embedders.cache.file import CacheFile, Row, current, cut_off, files, is_damage, next_file
+from simil.embedders.cache.file import BUSY_MS, CacheFile, Row, current, cut_off, files, is_damage, next_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +52,19 @@ class VectorCache:
     What goes wrong is told once, in one line, and costs no more than the vectors being computed again.
     """
 
-    def __init__(self, folder: Path, max_bytes: int, *, clock: Callable[[], float] = time.time) -> None:
-        """Nothing is opened before the first use. `clock` gives seconds since 1970."""
+    def __init__(
+        self,
+        folder: Path,
+        max_bytes: int,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_ms: int = BUSY_MS,
+    ) -> None:
+        """Nothing is opened before the first use.
+
+        `clock` gives seconds since 1970; `busy_ms` is how long other processes are waited for.
+        """
+        self._busy_ms = busy_ms
         self._folder = folder
         self._max_bytes = max_bytes
         self._clock = clock
@@ -153,7 +164,7 @@ class VectorCache:
     def _opened(self) -> CacheFile:
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = CacheFile(current(self._folder))
+            self._file = CacheFile(current(self._folder), busy_ms=self._busy_ms)
         return self._file
 
     def _let_go(self) -> None:

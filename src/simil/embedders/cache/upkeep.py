@@ -67,6 +67,14 @@ class Pruned:
     after: int
 
 
+class _Damaged(UsageError):
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(
+            f"the vector cache is damaged: {why}", place=Place(str(path)), hint="run simil cache verify"
+        )
+        self.why = why
+
+
 def cache_path(cache_dir: Path) -> Path:
     """Return the file of vectors that is in use, or that the first vector will make."""
     return current(cache_folder(cache_dir))
@@ -96,7 +104,7 @@ def verify(cache_dir: Path) -> Verified:
         with _opened(path) as file:
             faults = file.faults()
             if faults:
-                raise sqlite3.DatabaseError(faults[0])
+                raise _Damaged(path, sqlite3.DatabaseError(faults[0]))
             damaged = []
             for row in file.rows():
                 checked += 1
@@ -105,9 +113,9 @@ def verify(cache_dir: Path) -> Verified:
             dropped = len(damaged) + file.drop_strays()
             if damaged:
                 file.drop(damaged)
-    except sqlite3.DatabaseError as exc:
-        set_aside(path.parent, path, exc)
-        return Verified(path, checked, dropped, (str(exc),))
+    except _Damaged as exc:
+        set_aside(path.parent, path, exc.why)
+        return Verified(path, checked, dropped, (str(exc.why),))
     return Verified(path, checked, dropped, ())
 
 
@@ -160,7 +168,7 @@ def _opened(path: Path) -> Iterator[CacheFile]:
             file.close()
     except (sqlite3.Error, OSError, OverflowError) as exc:
         if is_damage(exc):
-            raise sqlite3.DatabaseError(str(exc)) from exc
+            raise _Damaged(path, exc) from exc
         raise _unusable(path, exc) from exc
 
 

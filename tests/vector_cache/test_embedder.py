@@ -1,0 +1,199 @@
+"""Around an embedder: nothing is computed twice, and what is done is kept."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected
+from simil.embedders.cache.embedder import CachedEmbedder
+from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache.store import VectorCache
+from simil.errors import ModelError
+from vector_cache.conftest import Counting, Open, cached
+
+
+def test_what_was_seen_is_not_embedded_again(open_cache: Open) -> None:
+    inner = Counting()
+    first = cached(open_cache(), inner).embed(["pear", "fig", "pear"])
+    second = cached(open_cache(), inner).embed(["fig", "plum", "pear"])
+
+    assert inner.asked == [["pear", "fig"], ["plum"]]
+    np.testing.assert_array_equal(first, Counting().embed(["pear", "fig", "pear"]))
+    np.testing.assert_array_equal(second, Counting().embed(["fig", "plum", "pear"]))
+
+
+def test_nothing_is_opened_where_all_is_known(open_cache: Open) -> None:
+    expected = cached(open_cache(), Counting()).embed(["pear"])
+
+    def fail() -> Embedder:
+        raise AssertionError("it was opened")
+
+    embedder = CachedEmbedder("counting@1", Recipe("test", "counting@1"), open_cache(), fail)
+    np.testing.assert_array_equal(embedder.embed(["pear", "pear"]), expected[[0, 0]])
+    embedder.close()
+
+
+def test_what_is_asked_differently_is_kept_apart(open_cache: Open) -> None:
+    inner, plain = Counting(), Counting()
+    embedder = cached(open_cache(), inner)
+    ways = [
+        {"dimensions": dimensions, "normalize": normalize}
+        for dimensions in (None, 2)
+        for normalize in (True, False)
+    ]
+    for _ in range(2):
+        for way in ways:
+            np.testing.assert_array_equal(embedder.embed(["fig"], **way), plain.embed(["fig"], **way))
+    assert len(inner.asked) == len(ways)
+
+
+def test_another_recipe_has_its_own(open_cache: Open) -> None:
+    inner = Counting()
+    for precision in ("float32", "int8", "float32"):
+        cached(open_cache(), inner, precision=precision).embed(["fig"])
+    assert len(inner.asked) == 2
+
+
+def test_a_text_of_a_batch_that_is_still_at_work_is_not_begun_again(open_cache: Open) -> None:
+    inner = Counting()
+    embedder = cached(open_cache(), inner)
+    one, other = embedder.begin(["pear", "fig"]), embedder.begin(["fig", "plum"])
+    np.testing.assert_array_equal(one(), Counting().embed(["pear", "fig"]))
+    np.testing.assert_array_equal(other(), Counting().embed(["fig", "plum"]))
+
+    assert inner.asked == [["pear", "fig"], ["plum"]]
+
+
+def test_also_where_nobody_waits_for_that_batch(open_cache: Open) -> None:
+    inner = Counting()
+    embedder = cached(open_cache(), inner)
+    embedder.begin(["pear", "fig"])
+    np.testing.assert_array_equal(embedder.embed(["fig", "plum"]), Counting().embed(["fig", "plum"]))
+
+
+@given(batches=st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=8), max_size=6), ahead=st.booleans())
+def test_whatever_comes_together_or_again(
+    batches: list[list[str]], ahead: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    inner = Counting()
+    cache = VectorCache(tmp_path_factory.mktemp("vectors"), 1 << 40)
+    embedder = cached(cache, inner)
+    if ahead:
+        results = [wait() for wait in [embedder.begin(batch) for batch in batches]]
+    else:
+        results = [embedder.embed(batch) for batch in batches]
+    embedder.close()
+
+    asked = [text for texts in inner.asked for text in texts]
+    assert sorted(asked) == sorted({text for batch in batches for text in batch})
+    for batch, result in zip(batches, results, strict=True):
+        np.testing.assert_array_equal(result, Counting().embed(batch) if batch else result)
+
+
+class Refusing(Counting):
+    """Refuses "bad", before it begins or as late as it can."""
+
+    late = False
+
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+        def refuse() -> None:
+            if "bad" in texts:
+                raise TextRejected(texts.index("bad"), "bad text")
+
+        def pieces() -> Iterator[Piece]:
+            yield from super(Refusing, self).start_batch(kind, [text for text in texts if text != "bad"])
+            refuse()
+
+        if not self.late:
+            refuse()
+        return pieces()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_place_of_a_refused_text_is_that_among_all(late: bool, open_cache: Open) -> None:
+    inner = Refusing()
+    embedder = cached(open_cache(), inner)
+    embedder.embed(["pear", "fig"])
+    inner.late = late
+    with pytest.raises(TextRejected) as caught:
+        embedder.embed(["pear", "pear", "plum", "fig", "bad", "bad"])
+
+    assert caught.value.index == 4
+
+
+class Pieces(Counting):
+    """Gives a piece for each text, and is interrupted before the fourth."""
+
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+        self.asked.append(list(texts))
+        for row, text in enumerate(texts):
+            if row == 3:
+                raise KeyboardInterrupt
+            yield Piece(np.array([row]), self._vector(text), np.array([text == "long"]))
+
+    def _vector(self, text: str) -> NDArray[np.float32]:
+        return np.array([[len(text), ord(text[0]), 1]], np.float32)
+
+
+def test_what_is_done_is_kept_when_the_run_is_interrupted(open_cache: Open) -> None:
+    texts = ["pear", "fig", "plum", "kiwi", "date"]
+    with pytest.raises(KeyboardInterrupt):
+        cached(open_cache(), Pieces()).embed(texts)
+    inner = Pieces()
+    cached(open_cache(), inner).embed(texts)
+
+    assert inner.asked == [["kiwi", "date"]]
+
+
+def test_what_is_done_is_kept_when_nobody_takes_the_rest(open_cache: Open) -> None:
+    embedder = cached(open_cache(), Pieces())
+    pieces = embedder.start(["pear", "fig", "plum"], Kind.SYMMETRIC, dimensions=None, normalize=True)
+    assert [next(pieces).rows.tolist() for _ in range(2)] == [[0], [1]]
+    del pieces
+    gc.collect()
+    inner = Pieces()
+    cached(open_cache(), inner).embed(["pear", "fig", "plum"])
+
+    assert inner.asked == [["plum"]]
+
+
+def test_texts_that_were_cut_count_each_time(open_cache: Open) -> None:
+    for _ in range(2):
+        embedder = cached(open_cache(), Pieces())
+        embedder.embed(["long", "fig", "long"])
+        assert embedder.truncated == 2
+
+
+class Wider(Counting):
+    """Another model under the same name."""
+
+    dimensions = 5
+
+    def embed_batch_as(self, kind: Kind, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.ones((len(texts), 5), np.float32)
+
+
+def test_another_model_under_the_same_name_is_found_out(open_cache: Open) -> None:
+    cached(open_cache(), Counting()).embed(["fig"])
+    with pytest.raises(ModelError, match="gives 5 dimensions and gave 3 before") as caught:
+        cached(open_cache(), Wider()).embed(["fig", "plum"])
+    assert "simil cache clear" in caught.value.hint
+
+
+def test_without_a_cache_all_goes_on(folder: Path, open_cache: Open) -> None:
+    folder.write_text("a file in its place")
+    inner = Counting()
+    embedder = cached(open_cache(), inner)
+    for _ in range(2):
+        one, other = embedder.begin(["pear", "fig"]), embedder.begin(["fig"])
+        np.testing.assert_array_equal(one()[1:], other())
+    # The second of two batches at work waited for the first, whose vectors were not kept.
+    assert inner.asked == [["pear", "fig"], ["fig"]] * 2

@@ -1,0 +1,93 @@
+"""The key stands for everything that a vector depends on, and for nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simil.embedders.base import Kind
+from simil.embedders.cache.recipe import Recipe
+
+WORDS = st.text(st.sampled_from('ab"\\{},: \x00é😀'), max_size=6)
+RECIPES = st.builds(
+    Recipe,
+    backend=WORDS,
+    model=WORDS,
+    revision=WORDS,
+    precision=WORDS,
+    pipeline=WORDS,
+    prompts=st.dictionaries(st.sampled_from(Kind), WORDS, max_size=3),
+    max_tokens=st.none() | st.integers(1, 600),
+    overflow=WORDS,
+)
+ASKED = st.tuples(
+    RECIPES, WORDS | st.just("\ud800"), st.sampled_from(Kind), st.none() | st.integers(1, 99), st.booleans()
+)
+
+
+def _key(asked: tuple[Recipe, str, Kind, int | None, bool]) -> bytes:
+    recipe, text, kind, dimensions, normalize = asked
+    (key,) = recipe.keys([text], kind, dimensions, normalize=normalize)
+    return key
+
+
+def _meaning(asked: tuple[Recipe, str, Kind, int | None, bool]) -> tuple[Any, ...]:
+    recipe, text, kind, *rest = asked
+    # Only the prompt of the kind that is asked for goes into the vector.
+    return (replace(recipe, prompts={}), recipe.prompts.get(kind, ""), text, *rest)
+
+
+@given(ASKED, ASKED)
+def test_two_keys_are_equal_where_all_is_equal(one: Any, other: Any) -> None:
+    assert (_key(one) == _key(other)) == (str(_meaning(one)) == str(_meaning(other)))
+
+
+@given(ASKED)
+def test_the_same_again_has_the_same_key(asked: Any) -> None:
+    assert _key(asked) == _key(asked)
+    assert len(_key(asked)) == 32
+
+
+BASE = Recipe("local", "m@1", "1" * 40, "float32", "mean", {Kind.QUERY: "find: "}, 256, "truncate")
+CHANGES: list[dict[str, Any]] = [
+    {"backend": "openai at x"},
+    {"model": "m@2"},
+    {"revision": "2" * 40},
+    {"precision": "bfloat16"},
+    {"precision": "int8"},
+    {"pipeline": "cls"},
+    {"prompts": {Kind.QUERY: "find:"}},
+    {"max_tokens": 512},
+    {"max_tokens": None},
+    {"overflow": "chunk"},
+]
+
+
+def test_each_part_counts() -> None:
+    recipes = [BASE, *(replace(BASE, **change) for change in CHANGES)]
+    keys = [_key((recipe, "text", Kind.QUERY, None, True)) for recipe in recipes]
+    keys += [
+        _key((BASE, "text", Kind.QUERY, None, False)),
+        _key((BASE, "text", Kind.QUERY, 64, True)),
+        _key((BASE, "text", Kind.DOCUMENT, None, True)),
+        _key((BASE, "text ", Kind.QUERY, None, True)),
+        _key((BASE, "find: text", Kind.DOCUMENT, None, True)),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_kinds_with_the_same_prompt_share_vectors() -> None:
+    assert _key((BASE, "text", Kind.DOCUMENT, None, True)) == _key((BASE, "text", Kind.SYMMETRIC, None, True))
+
+
+@pytest.mark.parametrize(("one", "other"), [("ab", "c"), ("a", "bc")])
+def test_what_moves_from_the_prompt_into_the_text_is_another_key(one: str, other: str) -> None:
+    keys = [
+        _key((replace(BASE, prompts={Kind.QUERY: prompt}), text, Kind.QUERY, None, True))
+        for prompt, text in ((one, other), (one + other[:1], other[1:]), ("", one + other))
+    ]
+    assert len(set(keys)) == 3
