@@ -13,7 +13,11 @@ from cli.command import simil
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+def server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OpenAIServer]:
+    # Another test's server may have had this port: what it answered is not to be found again.
+    monkeypatch.setenv("SIMIL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     with OpenAIServer() as running:
         monkeypatch.setenv("OPENAI_BASE_URL", running.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -99,3 +103,28 @@ def test_failure_in_the_middle_leaves_the_old_file(server: OpenAIServer, tmp_pat
     assert simil("embed", "-o", "v.json", "--dimensions", "2", stdin=texts, cwd=tmp_path).code == 5
     assert [path.name for path in tmp_path.iterdir()] == ["v.json"]
     assert tmp_path.joinpath("v.json").read_text("ascii") == "old"
+
+
+def test_what_was_paid_for_is_not_asked_again_and_needs_no_key(server: OpenAIServer) -> None:
+    first = simil("compare", "Apple", "Orange")
+    second = simil("compare", "Apple", "Orange", "Apple", "-f", "jsonl", env={"OPENAI_API_KEY": ""})
+    third = simil("compare", "Apple", "Pear")
+
+    assert [result.code for result in (first, second, third)] == [0, 0, 0]
+    assert [request.body["input"] for request in server.requests] == [["Apple", "Orange"], ["Pear"]]
+
+
+def test_what_was_answered_before_a_failure_is_kept(server: OpenAIServer) -> None:
+    texts = [f"text {number}" for number in range(1200)]
+    stdin = "\n".join(texts).encode()
+    server.script.extend([None, None, FAULTS["status_500"]])
+    assert simil("embed", "-f", "jsonl", stdin=stdin).code == 5
+    kept = [text for request in server.requests[:2] for text in request.body["input"]]
+    server.requests.clear()
+    result = simil("embed", "-f", "jsonl", stdin=stdin)
+
+    assert result.code == 0
+    asked = [text for request in server.requests for text in request.body["input"]]
+    assert len(kept) > 30
+    assert asked == texts[len(kept) :]
+    assert [json.loads(line)["text"] for line in result.out.splitlines()] == texts

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil._version import __version__
 from simil.config import OPENAI_BASE_URL
 from simil.embedders import openai_protocol as protocol
-from simil.embedders.base import Embedder
+from simil.embedders.base import Embedder, Kind, Piece
 from simil.embedders.openai_endpoint import Endpoint
 from simil.embedders.openai_protocol import BadAnswer, Reply
 from simil.embedders.openai_refusals import ServerError, quotation, refusal
@@ -90,7 +90,15 @@ class OpenAIEmbedder(Embedder):
 
         if not texts:
             return np.empty((0, self.dimensions or 0), dtype=np.float32)
-        return np.concatenate([self._ask(texts[stretch]) for stretch in protocol.requests_of(texts)])
+        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts))[0]
+
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+        """Yield a piece for each request that was answered; what is paid for is kept if a later one fails."""
+        import numpy as np
+
+        for stretch in protocol.requests_of(texts):
+            vectors = self._ask(texts[stretch])
+            yield Piece(np.arange(stretch.start, stretch.stop), vectors, np.zeros(len(vectors), np.bool_))
 
     def close(self) -> None:
         if self._client is not None:
