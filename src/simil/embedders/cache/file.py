@@ -13,7 +13,9 @@ beside the new one under that name, and SQLite would roll it back into the wrong
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUSY_MS",
     "CacheFile",
+    "Damaged",
     "Row",
     "current",
     "cut_off",
@@ -41,9 +44,14 @@ _NAME = f"v{_LAYOUT}-"
 _APPLICATION = 0x53494D4C  # "SIML"
 _PAGE_BYTES = 16_384
 BUSY_MS = 30_000
+# SQLite itself looks every tenth of a second whether it is its turn, and finds the moment between two
+# transactions of others too seldom: with 16 busy writers some wait for most of half a minute.
+_LOOKS_S = (0.001, 0.02)
 # What a CRC-32 over data and its own CRC-32 always comes to.
 _RESIDUE = 0x2144DF1C
 _AT_ONCE = 512
+# Uses are noted by the hour; what lies centuries ahead is a flipped bit.
+_LATEST_H = 2**21
 
 _SCHEMA = """
 CREATE TABLE entries (
@@ -63,7 +71,11 @@ _CIRCUMSTANCES = {
 }  # fmt: skip
 
 
-class NotOurs(sqlite3.DatabaseError):
+class Damaged(sqlite3.DatabaseError):
+    """What is in the file is not what was written."""
+
+
+class NotOurs(Damaged):
     """The file is a database of something else, or of another layout."""
 
 
@@ -78,9 +90,12 @@ class Row(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether this is what was written for this key."""
+        # A flipped bit in SQLite's own structure changes types.
+        if not (isinstance(self.key, bytes) and isinstance(self.value, bytes) and _is_hour(self.used)):
+            return False
         try:
-            return isinstance(self.used, int) and _sum(self.key, self.cut, self.value) == _RESIDUE
-        except (TypeError, ValueError):  # A flipped bit in SQLite's own structure changes types.
+            return _sum(self.key, self.cut, self.value) == _RESIDUE
+        except (TypeError, ValueError):
             return False
 
 
@@ -91,7 +106,7 @@ def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3])
 
 def is_damage(exc: Exception) -> bool:
     """Say whether an error of a `CacheFile` means that the file is not what it should be."""
-    if isinstance(exc, NotOurs | OverflowError):  # The latter: a number of a row that no row can have.
+    if isinstance(exc, Damaged | OverflowError):  # The latter: a number of a row that no row can have.
         return True
     code = getattr(exc, "sqlite_errorcode", None)
     return code is not None and code & 0xFF not in _CIRCUMSTANCES
@@ -130,16 +145,17 @@ class CacheFile:
     def __init__(self, path: Path, *, wal: bool | None = None, busy_ms: int = BUSY_MS) -> None:
         """Open or create `path`, whose folder exists; raises `NotOurs` for another's database.
 
-        With `wal` it keeps a log instead of a journal, by default where that is safe; `busy_ms` is how long
-        it waits for other processes.
+        With `wal` a new file keeps a log instead of a journal, by default where that is safe; `keeps_log`
+        says what it does. `busy_ms` is how long other processes are waited for.
         """
         self.path = path
+        self._busy_ms = busy_ms
         # Several threads use it, one at a time: see `VectorCache`.
         self._db = sqlite3.connect(
             path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
         )
         try:
-            self._set_up(wal_is_safe() if wal is None else wal, busy_ms)
+            self._set_up(wal_is_safe() if wal is None else wal)
         except BaseException:
             self._db.close()
             raise
@@ -148,12 +164,16 @@ class CacheFile:
         """Close the file."""
         self._db.close()
 
-    def _set_up(self, wal: bool, busy_ms: int) -> None:
-        self._db.text_factory = bytes  # What is damaged need not be Unicode.
-        self._db.execute(f"PRAGMA busy_timeout={busy_ms}")
+    def _set_up(self, wal: bool) -> None:
+        # What is damaged need not be Unicode, and is not to be taken for what was written as bytes.
+        self._db.text_factory = bytearray
+        self._db.execute(f"PRAGMA busy_timeout={self._busy_ms}")
+        made = False
         if self._number("application_id") != _APPLICATION or self._number("user_version") != _LAYOUT:
-            self._create()
-        self._set_journal("wal" if wal else "truncate")
+            made = self._create()
+        # A file is not turned to WAL later: an older SQLite that has it open would follow unasked.
+        self.keeps_log = wal and (made or self._journal() == b"wal")
+        self._set_journal("wal" if self.keeps_log else "truncate")
         # A power cut may cost the last vectors; the checksums see to the rest.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA cache_size=-65536")
@@ -162,48 +182,69 @@ class CacheFile:
     def _number(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
+    def _journal(self, change: str = "") -> bytes:
+        return bytes(self._db.execute(f"PRAGMA journal_mode{change}").fetchone()[0])
+
     def _set_journal(self, wanted: str) -> None:
-        (mode,) = self._db.execute(f"PRAGMA journal_mode={wanted}").fetchone()
-        if mode == b"wal" and wanted != "wal":
+        if self._journal(f"={wanted}") == b"wal" and wanted != "wal":
             raise sqlite3.OperationalError(
                 "in use by another SQLite, in a mode that is not safe with this one"
             )
 
-    def _create(self) -> None:
+    def _create(self) -> bool:
+        """Make the tables, unless another process has by now; say whether it was us."""
         self._db.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         with self._writing():
-            # Another process may have done it since we looked.
             if self._number("application_id") == _APPLICATION and self._number("user_version") == _LAYOUT:
-                return
+                return False
             if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 raise NotOurs("it is not a file of vectors")
             self._db.execute(f"PRAGMA application_id={_APPLICATION}")
             self._db.execute(f"PRAGMA user_version={_LAYOUT}")
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)
+        return True
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._wait_for_turn()
             yield
             self._db.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):  # A full disk has rolled back by itself.
-                self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # A full disk has rolled back by itself.
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
             raise
+
+    def _wait_for_turn(self) -> None:
+        """Begin a writing transaction as soon as no other process is at one."""
+        deadline = time.monotonic() + self._busy_ms / 1000
+        self._db.execute("PRAGMA busy_timeout=0")
+        try:
+            while True:
+                try:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as exc:
+                    if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(*_LOOKS_S))
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout={self._busy_ms}")
 
     def get(self, keys: Sequence[bytes]) -> list[Row]:
         """Return the rows of those `keys` that are there, in any order, whole or not."""
         rows: list[Row] = []
-        self._db.execute("BEGIN")  # One look at the file, not one for each statement.
         try:
+            self._db.execute("BEGIN")  # One look at the file, not one for each statement.
             for part in _parts(keys):
                 marks = ",".join("?" * len(part))
                 found = self._db.execute(f"{_ROWS} WHERE key IN ({marks})", part)
                 rows += map(Row._make, found)
         finally:
-            self._db.execute("COMMIT")
+            if self._db.in_transaction:  # An I/O error has ended it by itself.
+                self._db.execute("COMMIT")
         return rows
 
     def put(
@@ -216,26 +257,32 @@ class CacheFile:
     ) -> None:
         """Keep the vectors [n, dimensions] of `keys`, named apart by `space`; those that are there stay."""
         flags = cut.astype(int).tolist()
-        rows = list(zip(keys, _values(keys, vectors, flags), flags, strict=True))
+        rows = zip(keys, _values(keys, vectors, flags), flags, strict=True)
+        # By key: what comes twice is kept once.
+        different = {row[0]: row for row in rows}
         with self._writing():
             known = {key for part in _parts(keys) for key in self._among(part)}
-            new = [row for row in rows if row[0] not in known]
+            new = [row for key, row in different.items() if key not in known]
             first = (self._db.execute("SELECT max(id) FROM vectors").fetchone()[0] or 0) + 1
             number = self._space(space)
             self._db.executemany(
                 "INSERT INTO vectors VALUES (?, ?, ?)",
                 ((first + index, flag, value) for index, (_, value, flag) in enumerate(new)),
             )
+            # An entry may be there whose vector is not: bits were flipped, and what was damaged dropped.
             self._db.executemany(
-                "INSERT INTO entries VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)",
                 ((key, first + index, number, used) for index, (key, _, _) in enumerate(new)),
             )
 
     def _among(self, keys: Sequence[bytes]) -> list[bytes]:
         marks = ",".join("?" * len(keys))
-        return [key for (key,) in self._db.execute(f"SELECT key FROM entries WHERE key IN ({marks})", keys)]
+        there = f"SELECT key FROM entries JOIN vectors USING (id) WHERE key IN ({marks})"
+        return [key for (key,) in self._db.execute(there, keys)]
 
     def _space(self, name: str) -> int:
+        # A folder's name need not be Unicode, what is shown to people must.
+        name = name.encode("utf-8", "replace").decode()
         self._db.execute("INSERT OR IGNORE INTO spaces (name) VALUES (?)", (name,))
         return int(self._db.execute("SELECT id FROM spaces WHERE name = ?", (name,)).fetchone()[0])
 
@@ -262,11 +309,16 @@ class CacheFile:
         return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def spaces(self) -> list[tuple[str, int, int]]:
-        """Return for each space its name, its number of vectors and the hour it was last used."""
+        """Return for each space its name, its number of vectors and the hour it was last used.
+
+        Raises `Damaged` for what cannot be.
+        """
         found = self._db.execute(
             "SELECT name, count(*), max(used) FROM entries JOIN spaces ON spaces.id = space GROUP BY space"
-        )
-        return [(name.decode("utf-8", "replace"), int(count), int(used)) for name, count, used in found]
+        ).fetchall()
+        if not all(isinstance(name, bytearray) and _is_hour(used) for name, _, used in found):
+            raise Damaged("it names models or times that cannot be")
+        return [(name.decode("utf-8", "replace"), int(count), used) for name, count, used in found]
 
     def drop_unused(self, before: int) -> int:
         """Forget what was last used before the hour `before`; return how many."""
@@ -287,6 +339,7 @@ class CacheFile:
 
     def shrink(self) -> None:
         """Give free pages back to the disk."""
+        self._db.execute("PRAGMA temp_store=FILE")  # It is the whole file that is written anew.
         self._db.execute("VACUUM")
 
     def faults(self) -> list[str]:
@@ -326,6 +379,10 @@ def _values(keys: Sequence[bytes], vectors: NDArray[np.float32], flags: Sequence
     for key, vector, flag in zip(keys, np.ascontiguousarray(vectors, "<f4"), flags, strict=True):
         data = vector.tobytes()
         yield data + _sum(key, flag, data).to_bytes(4, "little")
+
+
+def _is_hour(used: object) -> bool:
+    return isinstance(used, int) and 0 <= used < _LATEST_H
 
 
 def _sum(key: bytes, flag: int, value: bytes) -> int:

@@ -45,6 +45,8 @@ class Recipe:
             "normalize": normalize,
         }
         # A digest has one length, so where it ends and the text begins is never in doubt.
-        head = hashlib.sha256(json.dumps(how, sort_keys=True).encode()).digest()
+        # Escapes would make one of two halves of a character and the character.
+        told = json.dumps(how, sort_keys=True, ensure_ascii=False)
+        head = hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
         # Of a text that is not Unicode the model will say so; that it has a key does no harm.
         return [hashlib.sha256(head + text.encode("utf-8", "surrogatepass")).digest() for text in texts]

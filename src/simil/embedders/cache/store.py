@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from simil.embedders.cache.file import BUSY_MS, CacheFile, Row, current, cut_off, files, is_damage, next_file
 
@@ -30,6 +31,8 @@ _HOUR_S = 3600
 _NOTED_H = 24
 # What is left after old vectors made way, so that not every batch has to drop some.
 _FILLED = 0.9
+# How many uses wait to be noted, at most: memory stays bounded.
+_NOTED_AT_ONCE = 1 << 16
 
 
 def cache_folder(cache_dir: Path) -> Path:
@@ -70,11 +73,10 @@ class VectorCache:
         self._clock = clock
         self._lock = Lock()
         self._file: CacheFile | None = None
-        self._process = os.getpid()
-        self._inherited: CacheFile | None = None
         self._off = False
         self._read_only = False
-        self._stale: list[bytes] = []
+        self._stale: set[bytes] = set()
+        _CACHES.add(self)
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
         """Return what is kept of `keys`, None for nothing."""
@@ -89,7 +91,9 @@ class VectorCache:
         if not rows:
             return None
         noted = self._hour() - _NOTED_H
-        self._stale += [row.key for row in rows if row.used < noted]
+        self._stale.update(row.key for row in rows if row.used < noted)
+        if len(self._stale) >= _NOTED_AT_ONCE:
+            self._note_use()
         return _hits(keys, rows)
 
     def put(
@@ -101,11 +105,13 @@ class VectorCache:
     def close(self) -> None:
         """Note what was used, and close the file."""
         if self._stale and self._file is not None:
-            stale, self._stale = self._stale, []
-            self._attempt(lambda file: file.touch(stale, self._hour()), writes=True)
-        if self._process == os.getpid():
-            with self._lock:
-                self._let_go()
+            self._note_use()
+        with self._lock:
+            self._let_go()
+
+    def _note_use(self) -> None:
+        stale, self._stale = list(self._stale), set()
+        self._attempt(lambda file: file.touch(stale, self._hour()), writes=True)
 
     def _put(
         self,
@@ -129,10 +135,6 @@ class VectorCache:
 
         Where nothing can be written, what is there can still be read.
         """
-        if self._process != os.getpid():
-            # A connection must not be used, nor closed, across a fork: the child opens its own.
-            self._inherited, self._file = self._file, None
-            self._process, self._lock = os.getpid(), Lock()
         with self._lock:
             if self._off or (writes and self._read_only):
                 return None
@@ -172,6 +174,42 @@ class VectorCache:
         if file is not None:
             with suppress(sqlite3.Error):
                 file.close()
+
+
+# SQLite keeps in memory which locks its process holds. A child would believe to hold those of its
+# parent, which it does not, and write where it must not. So nobody is in the middle of anything at a
+# fork, and the child, where it may neither use nor close what it has inherited, opens its own.
+_CACHES: WeakSet[VectorCache] = WeakSet()
+_INHERITED: list[CacheFile] = []
+_forking = Lock()
+_held: list[VectorCache] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    for cache in list(_CACHES):
+        cache._lock.acquire()
+        _held.append(cache)
+        if cache._file is not None and cache._file.keeps_log:  # It holds locks all the time.
+            cache._let_go()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
+    for cache in _held:
+        if cache._file is not None:
+            _INHERITED.append(cache._file)
+            cache._file = None
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
 def set_aside(folder: Path, damaged: Path, why: Exception) -> None:
