@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 
-.PHONY: demo test install lint types unit wheel bench clean
+.PHONY: demo test install lint types unit wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -34,8 +35,16 @@ unit: $(VENV)/.tools
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py
 
-bench: $(VENV)/.tools
-	$(BIN)/python benchmarks/spine.py
+$(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openvino]' -r requirements-bench.txt
+	touch $@
+
+bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour
+	$(BENCH)/bin/python benchmarks/run.py --results benchmarks/RESULTS.md --json benchmarks/results/all.json $(BENCH_ARGS)
+
+torture: $(VENV)/.tools  ## the vector cache killed, flipped and crowded, for some minutes
+	$(BIN)/python benchmarks/torture.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,120 +1,204 @@
-"""One side of the bulk benchmark in a process of its own: texts a second inside the engine, as JSON.
+"""Many texts inside the engines, against `SentenceTransformer.encode`: how fast, and how good.
 
-    python benchmarks/bulk.py ours --model minilm
-    python benchmarks/bulk.py peer --model DIR --texts 500
-    python benchmarks/bulk.py roof --model DIR
-
-`peer` is `SentenceTransformer.encode` with its defaults; `ours` is what `simil embed` calls, in the
-windows that it passes. Model and threads are warm before the clock starts. `roof` is the rate at which
-the model's products with its weights alone would go at the speed of numpy's float32 matrix product,
-no padding counted: the share of it that a side reaches says how much is left to win.
+Every side is a process that stays (`engine_side.py`), so that all are measured by turns, warm.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from workloads import LENGTHS, texts
+from bench import MINILM, Bench, Suite, check_alike, say
+from measure import by_turns
+from report import Figure, LeftOut, Row, Value
+from workers import Worker
+from workloads import LENGTHS
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+__all__ = ["ENGINES", "SUITES", "Engine", "Model"]
 
-Encode = Callable[[list[str]], "NDArray[np.float32]"]
-
-_WINDOW = 1024  # As many texts as `simil embed` gives to the engine at once.
-_WARM_UP = 128
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("side", choices=("peer", "ours", "roof"))
-    parser.add_argument("--model", required=True, metavar="NAME", help="a folder; for ours what -m takes")
-    parser.add_argument("--texts", type=int, default=2700, metavar="N")
-    arguments = parser.parse_args()
-    if arguments.side == "roof":
-        json.dump(roof(Path(arguments.model), arguments.texts), sys.stdout)
-        return
-    encode = _ours(arguments.model) if arguments.side == "ours" else _peer(arguments.model)
-    json.dump({length: _timed(encode, length, arguments.texts) for length in LENGTHS}, sys.stdout)
+_230, _500 = "230 tokens", "500 tokens"
 
 
-def roof(folder: Path, number: int) -> dict[str, Any]:
-    """Return the machine's GFLOP/s and, for each length, the texts a second that they would allow.
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One way to compute, and its bars.
 
-    A BERT layer of width h multiplies a token with 12 h^2 weights: 4 h^2 around attention, 8 h^2 in the
-    two products of its feed-forward part, which is four times as wide.
+    `short` and `long` are how many times faster than the peer it is to be on short texts and on those
+    of 230 tokens, `share` which part of sgemm it is to reach on short ones, `cosine` how near its worst
+    vector is to be to the peer's, `points` how near its Spearman to that in float32. `alike` is the
+    cosine below which it must have done other work than the peer.
     """
-    from tokenizers import Tokenizer
 
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    hidden = config["hidden_size"]
-    token_flops = 2 * config["num_hidden_layers"] * (4 * hidden**2 + 2 * hidden * config["intermediate_size"])
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    gflops = sgemm_gflops()
-    rates = {}
-    for length in LENGTHS:
-        tokens = sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts(length, number)))
-        rates[length] = gflops * 1e9 / (token_flops * tokens / number)
-    return {"gflops": gflops, "texts_per_s": rates}
+    name: str
+    engine: str
+    precision: str
+    short: float | None = None
+    long: float | None = None
+    share: float | None = None
+    cosine: float | None = None
+    points: float | None = None
+    alike: float = 0.99999
 
 
-def sgemm_gflops(seconds: float = 2.0) -> float:
-    """Return the best float32 GFLOP/s of [1024, 1024] x [1024, 4096] within so many seconds."""
-    random = np.random.default_rng(0)
-    left = random.standard_normal((1024, 1024), np.float32)
-    right = random.standard_normal((1024, 4096), np.float32)
-    product = left @ right
-    best = float("inf")
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        began = time.perf_counter()
-        np.matmul(left, right, out=product)
-        best = min(best, time.perf_counter() - began)
-    return 2 * 1024 * 1024 * 4096 / best / 1e9
+ENGINES = (
+    Engine("float32, ONNX Runtime", "onnx", "float32", cosine=0.99999),
+    Engine("float32, OpenVINO", "auto", "float32", short=2.5, long=1.6, share=0.8, cosine=0.99999),
+    Engine("bfloat16", "auto", "bfloat16", short=4.4, long=3, cosine=0.9999, alike=0.999),
+    Engine("int8", "auto", "int8", short=7, points=0.3, alike=0.8),
+)
 
 
-def _timed(encode: Encode, length: str, number: int) -> dict[str, Any]:
-    """Return the rate, and two of the vectors: the other side must have got the same."""
-    work = texts(length, number)
-    encode(work[:_WARM_UP])
-    began = time.perf_counter()
-    vectors = encode(work)
-    seconds = time.perf_counter() - began
-    return {"texts_per_s": number / seconds, "vectors": vectors[[0, -1]].astype(float).tolist()}
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as both sides name it, and the part of `--texts` that each length gets."""
+
+    name: str
+    ours: str
+    folder: Path
+    parts: Mapping[str, float]
+    engines: tuple[Engine, ...]
+
+    def numbers(self, texts: int) -> dict[str, int]:
+        """Return how many texts of each length are embedded against the clock."""
+        return {length: max(2, round(texts * part)) for length, part in self.parts.items()}
+
+    def mix(self, texts: int) -> dict[str, int]:
+        """Return how many of each length the quality of vectors is told from: a few hundred in all."""
+        return {length: max(2, texts // (27 if length in LENGTHS else 90)) for length in self.parts}
 
 
-def _ours(model: str) -> Encode:
-    from simil.config import load_settings
-    from simil.embedders.factory import open_embedder
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The processes of one model: sgemm, the peer, and each engine that there is."""
 
-    embedder = open_embedder(load_settings(model=model, offline=True))
-
-    def encode(work: list[str]) -> NDArray[np.float32]:
-        windows = [work[start : start + _WINDOW] for start in range(0, len(work), _WINDOW)]
-        return np.concatenate([embedder.embed(window) for window in windows])
-
-    return encode
+    sgemm: Worker
+    peer: Worker
+    ours: Mapping[Engine, Worker]
 
 
-def _peer(folder: str) -> Encode:
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(folder)
-
-    def encode(work: list[str]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = model.encode(work)
-        return vectors
-
-    return encode
+def minilm() -> Model:
+    """Return the embedded model; of a longer text it reads 256 tokens."""
+    parts = {**dict.fromkeys(LENGTHS, 1.0), _230: 1 / 10}
+    return Model("MiniLM", "minilm", MINILM, parts, ENGINES)
 
 
-if __name__ == "__main__":
-    main()
+def bge(folder: Path) -> Model:
+    """Return the larger model, whose weights are random: int8 is about what a model has learnt."""
+    parts = {**dict.fromkeys(LENGTHS, 1 / 2), _230: 1 / 40, _500: 1 / 80}
+    return Model("bge-shaped", str(folder), folder, parts, ENGINES[:-1])
+
+
+def bulk(bench: Bench, model: Model) -> list[Row]:
+    """Return the rows of one model: rates of all lengths and engines, then the quality of the vectors."""
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        sides = _open(bench, model, stack, rows)
+        for length, number in model.numbers(bench.texts).items():
+            say(f"  {number} texts of {length}, {model.name}")
+            rows += _rates(bench, model, sides, length, number)
+        say(f"  quality of vectors, {model.name}")
+        rows += _quality(bench, model, sides)
+        if bench.sick and model.name == "MiniLM":
+            rows += _spearman(bench.sick, sides)
+    return rows
+
+
+def _open(bench: Bench, model: Model, stack: ExitStack, rows: list[Row]) -> Sides:
+    """Start the processes; what cannot be had here becomes a row that says so."""
+    sgemm = stack.enter_context(bench.worker("limits_side.py"))
+    peer = stack.enter_context(bench.worker("engine_side.py", "peer", "--model", str(model.folder)))
+    peer.ask("warm")
+    ours = {}
+    for engine in model.engines:
+        how = ("--model", model.ours, "--engine", engine.engine, "--precision", engine.precision)
+        worker = stack.enter_context(bench.worker("engine_side.py", "ours", *how))
+        # Without OpenVINO `auto` is ONNX Runtime, which has a row of its own.
+        without = engine.engine == "auto" and find_spec("openvino") is None
+        cannot = "OpenVINO is not installed" if without else worker.ask("warm")
+        if cannot:
+            rows.append(LeftOut(f"{model.name}, {engine.name}", cannot))
+        else:
+            ours[engine] = worker
+    return Sides(sgemm, peer, ours)
+
+
+def _rates(bench: Bench, model: Model, sides: Sides, length: str, number: int) -> Iterator[Row]:
+    """Yield the rows of one length, all sides measured by turns."""
+    asked: dict[str, Any] = {"length": length, "number": number}
+    gflops = sides.peer.ask("gflops_a_text", **asked)
+    turns: dict[str, Callable[[], Any]] = {
+        "sgemm": lambda: {"gflops": sides.sgemm.ask("sgemm")},
+        "peer": lambda: sides.peer.ask("rate", **asked),
+    }
+    for engine, worker in sides.ours.items():
+        turns[engine.name] = partial(worker.ask, "rate", **asked)
+    taken = by_turns(turns, bench.repeat, warm=False)
+    sgemm = [one["gflops"] for one in taken["sgemm"]]
+    peers = [one["texts_per_s"] for one in taken["peer"]]
+    for engine in sides.ours:
+        for theirs, vector in zip(taken["peer"][0]["vectors"], taken[engine.name][0]["vectors"], strict=True):
+            check_alike(f"{model.name}, {length}, {engine.name}", theirs, vector, engine.alike)
+        rates = [one["texts_per_s"] for one in taken[engine.name]]
+        name = f"{number} texts of {length}, {model.name}, {engine.name}"
+        bar = engine.short if length in LENGTHS else engine.long if length == _230 else None
+        yield Figure(name, "texts/s", peers, rates, "ours/peer", at_least=bar)
+        if engine.share and length in LENGTHS:
+            reached = [rate * gflops for rate in rates]
+            yield Figure(
+                f"{name}: share of sgemm", "GFLOP/s", sgemm, reached, "ours/peer", at_least=engine.share
+            )
+
+
+def _quality(bench: Bench, model: Model, sides: Sides) -> Iterator[Row]:
+    """Yield how near the worst vector is to the peer's, and to that of the same text alone."""
+    mix = model.mix(bench.texts)
+    note = f"{sum(mix.values())} texts, all lengths mixed"
+    reference = str(bench.folder / f"{model.name}-peer.npy")
+    sides.peer.ask("save", path=reference, numbers=mix)
+    for engine, worker in sides.ours.items():
+        path = str(bench.folder / f"{model.name}-{engine.engine}-{engine.precision}.npy")
+        worker.ask("save", path=path, numbers=mix)
+        cosine = worker.ask("compare", one=reference, other=path)
+        alone = worker.ask("alone", path=path, numbers=mix)
+        which = f"worst text, {model.name}, {engine.name}"
+        yield Value(f"cosine to the peer's float32, {which}", "", [cosine], at_least=engine.cosine, note=note)
+        yield Value(f"cosine alone against in a batch, {which}", "", [alone], at_least=0.999999, note=note)
+
+
+def _spearman(sick: Path, sides: Sides) -> Iterator[Row]:
+    """Yield what the engines' vectors are worth, against those of float32."""
+    points = {engine: worker.ask("spearman", path=str(sick)) for engine, worker in sides.ours.items()}
+    float32 = next((value for engine, value in points.items() if engine.precision == "float32"), None)
+    for engine, value in points.items():
+        if engine.precision == "float32" or float32 is None:
+            name = f"Spearman on {sick.stem}, MiniLM, {engine.name}"
+            yield Value(name, "points", [value], note=f"{value:.2f}")
+            continue
+        least, most = (None, None) if engine.points is None else (-engine.points, engine.points)
+        yield Value(
+            f"Spearman on {sick.stem}, MiniLM, {engine.name}, to float32",
+            "points",
+            [round(value - float32, 3)],
+            at_least=least,
+            at_most=most,
+            note=f"{value:.2f} against {float32:.2f}",
+        )
+
+
+_ABOUT = (
+    "Warm processes that are measured by turns. Peer: `SentenceTransformer.encode` with its defaults. "
+    "The share of sgemm counts the products with the model's weights alone, no padding, no attention."
+)
+SUITES = {
+    "bulk-minilm": Suite("Bulk, MiniLM", _ABOUT, lambda bench: bulk(bench, minilm())),
+    "bulk-bge": Suite(
+        "Bulk, bge-shaped",
+        f"{_ABOUT} The model has bge-base's shape and random weights.",
+        lambda bench: bulk(bench, bge(bench.bge)),
+    ),
+}

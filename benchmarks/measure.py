@@ -1,4 +1,4 @@
-"""Whole processes and how long they take, how much memory they need; two sides by turns.
+"""Whole processes and how long they take, how much memory they need; sides measured by turns.
 
 Nothing heavy may be imported here or in a script that calls `run`: what Linux reports as a child's
 peak memory is never less than that of the process that started it.
@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
-__all__ = ["MeasurementFailed", "Usage", "by_turns", "run"]
+__all__ = ["MeasurementFailed", "Usage", "by_turns", "end_of", "run"]
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ class Usage:
     seconds: float
     peak_bytes: int
     stdout: str
+    stderr: str
 
 
 def run(
@@ -59,23 +60,31 @@ def run(
         seconds = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            err.seek(0)
-            said = err.read().decode(errors="replace").strip()[-2000:]
-            raise MeasurementFailed(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
-        if not discard:
-            out.seek(0)
-        return Usage(seconds, usage.ru_maxrss * _RSS_UNIT, "" if discard else out.read().decode())
+            raise MeasurementFailed(f"{' '.join(command)} ended with {process.returncode}:\n{end_of(err)}")
+        printed = "" if discard else _contents(out)
+        return Usage(seconds, usage.ru_maxrss * _RSS_UNIT, printed, _contents(err))
 
 
-def by_turns(
-    peer: Callable[[], T], ours: Callable[[], T], repeat: int, *, warm: bool = True
-) -> tuple[list[T], list[T]]:
-    """Return `repeat` results of each side, measured peer, ours, peer, ours, …
+def by_turns(sides: Mapping[str, Callable[[], T]], repeat: int, *, warm: bool = True) -> dict[str, list[T]]:
+    """Return `repeat` results of each side, measured one after the other, then all again, and so on.
 
-    What slows the machine for a while then falls on both. `warm` runs each side once before, uncounted.
+    What slows the machine for a while then falls on all. `warm` runs each side once before, uncounted.
     """
     if warm:
-        peer()
-        ours()
-    pairs = [(peer(), ours()) for _ in range(repeat)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        for side in sides.values():
+            side()
+    results: dict[str, list[T]] = {name: [] for name in sides}
+    for _ in range(repeat):
+        for name, side in sides.items():
+            results[name].append(side())
+    return results
+
+
+def end_of(err: IO[bytes]) -> str:
+    """Return the last that a process wrote to the file that was its stderr."""
+    return _contents(err).strip()[-2000:]
+
+
+def _contents(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")

@@ -1,22 +1,28 @@
-"""Figures: two sides, their ratio, its bar; as a table for a person and as JSON to keep."""
+"""Figures: two sides, their ratio, its bar; as a table for a person, Markdown and JSON to keep."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
+from math import ceil, log10
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["Check", "Figure", "machine", "table", "to_dict"]
+__all__ = ["Check", "Figure", "LeftOut", "Row", "Section", "Value", "machine", "markdown", "table", "to_dict"]
 
 _PACKAGES = (
-    "simil-cli", "sentence-transformers", "torch", "transformers", "onnxruntime", "tokenizers", "numpy",
+    "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
+    "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu",
 )  # fmt: skip
+_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
+_HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +51,12 @@ class Figure:
     @property
     def holds(self) -> bool | None:
         """Whether the median ratio reaches the bar; None where there is none."""
-        if self.at_least is None and self.at_most is None:
-            return None
-        value = median(self.ratios)
-        return (self.at_least is None or value >= self.at_least) and (
-            self.at_most is None or value <= self.at_most
-        )
+        return _reaches(median(self.ratios), self.at_least, self.at_most)
 
     @property
     def bar(self) -> str:
         """The bar in words."""
-        limits = ((">=", self.at_least), ("<=", self.at_most))
-        return " and ".join(f"{sign} {value:g}" for sign, value in limits if value is not None)
+        return _bar(self.at_least, self.at_most)
 
     def cells(self) -> list[str]:
         """Return the table's cells."""
@@ -64,11 +64,41 @@ class Figure:
             self.name,
             f"{_digits(median(self.peer))} {self.unit}",
             f"{_digits(median(self.ours))} {self.unit}",
-            f"{_digits(median(self.ratios))} ({_digits(min(self.ratios))}..{_digits(max(self.ratios))})",
+            _spread(self.ratios),
             self.bar,
             _verdict(self.holds),
             self.note,
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One thing measured without a peer, repeat by repeat; the bar is one of its median."""
+
+    name: str
+    unit: str
+    values: Sequence[float]
+    at_least: float | None = None
+    at_most: float | None = None
+    note: str = ""
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the median reaches the bar; None where there is none."""
+        return _reaches(median(self.values), self.at_least, self.at_most)
+
+    @property
+    def bar(self) -> str:
+        """The bar in words."""
+        return _bar(self.at_least, self.at_most)
+
+    def cells(self) -> list[str]:
+        """Return the table's cells."""
+        spread = (
+            f" ({_digits(min(self.values))}..{_digits(max(self.values))})" if len(self.values) > 1 else ""
+        )
+        value = f"{_digits(median(self.values))}{spread} {self.unit}".rstrip()
+        return [self.name, "", value, "", self.bar, _verdict(self.holds), self.note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +117,65 @@ class Check:
         return [self.name, "", took, "", self.bar, _verdict(self.holds), self.note]
 
 
-def table(rows: Sequence[Figure | Check]) -> str:
-    """Return the rows as aligned lines under a heading."""
-    lines = [["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"], *(row.cells() for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that could not be measured here, and why: a peer or a file is missing."""
+
+    name: str
+    note: str
+    holds: None = None
+    bar: str = ""
+
+    def cells(self) -> list[str]:
+        """Return the table's cells."""
+        return [self.name, "", "", "", "", "left out", self.note]
 
 
-def to_dict(row: Figure | Check) -> dict[str, Any]:
+Row = Figure | Value | Check | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The rows of one suite, and what is compared in it."""
+
+    title: str
+    about: str
+    rows: Sequence[Row]
+
+
+def table(sections: Sequence[Section]) -> str:
+    """Return all rows as one table of aligned lines, each section under its title."""
+    cells = [[row.cells() for row in section.rows] for section in sections]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *chain.from_iterable(cells), strict=True)]
+    lines = [_aligned(_HEADINGS, widths)]
+    for section, rows in zip(sections, cells, strict=True):
+        lines += ["", section.title, *(_aligned(row, widths) for row in rows)]
+    return "\n".join(lines)
+
+
+def markdown(sections: Sequence[Section], facts: Mapping[str, Any]) -> str:
+    """Return a page with a table for each section; `facts` says where the figures come from."""
+    lines = ["# Results of the benchmarks", "", *(f"- {key}: {plain(value)}" for key, value in facts.items())]
+    lines += [
+        "",
+        "Values are medians; a ratio is the median of the repeats' ratios, with the least and the most.",
+    ]
+    for section in sections:
+        lines += ["", f"## {section.title}", "", section.about, ""]
+        lines += [_markdown_row(_HEADINGS), _markdown_row(["---"] * len(_HEADINGS))]
+        lines += [_markdown_row(row.cells()) for row in section.rows]
+    return "\n".join(lines) + "\n"
+
+
+def to_dict(row: Row) -> dict[str, Any]:
     """Return `row` as JSON keeps it: every value measured, and what the table says of them."""
     said = {"name": row.name, "bar": row.bar, "holds": row.holds, "note": row.note}
+    if isinstance(row, LeftOut):
+        return said | {"left_out": True}
     if isinstance(row, Check):
         return said | {"seconds": list(row.seconds)}
+    if isinstance(row, Value):
+        return said | {"unit": row.unit, "values": list(row.values), "median": median(row.values)}
     return said | {
         "unit": row.unit,
         "peer": list(row.peer),
@@ -114,29 +188,88 @@ def to_dict(row: Figure | Check) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on: processor, cores, load before the run, versions."""
+    """Return what the figures depend on: processor, cores, memory, load before the run, versions."""
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB",
         "load": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in _PACKAGES},
-        "date": datetime.now(UTC).date().isoformat(),
+        "versions": _versions(),
+        "commit": _commit(),
     }
 
 
+def plain(value: Any) -> str:
+    """Return a fact as people read it."""
+    return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _commit() -> str:
+    """Name the commit that is measured, "-dirty" where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
 def _cpu() -> str:
+    """Return the processor's name and those of its features that matrix products use."""
     info = Path("/proc/cpuinfo")
-    names = []
-    if info.is_file():
-        names = [line for line in info.read_text("utf-8").splitlines() if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.processor()
+    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    known = (fields.get("flags") or fields.get("Features") or "").split()
+    features = " ".join(feature for feature in _FEATURES if feature in known)
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    return f"{name} ({features})" if features else name
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _reaches(value: float, at_least: float | None, at_most: float | None) -> bool | None:
+    if at_least is None and at_most is None:
+        return None
+    return (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+
+
+def _bar(at_least: float | None, at_most: float | None) -> str:
+    limits = ((">=", at_least), ("<=", at_most))
+    return " and ".join(f"{sign} {_short(value)}" for sign, value in limits if value is not None)
+
+
+def _short(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    return f"{_digits(median(ratios))} ({_digits(min(ratios))}..{_digits(max(ratios))})"
 
 
 def _digits(value: float) -> str:
-    """Three digits that count, and never an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    """Three digits that count, and never an exponent; of a cosine near 1 those in which it differs."""
+    if 0.99 < value < 1 - 1e-8:
+        return f"{value:.{ceil(-log10(1 - value)) + 1}f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _verdict(holds: bool | None) -> str:

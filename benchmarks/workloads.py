@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["LENGTHS", "lines", "texts", "write_plugin"]
+__all__ = ["LENGTHS", "LONG", "lines", "mixed", "texts", "write_plugin"]
 
 # Words a text, least and most.
 LENGTHS = {"2-3 words": (2, 3), "6 words": (5, 7), "12 words": (10, 14)}
+# Almost every word is a token, and two are special: so many in the mean, and never over 256 or 512.
+LONG = {"230 tokens": (222, 232), "500 tokens": (490, 500)}
 
 _WORD_LIST = """
 a about above across air along among and animal apple around ask at away band bark baby ball beach bear
@@ -44,8 +46,15 @@ class Flat(Embedder):
 
 
 def texts(length: str, number: int) -> list[str]:
-    """Return `number` texts of a length named in `LENGTHS`, all different, the same in every run."""
+    """Return `number` texts of a length named in `LENGTHS` or `LONG`, all different, always the same."""
     return list(islice(_unique(length), number))
+
+
+def mixed(numbers: Mapping[str, int]) -> list[str]:
+    """Return so many texts of each length, in an order that mixes them, the same in every run."""
+    mix = [text for length, number in numbers.items() for text in texts(length, number)]
+    random.Random("mixed").shuffle(mix)
+    return mix
 
 
 def lines(path: Path, number: int) -> Path:
@@ -75,7 +84,7 @@ def _unique(length: str) -> Iterator[str]:
 
 
 def _endless(length: str) -> Iterator[str]:
-    least, most = LENGTHS[length]
+    least, most = (LENGTHS | LONG)[length]
     words = _WORD_LIST.split()
     chance = random.Random(length)
     while True:

@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from math import sqrt
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
@@ -32,29 +33,47 @@ TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "in
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import one of the benchmarks' modules."""
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Import one of the benchmarks' modules; none of them is left for other tests, by their short names."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == BENCHMARKS:
+            del sys.modules[name]
 
-    def load(name: str) -> ModuleType:
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        return importlib.import_module(name)
 
-    return load
-
-
-def test_the_bge_shaped_folder_gives_both_sides_the_same_vectors(tmp_path: Path) -> None:
+def test_the_bge_shaped_folder_gives_both_sides_the_same_vectors(tmp_path: Path, load: Any) -> None:
     folder = tmp_path / "models" / "tiny"
     pooling, limit, theirs = _python(tmp_path, "-c", MAKE_AND_LOAD, str(folder), json.dumps(TINY))
     assert (pooling, limit) == ("cls", 512)
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]  # Nothing is left of the making.
 
-    bulk = str(BENCHMARKS / "bulk.py")
-    result = _python(tmp_path, bulk, "ours", "--model", str(folder), "--texts", "3")["6 words"]
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(
+        "sentence_A\tsentence_B\trelatedness_score\na dog\ta dog\t5\na dog\tthe sea\t1\na dog\ta cat\t3\n"
+    )
+    command = ("engine_side.py", "ours", "--model", str(folder), "--engine", "onnx")
+    with _worker(load, tmp_path, *command) as side:
+        assert side.ask("warm") is None
+        result = side.ask("rate", length="6 words", number=3)
+        # One layer of 32 wide and 64 within, each of its 8 products for every token.
+        tokens = side.ask("gflops_a_text", length="6 words", number=3) * 1e9 / (2 * (4 * 32**2 + 2 * 32 * 64))
+        saved, mix = str(tmp_path / "vectors.npy"), {"2-3 words": 6, "500 tokens": 2}
+        side.ask("save", path=saved, numbers=mix)
+        assert side.ask("alone", path=saved, numbers=mix) > 0.999999
+        assert side.ask("compare", one=saved, other=saved) == pytest.approx(1)
+        assert -100 <= side.ask("spearman", path=str(pairs)) <= 100
+    assert 7 <= tokens <= 9.5
     assert result["texts_per_s"] > 0
     for left, right in zip(theirs, result["vectors"], strict=True):
         assert sqrt(sum(value * value for value in right)) == pytest.approx(1, abs=1e-5)
         assert left == pytest.approx(right, abs=1e-5)
+
+
+def test_a_side_that_cannot_be_had_says_why(tmp_path: Path, load: Any) -> None:
+    with _worker(load, tmp_path, "engine_side.py", "ours", "--model", str(tmp_path)) as side:
+        assert "model" in side.ask("warm")
 
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, load: Any) -> None:
@@ -76,15 +95,17 @@ def test_ratios_are_of_neighbours_and_their_median_meets_the_bar(load: Any) -> N
     assert (within.bar, within.holds) == (">= 0.85 and <= 1.15", False)
 
 
-def test_the_table_and_what_is_kept_say_the_same(load: Any) -> None:
+def test_the_table_the_page_and_what_is_kept_say_the_same(load: Any) -> None:
     report = load("report")
     rows = [
         report.Figure("time", "s", [10, 20, 90], [1, 1, 3], "peer/ours", at_least=12, note="warm"),
         report.Check("pipe", [0.25], holds=True, bar="ends"),
         report.Check("lost", [], holds=False, bar=""),
     ]
-    lines = [line.split() for line in report.table(rows).splitlines()]
-    assert lines[1:] == [
+    section = report.Section("Start", "Against nothing.", rows)
+    lines = [line.split() for line in report.table([section]).splitlines()]
+    assert lines[1:3] == [[], ["Start"]]
+    assert lines[3:] == [
         ["time", "20", "s", "1", "s", "20", "(10..30)", ">=", "12", "holds", "warm"],
         ["pipe", "0.25", "s", "ends", "holds"],
         ["lost", "MISSED"],
@@ -108,11 +129,13 @@ def test_the_machine_is_named_without_its_folders(load: Any) -> None:
 
 def test_sides_are_measured_by_turns_after_one_run_each(load: Any) -> None:
     order: list[str] = []
-    peer, ours = load("measure").by_turns(
-        lambda: order.append("peer") or len(order), lambda: order.append("ours") or len(order), 2
-    )
+
+    def turn(name: str) -> Any:
+        return lambda: order.append(name) or len(order)
+
+    taken = load("measure").by_turns({name: turn(name) for name in ("peer", "ours")}, 2)
     assert order == ["peer", "ours"] * 3
-    assert (peer, ours) == ([3, 5], [4, 6])
+    assert taken == {"peer": [3, 5], "ours": [4, 6]}
 
 
 def test_a_process_is_measured_and_a_failed_one_is_not(tmp_path: Path, load: Any) -> None:
@@ -135,15 +158,162 @@ def test_texts_differ_from_each_other_and_not_between_runs(load: Any) -> None:
         assert texts[:5] == workloads.texts(length, 5)
 
 
-def _python(folder: Path, *arguments: str) -> Any:
-    env = os.environ | {
+def test_long_texts_have_the_tokens_that_their_name_says(load: Any) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(load("bench").MINILM / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    workloads = load("workloads")
+    assert set(workloads.LONG) == {"230 tokens", "500 tokens"}
+    for length, most in (("230 tokens", 256), ("500 tokens", 512)):
+        tokens = [len(encoding) for encoding in tokenizer.encode_batch(workloads.texts(length, 100))]
+        assert sum(tokens) / len(tokens) == pytest.approx(int(length.split()[0]), rel=0.01)
+        assert max(tokens) <= most
+
+
+def test_mixed_texts_are_those_of_each_length(load: Any) -> None:
+    workloads = load("workloads")
+    mixed = workloads.mixed({"2-3 words": 3, "230 tokens": 2})
+    assert mixed == workloads.mixed({"2-3 words": 3, "230 tokens": 2})
+    assert sorted(mixed) == sorted(workloads.texts("2-3 words", 3) + workloads.texts("230 tokens", 2))
+
+
+def test_a_worker_answers_until_it_fails(tmp_path: Path, load: Any) -> None:
+    program = (
+        "from workers import serve\n"
+        "def add(left, right):\n"
+        "    print('noise of a library')\n"
+        "    return left + right\n"
+        "serve({'add': add})"
+    )
+    failed = load("measure").MeasurementFailed
+    command = [sys.executable, "-c", program]
+    with load("workers").Worker(command, env=_environment(tmp_path), cwd=tmp_path) as worker:
+        assert [worker.ask("add", left=1, right=2), worker.ask("add", left=3, right=4)] == [3, 7]
+        with pytest.raises(failed, match=r"ended with 1:\n(.|\n)*TypeError"):
+            worker.ask("add", left=1, right=None)
+
+
+def test_a_side_that_finds_other_neighbours_does_not_count(tmp_path: Path, load: Any) -> None:
+    failed = load("measure").MeasurementFailed
+    with _worker(load, tmp_path, "search_side.py") as worker:
+        path = str(tmp_path / "matrix.npy")
+        worker.ask("make", path=path, rows=1000, dimensions=16, queries=4)
+        assert worker.ask("seconds", side="mapped simil", queries=4, k=5) > 0
+        np.lib.format.open_memmap(path, mode="r+")[:] = 1
+        with pytest.raises(failed, match="mapped simil found other neighbours"):
+            worker.ask("seconds", side="mapped simil", queries=4, k=5)
+
+
+def test_what_was_imported_is_told_by_package(load: Any) -> None:
+    said = (
+        "a warning\nimport time: self [us] | cumulative | imported package\n"
+        "import time:  12 | 12 |   torch._C\nimport time: 3 | 15 | numpy\n"
+    )
+    assert load("startup").imported(said) >= {"torch", "numpy"}
+
+
+def test_real_lines_are_different_and_not_blank(tmp_path: Path, load: Any) -> None:
+    files = load("files")
+    given, target = tmp_path / "given.txt", tmp_path / "real.txt"
+    given.write_text("a\n\nb\na\nc\nd\n")
+    assert files.real_lines(target, 3, given) == 3
+    assert target.read_text() == "a\nb\nc\n"
+    assert files.real_lines(target, 9, given) == 4
+
+
+def test_the_last_vector_of_a_file_is_read_without_numpy(tmp_path: Path, load: Any) -> None:
+    path = tmp_path / "vectors.npy"
+    np.save(path, np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert list(load("files").last_vector(path, 3)) == [3, 4, 5]
+
+
+def test_cosines_near_one_show_where_they_differ(load: Any) -> None:
+    value = load("report").Value
+    row = value("cosine", "", [0.99997312], at_least=0.9999)
+    assert (row.cells()[2], row.holds) == ("0.999973", True)
+    assert value("cosine", "", [0.9998], at_least=0.9999).holds is False
+    assert (
+        value("rate", "vectors/s", [100_000.0, 300_000.0]).cells()[2]
+        == "200,000 (100,000..300,000) vectors/s"
+    )
+
+
+def test_a_page_has_a_table_for_each_section(load: Any) -> None:
+    report = load("report")
+    sections = [
+        report.Section("One", "Of one.", [report.Value("a|b", "s", [1.0])]),
+        report.Section("Two", "Of two.", [report.LeftOut("peer", "it is not installed")]),
+    ]
+    page = report.markdown(sections, {"command": "python benchmarks/run.py", "versions": {"numpy": "2"}})
+    lines = page.splitlines()
+    assert lines[:4] == [
+        "# Results of the benchmarks",
+        "",
+        "- command: python benchmarks/run.py",
+        "- versions: numpy 2",
+    ]
+    assert [line for line in lines if line.startswith("## ")] == ["## One", "## Two"]
+    assert "| a\\|b |  | 1 s |  |  |  |  |" in lines
+    assert "| peer |  |  |  |  | left out | it is not installed |" in lines
+
+
+def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
+    """A run of two small suites: it ends well, keeps what it found, and writes the page."""
+    page, kept = tmp_path / "page.md", tmp_path / "kept.json"
+    sizes = ["--repeat", "1", "--rows", "3000", "--vectors", "500"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(BENCHMARKS / "run.py"),
+            "--only",
+            "cache",
+            "search",
+            *sizes,
+            "--results",
+            str(page),
+            "--json",
+            str(kept),
+        ],
+        env=_environment(tmp_path),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # So few vectors are found in less time than it takes to begin: a bar may be missed, no more.
+    assert done.returncode in (0, 1), done.stderr
+    figures = json.loads(kept.read_text("utf-8"))["figures"]
+    assert set(figures) == {"cache", "search"}
+    assert all("failed" not in row["note"] for rows in figures.values() for row in rows), done.stderr
+    assert any(row["name"].startswith("read 500 vectors") and row["holds"] for row in figures["cache"])
+    assert "## " in page.read_text("utf-8")
+    assert str(tmp_path) not in page.read_text("utf-8")
+
+
+def _worker(load: Any, folder: Path, script: str, *arguments: str) -> Any:
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    return load("workers").Worker(command, env=_environment(folder), cwd=folder)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
         "PYTHONPATH": str(BENCHMARKS),
         "PYTHONDONTWRITEBYTECODE": "1",
         "SIMIL_CACHE_DIR": str(folder / "cache"),
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def _python(folder: Path, *arguments: str) -> Any:
     done = subprocess.run(
-        [sys.executable, *arguments], env=env, cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, *arguments],
+        env=_environment(folder),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -71,6 +72,22 @@ def test_while_it_embeds(plugins: None) -> None:
         assert child.signal(signal.SIGINT) < 1
         result = child.finish()
         assert (result.code, result.err) == (130, "")
+
+
+def test_what_is_done_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = tmp_path / "lines.txt"
+    lines.write_text("".join(f"this is the text of line {number}\n" for number in range(60_000)))
+    monkeypatch.setenv("SIMIL_CACHE_DIR", str(tmp_path / "cache"))
+    with started("embed", "-f", "jsonl", str(lines)) as child:
+        shown = [child.line() for _ in range(40)]
+        assert all(shown)
+        assert child.signal(signal.SIGINT) < 1
+        result = child.finish()
+    assert (result.code, result.err) == (130, "")
+
+    kept = json.loads(run([*SIMIL, "cache", "info", "-f", "json"]).out)["vectors"]
+    # Kept before it is shown, and more than was shown.
+    assert 40 + result.out.count("\n") <= kept < 60_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -343,9 +343,11 @@ class CacheFile:
         self._db.execute("VACUUM")
 
     def faults(self) -> list[str]:
-        """Return what SQLite finds wrong with the file's structure; nothing for a sound one."""
-        said = [str(line[0], "utf-8", "replace") for line in self._db.execute("PRAGMA integrity_check")]
-        return [] if said == ["ok"] else said
+        """Return what SQLite finds wrong with the file's structure, a line each; nothing for a sound one."""
+        rows = self._db.execute("PRAGMA integrity_check")
+        said = [line for row in rows for line in str(row[0], "utf-8", "replace").splitlines()]
+        # The first is a heading: "*** in database main ***".
+        return [] if said == ["ok"] else [line for line in said if not line.startswith("***")] or said
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows, in the order of their keys."""

@@ -1,0 +1,106 @@
+"""What every suite needs: a folder, an environment for both sides, the models, how much and how often."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
+from pathlib import Path
+
+from measure import MeasurementFailed, run
+from report import Row
+from workers import Worker
+
+import simil.models
+
+__all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "say"]
+
+HERE = Path(__file__).resolve().parent
+MINILM = Path(simil.models.__file__).resolve().parent / "minilm"
+
+# A user's settings for simil are not to change the figures. Neither are those for OpenBLAS that some
+# machines bring for builds older than their processor: they halve the speed of numpy's products.
+_NOT_INHERITED = ("SIMIL_", "OPENAI_", "OPENBLAS_", "LLM_")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run of the benchmarks.
+
+    `texts` is how many are bulk (of the larger model and of long texts it is a part), `lines` how many
+    go from file to file, `rows` how many vectors are searched, `vectors` how many are in the cache.
+    """
+
+    folder: Path
+    repeat: int = 3
+    texts: int = 2700
+    lines: int = 50_000
+    rows: int = 1_000_000
+    vectors: int = 100_000
+    given_bge: Path | None = None
+    given_lines: Path | None = None
+    sick: Path | None = None
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """The environment of both sides: the CPU, offline, a cache of their own, no one's settings."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
+        return kept | {
+            "SIMIL_CACHE_DIR": str(self.folder / "cache"),
+            "SIMIL_CONFIG": os.devnull,
+            "HF_HUB_OFFLINE": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+
+    @cached_property
+    def simil(self) -> str:
+        """The installed command."""
+        return command("simil")
+
+    @cached_property
+    def bge(self) -> Path:
+        """The bge-shaped folder, made on first use."""
+        if self.given_bge:
+            return self.given_bge
+        folder = self.folder / "bge-shaped"
+        say("making the bge-shaped model")
+        run(self.script("make_bge_shaped.py", str(folder)), env=self.env, cwd=self.folder)
+        return folder
+
+    def script(self, name: str, *arguments: str) -> list[str]:
+        """Return the command that runs one of the scripts beside this one."""
+        return [sys.executable, str(HERE / name), *arguments]
+
+    def worker(self, name: str, *arguments: str) -> Worker:
+        """Start one of the scripts beside this one that answer."""
+        return Worker(self.script(name, *arguments), env=self.env, cwd=self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A part of the benchmarks that can be run by itself; `about` says who is compared with whom."""
+
+    title: str
+    about: str
+    measure: Callable[[Bench], list[Row]]
+
+
+def command(name: str) -> str:
+    """Return the path that a command has beside this Python, whether it is there or not."""
+    return str(Path(sys.executable).parent / name)
+
+
+def check_alike(what: str, one: Sequence[float], other: Sequence[float], least: float = 0.99999) -> None:
+    """Raise `MeasurementFailed` unless both sides gave the same vector: else they did other work."""
+    dot = sum(a * b for a, b in zip(one, other, strict=True))
+    cosine = dot / sqrt(sum(a * a for a in one) * sum(b * b for b in other))
+    if not cosine >= least:
+        raise MeasurementFailed(f"{what}: the sides' vectors differ, cosine {cosine:.6f}")
+
+
+def say(what: str) -> None:
+    """Tell on stderr what is being done."""
+    print(f"{what} …", file=sys.stderr, flush=True)

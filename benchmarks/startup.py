@@ -1,0 +1,196 @@
+"""What a run costs before it does anything: two words, two words seen before, imports, a closed pipe."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from bench import MINILM, Bench, Suite, command
+from measure import MeasurementFailed, Usage, by_turns, run
+from report import Check, Figure, LeftOut, Row
+
+__all__ = ["SUITES", "imported"]
+
+_WORDS = ("Apple", "Orange")
+_NOTHING = (sys.executable, "-c", "pass")
+_ENGINES = {"onnxruntime", "openvino", "sentence_transformers", "tokenizers", "torch", "transformers"}
+# Short runs are the noisiest.
+_OFTEN = 5
+
+
+def two_words(
+    bench: Bench, name: str, model: str, folder: Path, faster: float, memory: float | None
+) -> list[Row]:
+    """Two words compared by a whole process, against the script that people write and against `llm`."""
+    peer = bench.script("seed_script.py", str(folder), *_WORDS)
+    ours = [bench.simil, "compare", "--no-cache", "-m", model, *_WORDS]
+    taken = by_turns({"peer": lambda: _run(bench, peer), "ours": lambda: _run(bench, ours)}, bench.repeat)
+    _check_scores(name, taken["peer"][0].stdout, taken["ours"][0].stdout)
+    megabytes = {side: [usage.peak_bytes / 1e6 for usage in usages] for side, usages in taken.items()}
+    return [
+        _faster(f"two words, {name}: time, to the script", taken["peer"], taken["ours"], faster),
+        Figure(
+            f"two words, {name}: peak memory, to the script",
+            "MB",
+            megabytes["peer"],
+            megabytes["ours"],
+            "ours/peer",
+            at_most=memory,
+        ),
+        _against_llm(bench, name, folder, ours),
+    ]
+
+
+def _against_llm(bench: Bench, name: str, folder: Path, ours: Sequence[str]) -> Row:
+    """What users of `llm` type: one word into a collection, which is then asked for the other."""
+    title = f"two words, {name}: time, to llm"
+    home = bench.folder / f"llm-{name}"
+    llm = command("llm")
+    if not Path(llm).exists():
+        return LeftOut(title, "llm is not installed")
+    home.mkdir(exist_ok=True)
+    # What `llm sentence-transformers register --lazy` keeps; a folder will do for a name.
+    (home / "sentence-transformers.json").write_text(json.dumps([{"name": str(folder)}]), "utf-8")
+    numbers = count()
+
+    def peer() -> Usage:
+        database = f"words-{next(numbers)}.db"  # In an old one `llm` would find the word and do nothing.
+        embed = ["embed", "words", "first", "-m", f"sentence-transformers/{folder}", "-d", database]
+        env = bench.env | {"LLM_USER_PATH": str(home)}
+        begun = run([llm, *embed, "-c", _WORDS[0]], env=env, cwd=home)
+        ended = run([llm, "similar", "words", "-d", database, "-c", _WORDS[1]], env=env, cwd=home)
+        most = max(begun.peak_bytes, ended.peak_bytes)
+        return Usage(begun.seconds + ended.seconds, most, str(json.loads(ended.stdout)["score"]), "")
+
+    taken = by_turns({"peer": peer, "ours": lambda: _run(bench, ours)}, bench.repeat)
+    _check_scores(title, taken["peer"][0].stdout, taken["ours"][0].stdout)
+    return _faster(title, taken["peer"], taken["ours"], note="llm embed, then llm similar: two processes")
+
+
+def seen_before(bench: Bench) -> list[Row]:
+    """Two words compared a second time, against an interpreter that does nothing."""
+    ours = [bench.simil, "compare", "-m", "minilm", *_WORDS]
+    first = _run(bench, ours)
+    probe = _run(bench, [sys.executable, "-X", "importtime", "-m", "simil", *ours[1:]])
+    if probe.stdout != first.stdout:
+        raise MeasurementFailed("the cache gave another score")
+    engines = imported(probe.stderr) & _ENGINES
+    note = f"imports {', '.join(sorted(engines))}" if engines else "imports no engine"
+    row = _against_pass(bench, "simil compare, second run", ours, 16)
+    return [row, Check("simil compare, second run: no engine", [], not engines, "none imported", note)]
+
+
+def imported(importtime: str) -> set[str]:
+    """Return the packages that `python -X importtime` told of on stderr."""
+    lines = (line for line in importtime.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+def imports(bench: Bench) -> list[Row]:
+    """What is loaded before anything is done, against an interpreter that does nothing."""
+    rows: list[Row] = [
+        _against_pass(bench, "import simil", [sys.executable, "-c", "import simil"]),
+        _against_pass(bench, "simil --version", [bench.simil, "--version"], 10),
+        _against_pass(bench, "simil --help", [bench.simil, "--help"], 20),
+    ]
+    openvino = "from simil.models.openvino import import_openvino as load; load()"
+    try:
+        rows.append(_against_pass(bench, "import openvino, as simil does", [sys.executable, "-c", openvino]))
+    except MeasurementFailed:
+        rows.append(LeftOut("import openvino, as simil does", "openvino is not installed"))
+    return rows
+
+
+def closed_pipe(bench: Bench) -> list[Row]:
+    """`yes text | simil embed --format jsonl | head -1`: ends by itself, one line, nothing on stderr."""
+    ours = [bench.simil, "embed", "--no-cache", "-m", "minilm", "--format", "jsonl"]
+    _run(bench, [*ours, "--text", "warm"])
+    runs = [_closed_pipe(bench, ours) for _ in range(bench.repeat)]
+    seconds, quiet = [took for took, _ in runs], all(well for _, well in runs)
+    note = "stderr empty, one line, exit code 141" if quiet else "not quiet, or not ended"
+    name = "yes text | simil embed | head -1"
+    return [Check(name, seconds, quiet and max(seconds) < 2, "< 2 s, quietly", note)]
+
+
+def _closed_pipe(bench: Bench, ours: Sequence[str]) -> tuple[float, bool]:
+    with tempfile.TemporaryFile() as err:
+        began = time.perf_counter()
+        source = subprocess.Popen(["yes", "text"], stdout=subprocess.PIPE)
+        embed = subprocess.Popen(
+            ours, stdin=source.stdout, stdout=subprocess.PIPE, stderr=err, env=bench.env, cwd=bench.folder
+        )
+        head = subprocess.Popen(["head", "-1"], stdin=embed.stdout, stdout=subprocess.PIPE)
+        _close(source.stdout, embed.stdout)
+        printed = head.communicate()[0]
+        try:
+            embed.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            embed.kill()
+        seconds = time.perf_counter() - began
+        source.wait(timeout=30)
+        return seconds, err.tell() == 0 and printed.count(b"\n") == 1 and embed.wait() == 141
+
+
+def _close(*streams: IO[bytes] | None) -> None:
+    """Close this process's ends of pipes: who reads there last is then alone."""
+    for stream in streams:
+        if stream:
+            stream.close()
+
+
+def _run(bench: Bench, command: Sequence[str]) -> Usage:
+    return run(command, env=bench.env, cwd=bench.folder)
+
+
+def _check_scores(name: str, peer: str, ours: str) -> None:
+    if abs(float(peer) - float(ours)) > 1e-4:
+        raise MeasurementFailed(f"{name}: the sides differ: {peer.strip()} and {ours.strip()}")
+
+
+def _faster(
+    name: str, peer: Sequence[Usage], ours: Sequence[Usage], least: float | None = None, note: str = ""
+) -> Figure:
+    peers, seconds = ([usage.seconds for usage in usages] for usages in (peer, ours))
+    return Figure(name, "s", peers, seconds, "peer/ours", at_least=least, note=note)
+
+
+def _against_pass(bench: Bench, name: str, ours: Sequence[str], most: float | None = None) -> Figure:
+    sides = {
+        "peer": lambda: _run(bench, _NOTHING).seconds,
+        "ours": lambda: _run(bench, ours).seconds,
+    }
+    taken = by_turns(sides, _OFTEN * bench.repeat)
+    return Figure(f"{name}, to python -c pass", "s", taken["peer"], taken["ours"], "ours/peer", at_most=most)
+
+
+SUITES = {
+    "startup-minilm": Suite(
+        "Cold start, MiniLM",
+        "Two words compared by a whole process, without the cache. Peers: benchmarks/seed_script.py with "
+        "sentence-transformers; `llm` with llm-sentence-transformers. All read the same model folder.",
+        lambda bench: two_words(bench, "MiniLM", "minilm", MINILM, 12, 0.4),
+    ),
+    "startup-bge": Suite(
+        "Cold start, bge-shaped",
+        "The same with a model of bge-base's shape and random weights (see make_bge_shaped.py).",
+        lambda bench: two_words(bench, "bge-shaped", str(bench.bge), bench.bge, 15, None),
+    ),
+    "cached": Suite(
+        "Cached start",
+        "The same two words again, out of the cache. Peer: an interpreter that does nothing.",
+        seen_before,
+    ),
+    "imports": Suite(
+        "Import times",
+        "Whole processes that load and do nothing. Peer: an interpreter that does nothing.",
+        imports,
+    ),
+    "pipe": Suite("Closed pipe", "A reader that has seen enough ends the run.", closed_pipe),
+}

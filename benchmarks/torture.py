@@ -1,0 +1,397 @@
+"""Torture the vector cache: kill its writers, flip its bits, crowd it.
+
+    python benchmarks/torture.py                          all three, about eight minutes
+    python benchmarks/torture.py --only kill --kills 20   one of them, shorter
+
+One line for each; the exit code is 1 when a bar is missed. A vector follows from its text, so that a
+wrong one is told with certainty. The tests run short forms of the same (tests/cache/test_torture.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import accumulate, chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simil.embedders.base import Embedder, Kind
+from simil.embedders.cache import upkeep
+from simil.embedders.cache.embedder import CachedEmbedder
+from simil.embedders.cache.file import CacheFile, current, files
+from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache.store import VectorCache, cache_folder
+from simil.errors import UsageError
+
+__all__ = ["RECIPE", "Numbers", "Outcome", "crowd", "flips", "keys", "kill", "vectors"]
+
+DIMENSIONS = 32
+RECIPE = Recipe(backend="torture", model="numbers@1")
+
+_ROOM = 10**12
+_DAY_S = 86_400
+# How many rows a writer hands over at once, at most; some are texts that all writers have.
+_MOST, _SHARED, _SHARED_AT_ONCE = 256, 2000, 16
+# A new file after so many kills: it is made while four want it, and checking it stays quick.
+_KILLS_A_FILE = 10
+_FLIPPED_VECTORS = 600
+
+
+@dataclass
+class Outcome:
+    """What a torture came to; `wrong` are vectors of another text, `lost` those that were kept and are gone.
+
+    `errors` holds everything that a process said or died of, and every fault of a file.
+    """
+
+    done: str = ""
+    vectors: int = 0
+    wrong: int = 0
+    lost: int = 0
+    seen: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the cache stood it."""
+        return not (self.wrong or self.lost or self.errors)
+
+
+def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the only right vectors of `texts`, float32 [n, DIMENSIONS], from -1 to 1."""
+    data = b"".join(hashlib.shake_128(text.encode()).digest(4 * DIMENSIONS) for text in texts)
+    return (np.frombuffer(data, "<i4").reshape(-1, DIMENSIONS) / 2**31).astype(np.float32)
+
+
+def keys(texts: Sequence[str]) -> list[bytes]:
+    """Return the keys of `texts` as all here use them."""
+    return RECIPE.keys(texts, Kind.SYMMETRIC, None, normalize=False)
+
+
+class Numbers(Embedder):
+    """Gives `vectors`; `asked` keeps the texts that came."""
+
+    stamp = "numbers@1"
+    dimensions = DIMENSIONS
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `vectors`."""
+        self.asked += texts
+        return vectors(texts)
+
+
+# The worker programs: they end when their stdin does, so also with whoever started them.
+
+
+def write(folder: str, name: str) -> None:
+    """Keep the texts `name 0`, `name 1`, … and some that others keep too; print how many are kept."""
+    cache, rng, done = VectorCache(Path(folder), _ROOM), random.Random(name), 0
+    for _ in _until_told():
+        new = _texts(name, done, done + round(_MOST ** rng.random()))  # From 1 on, most of them small.
+        texts = new + [f"shared {n}" for n in rng.sample(range(_SHARED), _SHARED_AT_ONCE)]
+        cache.put("numbers@1", keys(texts), vectors(texts), np.zeros(len(texts), np.bool_))
+        done += len(new)
+        print(done, flush=True)
+    cache.close()
+
+
+def read(folder: str, name: str, writers: str) -> None:
+    """Look up what the writers, so many, have kept by now; print how many vectors that were."""
+    cache, rng, found = VectorCache(Path(folder), _ROOM), random.Random(name), 0
+    reached = [1] * int(writers)
+    for _ in _until_told():
+        writer = rng.randrange(len(reached))
+        first = rng.randrange(reached[writer])
+        texts = [*_texts(f"w{writer}", first, first + _MOST), f"shared {rng.randrange(_SHARED)}"]
+        hits = _looked_up(cache, texts)
+        if hits.wrong:
+            raise SystemExit(f"{name}: {hits.wrong} wrong vectors")
+        if hits.there[:_MOST].any():
+            reached[writer] = max(reached[writer], first + int(np.flatnonzero(hits.there[:_MOST])[-1]))
+        found += int(hits.there.sum())
+        print(found, flush=True)
+    cache.close()
+
+
+def _until_told() -> Iterator[None]:
+    told = threading.Event()
+
+    def listen() -> None:
+        sys.stdin.read()
+        told.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    while not told.is_set():
+        yield
+
+
+def _texts(name: str, first: int, end: int) -> list[str]:
+    return [f"{name} {n}" for n in range(first, end)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    there: NDArray[np.bool_]
+    wrong: int
+
+
+def _looked_up(cache: VectorCache, texts: Sequence[str]) -> _Found:
+    hits = cache.get(keys(texts))
+    there = np.zeros(len(texts), np.bool_)
+    if hits is None:
+        return _Found(there, 0)
+    there[hits.rows] = True
+    right = (hits.vectors == vectors([texts[row] for row in hits.rows])).all(axis=1)
+    return _Found(there, int((~right).sum()))
+
+
+class Worker:
+    """A process that runs `write` or `read`; `count` is the last that it printed."""
+
+    def __init__(self, what: str, folder: Path, name: str, *more: str) -> None:
+        self.name, self.count, self.begun = name, 0, threading.Event()
+        self._err = folder / f"{name}.err"
+        with self._err.open("w") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, what, str(folder), name, *more],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                text=True,
+            )
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.endswith("\n"):
+                self.count = int(line)
+                self.begun.set()
+        self.begun.set()  # Nobody is to wait for one that has died.
+
+    def end(self, *, kill: bool = False) -> list[str]:
+        """End the process, with SIGKILL or by telling it; return what it had to complain about."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        if kill:
+            self._process.kill()
+        self._process.stdin.close()
+        code = self._process.wait()
+        self._listener.join()
+        self._process.stdout.close()
+        said = [f"{self.name}: {line}" for line in self._err.read_text().splitlines()]
+        if code and not kill:
+            said.append(f"{self.name} ended with {code}")
+        return said
+
+
+@contextmanager
+def _crew(workers: list[Worker], outcome: Outcome) -> Iterator[list[Worker]]:
+    """Tell all that are in the list to end when this ends; what they said counts."""
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            outcome.errors += worker.end()
+
+
+def kill(folder: Path, *, kills: int, writers: int = 4, seed: int = 0) -> Outcome:
+    """Kill one of the writers of a file at a random moment and check the file, again and again."""
+    rng, outcome = random.Random(seed), Outcome()
+    for first in range(0, kills, _KILLS_A_FILE):
+        here = folder / f"from {first}"
+        here.mkdir()
+        with _crew([Worker("write", here, f"w{n}") for n in range(writers)], outcome) as crew:
+            gone: list[Worker] = []
+            for number in range(first, min(first + _KILLS_A_FILE, kills)):
+                victim = rng.randrange(writers)
+                crew[victim].begun.wait()
+                time.sleep(rng.uniform(0, 0.05))
+                outcome.errors += crew[victim].end(kill=True)
+                gone.append(crew[victim])
+                crew[victim] = Worker("write", here, f"w{writers + number}")
+                outcome.lost += _check(here, [*gone, *crew], outcome)
+        last = Outcome()
+        outcome.lost += _check(here, [*gone, *crew], last)
+        outcome.vectors += last.vectors
+        outcome.wrong += last.wrong
+        outcome.errors += last.errors
+    outcome.done = f"{kills} kills of one of {writers} writers"
+    return outcome
+
+
+def _check(folder: Path, workers: Sequence[Worker], outcome: Outcome) -> int:
+    """Check the file's structure and all vectors; return how many are lost of those known to be kept."""
+    counts = [worker.count for worker in workers]  # Those who live go on.
+    file = CacheFile(current(folder))
+    outcome.errors += file.faults()
+    file.close()
+    if len(files(folder)) > 1:
+        outcome.errors.append("a sound file was set aside")
+    # What was not reported yet may be there, and is right then. All at once: each look waits its turn.
+    texts = [_texts(worker.name, 0, count + _MOST) for worker, count in zip(workers, counts, strict=True)]
+    cache = VectorCache(folder, _ROOM)
+    found = _looked_up(cache, [*chain(*texts), *_texts("shared", 0, _SHARED)])
+    cache.close()
+    outcome.wrong += found.wrong
+    outcome.vectors += int(found.there.sum())
+    ends = list(accumulate(map(len, texts)))
+    kept = [found.there[end - _MOST - count : end - _MOST] for end, count in zip(ends, counts, strict=True)]
+    return sum(int((~there).sum()) for there in kept)
+
+
+def crowd(folder: Path, *, seconds: float, writers: int = 16, readers: int = 16) -> Outcome:
+    """Let many write and read one file, then look for all that was kept."""
+    outcome = Outcome()
+    crew = [Worker("write", folder, f"w{n}") for n in range(writers)]
+    crew += [Worker("read", folder, f"r{n}", str(writers)) for n in range(readers)]
+    with _crew(crew, outcome):
+        time.sleep(seconds)
+    outcome.lost = _check(folder, crew[:writers], outcome)
+    read_back = sum(worker.count for worker in crew[writers:])
+    idle = [worker.name for worker in crew if not worker.count]
+    if idle:
+        outcome.errors.append(f"came to nothing: {', '.join(idle)}")
+    outcome.done = f"{writers} writers and {readers} readers, {read_back:,} vectors read"
+    return outcome
+
+
+def flips(folder: Path, *, count: int, seed: int = 0) -> Outcome:
+    """Flip one random bit of a file, run with it, and again; each time on a fresh copy."""
+    outcome, rng = Outcome(), random.Random(seed)
+    texts = _texts("kept", 0, _FLIPPED_VECTORS)
+    sound = filled(folder / "sound", texts).read_bytes()
+    found = 0
+    for number in range(count):
+        place = rng.randrange(8 * len(sound))
+        damaged = flipped(sound, place)
+        try:
+            with _warnings() as said:
+                outcome.vectors += 2 * (len(texts) + 1)
+                outcome.wrong += _run_with(_copy(folder / f"run {number}", damaged), texts)
+            outcome.seen += bool(said)
+            copy = _copy(folder / f"verify {number}", damaged)
+            with _warnings():
+                found += not upkeep.verify(copy).is_sound
+            if not upkeep.verify(copy).is_sound:
+                outcome.errors.append(f"bit {place}: still damaged after verify")
+        except Exception as exc:  # noqa: BLE001 (whatever it is, it ended a run)
+            outcome.errors.append(f"bit {place}: {type(exc).__name__}: {exc}")
+    outcome.done = f"{count} flips, {outcome.seen} told by the run, {found} found by verify"
+    return outcome
+
+
+def filled(cache_dir: Path, texts: Sequence[str]) -> Path:
+    """Make a cache of `texts`, last used long ago; return its file."""
+    cache = VectorCache(cache_folder(cache_dir), _ROOM, clock=lambda: time.time() - 9 * _DAY_S)
+    cache.put("numbers@1", keys(texts), vectors(texts), np.zeros(len(texts), np.bool_))
+    cache.close()
+    return current(cache_folder(cache_dir))
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """Return `data` with one bit flipped."""
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def _copy(cache_dir: Path, data: bytes) -> Path:
+    path = current(cache_folder(cache_dir))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    return cache_dir
+
+
+def _run_with(cache_dir: Path, texts: Sequence[str]) -> int:
+    """Embed `texts` and a new one in two runs; return how many vectors were wrong."""
+    wrong = 0
+    for number in range(2):
+        cache = VectorCache(cache_folder(cache_dir), _ROOM)
+        embedder = CachedEmbedder("numbers@1", RECIPE, cache, Numbers)
+        wanted = [*texts, f"new {number}"]
+        wrong += int((embedder.embed(wanted, normalize=False) != vectors(wanted)).any(axis=1).sum())
+        embedder.close()
+    with suppress(UsageError):  # That it is damaged is a good answer.
+        upkeep.info(cache_dir, _ROOM)
+    return wrong
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what simil warns of, and print it nowhere."""
+    log, handler = logging.getLogger("simil"), _Kept()
+    propagate, log.propagate = log.propagate, False
+    log.addHandler(handler)
+    try:
+        yield handler.lines
+    finally:
+        log.removeHandler(handler)
+        log.propagate = propagate
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=("kill", "flips", "crowd"), metavar="NAME")
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="default: 200")
+    parser.add_argument("--flips", type=int, default=1000, metavar="N", help="default: 1000")
+    parser.add_argument("--seconds", type=float, default=120, metavar="S", help="of the crowd; default: 120")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of kills and flips; default: 0")
+    wanted = parser.parse_args()
+    tortures: dict[str, Callable[[Path], Outcome]] = {
+        "kill": lambda folder: kill(folder, kills=wanted.kills, seed=wanted.seed),
+        "flips": lambda folder: flips(folder, count=wanted.flips, seed=wanted.seed),
+        "crowd": lambda folder: crowd(folder, seconds=wanted.seconds),
+    }
+    holds = [_told(name, torture) for name, torture in tortures.items() if name in (wanted.only or tortures)]
+    return 0 if all(holds) else 1
+
+
+def _told(name: str, torture: Callable[[Path], Outcome]) -> bool:
+    """Run one torture and print its line; what went wrong goes to stderr."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = torture(Path(folder))
+    locked = sum("database is locked" in line for line in outcome.errors)
+    print(
+        f"{name:5}  {outcome.vectors:>9,} vectors  {outcome.wrong} wrong  {outcome.lost} lost  "
+        f"{len(outcome.errors)} errors ({locked} locked)  {'holds' if outcome.holds else 'MISSED'}  "
+        f"{time.perf_counter() - began:.0f} s  {outcome.done}",
+        flush=True,
+    )
+    for line in outcome.errors[:20]:
+        print(line, file=sys.stderr)
+    return outcome.holds
+
+
+_WORKERS: dict[str, Callable[..., None]] = {"write": write, "read": read}
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1] in _WORKERS:
+        _WORKERS[sys.argv[1]](*sys.argv[2:])
+    else:
+        sys.exit(main())
