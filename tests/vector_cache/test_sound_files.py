@@ -1,0 +1,263 @@
+"""A sound file is never taken for a damaged one, and a damaged row costs no more than itself."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simil.embedders.cache import store, upkeep
+from simil.embedders.cache.file import CacheFile, Damaged, current, files
+from simil.embedders.cache.recipe import Recipe
+from simil.errors import UsageError
+from vector_cache.conftest import Open
+from vector_cache.known import cut_of, key_of, put, vectors_of, wrong_among
+
+HOUR = 3600
+
+
+def _change(path: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute(statement, values).rowcount > 0
+        db.commit()
+
+
+def test_what_comes_twice_in_a_batch_is_kept_once(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = [key_of(number) for number in (1, 2, 1, 3, 2)]
+    put(open_cache(), keys)
+
+    assert wrong_among(open_cache(), keys[1:4]) == ({0, 1, 2}, 0)
+    assert len(files(folder)) == 1
+    assert caplog.records == []
+
+
+def test_a_name_that_is_not_unicode(folder: Path, open_cache: Open) -> None:
+    key = [key_of(1)]
+    for _ in range(2):
+        open_cache().put("./models/\udcff@1", key, vectors_of(key), cut_of(key))
+
+    assert wrong_among(open_cache(), key) == ({0}, 0)
+    assert [space.model for space in upkeep.info(folder.parent, 1).spaces] == ["./models/?@1"]
+
+
+def test_an_error_of_the_disk_is_no_damage(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = [key_of(number) for number in range(500)]
+    put(open_cache(), keys)
+    cache = open_cache()
+    cache.get([])
+    opened = {number: Path(f"/proc/self/fd/{number}") for number in range(3, 100)}
+    (number, *_) = [number for number, link in opened.items() if link.exists() and _is(link, current(folder))]
+    # The file cannot be read any more, all of a sudden: reading a folder is an error.
+    where = os.open(folder, os.O_RDONLY)
+    for number, link in opened.items():
+        if link.exists() and _is(link, current(folder)):
+            os.dup2(where, number)
+    os.close(where)
+
+    assert cache.get(keys) is None
+    (record,) = caplog.records
+    assert "is not used: disk I/O error" in record.getMessage()
+    assert len(files(folder)) == 1
+
+
+def _is(link: Path, path: Path) -> bool:
+    return link.readlink() == path
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_run_that_is_interrupted_as_it_begins_to_write_can_still_write(
+    folder: Path, open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = CacheFile._wait_for_turn
+
+    def begin_and_stop(file: CacheFile) -> None:
+        begin(file)
+        raise Interrupted
+
+    cache = open_cache()
+    put(cache, [key_of(1)])
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr(CacheFile, "_wait_for_turn", begin_and_stop)
+        put(cache, [key_of(2)])
+    put(cache, [key_of(3)])
+
+    assert wrong_among(open_cache(), [key_of(number) for number in (1, 2, 3)]) == ({0, 2}, 0)
+    assert len(files(folder)) == 1
+
+
+@pytest.mark.parametrize("gone", ["its vector", "its number"])
+def test_an_entry_without_its_vector_makes_room_for_a_new_one(
+    gone: str, folder: Path, open_cache: Open
+) -> None:
+    keys = [key_of(number) for number in range(20)]
+    with closing(open_cache()) as cache:
+        put(cache, keys)
+    if gone == "its vector":
+        _change(current(folder), "DELETE FROM vectors WHERE id = 7")
+    else:
+        _change(current(folder), "UPDATE entries SET id = 9999 WHERE id = 7")
+    cache = open_cache()
+    found, wrong = wrong_among(cache, keys)
+    assert (len(found), wrong) == (19, 0)
+    put(cache, keys)
+
+    assert wrong_among(cache, keys) == (set(range(20)), 0)
+
+
+def test_dropping_one_damaged_row_costs_another_only_until_it_is_computed_again(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = [key_of(number) for number in range(20)]
+    with closing(open_cache()) as cache:
+        put(cache, keys)
+    _change(current(folder), "UPDATE entries SET id = 3 WHERE id = 7")
+    for _ in range(2):
+        cache = open_cache()
+        found, wrong = wrong_among(cache, keys)
+        assert wrong == 0
+        put(cache, [key for row, key in enumerate(keys) if row not in found])
+    assert wrong_among(open_cache(), keys) == (set(range(20)), 0)
+    assert upkeep.verify(folder.parent).faults == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE vectors SET value = CAST(value AS TEXT) WHERE id = 7",
+        "UPDATE entries SET used = 1 << 60 WHERE id = 7",
+        "UPDATE entries SET used = -1 WHERE id = 7",
+        "UPDATE entries SET used = 'soon' WHERE id = 7",
+    ],
+)
+def test_what_was_not_written_like_that_is_found(change: str, folder: Path, open_cache: Open) -> None:
+    keys = [key_of(number) for number in range(20)]
+    with closing(open_cache()) as cache:
+        put(cache, keys)
+    _change(current(folder), change)
+
+    assert upkeep.verify(folder.parent).dropped == 1
+    assert upkeep.verify(folder.parent).is_sound
+    found, wrong = wrong_among(open_cache(), keys)
+    assert (len(found), wrong) == (19, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE entries SET used = 1 << 60",
+        "UPDATE entries SET used = 'soon'",
+        "UPDATE spaces SET name = 7",
+        "UPDATE spaces SET name = x'00ff'",
+    ],
+)
+def test_what_cannot_be_is_not_shown(change: str, folder: Path, open_cache: Open) -> None:
+    with closing(open_cache()) as cache:
+        put(cache, [key_of(1)])
+    _change(current(folder), change)
+
+    with closing(CacheFile(current(folder))) as file, pytest.raises(Damaged):
+        file.spaces()
+    with pytest.raises(UsageError, match="run simil cache verify"):
+        upkeep.info(folder.parent, 1)
+
+
+def test_a_fault_of_the_file_is_told_in_one_line(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_cache()) as cache:
+        put(cache, [key_of(number) for number in range(100)])
+    data = bytearray(current(folder).read_bytes())
+    data[36:40] = (5).to_bytes(4, "big")  # How many free pages there are.
+    current(folder).write_bytes(data)
+    (fault,) = upkeep.verify(folder.parent).faults
+
+    assert fault.isprintable()
+    (record,) = caplog.records
+    assert fault in record.getMessage()
+    assert record.getMessage().isprintable()
+
+
+def test_a_file_does_not_get_a_log_while_an_older_sqlite_may_have_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "v1-1.sqlite3"
+    with closing(CacheFile(path, wal=False)) as older, closing(CacheFile(path, wal=True)) as newer:
+        for row, file in enumerate((older, newer, older)):
+            keys = [key_of(row)]
+            file.put("x", keys, vectors_of(keys), cut_of(keys), 7)
+        assert not (tmp_path / "v1-1.sqlite3-wal").exists()
+        assert (older.keeps_log, newer.keeps_log) == (False, False)
+        assert len(newer.get([key_of(row) for row in range(3)])) == 3
+
+
+def test_halves_of_a_character_are_not_the_character() -> None:
+    whole, halves = (Recipe("b", model).keys(["x"], "query", None, normalize=True) for model in HALVES)
+
+    assert whole != halves
+
+
+HALVES = ("\N{GRINNING FACE}", "\ud83d\ude00")
+
+
+def test_uses_that_wait_to_be_noted_are_bounded(
+    folder: Path, open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_NOTED_AT_ONCE", 10)
+    keys = [key_of(number) for number in range(25)]
+    with closing(open_cache(clock=lambda: 1000 * HOUR)) as cache:
+        put(cache, keys)
+    cache = open_cache(clock=lambda: 2000 * HOUR)
+    for _ in range(3):  # The same again is the same use.
+        cache.get(keys[:9])
+
+    def noted() -> int:
+        with closing(CacheFile(current(folder))) as file:
+            return sum(row.used == 2000 for row in file.rows())
+
+    assert noted() == 0
+    cache.get(keys[5:20])
+    assert noted() == 20
+    cache.get(keys[20:])
+    assert noted() == 20
+    cache.close()
+    assert noted() == 25
+
+
+_SHRINK = """
+import resource, sys
+from pathlib import Path
+from simil.embedders.cache import upkeep
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(upkeep.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).before)
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="units of the peak differ")
+def test_a_cache_is_shrunk_without_being_held_in_memory(folder: Path, open_cache: Open) -> None:
+    big = np.ones((500, 20_000), np.float32)
+    with closing(open_cache()) as cache:
+        for start in range(0, 6000, 500):
+            keys = [key_of(number) for number in range(start, start + 500)]
+            cache.put("big", keys, big, np.zeros(500, np.bool_))
+    size = current(folder).stat().st_size
+    done = subprocess.run(
+        [sys.executable, "-c", _SHRINK, str(folder.parent), str(int(0.9 * size))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, peak = map(int, done.stdout.split())
+    assert before > 400e6
+    assert peak < before / 2
