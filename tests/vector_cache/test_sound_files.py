@@ -159,7 +159,6 @@ def test_what_was_not_written_like_that_is_found(change: str, folder: Path, open
     [
         "UPDATE entries SET used = 1 << 60",
         "UPDATE entries SET used = 'soon'",
-        "UPDATE spaces SET name = 7",
         "UPDATE spaces SET name = x'00ff'",
     ],
 )
@@ -235,29 +234,31 @@ def test_uses_that_wait_to_be_noted_are_bounded(
 
 
 _SHRINK = """
-import resource, sys
+import sys
 from pathlib import Path
 from simil.embedders.cache import upkeep
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(upkeep.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).before)
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+print(upkeep.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).dropped)
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(1024 * int(peak))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="units of the peak differ")
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is Linux's to tell")
 def test_a_cache_is_shrunk_without_being_held_in_memory(folder: Path, open_cache: Open) -> None:
-    big = np.ones((500, 20_000), np.float32)
+    big = np.ones((500, 4000), np.float32)
     with closing(open_cache()) as cache:
-        for start in range(0, 6000, 500):
+        for start in range(0, 15_000, 500):
             keys = [key_of(number) for number in range(start, start + 500)]
             cache.put("big", keys, big, np.zeros(500, np.bool_))
     size = current(folder).stat().st_size
     done = subprocess.run(
-        [sys.executable, "-c", _SHRINK, str(folder.parent), str(int(0.9 * size))],
+        [sys.executable, "-c", _SHRINK, str(folder.parent), str(size - 10_000_000)],
         capture_output=True,
         text=True,
         check=True,
     )
-    before, peak = map(int, done.stdout.split())
-    assert before > 400e6
-    assert peak < before / 2
+    current(folder).unlink()  # pytest would keep it for some runs.
+    dropped, peak = map(int, done.stdout.split())
+    assert dropped > 500
+    # Python, numpy and what SQLite keeps of a file while it is searched.
+    assert peak < 150e6 < size

@@ -1,9 +1,9 @@
 """Which texts go through the model together.
 
 The length that a text is padded to depends on that text alone, and only texts of one padded length
-share a batch. So every text is computed in the same shape whatever stands beside it: its vector does
-not depend on its batch (to the bit, in the kernels that the engines choose by shape), also where a
-quantizer would magnify the last bit of a sum. It costs at most one padded token in 32.
+share a batch. So every text is computed in the same shape whatever stands beside it, and its vector
+does not depend on its batch: on AVX-512 not in a single bit, which matters where a quantizer would
+magnify the last one of a sum. It costs at most one padded token in 32.
 """
 
 from __future__ import annotations

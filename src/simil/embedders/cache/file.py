@@ -13,7 +13,6 @@ beside the new one under that name, and SQLite would roll it back into the wrong
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -219,6 +218,8 @@ class CacheFile:
 
     def _wait_for_turn(self) -> None:
         """Begin a writing transaction as soon as no other process is at one."""
+        from random import uniform
+
         deadline = time.monotonic() + self._busy_ms / 1000
         self._db.execute("PRAGMA busy_timeout=0")
         try:
@@ -229,7 +230,7 @@ class CacheFile:
                 except sqlite3.OperationalError as exc:
                     if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                         raise
-                time.sleep(random.uniform(*_LOOKS_S))
+                time.sleep(uniform(*_LOOKS_S))
         finally:
             self._db.execute(f"PRAGMA busy_timeout={self._busy_ms}")
 
@@ -339,7 +340,9 @@ class CacheFile:
 
     def shrink(self) -> None:
         """Give free pages back to the disk."""
-        self._db.execute("PRAGMA temp_store=FILE")  # It is the whole file that is written anew.
+        # The whole file is written anew. That it is not all held in memory takes both of these.
+        self._db.execute("PRAGMA temp_store=FILE")
+        self._db.execute("PRAGMA cache_size=-2048")
         self._db.execute("VACUUM")
 
     def faults(self) -> list[str]:
