@@ -203,7 +203,7 @@ number = 3 if child else 2
 for _ in range(50):
     put(cache, [key_of(number)])
     assert wrong_among(cache, [key_of(1), key_of(number)]) == ({0, 1}, 0)
-assert (cache._file is before) == bool(child)
+assert child or cache._file is not before
 cache.close()
 if child:
     assert os.waitpid(child, 0)[1] == 0

@@ -289,12 +289,18 @@ class CacheFile:
 
     def drop(self, keys: Sequence[bytes]) -> None:
         """Forget `keys`."""
+        self._make_room_for_old()
         with self._writing():
+            self._db.execute("DELETE FROM old")
             self._db.executemany(
-                "DELETE FROM vectors WHERE id = (SELECT id FROM entries WHERE key = ?)",
+                "INSERT OR IGNORE INTO old SELECT key, id FROM entries WHERE key = ?",
                 ((key,) for key in keys),
             )
-            self._db.executemany("DELETE FROM entries WHERE key = ?", ((key,) for key in keys))
+            self._db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM old)")
+            # What is damaged may be the number of its vector, and then that is another's.
+            self._db.execute(
+                "DELETE FROM vectors WHERE id IN (SELECT id FROM old) AND id NOT IN (SELECT id FROM entries)"
+            )
 
     def touch(self, keys: Sequence[bytes], used: int) -> None:
         """Note that `keys` were used in the hour `used`."""
@@ -330,13 +336,16 @@ class CacheFile:
         return self._drop_where("1 ORDER BY used, id LIMIT ?", count)
 
     def _drop_where(self, condition: str, value: int) -> int:
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS old (key BLOB PRIMARY KEY, id INTEGER)")
+        self._make_room_for_old()
         with self._writing():
             self._db.execute("DELETE FROM old")
             self._db.execute(f"INSERT INTO old SELECT key, id FROM entries WHERE {condition}", (value,))
             self._db.execute("DELETE FROM vectors WHERE id IN (SELECT id FROM old)")
             self._db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM old)")
             return int(self._db.execute("SELECT count(*) FROM old").fetchone()[0])
+
+    def _make_room_for_old(self) -> None:
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS old (key BLOB PRIMARY KEY, id INTEGER)")
 
     def shrink(self) -> None:
         """Give free pages back to the disk."""
