@@ -164,6 +164,8 @@ class VectorCache:
             return work(self._opened())
 
     def _opened(self) -> CacheFile:
+        if self._file is not None and not self._file.path.exists():
+            self._let_go()  # Cleared by another run: what comes now goes into the new file.
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file = CacheFile(current(self._folder), busy_ms=self._busy_ms)
