@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Kind", "Piece", "TextRejected"]
+__all__ = ["Embedder", "Kind", "Piece", "TextRejected", "counted_as"]
 
 
 _FAULT = "this is a fault of the model or plug-in"
@@ -126,11 +126,15 @@ class Embedder(ABC):
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
         different = list(dict.fromkeys(texts))
-        with _counted_among(texts, different):
+
+        def first_place(row: int) -> int:
+            return texts.index(different[row])
+
+        with counted_as(first_place):
             pieces = self.start(different, kind, dimensions=dimensions, normalize=normalize)
 
         def wait() -> NDArray[np.float32]:
-            with _counted_among(texts, different):
+            with counted_as(first_place):
                 vectors, cut = self._collected(pieces, len(different))
             if len(different) == len(texts):
                 self.truncated += int(cut.sum())
@@ -247,10 +251,10 @@ class Embedder(ABC):
 
 
 @contextmanager
-def _counted_among(texts: Sequence[str], different: Sequence[str]) -> Iterator[None]:
-    """Let a `TextRejected` that counts among the `different` texts count among all `texts`."""
+def counted_as(place: Callable[[int], int]) -> Iterator[None]:
+    """Let a `TextRejected` that counts among some texts count among all, where they stand at `place`."""
     try:
         yield
     except TextRejected as exc:
-        exc.index = texts.index(different[exc.index])
+        exc.index = place(exc.index)
         raise

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simil.embedders.base import Embedder, Kind, Piece, TextRejected
+from simil.embedders.base import Embedder, Kind, Piece, counted_as
 from simil.embedders.cache.recipe import Recipe
 from simil.embedders.cache.store import Hits, VectorCache
 
@@ -77,7 +76,7 @@ class CachedEmbedder(Embedder):
         if not rows:
             return iter(())
         chosen = [texts[row] for row in rows]
-        with _counted_among(rows):
+        with counted_as(rows.__getitem__):
             pieces = self._embedder().start(chosen, kind, dimensions=dimensions, normalize=normalize)
         return _moved(pieces, rows)
 
@@ -127,21 +126,11 @@ class CachedEmbedder(Embedder):
             self._cache.put(self.stamp, [keys[row] for row in rows], vectors, cut)
 
 
-@contextmanager
-def _counted_among(rows: Sequence[int]) -> Iterator[None]:
-    """Let a `TextRejected` that counts among some `rows` count among all."""
-    try:
-        yield
-    except TextRejected as exc:
-        exc.index = rows[exc.index]
-        raise
-
-
 def _moved(pieces: Iterator[Piece], rows: Sequence[int]) -> Iterator[Piece]:
     import numpy as np
 
     places = np.array(rows, np.intp)
-    with _counted_among(rows):
+    with counted_as(rows.__getitem__):
         for piece in pieces:
             yield Piece(places[piece.rows], piece.vectors, piece.cut)
 

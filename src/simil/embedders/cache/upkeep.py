@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from simil.embedders.cache.file import CacheFile, current, files, is_damage
+from simil.embedders.cache.file import CacheFile, Damaged, current, files, is_damage
 from simil.embedders.cache.store import begin_next, cache_folder, set_aside
 from simil.errors import Place, UsageError
 
@@ -104,7 +104,7 @@ def verify(cache_dir: Path) -> Verified:
         with _opened(path) as file:
             faults = file.faults()
             if faults:
-                raise _Damaged(path, sqlite3.DatabaseError(faults[0]))
+                raise Damaged(faults[0])
             damaged = []
             for row in file.rows():
                 checked += 1
