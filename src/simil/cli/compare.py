@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
-from simil.errors import InputError, Place, UsageError
+from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ __all__ = ["compare"]
 log = logging.getLogger("simil")
 
 
+@expanded
 def compare(
     texts: Annotated[
         list[str] | None,
@@ -60,26 +62,11 @@ def compare(
     form: Annotated[
         str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
     ] = None,
-    model: opt.Model = None,
-    engine: opt.Engine = None,
-    device: opt.Device = None,
-    precision: opt.Precision = None,
-    threads: opt.Threads = None,
-    overflow: opt.OverflowPolicy = None,
-    dimensions: opt.Dimensions = None,
     no_normalize: opt.NoNormalize = False,
-    base_url: opt.BaseUrl = None,
-    offline: opt.Offline = False,
-    no_cache: opt.NoCache = False,
-    input_format: opt.InputFormatName = None,
-    field: opt.Fields = None,
-    id_field: opt.IdField = None,
-    no_header: opt.NoHeader = False,
-    nul: opt.Nul = False,
-    on_error: opt.OnError = "fail",
-    env_file: opt.EnvFile = None,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
 ) -> None:
     """Say how alike texts are: a number for two, a matrix for more.
 
@@ -89,23 +76,18 @@ def compare(
     from simil.similarity import Metric
     from simil.tasks.embed import EmbedOptions
 
-    flags = {
-        "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
-        "offline": offline or None, "base_url": base_url, "env_file": env_file,
-        "precision": precision, "cache": False if no_cache else None,
-    }  # fmt: skip
     if metric not in list(Metric):
         raise UsageError(f"--metric cannot be {metric!r}", hint=f"choose one of {', '.join(Metric)}")
     if threshold is not None and isnan(threshold):
         raise UsageError("--threshold cannot be nan", hint="give a number")
-    with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
+    with start(model, running) as run:
         task = _Task(
             run,
             Metric(metric),
             threshold,
-            EmbedOptions(dimensions=dimensions, normalize=not no_normalize),
-            opt.read_options(input_format, field, id_field, nul=nul, whole=False, header=not no_header),
-            Notes(on_error),
+            EmbedOptions(dimensions=model.dimensions, normalize=not no_normalize),
+            reading.options(),
+            Notes(reading.on_error),
         )
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
@@ -142,7 +124,8 @@ class _Task:
     ) -> bool:
         """Compare all items with each other; return whether the threshold is reached."""
         from simil.cli.output import open_output
-        from simil.cli.scores import form_of, show_comparison
+        from simil.cli.rows import form_of
+        from simil.cli.scores import show_comparison
         from simil.tasks.compare import compare
 
         shown_as = form_of(form, output)
@@ -158,7 +141,8 @@ class _Task:
         """Score the rows of `source`; return whether all reach the threshold."""
         from simil.cli.output import open_output
         from simil.cli.progress import terminal_progress
-        from simil.cli.scores import form_of, show_pairs
+        from simil.cli.rows import form_of
+        from simil.cli.scores import show_pairs
         from simil.tasks.compare import compare_pairs
         from simil.tasks.inputs import open_inputs
         from simil.texts import count_roughly, read_pairs
@@ -218,6 +202,8 @@ class _Task:
         self._notes.finish(self._embedder, warn_of_cut=self._run.settings.overflow == "warn")
 
     def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
+        from simil.tasks.compare import Item
+
         if not texts and not files:
             texts = ["-"]
         if texts.count("-") > 1:
@@ -228,7 +214,8 @@ class _Task:
             else:
                 if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
                     log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
-                yield _item(text, Place("text", number), number)
+                (given,) = opt.given([text], "text", opt.refuse_blank, first=number)
+                yield Item(given.text, given)
         for path in files:
             yield from self._file_items(path)
 
@@ -266,21 +253,8 @@ class _Task:
         from simil.tasks.compare import Item
         from simil.texts import ReadOptions, read_texts
 
-        def blank(place: Place) -> None:
-            raise InputError("there is no text in it", place=place)
-
-        (text,) = read_texts([path], ReadOptions(whole=True), on_blank=blank)
+        (text,) = read_texts([path], ReadOptions(whole=True), on_blank=opt.refuse_blank)
         return Item(text.id, text)
-
-
-def _item(text: str, place: Place, number: int) -> Item:
-    from simil.tasks.compare import Item
-    from simil.texts import Text, is_blank
-
-    if is_blank(text):
-        raise InputError("there is no text in it", place=place)
-    text = opt.checked(text, place)
-    return Item(text, Text(str(number), text, place, {}))
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
+from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded, start
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["embed"]
 
 
+@expanded
 def embed(
     files: Annotated[
         list[str] | None,
@@ -47,27 +49,12 @@ def embed(
             help="What the texts are to the model: sets its prompt.",
         ),
     ] = "symmetric",
-    model: opt.Model = None,
-    engine: opt.Engine = None,
-    device: opt.Device = None,
-    precision: opt.Precision = None,
-    threads: opt.Threads = None,
-    overflow: opt.OverflowPolicy = None,
-    dimensions: opt.Dimensions = None,
     no_normalize: opt.NoNormalize = False,
-    base_url: opt.BaseUrl = None,
-    offline: opt.Offline = False,
-    no_cache: opt.NoCache = False,
-    input_format: opt.InputFormatName = None,
-    field: opt.Fields = None,
-    id_field: opt.IdField = None,
-    no_header: opt.NoHeader = False,
-    nul: opt.Nul = False,
     whole: opt.Whole = False,
-    on_error: opt.OnError = "fail",
-    env_file: opt.EnvFile = None,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
 ) -> None:
     """Give each text a vector.
 
@@ -78,31 +65,26 @@ def embed(
     from simil.tasks.inputs import open_inputs
     from simil.texts import count_roughly
 
-    flags = {
-        "model": model, "engine": engine, "device": device, "threads": threads, "overflow": overflow,
-        "offline": offline or None, "base_url": base_url, "env_file": env_file,
-        "precision": precision, "cache": False if no_cache else None,
-    }  # fmt: skip
-    with opt.start(quiet=quiet, verbose=verbose, **flags) as run:
-        reading = opt.read_options(input_format, field, id_field, nul=nul, whole=whole, header=not no_header)
-        wanted = EmbedOptions(opt.kind_named(kind), dimensions, normalize=not no_normalize)
+    with start(model, running) as run:
+        options = reading.options(whole=whole)
+        wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=not no_normalize)
         written = _form(form, output)
-        notes = Notes(on_error)
+        notes = Notes(reading.on_error)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            _embed_texts(run, _given(text, notes), wanted, written, output, notes)
+            _embed_texts(run, opt.given(text, "--text", notes.blank), wanted, written, output, notes)
             return
         opt.tell_of_stdin(files or ["-"])
-        inputs = open_inputs(files or [], reading)
+        inputs = open_inputs(files or [], options)
         if inputs.forms:
-            if model is not None:
+            if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
             _convert(inputs, wanted, written, output)
         else:
-            texts = _read(inputs, reading, notes)
+            texts = _read(inputs, options, notes)
             _embed_texts(
-                run, texts, wanted, written, output, notes, lambda: count_roughly(inputs.sources, reading)
+                run, texts, wanted, written, output, notes, lambda: count_roughly(inputs.sources, options)
             )
 
 
@@ -126,18 +108,6 @@ def _form(name: str | None, output: Path | None) -> VectorFormat | None:
     if name is None and is_terminal():
         return None
     return VectorFormat(name or "json")
-
-
-def _given(texts: list[str], notes: Notes) -> Iterator[Text]:
-    from simil.errors import Place
-    from simil.texts import Text, is_blank
-
-    for number, text in enumerate(texts, 1):
-        place = Place("--text", number)
-        if is_blank(text):
-            notes.blank(place)
-        else:
-            yield Text(str(number), opt.checked(text, place), place, {})
 
 
 def _read(inputs: Inputs, reading: ReadOptions, notes: Notes) -> Iterator[Text]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.embedders.base import Kind
-    from simil.texts import ReadOptions
+    from simil.texts import ReadOptions, Text
 
 __all__ = [
     "BaseUrl",
@@ -44,9 +44,10 @@ __all__ = [
     "Threads",
     "Verbose",
     "Whole",
-    "checked",
+    "given",
     "kind_named",
     "read_options",
+    "refuse_blank",
     "start",
     "tell_of_stdin",
 ]
@@ -220,6 +221,7 @@ def read_options(
     nul: bool,
     whole: bool,
     header: bool,
+    all_fields: bool = False,
 ) -> ReadOptions:
     """Return how texts are to be read, from the options that say so."""
     from simil.texts import InputFormat, ReadOptions
@@ -229,7 +231,9 @@ def read_options(
             f"--input-format cannot be {input_format!r}", hint=f"choose one of {', '.join(InputFormat)}"
         )
     form = InputFormat(input_format) if input_format else None
-    return ReadOptions(form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header)
+    return ReadOptions(
+        form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
+    )
 
 
 def tell_of_stdin(sources: Sequence[str]) -> None:
@@ -247,8 +251,29 @@ def kind_named(name: str) -> Kind:
     return Kind(name)
 
 
-def checked(text: str, place: Place) -> str:
-    """Return a text from the command line; `InputError` for bytes that are not UTF-8."""
+def given(
+    texts: Iterable[str], source: str, on_blank: Callable[[Place], None], *, first: int = 1
+) -> Iterator[Text]:
+    """Yield texts from the command line; their ids are numbers from `first`, their places `source:number`.
+
+    Blank ones go to `on_blank`. Raises `InputError` for bytes that are not UTF-8.
+    """
+    from simil.texts import Text, is_blank
+
+    for number, text in enumerate(texts, first):
+        place = Place(source, number)
+        if is_blank(text):
+            on_blank(place)
+        else:
+            yield Text(str(number), _checked(text, place), place, {})
+
+
+def refuse_blank(place: Place) -> None:
+    """Raise the `InputError` of a blank text where one cannot be left out."""
+    raise InputError("there is no text in it", place=place)
+
+
+def _checked(text: str, place: Place) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.cells import tsv_cell
-from simil.cli.output import is_terminal
-from simil.errors import UsageError
+from simil.cli.rows import cell, digits, json_of, table_row
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from simil.similarity import Metric
     from simil.tasks.compare import Comparison, PairScores
 
-__all__ = ["form_of", "show_comparison", "show_pairs"]
-
-_FORMS = ("json", "jsonl", "csv", "tsv")
-_SUFFIXES = {
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".txt": "plain",
-}
-
-
-def form_of(name: str | None, output: Path | None) -> str:
-    """Return the form that `--format` names, or else the one that the place of the output asks for.
-
-    That is "table" on a terminal, "plain" on a pipe, and by the suffix of a file. Raises `UsageError`
-    for one that is not known.
-    """
-    if name is not None and name not in _FORMS:
-        raise UsageError(f"--format cannot be {name!r}", hint=f"choose one of {', '.join(_FORMS)}")
-    if name:
-        return name
-    if output is not None:
-        suffix = output.suffix.lower()
-        if suffix not in _SUFFIXES:
-            known = ", ".join(_SUFFIXES)
-            raise UsageError(
-                f"{output} has no suffix that names a form ({known})", hint="use one, or --format"
-            )
-        return _SUFFIXES[suffix]
-    return "table" if is_terminal() else "plain"
+__all__ = ["show_comparison", "show_pairs"]
 
 
 def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
@@ -86,7 +47,7 @@ def show_pairs(
 
 def _comparison_plain(comparison: Comparison, stream: BinaryIO) -> None:
     if len(comparison.names) == 2:
-        stream.write(f"{_digits(comparison.score)}\n".encode())
+        stream.write(f"{digits(comparison.score)}\n".encode())
     else:
         _matrix_lines(comparison, stream, "\t")
 
@@ -101,16 +62,16 @@ def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
 
 def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
     if len(comparison.names) == 2:
-        stream.write(_row(["score", "a", "b"], separator))
-        stream.write(_row([_digits(comparison.score), *comparison.names], separator))
+        stream.write(table_row(["score", "a", "b"], separator))
+        stream.write(table_row([digits(comparison.score), *comparison.names], separator))
     else:
         _matrix_lines(comparison, stream, separator)
 
 
 def _matrix_lines(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
-    stream.write(_row(["", *comparison.names], separator))
+    stream.write(table_row(["", *comparison.names], separator))
     stream.writelines(
-        _row([comparison.names[index], *map(_digits, row)], separator) for index, row in comparison.rows()
+        table_row([comparison.names[index], *map(digits, row)], separator) for index, row in comparison.rows()
     )
 
 
@@ -124,8 +85,8 @@ def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
         head["score"] = round(comparison.score, 7)
     named = zip(comparison.ids, comparison.names, strict=True)
     head["items"] = [{"id": id_, "text": name} for id_, name in named]
-    stream.write(_json(head)[:-1] + b',"scores":[')
-    stream.writelines((b",\n" if index else b"\n") + _json(row) for index, row in comparison.rows())
+    stream.write(json_of(head)[:-1] + b',"scores":[')
+    stream.writelines((b",\n" if index else b"\n") + json_of(row) for index, row in comparison.rows())
     stream.write(b"\n]}\n")
 
 
@@ -135,7 +96,7 @@ def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
     for index, row in comparison.rows():
         for other in range(index + 1, len(row)):
             pair = {"score": row[other], "a": names[index], "b": names[other]}
-            stream.write(_json(pair | {"a_id": ids[index], "b_id": ids[other]} | facts) + b"\n")
+            stream.write(json_of(pair | {"a_id": ids[index], "b_id": ids[other]} | facts) + b"\n")
 
 
 _COMPARISONS = {
@@ -167,14 +128,14 @@ def _pairs_table(batches: Iterable[PairScores], separator: str) -> Iterator[byte
     first = True
     for batch in batches:
         if first:
-            yield _row(["score", *batch.pairs[0].fields], separator)
+            yield table_row(["score", *batch.pairs[0].fields], separator)
             first = False
         yield b"".join(_rows(batch, separator))
 
 
 def _rows(batch: PairScores, separator: str) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield _row([_digits(score), *map(_cell, pair.fields.values())], separator)
+        yield table_row([digits(score), *map(cell, pair.fields.values())], separator)
 
 
 def _pairs_jsonl(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
@@ -183,7 +144,7 @@ def _pairs_jsonl(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Ite
 
 
 def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
-    yield _json(dict(facts))[:-1] + b',"data":['
+    yield json_of(dict(facts))[:-1] + b',"data":['
     items = chain.from_iterable(_pair_items(batch, {}) for batch in batches)
     for number, item in enumerate(items):
         yield (b",\n" if number else b"\n") + item
@@ -192,7 +153,7 @@ def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iter
 
 def _pair_items(batch: PairScores, facts: Mapping[str, str]) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield _json(
+        yield json_of(
             {"id": pair.id, "score": score, "a": pair.left, "b": pair.right, "fields": pair.fields, **facts}
         )
 
@@ -204,27 +165,3 @@ _PAIRS = {
     "json": _pairs_json,
     "jsonl": _pairs_jsonl,
 }
-
-
-def _digits(score: float | np.float32) -> str:
-    return f"{score:.6f}"
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else _json(value).decode()
-
-
-def _row(cells: Sequence[str], separator: str) -> bytes:
-    if separator == "\t":
-        return ("\t".join(map(tsv_cell, cells)) + "\n").encode()
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode()
-
-
-def _json(value: Mapping[str, object] | NDArray[np.float32] | object) -> bytes:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["DEFAULT", "FALLBACK", "ModelInfo", "catalog", "find_info"]
+__all__ = ["DEFAULT", "FALLBACK", "ModelInfo", "catalog", "find_info", "find_stamped"]
 
 DEFAULT = "bge-base"
 FALLBACK = "minilm"
@@ -47,3 +47,11 @@ def find_info(name: str) -> ModelInfo | None:
     """Return what is known of the model with this short name or repository."""
     known = catalog()
     return known.get(name) or next((info for info in known.values() if info.repo == name), None)
+
+
+def find_stamped(stamp: str) -> ModelInfo | None:
+    """Return what is known of the model whose name and revision, as vectors carry them, is `stamp`."""
+    name = stamp.partition("@")[0]
+    return find_info(name) or next(
+        (info for info in catalog().values() if info.repo and info.repo.rpartition("/")[2] == name), None
+    )

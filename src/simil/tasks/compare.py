@@ -11,6 +11,7 @@ from simil.embedders.base import Embedder, TextRejected
 from simil.errors import InputError, ModelMismatch, UsageError
 from simil.similarity import Metric
 from simil.tasks.ahead import batches_ahead
+from simil.tasks.corpus import check_models
 from simil.tasks.embed import EmbedOptions, embed_all, rejected
 from simil.texts import Pair, Text
 
@@ -107,13 +108,13 @@ def compare(
 
     _check_count(items)
     models = {item.model for item in items if item.vector is not None}
-    _check_models(models)
+    check_models(models)
     texts = [item.text for item in items if item.text is not None]
     vector_of: dict[int, NDArray[np.float32]] = {}
     if texts:
         embedder = open_embedder()
         models.add(embedder.stamp)
-        _check_models(models)
+        check_models(models)
         embedded = embed_all(texts, embedder, options, on_error=on_error)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
@@ -140,21 +141,6 @@ def _check_count(items: Sequence[Item]) -> None:
     if len(items) < 2:
         found = "only one text" if items else "nothing"
         raise UsageError(f"there is {found} to compare", hint="give at least two")
-
-
-def _check_models(models: set[str | None]) -> None:
-    if len(models) < 2:
-        return
-    known = sorted(model for model in models if model)
-    if None in models:
-        raise ModelMismatch(
-            f"a file of vectors does not say which model made them, so {known[0]} cannot be held against it",
-            hint="embed it again with simil embed",
-        )
-    raise ModelMismatch(
-        f"vectors of two models cannot be compared: {' and '.join(known)}",
-        hint="embed all of them with one model",
-    )
 
 
 def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]) -> None:

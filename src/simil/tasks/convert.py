@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from simil import similarity
-from simil.errors import ModelMismatch, Place, UsageError
+from simil.errors import ModelMismatch, UsageError
+from simil.tasks.corpus import saved_texts
 from simil.tasks.embed import EmbeddedBatch, EmbedOptions
-from simil.texts import Text
 from simil.vectors import VectorFile
 
 __all__ = ["convert"]
@@ -38,8 +38,4 @@ def _batches(files: Sequence[VectorFile], options: EmbedOptions) -> Iterator[Emb
             if options.dimensions:
                 vectors = vectors[:, : options.dimensions]
                 vectors = similarity.unit_or_zero(vectors) if options.normalize else vectors
-            texts = [
-                Text(file.ids[row], file.texts[row] or "", Place(file.source, row + 1), file.fields[row])
-                for row in range(start, stop)
-            ]
-            yield EmbeddedBatch(texts, vectors)
+            yield EmbeddedBatch(saved_texts([file])[start:stop], vectors)

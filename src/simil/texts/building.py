@@ -37,6 +37,7 @@ class TextBuilder:
 
     def __init__(self, stream: Stream, options: ReadOptions, prefix: str) -> None:
         self._prefix = prefix
+        self._all_fields = options.all_fields
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
         if not stream.columns:
@@ -59,6 +60,8 @@ class TextBuilder:
         given = self._id_field.value(values if self._id_field.required else others, place)
         if given is not None:
             others = kept(others, str(self._id_field.name))
+        if self._all_fields:
+            others = dict(values)
         return Text(_numbered(given, self._prefix, place), text, place, others)
 
 

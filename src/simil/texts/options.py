@@ -45,7 +45,7 @@ class ReadOptions:
     `format` overrides the suffix. `fields` name the text column or key (two of them for pairs), `id_field`
     the id's. `whole` makes a file one text, `nul` separates texts by NUL; both say that a source is plain
     text whatever its suffix. `header` is False for tables whose first row is data: columns are then named
-    "1", "2", and so on.
+    "1", "2", and so on. With `all_fields` the fields of a text are all of its record, text and id too.
     """
 
     format: InputFormat | None = None
@@ -54,6 +54,7 @@ class ReadOptions:
     whole: bool = False
     nul: bool = False
     header: bool = True
+    all_fields: bool = False
 
     def __post_init__(self) -> None:
         if self.whole and self.nul:

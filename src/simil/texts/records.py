@@ -12,7 +12,10 @@ __all__ = ["Pair", "Record", "Text", "is_blank"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text. `fields` are the columns or keys of its record beside text and id, in order."""
+    """One text. `fields` are the columns or keys of its record beside text and id, in order.
+
+    With `ReadOptions.all_fields` they are all of them; plain text has none.
+    """
 
     id: str
     text: str

@@ -1,0 +1,139 @@
+"""Groups of options that commands share, each declared once and taken by a command as one value."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from simil.cli import options as opt
+
+if TYPE_CHECKING:
+    from simil.texts import ReadOptions
+
+__all__ = ["InputFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFlags:
+    """Which model, and how it runs."""
+
+    model: opt.Model = None
+    engine: opt.Engine = None
+    device: opt.Device = None
+    precision: opt.Precision = None
+    threads: opt.Threads = None
+    overflow: opt.OverflowPolicy = None
+    dimensions: opt.Dimensions = None
+    base_url: opt.BaseUrl = None
+    offline: opt.Offline = False
+    no_cache: opt.NoCache = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputFlags:
+    """How texts are read."""
+
+    input_format: opt.InputFormatName = None
+    field: opt.Fields = None
+    id_field: opt.IdField = None
+    no_header: opt.NoHeader = False
+    nul: opt.Nul = False
+    on_error: opt.OnError = "fail"
+
+    def options(self, *, whole: bool = False, all_fields: bool = False) -> ReadOptions:
+        """Return them as the reader takes them; raises `UsageError` where they contradict each other."""
+        return opt.read_options(
+            self.input_format,
+            self.field,
+            self.id_field,
+            nul=self.nul,
+            whole=whole,
+            header=not self.no_header,
+            all_fields=all_fields,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """Where settings come from, and how much is said."""
+
+    env_file: opt.EnvFile = None
+    quiet: opt.Quiet = False
+    verbose: opt.Verbose = False
+
+
+_GROUPS = (ModelFlags, InputFlags, RunFlags)
+
+
+@contextmanager
+def start(model: ModelFlags, run: RunFlags) -> Iterator[opt.Run]:
+    """Set up a run by its flags; see `options.start`."""
+    with opt.start(
+        quiet=run.quiet,
+        verbose=run.verbose,
+        model=model.model,
+        engine=model.engine,
+        device=model.device,
+        precision=model.precision,
+        threads=model.threads,
+        overflow=model.overflow,
+        offline=model.offline or None,
+        base_url=model.base_url,
+        env_file=run.env_file,
+        cache=False if model.no_cache else None,
+    ) as begun:
+        yield begun
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of each group that it takes as a parameter.
+
+    Typer reads options from a function's signature, one parameter each: here a parameter of a group's
+    type stands for all of the group's fields, which are gathered again when the command is called.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if hint in _GROUPS:
+            groups[parameter.name] = hint
+            parameters += _options_of(hint)
+        else:
+            parameters.append(
+                parameter.replace(annotation=hint, kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            )
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        gathered = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **gathered)
+
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+@cache
+def _options_of(group: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=_default(field),
+            annotation=hints[field.name],
+        )
+        for field in fields(group)
+    ]
+
+
+def _default(field: Field[Any]) -> Any:
+    return inspect.Parameter.empty if field.default is MISSING else field.default
