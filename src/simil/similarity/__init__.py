@@ -6,15 +6,18 @@ when shapes do not fit.
 """
 
 from simil.similarity.metrics import Metric, matrix, matrix_blocks, pairwise
-from simil.similarity.nearest import pairs_above, top_k
+from simil.similarity.nearest import top_k
+from simil.similarity.pairs import matches_above, pairs_above, representatives
 from simil.similarity.rows import unit, unit_or_zero, weighted_mean
 
 __all__ = [
     "Metric",
+    "matches_above",
     "matrix",
     "matrix_blocks",
     "pairs_above",
     "pairwise",
+    "representatives",
     "top_k",
     "unit",
     "unit_or_zero",

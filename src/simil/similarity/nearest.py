@@ -1,4 +1,4 @@
-"""The nearest of many: the best rows for a query, and all pairs that are near enough."""
+"""The nearest of many: the best rows for each query."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from simil.blas import use_all_cores
 from simil.errors import InputError
-from simil.similarity.rows import as_rows, check_dimensions, rows_in_block
+from simil.similarity.products import (
+    check_block_rows,
+    checked_lengths,
+    float32_rows,
+    products,
+    products_by_pair,
+)
+from simil.similarity.rows import as_rows, check_dimensions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating[Any]]
 
-__all__ = ["pairs_above", "top_k"]
+__all__ = ["top_k"]
 
 _QUERY_ROWS = 256  # queries scored at once against a block of the corpus
 _FIRST_ROWS = 256  # of a corpus: its first block, in which every row is a candidate
 _SPARE = 16  # rows kept beyond k, in case rounding put them behind the k-th
 _MOST_ROWS = 1 << 32  # of a corpus: a row's number is half of a 64-bit key
 _NO_ROW = (1 << 64) - 1  # a key that sorts behind that of any row
-_DENSE = 64  # one pair by itself takes as long as so many in a product of matrices
 
 
 def top_k(
@@ -47,7 +51,7 @@ def top_k(
 
     queries, corpus = as_rows(queries), as_rows(corpus)
     check_dimensions(queries, corpus)
-    _check_block_rows(block_rows)
+    check_block_rows(block_rows)
     k = max(0, min(k, len(corpus)))
     if k == 0 or len(queries) == 0:
         return np.empty((len(queries), k), dtype=np.float32), np.empty((len(queries), k), dtype=np.int64)
@@ -56,140 +60,18 @@ def top_k(
     use_all_cores(len(queries) * corpus.size)
     keep = min(k + _SPARE, len(corpus))
     groups = [
-        _Nearest(_float32(queries[start : start + _QUERY_ROWS]), keep, start)
+        _Nearest(float32_rows(queries[start : start + _QUERY_ROWS]), keep, start)
         for start in range(0, len(queries), _QUERY_ROWS)
     ]
     start = 0
     while start < len(corpus):
         # A block at most doubles what was seen, so few rows of it beat the best of those before.
-        block = _float32(corpus[start : start + min(block_rows, max(_FIRST_ROWS, start))])
+        block = float32_rows(corpus[start : start + min(block_rows, max(_FIRST_ROWS, start))])
         for group in groups:
             group.look_at(block, start)
         start += len(block)
     keys = np.concatenate([group.ranked(corpus)[:, :k] for group in groups])
     return _scores_of(keys), _rows_of(keys)
-
-
-def pairs_above(
-    vectors: Floats, threshold: float, *, block_rows: int = 1024
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield all pairs i < j of rows of `vectors` [n, d] whose dot product is at least `threshold`.
-
-    Each yield holds three arrays of one length: i int64, j int64, score float32, ordered by i, then j.
-    Pieces come by blocks of i, then of j; empty ones are left out. For unit vectors the dot product
-    is the cosine similarity. `vectors` are taken as float32 and may be a `numpy.memmap` larger than
-    memory; they are read in blocks of `block_rows`, and float32 is not copied.
-
-    A score is the dot product taken in float64 and rounded; `threshold` is compared as float32. Where
-    a product in float32 cannot tell a score from the threshold, the exact one decides.
-
-    Raises `InputError` for a threshold that is NaN, and, before any pair of it is yielded, naming the
-    first row (from 1) that is zero or not finite.
-    """
-    import numpy as np
-
-    vectors = as_rows(vectors)
-    _check_block_rows(block_rows)
-    if np.isnan(threshold):
-        raise InputError("nothing can be compared with a threshold that is not a number")
-    with np.errstate(over="ignore"):
-        limit = np.float32(threshold)
-    use_all_cores(len(vectors) * vectors.size)
-    longest: list[float] = []  # of each block
-    for top in range(0, len(vectors), block_rows):
-        a = _float32(vectors[top : top + block_rows])
-        for side in range(top, len(vectors), block_rows):
-            b = a if side == top else _float32(vectors[side : side + block_rows])
-            if top == 0:
-                longest.append(float(_lengths(b, range(side, side + len(b))).max()))
-            lengths = longest[top // block_rows] * longest[side // block_rows]
-            i, j, scores = _pairs_of(a, b, limit, lengths, same=side == top)
-            if len(i):
-                yield i + top, j + side, scores
-
-
-def _check_block_rows(block_rows: int) -> None:
-    if block_rows < 1:
-        raise ValueError(f"a block cannot have {block_rows} rows")
-
-
-def _float32(rows: Floats) -> NDArray[np.float32]:
-    """Return `rows` as BLAS takes them, not copied where they are float32 in C or Fortran order."""
-    import numpy as np
-
-    plain = rows.dtype == np.float32 and rows.flags.aligned
-    if plain and (rows.flags.c_contiguous or rows.strides[0] == rows.itemsize):
-        return rows
-    with np.errstate(over="ignore"):
-        return rows.astype(np.float32, order="C")
-
-
-def _lengths(
-    rows: NDArray[np.float32], numbers: Sequence[int] | NDArray[np.int64], noun: str = "vector"
-) -> NDArray[np.float64]:
-    """Return the lengths of `rows`; raise for one without a direction, counting `numbers` from 1."""
-    import numpy as np
-
-    # The square of a float32 is neither infinite nor zero in float64, unless the value itself is.
-    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
-    bad = np.flatnonzero((lengths == 0) | ~np.isfinite(lengths))
-    if len(bad):
-        what = "is zero and has no direction" if lengths[bad[0]] == 0 else "is not finite"
-        raise InputError(f"{noun} {int(numbers[bad[0]]) + 1} {what}")
-    return lengths
-
-
-def _products(
-    left: NDArray[np.float32], right: NDArray[np.float32], i: NDArray[np.int64], j: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the dot products of rows `i` of `left` and `j` of `right`, taken in float64 and rounded."""
-    import numpy as np
-
-    if len(i) * _DENSE < len(left) * len(right):
-        return _products_by_pair(left, right, i, j)
-    with np.errstate(over="ignore"):
-        return (left.astype(np.float64) @ right.astype(np.float64).T).astype(np.float32)[i, j]
-
-
-def _products_by_pair(
-    left: Floats, right: Floats, i: NDArray[np.int64], j: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Like `_products`, in little memory however large the tables are."""
-    import numpy as np
-
-    result = np.empty(len(i), dtype=np.float32)
-    step = rows_in_block(left.shape[1])
-    with np.errstate(over="ignore"):
-        for start in range(0, len(i), step):
-            part = slice(start, start + step)
-            a, b = (_float32(rows).astype(np.float64) for rows in (left[i[part]], right[j[part]]))
-            result[part] = np.einsum("ij,ij->i", a, b)
-    return result
-
-
-def _pairs_of(
-    a: NDArray[np.float32], b: NDArray[np.float32], limit: np.float32, lengths: float, *, same: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pairs of rows of `a` and `b` that score `limit`, of a block with itself i < j only.
-
-    `lengths` is the product of their largest lengths, which bounds what float32 can be off by.
-    """
-    import numpy as np
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        scores = a @ b.T
-        numbers = np.finfo(np.float32)
-        error = (a.shape[1] + 2) * (float(numbers.eps) * lengths + float(numbers.tiny))
-        low = np.nextafter(np.float32(float(limit) - error), np.float32(-np.inf))
-    # Where a sum may overflow on its way, the scores tell nothing.
-    near = scores >= low if lengths < float(numbers.max) / 2 else np.ones(scores.shape, dtype=bool)
-    if same:
-        near &= ~np.tri(len(a), dtype=bool)
-    # `nonzero` is many times slower in two dimensions.
-    i, j = np.divmod(np.flatnonzero(near), len(b))
-    exact = _products(a, b, i, j)
-    reached = exact >= limit
-    return i[reached], j[reached], exact[reached]
 
 
 class _Nearest:
@@ -203,7 +85,7 @@ class _Nearest:
         """Find `keep` rows for each of `queries` [q, d]; query 0 is called `first` + 1 in errors."""
         import numpy as np
 
-        _lengths(queries, range(first, first + len(queries)), "query")
+        checked_lengths(queries, range(first, first + len(queries)), "query")
         self._queries = queries
         self._keep = keep
         self._keys = np.full((len(queries), keep), _NO_ROW, dtype=np.uint64)
@@ -237,7 +119,7 @@ class _Nearest:
         self._sort_in()
         rows = _rows_of(self._keys)
         asked = np.repeat(np.arange(len(rows)), self._keep)
-        exact = _products_by_pair(self._queries, corpus, asked, rows.ravel())
+        exact = products_by_pair(self._queries, corpus, asked, rows.ravel())
         keys = _keys(exact, rows.ravel()).reshape(rows.shape)
         keys.sort(axis=1)
         return keys
@@ -252,10 +134,10 @@ class _Nearest:
         finite = np.isfinite(scores)
         doubtful = np.flatnonzero((scores[:, 0] == 0) | ~finite[:, 0])
         if len(doubtful):
-            _lengths(block[doubtful], doubtful + start)
+            checked_lengths(block[doubtful], doubtful + start)
         if not finite.all():
             i, j = np.nonzero(~finite)
-            scores[i, j] = _products(block, self._queries, i, j)
+            scores[i, j] = products(block, self._queries, i, j)
         return scores
 
     def _sort_in(self) -> None:

@@ -1,0 +1,203 @@
+"""All pairs that are near enough, within one table or between two; and the first of those that are alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simil.blas import use_all_cores
+from simil.errors import InputError
+from simil.similarity.products import check_block_rows, checked_lengths, float32_rows, products
+from simil.similarity.rows import as_rows, check_dimensions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+__all__ = ["matches_above", "pairs_above", "representatives"]
+
+
+def pairs_above(
+    vectors: Floats, threshold: float, *, block_rows: int = 1024
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield all pairs i < j of rows of `vectors` [n, d] whose dot product is at least `threshold`.
+
+    Each yield holds three arrays of one length: i int64, j int64, score float32, ordered by i, then j.
+    Pieces come by blocks of i, then of j; empty ones are left out. For unit vectors the dot product
+    is the cosine similarity. `vectors` are taken as float32 and may be a `numpy.memmap` larger than
+    memory; they are read in blocks of `block_rows`, and float32 is not copied.
+
+    A score is the dot product taken in float64 and rounded; `threshold` is compared as float32. Where
+    a product in float32 cannot tell a score from the threshold, the exact one decides.
+
+    Raises `InputError` for a threshold that is NaN, and, before any pair of it is yielded, naming the
+    first row (from 1) that is zero or not finite.
+    """
+
+    vectors = as_rows(vectors)
+    check_block_rows(block_rows)
+    limit = _limit(threshold)
+    use_all_cores(len(vectors) * vectors.size)
+    longest: list[float] = []  # of each block
+    for top in range(0, len(vectors), block_rows):
+        a = float32_rows(vectors[top : top + block_rows])
+        for side in range(top, len(vectors), block_rows):
+            b = a if side == top else float32_rows(vectors[side : side + block_rows])
+            if top == 0:
+                longest.append(_longest(b, side))
+            lengths = longest[top // block_rows] * longest[side // block_rows]
+            i, j, scores = _pairs_of(a, b, limit, lengths, same=side == top)
+            if len(i):
+                yield i + top, j + side, scores
+
+
+def matches_above(
+    left: Floats, right: Floats, threshold: float, *, block_rows: int = 1024
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield all pairs of a row i of `left` [n, d] and j of `right` [m, d] with a product of `threshold`.
+
+    Everything else is as in `pairs_above`.
+    """
+    left, right = as_rows(left), as_rows(right)
+    check_dimensions(left, right)
+    check_block_rows(block_rows)
+    limit = _limit(threshold)
+    use_all_cores(len(left) * right.size)
+    longest: list[float] = []  # of each block of `right`
+    for top in range(0, len(left), block_rows):
+        a = float32_rows(left[top : top + block_rows])
+        own = _longest(a, top)
+        for number, side in enumerate(range(0, len(right), block_rows)):
+            b = float32_rows(right[side : side + block_rows])
+            if top == 0:
+                longest.append(_longest(b, side))
+            i, j, scores = _pairs_of(a, b, limit, own * longest[number], same=False)
+            if len(i):
+                yield i + top, j + side, scores
+
+
+def representatives(
+    vectors: Floats, threshold: float, *, block_rows: int = 1024
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return for each row of `vectors` [n, d] the row that stands for it, int64 [n], and their score.
+
+    A row stands for itself, at score 1, unless a row before it that does has a product with it of at
+    least `threshold`; then the nearest of those stands for it, the first of equals. So no row is drawn
+    into a group by a chain of others: each reaches the threshold with its own representative.
+
+    Scores, the threshold, forms of `vectors` and errors are as in `pairs_above`; memory is bounded by
+    one block of pairs.
+    """
+    import numpy as np
+
+    vectors = as_rows(vectors)
+    check_block_rows(block_rows)
+    limit = _limit(threshold)
+    use_all_cores(len(vectors) * vectors.size)
+    owner = np.arange(len(vectors))
+    best = np.full(len(vectors), -np.inf, np.float32)
+    kept = np.empty(0, np.int64)
+    longest = 0.0
+    for top in range(0, len(vectors), block_rows):
+        block = float32_rows(vectors[top : top + block_rows])
+        longest = max(longest, _longest(block, top))
+        for start in range(0, len(kept), block_rows):
+            rows = kept[start : start + block_rows]
+            i, j, scores = _pairs_of(_taken(vectors, rows), block, limit, longest**2, same=False)
+            _join(rows[i], j + top, scores, owner, best)
+        i, j, scores = _pairs_of(block, block, limit, longest**2, same=True)
+        free = np.isneginf(best[top : top + len(block)])
+        first = _first_of_each(i, j, free)
+        among = first[i]
+        _join(i[among] + top, j[among] + top, scores[among], owner, best)
+        kept = np.concatenate([kept, np.flatnonzero(first) + top])
+    best[kept] = 1
+    return owner, best
+
+
+def _first_of_each(i: NDArray[np.int64], j: NDArray[np.int64], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the `free` rows of a block no earlier such row stands for; i < j are near pairs.
+
+    A free row without an undecided one before it is one. Those near it are none, which frees others.
+    """
+    import numpy as np
+
+    first, undecided = np.zeros(len(free), np.bool_), free.copy()
+    among = free[i] & free[j]
+    i, j = i[among], j[among]
+    while undecided.any():
+        held = np.zeros(len(free), np.bool_)
+        held[j[undecided[i]]] = True
+        found = undecided & ~held
+        first |= found
+        undecided &= ~found
+        undecided[j[found[i]]] = False
+    return first
+
+
+def _join(
+    rows: NDArray[np.int64],
+    joining: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    owner: NDArray[np.int64],
+    best: NDArray[np.float32],
+) -> None:
+    """Give each row of `joining` to the nearest of `rows`, unless it has a nearer one already."""
+    import numpy as np
+
+    order = np.lexsort((rows, -scores, joining))
+    rows, joining, scores = rows[order], joining[order], scores[order]
+    nearest = np.ones(len(order), np.bool_)
+    nearest[1:] = joining[1:] != joining[:-1]
+    # Of equal scores that of the earlier row counts, and rows come in their order.
+    nearest &= scores > best[joining]
+    owner[joining[nearest]] = rows[nearest]
+    best[joining[nearest]] = scores[nearest]
+
+
+def _taken(vectors: Floats, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the `rows` of `vectors`, not copied where they follow each other."""
+    first, last = int(rows[0]), int(rows[-1])
+    together = last - first + 1 == len(rows)
+    return float32_rows(vectors[first : last + 1] if together else vectors[rows])
+
+
+def _limit(threshold: float) -> np.float32:
+    import numpy as np
+
+    if np.isnan(threshold):
+        raise InputError("nothing can be compared with a threshold that is not a number")
+    with np.errstate(over="ignore"):
+        return np.float32(threshold)
+
+
+def _longest(rows: NDArray[np.float32], first: int) -> float:
+    return float(checked_lengths(rows, range(first, first + len(rows))).max())
+
+
+def _pairs_of(
+    a: NDArray[np.float32], b: NDArray[np.float32], limit: np.float32, lengths: float, *, same: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return the pairs of rows of `a` and `b` that score `limit`, of a block with itself i < j only.
+
+    `lengths` is the product of their largest lengths, which bounds what float32 can be off by.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = a @ b.T
+        numbers = np.finfo(np.float32)
+        error = (a.shape[1] + 2) * (float(numbers.eps) * lengths + float(numbers.tiny))
+        low = np.nextafter(np.float32(float(limit) - error), np.float32(-np.inf))
+    # Where a sum may overflow on its way, the scores tell nothing.
+    near = scores >= low if lengths < float(numbers.max) / 2 else np.ones(scores.shape, dtype=bool)
+    if same:
+        near &= ~np.tri(len(a), dtype=bool)
+    # `nonzero` is many times slower in two dimensions.
+    i, j = np.divmod(np.flatnonzero(near), len(b))
+    exact = products(a, b, i, j)
+    reached = exact >= limit
+    return i[reached], j[reached], exact[reached]
