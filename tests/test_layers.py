@@ -48,6 +48,7 @@ PLACES: dict[str, set[str]] = {
     "huggingface_hub": {"models/hub.py", "models/hub_errors.py"},
     "sklearn": set(),
     "dotenv": {"config.py"},
+    "pathspec": {"texts/trees.py"},
     "platformdirs": {"config.py"},
     "threadpoolctl": {"blas.py"},
     "filelock": {"models/once.py", "embedders/cache/store.py"},

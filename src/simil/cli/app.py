@@ -14,6 +14,7 @@ from simil.cli.cache import cache
 from simil.cli.command import Command, Group
 from simil.cli.compare import compare
 from simil.cli.embed import embed
+from simil.cli.search import search
 from simil.errors import SimilError
 
 __all__ = ["app", "run"]
@@ -45,6 +46,7 @@ def _root(
 
 app.command(cls=Command)(compare)
 app.command(cls=Command)(embed)
+app.command(cls=Command)(search)
 app.add_typer(cache)
 
 

@@ -59,9 +59,7 @@ def compare(
         ),
     ] = None,
     output: opt.Output = None,
-    form: Annotated[
-        str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
-    ] = None,
+    form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
     *,
     model: ModelFlags,

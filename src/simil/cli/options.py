@@ -27,6 +27,7 @@ __all__ = [
     "Engine",
     "EnvFile",
     "Fields",
+    "Form",
     "IdField",
     "InputFormatName",
     "Model",
@@ -178,6 +179,9 @@ Output = Annotated[
     typer.Option(
         "-o", "--output", metavar="FILE", help="Write FILE, whole or not at all, in the form of its suffix."
     ),
+]
+Form = Annotated[
+    str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes, no progress.", rich_help_panel=_RUN)]
 Verbose = Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simil.tasks.compare import Comparison
     from simil.texts import Pair
 
-__all__ = ["show_matrix", "show_pair", "show_two"]
+__all__ = ["bar", "console", "escaped", "show_matrix", "show_pair", "show_two"]
 
 _CELL = 7
 # From unlike to alike, for dark and light backgrounds.
@@ -24,17 +24,16 @@ _HEAT = ("blue", "cyan", "green", "yellow", "red")
 
 def show_two(comparison: Comparison) -> None:
     """Print both texts, their score, and a bar that is full at 1."""
-    console = _console()
+    terminal = console()
     for name in comparison.names:
-        console.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
+        terminal.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
     score = comparison.score
     room = max(min(width() - 10, 40), 5)
     if comparison.metric.is_distance:
-        console.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
+        terminal.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
     else:
-        bar = _bar(score, room, ("█", "░") if console.encoding.startswith("utf") else ("#", "-"))
-        console.print(f"[bold]{score:.4f}[/bold]  {bar}", highlight=False)
-    _sign(console, comparison)
+        terminal.print(f"[bold]{score:.4f}[/bold]  {bar(terminal, score, room)}", highlight=False)
+    _sign(terminal, comparison)
 
 
 def show_pair(pair: Pair, score: float) -> None:
@@ -47,7 +46,7 @@ def show_matrix(comparison: Comparison) -> None:
     """Print the matrix, in blocks of as many columns as the terminal is wide."""
     import numpy as np
 
-    console = _console()
+    terminal = console()
     count = len(comparison.names)
     digits = len(str(count))
     label = min(
@@ -57,8 +56,8 @@ def show_matrix(comparison: Comparison) -> None:
     for start in range(0, count, columns):
         stop = min(start + columns, count)
         if start:
-            console.print()
-        console.print(
+            terminal.print()
+        terminal.print(
             " " * label + "".join(f"{number:>{_CELL}}" for number in range(start + 1, stop + 1)),
             style="dim",
             highlight=False,
@@ -66,23 +65,26 @@ def show_matrix(comparison: Comparison) -> None:
         for index, row in comparison.rows():
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
             cells = "".join(_heated(float(score), comparison.metric) for score in np.asarray(row[start:stop]))
-            console.print(_escaped(fit(numbered, label)) + cells, highlight=False)
-    _sign(console, comparison)
+            terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
+    _sign(terminal, comparison)
 
 
-def _sign(console: Console, comparison: Comparison) -> None:
+def _sign(terminal: Console, comparison: Comparison) -> None:
     """Say what was measured and who spoke."""
     line = f"{comparison.metric} by {comparison.model or 'an unknown model'}"
-    console.print(fit(line, width()).rstrip(), style="dim", markup=False, highlight=False)
+    terminal.print(fit(line, width()).rstrip(), style="dim", markup=False, highlight=False)
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return a console on stdout, as wide as the terminal."""
     from rich.console import Console
 
     return Console(file=sys.stdout, width=width(), soft_wrap=True)
 
 
-def _bar(score: float, room: int, blocks: tuple[str, str]) -> str:
+def bar(terminal: Console, score: float, room: int) -> str:
+    """Return markup of a bar `room` columns long, full at 1, in the colour of the score."""
+    blocks = ("█", "░") if terminal.encoding.startswith("utf") else ("#", "-")
     full = round(max(0.0, min(score, 1.0)) * room)
     return f"[{_heat(score)}]{blocks[0] * full}[/][dim]{blocks[1] * (room - full)}[/dim]"
 
@@ -98,7 +100,8 @@ def _heat(score: float) -> str:
     return _HEAT[min(int(max(score, 0.0) * len(_HEAT)), len(_HEAT) - 1)]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return `text` as markup that shows it as it is."""
     from rich.markup import escape
 
     return escape(text)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelError, SimilError, UsageError
@@ -69,11 +70,13 @@ class Embedder(ABC):
             different stamps are never compared.
         dimensions: length of a vector; None until the first batch where only the server knows.
         truncated: how many texts so far were longer than the model reads and lost their end.
+        folder: where the files of a model of this machine are; None for others.
     """
 
     stamp: str
     dimensions: int | None = None
     truncated: int = 0
+    folder: Path | None = None
 
     @abstractmethod
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -61,8 +61,12 @@ def open_embedder(
         model = _behind_api(ref, settings, dimensions)
     else:
         model = _local(source, settings, raw=not normalize, progress=progress)
-    if not settings.cache:
-        return model.open()
+    embedder = _cached(model, settings) if settings.cache else model.open()
+    embedder.folder = source.folder if source else None
+    return embedder
+
+
+def _cached(model: _Model, settings: Settings) -> Embedder:
     from simil.embedders.cache.embedder import CachedEmbedder
     from simil.embedders.cache.store import VectorCache, cache_folder
 

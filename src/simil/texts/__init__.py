@@ -4,19 +4,27 @@ Everything streams: a text comes out as soon as its last byte has arrived. The o
 a single document that has no part before its end.
 """
 
+from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, paragraphs
 from simil.texts.counting import count_roughly
 from simil.texts.options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_texts
 from simil.texts.records import Pair, Text, is_blank
+from simil.texts.trees import files_in
 
 __all__ = [
+    "Chunking",
     "InputFormat",
     "Pair",
     "ReadOptions",
+    "Spans",
     "Text",
+    "chunking_named",
     "count_roughly",
+    "files_in",
     "format_of",
+    "in_chunks",
     "is_blank",
+    "paragraphs",
     "read_pairs",
     "read_texts",
 ]

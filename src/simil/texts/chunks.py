@@ -1,0 +1,89 @@
+"""Long texts in parts that stay within what a model reads, each with the place where it begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from simil.errors import UsageError
+from simil.texts.records import Text, is_blank
+
+__all__ = ["Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
+
+# From a text to the parts of it, as (first character, character behind the last).
+Spans = Callable[[str], Iterable[tuple[int, int]]]
+
+_BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+_TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How texts are cut: into lines, paragraphs, or windows of `tokens` that share `overlap` tokens."""
+
+    unit: str
+    tokens: int = 0
+    overlap: int = 0
+
+
+def chunking_named(name: str) -> Chunking:
+    """Return what `lines`, `paragraphs`, `tokens:256` or `tokens:256/32` means; else raise `UsageError`."""
+    if name in ("lines", "paragraphs"):
+        return Chunking(name)
+    match = _TOKENS.fullmatch(name)
+    if match is None:
+        raise UsageError(
+            f"--chunk cannot be {name!r}",
+            hint="choose lines, paragraphs, or tokens:SIZE/OVERLAP as in tokens:256/32",
+        )
+    tokens, overlap = int(match[1]), int(match[2] or 0)
+    if overlap >= tokens:
+        raise UsageError(f"--chunk {name} never gets on", hint="let the overlap be less than the size")
+    return Chunking("tokens", tokens, overlap)
+
+
+def paragraphs(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the parts between blank lines."""
+    start = 0
+    for gap in _BETWEEN_PARAGRAPHS.finditer(text):
+        yield start, gap.start()
+        start = gap.end()
+    yield start, len(text)
+
+
+def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator[Text]:
+    """Yield the parts of each text that are not blank; ids and places name the line each begins at.
+
+    A part of a table's row or of a JSON value, whose lines are not those of the file, keeps its place, and
+    has its number after the id. `several` puts the file before the id.
+    """
+    for text in texts:
+        lines = _Lines(text.text)
+        for number, (start, end) in enumerate(spans(text.text), 1):
+            part = text.text[start:end]
+            if is_blank(part):
+                continue
+            if text.origin.line is not None:
+                yield replace(text, id=f"{text.id}#{number}", text=part.strip())
+                continue
+            # A part begins at its first word.
+            line = lines.number_of(start + len(part) - len(part.lstrip()))
+            origin = replace(text.origin, line=line)
+            yield Text(str(origin) if several else str(line), part.strip(), origin, text.fields)
+
+
+class _Lines:
+    """Numbers the lines of a text, from 1; asked for places that mostly rise, it counts each line once."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place, self._line = 0, 1
+
+    def number_of(self, place: int) -> int:
+        if place >= self._place:
+            self._line += self._text.count("\n", self._place, place)
+        else:
+            self._line -= self._text.count("\n", place, self._place)
+        self._place = place
+        return self._line
