@@ -13,6 +13,7 @@ from simil._version import __version__
 from simil.cli.cache import cache
 from simil.cli.command import Command, Group
 from simil.cli.compare import compare
+from simil.cli.dedupe import dedupe
 from simil.cli.embed import embed
 from simil.cli.search import search
 from simil.errors import SimilError
@@ -47,6 +48,7 @@ def _root(
 app.command(cls=Command)(compare)
 app.command(cls=Command)(embed)
 app.command(cls=Command)(search)
+app.command(cls=Command)(dedupe)
 app.add_typer(cache)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Engine",
     "EnvFile",
     "Fields",
+    "Files",
     "Form",
     "IdField",
     "InputFormatName",
@@ -179,6 +180,10 @@ Output = Annotated[
     typer.Option(
         "-o", "--output", metavar="FILE", help="Write FILE, whole or not at all, in the form of its suffix."
     ),
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="Texts, one a line, or saved vectors; - or nothing for stdin."),
 ]
 Form = Annotated[
     str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")

@@ -18,7 +18,8 @@ class ModelInfo:
 
     `provider` is "hub", "embedded" or "openai"; `query_prompt` and `document_prompt` are what the
     model's card says to put before a text; `shortens` says that it was trained to be cut to fewer
-    dimensions (Matryoshka); `download_mb` is the size of what is fetched.
+    dimensions (Matryoshka); `download_mb` is the size of what is fetched;
+    `duplicates_at` the cosine from which on two texts say the same.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelInfo:
     licence: str = ""
     shortens: bool = False
     download_mb: int | None = None
+    duplicates_at: float | None = None
 
 
 @cache
