@@ -52,7 +52,7 @@ class _Quick:
         self._real = real
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        if value is None or self._param.type_descriptor.annotation in _TEXT:
+        if value is None or value is self._param.default or self._param.type_descriptor.annotation in _TEXT:
             return value
         self._param._runtime_param = None
         return self._real().coerce(value, param=param, ctx=ctx)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
-from simil.vectors.collect import VectorFile, describe
+from simil.vectors.collect import VectorFile, describe_all
 from simil.vectors.json_form import parsed
 from simil.vectors.writer import ItemList, VectorWriter, encoded
 
@@ -175,6 +175,9 @@ def _as_float32(source: str, raw: NDArray[Any]) -> NDArray[np.float32]:
         if not as_is:
             with np.errstate(over="ignore"):
                 part[...] = raw[start : start + _CHECK_ROWS]
+        # One that is not finite makes the sum of its row's squares so; a large one may, too.
+        if np.isfinite(np.einsum("ij,ij->i", part, part)).all():
+            continue
         finite = np.isfinite(part).all(axis=1)
         if not finite.all():
             number = start + int(finite.argmin()) + 1
@@ -210,17 +213,8 @@ def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> Vect
                 hint="the two files do not belong together; embed again",
                 place=place,
             )
-    described = []
-    for number, item in enumerate(items, 1):
-        try:
-            described.append(describe(item, str(number)))
-        except ValueError as exc:
-            raise InputError(f"item {number} {exc}", place=place) from exc
-    return VectorFile(
-        source=source,
-        model=model or None,
-        ids=tuple(name for name, _, _ in described),
-        texts=tuple(text for _, text, _ in described),
-        fields=tuple(fields for _, _, fields in described),
-        vectors=vectors,
-    )
+    try:
+        ids, texts, fields = describe_all(items)
+    except ValueError as exc:
+        raise InputError(str(exc), place=place) from exc
+    return VectorFile(source, model or None, ids, texts, fields, vectors)
