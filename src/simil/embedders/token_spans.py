@@ -29,6 +29,7 @@ def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str
         )
     tokenizer = open_tokenizer(data, source.name, lower_case=False)
     tokenizer.no_truncation()
+    tokenizer.no_padding()
 
     def spans(text: str) -> Iterator[tuple[int, int]]:
         # A batch of one: unlike `encode`, it lets go of Python's lock, so that Ctrl-C is heeded meanwhile.
@@ -49,6 +50,9 @@ def _windows(words: Sequence[int | None], size: int, overlap: int) -> Iterator[t
         if last == len(words):
             return
         first = _word_begin(words, last - overlap, above=first)
+        if _word_begin(words, first + size, above=first) <= last:
+            # A word that does not fit beside what is shared: a window without it would say nothing new.
+            first = last
 
 
 def _word_begin(words: Sequence[int | None], token: int, *, above: int) -> int:

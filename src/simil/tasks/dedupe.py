@@ -104,7 +104,9 @@ def dedupe(
     # From rows of the corpus back to rows of `texts`.
     back = np.flatnonzero(first)[rows >= 0]
     owner, score, other = owners.copy(), np.ones(len(texts), np.float32), elsewhere.copy()
-    owner[back] = np.where(near.elsewhere, near.owners, back[near.owners])
+    own = ~near.elsewhere
+    owner[back] = near.owners
+    owner[back[own]] = back[near.owners[own]]
     score[back], other[back] = near.scores, near.elsewhere
     copies = ~first & ~elsewhere
     # A copy goes where the first of its kind went, and scores as that does.
