@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simil.cli.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.dedupe import Duplicates
+    from simil.tasks.inputs import Inputs
     from simil.texts import ReadOptions, Text
 
 __all__ = ["dedupe"]
@@ -66,8 +67,12 @@ def dedupe(
 
     simil dedupe notes.txt · simil dedupe --show pairs faq.csv --field question
     """
+    from simil.cli.duplicates import show_duplicates
+    from simil.cli.embed import vector_form, write_vectors
     from simil.cli.output import open_output
+    from simil.cli.rows import form_of
     from simil.cli.session import open_session
+    from simil.tasks.embed import EmbeddedBatch
 
     if show not in _SHOWN:
         raise UsageError(f"--show cannot be {show!r}", hint=f"choose one of {', '.join(_SHOWN)}")
@@ -76,51 +81,60 @@ def dedupe(
     if exact and threshold is not None:
         raise UsageError("--exact and --threshold contradict each other", hint="pass one of them")
     options = reading.options(whole=whole, all_fields=True)
+    records = show in ("kept", "removed")
     with open_session(model, running, on_error=reading.on_error) as session:
-        shown_as = _form(form, output, show, options, files or ["-"])
-        found = _find(session, files or [], against, options, threshold, exact=exact)
+        inputs = session.inputs(files or [], options)
+        saved_form = vector_form(form, output) if records and inputs.forms else None
+        text_form = ""
+        if not records:
+            text_form = form_of(form, output)
+        elif not inputs.forms:
+            text_form = _form(form, output, options, inputs.sources)
+        found, saved = _find(session, inputs, against, options, threshold, exact=exact)
+        rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
+        if saved is not None and records:
+            batch = EmbeddedBatch([saved.texts[row] for row in rows.tolist()], saved.vectors[rows])
+            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown")
+            return
         with open_output(output) as stream:
-            if show in ("kept", "removed"):
-                kept = found.kept if show == "kept" else ~found.kept
-                texts = [found.texts[row] for row in kept.nonzero()[0].tolist()]
-                _write_texts(texts, shown_as, stream, reading, whole=whole, saved=found.saved)
+            if records:
+                texts = [found.texts[row] for row in rows.tolist()]
+                _write_texts(texts, text_form, stream, reading, whole=whole)
             else:
-                from simil.cli.duplicates import show_duplicates
-
-                show_duplicates(found, show, shown_as, stream, model=session.model)
+                show_duplicates(found, show, text_form, stream, model=session.model)
 
 
-def _form(
-    name: str | None, output: Path | None, show: str, options: ReadOptions, files: Sequence[str]
-) -> str:
-    """Return the form: texts come out as they went in, unless another is asked for."""
+def _form(name: str | None, output: Path | None, options: ReadOptions, files: Sequence[str]) -> str:
+    """Return the form of texts: as they went in, unless another is asked for; a table's is marked then."""
     from simil.cli.rows import form_of
 
-    if show in ("kept", "removed") and name is None and (output is None or output.suffix == ".txt"):
+    if name is None and (output is None or output.suffix == ".txt"):
         forms = {str(options.format_for(path)) for path in files}
-        return forms.pop() if len(forms) == 1 else "text"
+        only = forms.pop() if len(forms) == 1 else "text"
+        return f"{only} as it came" if only in ("csv", "tsv") else only
     found = form_of(name, output)
-    return "plain" if found == "table" and show in ("kept", "removed") else found
+    return "text" if found in ("plain", "table") else found
 
 
 def _find(
     session: Session,
-    files: Sequence[str],
+    inputs: Inputs,
     against: str | None,
     options: ReadOptions,
     threshold: float | None,
     *,
     exact: bool,
-) -> Duplicates:
+) -> tuple[Duplicates, Corpus | None]:
+    """Return what was found, and the saved vectors that it was found in, if they were some."""
     from simil.tasks import dedupe as task
 
-    inputs = session.inputs(files, options)
     other_inputs = session.inputs([against], options) if against is not None else None
     if exact:
         if inputs.forms or (other_inputs and other_inputs.forms):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         others = [*session.read(other_inputs, options)] if other_inputs else []
-        return _told(task.equal_texts([*session.read(inputs, options)], others), "are equal to one before")
+        found = task.equal_texts([*session.read(inputs, options)], others)
+        return _told(found, "are equal to one before"), None
     # Saved vectors come first: they say which model the texts need.
     ours = session.saved(inputs) if inputs.forms else None
     others_corpus: Corpus | None = None
@@ -139,7 +153,7 @@ def _find(
     else:
         limit, whose = _threshold(threshold, ours.model)
         found = task.near_duplicates(ours, limit, others_corpus)
-    return _told(found, f"score at least {limit:g}{whose} with one before")
+    return _told(found, f"score at least {limit:g}{whose} with one before"), ours
 
 
 def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
@@ -162,29 +176,32 @@ def _told(found: Duplicates, why: str) -> Duplicates:
 
 
 def _write_texts(
-    texts: Sequence[Text], form: str, stream: BinaryIO, reading: InputFlags, *, whole: bool, saved: bool
+    texts: Sequence[Text], form: str, stream: BinaryIO, reading: InputFlags, *, whole: bool
 ) -> None:
-    from simil.cli.rows import json_of, write_rows
+    from simil.cli.rows import json_of, table_row, write_rows
 
-    if form in ("text", "plain"):
+    if form == "text":
         end = "\0" if reading.nul else "\n"
-        # A file that is one text goes by its name; a saved vector may have nothing but its id.
-        names = (text.id if whole else text.text or text.id for text in texts)
+        # A file that is one text goes by its name.
+        names = (text.id if whole else text.text for text in texts)
         stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
     elif form == "jsonl":
-        stream.writelines(json_of(_record(text, saved=saved)) + b"\n" for text in texts)
+        stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
     elif form == "json":
-        stream.write(
-            b"[" + b",".join(b"\n" + json_of(_record(text, saved=saved)) for text in texts) + b"\n]\n"
-        )
+        stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
+    elif form.endswith("as it came"):
+        rows = [[*map(str, text.fields.values())] for text in texts]
+        head = [[*texts[0].fields]] if texts and not reading.no_header else []
+        if form.startswith("csv"):
+            stream.writelines(table_row(row, ",") for row in head + rows)
+        else:
+            # What a cell of tsv held fits into one again, as it is.
+            stream.writelines(("\t".join(row) + "\n").encode() for row in head + rows)
     else:
-        rows = [{"fields": _record(text, saved=saved)} for text in texts]
-        write_rows(rows, form, stream, facts={}, columns=["id", "text"])
+        write_rows([{"fields": _record(text)} for text in texts], form, stream, facts={})
     stream.flush()
 
 
-def _record(text: Text, *, saved: bool) -> dict[str, object]:
-    """Return the record as it was read; of plain text and saved vectors, what there is."""
-    if text.fields and not saved:
-        return {**text.fields}
-    return {"id": text.id, "text": text.text, **text.fields}
+def _record(text: Text) -> dict[str, object]:
+    """Return the record as it was read; of plain text, what there is."""
+    return {**text.fields} if text.fields else {"id": text.id, "text": text.text}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFormat, VectorWriter
 
-__all__ = ["embed"]
+__all__ = ["embed", "vector_form", "write_vectors"]
 
 
 @expanded
@@ -68,7 +68,7 @@ def embed(
     with start(model, running) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=not no_normalize)
-        written = _form(form, output)
+        written = vector_form(form, output)
         notes = Notes(reading.on_error)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
@@ -88,7 +88,7 @@ def embed(
             )
 
 
-def _form(name: str | None, output: Path | None) -> VectorFormat | None:
+def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
     """Return the form to write; None is the table for a person at a terminal."""
     from simil.cli.output import is_terminal
     from simil.vectors import VectorFormat, format_of
@@ -140,7 +140,7 @@ def _embed_texts(
             "embedding", total=total, unit="texts"
         ) as advance:
             batches = embed_stream(texts, embedder, wanted, on_error=notes.on_error)
-            _write(_counted(batches, advance), form, output, embedder.stamp)
+            write_vectors(_counted(batches, advance), form, output, embedder.stamp)
     finally:
         embedder.close()
     notes.finish(embedder, warn_of_cut=run.settings.overflow == "warn")
@@ -151,7 +151,7 @@ def _convert(inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, ou
     from simil.tasks.convert import convert
 
     model, batches = convert(inputs.vector_files(), wanted)
-    _write(batches, form, output, model or "unknown")
+    write_vectors(batches, form, output, model or "unknown")
 
 
 def _counted(batches: Iterator[EmbeddedBatch], advance: Advance) -> Iterator[EmbeddedBatch]:
@@ -160,9 +160,10 @@ def _counted(batches: Iterator[EmbeddedBatch], advance: Advance) -> Iterator[Emb
         advance(len(batch.texts))
 
 
-def _write(
+def write_vectors(
     batches: Iterator[EmbeddedBatch], form: VectorFormat | None, output: Path | None, model: str
 ) -> None:
+    """Write a vector file to `output` or stdout, or a table to the terminal where `form` is None."""
     from simil.cli.output import open_outputs
     from simil.cli.preview import Preview
     from simil.vectors import VectorFormat, open_writer, sidecar_path

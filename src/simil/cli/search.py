@@ -13,7 +13,7 @@ import typer
 
 from simil.cli import options as opt
 from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
-from simil.errors import UsageError
+from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.session import Session
@@ -186,6 +186,9 @@ def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
     from simil.texts import files_in
 
     if not recursive:
+        for path in files:
+            if os.path.isdir(path):  # noqa: PTH112 (as in compare)
+                raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
         return [*files]
     found: list[str] = []
     for path in files or ["."]:
@@ -238,7 +241,7 @@ def _tell_of_misses(answers: Sequence[Answer], corpus: Corpus, threshold: float 
     what = (
         "nothing reaches"
         if len(missed) == len(answers)
-        else f"{len(missed)} of {len(answers)} queries reach no"
+        else f"{len(missed)} of {len(answers)} queries find nothing at"
     )
     text = fit(corpus.content(closest.nearest), 60).rstrip()
     log.warning(
