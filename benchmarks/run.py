@@ -30,6 +30,7 @@ import limits
 import memory
 import search
 import startup
+import tasks
 from bench import Bench, Suite, say
 from measure import MeasurementFailed
 from report import Check, Section, machine, markdown, plain, table, to_dict
@@ -38,7 +39,7 @@ __all__ = ["SUITES", "main"]
 
 SUITES: dict[str, Suite] = {
     name: suite
-    for module in (startup, limits, bulk, files, memory, search, cache)
+    for module in (startup, limits, bulk, files, memory, search, tasks, cache)
     for name, suite in module.SUITES.items()
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import jq_command
 import simil
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def same(printed, promised):
 def checkout(tmp_path_factory):
     """A folder with the repository's files that the tour reads; what it writes stays there."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in ("LICENSE", "src/simil/models/minilm/LICENSE"):
+    for name in ("LICENSE", "src/simil/models/minilm/LICENSE", "tests/data/packages.tsv"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
     return folder
@@ -43,8 +44,9 @@ def checkout(tmp_path_factory):
 def test_the_tour_prints_what_the_readme_says(checkout, tmp_path):
     examples = list(tour())
     assert len(examples) >= 12
+    jq_command.install(tmp_path)
     environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.executable).parent}:{tmp_path}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "SIMIL_MODEL": "minilm",
         "HF_HUB_OFFLINE": "1",

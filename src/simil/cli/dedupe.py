@@ -189,7 +189,7 @@ def _write_texts(
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
     elif form == "json":
         stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
-    elif form.endswith("as it came"):
+    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
         rows = [[*map(str, text.fields.values())] for text in texts]
         head = [[*texts[0].fields]] if texts and not reading.no_header else []
         if form.startswith("csv"):
@@ -198,7 +198,7 @@ def _write_texts(
             # What a cell of tsv held fits into one again, as it is.
             stream.writelines(("\t".join(row) + "\n").encode() for row in head + rows)
     else:
-        write_rows([{"fields": _record(text)} for text in texts], form, stream, facts={})
+        write_rows([{"fields": _record(text)} for text in texts], form.split()[0], stream, facts={})
     stream.flush()
 
 
