@@ -136,7 +136,7 @@ class _Cut:
     def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
         from simil.texts import InputFormat, chunking_named
 
-        self.queries = replace(reading, nul=False).options()
+        self._reading = reading
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
@@ -145,6 +145,14 @@ class _Cut:
             # As grep reads them: a .json among the files of a program has no texts of ours.
             options = replace(options, format=InputFormat.TEXT)
         self.files: ReadOptions = options
+
+    def reading_of_queries(self, path: str) -> ReadOptions:
+        """Return how the file of queries is read: by its suffix, plain text a query a line."""
+        from simil.texts import InputFormat, format_of
+
+        if format_of(path) is InputFormat.TEXT:
+            return InputFlags().options()
+        return replace(self._reading, nul=False, input_format=None).options()
 
     def reading_of(self, files: Sequence[str]) -> ReadOptions:
         """Return how `files` are read: plain text that is cut, whole; the rows of tables one by one."""
@@ -205,12 +213,13 @@ def _both_sides(
     from simil.embedders.base import Kind
 
     given = [*opt.given([query], "query", opt.refuse_blank)] if query is not None else []
-    inputs = session.inputs([queries], cut.queries) if queries is not None else None
-    if inputs is not None and inputs.forms:
-        asked = session.saved(inputs)
-        return asked, _corpus(session, files, cut)
-    if inputs is not None:
-        given = [*session.read(inputs, cut.queries)]
+    if queries is not None:
+        reading = cut.reading_of_queries(queries)
+        inputs = session.inputs([queries], reading)
+        if inputs.forms:
+            asked = session.saved(inputs)
+            return asked, _corpus(session, files, cut)
+        given = [*session.read(inputs, reading)]
     corpus = _corpus(session, files, cut)
     return session.embed(given, Kind.QUERY), corpus
 

@@ -189,7 +189,7 @@ def describe_all(
     The message begins with the item's number.
     """
     # What simil writes, a million times over: an id and a text each, and nothing to be looked at twice.
-    if all(map(_PLAIN.__eq__, map(dict.keys, items))):
+    if all(item.keys() == _PLAIN for item in items):
         ids, texts = [item["id"] for item in items], [item["text"] for item in items]
         if set(map(type, ids)) | set(map(type, texts)) <= {str}:
             return tuple(map(str, ids)), tuple(map(str, texts)), (_NO_FIELDS,) * len(items)
