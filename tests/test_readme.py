@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jq_command
 import pytest
 
-import jq_command
 import simil
 
 ROOT = Path(__file__).parents[1]

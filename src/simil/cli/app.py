@@ -3,53 +3,84 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from simil._version import __version__
-from simil.cli.cache import cache
 from simil.cli.command import Command, Group
-from simil.cli.compare import compare
-from simil.cli.dedupe import dedupe
-from simil.cli.embed import embed
-from simil.cli.search import search
 from simil.errors import SimilError
 
-__all__ = ["app", "run"]
+__all__ = ["COMMANDS", "run"]
 
-app = typer.Typer(
-    name="simil",
-    cls=Group,
-    help="How alike are these texts? Compare and embed them, with a model on this machine or behind an API.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+COMMANDS = (
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache",
+)  # fmt: skip
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"simil {__version__}\n")
-        raise typer.Exit
+def _application(names: Sequence[str]) -> typer.Typer:
+    """Return the application with the commands that are named."""
+    app = typer.Typer(
+        name="simil",
+        cls=Group,
+        help="How alike are these texts? Compare, search and group them, "
+        "with a model on this machine or behind an API.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    for name in names:
+        if name == "cache":
+            from simil.cli.cache import cache
+
+            app.add_typer(cache)
+        else:
+            app.command(cls=Command)(_function(name))
+    return app
 
 
-@app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda wanted: _version(wanted=wanted),
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-app.command(cls=Command)(compare)
-app.command(cls=Command)(embed)
-app.command(cls=Command)(search)
-app.command(cls=Command)(dedupe)
-app.add_typer(cache)
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"simil {__version__}\n")
+        raise typer.Exit
+
+
+def _function(name: str) -> Callable[..., None]:
+    match name:
+        case "compare":
+            from simil.cli.compare import compare as command
+        case "embed":
+            from simil.cli.embed import embed as command
+        case "search":
+            from simil.cli.search import search as command
+        case "classify":
+            from simil.cli.classify import classify as command
+        case "cluster":
+            from simil.cli.cluster import cluster as command
+        case "outliers":
+            from simil.cli.outliers import outliers as command
+        case "dedupe":
+            from simil.cli.dedupe import dedupe as command
+        case "match":
+            from simil.cli.match import match as command
+    return command
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -68,6 +99,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    # Typer makes an object of every option of every command: a run needs those of its own.
+    names = [name for name in COMMANDS if name in arguments[:1]] or COMMANDS
+    app = _application(() if [*arguments[:1]] == ["--version"] else names)
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
     except SimilError as exc:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simil.cli.session import Session
+    from simil.cli.sides import Side
     from simil.tasks.corpus import Corpus
     from simil.tasks.dedupe import Duplicates
     from simil.tasks.inputs import Inputs
@@ -72,6 +73,7 @@ def dedupe(
     from simil.cli.output import open_output
     from simil.cli.rows import form_of
     from simil.cli.session import open_session
+    from simil.cli.sides import Side, fitted
     from simil.tasks.embed import EmbeddedBatch
 
     if show not in _SHOWN:
@@ -83,14 +85,17 @@ def dedupe(
     options = reading.options(whole=whole, all_fields=True)
     records = show in ("kept", "removed")
     with open_session(model, running, on_error=reading.on_error) as session:
-        inputs = session.inputs(files or [], options)
+        ours, known = Side(files or ["-"], options), None
+        if against is not None:
+            ours, known = fitted(ours, Side([against], options))
+        inputs = session.inputs(ours.files, ours.reading)
         saved_form = vector_form(form, output) if records and inputs.forms else None
         text_form = ""
         if not records:
             text_form = form_of(form, output)
         elif not inputs.forms:
-            text_form = _form(form, output, options, inputs.sources)
-        found, saved = _find(session, inputs, against, options, threshold, exact=exact)
+            text_form = _form(form, output, ours.reading, inputs.sources)
+        found, saved = _find(session, inputs, ours.reading, known, threshold, exact=exact)
         rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
         if saved is not None and records:
             batch = EmbeddedBatch([saved.texts[row] for row in rows.tolist()], saved.vectors[rows])
@@ -119,8 +124,8 @@ def _form(name: str | None, output: Path | None, options: ReadOptions, files: Se
 def _find(
     session: Session,
     inputs: Inputs,
-    against: str | None,
     options: ReadOptions,
+    known: Side | None,
     threshold: float | None,
     *,
     exact: bool,
@@ -128,21 +133,21 @@ def _find(
     """Return what was found, and the saved vectors that it was found in, if they were some."""
     from simil.tasks import dedupe as task
 
-    other_inputs = session.inputs([against], options) if against is not None else None
+    other_inputs = session.inputs(known.files, known.reading) if known else None
     if exact:
         if inputs.forms or (other_inputs and other_inputs.forms):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
-        others = [*session.read(other_inputs, options)] if other_inputs else []
+        others = [*session.read(other_inputs, known.reading)] if known and other_inputs else []
         found = task.equal_texts([*session.read(inputs, options)], others)
         return _told(found, "are equal to one before"), None
     # Saved vectors come first: they say which model the texts need.
     ours = session.saved(inputs) if inputs.forms else None
     others_corpus: Corpus | None = None
-    if other_inputs is not None:
+    if known and other_inputs:
         others_corpus = (
             session.saved(other_inputs)
             if other_inputs.forms
-            else session.embed(task.first_of_equal(session.read(other_inputs, options)))
+            else session.embed(task.first_of_equal(session.read(other_inputs, known.reading)))
         )
     if ours is None:
         texts = [*session.read(inputs, options)]
@@ -198,7 +203,7 @@ def _write_texts(
             # What a cell of tsv held fits into one again, as it is.
             stream.writelines(("\t".join(row) + "\n").encode() for row in head + rows)
     else:
-        write_rows([{"fields": _record(text)} for text in texts], form.split()[0], stream, facts={})
+        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
     stream.flush()
 
 

@@ -1,0 +1,276 @@
+"""`simil outliers`: which of these texts are strange?"""
+
+from __future__ import annotations
+
+import logging
+from math import isnan
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli import options as opt
+from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
+from simil.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from simil.cli.rows import Row
+    from simil.cli.session import Session
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.outliers import Outliers
+    from simil.texts import ReadOptions
+
+__all__ = ["outliers"]
+
+log = logging.getLogger("simil")
+
+_NEIGHBOURS = 10
+_BAR, _NARROW = 10, 60
+# Beyond this, a local outlier factor is the quotient of a distance and none.
+_NO_FACTOR = 1e5
+
+
+@expanded
+def outliers(
+    files: opt.Files = None,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", metavar="N", min=1, help="Show the N strangest (default: 10)."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="Show what scores at least X; exit 1 if nothing does."),
+    ] = None,
+    contamination: Annotated[
+        float | None,
+        typer.Option("--contamination", metavar="F", help="Show the strangest share F, above 0 to 0.5."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show all texts, in the order of the input.")
+    ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="knn|lof|isolation-forest",
+            help="Far from its nearest; farther than these from theirs; or easily parted from the rest.",
+        ),
+    ] = "knn",
+    neighbours: Annotated[
+        int | None,
+        typer.Option(
+            "-k",
+            "--neighbours",
+            metavar="N",
+            min=1,
+            help="How many of the nearest count (default: 10; with --reference and knn, 1).",
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference", metavar="FILE", help="Score by FILE, which holds what is normal: texts or vectors."
+        ),
+    ] = None,
+    output: opt.Output = None,
+    form: opt.Form = None,
+    whole: opt.Whole = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
+) -> None:
+    """Find the texts that are unlike the others, the strangest first, each beside its nearest.
+
+    simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
+    """
+    from simil.cli.output import open_output
+    from simil.cli.rows import form_of
+    from simil.cli.session import open_session
+    from simil.tasks.outliers import Method, strangest
+    from simil.tasks.outliers import outliers as find
+
+    if method not in list(Method):
+        raise UsageError(f"--method cannot be {method!r}", hint=f"choose one of {', '.join(Method)}")
+    how = Method(method)
+    if neighbours is not None and not how.has_neighbours:
+        raise UsageError(f"-k has no effect on {how}", hint="leave it out")
+    _check_choice(count, threshold, contamination, everything=everything)
+    k = neighbours or (1 if reference is not None and how is Method.KNN else _NEIGHBOURS)
+    options = reading.options(whole=whole)
+    shown_as = form_of(form, output)
+    with open_session(model, running, on_error=reading.on_error) as session:
+        corpus, normal = _corpora(session, files or ["-"], reference, options)
+        found = find(corpus, normal, method=how, k=k)
+        if found.k is not None and found.k < k:
+            log.info("-k %d is brought down to %d: there are no more texts", k, found.k)
+        if how is Method.LOF and (found.scores > _NO_FACTOR).any():
+            log.warning("more than %d texts are equal, which lof cannot judge; raise -k, or use knn", found.k)
+        if everything:
+            import numpy as np
+
+            rows = np.arange(len(corpus))
+        else:
+            every = count is None and threshold is None and contamination is None
+            rows = strangest(
+                found.scores, count=10 if every else count, threshold=threshold, share=contamination
+            )
+        with open_output(output) as stream:
+            if len(rows) or shown_as != "table":
+                _show(found, rows, corpus, corpus if normal is None else normal, how, shown_as, stream)
+        if not len(rows):
+            _tell_of_miss(found, corpus, threshold)
+    if not len(rows):
+        raise typer.Exit(1)
+
+
+def _check_choice(
+    count: int | None, threshold: float | None, contamination: float | None, *, everything: bool
+) -> None:
+    given = {
+        "-n": count is not None,
+        "--threshold": threshold is not None,
+        "--contamination": contamination is not None,
+        "--all": everything,
+    }
+    named = [option for option, is_given in given.items() if is_given]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} contradict each other", hint="pass one of them")
+    if threshold is not None and isnan(threshold):
+        raise UsageError("--threshold cannot be nan", hint="give a number")
+    if contamination is not None and not 0 < contamination <= 0.5:
+        raise UsageError(
+            f"--contamination cannot be {contamination:g}", hint="give a share above 0 and up to 0.5"
+        )
+
+
+def _corpora(
+    session: Session, files: Sequence[str], reference: str | None, options: ReadOptions
+) -> tuple[Corpus, Corpus | None]:
+    if reference is None:
+        return session.corpus(files, options), None
+    from simil.cli.sides import Side, both_sides
+
+    normal, corpus = both_sides(
+        session, Side([reference], options, "embedding the reference"), Side(files, options)
+    )
+    return corpus, normal
+
+
+def _tell_of_miss(found: Outliers, corpus: Corpus, threshold: float | None) -> None:
+    from simil.cli.cells import fit
+
+    if not len(corpus):
+        log.warning("there is no text")
+        return
+    row = int(found.scores.argmax())
+    text = fit(corpus.content(row), 60).rstrip()
+    log.warning(
+        "nothing reaches %g; the strangest is %.6f at %s: %s",
+        threshold, found.scores[row], corpus.place(row), text,
+    )  # fmt: skip
+
+
+def _show(
+    found: Outliers,
+    rows: NDArray[np.int64],
+    corpus: Corpus,
+    among: Corpus,
+    method: str,
+    form: str,
+    stream: BinaryIO,
+) -> None:
+    """Write the texts in `rows`; their nearest stand in `among`."""
+    from simil.cli.rows import write_rows
+
+    if form == "table":
+        _show_table(found, rows.tolist(), corpus, among)
+    elif form in ("json", "jsonl"):
+        facts = {"method": str(method), **({"k": found.k} if found.k else {}), "model": corpus.model}
+        facts |= {"dimensions": int(corpus.vectors.shape[1])} if form == "json" else {}
+        write_rows(_objects(found, rows.tolist(), corpus, among), form, stream, facts=facts)
+    else:
+        plain = ["score", "place", "text", "nearest_score", "nearest_text"]
+        columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
+        lines = _lines if form == "plain" else _records
+        write_rows(
+            lines(found, rows.tolist(), corpus, among), form, stream, facts={}, plain=plain, columns=columns
+        )
+
+
+def _lines(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        yield {
+            "score": found.scores[row],
+            "place": corpus.place(row),
+            "text": corpus.content(row),
+            "nearest_score": found.similarities[row],
+            "nearest_text": among.content(int(found.nearest[row])),
+        }
+
+
+def _records(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        text, nearest = corpus.texts[row], among.texts[int(found.nearest[row])]
+        record: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
+        record["nearest_id"], record["nearest_score"] = nearest.id, found.similarities[row]
+        record["nearest_text"] = nearest.text
+        if text.fields:
+            record["fields"] = text.fields
+        yield record
+
+
+def _objects(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        text, near = corpus.texts[row], int(found.nearest[row])
+        item: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
+        nearest = {"id": among.texts[near].id, "score": found.similarities[row]}
+        item["nearest"] = nearest | _content(among, near)
+        if text.fields:
+            item["fields"] = text.fields
+        yield item
+
+
+def _content(corpus: Corpus, row: int) -> dict[str, object]:
+    text = corpus.texts[row]
+    line = None if corpus.saved else text.origin.line
+    return {"text": text.text, "file": text.origin.source, "line": line}
+
+
+def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> None:
+    """Print two lines a text: its score, a bar and it, then its nearest, dim, under it."""
+    from simil.cli.cells import fit, one_line
+    from simil.cli.output import width
+    from simil.cli.tables import bar, console, escaped
+
+    terminal = console()
+    places = {row: (corpus.place(row), among.place(int(found.nearest[row]))) for row in rows}
+    longest = max(len(one_line(place)) for pair in places.values() for place in pair)
+    label = min(longest, max(width() // 4, 8))
+    # How full a bar is tells no more than the order: of lof and the forest there is no largest score.
+    highest = max(float(found.scores[rows].max()), 1e-9)
+    wide = width() >= _NARROW
+    digits = max(len(f"{found.scores[row]:.4f}") for row in rows)
+    room = max(width() - digits - 2 - (_BAR + 2 if wide else 0) - label - 2, 4)
+    for row in rows:
+        place, near_place = (_end_of(one_line(name), label) for name in places[row])
+        drawn = f"{bar(terminal, float(found.scores[row]) / highest, _BAR)}  " if wide else ""
+        text = escaped(fit(corpus.content(row), room).rstrip())
+        near = escaped(fit(among.content(int(found.nearest[row])), room).rstrip())
+        score = f"{found.scores[row]:>{digits}.4f}"
+        terminal.print(f"[bold]{score}[/bold]  {drawn}{escaped(place)}  {text}", highlight=False)
+        alike = f"{found.similarities[row]:>{digits}.4f}"
+        middle = f"{'nearest':<{_BAR}}  " if wide else ""
+        terminal.print(f"[dim]{alike}  {middle}{escaped(near_place)}  {near}[/dim]", highlight=False)
+
+
+def _end_of(place: str, columns: int) -> str:
+    """Return `place` in so many columns; of a long one its end, where the line number is."""
+    from simil.cli.cells import fit
+
+    return fit(place if len(place) <= columns else "…" + place[-columns + 1 :], columns)

@@ -1,0 +1,164 @@
+"""Ways to tell a vector's class from examples, and which of them does best on given ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from simil import similarity
+from simil.blas import use_all_cores
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    Classes = NDArray[np.int64]
+
+__all__ = ["NEIGHBOURS", "Choice", "Method", "choose", "folds_of", "nearest_of", "scores_by"]
+
+NEIGHBOURS = 5
+_FOLDS = 5
+_LEAVE_ONE_OUT = 50  # examples up to which each is held out alone
+# Vectors of length 1 have small coordinates: with scikit-learn's C of 1 rare classes are hardly ever given.
+_C = 10.0
+_ITERATIONS = 1000
+
+
+class Method(StrEnum):
+    """How examples decide; from the simplest, which goes first where several do equally well."""
+
+    CENTROID = "centroid"
+    KNN = "knn"
+    LOGISTIC = "logistic"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The method that cross-validation prefers, and the accuracy of each on held-out examples.
+
+    `folds` is 0 where no example can be held out, and `held_out` tells how many were.
+    """
+
+    method: Method
+    accuracies: Mapping[Method, float]
+    folds: int
+    held_out: int
+
+
+def scores_by(
+    method: Method, examples: Vectors, classes: Classes, count: int, vectors: Vectors, k: int = NEIGHBOURS
+) -> Vectors:
+    """Return how well each of `count` classes suits each of `vectors`, float32 [n, count].
+
+    `classes` [m] are those of `examples` [m, d], all vectors of length 1. A score is the cosine to the
+    class's centroid, its share in the votes of the `k` nearest examples, weighted by their cosine, or its
+    probability under logistic regression.
+    """
+    import numpy as np
+
+    if not len(vectors):
+        return np.empty((0, count), np.float32)
+    if method is Method.CENTROID:
+        return _by_centroid(examples, classes, count, vectors)
+    if method is Method.KNN:
+        return _by_neighbours(examples, classes, count, vectors, k)
+    return _by_regression(examples, classes, count, vectors)
+
+
+def nearest_of(vectors: Vectors, references: Vectors, owners: Classes, count: int) -> Vectors:
+    """Return the cosine of each vector to the nearest reference of each class, float32 [n, count].
+
+    `owners` [m] are the classes of `references` [m, d]; each of the `count` classes has one.
+    """
+    import numpy as np
+
+    if not len(vectors):
+        return np.empty((0, count), np.float32)
+    cosines = similarity.matrix(vectors, references)
+    order = np.argsort(owners, kind="stable")
+    starts = np.searchsorted(owners[order], np.arange(count))
+    return np.maximum.reduceat(cosines[:, order], starts, axis=1)
+
+
+def _by_centroid(examples: Vectors, classes: Classes, count: int, vectors: Vectors) -> Vectors:
+    import numpy as np
+
+    sums = np.zeros((count, examples.shape[1]))
+    np.add.at(sums, classes, examples)
+    use_all_cores(vectors.size * count)
+    # Examples that cancel each other out have a centroid without direction: it is near to nothing.
+    scores = vectors @ similarity.unit_or_zero(sums).T
+    return np.clip(scores, -1, 1, out=scores)
+
+
+def _by_neighbours(examples: Vectors, classes: Classes, count: int, vectors: Vectors, k: int) -> Vectors:
+    import numpy as np
+
+    cosines, nearest = similarity.top_k(vectors, examples, k)
+    weights = np.maximum(cosines.astype(np.float64), 0)
+    weights[~weights.any(axis=1)] = 1
+    votes = np.zeros((len(vectors), count))
+    np.add.at(votes, (np.arange(len(vectors))[:, None], classes[nearest]), weights)
+    shares: Vectors = (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vectors) -> Vectors:
+    import numpy as np
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    # Its products are so small that several threads are many times slower than one.
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+        # Its last steps change no more than the last digits.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # In float64 the steps do not depend on how a processor rounds.
+        model = LogisticRegression(C=_C, max_iter=_ITERATIONS).fit(examples.astype(np.float64), classes)
+    scores = np.zeros((len(vectors), count), np.float32)
+    scores[:, model.classes_] = model.predict_proba(vectors)
+    return scores
+
+
+def choose(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> Choice:
+    """Return the method that is right most often on examples held out from it; the simplest of equals.
+
+    The examples are shuffled the same way at every call and held out in `folds_of` parts. Where no
+    class has two examples there is nothing to hold out, and it is the centroid.
+    """
+    import numpy as np
+
+    parts = folds_of(classes)
+    held_out = int((parts >= 0).sum())
+    if not held_out:
+        return Choice(Method.CENTROID, {}, 0, 0)
+    right = dict.fromkeys(Method, 0)
+    for part in range(parts.max() + 1):
+        out = parts == part
+        for method in Method:
+            scores = scores_by(method, examples[~out], classes[~out], count, examples[out], k)
+            right[method] += int((scores.argmax(axis=1) == classes[out]).sum())
+    accuracies = {method: hits / held_out for method, hits in right.items()}
+    best = max(Method, key=lambda method: right[method])
+    return Choice(best, accuracies, len(np.unique(parts[parts >= 0])), held_out)
+
+
+def folds_of(classes: Classes) -> Classes:
+    """Return the fold in which each example is held out, int64 [m]: five, or one for each of few examples.
+
+    Each class is spread evenly over the folds. The only example of a class is never held out: its fold
+    is -1.
+    """
+    import numpy as np
+
+    shuffled = np.random.default_rng(0).permutation(len(classes))
+    lonely = np.bincount(classes)[classes] < 2
+    order = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    order = order[~lonely[order]]
+    parts = np.full(len(classes), -1, np.int64)
+    parts[order] = np.arange(len(order)) % (_FOLDS if len(order) > _LEAVE_ONE_OUT else max(len(order), 1))
+    return parts

@@ -1,0 +1,98 @@
+"""Labels: those that records carry, and those that descriptions stand for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from simil.errors import InputError, UsageError
+from simil.tasks.corpus import Corpus
+from simil.texts import Text, is_blank
+
+__all__ = ["Description", "described", "label_of", "labelled", "labelled_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A text that stands for a label."""
+
+    label: str
+    text: str
+
+
+def described(options: Iterable[str]) -> list[Description]:
+    """Return the descriptions that `NAME` and `NAME=description` give; a label may have several.
+
+    Raises `UsageError` where a name or a description is blank, and where two labels have the same one.
+    """
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, text = (part.strip() for part in option.partition("="))
+        if not name:
+            raise UsageError(f"--label {option!r} has no name", hint="write NAME or NAME=description")
+        if equals and not text:
+            raise UsageError(
+                f"--label {option!r} has no description", hint=f"write one after =, or --label {name} alone"
+            )
+        owner = found.setdefault(text or name, name)
+        if owner != name:
+            raise UsageError(
+                f"the labels {owner!r} and {name!r} have the same description",
+                hint="say how they differ",
+            )
+    return [Description(name, text) for text, name in found.items()]
+
+
+def label_of(fields: Mapping[str, object], field: str) -> str:
+    """Return the label under `field`; a number or boolean counts as it is written in JSON.
+
+    Raises `InputError`, without a place, where there is none, it is blank, or no label at all.
+    """
+    if field not in fields:
+        names = ", ".join(map(repr, [*fields][:20])) or "none"
+        raise InputError(f"no field {field!r}; there are: {names}", hint="name one with --label-field")
+    value = fields[field]
+    if value is None or (isinstance(value, str) and is_blank(value)):
+        raise InputError(f"the label in {field!r} is empty", hint="give it one, or leave it out")
+    if isinstance(value, list | dict):
+        kind = "an array" if isinstance(value, list) else "an object"
+        raise InputError(f"the label in {field!r} is {kind}", hint="give a string")
+    return value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+def labelled(
+    texts: Iterable[Text],
+    field: str,
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+    table: bool = False,
+) -> Iterator[Text]:
+    """Yield the texts that have a label in `field`.
+
+    Others go to `on_error`; without it, and where a `table` has no such column, `InputError` is raised.
+    """
+    for text in texts:
+        try:
+            label_of(text.fields, field)
+        except InputError as exc:
+            error = InputError(exc.message, hint=exc.hint, place=text.origin)
+            if on_error is None or (table and field not in text.fields):
+                raise error from exc
+            on_error(error)
+        else:
+            yield text
+
+
+def labelled_rows(
+    corpus: Corpus, field: str, *, on_error: Callable[[InputError], None] | None = None
+) -> Corpus:
+    """Return the saved vectors that have a label in `field`; errors as in `labelled`."""
+    rows: list[int] = []
+    texts: list[Text] = []
+    for row, text in enumerate(corpus.texts):
+        for kept in labelled([text], field, on_error=on_error):
+            rows.append(row)
+            texts.append(kept)
+    vectors = corpus.vectors if len(rows) == len(corpus) else corpus.vectors[rows]
+    return Corpus(texts, vectors, corpus.model, corpus.saved)
