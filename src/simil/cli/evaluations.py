@@ -20,6 +20,7 @@ __all__ = ["show_evaluation"]
 
 _BAR = 20
 _CELL = 7
+_CORNER = "true/given"
 
 
 def show_evaluation(found: Evaluation, form: str, stream: BinaryIO, *, facts: Mapping[str, object]) -> None:
@@ -50,7 +51,7 @@ def _plain(found: Evaluation) -> Iterator[bytes]:
         scores = [digits(score) for score in (one.precision, one.recall, one.f1)]
         yield table_row([one.label, *scores, str(one.support)], "\t")
     yield b"\n"
-    yield table_row(["true/given", *found.names], "\t")
+    yield table_row([_CORNER, *found.names], "\t")
     for name, counts in zip(found.names, found.confusion.tolist(), strict=True):
         yield table_row([name, *map(str, counts)], "\t")
 
@@ -112,13 +113,14 @@ def _show_confusion(terminal: Console, found: Evaluation, many: int) -> None:
     """Print a row a true label, in blocks of as many columns as the terminal is wide."""
     count = len(found.names)
     cell = max(len(str(found.confusion.max())), many) + 1
-    label = min(max(map(columns_of, found.names)) + many + 1, max(width() // 3, 12))
+    widest = max(map(columns_of, found.names)) + many + 1
+    label = min(max(widest, len(_CORNER)), max(width() // 3, 12))
     columns = max((width() - label) // cell, 1)
     for start in range(0, count, columns):
         stop = min(start + columns, count)
         if start:
             terminal.print()
-        head = fit("true/given", label) + "".join(f"{place:>{cell}}" for place in range(start + 1, stop + 1))
+        head = fit(_CORNER, label) + "".join(f"{place:>{cell}}" for place in range(start + 1, stop + 1))
         terminal.print(head, style="dim", markup=False, highlight=False)
         for row, counts in enumerate(found.confusion.tolist()):
             name = fit(f"{row + 1:>{many}} {found.names[row]}", label)

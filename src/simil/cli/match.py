@@ -191,8 +191,8 @@ def _tell(found: Matches, ours: Corpus, theirs: Corpus, threshold: float | None,
     line = f"{matched:,} of {len(ours):,} rows matched"
     if right_too:
         line += f", {len(theirs) - matched:,} of {len(theirs):,} on the right left over"
-    elif not len(theirs):
-        line += ": there is nothing on the right"
+    if not len(ours) or not len(theirs):
+        line += f"; there is nothing on the {'right' if len(ours) else 'left'}"
     if found.nearest_miss:
         left, right, score = found.nearest_miss
         texts = (fit(ours.content(left), 40).rstrip(), fit(theirs.content(right), 40).rstrip())

@@ -110,7 +110,9 @@ def outliers(
         if found.k is not None and found.k < k:
             log.info("-k %d is brought down to %d: there are no more texts", k, found.k)
         if how is Method.LOF and (found.scores > _NO_FACTOR).any():
-            log.warning("more than %d texts are equal, which lof cannot judge; raise -k, or use knn", found.k)
+            log.warning(
+                "some texts have more than %d equals, which lof cannot judge; raise -k, or use knn", found.k
+            )
         if everything:
             import numpy as np
 

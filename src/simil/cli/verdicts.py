@@ -101,8 +101,8 @@ def _show_table(corpus: Corpus, classified: Classified, verdicts: Sequence[Seque
         for rank, verdict in enumerate(best):
             score = float(verdict.score)
             name = f"[{colours.get(verdict.label, 'dim')}]{escaped(fit(verdict.label, label))}[/]"
-            text = "[dim]″[/dim]" if rank else escaped(fit(corpus.content(row), room).rstrip())
-            terminal.print(f"{name}  {score:7.4f} {bar(terminal, score, meter)}  {text}", highlight=False)
+            text = "" if rank else "  " + escaped(fit(corpus.content(row), room).rstrip())
+            terminal.print(f"{name}  {score:7.4f} {bar(terminal, score, meter)}{text}", highlight=False)
     if verdicts:
         sign = f"{classified.method} by {corpus.model or 'an unknown model'}"
         terminal.print(fit(sign, width()).rstrip(), style="dim", markup=False, highlight=False)

@@ -73,6 +73,9 @@ def outliers(
         raise _too_few(len(among), least, reference is not None)
     most = len(among) if reference is not None and method is Method.KNN else len(among) - 1
     k = max(1, min(k, most))
+    if not len(corpus):
+        none = np.empty(0, np.float32)
+        return Outliers(none, np.empty(0, np.int64), none, k if method.has_neighbours else None)
     wanted = k if method is Method.KNN else 1
     if reference is None:
         cosines, rows = _nearest_others(corpus.vectors, wanted)
@@ -82,8 +85,6 @@ def outliers(
     if method is Method.KNN:
         scores = 1 - cosines.mean(axis=1, dtype=np.float64)
         scores[np.abs(scores) < _NO_DISTANCE] = 0
-    elif len(corpus) == 0:
-        scores = np.empty(0)
     else:
         use_all_cores(len(corpus) * among.vectors.size)
         estimator = _lof(k, novel=reference is not None) if method is Method.LOF else _forest()
