@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["communities"]
 
 _FIRST, _MOST = 16, 1024  # centres looked at together: few at first, since large groups take many away
+_SAME = 1 - 1e-6  # two equal rows score that at least, however their values were rounded
 _PAIRS = 1 << 22  # at once, however many a centre has: some 100 MB
 
 
@@ -27,13 +28,15 @@ def communities(
     group; the larger go before the smaller, the earlier before the later; what one has taken, later ones
     lose, and a row that was taken is no centre.
 
-    A row is always near enough to itself. Memory is bounded by `pairs_at_once`, or by the pairs of one
-    row where these are more.
+    A row is always near enough to itself, and to its copies at a threshold of 1. Memory is bounded by
+    `pairs_at_once`, or by the pairs of one row where these are more.
     """
     import numpy as np
 
     if len(vectors) < min_size:
         return []
+    if threshold <= 1:
+        threshold = min(threshold, _SAME)
     sizes = _sizes(vectors, threshold)
     waiting = np.argsort(-sizes, kind="stable")
     waiting = waiting[sizes[waiting] >= min_size]
