@@ -242,5 +242,5 @@ def test_what_cannot_be_done(count: int, options: dict[str, float], message: str
 def test_too_few_different_texts() -> None:
     vectors = np.repeat(np.eye(2), 5, axis=0)
 
-    with pytest.raises(UsageError, match="10 texts, 2 of them different, cannot make 3 clusters"):
+    with pytest.raises(UsageError, match="10 texts with only 2 different vectors cannot make 3 clusters"):
         cluster(_corpus(vectors), clusters=3)

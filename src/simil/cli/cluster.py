@@ -10,6 +10,7 @@ import typer
 
 from simil.cli import options as opt
 from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.plots.options import PlotTo, Projection
 from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def cluster(
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
+    plot: PlotTo = None,
+    projection: Projection = "pca",
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
@@ -80,10 +83,11 @@ def cluster(
     """
     from simil.cli.clusters import show_clustering, show_labels
     from simil.cli.output import open_output
+    from simil.cli.plots.maps import check_map, plot_clusters, takes_the_place
     from simil.cli.rows import form_of
     from simil.cli.session import open_session
+    from simil.tasks.cluster import check_asked, default_min_size
     from simil.tasks.cluster import cluster as find
-    from simil.tasks.cluster import default_min_size
 
     if clusters is not None and threshold is not None:
         raise UsageError("-n and --threshold contradict each other", hint="pass one of them")
@@ -98,14 +102,18 @@ def cluster(
         )
     if summary and members:
         raise UsageError("--summary shows no members", hint="pass --members or --summary")
+    check_asked(clusters, threshold, min_size)
+    check_map(plot, projection)
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_session(model, running, on_error=reading.on_error) as session:
-        corpus, lines = _corpus(session, files or [], reading.options(whole=whole))
-        result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
         with open_output(output) as stream:
+            corpus, lines = _corpus(session, files or [], reading.options(whole=whole))
+            result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
+            if plot is not None:  # Before the text, whose reader may have seen enough.
+                plot_clusters(plot, projection, result)
             if labels_only:
                 show_labels(result, lines, stream)
-            else:
+            elif not takes_the_place(plot, shown_as):
                 show_clustering(result, shown_as, stream, members=members, summary=summary)
         _tell(result, threshold, min_size or default_min_size(len(corpus)))
     if not result.clusters:

@@ -12,6 +12,7 @@ import typer
 
 from simil.cli import options as opt
 from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.plots.options import PlotTo
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from simil.cli.notes import Notes
     from simil.embedders.base import Embedder
     from simil.similarity import Metric
-    from simil.tasks.compare import Item, PairScores
+    from simil.tasks.compare import Comparison, Item, PairScores
     from simil.tasks.embed import EmbedOptions
     from simil.texts import ReadOptions
     from simil.vectors import VectorFile
@@ -62,6 +63,7 @@ def compare(
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
     *,
+    plot: PlotTo = None,
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
@@ -89,10 +91,16 @@ def compare(
         )
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
+        if plot is not None:
+            from simil.cli.plots import check_plot
+
+            if pairs is not None:
+                raise UsageError("--pairs has no matrix to draw", hint="leave --plot away")
+            check_plot(plot)
         if pairs is not None:
             reached = task.pairs(pairs, form, output)
         else:
-            reached = task.each_with_each(texts or [], file or [], form, output)
+            reached = task.each_with_each(texts or [], file or [], form, output, plot)
     if not reached:
         raise typer.Exit(1)
 
@@ -118,7 +126,7 @@ class _Task:
         self._embedder: Embedder | None = None
 
     def each_with_each(
-        self, texts: list[str], files: list[str], form: str | None, output: Path | None
+        self, texts: list[str], files: list[str], form: str | None, output: Path | None, plot: str | None
     ) -> bool:
         """Compare all items with each other; return whether the threshold is reached."""
         from simil.cli.output import open_output
@@ -130,7 +138,9 @@ class _Task:
         items = [*self._items(texts, files)]
         with open_output(output) as stream:
             comparison = compare(items, self._metric, self._wanted, self._open, on_error=self._notes.on_error)
-            if not self._run.quiet or output:
+            if plot is not None:  # Before the text, whose reader may have seen enough.
+                _draw(comparison, plot)
+            if (not self._run.quiet or output) and not (plot == "-" and shown_as in ("table", "plain")):
                 show_comparison(comparison, shown_as, stream)
         self._finish()
         return self._threshold is None or comparison.all_reach(self._threshold)
@@ -253,6 +263,20 @@ class _Task:
 
         (text,) = read_texts([path], ReadOptions(whole=True), on_blank=opt.refuse_blank)
         return Item(text.id, text)
+
+
+def _draw(comparison: Comparison, path: str) -> None:
+    from simil.cli.plots import plot_matrix
+
+    rows = (row for _, row in comparison.rows())
+    plot_matrix(
+        path,
+        comparison.names,
+        rows,
+        title="Comparison",
+        model=comparison.model,
+        metric=str(comparison.metric),
+    )
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

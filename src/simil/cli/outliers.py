@@ -10,6 +10,7 @@ import typer
 
 from simil.cli import options as opt
 from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.plots.options import PlotTo, Projection
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def outliers(
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
+    plot: PlotTo = None,
+    projection: Projection = "pca",
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
@@ -90,6 +93,7 @@ def outliers(
     simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
     """
     from simil.cli.output import open_output
+    from simil.cli.plots.maps import check_map, plot_outliers, takes_the_place
     from simil.cli.rows import form_of
     from simil.cli.session import open_session
     from simil.tasks.outliers import Method, strangest
@@ -101,6 +105,7 @@ def outliers(
     if neighbours is not None and not how.has_neighbours:
         raise UsageError(f"-k has no effect on {how}", hint="leave it out")
     _check_choice(count, threshold, contamination, everything=everything)
+    check_map(plot, projection)
     k = neighbours or (1 if reference is not None and how is Method.KNN else _NEIGHBOURS)
     options = reading.options(whole=whole)
     shown_as = form_of(form, output)
@@ -122,8 +127,11 @@ def outliers(
             rows = strangest(
                 found.scores, count=10 if every else count, threshold=threshold, share=contamination
             )
+        # Before the text, whose reader may have seen enough.
+        if plot is not None:
+            plot_outliers(plot, projection, corpus, found.scores, rows.tolist(), how)
         with open_output(output) as stream:
-            if len(rows) or shown_as != "table":
+            if (len(rows) or shown_as != "table") and not takes_the_place(plot, shown_as):
                 _show(found, rows, corpus, corpus if normal is None else normal, how, shown_as, stream)
         if not len(rows):
             _tell_of_miss(found, corpus, threshold)

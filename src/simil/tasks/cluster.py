@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NONE", "Cluster", "Clustering", "Method", "cluster", "default_min_size"]
+__all__ = ["NONE", "Cluster", "Clustering", "Method", "check_asked", "cluster", "default_min_size"]
 
 log = logging.getLogger("simil")
 
@@ -115,7 +115,8 @@ def cluster(
     import numpy as np
 
     vectors = corpus.vectors
-    _check(len(corpus), clusters, threshold)
+    check_asked(clusters, threshold, min_size)
+    _check_count(len(corpus), clusters)
     size = min_size or default_min_size(len(corpus))
     if clusters is not None:
         method, found = Method.KMEANS, _by_size(_kmeans(vectors, clusters))
@@ -141,7 +142,8 @@ def default_min_size(texts: int) -> int:
     return max(2, min(5, texts // 10))
 
 
-def _check(texts: int, clusters: int | None, threshold: float | None) -> None:
+def check_asked(clusters: int | None, threshold: float | None, min_size: int | None) -> None:
+    """Raise `UsageError` for what no texts can be clustered by; see `cluster`."""
     if clusters is not None and threshold is not None:
         raise UsageError(
             "a number of clusters and a threshold contradict each other", hint="give one of them"
@@ -150,6 +152,11 @@ def _check(texts: int, clusters: int | None, threshold: float | None) -> None:
         raise UsageError(f"no cosine similarity reaches {threshold:g}", hint="give a threshold up to 1")
     if clusters is not None and clusters < 1:
         raise UsageError(f"there cannot be {clusters} clusters", hint="give at least 1")
+    if clusters is threshold is None and min_size is not None and min_size < 2:
+        raise UsageError("HDBSCAN finds no clusters of one text", hint="pass --min-size 2 or more")
+
+
+def _check_count(texts: int, clusters: int | None) -> None:
     if not texts:
         raise UsageError("there is nothing to cluster", hint="give at least two texts")
     if clusters is not None and clusters > texts:
@@ -171,7 +178,8 @@ def _kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
     different = len(np.unique(labels))
     if different < clusters:
         raise UsageError(
-            f"{len(vectors)} texts, {different} of them different, cannot make {clusters} clusters",
+            f"{len(vectors)} texts with only {different} different vector{'s' if different > 1 else ''} "
+            f"cannot make {clusters} clusters",
             hint="ask for fewer with -n",
         )
     return labels
@@ -182,12 +190,10 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
     from sklearn.cluster import HDBSCAN
     from sklearn.decomposition import PCA
 
-    if min_size < 2:
-        raise UsageError("HDBSCAN finds no clusters of one text", hint="pass --min-size 2 or more")
     if (vectors == vectors[0]).all():
         raise InputError(
             f"all {len(vectors)} texts are alike, so there are no clusters to tell apart",
-            hint="ask for a number of clusters, or give other texts",
+            hint="give texts that differ",
         )
     if min_size > len(vectors):
         return np.full(len(vectors), NONE)
