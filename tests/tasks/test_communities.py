@@ -86,3 +86,7 @@ def test_copies_are_one_at_a_threshold_of_1() -> None:
 def test_fewer_rows_than_a_group_has() -> None:
     assert communities(_directions(3, 4, 8, 1), -1, 5) == []
     assert communities(np.empty((0, 8), np.float32), 0, 1) == []
+
+
+def test_of_real_texts(docstring_vectors: NDArray[np.float32]) -> None:
+    assert _same(docstring_vectors, _clear(docstring_vectors, 0.75), 5) > 50

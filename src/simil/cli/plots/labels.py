@@ -15,6 +15,10 @@ _DIRECTIONS = ((1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, 
 _DISTANCES = (0, 8, 18, 30, 46, 68, 96)
 _GAP = 7.0
 _MARGIN = 3.0
+_RING = 5.0
+# What crossing a label costs; a covered point costs 0.5, and a pixel of distance a third.
+_CROSSING = 20.0
+_STEPS = 16
 
 
 def place(
@@ -26,12 +30,15 @@ def place(
     """Return how far the middle of each label is from its point, None where there is no room for it.
 
     Points are [labels, 2] in pixels of a picture of `room` pixels, y upwards; `sizes` are width and height
-    of the labels. Earlier ones are placed first; of the places that are free the one that covers the
-    fewest of the `others`, points [n, 2], is taken, near ones first.
+    of the labels. Earlier ones are placed first. A label covers no other and no labelled point; of the
+    places that are left it takes the one that is near, covers few of the `others`, points [n, 2], and
+    whose line to its point crosses no label.
     """
     import numpy as np
 
     taken = np.empty((0, 4))
+    lines = np.empty((0, 2))
+    along = np.linspace(0, 1, _STEPS)[:, None]
     offsets: list[tuple[float, float] | None] = []
     for (x, y), (width, height) in zip(points, sizes, strict=True):
         best: tuple[float, float, float] | None = None
@@ -44,7 +51,10 @@ def place(
                 box = (x + dx - width / 2, y + dy - height / 2, x + dx + width / 2, y + dy + height / 2)
                 if not _inside(box, room) or _overlaps(box, taken) or _covers(box, points):
                     continue
-                cost = 0.5 * _covered(box, others) + distance / 3
+                line = np.array([x, y]) + along * np.array([dx, dy])
+                crossed = sum(_covered(_box_of(other), line) > 0 for other in taken)
+                crossed += _covered(box, lines) > 0
+                cost = 0.5 * _covered(box, others) + distance / 3 + _CROSSING * crossed
                 if best is None or cost < best[0]:
                     best, best_box = (cost, dx, dy), box
         if best is None:
@@ -52,10 +62,16 @@ def place(
         else:
             offsets.append((best[1], best[2]))
             taken = np.vstack([taken, best_box])
+            lines = np.vstack([lines, np.array([x, y]) + along * np.array(best[1:])])
     return offsets
 
 
 _Box = tuple[float, float, float, float]
+
+
+def _box_of(row: NDArray[np.floating[Any]]) -> _Box:
+    left, low, right, high = row.tolist()
+    return left, low, right, high
 
 
 def _inside(box: _Box, room: tuple[float, float]) -> bool:
@@ -74,8 +90,9 @@ def _overlaps(box: _Box, taken: NDArray[np.floating[Any]]) -> bool:
 
 
 def _covers(box: _Box, points: NDArray[np.floating[Any]]) -> bool:
-    """Say whether a labelled point would be hidden."""
-    return _covered(box, points) > 0
+    """Say whether a labelled point, or a part of its ring, would be hidden."""
+    left, low, right, high = box
+    return _covered((left - _RING, low - _RING, right + _RING, high + _RING), points) > 0
 
 
 def _covered(box: _Box, points: NDArray[np.floating[Any]]) -> int:
