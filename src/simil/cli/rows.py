@@ -101,12 +101,16 @@ def _table(rows: Iterable[Row], separator: str, columns: _Names) -> Iterator[byt
 
 
 def _flat(row: Row) -> dict[str, object]:
-    """Return the row with its other fields beside it; one that has a name of ours gets an underscore."""
-    own = {name: value for name, value in row.items() if name != "fields"}
+    """Return the row with its other fields beside it; one whose name is taken gets an underscore."""
+    flat = {name: value for name, value in row.items() if name != "fields"}
     others = row.get("fields")
     if isinstance(others, Mapping):
-        own |= {f"{name}_" if name in own else name: value for name, value in others.items()}
-    return own
+        for name, value in others.items():
+            free = name
+            while free in flat:
+                free += "_"
+            flat[free] = value
+    return flat
 
 
 def _jsonl(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
