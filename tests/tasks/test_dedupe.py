@@ -69,8 +69,8 @@ words = st.lists(st.sampled_from("abcdef"), max_size=30)
 
 @given(texts=words, others=words)
 def test_equal_texts_are_those_python_finds_equal(texts: list[str], others: list[str]) -> None:
-    rows = corpus_of(texts, np.empty((len(texts), 1))).texts
-    found = equal_texts(rows, corpus_of(others, np.empty((len(others), 1))).texts)
+    rows = corpus_of(texts, np.zeros((len(texts), 1))).texts
+    found = equal_texts(rows, corpus_of(others, np.zeros((len(others), 1))).texts)
     expected = [text for row, text in enumerate(texts) if text not in texts[:row] + others]
     assert [rows[row].text for row in np.flatnonzero(found.kept)] == expected
     assert all(found.owner_of(row).text == text for row, text in enumerate(texts))
@@ -87,8 +87,8 @@ def vectors_of(texts: Sequence[Text]) -> Corpus:
 def test_copies_go_where_the_first_of_them_went(
     texts: list[str], others: list[str], threshold: float
 ) -> None:
-    rows = corpus_of(texts, np.empty((len(texts), 1))).texts
-    known = vectors_of(corpus_of(others, np.empty((len(others), 1))).texts) if others else None
+    rows = corpus_of(texts, np.zeros((len(texts), 1))).texts
+    known = vectors_of(corpus_of(others, np.zeros((len(others), 1))).texts) if others else None
     asked: list[str] = []
 
     def embed(wanted: Sequence[Text]) -> Corpus:
@@ -110,7 +110,7 @@ def test_copies_go_where_the_first_of_them_went(
 
 
 def test_what_could_not_be_embedded_is_left_out_with_its_copies() -> None:
-    texts = corpus_of(["a", "x", "a", "x", "b", "f"], np.empty((6, 1))).texts
+    texts = corpus_of(["a", "x", "a", "x", "b", "f"], np.zeros((6, 1))).texts
     found = dedupe(texts, lambda wanted: vectors_of([text for text in wanted if text.text != "x"]), 0.98)
     assert [text.text for text in found.texts] == ["a", "a", "b", "f"]
     np.testing.assert_array_equal(found.owners, [0, 0, 0, 3])
