@@ -52,6 +52,16 @@ class Busy(Letters):
         return super().embed_batch(texts)
 
 
+class Prompted(Letters):
+    """Says on stderr what it was given, and as what."""
+
+    def embed_batch_as(self, kind, texts):
+        import sys
+
+        sys.stderr.write(f"{kind}: {', '.join(texts)}\\n")
+        return self.embed_batch(texts)
+
+
 class Refusing(Letters):
     """Refuses texts that hold the word "bad"."""
 
@@ -61,7 +71,7 @@ class Refusing(Letters):
                 raise TextRejected(index, "the text is bad", hint="write a better one")
         return super().embed_batch(texts)
 '''
-_NAMES = ("letters", "other", "slow", "busy", "refusing")
+_NAMES = ("letters", "other", "slow", "busy", "prompted", "refusing")
 
 
 def install(folder: Path) -> Path:
