@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["fit", "one_line", "tsv_cell"]
+__all__ = ["end_of", "fit", "one_line", "tsv_cell"]
 
 
 def one_line(text: str) -> str:
@@ -23,6 +23,12 @@ def fit(text: str, columns: int) -> str:
     if cell_len(line) <= columns:
         return set_cell_size(line, columns)
     return set_cell_size(line, columns - 1) + "…"
+
+
+def end_of(place: str, columns: int) -> str:
+    """Return `place` in exactly `columns` columns; of a long one the end, where its name and line are."""
+    line = one_line(place)
+    return fit(line if len(line) <= columns else "…" + line[len(line) - columns + 1 :], columns)
 
 
 def tsv_cell(text: str) -> str:

@@ -121,8 +121,8 @@ def classify(
                 from simil.cli.evaluations import show_evaluation
 
                 found = _evaluated(corpus, classified, taught.field)
-                facts = {"method": classified.method, "model": corpus.model}
-                show_evaluation(found, shown_as, stream, facts=facts)
+                method, stamp = classified.method, corpus.model
+                show_evaluation(found, shown_as, stream, method=method, model=stamp)
                 return
             verdicts = classified.ranked(top or 1)
             show_verdicts(corpus, classified, verdicts, shown_as, stream, top=top)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.cells import fit, one_line
+from simil.cli.cells import end_of, fit
 from simil.cli.output import width
-from simil.cli.rows import Row, json_of, write_rows
-from simil.cli.tables import console, escaped
+from simil.cli.rows import Row, json_of, source_cells, write_rows
+from simil.cli.tables import console, escaped, sign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +86,7 @@ def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[R
                 if form in ("json", "jsonl")
                 else {"cluster": number, "score": score, "id": text.id}
             )
-            line = None if corpus.saved else text.origin.line
-            found |= {"text": text.text, "file": text.origin.source, "line": line}
+            found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
             if text.fields:
                 found["fields"] = text.fields
             yield found
@@ -160,7 +159,7 @@ def _show_table(result: Clustering, members: int) -> None:
         line = f"{'-1':>{number}}  {gap}{len(result.outside):>{size}}  in no cluster"
         terminal.print(line, style="dim", highlight=False)
         _show_members(terminal, result, result.outside[:members].tolist(), number + 2)
-    terminal.print(escaped(fit(_sign(result), width()).rstrip()), style="dim", highlight=False)
+    sign(terminal, f"{_summed_up(result)}, vectors", result.corpus.model)
 
 
 def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], indent: int) -> None:
@@ -169,23 +168,17 @@ def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], in
     label = min(max(map(len, places), default=0), width() // 4) if width() >= _NARROW else 0
     for row, place in zip(rows, places, strict=True):
         score = f"{result.scores[row]:.4f}" if result.labels[row] > 0 else " " * 6
-        where = f"[dim]{escaped(_end_of(place, label))}[/dim]  " if label else ""
+        where = f"[dim]{escaped(end_of(place, label))}[/dim]  " if label else ""
         room = max(width() - indent - 8 - (label + 2 if label else 0), 8)
         shown = escaped(fit(corpus.content(row), room).rstrip())
         terminal.print(f"{'':{indent}}{score}  {where}{shown}", highlight=False)
 
 
-def _sign(result: Clustering) -> str:
-    """Return what was found, how and by whom."""
+def _summed_up(result: Clustering) -> str:
+    """Return what was found, and how."""
     count = len(result.clusters)
     line = f"{count} {'cluster' if count == 1 else 'clusters'} by {result.method}"
     if result.silhouette is not None:
         line += f", silhouette {result.silhouette:.3f}"
         line += f" (of {result.sampled} texts)" if result.sampled else ""
-    return f"{line}, vectors by {result.corpus.model or 'an unknown model'}"
-
-
-def _end_of(place: str, columns: int) -> str:
-    """Return the end of `place`, where its line is, in exactly `columns` columns."""
-    place = one_line(place)
-    return place.ljust(columns) if len(place) <= columns else "…" + place[len(place) - columns + 1 :]
+    return line

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.cells import fit
 from simil.cli.output import width
-from simil.cli.rows import Row, write_rows
+from simil.cli.rows import Row, source_cells, write_rows
 from simil.cli.tables import console, escaped
+from simil.tasks.corpus import content_of, place_of
 
 if TYPE_CHECKING:
     from simil.tasks.dedupe import Duplicates
@@ -42,10 +43,8 @@ def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
         }
         pair |= {"kept_id": owner.id, "kept_text": owner.text}
         if form == "plain":
-            pair["place"], pair["kept_place"] = (
-                _place(text, saved=found.saved),
-                _place(owner, saved=found.saved),
-            )
+            pair["place"] = place_of(text, saved=found.saved)
+            pair["kept_place"] = place_of(owner, saved=found.saved)
         yield pair
 
 
@@ -56,7 +55,7 @@ def _members(found: Duplicates, form: str) -> Iterator[Row]:
             member: dict[str, object] = {"group": number, "id": text.id, "score": score}
             member |= {**_facts(text, saved=found.saved), "kept": kept}
             if form == "plain":
-                member["place"] = _place(text, saved=found.saved)
+                member["place"] = place_of(text, saved=found.saved)
             yield member
 
 
@@ -70,22 +69,14 @@ def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
 
 
 def _facts(text: Text, *, saved: bool) -> dict[str, object]:
-    return {
-        "text": text.text,
-        "file": text.origin.source,
-        "line": None if saved else text.origin.line,
-    }
-
-
-def _place(text: Text, *, saved: bool) -> str:
-    return text.id if saved else str(text.origin)
+    return {"text": text.text, **source_cells(text, saved=saved)}
 
 
 def _pairs_table(found: Duplicates) -> None:
     terminal = console()
     room = max((width() - 11) // 2, 4)
     for row in (~found.kept).nonzero()[0].tolist():
-        left, right = (fit(text.text or text.id, room) for text in (found.texts[row], found.owner_of(row)))
+        left, right = (fit(content_of(text), room) for text in (found.texts[row], found.owner_of(row)))
         terminal.print(
             f"[bold]{found.scores[row]:.4f}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
             highlight=False,
@@ -97,9 +88,9 @@ def _groups_table(found: Duplicates) -> None:
     for number, (owner, rows) in enumerate(_groups(found)):
         if number:
             terminal.print()
-        name = escaped(fit(owner.text or owner.id, width()).rstrip())
+        name = escaped(fit(content_of(owner), width()).rstrip())
         terminal.print(f"[bold]{name}[/bold]", highlight=False)
         for row in rows:
             text = found.texts[row]
-            shown = escaped(fit(text.text or text.id, max(width() - 10, 4)).rstrip())
+            shown = escaped(fit(content_of(text), max(width() - 10, 4)).rstrip())
             terminal.print(f"  {found.scores[row]:.4f}  {shown}", highlight=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.cells import fit
 from simil.cli.output import width
 from simil.cli.rows import Row, digits, json_of, table_row, write_rows
-from simil.cli.tables import bar, console, escaped
+from simil.cli.tables import bar, console, escaped, sign
 from simil.cli.verdicts import columns_of
 
 if TYPE_CHECKING:
@@ -23,19 +23,21 @@ _CELL = 7
 _CORNER = "true/given"
 
 
-def show_evaluation(found: Evaluation, form: str, stream: BinaryIO, *, facts: Mapping[str, object]) -> None:
+def show_evaluation(
+    found: Evaluation, form: str, stream: BinaryIO, *, method: str, model: str | None
+) -> None:
     """Write the evaluation in `form`.
 
     Plain lines are three parts with an empty line between them. A table of csv or tsv has a row a true
     label, and how often each label was given to it in columns "as LABEL".
     """
     if form == "table":
-        _show_table(found, facts)
+        _show_table(found, method, model)
     elif form == "plain":
         stream.writelines(_plain(found))
         stream.flush()
     elif form in ("json", "jsonl"):
-        stream.write(json_of({**facts, **_object(found)}) + b"\n")
+        stream.write(json_of({"method": method, "model": model, **_object(found)}) + b"\n")
         stream.flush()
     else:
         write_rows(_rows(found), form, stream, facts={})
@@ -89,7 +91,7 @@ def _rows(found: Evaluation) -> Iterator[Row]:
         yield row | {f"as {given}": count for given, count in zip(found.names, counts, strict=True)}
 
 
-def _show_table(found: Evaluation, facts: Mapping[str, object]) -> None:
+def _show_table(found: Evaluation, method: str, model: str | None) -> None:
     terminal = console()
     meter = max(min(width() - 20, _BAR), 4)
     for name, score in (("accuracy", float(found.accuracy)), ("macro F1", float(found.macro_f1))):
@@ -105,8 +107,7 @@ def _show_table(found: Evaluation, facts: Mapping[str, object]) -> None:
     terminal.print()
     _show_confusion(terminal, found, many)
     count = "1 text" if found.count == 1 else f"{found.count} texts"
-    sign = f"{count}, {facts['method']} by {facts['model'] or 'an unknown model'}"
-    terminal.print(fit(sign, width()).rstrip(), style="dim", markup=False, highlight=False)
+    sign(terminal, f"{count}, {method}", model)
 
 
 def _show_confusion(terminal: Console, found: Evaluation, many: int) -> None:

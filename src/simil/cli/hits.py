@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.cells import fit, one_line, tsv_cell
+from simil.cli.cells import end_of, fit, tsv_cell
 from simil.cli.output import width
-from simil.cli.rows import Row, digits, table_row, write_rows
-from simil.cli.tables import bar, console, escaped
+from simil.cli.rows import Row, digits, source_cells, table_row, write_rows
+from simil.cli.tables import console, escaped, meter, meter_columns, sign
 from simil.tasks.search import Answer, context_of
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
 
 __all__ = ["show_counts", "show_files", "show_hits"]
-
-_BAR, _NARROW = 10, 60
 
 
 def show_hits(
@@ -81,7 +79,7 @@ def _rows(answers: Sequence[Answer], corpus: Corpus, form: str, context: int) ->
             found: dict[str, object] = {"id": text.id, "score": score, "content": text.text}
             if several:
                 found["query"] = answer.query
-            found |= {"file": text.origin.source, "line": None if corpus.saved else text.origin.line}
+            found |= source_cells(text, saved=corpus.saved)
             if form == "plain":
                 found |= {"place": corpus.place(row), "content": corpus.content(row)}
             if context and form in ("json", "jsonl"):
@@ -128,28 +126,18 @@ def _show_table(answers: Sequence[Answer], corpus: Corpus, context: int) -> None
                 _context_line(terminal, line, text, label)
             if around.before or around.after:
                 terminal.print()
-    terminal.print(
-        fit(f"by {corpus.model or 'an unknown model'}", width()).rstrip(), style="dim", highlight=False
-    )
+    sign(terminal, "", corpus.model)
 
 
 def _hit_line(terminal: Console, score: float, place: str, text: str, label: int) -> None:
-    meter = f"{bar(terminal, score, _BAR)}  " if width() >= _NARROW else ""
-    room = width() - label - 10 - (_BAR + 2 if meter else 0)
+    room = width() - label - 10 - meter_columns()
     shown = escaped(fit(text, max(room, 8)).rstrip())
-    terminal.print(
-        f"[bold]{score:.4f}[/bold]  {meter}[dim]{escaped(_end_of(place, label))}[/dim]  {shown}",
-        highlight=False,
-    )
+    where = escaped(end_of(place, label))
+    drawn = meter(terminal, score)
+    terminal.print(f"[bold]{score:.4f}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
 
 
 def _context_line(terminal: Console, line: int, text: str, label: int) -> None:
-    indent = 8 + (_BAR + 2 if width() >= _NARROW else 0)
+    indent = 8 + meter_columns()
     shown = escaped(fit(text, max(width() - label - indent - 2, 8)).rstrip())
     terminal.print(f"{' ' * indent}[dim]{line:>{label}}  {shown}[/dim]", highlight=False)
-
-
-def _end_of(place: str, columns: int) -> str:
-    """Return the end of `place`, where its name and line are, in exactly `columns` columns."""
-    place = one_line(place)
-    return place.ljust(columns) if len(place) <= columns else "…" + place[len(place) - columns + 1 :]

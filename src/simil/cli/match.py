@@ -30,7 +30,6 @@ __all__ = ["match"]
 log = logging.getLogger("simil")
 
 _UNMATCHED = ("keep", "drop", "only")
-_BAR, _NARROW = 10, 60
 
 
 @expanded
@@ -275,18 +274,16 @@ def _show_table(pairs: Sequence[_Pair], ours: Corpus, theirs: Corpus) -> None:
     """Print a line a pair: its score, a bar, and both texts."""
     from simil.cli.cells import fit
     from simil.cli.output import width
-    from simil.cli.tables import bar, console, escaped
+    from simil.cli.tables import console, escaped, meter, meter_columns
 
     terminal = console()
-    wide = width() >= _NARROW
-    room = max((width() - 8 - (_BAR + 2 if wide else 0) - 3) // 2, 4)
+    room = max((width() - 8 - meter_columns() - 3) // 2, 4)
     for pair in pairs:
         texts = [_content(ours, pair.left) or "", _content(theirs, pair.right) or ""]
         left, right = (escaped(fit(text, room)) for text in texts)
         line = f"{left} │ {right.rstrip()}".rstrip()
         if pair.score is None:
-            score, drawn = "-", " " * (_BAR + 2) if wide else ""
+            score, drawn = "-", " " * meter_columns()
         else:
-            score = f"{pair.score:.4f}"
-            drawn = f"{bar(terminal, float(pair.score), _BAR)}  " if wide else ""
+            score, drawn = f"{pair.score:.4f}", meter(terminal, float(pair.score))
         terminal.print(f"[bold]{score:>6}[/bold]  {drawn}{line}", highlight=False)

@@ -31,7 +31,6 @@ __all__ = ["outliers"]
 log = logging.getLogger("simil")
 
 _NEIGHBOURS = 10
-_BAR, _NARROW = 10, 60
 # Beyond this, a local outlier factor is the quotient of a distance and none.
 _NO_FACTOR = 1e5
 
@@ -247,16 +246,17 @@ def _objects(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus
 
 
 def _content(corpus: Corpus, row: int) -> dict[str, object]:
+    from simil.cli.rows import source_cells
+
     text = corpus.texts[row]
-    line = None if corpus.saved else text.origin.line
-    return {"text": text.text, "file": text.origin.source, "line": line}
+    return {"text": text.text, **source_cells(text, saved=corpus.saved)}
 
 
 def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> None:
     """Print two lines a text: its score, a bar and it, then its nearest, dim, under it."""
-    from simil.cli.cells import fit, one_line
+    from simil.cli.cells import end_of, fit, one_line
     from simil.cli.output import width
-    from simil.cli.tables import bar, console, escaped
+    from simil.cli.tables import console, escaped, meter, meter_columns
 
     terminal = console()
     places = {row: (corpus.place(row), among.place(int(found.nearest[row]))) for row in rows}
@@ -264,23 +264,15 @@ def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Cor
     label = min(longest, max(width() // 4, 8))
     # How full a bar is tells no more than the order: of lof and the forest there is no largest score.
     highest = max(float(found.scores[rows].max()), 1e-9)
-    wide = width() >= _NARROW
     digits = max(len(f"{found.scores[row]:.4f}") for row in rows)
-    room = max(width() - digits - 2 - (_BAR + 2 if wide else 0) - label - 2, 4)
+    room = max(width() - digits - 2 - meter_columns() - label - 2, 4)
     for row in rows:
-        place, near_place = (_end_of(one_line(name), label) for name in places[row])
-        drawn = f"{bar(terminal, float(found.scores[row]) / highest, _BAR)}  " if wide else ""
+        place, near_place = (end_of(name, label) for name in places[row])
+        drawn = meter(terminal, float(found.scores[row]) / highest)
         text = escaped(fit(corpus.content(row), room).rstrip())
         near = escaped(fit(among.content(int(found.nearest[row])), room).rstrip())
         score = f"{found.scores[row]:>{digits}.4f}"
         terminal.print(f"[bold]{score}[/bold]  {drawn}{escaped(place)}  {text}", highlight=False)
         alike = f"{found.similarities[row]:>{digits}.4f}"
-        middle = f"{'nearest':<{_BAR}}  " if wide else ""
+        middle = "nearest".ljust(meter_columns()) if meter_columns() else ""
         terminal.print(f"[dim]{alike}  {middle}{escaped(near_place)}  {near}[/dim]", highlight=False)
-
-
-def _end_of(place: str, columns: int) -> str:
-    """Return `place` in so many columns; of a long one its end, where the line number is."""
-    from simil.cli.cells import fit
-
-    return fit(place if len(place) <= columns else "…" + place[-columns + 1 :], columns)

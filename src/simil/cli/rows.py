@@ -16,7 +16,19 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["FORMS", "Row", "cell", "digits", "form_of", "json_of", "table_row", "write_rows"]
+    from simil.texts import Text
+
+__all__ = [
+    "FORMS",
+    "Row",
+    "cell",
+    "digits",
+    "form_of",
+    "json_of",
+    "source_cells",
+    "table_row",
+    "write_rows",
+]
 
 FORMS = ("json", "jsonl", "csv", "tsv")
 _SUFFIXES = {
@@ -52,6 +64,11 @@ def form_of(name: str | None, output: Path | None) -> str:
             )
         return _SUFFIXES[suffix]
     return "table" if is_terminal() else "plain"
+
+
+def source_cells(text: Text, *, saved: bool) -> dict[str, object]:
+    """Return the cells that say where `text` comes from; a saved vector has no line there."""
+    return {"file": text.origin.source, "line": None if saved else text.origin.line}
 
 
 def write_rows(

@@ -15,9 +15,20 @@ if TYPE_CHECKING:
     from simil.tasks.compare import Comparison
     from simil.texts import Pair
 
-__all__ = ["bar", "console", "escaped", "show_matrix", "show_pair", "show_two"]
+__all__ = [
+    "bar",
+    "console",
+    "escaped",
+    "meter",
+    "meter_columns",
+    "show_matrix",
+    "show_pair",
+    "show_two",
+    "sign",
+]
 
 _CELL = 7
+_METER, _GAP, _NARROW = 10, "  ", 60
 # From unlike to alike, for dark and light backgrounds.
 _HEAT = ("blue", "cyan", "green", "yellow", "red")
 
@@ -33,7 +44,7 @@ def show_two(comparison: Comparison) -> None:
         terminal.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
     else:
         terminal.print(f"[bold]{score:.4f}[/bold]  {bar(terminal, score, room)}", highlight=False)
-    _sign(terminal, comparison)
+    sign(terminal, str(comparison.metric), comparison.model)
 
 
 def show_pair(pair: Pair, score: float) -> None:
@@ -66,12 +77,12 @@ def show_matrix(comparison: Comparison) -> None:
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
             cells = "".join(_heated(float(score), comparison.metric) for score in np.asarray(row[start:stop]))
             terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
-    _sign(terminal, comparison)
+    sign(terminal, str(comparison.metric), comparison.model)
 
 
-def _sign(terminal: Console, comparison: Comparison) -> None:
-    """Say what was measured and who spoke."""
-    line = f"{comparison.metric} by {comparison.model or 'an unknown model'}"
+def sign(terminal: Console, what: str, model: str | None) -> None:
+    """Print the last line of a table: what was done, and which model spoke."""
+    line = f"{what} by {model or 'an unknown model'}".lstrip()
     terminal.print(fit(line, width()).rstrip(), style="dim", markup=False, highlight=False)
 
 
@@ -87,6 +98,16 @@ def bar(terminal: Console, score: float, room: int) -> str:
     blocks = ("█", "░") if terminal.encoding.startswith("utf") else ("#", "-")
     full = round(max(0.0, min(score, 1.0)) * room)
     return f"[{_heat(score)}]{blocks[0] * full}[/][dim]{blocks[1] * (room - full)}[/dim]"
+
+
+def meter(terminal: Console, score: float) -> str:
+    """Return markup of a bar and the space behind it, `meter_columns` wide."""
+    return f"{bar(terminal, score, _METER)}{_GAP}" if meter_columns() else ""
+
+
+def meter_columns() -> int:
+    """Return how many columns a meter takes on this terminal: none on a narrow one."""
+    return _METER + len(_GAP) if width() >= _NARROW else 0
 
 
 def _heated(score: float, metric: Metric) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.cells import fit, one_line
 from simil.cli.output import width
-from simil.cli.rows import Row, write_rows
-from simil.cli.tables import bar, console, escaped
+from simil.cli.rows import Row, source_cells, write_rows
+from simil.cli.tables import bar, console, escaped, sign
 
 if TYPE_CHECKING:
     from simil.tasks.classify import Classified, Verdict
@@ -70,11 +70,7 @@ def _row(corpus: Corpus, row: int, verdict: Verdict, more: Row, text: str | None
     made |= {"label": verdict.label, "score": verdict.score, "margin": verdict.margin}
     if "labels" in more:
         made["labels"] = more["labels"]
-    made |= {
-        "text": text,
-        "file": source.origin.source,
-        "line": None if corpus.saved else source.origin.line,
-    }
+    made |= {"text": text, **source_cells(source, saved=corpus.saved)}
     return made | ({"fields": source.fields} if source.fields else {})
 
 
@@ -104,5 +100,4 @@ def _show_table(corpus: Corpus, classified: Classified, verdicts: Sequence[Seque
             text = "" if rank else "  " + escaped(fit(corpus.content(row), room).rstrip())
             terminal.print(f"{name}  {score:7.4f} {bar(terminal, score, meter)}{text}", highlight=False)
     if verdicts:
-        sign = f"{classified.method} by {corpus.model or 'an unknown model'}"
-        terminal.print(fit(sign, width()).rstrip(), style="dim", markup=False, highlight=False)
+        sign(terminal, classified.method, corpus.model)

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Corpus", "check_models", "embed_corpus", "saved_corpus", "saved_texts"]
+__all__ = [
+    "Corpus",
+    "check_models",
+    "content_of",
+    "embed_corpus",
+    "place_of",
+    "saved_corpus",
+    "saved_texts",
+]
 
 # How far the square of a vector's length may be from 1, as float32 sums it: less than a score's digits.
 _NEAR_ONE = 2e-6
@@ -43,13 +51,21 @@ class Corpus:
 
     def place(self, row: int) -> str:
         """Return where a person finds text `row`: `file:line`, or the id of a saved vector."""
-        text = self.texts[row]
-        return text.id if self.saved else str(text.origin)
+        return place_of(self.texts[row], saved=self.saved)
 
     def content(self, row: int) -> str:
         """Return text `row`, or its id where only its vector was saved."""
-        text = self.texts[row]
-        return text.text or text.id
+        return content_of(self.texts[row])
+
+
+def place_of(text: Text, *, saved: bool) -> str:
+    """Return where a person finds `text`; see `Corpus.place`."""
+    return text.id if saved else str(text.origin)
+
+
+def content_of(text: Text) -> str:
+    """Return what can be shown of `text`; see `Corpus.content`."""
+    return text.text or text.id
 
 
 def embed_corpus(
