@@ -55,7 +55,7 @@ PLACES: dict[str, set[str]] = {
     "dotenv": {"config.py"},
     "pathspec": {"texts/trees.py"},
     "platformdirs": {"config.py"},
-    "threadpoolctl": {"blas.py", "tasks/classifiers.py"},
+    "threadpoolctl": {"blas.py"},
     "filelock": {"models/once.py", "embedders/cache/store.py"},
     "click": set(),
 }

@@ -8,8 +8,9 @@ product that is worth it.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 
-__all__ = ["start_with_one_thread", "use_all_cores"]
+__all__ = ["one_thread", "start_with_one_thread", "use_all_cores"]
 
 _VARIABLE = "OPENBLAS_NUM_THREADS"
 _WORTH_IT = 1 << 28  # multiplications: some milliseconds of one core
@@ -37,6 +38,14 @@ def use_all_cores(multiplications: int) -> None:
     _started_small = False
     del os.environ[_VARIABLE]
     threadpool_limits(limits=_cores(), user_api="blas")
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Give BLAS one thread, for products so small that several are slower; for a `with` block."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def _cores() -> int:

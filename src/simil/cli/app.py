@@ -20,6 +20,16 @@ COMMANDS = (
 )  # fmt: skip
 
 
+def _needed(first: str) -> Sequence[str]:
+    """Return the commands that a run needs, by its first argument.
+
+    Typer makes an object of every option of every command; one run has use for those of one.
+    """
+    if first == "--version":
+        return ()
+    return (first,) if first in COMMANDS else COMMANDS
+
+
 def _application(names: Sequence[str]) -> typer.Typer:
     """Return the application with the commands that are named."""
     app = typer.Typer(
@@ -47,7 +57,7 @@ def _root(
         bool,
         typer.Option(
             "--version",
-            callback=lambda wanted: _version(wanted=wanted),
+            callback=_version,
             is_eager=True,
             help="Show the version and exit.",
         ),
@@ -56,7 +66,7 @@ def _root(
     pass
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"simil {__version__}\n")
         raise typer.Exit
@@ -99,9 +109,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    # Typer makes an object of every option of every command: a run needs those of its own.
-    names = [name for name in COMMANDS if name in arguments[:1]] or COMMANDS
-    app = _application(() if [*arguments[:1]] == ["--version"] else names)
+    app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
     except SimilError as exc:

@@ -38,8 +38,7 @@ def info(form: Json = "text") -> None:
     """Show where the cache is, how large, and what is in it."""
     from simil.embedders.cache.upkeep import info as look
 
-    if form not in ("text", "json"):
-        raise UsageError(f"--format cannot be {form!r}", hint="choose one of text, json")
+    opt.check_choice("--format", form, ("text", "json"))
     with opt.start(quiet=False, verbose=False) as run:
         found = look(run.settings.cache_dir, run.settings.cache_mb * 10**6)
         sys.stdout.write(_json(found) if form == "json" else _text(found, kept=run.settings.cache))

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -105,8 +104,7 @@ def classify(
     from simil.cli.session import open_session
     from simil.cli.verdicts import show_verdicts
 
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_threshold(threshold)
     if evaluate and top is not None:
         raise UsageError("--evaluate and --top contradict each other", hint="pass one of them")
     if label_field is not None and examples is None and not evaluate:
@@ -205,10 +203,9 @@ class _Taught:
 
     def _input_options(self, files: Sequence[str], options: ReadOptions) -> ReadOptions:
         """Return how `files` are read: for plain text, the names of fields are those of the examples."""
-        from simil.texts import InputFormat
+        from simil.cli.sides import Side
 
-        plain = {options.format_for(path) for path in files or ["-"]} == {InputFormat.TEXT}
-        if self._examples is not None and plain:
+        if self._examples is not None and Side(files or ["-"], options).is_plain:
             return replace(options, fields=(), header=True)
         return options
 
@@ -223,7 +220,7 @@ class _Taught:
     def _corpus(self, session: Session, inputs: Inputs, options: ReadOptions, *, labelled: bool) -> Corpus:
         from simil.tasks.labels import labelled as with_labels
         from simil.tasks.labels import labelled_rows
-        from simil.texts import InputFormat, count_roughly
+        from simil.texts import InputFormat
 
         on_error = session.notes.on_error
         if inputs.forms:
@@ -240,18 +237,16 @@ class _Taught:
                 )
             table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))
             texts = with_labels(texts, self.field, on_error=on_error, table=table)
-        return session.embed(texts, total=lambda: count_roughly(inputs.sources, options))
+        return session.corpus_of(inputs, options, texts=texts)
 
 
 def _method_named(name: str | None) -> Method | None:
     from simil.tasks.classifiers import Method
 
-    if name in (None, _AUTO):
+    if name is None or name == _AUTO:
         return None
-    if name not in list(Method):
-        known = ", ".join([_AUTO, *Method])
-        raise UsageError(f"--method cannot be {name!r}", hint=f"choose one of {known}")
-    return Method(str(name))
+    opt.check_choice("--method", name, [_AUTO, *Method])
+    return Method(name)
 
 
 def _labels_of(corpus: Corpus, field: str) -> list[str]:

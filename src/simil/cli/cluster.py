@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from simil.cli import options as opt
 from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
 from simil.cli.plots.options import PlotTo, Projection
-from simil.errors import InputError, Place, UsageError
+from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.session import Session
@@ -26,10 +26,7 @@ log = logging.getLogger("simil")
 
 @expanded
 def cluster(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE", help="Texts, one a line, or saved vectors; - or nothing for stdin."),
-    ] = None,
+    files: opt.Files = None,
     clusters: Annotated[
         int | None,
         typer.Option("-n", "--clusters", metavar="N", min=1, help="Make N clusters of all texts (k-means)."),
@@ -83,7 +80,8 @@ def cluster(
     """
     from simil.cli.clusters import show_clustering, show_labels
     from simil.cli.output import open_output
-    from simil.cli.plots.maps import check_map, plot_clusters, takes_the_place
+    from simil.cli.plots import takes_the_place
+    from simil.cli.plots.maps import check_map, plot_clusters
     from simil.cli.rows import form_of
     from simil.cli.session import open_session
     from simil.tasks.cluster import check_asked, default_min_size
@@ -124,8 +122,6 @@ def _corpus(
     session: Session, files: Sequence[str], reading: ReadOptions
 ) -> tuple[Corpus, Sequence[int | None]]:
     """Return the corpus, and for each text that was read its row there, None where it was left out."""
-    from simil.texts import count_roughly, read_texts
-
     inputs = session.inputs(files, reading)
     if inputs.forms:
         corpus = session.saved(inputs)
@@ -133,34 +129,13 @@ def _corpus(
     # Reading goes on in another thread than embedding, but what comes here does so in order.
     read: list[Text | None] = []
 
-    def left_out(tell: Callable[[Place], None]) -> Callable[[Place], None]:
-        def note(place: Place) -> None:
-            read.append(None)
-            tell(place)
-
-        return note
-
-    def refused(tell: Callable[[InputError], None]) -> Callable[[InputError], None]:
-        def note(error: InputError) -> None:
-            read.append(None)
-            tell(error)
-
-        return note
-
-    def kept(texts: Iterator[Text]) -> Iterator[Text]:
+    def noted(texts: Iterator[Text]) -> Iterator[Text]:
         for text in texts:
             read.append(text)
             yield text
 
-    on_error = session.notes.on_error
-    texts = read_texts(
-        inputs.sources,
-        reading,
-        on_blank=left_out(session.notes.blank),
-        on_error=refused(on_error) if on_error else None,
-        stdin=inputs.stdin,
-    )
-    corpus = session.embed(kept(texts), total=lambda: count_roughly(inputs.sources, reading))
+    texts = noted(session.read(inputs, reading, left_out=lambda: read.append(None)))
+    corpus = session.corpus_of(inputs, reading, texts=texts)
     rows = {id(text): row for row, text in enumerate(corpus.texts)}
     return corpus, [rows.get(id(text)) if text is not None else None for text in read]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,10 +75,8 @@ def compare(
     from simil.similarity import Metric
     from simil.tasks.embed import EmbedOptions
 
-    if metric not in list(Metric):
-        raise UsageError(f"--metric cannot be {metric!r}", hint=f"choose one of {', '.join(Metric)}")
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_choice("--metric", metric, Metric)
+    opt.check_threshold(threshold)
     with start(model, running) as run:
         task = _Task(
             run,
@@ -130,6 +127,7 @@ class _Task:
     ) -> bool:
         """Compare all items with each other; return whether the threshold is reached."""
         from simil.cli.output import open_output
+        from simil.cli.plots import takes_the_place
         from simil.cli.rows import form_of
         from simil.cli.scores import show_comparison
         from simil.tasks.compare import compare
@@ -140,7 +138,7 @@ class _Task:
             comparison = compare(items, self._metric, self._wanted, self._open, on_error=self._notes.on_error)
             if plot is not None:  # Before the text, whose reader may have seen enough.
                 _draw(comparison, plot)
-            if (not self._run.quiet or output) and not (plot == "-" and shown_as in ("table", "plain")):
+            if (not self._run.quiet or output) and not takes_the_place(plot, shown_as):
                 show_comparison(comparison, shown_as, stream)
         self._finish()
         return self._threshold is None or comparison.all_reach(self._threshold)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from math import isnan
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -76,10 +75,8 @@ def dedupe(
     from simil.cli.sides import Side, fitted
     from simil.tasks.embed import EmbeddedBatch
 
-    if show not in _SHOWN:
-        raise UsageError(f"--show cannot be {show!r}", hint=f"choose one of {', '.join(_SHOWN)}")
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_choice("--show", show, _SHOWN)
+    opt.check_threshold(threshold)
     if exact and threshold is not None:
         raise UsageError("--exact and --threshold contradict each other", hint="pass one of them")
     options = reading.options(whole=whole, all_fields=True)

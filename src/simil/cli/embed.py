@@ -93,8 +93,8 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
     from simil.cli.output import is_terminal
     from simil.vectors import VectorFormat, format_of
 
-    if name is not None and name not in list(VectorFormat):
-        raise UsageError(f"--format cannot be {name!r}", hint=f"choose one of {', '.join(VectorFormat)}")
+    if name is not None:
+        opt.check_choice("--format", name, VectorFormat)
     if output is not None:
         form = VectorFormat(name) if name else format_of(output)
         if form is None:

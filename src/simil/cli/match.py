@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -99,12 +98,8 @@ def match(
     from simil.cli.sides import Side, both_sides
     from simil.tasks import match as task
 
-    if unmatched not in _UNMATCHED:
-        raise UsageError(
-            f"--unmatched cannot be {unmatched!r}", hint=f"choose one of {', '.join(_UNMATCHED)}"
-        )
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_choice("--unmatched", unmatched, _UNMATCHED)
+    opt.check_threshold(threshold)
     if one_to_one and top_k is not None:
         raise UsageError("--one-to-one and -k contradict each other", hint="pass one of them")
     common = opt.read_options(

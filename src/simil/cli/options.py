@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,8 @@ __all__ = [
     "Threads",
     "Verbose",
     "Whole",
+    "check_choice",
+    "check_threshold",
     "given",
     "kind_named",
     "read_options",
@@ -222,6 +225,19 @@ def start(*, quiet: bool, verbose: bool, **flags: Any) -> Iterator[Run]:
         logger.propagate = propagated
 
 
+def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    """Raise `UsageError` for a value of an option that is none of its choices."""
+    known = [*choices]
+    if value not in known:
+        raise UsageError(f"{option} cannot be {value!r}", hint=f"choose one of {', '.join(known)}")
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise `UsageError` for a threshold that nothing can be compared with."""
+    if threshold is not None and isnan(threshold):
+        raise UsageError("--threshold cannot be nan", hint="give a number")
+
+
 def read_options(
     input_format: str | None,
     fields: list[str] | None,
@@ -235,10 +251,8 @@ def read_options(
     """Return how texts are to be read, from the options that say so."""
     from simil.texts import InputFormat, ReadOptions
 
-    if input_format is not None and input_format not in list(InputFormat):
-        raise UsageError(
-            f"--input-format cannot be {input_format!r}", hint=f"choose one of {', '.join(InputFormat)}"
-        )
+    if input_format is not None:
+        check_choice("--input-format", input_format, InputFormat)
     form = InputFormat(input_format) if input_format else None
     return ReadOptions(
         form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
@@ -255,8 +269,7 @@ def kind_named(name: str) -> Kind:
     """Return the kind of text that `--kind` names."""
     from simil.embedders.base import Kind
 
-    if name not in list(Kind):
-        raise UsageError(f"--kind cannot be {name!r}", hint=f"choose one of {', '.join(Kind)}")
+    check_choice("--kind", name, Kind)
     return Kind(name)
 
 

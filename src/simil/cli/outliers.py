@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,14 +91,14 @@ def outliers(
     simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
     """
     from simil.cli.output import open_output
-    from simil.cli.plots.maps import check_map, plot_outliers, takes_the_place
+    from simil.cli.plots import takes_the_place
+    from simil.cli.plots.maps import check_map, plot_outliers
     from simil.cli.rows import form_of
     from simil.cli.session import open_session
     from simil.tasks.outliers import Method, strangest
     from simil.tasks.outliers import outliers as find
 
-    if method not in list(Method):
-        raise UsageError(f"--method cannot be {method!r}", hint=f"choose one of {', '.join(Method)}")
+    opt.check_choice("--method", method, Method)
     how = Method(method)
     if neighbours is not None and not how.has_neighbours:
         raise UsageError(f"-k has no effect on {how}", hint="leave it out")
@@ -150,8 +149,7 @@ def _check_choice(
     named = [option for option, is_given in given.items() if is_given]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} contradict each other", hint="pass one of them")
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_threshold(threshold)
     if contamination is not None and not 0 < contamination <= 0.5:
         raise UsageError(
             f"--contamination cannot be {contamination:g}", hint="give a share above 0 and up to 0.5"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.cells import tsv_cell
+from simil.cli.options import check_choice
 from simil.cli.output import is_terminal
 from simil.errors import UsageError
 
@@ -51,9 +52,8 @@ def form_of(name: str | None, output: Path | None) -> str:
     That is "table" on a terminal, "plain" on a pipe, and by the suffix of a file. Raises `UsageError`
     for one that is not known.
     """
-    if name is not None and name not in FORMS:
-        raise UsageError(f"--format cannot be {name!r}", hint=f"choose one of {', '.join(FORMS)}")
-    if name:
+    if name is not None:
+        check_choice("--format", name, FORMS)
         return name
     if output is not None:
         suffix = output.suffix.lower()

@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,8 +95,7 @@ def search(
     from simil.tasks.search import search as find
 
     query, files = _query_and_files(arguments or [], queries)
-    if threshold is not None and isnan(threshold):
-        raise UsageError("--threshold cannot be nan", hint="give a number")
+    opt.check_threshold(threshold)
     names_only = files_only or count
     if files_only and count:
         raise UsageError("-l and -c contradict each other", hint="pass one of them")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from simil.cli import options as opt
 from simil.cli.flags import ModelFlags, RunFlags, start
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Session", "open_session"]
 
 log = logging.getLogger("simil")
+
+_Told = TypeVar("_Told")
 
 
 @contextmanager
@@ -69,13 +71,19 @@ class Session:
         opt.tell_of_stdin(files or ["-"])
         return open_inputs(files, reading)
 
-    def read(self, inputs: Inputs, reading: ReadOptions) -> Iterator[Text]:
-        """Return the texts of `inputs` as they come; blank and bad ones go to the notes."""
+    def read(
+        self, inputs: Inputs, reading: ReadOptions, *, left_out: Callable[[], None] = lambda: None
+    ) -> Iterator[Text]:
+        """Return the texts of `inputs` as they come; blank and bad ones go to the notes.
+
+        `left_out` is called for each of these, between the texts that it stands between.
+        """
+        on_error = self.notes.on_error
         return read_texts(
             inputs.sources,
             reading,
-            on_blank=self.notes.blank,
-            on_error=self.notes.on_error,
+            on_blank=_both(left_out, self.notes.blank),
+            on_error=_both(left_out, on_error) if on_error else None,
             stdin=inputs.stdin,
         )
 
@@ -92,11 +100,25 @@ class Session:
         `kind` says what they are to the model, `what` is shown beside the progress bar. Raises
         `ModelMismatch` where they do not go with what this session gave before.
         """
-        inputs = self.inputs(files, reading)
+        return self.corpus_of(self.inputs(files, reading), reading, kind, what=what)
+
+    def corpus_of(
+        self,
+        inputs: Inputs,
+        reading: ReadOptions,
+        kind: Kind = Kind.SYMMETRIC,
+        *,
+        what: str = "embedding",
+        texts: Iterable[Text] | None = None,
+    ) -> Corpus:
+        """Return what `corpus` does, of files that were looked at already.
+
+        `texts` are those of `inputs` where the caller has a hand in them on their way.
+        """
         if inputs.forms:
             return self.saved(inputs)
-        texts = self.read(inputs, reading)
-        return self.embed(texts, kind, total=lambda: count_roughly(inputs.sources, reading), what=what)
+        given = self.read(inputs, reading) if texts is None else texts
+        return self.embed(given, kind, total=lambda: count_roughly(inputs.sources, reading), what=what)
 
     def saved(self, inputs: Inputs) -> Corpus:
         """Return the vectors of files, as `corpus` does."""
@@ -165,3 +187,11 @@ class Session:
                 hint=f"pass --dimensions {min(self._width or width, width)}",
             )
         self._width = width
+
+
+def _both(first: Callable[[], None], second: Callable[[_Told], None]) -> Callable[[_Told], None]:
+    def both(told: _Told) -> None:
+        first()
+        second(told)
+
+    return both

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from simil.texts import InputFormat, count_roughly
+from simil.texts import InputFormat
 
 if TYPE_CHECKING:
     from simil.cli.session import Session
     from simil.tasks.corpus import Corpus
-    from simil.tasks.inputs import Inputs
     from simil.texts import ReadOptions
 
 __all__ = ["Side", "both_sides", "fitted"]
@@ -38,13 +37,13 @@ def both_sides(session: Session, first: Side, second: Side) -> tuple[Corpus, Cor
     Options for fields are for the side that has some, where the other is plain text.
     """
     first, second = fitted(first, second)
-    opened = [(side, session.inputs(side.files, side.reading)) for side in (first, second)]
-    saved = [session.saved(inputs) if inputs.forms else None for _, inputs in opened]
-    one, other = (
-        _embedded(session, side, inputs) if corpus is None else corpus
-        for corpus, (side, inputs) in zip(saved, opened, strict=True)
-    )
-    return one, other
+    sides = (first, second)
+    opened = [session.inputs(side.files, side.reading) for side in sides]
+    corpora: dict[int, Corpus] = {}
+    for which in sorted((0, 1), key=lambda which: not opened[which].forms):
+        side = sides[which]
+        corpora[which] = session.corpus_of(opened[which], side.reading, what=side.what)
+    return corpora[0], corpora[1]
 
 
 def fitted(first: Side, second: Side) -> tuple[Side, Side]:
@@ -52,11 +51,6 @@ def fitted(first: Side, second: Side) -> tuple[Side, Side]:
     if first.is_plain == second.is_plain:
         return first, second
     return _without_fields(first), _without_fields(second)
-
-
-def _embedded(session: Session, side: Side, inputs: Inputs) -> Corpus:
-    texts = session.read(inputs, side.reading)
-    return session.embed(texts, total=lambda: count_roughly(inputs.sources, side.reading), what=side.what)
 
 
 def _without_fields(side: Side) -> Side:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.blas import use_all_cores
+from simil.blas import one_thread, use_all_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,10 +111,9 @@ def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vec
     import numpy as np
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     # Its products are so small that several threads are many times slower than one.
-    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         # Its last steps change no more than the last digits.
         warnings.simplefilter("ignore", ConvergenceWarning)
         # In float64 the steps do not depend on how a processor rounds.

@@ -97,12 +97,13 @@ def dedupe(
 
     known = others.texts if others else []
     owners, first, elsewhere = _firsts(texts, known)
-    corpus = embed([texts[row] for row in np.flatnonzero(first).tolist()])
-    place = {text.text: row for row, text in enumerate(corpus.texts)}
-    rows = np.array([place.get(texts[row].text, -1) for row in np.flatnonzero(first).tolist()], np.int64)
+    firsts = np.flatnonzero(first)
+    corpus = embed([texts[row] for row in firsts.tolist()])
+    embedded = {text.text for text in corpus.texts}
+    missing = np.array([texts[row].text not in embedded for row in firsts.tolist()], np.bool_)
     near = near_duplicates(corpus, threshold, others)
     # From rows of the corpus back to rows of `texts`.
-    back = np.flatnonzero(first)[rows >= 0]
+    back = firsts[~missing]
     owner, score, other = owners.copy(), np.ones(len(texts), np.float32), elsewhere.copy()
     own = ~near.elsewhere
     owner[back] = near.owners
@@ -112,7 +113,7 @@ def dedupe(
     # A copy goes where the first of its kind went, and scores as that does.
     owner[copies], score[copies], other[copies] = (kind[owners[copies]] for kind in (owner, score, other))
     failed = np.zeros(len(texts), np.bool_)
-    failed[np.flatnonzero(first)[rows < 0]] = True
+    failed[firsts[missing]] = True
     failed[copies] = failed[owners[copies]]
     return _without(Duplicates(texts, owner, score, other, known), failed)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simil.errors import InputError, UsageError
 from simil.tasks.corpus import Corpus
-from simil.texts import Text, is_blank
+from simil.texts import Text, is_blank, kind_of, missing_field
 
 __all__ = ["Description", "described", "label_of", "labelled", "labelled_rows"]
 
@@ -50,14 +50,12 @@ def label_of(fields: Mapping[str, object], field: str) -> str:
     Raises `InputError`, without a place, where there is none, it is blank, or no label at all.
     """
     if field not in fields:
-        names = ", ".join(map(repr, [*fields][:20])) or "none"
-        raise InputError(f"no field {field!r}; there are: {names}", hint="name one with --label-field")
+        raise missing_field([*fields], field, "--label-field")
     value = fields[field]
     if value is None or (isinstance(value, str) and is_blank(value)):
         raise InputError(f"the label in {field!r} is empty", hint="give it one, or leave it out")
     if isinstance(value, list | dict):
-        kind = "an array" if isinstance(value, list) else "an object"
-        raise InputError(f"the label in {field!r} is {kind}", hint="give a string")
+        raise InputError(f"the label in {field!r} is {kind_of(value)}", hint="give a string")
     return value.strip() if isinstance(value, str) else json.dumps(value)
 
 

@@ -77,17 +77,20 @@ def _reaching(scores: NDArray[np.float32], threshold: float) -> int:
 def _all_that_reach(queries: Corpus, corpus: Corpus, threshold: float) -> list[Answer]:
     import numpy as np
 
-    best, nearest = similarity.top_k(queries.vectors, corpus.vectors, 1)
-    none = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
-    parts = [*similarity.matches_above(queries.vectors, corpus.vectors, threshold)] or none
+    none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    parts = [*similarity.matches_above(queries.vectors, corpus.vectors, threshold)] or [none]
     asked, rows, scores = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     order = np.lexsort((rows, -scores, asked))
     asked, rows, scores = asked[order], rows[order], scores[order]
     ends = np.searchsorted(asked, np.arange(len(queries) + 1))
-    return [
-        Answer(text.text, rows[start:stop], scores[start:stop], int(nearest[number, 0]), best[number, 0])
-        for number, (text, start, stop) in enumerate(zip(queries.texts, ends, ends[1:], strict=False))
-    ]
+    missed = np.flatnonzero(np.diff(ends) == 0)
+    best, nearest = similarity.top_k(queries.vectors[missed], corpus.vectors, 1)
+    miss = {query: (int(nearest[i, 0]), best[i, 0]) for i, query in enumerate(missed.tolist())}
+    answers = []
+    for number, (text, start, stop) in enumerate(zip(queries.texts, ends, ends[1:], strict=False)):
+        closest, score = miss[number] if number in miss else (int(rows[start]), scores[start])
+        answers.append(Answer(text.text, rows[start:stop], scores[start:stop], closest, score))
+    return answers
 
 
 def context_of(corpus: Corpus, row: int, lines: int) -> Context:

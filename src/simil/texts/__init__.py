@@ -6,6 +6,8 @@ a single document that has no part before its end.
 
 from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, paragraphs
 from simil.texts.counting import count_roughly
+from simil.texts.fields import missing_field
+from simil.texts.jsons import kind_of
 from simil.texts.options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_texts
 from simil.texts.records import Pair, Text, is_blank
@@ -24,6 +26,8 @@ __all__ = [
     "format_of",
     "in_chunks",
     "is_blank",
+    "kind_of",
+    "missing_field",
     "paragraphs",
     "read_pairs",
     "read_texts",

@@ -9,7 +9,16 @@ from simil.errors import InputError, Place, UsageError
 from simil.texts.jsons import kind_of
 from simil.texts.records import is_blank
 
-__all__ = ["IdField", "column", "id_field_of", "kept", "pair_columns", "text_column", "text_in"]
+__all__ = [
+    "IdField",
+    "column",
+    "id_field_of",
+    "kept",
+    "missing_field",
+    "pair_columns",
+    "text_column",
+    "text_in",
+]
 
 _EXACT_INTEGERS = 2**53
 
@@ -23,7 +32,7 @@ def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> st
         return wanted
     if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(columns):
         return columns[int(wanted) - 1]
-    raise _missing(columns, wanted, option, place)
+    raise missing_field(columns, wanted, option, place)
 
 
 def text_column(columns: Sequence[str], place: Place) -> str:
@@ -32,7 +41,7 @@ def text_column(columns: Sequence[str], place: Place) -> str:
         return "text"
     if len(columns) == 1:
         return columns[0]
-    raise _missing(columns, "text", "--field", place)
+    raise missing_field(columns, "text", "--field", place)
 
 
 def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> tuple[str, str]:
@@ -52,7 +61,7 @@ def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> 
 def text_in(record: Mapping[str, object], field: str, place: Place) -> str | None:
     """The text under `field`, or None where it is null or blank; InputError if missing or not a string."""
     if field not in record:
-        raise _missing(list(record), field, "--field", place)
+        raise missing_field(list(record), field, "--field", place)
     value = record[field]
     if value is None:
         return None
@@ -80,7 +89,7 @@ class IdField:
             found = record.get(self.name)
             return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
         if self.name not in record:
-            raise _missing(list(record), self.name, "--id-field", place)
+            raise missing_field(list(record), self.name, "--id-field", place)
         found = record[self.name]
         if found is None or isinstance(found, list | dict):
             raise InputError(f"id field {self.name!r} is {kind_of(found)}", hint="give a string", place=place)
@@ -107,7 +116,11 @@ def kept(record: Mapping[str, object], *without: str) -> dict[str, object]:
     return {name: value for name, value in record.items() if name not in without}
 
 
-def _missing(names: Sequence[str], wanted: str, option: str, place: Place) -> InputError:
+def missing_field(names: Sequence[str], wanted: str, option: str, place: Place | None = None) -> InputError:
+    """Return the error of a record without the field `wanted`; it lists those there are.
+
+    `option` is what names one.
+    """
     return InputError(
         f"no field {wanted!r}; there are: {_listed(names)}", hint=f"name one with {option}", place=place
     )

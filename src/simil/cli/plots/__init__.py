@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from simil.cli.plots.pictures import Map, Matrix
 
-__all__ = ["check_plot", "plot_map", "plot_matrix"]
+__all__ = ["check_plot", "plot_map", "plot_matrix", "takes_the_place"]
 
 _LIBRARIES = {".png": "matplotlib", ".svg": "matplotlib", ".html": "plotly", "-": "plotext"}
 
@@ -59,6 +59,11 @@ def check_plot(path: str) -> None:
             raise UsageError("is a directory", place=Place(path), hint="name a file after --plot")
         if not Path(path).parent.is_dir():
             raise UsageError("its folder does not exist", place=Place(path), hint="check --plot")
+
+
+def takes_the_place(path: str | None, form: str) -> bool:
+    """Say whether the plot is drawn where text of this form would go: on the terminal, in its stead."""
+    return path == "-" and form in ("table", "plain")
 
 
 def plot_matrix(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simil.tasks.cluster import Clustering
     from simil.tasks.corpus import Corpus
 
-__all__ = ["check_map", "plot_clusters", "plot_outliers", "takes_the_place"]
+__all__ = ["check_map", "plot_clusters", "plot_outliers"]
 
 
 def check_map(path: str | None, projection: str) -> None:
@@ -23,11 +23,6 @@ def check_map(path: str | None, projection: str) -> None:
     if path is not None:
         check_plot(path)
         check_projection(projection)
-
-
-def takes_the_place(path: str | None, form: str) -> bool:
-    """Say whether the plot is drawn where the text of this form would go: on the terminal, in its stead."""
-    return path == "-" and form in ("table", "plain")
 
 
 def plot_clusters(path: str, projection: str, found: Clustering) -> None:
