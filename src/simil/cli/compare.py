@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
-from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
 from simil.cli.plots.options import PlotTo
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simil.cli.notes import Notes
-    from simil.embedders.base import Embedder
+    from simil.cli.session import Session
     from simil.similarity import Metric
     from simil.tasks.compare import Comparison, Item, PairScores
     from simil.tasks.embed import EmbedOptions
@@ -71,21 +70,16 @@ def compare(
 
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
-    from simil.cli.notes import Notes
+    from simil.cli.session import open_session
     from simil.similarity import Metric
     from simil.tasks.embed import EmbedOptions
 
     opt.check_choice("--metric", metric, Metric)
     opt.check_threshold(threshold)
-    with start(model, running) as run:
-        task = _Task(
-            run,
-            Metric(metric),
-            threshold,
-            EmbedOptions(dimensions=model.dimensions, normalize=not no_normalize),
-            reading.options(),
-            Notes(reading.on_error),
-        )
+    normalize = not no_normalize
+    with open_session(model, running, on_error=reading.on_error, normalize=normalize) as session:
+        wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
+        task = _Task(session, Metric(metric), threshold, wanted, reading.options())
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
         if plot is not None:
@@ -103,24 +97,22 @@ def compare(
 
 
 class _Task:
-    """One run of the command: what was asked, and the embedder once it is needed."""
+    """One run of the command: what was asked, and of whom."""
 
     def __init__(
         self,
-        run: opt.Run,
+        session: Session,
         metric: Metric,
         threshold: float | None,
         wanted: EmbedOptions,
         reading: ReadOptions,
-        notes: Notes,
     ) -> None:
-        self._run = run
+        self._session = session
         self._metric = metric
         self._threshold = threshold
         self._wanted = wanted
         self._reading = reading
-        self._notes = notes
-        self._embedder: Embedder | None = None
+        self._on_error = session.notes.on_error
 
     def each_with_each(
         self, texts: list[str], files: list[str], form: str | None, output: Path | None, plot: str | None
@@ -135,12 +127,13 @@ class _Task:
         shown_as = form_of(form, output)
         items = [*self._items(texts, files)]
         with open_output(output) as stream:
-            comparison = compare(items, self._metric, self._wanted, self._open, on_error=self._notes.on_error)
+            comparison = compare(
+                items, self._metric, self._wanted, self._session.embedder, on_error=self._on_error
+            )
             if plot is not None:  # Before the text, whose reader may have seen enough.
                 _draw(comparison, plot)
-            if (not self._run.quiet or output) and not takes_the_place(plot, shown_as):
+            if (not self._session.run.quiet or output) and not takes_the_place(plot, shown_as):
                 show_comparison(comparison, shown_as, stream)
-        self._finish()
         return self._threshold is None or comparison.all_reach(self._threshold)
 
     def pairs(self, source: str, form: str | None, output: Path | None) -> bool:
@@ -150,27 +143,25 @@ class _Task:
         from simil.cli.rows import form_of
         from simil.cli.scores import show_pairs
         from simil.tasks.compare import compare_pairs
-        from simil.tasks.inputs import open_inputs
         from simil.texts import count_roughly, read_pairs
 
         shown_as = form_of(form, output)
-        opt.tell_of_stdin([source])
-        inputs = open_inputs([source], self._reading)
+        inputs = self._session.inputs([source], self._reading)
         if inputs.forms:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(source))
         rows = read_pairs(
             source,
             self._reading,
-            on_blank=self._notes.blank,
-            on_error=self._notes.on_error,
+            on_blank=self._session.notes.blank,
+            on_error=self._on_error,
             stdin=inputs.stdin,
         )
-        embedder = self._open()
+        embedder = self._session.embedder()
         reached = True
 
         def watched(batches: Iterator[PairScores]) -> Iterator[PairScores]:
             nonlocal reached
-            progress = terminal_progress(quiet=self._run.quiet, beside_output=output is None)
+            progress = terminal_progress(quiet=self._session.run.quiet, beside_output=output is None)
             with progress(
                 "comparing", total=lambda: count_roughly(inputs.sources, self._reading), unit="rows"
             ) as advance:
@@ -180,32 +171,14 @@ class _Task:
                     yield batch
                     advance(len(batch.pairs))
 
-        scored = compare_pairs(rows, self._metric, self._wanted, embedder, on_error=self._notes.on_error)
-        if self._run.quiet and not output:
+        scored = compare_pairs(rows, self._metric, self._wanted, embedder, on_error=self._on_error)
+        if self._session.run.quiet and not output:
             for _ in watched(scored):
                 pass
         else:
             with open_output(output) as stream:
                 show_pairs(watched(scored), shown_as, stream, model=embedder.stamp, metric=self._metric)
-        self._finish()
         return reached
-
-    def _open(self) -> Embedder:
-        from simil.cli.progress import terminal_progress
-        from simil.embedders.factory import open_embedder
-
-        self._embedder = open_embedder(
-            self._run.settings,
-            dimensions=self._wanted.dimensions,
-            normalize=self._wanted.normalize,
-            progress=terminal_progress(quiet=self._run.quiet),
-        )
-        return self._embedder
-
-    def _finish(self) -> None:
-        if self._embedder is not None:
-            self._embedder.close()
-        self._notes.finish(self._embedder, warn_of_cut=self._run.settings.overflow == "warn")
 
     def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
         from simil.tasks.compare import Item
@@ -227,22 +200,13 @@ class _Task:
 
     def _stdin_items(self) -> Iterator[Item]:
         from simil.tasks.compare import Item
-        from simil.tasks.inputs import open_inputs
-        from simil.texts import read_texts
 
-        opt.tell_of_stdin(["-"])
-        inputs = open_inputs(["-"], self._reading)
+        inputs = self._session.inputs(["-"], self._reading)
         if inputs.forms:
             for file in inputs.vector_files():
                 yield from _rows_of(file)
             return
-        for text in read_texts(
-            ["-"],
-            self._reading,
-            on_blank=self._notes.blank,
-            on_error=self._notes.on_error,
-            stdin=inputs.stdin,
-        ):
+        for text in self._session.read(inputs, self._reading):
             yield Item(text.text, text)
 
     def _file_items(self, path: str) -> Iterator[Item]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
-from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.flags import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
-    from simil.cli.notes import Notes
     from simil.cli.preview import Preview
+    from simil.cli.session import Session
     from simil.progress import Advance, Total
     from simil.tasks.embed import EmbeddedBatch, EmbedOptions
     from simil.tasks.inputs import Inputs
-    from simil.texts import ReadOptions, Text
+    from simil.texts import Text
     from simil.vectors import VectorFormat, VectorWriter
 
 __all__ = ["embed", "vector_form", "write_vectors"]
@@ -60,31 +60,30 @@ def embed(
 
     simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
     """
-    from simil.cli.notes import Notes
+    from simil.cli.session import open_session
     from simil.tasks.embed import EmbedOptions
-    from simil.tasks.inputs import open_inputs
     from simil.texts import count_roughly
 
-    with start(model, running) as run:
+    normalize = not no_normalize
+    with open_session(model, running, on_error=reading.on_error, normalize=normalize) as session:
         options = reading.options(whole=whole)
-        wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=not no_normalize)
+        wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=normalize)
         written = vector_form(form, output)
-        notes = Notes(reading.on_error)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            _embed_texts(run, opt.given(text, "--text", notes.blank), wanted, written, output, notes)
+            texts = opt.given(text, "--text", session.notes.blank)
+            _embed_texts(session, texts, wanted, written, output)
             return
-        opt.tell_of_stdin(files or ["-"])
-        inputs = open_inputs(files or [], options)
+        inputs = session.inputs(files or [], options)
         if inputs.forms:
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
             _convert(inputs, wanted, written, output)
         else:
-            texts = _read(inputs, options, notes)
+            texts = session.read(inputs, options)
             _embed_texts(
-                run, texts, wanted, written, output, notes, lambda: count_roughly(inputs.sources, options)
+                session, texts, wanted, written, output, lambda: count_roughly(inputs.sources, options)
             )
 
 
@@ -110,40 +109,22 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
     return VectorFormat(name or "json")
 
 
-def _read(inputs: Inputs, reading: ReadOptions, notes: Notes) -> Iterator[Text]:
-    from simil.texts import read_texts
-
-    return read_texts(
-        inputs.sources, reading, on_blank=notes.blank, on_error=notes.on_error, stdin=inputs.stdin
-    )
-
-
 def _embed_texts(
-    run: opt.Run,
+    session: Session,
     texts: Iterator[Text],
     wanted: EmbedOptions,
     form: VectorFormat | None,
     output: Path | None,
-    notes: Notes,
     total: Total = None,
 ) -> None:
     from simil.cli.progress import terminal_progress
-    from simil.embedders.factory import open_embedder
     from simil.tasks.embed import embed_stream
 
-    progress = terminal_progress(quiet=run.quiet)
-    embedder = open_embedder(
-        run.settings, dimensions=wanted.dimensions, normalize=wanted.normalize, progress=progress
-    )
-    try:
-        with terminal_progress(quiet=run.quiet, beside_output=output is None)(
-            "embedding", total=total, unit="texts"
-        ) as advance:
-            batches = embed_stream(texts, embedder, wanted, on_error=notes.on_error)
-            write_vectors(_counted(batches, advance), form, output, embedder.stamp)
-    finally:
-        embedder.close()
-    notes.finish(embedder, warn_of_cut=run.settings.overflow == "warn")
+    embedder = session.embedder()
+    progress = terminal_progress(quiet=session.run.quiet, beside_output=output is None)
+    with progress("embedding", total=total, unit="texts") as advance:
+        batches = embed_stream(texts, embedder, wanted, on_error=session.notes.on_error)
+        write_vectors(_counted(batches, advance), form, output, embedder.stamp)
 
 
 def _convert(inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:

@@ -32,10 +32,16 @@ _Told = TypeVar("_Told")
 
 
 @contextmanager
-def open_session(model: ModelFlags, running: RunFlags, *, on_error: str) -> Iterator[Session]:
-    """Give the session of one run; at the end of a block that ends well, say what was left out."""
+def open_session(
+    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True
+) -> Iterator[Session]:
+    """Give the session of one run; at the end of a block that ends well, say what was left out.
+
+    Without `normalize` the model leaves vectors as long as it makes them.
+    """
     with start(model, running) as run:
-        session = Session(run, model.dimensions, pinned=model.model is not None, notes=Notes(on_error))
+        pinned = model.model is not None
+        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=Notes(on_error))
         try:
             yield session
         finally:
@@ -46,12 +52,15 @@ def open_session(model: ModelFlags, running: RunFlags, *, on_error: str) -> Iter
 class Session:
     """Gives a command its texts and their vectors, all by one model, which is opened once it is needed."""
 
-    def __init__(self, run: opt.Run, dimensions: int | None, *, pinned: bool, notes: Notes) -> None:
+    def __init__(
+        self, run: opt.Run, dimensions: int | None, *, pinned: bool, normalize: bool, notes: Notes
+    ) -> None:
         """Take the settings of a run; `pinned` tells that the command line names a model."""
         self.run = run
         self.notes = notes
         self._dimensions = dimensions
         self._pinned = pinned
+        self._normalize = normalize
         self._embedder: Embedder | None = None
         self._stamps: set[str | None] = set()
         self._width: int | None = None
@@ -162,7 +171,10 @@ class Session:
             if settings.model is None and known is not None and known.provider != "openai":
                 settings = dataclasses.replace(settings, model=known.name)
             self._embedder = open_embedder(
-                settings, dimensions=self._dimensions, progress=terminal_progress(quiet=self.run.quiet)
+                settings,
+                dimensions=self._dimensions,
+                normalize=self._normalize,
+                progress=terminal_progress(quiet=self.run.quiet),
             )
             check_models(self._stamps | {self._embedder.stamp})
         return self._embedder
