@@ -65,7 +65,7 @@ def embed(
     from simil.texts import count_roughly
 
     normalize = not no_normalize
-    with open_session(model, running, on_error=reading.on_error, normalize=normalize) as session:
+    with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as session:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=normalize)
         written = vector_form(form, output)
@@ -123,7 +123,10 @@ def _embed_texts(
     embedder = session.embedder()
     progress = terminal_progress(quiet=session.run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts") as advance:
-        batches = embed_stream(texts, embedder, wanted, on_error=session.notes.on_error)
+        notes = session.notes
+        batches = embed_stream(
+            texts, embedder, wanted, on_error=notes.on_error, keeps_failed=notes.keeps_failed
+        )
         write_vectors(_counted(batches, advance), form, output, embedder.stamp)
 
 

@@ -17,11 +17,13 @@ log = logging.getLogger("simil")
 class Notes:
     """Counts blank texts, lists failed ones, and sums up."""
 
-    def __init__(self, on_error: str = "fail") -> None:
-        """Take the policy of `--on-error`."""
-        if on_error not in ("fail", "skip"):
-            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail or skip")
-        self._skips = on_error == "skip"
+    def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
+        """Take the policy of `--on-error`; `nulls` tells that the output has a form for failed texts."""
+        if on_error not in ("fail", "skip", "null"):
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
+        if on_error == "null" and not nulls:
+            raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
+        self._on_error = on_error
         self._blank = 0
         self._first_blank: Place | None = None
         self._failed = 0
@@ -36,7 +38,12 @@ class Notes:
     @property
     def on_error(self) -> Callable[[InputError], None] | None:
         """Where failed texts are told, None when the first of them ends the run."""
-        return self._fail if self._skips else None
+        return None if self._on_error == "fail" else self._fail
+
+    @property
+    def keeps_failed(self) -> bool:
+        """Whether a failed text keeps its place in the output."""
+        return self._on_error == "null"
 
     def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
         """Say what was left out; raises `PartlyDone` when texts failed."""
@@ -49,8 +56,10 @@ class Notes:
                 embedder.stamp,
             )
         if self._failed:
-            verb = "was" if self._failed == 1 else "were"
-            raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} left out", hint="see above")
+            one = self._failed == 1
+            end = "null" if self.keeps_failed else "left out"
+            verb = ("is" if one else "are") if self.keeps_failed else ("was" if one else "were")
+            raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} {end}", hint="see above")
 
     def _fail(self, error: InputError) -> None:
         with self._lock:

@@ -33,15 +33,17 @@ _Told = TypeVar("_Told")
 
 @contextmanager
 def open_session(
-    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True
+    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
 ) -> Iterator[Session]:
     """Give the session of one run; at the end of a block that ends well, say what was left out.
 
-    Without `normalize` the model leaves vectors as long as it makes them.
+    Without `normalize` the model leaves vectors as long as it makes them; `nulls` tells that the output
+    has a form for texts that failed.
     """
     with start(model, running) as run:
         pinned = model.model is not None
-        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=Notes(on_error))
+        notes = Notes(on_error, nulls=nulls)
+        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=notes)
         try:
             yield session
         finally:
