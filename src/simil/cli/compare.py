@@ -164,7 +164,10 @@ class _Task:
             nonlocal reached
             progress = terminal_progress(quiet=self._session.run.quiet, beside_output=output is None)
             with progress(
-                "comparing", total=lambda: count_roughly(inputs.sources, self._reading), unit="rows"
+                "comparing",
+                total=lambda: count_roughly(inputs.sources, self._reading),
+                unit="rows",
+                status=embedder.status,
             ) as advance:
                 for batch in batches:
                     if self._threshold is not None:

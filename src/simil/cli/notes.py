@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 
 from simil.embedders.base import Embedder
+from simil.embedders.usage import Usage
 from simil.errors import InputError, PartlyDone, Place, UsageError
 
-__all__ = ["Notes"]
+__all__ = ["Notes", "dollars", "tell_usage"]
 
 log = logging.getLogger("simil")
 
@@ -65,6 +67,28 @@ class Notes:
         with self._lock:
             self._failed += 1
         log.error("%s", error)
+
+
+def tell_usage(usage: Usage | None) -> None:
+    """Say what an API was used for: who watches wants to know, in a script it would be noise."""
+    if usage is not None and usage.requests:
+        log.log(logging.WARNING if sys.stderr.isatty() else logging.INFO, "%s", _report(usage))
+
+
+def dollars(amount: float) -> str:
+    """Return an amount as bills show it, with two digits that say something."""
+    if 0 < amount < 0.0001:
+        return "under $0.0001"
+    return f"${amount:.2g}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+
+
+def _report(usage: Usage) -> str:
+    again = f" ({usage.again:,} again)" if usage.again else ""
+    tokens = "tokens not told" if usage.answers_without_tokens else f"{usage.tokens:,} tokens"
+    parts = [f"{usage.requests:,} request{'s' * (usage.requests != 1)}{again}", tokens]
+    if usage.cost is not None:
+        parts.append(dollars(usage.cost))
+    return f"{usage.host}: {', '.join([*parts, f'{usage.seconds:.1f} s'])}"
 
 
 def _count(number: int, what: str) -> str:

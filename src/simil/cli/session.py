@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from simil.cli import options as opt
 from simil.cli.flags import ModelFlags, RunFlags, start
-from simil.cli.notes import Notes
+from simil.cli.notes import Notes, tell_usage
 from simil.cli.progress import terminal_progress
 from simil.embedders.base import Embedder, Kind
 from simil.errors import ModelMismatch, UsageError
@@ -148,7 +148,9 @@ class Session:
     ) -> Corpus:
         """Return `texts` with their vectors, as `corpus` does."""
         embedder = self.embedder()
-        with terminal_progress(quiet=self.run.quiet)(what, total=total, unit="texts") as advance:
+        with terminal_progress(quiet=self.run.quiet)(
+            what, total=total, unit="texts", status=embedder.status
+        ) as advance:
             corpus = embed_corpus(
                 texts,
                 embedder,
@@ -182,9 +184,10 @@ class Session:
         return self._embedder
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model, and say what it cost."""
         if self._embedder is not None:
             self._embedder.close()
+            tell_usage(self._embedder.usage)
 
     def finish(self) -> None:
         """Say what was left out; raises `PartlyDone` when texts failed."""

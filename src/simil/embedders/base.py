@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.usage import Usage
+from simil.embedders.usage import Plan, Usage
 from simil.errors import ModelError, SimilError, UsageError
 
 if TYPE_CHECKING:
@@ -131,6 +131,14 @@ class Embedder(ABC):
         with self._translated():
             pieces = self.start_batch(kind, texts)
         return self._finished(pieces, form, keep)
+
+    def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
+        """Return the places of the texts that would have to be embedded, as no cache holds them."""
+        return list(range(len(texts)))
+
+    def plan(self) -> Plan | None:
+        """Return what counts the requests that texts would take; None for a model of this machine."""
+        return None
 
     def status(self) -> str:
         """Return what the work waits for, as "rate limited, 12 s"; empty while it goes on."""

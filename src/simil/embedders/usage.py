@@ -1,10 +1,34 @@
-"""What the use of an API came to."""
+"""What the use of an API came to, and what it would come to."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Usage"]
+__all__ = ["Plan", "Usage", "cost_of"]
+
+
+def cost_of(tokens: int, price: float | None) -> float | None:
+    """Return what tokens cost in US dollars, at `price` for a million; None where that is not known."""
+    return None if price is None else tokens * price / 1e6
+
+
+class Plan(ABC):
+    """Counts what texts would take that are not sent.
+
+    `tokens` is their number, or an upper bound where not `is_exact`; `cost` that in US dollars, None where
+    the price is not known.
+    """
+
+    tokens: int = 0
+    requests: int = 0
+    is_exact: bool = True
+    cost: float | None = None
+
+    @abstractmethod
+    def add(self, texts: Sequence[str]) -> None:
+        """Count some texts more."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,4 +70,4 @@ class Usage:
     @property
     def cost(self) -> float | None:
         """What it cost in US dollars, None where that is not known."""
-        return None if self.price is None or self.answers_without_tokens else self.tokens * self.price / 1e6
+        return None if self.answers_without_tokens else cost_of(self.tokens, self.price)

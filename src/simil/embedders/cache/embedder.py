@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
 from simil.embedders.cache.recipe import Recipe
 from simil.embedders.cache.store import Hits, VectorCache
+from simil.embedders.usage import Plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,10 +63,14 @@ class CachedEmbedder(Embedder):
         return merged if keep is None else _told(merged, keep)
 
     def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
-        """Return the places of the texts that the cache does not hold."""
+        """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
         hits = self._cache.get(self._recipe.keys(texts, kind, form))
         found = set(hits.rows.tolist()) if hits else set()
         return [row for row in range(len(texts)) if row not in found]
+
+    def plan(self) -> Plan | None:
+        """Return what counts requests; see `Embedder.plan`."""
+        return self._embedder().plan() if self.is_paid else None
 
     def status(self) -> str:
         """Return what the embedder waits for; see `Embedder.status`."""

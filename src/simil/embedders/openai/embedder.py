@@ -12,7 +12,7 @@ from simil.embedders.openai import protocol
 from simil.embedders.openai.batch import Batch, Limits
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
-from simil.embedders.openai.packing import MAX_INPUTS
+from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
 from simil.embedders.openai.protocol import BadAnswer, Reply
 from simil.embedders.openai.refusals import ServerError, quotation, refusal
 from simil.embedders.openai.retries import Failed, Retries
@@ -20,7 +20,7 @@ from simil.embedders.openai.sender import Answer, Sender
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
 from simil.embedders.openai.wire import Timeout, Wire
 from simil.embedders.overflow import Overflow
-from simil.embedders.usage import Usage
+from simil.embedders.usage import Plan, Usage
 from simil.errors import ServerFailed, UsageError
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ class OpenAIEmbedder(Embedder):
             clock=self._clock,
             transport=transport,
         )
-        self.usage = Usage(self._endpoint.host, price)
-        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, self.usage)
+        usage = Usage(self._endpoint.host, price)
+        self.usage: Usage = usage
+        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage)
 
     @property
     def address(self) -> str:
@@ -121,11 +122,10 @@ class OpenAIEmbedder(Embedder):
         self._sender.begin(batch)
         return iter(batch)
 
-    def counter(self) -> TokenCounter:
-        """Return what counts tokens, exactly where that can be."""
-        if self._counter is None:
-            self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
-        return self._counter
+    def plan(self) -> Plan:
+        """Return what counts the requests that texts would take; see `Embedder.plan`."""
+        limit = None if self._limits.overflow is Overflow.CHUNK else self._limits.tokens
+        return PackingPlan(self._exact_counter(), limit=limit, price=self.usage.price)
 
     def status(self) -> str:
         """Return what the next request waits for; see `Embedder.status`."""
@@ -141,7 +141,13 @@ class OpenAIEmbedder(Embedder):
         limit = self._limits.tokens
         if sum(sizes) <= _FEW_BYTES and (limit is None or max(sizes, default=0) <= limit):
             return ByteCounter()
-        return self.counter()
+        return self._exact_counter()
+
+    def _exact_counter(self) -> TokenCounter:
+        """Return what counts tokens, exactly where that can be."""
+        if self._counter is None:
+            self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
+        return self._counter
 
     def _ask(self, texts: Sequence[str]) -> Answer:
         """Return the vectors of one request, asking again while the server refuses the encoding."""

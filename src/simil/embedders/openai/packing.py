@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["AIM_TOKENS", "MAX_INPUTS", "Ratio", "packed", "requests_of"]
+from simil.embedders.openai.tokens import TokenCounter
+from simil.embedders.usage import Plan, cost_of
+
+__all__ = ["AIM_TOKENS", "MAX_INPUTS", "PackingPlan", "Ratio", "packed"]
 
 MAX_INPUTS = 2048
 # A request may hold 300,000 tokens; servers count a little differently from each other.
@@ -26,13 +29,28 @@ def packed(sizes: Sequence[int], *, inputs: int = MAX_INPUTS, tokens: float = AI
     return min(len(sizes), inputs)
 
 
-def requests_of(sizes: Sequence[int]) -> int:
-    """Return into how many requests texts of these sizes go."""
-    start = count = 0
-    while start < len(sizes):
-        start += packed(sizes[start : start + MAX_INPUTS])
-        count += 1
-    return count
+class PackingPlan(Plan):
+    """Lays texts into requests and counts them."""
+
+    def __init__(self, counter: TokenCounter, *, limit: int | None, price: float | None) -> None:
+        """Take what counts tokens, and how many of a text are sent at most."""
+        self.is_exact = counter.is_exact
+        self._counter = counter
+        self._limit = limit
+        self._price = price
+        self._last = (MAX_INPUTS, 0)
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Count some texts more; see `Plan.add`."""
+        for size in self._counter.counts(texts):
+            sent = size if self._limit is None else min(size, self._limit)
+            inputs, tokens = self._last
+            if inputs == MAX_INPUTS or tokens + sent > AIM_TOKENS:
+                self.requests += 1
+                inputs = tokens = 0
+            self._last = (inputs + 1, tokens + sent)
+            self.tokens += sent
+        self.cost = cost_of(self.tokens, self._price)
 
 
 class Ratio:
