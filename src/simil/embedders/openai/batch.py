@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Piece, TextRejected
+from simil.embedders.openai.jobs import Job
 from simil.embedders.openai.retries import Failed
-from simil.embedders.openai.sender import Job
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow, too_long
 from simil.embedders.windows import Window
@@ -129,7 +129,7 @@ class Batch(Job):
                 return [self._add(row, part.text, part.tokens) for part in instead]
             refused = too_long(row, self._limits.model, limit, overflow)
         else:
-            refused = TextRejected(row, failed.error.message, hint=failed.error.hint)
+            refused = TextRejected(row, failed.what)
         self._limits.refused[text] = refused.message
         self._reject(row, refused)
         return []
