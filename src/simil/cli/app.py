@@ -16,7 +16,7 @@ from simil.errors import SimilError
 __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "models", "cache",
 )  # fmt: skip
 
 
@@ -47,6 +47,10 @@ def _application(names: Sequence[str]) -> typer.Typer:
             from simil.cli.cache import cache
 
             app.add_typer(cache)
+        elif name == "models":
+            from simil.cli.models import models
+
+            app.add_typer(models)
         else:
             app.command(cls=Command)(_function(name))
     return app

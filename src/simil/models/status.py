@@ -15,6 +15,7 @@ from pathlib import Path
 from simil.config import Settings
 from simil.errors import ModelError
 from simil.models.catalog import DEFAULT, FALLBACK, ModelInfo, catalog
+from simil.models.facts import read_info
 from simil.models.hub_cache import RepoCache, cached_repos, hub_cache_dir, is_offline
 from simil.models.once import is_whole, made_of
 from simil.models.plugins import plugin_points
@@ -48,10 +49,10 @@ class State(StrEnum):
 class ModelStatus:
     """One model: `name` is how it is written after `-m`.
 
-    `where` is "here", "API" or "plug-in". `folder` holds its files, where they are here, at `revision`;
-    `size` is what they take on disk and `prepared_size` what was prepared from them, in bytes. `prepared`
-    says that the graph of these very files is ready for this version of ONNX Runtime; None where it can't
-    be, as behind an API.
+    `where` it runs is "local", "API" or "plug-in". `folder` holds its files at `revision`, where they are
+    here; `size` is what they take on disk and `prepared_size` what was prepared of them, in bytes.
+    `prepared` says that the graph of these very files is ready for this version of ONNX Runtime; None
+    where there is none to prepare.
     """
 
     name: str
@@ -144,9 +145,9 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
     static = ref.info is not None and ref.info.pooling == "static"
     return ModelStatus(
         name,
-        "here",
+        "local",
         state,
-        ref.info or source.info,
+        ref.info or read_info(name, source.folder),
         folder=source.folder,
         revision=source.revision,
         size=_size(_files_root(ref, source)),
@@ -176,7 +177,7 @@ def _missing(name: str, ref: ModelRef) -> ModelStatus:
     state = State.UNFINISHED if size else State.NOT_HERE
     if ref.info is not None and ref.info.own_code:
         state = State.OWN_CODE
-    return ModelStatus(name, "here", state, ref.info, size=size or None)
+    return ModelStatus(name, "local", state, ref.info, size=size or None)
 
 
 def _files_root(ref: ModelRef, source: ModelSource) -> Path:
