@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ import typer
 
 from simil._version import __version__
 from simil.cli.command import Command, Group
+from simil.cli.completion import INSTRUCTION, part_at_colon
 from simil.errors import SimilError
 
 __all__ = ["COMMANDS", "run"]
@@ -113,6 +115,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if INSTRUCTION in os.environ:
+        part_at_colon(os.environ)
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)

@@ -154,5 +154,6 @@ def _told(models: Sequence[ModelStatus], chosen: Choice) -> list[str]:
         "Disk: in brackets what is to be fetched. Memory: weights in float32.",
         "Price: US$ for a million tokens. simil models show NAME names all sources.",
     ]
-    used = f"{chosen.name or 'no model'} is used without -m: {chosen.why}"
+    mark = "* " if any(model.name == chosen.name for model in models) else ""
+    used = f"{mark}{chosen.name or 'no model'} is used without -m: {chosen.why}"
     return [line for text in (used, " ".join(told)) for line in textwrap.wrap(text, width())]
