@@ -62,6 +62,26 @@ def test_a_folder_that_says_nothing_useful_is_listed_all_the_same(
     assert found.info.dimensions is None
 
 
+def test_a_damaged_model_does_not_hide_the_others(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simil.models import source
+
+    monkeypatch.setattr(source, "EMBEDDED", tmp_path)
+    found = {model.name: model for model in all_models(settings(environ))}
+    assert found["minilm"].state is State.DAMAGED
+    assert found["bge-base"].state is State.NOT_HERE
+
+
+def test_a_folder_in_the_cache_that_is_no_repository_is_passed_over(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "hf" / "hub" / "models--.odd--name").mkdir(parents=True)
+    before = len(all_models(settings(environ)))
+    (tmp_path / "hf" / "hub" / "models---").mkdir(parents=True)
+    assert len(all_models(settings(environ))) == before
+
+
 def test_what_other_programs_cached_without_weights_is_no_model(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

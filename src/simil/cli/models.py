@@ -21,7 +21,6 @@ __all__ = ["models"]
 models = typer.Typer(
     name="models",
     cls=Group,
-    help="Which models there are, with facts about each; fetch, prepare and remove them.",
     invoke_without_command=True,
 )
 
@@ -44,9 +43,10 @@ def listed(
     offline: opt.Offline = False,
     env_file: opt.EnvFile = None,
 ) -> None:
-    """List the models that can be used, and mark the one that a run without -m would use now.
+    """List models with facts about each, and what of them is here; fetch, prepare and remove them.
 
-    Nothing is loaded, and nobody is asked: figures come from a catalog, each with its source.
+    Nothing is loaded, and nobody is asked: figures come from a catalog, each with its source. The model
+    that a run without -m would use now is marked.
 
     · simil models
     · simil models show bge-base
@@ -102,7 +102,10 @@ def pull(
         if ref.provider is not Provider.HUB:
             raise UsageError(f"{name} is no model of the hub: there is nothing to fetch")
         if run.settings.offline:
-            raise ModelError(f"{ref.target} cannot be fetched: simil is offline", hint="leave --offline away")
+            raise ModelError(
+                f"{ref.target} cannot be fetched: simil is offline",
+                hint="leave --offline away, or unset HF_HUB_OFFLINE",
+            )
         before = find_local(ref)
         source = fetch(ref, terminal_progress(quiet=quiet))
         hub.forget(run.settings.cache_dir)
