@@ -124,7 +124,8 @@ def _document(reply: Reply) -> object:
     try:
         return json_of(reply.body)
     except BadAnswer as exc:
-        raise BadAnswer(str(exc), is_damaged=True) from exc
+        # Without its end it was cut off on its way; a whole answer would be as wrong the next time.
+        raise BadAnswer(str(exc), is_damaged=not reply.body.rstrip().endswith(b"}")) from exc
 
 
 def _rows(document: object) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ def refusal(
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
     """Return what is wrong with the texts of a request, None where they are not at fault."""
-    if status not in {400, 413, 422} or said.parameter in _GENERAL:
+    if status not in {400, 413, 422} or said.parameter in _GENERAL or "encoding_format" in said.message:
         return None
     # Which of the texts it is does not matter here: `input[3]`.
     numbers = [int(each) for each in re.findall(r"\d{1,9}", re.sub(r"\[\d+\]|\(\d+", "", said.message))]
