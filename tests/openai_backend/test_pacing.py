@@ -80,7 +80,7 @@ def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) 
         free = len(under_way) < (4 if pacer.is_informed else 1)
         amount = min(want, room)
         if free and amount >= 1:
-            permit = pacer.reserve(amount, now)
+            permit = pacer.reserve(amount)
             if not (tokens.take(now, amount) and requests.take(now, 1)):
                 refused += 1
             sent += amount
@@ -102,7 +102,7 @@ def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) 
 def test_nothing_is_known_without_headers() -> None:
     pacer = Pacer()
     assert pacer.room(0.0) == math.inf
-    pacer.learn(pacer.reserve(100, 0.0), {"date": "today"}, 1.0)
+    pacer.learn(pacer.reserve(100), {"date": "today"}, 1.0)
     assert (pacer.room(1.0), pacer.is_informed) == (math.inf, True)
 
 
@@ -132,7 +132,7 @@ def told(remaining: str, reset: str | None, limit: str = "1000") -> dict[str, st
 )
 def test_resets_are_read_as_durations(reset: str | None, seconds: float) -> None:
     pacer = Pacer()
-    pacer.learn(pacer.reserve(1000, 0.0), told("0", reset), 0.0)
+    pacer.learn(pacer.reserve(1000), told("0", reset), 0.0)
     assert pacer.room(0.0) == 0
     assert pacer.wait(0.0) == pytest.approx(seconds, abs=0.03)
     assert pacer.room(seconds + 0.03) == 1000
@@ -141,16 +141,16 @@ def test_resets_are_read_as_durations(reset: str | None, seconds: float) -> None
 @pytest.mark.parametrize("remaining", ["nan", "inf", "-3", "many", ""])
 def test_headers_that_make_no_sense_limit_nothing(remaining: str) -> None:
     pacer = Pacer()
-    pacer.learn(pacer.reserve(10, 0.0), told(remaining, "1s", limit="-1"), 0.0)
+    pacer.learn(pacer.reserve(10), told(remaining, "1s", limit="-1"), 0.0)
     assert pacer.room(0.0) == math.inf
 
 
 def test_what_is_under_way_is_not_spent_twice() -> None:
     pacer = Pacer()
-    pacer.learn(pacer.reserve(100, 0.0), told("900", "6s"), 0.0)
-    first = pacer.reserve(500, 1.0)
+    pacer.learn(pacer.reserve(100), told("900", "6s"), 0.0)
+    first = pacer.reserve(500)
     assert pacer.room(1.0) == 400
-    second = pacer.reserve(400, 1.0)
+    second = pacer.reserve(400)
     assert pacer.room(1.0) == 0
     # The second was counted first, and its answer comes last.
     pacer.learn(first, told("0", "60s"), 2.0)
@@ -169,7 +169,7 @@ def test_some_time_there_is_always_room(steps: list[tuple[int, int, int]]) -> No
     pacer = Pacer()
     now = 0.0
     for tokens, remaining, reset in steps:
-        pacer.learn(pacer.reserve(tokens, now), told(str(remaining), f"{reset}s"), now)
+        pacer.learn(pacer.reserve(tokens), told(str(remaining), f"{reset}s"), now)
         for _ in range(3):
             if pacer.room(now) > 0:
                 break

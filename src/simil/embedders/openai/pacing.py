@@ -28,10 +28,13 @@ _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Permit:
-    """Leave for one request, given at `given`, of so many tokens as the server counts them."""
+    """Leave for one request, of so many tokens as the server counts them; `order` is when it was given.
+
+    Orders are counted, not timed: of two events at one moment it must be known which was first.
+    """
 
     tokens: float
-    given: float
+    order: int
 
 
 class Pacer:
@@ -41,6 +44,7 @@ class Pacer:
         self._requests = _Allowance("requests")
         self._tokens = _Allowance("tokens")
         self._paused_until = -math.inf
+        self._events = 0
         self.is_informed = False
 
     def room(self, now: float) -> float:
@@ -66,9 +70,10 @@ class Pacer:
         longest = max(waits)
         return longest if longest > 0 else None
 
-    def reserve(self, tokens: float, now: float) -> Permit:
+    def reserve(self, tokens: float) -> Permit:
         """Return the permit of a request that is sent now."""
-        permit = Permit(tokens, now)
+        self._events += 1
+        permit = Permit(tokens, self._events)
         self._requests.reserved += 1
         self._tokens.reserved += tokens
         return permit
@@ -87,12 +92,13 @@ class Pacer:
         self._paused_until = max(self._paused_until, until)
 
     def _end(self, permit: Permit, headers: Mapping[str, str], now: float) -> None:
+        self._events += 1
         self._requests.reserved -= 1
         self._tokens.reserved -= permit.tokens
         if self._requests.reserved == 0:
             self._tokens.reserved = 0.0  # No rounding is left over.
-        self._requests.learn(headers, permit.given, now, cost=1)
-        self._tokens.learn(headers, permit.given, now, cost=permit.tokens)
+        self._requests.learn(headers, permit.order, self._events, now, cost=1)
+        self._tokens.learn(headers, permit.order, self._events, now, cost=permit.tokens)
 
 
 class _Allowance:
@@ -102,7 +108,7 @@ class _Allowance:
         self._thing = thing
         self._limit = math.inf
         self._remaining = math.inf
-        self._told = -math.inf
+        self._told = 0
         self.full_at = -math.inf
         self.reserved = 0.0
 
@@ -116,8 +122,11 @@ class _Allowance:
     def is_whole(self, now: float) -> bool:
         return now >= self.full_at and self.reserved == 0
 
-    def learn(self, headers: Mapping[str, str], sent: float, now: float, *, cost: float) -> None:
-        """Take in the headers of the answer to a request sent at `sent`; without any, it took `cost`."""
+    def learn(self, headers: Mapping[str, str], sent: int, told: int, now: float, *, cost: float) -> None:
+        """Take in the headers of an answer; without any, the request took `cost`.
+
+        `sent` and `told` are when, in order, the request was sent and its answer came.
+        """
         limit = _number(headers.get(f"x-ratelimit-limit-{self._thing}"))
         remaining = _number(headers.get(f"x-ratelimit-remaining-{self._thing}"))
         self._limit = limit or self._limit
@@ -126,13 +135,13 @@ class _Allowance:
             return
         reset = _seconds(headers.get(f"x-ratelimit-reset-{self._thing}"))
         full_at = now + (_WINDOW_S if reset is None else reset + _ROUNDING_S)
-        if sent >= self._told or now >= self.full_at:
+        if sent > self._told or now >= self.full_at:
             self._remaining, self.full_at = remaining, full_at
         else:
             # Two requests were under way at once: of two numbers the lower is the later one.
             self._remaining = min(self._remaining, remaining)
             self.full_at = max(self.full_at, full_at)
-        self._told = now
+        self._told = told
 
 
 def _number(value: str | None) -> float | None:

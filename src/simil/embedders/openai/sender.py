@@ -154,7 +154,7 @@ class Sender:
         self.usage.begin(now, again=todo.tries > 0)
         todo.first_sent = now if todo.first_sent is None else todo.first_sent
         self._add(rest, first=True)
-        return todo, self._pacer.reserve(tokens * scale, now)
+        return todo, self._pacer.reserve(tokens * scale)
 
     def _idle(self, now: float) -> float | None:
         """Return the seconds until something may be sent; None where something has to happen before."""
