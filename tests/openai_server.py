@@ -1,204 +1,168 @@
-"""An embeddings server on loopback that is as strict as OpenAI's specification and misbehaves when told to.
+"""An embeddings server on loopback, in a process of its own, that is as strict as OpenAI's specification.
 
-::
+It misbehaves when told to::
 
     with OpenAIServer() as server:
         server.misbehave(FAULTS["rows_missing"])     # the next request only
         ...                                          # talk to server.base_url with server.key
-    server.requests                                  # what was asked: path, headers, body
+        server.requests                              # what was asked: path, headers, body
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
+import atexit
+import os
 import socket
+import subprocess
 import sys
 import threading
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from openai_faults import FAULTS, Answer, Exchange, Fault, Recorded, error, floats_of
+from openai_faults import FAULTS, Fault
+from openai_process import Config, Recorded
+from openai_rules import MAX_INPUTS, MODELS, vector, vectors
 
-__all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "vector"]
+__all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "Recorded", "vector", "vectors"]
 
 KEY = "sk-planted/key+of=tests-0123456789abcdef"
-MODELS = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-}
-MAX_INPUTS = 2048
-
-
-def vector(text: str, dimensions: int, full: int | None = None) -> NDArray[np.float32]:
-    """Return the vector of `text`, of length 1: the first `dimensions` of `full` random numbers."""
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
-    values = np.random.default_rng(seed).standard_normal(full or dimensions)[:dimensions]
-    return (values / np.linalg.norm(values)).astype(np.float32)
 
 
 @dataclass
 class OpenAIServer:
-    """The server; `key` None is one that wants no key, `models` gives each model's dimensions."""
+    """The server; `key` None is one that wants no key, `models` gives each model's dimensions.
+
+    A `key` with a colon is a user name and password; `azure` is the api-version of a server like Azure's.
+    `is_exact` counts tokens as OpenAI does, else quickly. `rates` is how the limits per minute are kept: by
+    a "bucket" that refills all the time (OpenAI's way), a "window" of each minute, or a "log" of the last
+    one; by the time of the `clock` file, where there is one (`openai_clock.SharedClock`). Each answer takes
+    `takes_s` of that time, and `delay_s` of real time. `quota` are the tokens that are paid for. With
+    `echoes` each error message repeats what the client sent to identify itself.
+    """
 
     key: str | None = KEY
     models: Mapping[str, int] = field(default_factory=lambda: MODELS)
-    requests: list[Recorded] = field(default_factory=list)
-    script: deque[Fault | None] = field(default_factory=deque)
-    always: Fault | None = None
+    azure: str | None = None
+    is_exact: bool = False
+    rates: str = "bucket"
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    has_rate_headers: bool = True
+    quota: int | None = None
+    clock: Path | None = None
+    takes_s: float = 0.0
+    delay_s: float = 0.0
+    is_encrypted: bool = False
+    echoes: bool = False
 
     def __enter__(self) -> OpenAIServer:
-        self._lock = threading.Lock()
-        self.stopping = threading.Event()
-        self._http = _Server(("127.0.0.1", 0), _Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-        self._thread.start()
+        config = Config(**{name: getattr(self, name) for name in Config.__dataclass_fields__})
+        self._left: dict[str, Any] = {}  # what is there to tell after its end
+        self._port: int = _process().ask("open", 0, config)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.hang_up()
-        self._http.server_close()
+        self._left = {what: self._ask("tell", what) for what in ("requests", "log", "charges", "connections")}
+        self._ask("close")
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._http.server_address[1]}"
-
-    @property
-    def connections(self) -> int:
-        """Return how many connections were made so far."""
-        return self._http.connections
+        return f"127.0.0.1:{self._port}"
 
     @property
     def base_url(self) -> str:
-        return f"http://{self.host}/v1"
+        return f"{'https' if self.is_encrypted else 'http'}://{self.host}/v1"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made so far."""
+        return int(self._told("connections"))
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """The requests so far."""
+        return list(self._told("requests"))
+
+    @property
+    def log(self) -> list[Recorded]:
+        """The requests so far, without their bodies, which may be large."""
+        return list(self._told("log"))
+
+    @property
+    def charges(self) -> Counter[str]:
+        """How often each text was paid for."""
+        return Counter(self._told("charges"))
+
+    @property
+    def violations(self) -> list[str]:
+        """What the requests so far did wrong."""
+        return [each for request in self.log for each in request.violations]
+
+    @property
+    def always(self) -> None:
+        """What goes wrong with each request for which nothing else was said; to be set only."""
+        raise AttributeError("is only told, not asked")
+
+    @always.setter
+    def always(self, fault: Fault | None) -> None:
+        self._ask("keep_misbehaving", fault)
 
     def misbehave(self, *faults: Fault | None) -> None:
         """Let the next requests go wrong, one for each of `faults`; None is a request that goes right."""
-        self.script.extend(faults)
+        self._ask("misbehave", list(faults))
 
-    def next_fault(self, request: Recorded) -> Fault | None:
+    def reconfigure(self, **changes: Any) -> None:
+        """Change what the server is like, but for its address and limits."""
+        self._ask("reconfigure", changes)
+
+    def forget(self) -> None:
+        """Forget the requests so far."""
+        self._ask("forget")
+
+    def settle(self) -> None:
+        """Wait until no request is under way."""
+        self._ask("settle")
+
+    def _told(self, what: str) -> Any:
+        return self._left[what] if self._left else self._ask("tell", what)
+
+    def _ask(self, what: str, *arguments: Any) -> Any:
+        return _process().ask(what, self._port, *arguments)
+
+
+class _Process:
+    """The process of all servers, and the pipe to it."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        with there:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("openai_process.py")), str(there.fileno())],
+                pass_fds=[there.fileno()],
+                env={name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")},
+            )
+        self._pipe = Connection(here.detach())
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def ask(self, what: str, port: int, *arguments: Any) -> Any:
         with self._lock:
-            self.requests.append(request)
-            return self.script.popleft() if self.script else self.always
+            self._pipe.send((what, port, arguments))
+            is_right, result = self._pipe.recv()
+        if not is_right:
+            raise RuntimeError(f"the server of the tests failed:\n{result}")
+        return result
 
-    def check(self, request: Recorded) -> tuple[int, Answer]:
-        """Return the status and document that the specification wants for `request`."""
-        for status, complaint in self._complaints(request):
-            return status, complaint
-        return 200, self._answer(request.body)
-
-    def _complaints(self, request: Recorded) -> Iterator[tuple[int, Answer]]:
-        """Yield what is wrong with `request`; what follows the first holds only where that was right."""
-        body = request.body
-        if not request.path.partition("?")[0].endswith("/v1/embeddings"):
-            yield 404, error(f"Invalid URL (POST {request.path})")
-        if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
-            yield 401, error("Incorrect API key provided.", code="invalid_api_key")
-        if request.headers.get("content-type") != "application/json" or not isinstance(body, dict):
-            yield 400, error("We could not parse the JSON body of your request.")
-        if unknown := set(body) - {"model", "input", "encoding_format", "dimensions", "user"}:
-            yield 400, error(f"Unrecognized request argument supplied: {', '.join(sorted(unknown))}")
-        if body.get("model") not in self.models:
-            model = body.get("model")
-            yield 404, error(f"The model '{model}' does not exist.", code="model_not_found")
-        yield from ((400, error(problem)) for problem in self._problems(body, self.models[body["model"]]))
-
-    def _problems(self, body: Answer, full: int) -> Iterator[str]:
-        texts: Any = body.get("input")
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-            yield "'input' must be a list of strings"
-        if len(texts) > MAX_INPUTS:
-            yield f"'input' array too long. Expected at most {MAX_INPUTS}, but got {len(texts)}"
-        if not all(texts):
-            yield "'$.input' is invalid: an input cannot be an empty string"
-        if body.get("encoding_format", "float") not in {"float", "base64"}:
-            yield "'encoding_format' must be 'float' or 'base64'"
-        dimensions = body.get("dimensions")
-        if dimensions is not None and not body["model"].startswith("text-embedding-3"):
-            yield "This model does not support specifying dimensions."
-        if dimensions is not None and not (type(dimensions) is int and 1 <= dimensions <= full):
-            yield f"Invalid value for 'dimensions': {dimensions}"
-
-    def _answer(self, body: Answer) -> Answer:
-        full = self.models[body["model"]]
-        rows = []
-        for index, text in enumerate(body["input"]):
-            values = vector(text, body.get("dimensions", full), full)
-            encoded: Any = base64.b64encode(values.astype("<f4").tobytes()).decode()
-            if body.get("encoding_format", "float") == "float":
-                encoded = floats_of(encoded)
-            rows.append({"object": "embedding", "index": index, "embedding": encoded})
-        tokens = sum(len(text) // 4 + 1 for text in body["input"])
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return {"object": "list", "data": rows, "model": body["model"], "usage": usage}
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.wait()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that closing waits for each of them
-    owner: OpenAIServer
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._open: set[socket.socket] = set()
-        self.connections = 0
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        self.connections += 1
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep open."""
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # the other side was quicker
-                continue
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that go away, which several faults are for."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        try:
-            body = json.loads(content)
-        except ValueError:
-            body = None
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Recorded(self.path, headers, body)
-        owner = self.server.owner
-        fault = owner.next_fault(request)
-        status, document = owner.check(request)
-        exchange = Exchange(self, request, document, owner.stopping)
-        if fault is not None:
-            answer = fault(exchange)
-            if answer is None:
-                return
-            document = answer
-        exchange.send_json(status, document)
-
-    def log_message(self, *_: Any) -> None:
-        """Keep the terminal for the tests."""
+@cache
+def _process() -> _Process:
+    return _Process()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from openai_clock import SharedClock, install
 from openai_server import OpenAIServer
 
+from simil.embedders.openai import embedder as embedder_module
 from simil.embedders.openai.embedder import OpenAIEmbedder
 
 Make = Callable[..., OpenAIEmbedder]
@@ -17,19 +20,29 @@ Make = Callable[..., OpenAIEmbedder]
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a proxy of the developer's machine away from requests to loopback."""
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
-def server() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as running:
+def clock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedClock]:
+    """The time that embedders and servers of a test go by: it passes at once where somebody waits."""
+    for name in ("Clock", "Timeout", "Sender"):
+        monkeypatch.setattr(embedder_module, name, getattr(embedder_module, name))
+    with SharedClock(tmp_path_factory.mktemp("clock") / "time") as shared:
+        install(shared)
+        yield shared
+
+
+@pytest.fixture
+def server(clock: SharedClock) -> Iterator[OpenAIServer]:
+    with OpenAIServer(clock=clock.path) as running:
         yield running
 
 
 @pytest.fixture
-def make(server: OpenAIServer) -> Iterator[Make]:
+def make(clock: SharedClock, server: OpenAIServer) -> Iterator[Make]:
     """Return what makes embedders of the server, with other arguments where the test gives them."""
     with ExitStack() as stack:
 

@@ -70,13 +70,8 @@ def test_no_texts_need_no_request(server: OpenAIServer, make: Make) -> None:
 
 def test_one_connection_serves_the_run(server: OpenAIServer, make: Make) -> None:
     embedder = make()
-    ports = set()
     for text in TEXTS:
         embedder.embed_batch([text])
-        client = embedder._client
-        assert client is not None
-        ports.add(id(client))
-    assert len(ports) == 1
     assert server.connections == 1
 
 
@@ -104,21 +99,14 @@ def test_a_refused_encoding_is_remembered(
 def test_a_server_that_always_blames_the_encoding_is_given_up_on(server: OpenAIServer, make: Make) -> None:
     server.always = refuse(400, "encoding_format is the problem")
     with pytest.raises(RequestRejected, match="encoding_format is the problem"):
-        make().embed_batch(TEXTS)
-    assert len(server.requests) == 3
+        make().embed_batch(TEXTS[:1])
+    assert [request.body.get("encoding_format") for request in server.requests] == ["base64", "float", None]
 
 
 def test_many_texts_are_split_by_number(server: OpenAIServer, make: Make) -> None:
     texts = [f"text {number}" for number in range(MAX_INPUTS + 3)]
     vectors = make(request_dimensions=4).embed_batch(texts)
     assert [len(request.body["input"]) for request in server.requests] == [MAX_INPUTS, 3]
-    assert np.array_equal(vectors, expected(texts, 4))
-
-
-def test_long_texts_are_split_by_size(server: OpenAIServer, make: Make) -> None:
-    texts = [str(number) * 90_000 for number in range(5)] + ["ü" * 140_000, "end"]
-    vectors = make(request_dimensions=4).embed_batch(texts)
-    assert [len(request.body["input"]) for request in server.requests] == [3, 2, 2]
     assert np.array_equal(vectors, expected(texts, 4))
 
 
@@ -139,7 +127,7 @@ def test_dimensions_may_not_change_within_a_run(server: OpenAIServer, make: Make
 
 def test_the_run_goes_on_after_an_error(server: OpenAIServer, make: Make) -> None:
     server.misbehave(FAULTS["reset"])
-    embedder = make()
+    embedder = make(retries=0)
     with pytest.raises(ProviderError):
         embedder.embed_batch(TEXTS)
     assert np.array_equal(embedder.embed_batch(TEXTS), expected(TEXTS))

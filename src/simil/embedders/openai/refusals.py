@@ -97,15 +97,15 @@ def _blame(status: int, said: ServerError, count: int) -> Blame | None:
         return None
     # Which of the texts it is does not matter here: `input[3]`.
     numbers = [int(each) for each in re.findall(r"\d{1,9}", re.sub(r"\[\d+\]|\(\d+", "", said.message))]
-    if _LENGTH.search(said.message):
-        limit = numbers[0] if numbers else None
-        return Blame(
-            is_length=True, limit=limit, tokens=max((n for n in numbers[1:] if n > numbers[0]), default=None)
-        )
     # "batch size 64 > maximum allowed batch size 32": the number of texts, and another that is lower.
     lower = [number for number in numbers if 0 < number < count]
-    most = max(lower) if count in numbers and lower else None
-    return Blame(is_size=status != 400 or bool(said.codes & _SIZES) or most is not None, most_inputs=most)
+    if count in numbers and lower:
+        return Blame(is_size=True, most_inputs=max(lower))
+    if _LENGTH.search(said.message):
+        limit = numbers[0] if numbers else None
+        higher = [number for number in numbers[1:] if number > numbers[0]]
+        return Blame(is_length=True, limit=limit, tokens=max(higher, default=None))
+    return Blame(is_size=status != 400 or bool(said.codes & _SIZES))
 
 
 def _error(

@@ -115,7 +115,7 @@ class Splitter:
         """Return the next test of a trial, or at its end what was not tested."""
         if not trial.is_over:
             return [Todo(job, trial.test, is_whole=True, trial=trial)]
-        if trial.culprit is None and trial.is_size:
+        if trial.culprit is None:
             self.most_inputs = min(self.most_inputs, trial.most_passed)
         return [Todo(job, trial.rest, is_whole=not trial.is_size)] if trial.rest else []
 
