@@ -88,16 +88,32 @@ def test_the_best_f1_is_that_of_sklearns_curve(columns):
     assert not (f1[place + 1 :] > f1.max() - 1e-12).any()
 
 
+def around(scores, relevant):
+    """For each relevant document, how many score more, and how many the same."""
+    own = scores[relevant][:, None]
+    return (scores > own).sum(axis=1), (scores == own).sum(axis=1)
+
+
 @given(columns=_COLUMNS, k=st.integers(1, 12))
 def test_ndcg_is_that_of_sklearn(columns, k):
-    grades = np.array(columns[2], np.float64)
-    scores = np.arange(len(grades), 0, -1, dtype=np.float64)
-    ranks = np.arange(1, len(grades) + 1)
+    scores, grades = (np.array(columns[place], np.float64) for place in (0, 2))
     relevant = grades > 0
-    found = measures.ndcg(ranks[relevant], grades[relevant], k)
+    found = measures.ndcg(*around(scores, relevant), grades[relevant], k)
     assert found == pytest.approx(metrics.ndcg_score(grades[None], scores[None], k=k), **EXACT)
-    share = measures.recall(ranks[relevant], k)
-    assert share == pytest.approx(relevant[:k].sum() / relevant.sum(), **EXACT)
+
+
+@given(columns=_COLUMNS, k=st.integers(1, 12))
+def test_recall_is_the_mean_over_all_orders_of_equal_scores(columns, k):
+    scores, grades = (np.array(columns[place], np.float64) for place in (0, 2))
+    relevant = grades > 0
+    found = measures.recall(*around(scores, relevant), k)
+    # Of each group of equal scores, the share that fits among the first k.
+    expected, left = 0.0, k
+    for score in np.unique(scores)[::-1]:
+        group = scores == score
+        expected += min(left / group.sum(), 1) * (group & relevant).sum()
+        left = max(left - group.sum(), 0)
+    assert found == pytest.approx(expected / relevant.sum(), **EXACT)
 
 
 @pytest.mark.parametrize("make", [measures.pearson, measures.spearman])

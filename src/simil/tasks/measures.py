@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Counts = NDArray[np.integer[Any]]
     Measure = Callable[[Floats], Floats]
 
 __all__ = [
@@ -184,7 +185,7 @@ class _Ranks:
 
 
 class _Found:
-    """What is right among the pairs that score at least so much, for each distinct score, the highest first."""
+    """What is right among the pairs that score at least so much, for each distinct score, falling."""
 
     def __init__(self, scores: Floats, alike: NDArray[np.bool_]) -> None:
         import numpy as np
@@ -265,20 +266,28 @@ def mean(values: Floats) -> Measure:
     return measure
 
 
-def recall(ranks: NDArray[np.integer[Any]], k: int) -> float:
-    """Return the share of what is relevant to a query that is among the first `k`; `ranks` from 1, one each."""
-    return float((ranks <= k).mean())
+def recall(above: Counts, equal: Counts, k: int) -> float:
+    """Return the share of what is relevant to a query that is among the first `k`.
 
-
-def ndcg(ranks: NDArray[np.integer[Any]], grades: Floats, k: int) -> float:
-    """Return the normalized discounted cumulative gain of the first `k` (Järvelin and Kekäläinen, 2002).
-
-    `ranks` from 1 and `grades` are those of the relevant documents; a document adds its grade divided by
-    log2(rank + 1), and the sum is divided by that of the best order.
+    For each relevant document, `above` counts those that score more, and `equal` those that score the same,
+    itself among them: these come in any order, and what is expected of it counts.
     """
     import numpy as np
 
-    near = ranks <= k
-    gained = (grades[near] / np.log2(ranks[near] + 1)).sum()
+    return float(np.clip((k - above) / equal, 0, 1).mean())
+
+
+def ndcg(above: Counts, equal: Counts, grades: Floats, k: int) -> float:
+    """Return the normalized discounted cumulative gain of the first `k` (Järvelin and Kekäläinen, 2002).
+
+    A relevant document adds its grade divided by log2(rank + 1), and the sum is divided by that of the best
+    order. Of documents that score the same the mean counts (McSherry and Najork, 2008). `above` and `equal`
+    are as in `recall`.
+    """
+    import numpy as np
+
+    discounts = np.r_[0, np.cumsum(1 / np.log2(np.arange(2, k + 2)))]
+    first, last = np.minimum(above, k), np.minimum(above + equal, k)
+    gained = (grades * (discounts[last] - discounts[first]) / equal).sum()
     best = np.sort(grades)[::-1][:k]
-    return float(gained / (best / np.log2(np.arange(2, len(best) + 2))).sum())
+    return float(gained / (best * np.diff(discounts)[: len(best)]).sum())
