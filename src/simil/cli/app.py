@@ -16,7 +16,7 @@ from simil.errors import SimilError
 __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "cache",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def _application(names: Sequence[str]) -> typer.Typer:
 
             app.add_typer(cache)
         else:
-            app.command(cls=Command)(_function(name))
+            app.command(name, cls=Command)(_function(name))
     return app
 
 
@@ -90,6 +90,8 @@ def _function(name: str) -> Callable[..., None]:
             from simil.cli.dedupe import dedupe as command
         case "match":
             from simil.cli.match import match as command
+        case "eval":
+            from simil.cli.eval import evaluate as command
     return command
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "IdField",
     "InputFormatName",
     "Model",
+    "Models",
     "NoCache",
     "NoHeader",
     "NoNormalize",
@@ -68,6 +69,16 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
+        rich_help_panel=_MODEL,
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="A model as every command takes it; repeat it to hold several against each other.",
         rich_help_panel=_MODEL,
     ),
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "columns_of_pairs",
     "columns_of_relevance",
     "labelled_pairs",
+    "names_queries",
     "retrieval",
 ]
 
@@ -99,17 +100,20 @@ def columns_of_pairs(first: Record, fields: Sequence[str], score_field: str | No
     return Columns(left, right, score)
 
 
-def columns_of_relevance(first: Record, fields: Sequence[str], score_field: str | None) -> Columns | None:
-    """Return the columns of queries and documents, as `columns_of_pairs` does; None where none is named so."""
+def names_queries(first: Record) -> bool:
+    """Say whether the columns of the first row are named as those of queries and documents are."""
+    return all(_known(first, names) is not None for names in (_QUERIES, _DOCUMENTS))
+
+
+def columns_of_relevance(first: Record, fields: Sequence[str], score_field: str | None) -> Columns:
+    """Return the columns of queries and their documents; errors as in `columns_of_pairs`."""
     names, place = [*_fields(first)], first.place
     if fields:
         left, right = (column(names, name, "--field", place) for name in fields)
     else:
-        query, document = (
-            _only([name for name in known if name in names]) for known in (_QUERIES, _DOCUMENTS)
-        )
+        query, document = (_known(first, known) for known in (_QUERIES, _DOCUMENTS))
         if query is None or document is None:
-            return None
+            raise _unclear("the query, and which the document", names, "--field twice", place)
         left, right = query, document
     if score_field is not None:
         return Columns(left, right, column(names, score_field, "--score-field", place))
@@ -252,15 +256,18 @@ def _number(fields: Mapping[str, object], name: str | None, place: Place) -> flo
     return found
 
 
+def _known(first: Record, names: Sequence[str]) -> str | None:
+    """Return the one of `names` that is a column of the record, None where there is none or several."""
+    return _only([name for name in names if name in _fields(first)])
+
+
 def _only(names: Sequence[str]) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
 def _unclear(what: str, names: Sequence[str], option: str, place: Place) -> UsageError:
     listed = ", ".join(map(repr, names)) or "none"
-    return UsageError(
-        f"which field is {what}? There are, beside the texts: {listed}", hint=f"pass {option}", place=place
-    )
+    return UsageError(f"which field is {what}? There are: {listed}", hint=f"pass {option}", place=place)
 
 
 def _told(error: InputError, on_error: OnError | None) -> None:
