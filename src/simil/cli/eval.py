@@ -16,6 +16,7 @@ from simil.cli.plots.options import PlotTo
 from simil.errors import PartlyDone, SimilError, UsageError
 
 if TYPE_CHECKING:
+    from simil.cli.measuring import Measured
     from simil.cli.ratings import Rating
     from simil.tasks.judgements import LabelledPairs, Retrieval
     from simil.tasks.trials import Trial
@@ -77,12 +78,7 @@ def evaluate(
         bool,
         typer.Option("--save-calibration", help="Learn from the pairs what compare --calibrated says."),
     ] = False,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibration", metavar="FILE", help="Save the calibration in FILE, not in simil's own folder."
-        ),
-    ] = None,
+    calibration: opt.CalibrationFile = None,
     resamples: Annotated[
         int,
         typer.Option("--resamples", metavar="N", min=0, help="Resamples for the 95 % intervals; 0 for none."),
@@ -114,12 +110,17 @@ def evaluate(
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
     with start(ModelFlags.of(None, engine), running) as run:
+        saving = save_calibration or calibration is not None
         names: list[str | None] = [*dict.fromkeys(model or [])] or [run.settings.model]
         notes = Notes(reading.on_error)
         judged = read_judged(sources, reading, score_field, notes)
         trial = _trial(judged, positive_from, recall_at, resamples)
+        teacher = _Teacher(trial, sources.name, calibration, len(names)) if saving else None
         with open_output(output) as stream:
             ratings = _rated(names, engine, running, trial)
+            if teacher is not None:
+                for rating in ratings:
+                    teacher.teach(rating.measured)
             if plot is not None:
                 from simil.cli.plots import plot_bars
 
@@ -174,3 +175,42 @@ def _rated(names: Sequence[str | None], engine: EngineFlags, running: RunFlags, 
                 raise
             log.error("%s%s", f"{name}: " if name else "", exc)
     return ratings
+
+
+class _Teacher:
+    """Learns calibrations from the pairs of a trial."""
+
+    def __init__(self, trial: Trial, source: str, path: Path | None, models: int) -> None:
+        from simil.tasks.trials import PairsTrial
+
+        if not isinstance(trial, PairsTrial):
+            raise UsageError("a calibration is learnt from pairs, and these are queries")
+        alike = trial.pairs.alike(trial.positive_from)
+        if alike is None:
+            raise UsageError(
+                "a calibration needs to know which pairs are alike", hint="pass --positive-from X"
+            )
+        if path is not None and models > 1:
+            raise UsageError(
+                "--calibration FILE holds that of one model", hint="give one -m, or --save-calibration"
+            )
+        self._trial, self._alike = trial, alike
+        self._source, self._path = Path(source).name, path
+
+    def teach(self, measured: Measured) -> None:
+        """Learn and save the calibration of one model."""
+        from datetime import date
+
+        from simil.cli.calibrations import save_calibration
+        from simil.tasks.calibration import calibrate
+
+        found = calibrate(
+            self._trial.cosines(measured.vectors),
+            self._alike,
+            model=measured.model,
+            dimensions=measured.dimensions,
+            learnt_from=self._source,
+            date=date.today().isoformat(),
+        )
+        where = save_calibration(found, self._path)
+        log.warning("the calibration of %s is saved in %s", measured.model, where)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseUrl",
+    "CalibrationFile",
     "Concurrency",
     "Device",
     "Dimensions",
@@ -173,6 +174,14 @@ Offline = Annotated[
 NoCache = Annotated[
     bool,
     typer.Option("--no-cache", help="Compute every vector anew, and keep none.", rich_help_panel=_MODEL),
+]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="The file of the calibration, in place of the one that simil keeps of the model.",
+    ),
 ]
 EnvFile = Annotated[
     Path | None,
