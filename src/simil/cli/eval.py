@@ -181,6 +181,7 @@ class _Teacher:
     """Learns calibrations from the pairs of a trial."""
 
     def __init__(self, trial: Trial, source: str, path: Path | None, models: int) -> None:
+        from simil.tasks.calibration import check_kinds
         from simil.tasks.trials import PairsTrial
 
         if not isinstance(trial, PairsTrial):
@@ -194,6 +195,7 @@ class _Teacher:
             raise UsageError(
                 "--calibration FILE holds that of one model", hint="give one -m, or --save-calibration"
             )
+        check_kinds(alike)
         self._trial, self._alike = trial, alike
         self._source, self._path = Path(source).name, path
 

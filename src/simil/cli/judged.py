@@ -69,6 +69,8 @@ def read_judged(
     from simil.tasks import judgements
     from simil.texts import read_records
 
+    if sources.data is None and not sources.demo and reading.input_format is None:
+        raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair is in two fields", hint="pass --field twice")

@@ -6,6 +6,7 @@ the vectors and an `Outcome`, or a `Failure`.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from simil.errors import Place, SimilError
 if TYPE_CHECKING:
     from simil.texts import Text
 
-__all__ = ["Failure", "Job", "Outcome", "vectors_name"]
+__all__ = ["Failure", "Job", "Outcome", "vectors_name", "warm_up"]
 
 # Texts that are embedded once before the clock runs: enough that the engine for many is open.
 _WARM_CHARACTERS = 10_000
@@ -30,13 +31,15 @@ _WARM_CHARACTERS = 10_000
 class Job:
     """What to embed by which model: `texts` by their kind, as (text, id, source, line).
 
-    With `warm` some are embedded once before the time is taken, which an API would charge for.
+    With `warm` some are embedded once before the time is taken, which an API would charge for. `mute` keeps
+    notes back that the next process has again; progress is shown.
     """
 
     model: Mapping[str, Any]
     run: Mapping[str, Any]
     texts: Mapping[str, Sequence[tuple[str, str, str, int | None]]]
     warm: bool
+    mute: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +100,17 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
     running = RunFlags(**{**job.run, "env_file": Path(env_file) if env_file else None})
     texts = {Kind(kind): [_text(*item) for item in items] for kind, items in job.texts.items()}
     first = next(iter(texts))
-    head = texts[first][: _warm_up(texts[first]) if job.warm else 1]
+    head = texts[first][: warm_up([text.text for text in texts[first]]) if job.warm else 1]
     what = str(job.model["model"] or "embedding")
     with open_session(ModelFlags(**job.model), running, on_error="fail") as session:
+        if job.mute:
+            logging.getLogger("simil").setLevel(logging.ERROR)
         embedder = session.embedder()
         clock = time.monotonic()
         early = session.embed(head, first, what=what).vectors
         start_s = None if embedder.cached else time.monotonic() - began
         if job.warm:
-            clock, early = time.monotonic(), early[:0]
+            clock, early, embedder.truncated = time.monotonic(), early[:0], 0
         for kind, items in texts.items():
             done = early if kind is first else early[:0]
             rest = session.embed(items[len(done) :], kind, what=what, total=len(items)).vectors
@@ -128,11 +133,11 @@ def _text(text: str, id_: str, source: str, line: int | None) -> Text:
     return Text(id_, text, Place(source, line), {})
 
 
-def _warm_up(texts: Sequence[Text]) -> int:
+def warm_up(texts: Sequence[str]) -> int:
     """Return how many of the first texts open the engine for many."""
     characters = 0
     for count, text in enumerate(texts, 1):
-        characters += len(text.text)
+        characters += len(text)
         if characters >= _WARM_CHARACTERS:
             return count
     return len(texts)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.cli.flags import ModelFlags, RunFlags
-from simil.cli.measured_process import Failure, Job, Outcome, vectors_name
+from simil.cli.measured_process import Failure, Job, Outcome, vectors_name, warm_up
 from simil.embedders.base import Kind
 from simil.errors import ModelError, SimilError
 from simil.models.catalog import DEFAULT, find_stamped
@@ -69,20 +69,24 @@ class NotMeasured(SimilError):
 def measure(model: ModelFlags, running: RunFlags, texts: Mapping[Kind, Sequence[Text]]) -> Measured:
     """Return the vectors of `texts`, each of length 1, by one model, and what they took.
 
-    A model of this machine computes all of them, whatever the cache holds, and is begun once more with a
-    single text to see how it starts once its files are in place. Of an API the cache gives what was paid for
-    before, and only the others count for its speed. Raises `NotMeasured`.
+    A model of this machine computes all of them, whatever the cache holds. Before, a process of its own sees
+    to it that its files are fetched and prepared, which would count as memory; after, another is given a
+    single text, to see how long the model takes to start. Of an API the cache gives what was paid for before,
+    and only the others count for its speed. Raises `NotMeasured`.
     """
     local = resolve(model.model or DEFAULT).provider in _LOCAL
+    kind, items = next(iter(texts.items()))
     if local:
         model = dataclasses.replace(model, no_cache=True)
     with tempfile.TemporaryDirectory(prefix="simil-") as name:
         folder = Path(name)
+        if local:
+            some = {kind: items[: warm_up([item.text for item in items])]}
+            _outcome(_job(model, running, some, warm=False, mute=True), folder)
         outcome = _outcome(_job(model, running, texts, warm=local), folder)
         vectors = {kind: _vectors(folder, kind) for kind in texts}
         start_s = outcome.start_s
         if local:
-            kind, items = next(iter(texts.items()))
             quiet = dataclasses.replace(running, quiet=True, verbose=False)
             start_s = _outcome(_job(model, quiet, {kind: items[:1]}, warm=False), folder).start_s
     return Measured(
@@ -90,7 +94,14 @@ def measure(model: ModelFlags, running: RunFlags, texts: Mapping[Kind, Sequence[
     )
 
 
-def _job(model: ModelFlags, running: RunFlags, texts: Mapping[Kind, Sequence[Text]], *, warm: bool) -> Job:
+def _job(
+    model: ModelFlags,
+    running: RunFlags,
+    texts: Mapping[Kind, Sequence[Text]],
+    *,
+    warm: bool,
+    mute: bool = False,
+) -> Job:
     return Job(
         dataclasses.asdict(model),
         dataclasses.asdict(running) | {"env_file": str(running.env_file) if running.env_file else None},
@@ -99,6 +110,7 @@ def _job(model: ModelFlags, running: RunFlags, texts: Mapping[Kind, Sequence[Tex
             for kind, items in texts.items()
         },
         warm,
+        mute,
     )
 
 

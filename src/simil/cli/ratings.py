@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simil.tasks.measures import Score
     from simil.tasks.trials import Trial
 
-__all__ = ["COSTS", "HEADINGS", "Rating", "best_in", "show_ratings", "value_of"]
+__all__ = ["COSTS", "HEADINGS", "NEUTRAL", "Rating", "best_in", "show_ratings", "value_of"]
 
 COSTS = ("texts_per_s", "start_s", "memory_mb", "tokens", "price")
 HEADINGS = {
@@ -33,7 +33,7 @@ HEADINGS = {
 }
 _LOWER = ("start_s", "memory_mb", "price")
 # Neither more nor less of it is better.
-_NEUTRAL = ("threshold", "tokens")
+NEUTRAL = ("threshold", "tokens")
 _DIGITS = {"texts_per_s": 1, "start_s": 3, "memory_mb": 1, "price": 8}
 _CELL, _NAME = 13, 10
 
@@ -57,7 +57,7 @@ def value_of(rating: Rating, column: str) -> float | None:
 def best_in(ratings: Sequence[Rating], column: str) -> float | None:
     """Return the best value of a column; None where there is nothing to choose from."""
     values = [value for rating in ratings if (value := value_of(rating, column)) is not None]
-    if len(ratings) < 2 or not values or column in _NEUTRAL:
+    if len(ratings) < 2 or not values or column in NEUTRAL:
         return None
     return min(values) if column in _LOWER else max(values)
 

@@ -19,7 +19,8 @@ class ModelInfo:
     `provider` is "hub", "embedded" or "openai"; `query_prompt` and `document_prompt` are what the
     model's card says to put before a text; `shortens` says that it was trained to be cut to fewer
     dimensions (Matryoshka); `download_mb` is the size of what is fetched;
-    `duplicates_at` the cosine from which on two texts say the same; `price` is what an API charges for
+    `duplicates_at` the cosine from which on two texts say the same, and `duplicates_from` where that
+    figure comes from; `price` is what an API charges for
     a million tokens, in US dollars.
     """
 
@@ -35,6 +36,7 @@ class ModelInfo:
     shortens: bool = False
     download_mb: int | None = None
     duplicates_at: float | None = None
+    duplicates_from: str = ""
     price: float | None = None
 
 

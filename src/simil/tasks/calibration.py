@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Calibration", "calibrate", "calibration_name", "read_calibration"]
+__all__ = ["Calibration", "calibrate", "calibration_name", "check_kinds", "read_calibration"]
 
 _FORM = 1
 
@@ -84,6 +84,13 @@ class Calibration:
         return orjson.dumps({"simil_calibration": _FORM, **asdict(self)}, option=orjson.OPT_INDENT_2) + b"\n"
 
 
+def check_kinds(alike: NDArray[np.bool_]) -> None:
+    """Raise `InputError` where all pairs are alike, or none is: nothing can be learnt of these."""
+    if alike.all() or not alike.any():
+        which = "every pair is" if alike.all() else "no pair is"
+        raise InputError(f"{which} alike, and a calibration needs both kinds", hint="see --positive-from")
+
+
 def calibrate(
     cosines: NDArray[np.float32],
     alike: NDArray[np.bool_],
@@ -95,16 +102,15 @@ def calibrate(
 ) -> Calibration:
     """Return the calibration that cosines [n] of pairs and what people say of them [n] make.
 
-    Raises `InputError` where all pairs are alike, or none is.
+    One more pair is counted in: a text with itself, which is alike. Without it two equal texts would get the
+    probability of the nearest pair that was judged. Raises what `check_kinds` does.
     """
     import numpy as np
     from sklearn.isotonic import IsotonicRegression
 
-    if alike.all() or not alike.any():
-        which = "every pair is" if alike.all() else "no pair is"
-        raise InputError(f"{which} alike, and a calibration needs both kinds", hint="see --positive-from")
+    check_kinds(alike)
     fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fitted.fit(cosines.astype(np.float64), alike.astype(np.float64))
+    fitted.fit(np.append(cosines.astype(np.float64), 1.0), np.append(alike.astype(np.float64), 1.0))
     return Calibration(
         model,
         "cosine",

@@ -108,15 +108,20 @@ def names_queries(first: Record) -> bool:
 def columns_of_relevance(first: Record, fields: Sequence[str], score_field: str | None) -> Columns:
     """Return the columns of queries and their documents; errors as in `columns_of_pairs`."""
     names, place = [*_fields(first)], first.place
+    score = None if score_field is None else column(names, score_field, "--score-field", place)
     if fields:
         left, right = (column(names, name, "--field", place) for name in fields)
     else:
         query, document = (_known(first, known) for known in (_QUERIES, _DOCUMENTS))
-        if query is None or document is None:
+        others = [name for name in names if name not in ("id", score, *_GRADES)]
+        if query is not None and document is not None:
+            left, right = query, document
+        elif len(others) == 2:
+            left, right = others
+        else:
             raise _unclear("the query, and which the document", names, "--field twice", place)
-        left, right = query, document
-    if score_field is not None:
-        return Columns(left, right, column(names, score_field, "--score-field", place))
+    if score is not None:
+        return Columns(left, right, score)
     grades = [name for name in _GRADES if name in names and name not in (left, right)]
     if len(grades) > 1:
         raise _unclear("the grade", grades, "--score-field", place)

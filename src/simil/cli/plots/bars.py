@@ -59,13 +59,13 @@ class Bars:
 
 
 def bars_of(ratings: Sequence[Rating], trial: Trial) -> Bars:
-    """Return what there is to draw of ratings: the columns of the table that have values."""
-    from simil.cli.ratings import COSTS, HEADINGS, best_in, value_of
+    """Return what there is to draw of ratings: the columns of the table in which models can do better."""
+    from simil.cli.ratings import COSTS, HEADINGS, NEUTRAL, best_in, value_of
 
     panels = []
     for name in (*ratings[0].quality, *COSTS):
         values = [value_of(rating, name) for rating in ratings]
-        if any(value is not None for value in values):
+        if name not in NEUTRAL and any(value is not None for value in values):
             scores = [rating.quality.get(name) for rating in ratings]
             lows, highs = (
                 [getattr(score, end) if score else None for score in scores] for end in ("low", "high")
