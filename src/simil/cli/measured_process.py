@@ -19,6 +19,7 @@ from simil.cli.process import run_process
 from simil.errors import Place, SimilError
 
 if TYPE_CHECKING:
+    from simil.embedders.base import Embedder
     from simil.texts import Text
 
 __all__ = ["Failure", "Job", "Outcome", "vectors_name", "warm_up"]
@@ -47,7 +48,8 @@ class Outcome:
     """What it took: seconds from the start of the process to the first vector, and for `computed` texts.
 
     What came from the cache is not among these; `start_s` is None where the first text did. `memory_bytes`
-    is the most that the process held. What is not known is None.
+    is the most that the process held. `tokens` are those of all texts; of an API those that it counted now,
+    and `price` is what it asks for them in US dollars. What is not known is None.
     """
 
     model: str
@@ -57,6 +59,7 @@ class Outcome:
     seconds: float
     memory_bytes: int | None
     tokens: int | None
+    price: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
 
     from simil.cli.flags import ModelFlags, RunFlags
     from simil.cli.session import open_session
-    from simil.embedders.base import Kind
+    from simil.embedders.base import Form, Kind
 
     env_file = job.run["env_file"]
     running = RunFlags(**{**job.run, "env_file": Path(env_file) if env_file else None})
@@ -106,9 +109,11 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
         if job.mute:
             logging.getLogger("simil").setLevel(logging.ERROR)
         embedder = session.embedder()
+        form = Form(job.model["dimensions"])
+        new = {kind: embedder.missing([*map(_words, items)], kind, form) for kind, items in texts.items()}
         clock = time.monotonic()
         early = session.embed(head, first, what=what).vectors
-        start_s = None if embedder.cached else time.monotonic() - began
+        start_s = time.monotonic() - began if 0 in new[first] else None
         if job.warm:
             clock, early, embedder.truncated = time.monotonic(), early[:0], 0
         for kind, items in texts.items():
@@ -116,14 +121,17 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
             rest = session.embed(items[len(done) :], kind, what=what, total=len(items)).vectors
             np.save(folder / vectors_name(kind), np.concatenate([done, rest]) if len(done) else rest)
         seconds = time.monotonic() - clock
+        memory = _most_memory()
+        tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])
         return Outcome(
             model=embedder.stamp,
             dimensions=early.shape[1],
             start_s=start_s,
-            computed=sum(map(len, texts.values())) - embedder.cached,
+            computed=sum(map(len, new.values())),
             seconds=seconds,
-            memory_bytes=_most_memory(),
-            tokens=_tokens(embedder.folder, [item.text for items in texts.values() for item in items]),
+            memory_bytes=memory,
+            tokens=tokens,
+            price=price,
         )
 
 
@@ -131,6 +139,10 @@ def _text(text: str, id_: str, source: str, line: int | None) -> Text:
     from simil.texts import Text
 
     return Text(id_, text, Place(source, line), {})
+
+
+def _words(text: Text) -> str:
+    return text.text
 
 
 def warm_up(texts: Sequence[str]) -> int:
@@ -160,10 +172,16 @@ def _most_memory() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _tokens(folder: Path | None, texts: Sequence[str]) -> int | None:
+def _tokens(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:
+    """Return how many tokens there are, and what an API asks for them."""
     from simil.embedders.token_spans import count_tokens
 
-    return None if folder is None else count_tokens(folder, texts)
+    usage = embedder.usage
+    if usage is None:
+        return (None if embedder.folder is None else count_tokens(embedder.folder, texts)), None
+    if not usage.answers or usage.answers_without_tokens:
+        return None, None
+    return usage.tokens, usage.cost
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from simil.cli.flags import ModelFlags, RunFlags
 from simil.cli.measured_process import Failure, Job, Outcome, vectors_name, warm_up
 from simil.embedders.base import Kind
 from simil.errors import ModelError, SimilError
-from simil.models.catalog import DEFAULT, find_stamped
+from simil.models.catalog import DEFAULT
 from simil.models.resolve import Provider, resolve
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Cost:
     """What a model takes; None is not known.
 
     `start_s` is the time from the start of a process to its first vector, `texts_per_s` the speed from then
-    on, `memory_mb` (of 10^6 bytes) the most memory; `tokens` those of all texts, `price` what an API asks for
-    them, in US dollars.
+    on, `memory_mb` (of 10^6 bytes) the most memory. `tokens` are those of all texts; of an API those that it
+    was asked now, and `price` what that cost, in US dollars.
     """
 
     start_s: float | None
@@ -149,14 +149,10 @@ def _vectors(folder: Path, kind: Kind) -> NDArray[np.float32]:
 
 
 def _cost(outcome: Outcome, start_s: float | None) -> Cost:
-    known = find_stamped(outcome.model)
-    price = None
-    if known is not None and known.price is not None and outcome.tokens is not None:
-        price = outcome.tokens * known.price / 1e6
     return Cost(
         start_s=start_s,
         texts_per_s=outcome.computed / outcome.seconds if outcome.computed and outcome.seconds else None,
         memory_mb=None if outcome.memory_bytes is None else outcome.memory_bytes / 1e6,
         tokens=outcome.tokens,
-        price=price,
+        price=outcome.price,
     )

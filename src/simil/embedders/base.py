@@ -86,7 +86,6 @@ class Embedder(ABC):
             different stamps are never compared.
         dimensions: length of a vector; None until the first batch where only the server knows.
         truncated: how many texts so far were longer than the model reads and lost their end.
-        cached: how many texts so far came from a cache, and were not computed.
         folder: where the files of a model of this machine are; None for others.
         is_paid: whether vectors cost money: each is kept as soon as it is there, and never asked for twice.
         reading: how much of a stream it wants at once.
@@ -96,7 +95,6 @@ class Embedder(ABC):
     stamp: str
     dimensions: int | None = None
     truncated: int = 0
-    cached: int = 0
     folder: Path | None = None
     is_paid: bool = False
     reading: Reading = Reading()

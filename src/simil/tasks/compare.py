@@ -185,14 +185,18 @@ def compare_pairs(
     refuses goes to `on_error` and is left out, or has the score nan where `keeps_failed`; other errors
     are those of `embed_stream`.
     """
+    import numpy as np
+
     most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
     for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
         vectors, refused = _embed_pairs(batch, options, embedder, on_error)
-        kept = [row for row in range(len(batch)) if keeps_failed or row not in refused]
+        # The vector of a refused text is nan, which cannot be compared.
+        sound = np.array([row for row in range(len(batch)) if row not in refused], np.intp)
+        scores = np.full(len(batch), np.nan, np.float32)
+        scores[sound] = similarity.pairwise(vectors[sound], vectors[sound + len(batch)], metric)
+        kept = range(len(batch)) if keeps_failed else sound.tolist()
         if kept:
-            left, right = vectors[kept], vectors[[row + len(batch) for row in kept]]
-            scores = similarity.pairwise(left, right, metric)
-            yield PairScores([batch[row] for row in kept], scores, vectors.shape[1])
+            yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
 
 
 def _embed_pairs(
