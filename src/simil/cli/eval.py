@@ -13,7 +13,7 @@ import typer
 from simil.cli import options as opt
 from simil.cli.flags import EngineFlags, InputFlags, ModelFlags, RunFlags, expanded, start
 from simil.cli.plots.options import PlotTo
-from simil.errors import PartlyDone, SimilError, UsageError
+from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.measuring import Measured
@@ -195,6 +195,8 @@ class _Teacher:
             raise UsageError(
                 "--calibration FILE holds that of one model", hint="give one -m, or --save-calibration"
             )
+        if path is not None and not path.parent.is_dir():
+            raise UsageError("its folder does not exist", place=Place(str(path)), hint="check --calibration")
         check_kinds(alike)
         self._trial, self._alike = trial, alike
         self._source, self._path = Path(source).name, path
