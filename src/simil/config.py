@@ -61,9 +61,9 @@ class Credentials:
 class Settings:
     """What a run goes by.
 
-    `model` is None when nobody pinned one; `threads` 0 means as many as cores; `cache` says whether
-    vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them; `concurrency` how many requests
-    are under way at a time, `retries` how often one is sent again at most.
+    `model` is None when nobody pinned one; `model_from` names where it was pinned. `threads` 0 means as many
+    as cores; `cache` says whether vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them;
+    `concurrency` how many requests are under way at a time, `retries` how often one is sent again at most.
     """
 
     model: str | None
@@ -79,6 +79,7 @@ class Settings:
     concurrency: int
     retries: int
     openai: Credentials
+    model_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ def load_settings(
         dotenv,
         _config_file(environ),
     )
+    pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     return Settings(
-        model=_lookup(sources, "SIMIL_MODEL")[0],
+        model=pinned,
         engine=_choice(sources, "engine"),
         precision=_choice(sources, "precision"),
         device=_choice(sources, "device"),
@@ -150,6 +152,7 @@ def load_settings(
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
+        model_from=pinned_by.name if pinned_by else None,
     )
 
 

@@ -169,7 +169,7 @@ def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
         log.warning("no threshold is known for %s; --threshold sets one", stamp or "this model")
         return UNKNOWN_THRESHOLD, ""
     limit, source = known
-    log.info("%g is %s", limit, source)
+    log.info("the default threshold of %s, %g, comes from: %s", stamp, limit, source)
     return limit, " (the default of this model)"
 
 

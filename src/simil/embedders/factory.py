@@ -116,7 +116,7 @@ def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Em
         backend=f"openai at {api.address}",
         model=ref.target,
         overflow=_same_vector(overflow),
-        fits_bytes=info.max_tokens if info else _FITS_BYTES,
+        fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
     )
     model = _Model(api.stamp, recipe, lambda: api)
     with ExitStack() as at_close:
@@ -161,5 +161,5 @@ def _same_vector(overflow: Overflow) -> Overflow:
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:
     """Take the prompts of the model's own files; where they are silent, those of its card."""
     own = read_prompts(folder)
-    card = {"query": info.query_prompt, "document": info.document_prompt} if info else {}
+    card = info.prompts if info else {}
     return {kind: own.get(kind) or card.get(kind, "") for kind in Kind}

@@ -33,7 +33,7 @@ from simil.models.reachability import forget, remember, remembered
 from simil.models.verify import Announced, mismatch
 from simil.progress import Progress
 
-__all__ = ["Snapshot", "fetch", "find", "forget", "is_offline", "remember", "remembered"]
+__all__ = ["Snapshot", "delete_cached", "fetch", "find", "forget", "is_offline", "remember", "remembered"]
 
 T = TypeVar("T")
 
@@ -69,6 +69,25 @@ def fetch(
     with suppress(OSError):  # a cache that others keep, with all files in it, is good enough to read
         call.cache.remember_commit(call.revision, listing.commit)
     return Snapshot(repo, listing.commit, call.cache.snapshot(listing.commit))
+
+
+def delete_cached(repo: str, root: Path) -> None:
+    """Delete what the cache in `root` has of a repository, as far as the library makes sense of it.
+
+    Files that it shares with other repositories stay. Raises OSError.
+    """
+    with _quiet_library():
+        from huggingface_hub import scan_cache_dir
+
+        found = scan_cache_dir(root)
+        commits = [
+            revision.commit_hash
+            for cached in found.repos
+            if cached.repo_type == "model" and cached.repo_id == repo
+            for revision in cached.revisions
+        ]
+        if commits:
+            found.delete_revisions(*commits).execute()
 
 
 @dataclass(frozen=True, slots=True)

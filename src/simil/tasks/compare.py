@@ -190,11 +190,12 @@ def compare_pairs(
     most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
     for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
         vectors, refused = _embed_pairs(batch, options, embedder, on_error)
-        # The vector of a refused text is nan, which cannot be compared.
-        sound = np.array([row for row in range(len(batch)) if row not in refused], np.intp)
+        good = [row for row in range(len(batch)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
-        scores[sound] = similarity.pairwise(vectors[sound], vectors[sound + len(batch)], metric)
-        kept = range(len(batch)) if keeps_failed else sound.tolist()
+        if good:
+            right = [row + len(batch) for row in good]
+            scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
+        kept = list(range(len(batch))) if keeps_failed else good
         if kept:
             yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
 

@@ -64,7 +64,9 @@ def default_threshold(stamp: str | None) -> tuple[float, str] | None:
     None where it is not known.
     """
     info = find_stamped(stamp) if stamp else None
-    return None if info is None or info.duplicates_at is None else (info.duplicates_at, info.duplicates_from)
+    if info is None or info.duplicates_at is None:
+        return None
+    return info.duplicates_at, info.sources["duplicates_at"]
 
 
 def first_of_equal(texts: Iterable[Text]) -> Iterator[Text]:

@@ -59,6 +59,12 @@ class Failed(Exception):
         """What failed, without what to do about it."""
         return self.error.message if isinstance(self.error, SimilError) else str(self.error)
 
+    def finally_after(self, tries: int) -> BaseException:
+        """Return the error to raise, which says how often it was tried."""
+        if isinstance(self.error, SimilError) and tries > 1:
+            self.error.message += f", after {tries} tries"
+        return self.error
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:

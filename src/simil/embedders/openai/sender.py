@@ -197,7 +197,7 @@ class Sender:
                 is_last = not self._under_way and all(each.job.is_over for each in self._queue)
                 instead = self._splitter.refused(todo, failed, is_last=is_last)
                 if instead is None:
-                    self._give_up(failed.error)
+                    self._give_up(failed.finally_after(todo.tries))
                 else:
                     self._add(*instead, first=True)
             self._changed.notify_all()
