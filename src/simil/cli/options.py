@@ -82,6 +82,7 @@ Models = Annotated[
         "--model",
         metavar="NAME",
         help="A model as every command takes it; repeat it to hold several against each other.",
+        autocompletion=model_names,
         rich_help_panel=_MODEL,
     ),
 ]
