@@ -66,7 +66,9 @@ def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"]], ids=" ".join
+    "arguments",
+    [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"], ["eval", "--help"]],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     loaded, printed = _loaded(_PROGRAM, *arguments, folder=tmp_path)
@@ -111,3 +113,14 @@ def test_two_words_seen_before_need_no_engine(tmp_path: Path) -> None:
     assert second == first
     assert "sqlite3" in loaded
     assert loaded & HEAVY == {"numpy"}
+
+
+def test_a_probability_needs_numpy_only(tmp_path: Path) -> None:
+    done = [sys.executable, "-m", "simil", "eval", "--demo", "-m", "minilm", "--calibration", "c.json"]
+    subprocess.run(done, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    command = ("compare", "-m", "minilm", "--calibration", "c.json", "Apple", "Orange")
+    _loaded(_PROGRAM, *command, folder=tmp_path)
+    loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert 0 <= float(printed) <= 1
+    assert loaded & HEAVY == {"numpy", "orjson"}

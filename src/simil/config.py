@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simil.errors import Place, UsageError
 
-__all__ = ["OPENAI_BASE_URL", "Credentials", "Settings", "load_settings"]
+__all__ = ["OPENAI_BASE_URL", "Credentials", "Settings", "calibrations_dir", "load_settings"]
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -261,6 +261,11 @@ def _config_file(environ: Mapping[str, str]) -> _Source:
 def _cache_dir(environ: Mapping[str, str]) -> Path:
     given = environ.get("SIMIL_CACHE_DIR")
     return Path(given).expanduser() if given else _user_dir("cache")
+
+
+def calibrations_dir() -> Path:
+    """Return the folder in which calibrations of models are kept."""
+    return _user_dir("config") / "calibrations"
 
 
 def _user_dir(kind: str) -> Path:

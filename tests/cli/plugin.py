@@ -52,6 +52,16 @@ class Busy(Letters):
         return super().embed_batch(texts)
 
 
+class Dying(Letters):
+    """Ends its process, as code in C that fails does."""
+
+    def embed_batch(self, texts):
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Prompted(Letters):
     """Says on stderr what it was given, and as what."""
 
@@ -71,7 +81,7 @@ class Refusing(Letters):
                 raise TextRejected(index, "the text is bad", hint="write a better one")
         return super().embed_batch(texts)
 '''
-_NAMES = ("letters", "other", "slow", "busy", "prompted", "refusing")
+_NAMES = ("letters", "other", "slow", "busy", "dying", "prompted", "refusing")
 
 
 def install(folder: Path) -> Path:

@@ -64,7 +64,7 @@ def test_3_for_bad_input(tmp_path: Path) -> None:
 def test_4_for_a_model_that_is_not_there() -> None:
     result = simil("compare", "-m", "plugin:nope", "a", "b")
     assert result.code == 4
-    names = "busy, letters, other, prompted, refusing, slow"
+    names = "busy, dying, letters, other, prompted, refusing, slow"
     assert result.error_line == f"there is no plug-in 'nope'; installed: {names}"
 
 

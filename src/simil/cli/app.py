@@ -18,7 +18,8 @@ from simil.errors import SimilError
 __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "models", "cache",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "models",
+    "cache",
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def _application(names: Sequence[str]) -> typer.Typer:
 
             app.add_typer(models)
         else:
-            app.command(cls=Command)(_function(name))
+            app.command(name, cls=Command)(_function(name))
     return app
 
 
@@ -96,6 +97,8 @@ def _function(name: str) -> Callable[..., None]:
             from simil.cli.dedupe import dedupe as command
         case "match":
             from simil.cli.match import match as command
+        case "eval":
+            from simil.cli.eval import evaluate as command
     return command
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +17,14 @@ from simil.cli.plots.options import PlotTo
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from simil.cli.calibrations import Scaling
     from simil.cli.session import Session
     from simil.similarity import Metric
     from simil.tasks.compare import Comparison, Item, PairScores
     from simil.tasks.embed import EmbedOptions
+    from simil.tasks.scales import Scale
     from simil.texts import ReadOptions
     from simil.vectors import VectorFile
 
@@ -57,6 +61,21 @@ def compare(
             "--threshold", metavar="X", help="Exit 1 unless every score is at least X (a distance: at most)."
         ),
     ] = None,
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated", help="Say how probable it is that people call the texts alike; see eval."
+        ),
+    ] = False,
+    calibration: opt.CalibrationFile = None,
+    percentile: Annotated[
+        str | None,
+        typer.Option(
+            "--percentile",
+            metavar="FILE",
+            help="Say what percentage of random pairs of FILE's texts is less alike.",
+        ),
+    ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
@@ -70,6 +89,7 @@ def compare(
 
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
+    from simil.cli.calibrations import Asked, Scaling
     from simil.cli.session import open_session
     from simil.similarity import Metric
     from simil.tasks.embed import EmbedOptions
@@ -78,9 +98,12 @@ def compare(
     opt.check_threshold(threshold)
     normalize = not no_normalize
     nulls = pairs is not None
+    asked = Asked(calibrated, calibration, percentile)
+    asked.check(Metric(metric), normalize=normalize)
     with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as session:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
-        task = _Task(session, Metric(metric), threshold, wanted, reading.options())
+        scaling = Scaling(asked, session, Metric(metric), reading)
+        task = _Task(session, Metric(metric), threshold, wanted, reading.options(), scaling)
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
         if plot is not None:
@@ -107,12 +130,14 @@ class _Task:
         threshold: float | None,
         wanted: EmbedOptions,
         reading: ReadOptions,
+        scaling: Scaling,
     ) -> None:
         self._session = session
         self._metric = metric
         self._threshold = threshold
         self._wanted = wanted
         self._reading = reading
+        self._scaling = scaling
         self._on_error = session.notes.on_error
 
     def each_with_each(
@@ -131,6 +156,8 @@ class _Task:
             comparison = compare(
                 items, self._metric, self._wanted, self._session.embedder, on_error=self._on_error
             )
+            scale = self._scaling.scale(comparison.model, comparison.dimensions)
+            comparison = replace(comparison, scale=scale)
             if plot is not None:  # Before the text, whose reader may have seen enough.
                 _draw(comparison, plot)
             if (not self._session.run.quiet or output) and not takes_the_place(plot, shown_as):
@@ -144,6 +171,7 @@ class _Task:
         from simil.cli.rows import form_of
         from simil.cli.scores import show_pairs
         from simil.tasks.compare import compare_pairs
+        from simil.tasks.scales import reaches
         from simil.texts import count_roughly, read_pairs
 
         shown_as = form_of(form, output)
@@ -160,7 +188,7 @@ class _Task:
         embedder = self._session.embedder()
         reached = True
 
-        def watched(batches: Iterator[PairScores]) -> Iterator[PairScores]:
+        def watched(batches: Iterable[PairScores], scale: Scale | None) -> Iterator[PairScores]:
             nonlocal reached
             progress = terminal_progress(quiet=self._session.run.quiet, beside_output=output is None)
             with progress(
@@ -170,9 +198,10 @@ class _Task:
                 status=embedder.status,
             ) as advance:
                 for batch in batches:
+                    scores = batch.scores if scale is None else scale.apply(batch.scores)
                     if self._threshold is not None:
-                        reached &= bool(self._metric.reaches(batch.scores, self._threshold).all())
-                    yield batch
+                        reached &= bool(reaches(scores, self._threshold, self._metric, scale).all())
+                    yield replace(batch, scores=scores)
                     advance(len(batch.pairs))
 
         scored = compare_pairs(
@@ -183,12 +212,16 @@ class _Task:
             on_error=self._on_error,
             keeps_failed=self._session.notes.keeps_failed,
         )
-        if self._session.run.quiet and not output:
-            for _ in watched(scored):
-                pass
-        else:
-            with open_output(output) as stream:
-                show_pairs(watched(scored), shown_as, stream, model=embedder.stamp, metric=self._metric)
+        with open_output(output) as stream:
+            # The first rows tell how long vectors are, and with that the scale is known.
+            first = next(scored, None)
+            scale = self._scaling.scale(embedder.stamp, first.dimensions) if first else None
+            shown = watched(chain([first] if first else [], scored), scale)
+            if self._session.run.quiet and not output:
+                for _ in shown:
+                    pass
+            else:
+                show_pairs(shown, shown_as, stream, self._metric, embedder.stamp, scale)
         return reached
 
     def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
@@ -248,7 +281,7 @@ def _draw(comparison: Comparison, path: str) -> None:
         rows,
         title="Comparison",
         model=comparison.model,
-        metric=str(comparison.metric),
+        metric=comparison.scale.name if comparison.scale else str(comparison.metric),
     )
 
 

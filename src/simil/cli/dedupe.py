@@ -168,7 +168,9 @@ def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
     if known is None:
         log.warning("no threshold is known for %s; --threshold sets one", stamp or "this model")
         return UNKNOWN_THRESHOLD, ""
-    return known, " (the default of this model)"
+    limit, source = known
+    log.info("the default threshold of %s, %g, comes from: %s", stamp, limit, source)
+    return limit, " (the default of this model)"
 
 
 def _told(found: Duplicates, why: str) -> Duplicates:

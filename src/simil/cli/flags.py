@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -14,14 +14,13 @@ from simil.cli import options as opt
 if TYPE_CHECKING:
     from simil.texts import ReadOptions
 
-__all__ = ["InputFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+__all__ = ["EngineFlags", "InputFlags", "ModelFlags", "RunFlags", "expanded", "start"]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFlags:
-    """Which model, and how it runs."""
+class EngineFlags:
+    """How a model runs, whichever it is."""
 
-    model: opt.Model = None
     engine: opt.Engine = None
     device: opt.Device = None
     precision: opt.Precision = None
@@ -33,6 +32,18 @@ class ModelFlags:
     retries: opt.RetriesLimit = None
     offline: opt.Offline = False
     no_cache: opt.NoCache = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFlags(EngineFlags):
+    """Which model, and how it runs."""
+
+    model: opt.Model = None
+
+    @classmethod
+    def of(cls, model: str | None, engine: EngineFlags) -> ModelFlags:
+        """Return the flags of one of several models that run alike."""
+        return cls(**asdict(engine), model=model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ class RunFlags:
     verbose: opt.Verbose = False
 
 
-_GROUPS = (ModelFlags, InputFlags, RunFlags)
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, RunFlags)
 
 
 @contextmanager
@@ -135,7 +146,8 @@ def _options_of(group: type) -> list[inspect.Parameter]:
             default=_default(field),
             annotation=hints[field.name],
         )
-        for field in fields(group)
+        # What a group adds to the one that it extends is shown first: the model before its engine.
+        for field in sorted(fields(group), key=lambda field: field.name not in group.__annotations__)
     ]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseUrl",
+    "CalibrationFile",
     "Concurrency",
     "Device",
     "Dimensions",
@@ -35,6 +36,7 @@ __all__ = [
     "IdField",
     "InputFormatName",
     "Model",
+    "Models",
     "NoCache",
     "NoHeader",
     "NoNormalize",
@@ -69,6 +71,17 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
+        autocompletion=model_names,
+        rich_help_panel=_MODEL,
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="A model as every command takes it; repeat it to hold several against each other.",
         autocompletion=model_names,
         rich_help_panel=_MODEL,
     ),
@@ -164,6 +177,14 @@ Offline = Annotated[
 NoCache = Annotated[
     bool,
     typer.Option("--no-cache", help="Compute every vector anew, and keep none.", rich_help_panel=_MODEL),
+]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="The file of the calibration, in place of the one that simil keeps of the model.",
+    ),
 ]
 EnvFile = Annotated[
     Path | None,

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
@@ -23,14 +23,19 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 _received: list[int] = []
 
 
-def run_process(arguments: Sequence[str]) -> NoReturn:
-    """Run the command line and end the process with its exit code, or with that of the signal it got."""
+def run_process(arguments: Sequence[str], run: Callable[[Sequence[str]], int] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code, or with that of the signal it got.
+
+    `run` is what to run instead of the command line, in a process that is not begun by `simil`.
+    """
     try:
         _mend_streams()
         _heed_signals()
         start_with_one_thread()
-        from simil.cli.app import run
+        if run is None:
+            from simil.cli.app import run as run_command
 
+            run = run_command
         code = run(arguments)
     except BaseException:
         # Modules in C turn the interrupt that met them into errors of their own.

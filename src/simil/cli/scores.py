@@ -11,6 +11,7 @@ from simil.cli.rows import cell, digits, json_of, table_row
 if TYPE_CHECKING:
     from simil.similarity import Metric
     from simil.tasks.compare import Comparison, PairScores
+    from simil.tasks.scales import Scale
 
 __all__ = ["show_comparison", "show_pairs"]
 
@@ -27,7 +28,12 @@ def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None
 
 
 def show_pairs(
-    batches: Iterable[PairScores], form: str, stream: BinaryIO, *, model: str, metric: Metric
+    batches: Iterable[PairScores],
+    form: str,
+    stream: BinaryIO,
+    metric: Metric,
+    model: str,
+    scale: Scale | None = None,
 ) -> None:
     """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
     if form == "table":
@@ -35,11 +41,16 @@ def show_pairs(
 
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
-                show_pair(pair, float(score))
+                show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
         return
-    for chunk in _PAIRS[form](batches, {"metric": str(metric), "model": model}):
+    facts = {"metric": str(metric), "model": model} | _facts(scale)
+    for chunk in _PAIRS[form](batches, facts):
         stream.write(chunk)
         stream.flush()
+
+
+def _facts(scale: Scale | None) -> dict[str, object]:
+    return {} if scale is None else {**scale.facts}
 
 
 # One comparison: two items or a matrix.
@@ -80,6 +91,7 @@ def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
         "metric": str(comparison.metric),
         "model": comparison.model,
         "dimensions": comparison.dimensions,
+        **_facts(comparison.scale),
     }
     if len(comparison.names) == 2:
         head["score"] = round(comparison.score, 7)
@@ -91,7 +103,11 @@ def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
 
 
 def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
-    facts = {"metric": str(comparison.metric), "model": comparison.model}
+    facts = {
+        "metric": str(comparison.metric),
+        "model": comparison.model,
+        **_facts(comparison.scale),
+    }
     names, ids = comparison.names, comparison.ids
     for index, row in comparison.rows():
         for other in range(index + 1, len(row)):
@@ -111,16 +127,16 @@ _COMPARISONS = {
 # Rows with two texts each.
 
 
-def _pairs_plain(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pairs_plain(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
     for batch in batches:
         yield b"".join(_rows(batch, "\t"))
 
 
-def _pairs_tsv(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pairs_tsv(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
     return _pairs_table(batches, "\t")
 
 
-def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
     return _pairs_table(batches, ",")
 
 
@@ -138,12 +154,12 @@ def _rows(batch: PairScores, separator: str) -> Iterator[bytes]:
         yield table_row([digits(score), *map(cell, pair.fields.values())], separator)
 
 
-def _pairs_jsonl(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pairs_jsonl(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
     for batch in batches:
         yield b"".join(item + b"\n" for item in _pair_items(batch, facts))
 
 
-def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
     yield json_of(dict(facts))[:-1] + b',"data":['
     items = chain.from_iterable(_pair_items(batch, {}) for batch in batches)
     for number, item in enumerate(items):
@@ -151,7 +167,7 @@ def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, str]) -> Iter
     yield b"\n]}\n"
 
 
-def _pair_items(batch: PairScores, facts: Mapping[str, str]) -> Iterator[bytes]:
+def _pair_items(batch: PairScores, facts: Mapping[str, object]) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
         yield json_of(
             {"id": pair.id, "score": score, "a": pair.left, "b": pair.right, "fields": pair.fields, **facts}

@@ -12,7 +12,6 @@ from simil.cli.output import width
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simil.similarity import Metric
     from simil.tasks.compare import Comparison
     from simil.texts import Pair
 
@@ -39,19 +38,20 @@ def show_two(comparison: Comparison) -> None:
     terminal = console()
     for name in comparison.names:
         terminal.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
-    score = comparison.score
+    score, top = comparison.score, comparison.scale.top if comparison.scale else 1.0
     room = max(min(width() - 10, 40), 5)
-    if comparison.metric.is_distance:
+    if comparison.is_distance:
         terminal.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
     else:
-        terminal.print(f"[bold]{score:.4f}[/bold]  {bar(terminal, score, room)}", highlight=False)
-    sign(terminal, str(comparison.metric), comparison.model)
+        shown = f"{score:.4f}" if top == 1 else f"{score:.2f}"
+        terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
+    _sign_comparison(terminal, comparison)
 
 
-def show_pair(pair: Pair, score: float) -> None:
-    """Print a row: its score and both texts."""
+def show_pair(pair: Pair, score: float, *, percent: bool = False) -> None:
+    """Print a row: its score, or which percentage it is, and both texts."""
     room = max((width() - 9 - 3) // 2, 4)
-    shown = " failed" if isnan(score) else f"{score:7.4f}"
+    shown = " failed" if isnan(score) else f"{score:7.2f}" if percent else f"{score:7.4f}"
     sys.stdout.write(f"{shown}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
@@ -77,9 +77,15 @@ def show_matrix(comparison: Comparison) -> None:
         )
         for index, row in comparison.rows():
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
-            cells = "".join(_heated(float(score), comparison.metric) for score in np.asarray(row[start:stop]))
+            cells = "".join(_heated(float(score), comparison) for score in np.asarray(row[start:stop]))
             terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
-    sign(terminal, str(comparison.metric), comparison.model)
+    _sign_comparison(terminal, comparison)
+
+
+def _sign_comparison(terminal: Console, comparison: Comparison) -> None:
+    scale = comparison.scale
+    what = str(comparison.metric) if scale is None else f"{scale.name} {scale.source},"
+    sign(terminal, what, comparison.model)
 
 
 def sign(terminal: Console, what: str, model: str | None) -> None:
@@ -112,11 +118,13 @@ def meter_columns() -> int:
     return _METER + len(_GAP) if width() >= _NARROW else 0
 
 
-def _heated(score: float, metric: Metric) -> str:
+def _heated(score: float, comparison: Comparison) -> str:
+    top = comparison.scale.top if comparison.scale else 1.0
+    forms = (".3f", ".1f", ".0f") if top == 1 else (".1f",)
     # Fewer digits rather than a shifted column.
-    digits = next((form for form in (".3f", ".1f", ".0f") if len(f"{score:{form}}") < _CELL), ".0e")
+    digits = next((form for form in forms if len(f"{score:{form}}") < _CELL), ".0e")
     text = f"{score:{_CELL}{digits}}"
-    return text if metric.is_distance else f"[{_heat(score)}]{text}[/]"
+    return text if comparison.is_distance else f"[{_heat(score / top)}]{text}[/]"
 
 
 def _heat(score: float) -> str:

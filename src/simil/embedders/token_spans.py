@@ -1,16 +1,19 @@
-"""Where a text is cut so that each part has a given number of a model's tokens."""
+"""A model's tokens: how many a text has, and where it is cut so that each part has a given number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from simil.errors import ModelError
 from simil.models.catalog import FALLBACK, catalog
 from simil.models.source import embedded_source
 from simil.models.tokenizer import open_tokenizer, read_tokenizer
 
-__all__ = ["token_spans"]
+__all__ = ["count_tokens", "token_spans"]
+
+_AT_ONCE = 1024
 
 
 def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str], Iterator[tuple[int, int]]]:
@@ -27,9 +30,7 @@ def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str
         raise ModelError(
             f"{source.name} has no tokenizer.json to count tokens by", hint="use --chunk paragraphs"
         )
-    tokenizer = open_tokenizer(data, source.name, lower_case=False)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    tokenizer = _whole(data, source.name)
 
     def spans(text: str) -> Iterator[tuple[int, int]]:
         # A batch of one: unlike `encode`, it lets go of Python's lock, so that Ctrl-C is heeded meanwhile.
@@ -39,6 +40,27 @@ def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str
             yield offsets[first][0], max(end for _, end in offsets[first:last])
 
     return spans
+
+
+def count_tokens(folder: Path, texts: Sequence[str]) -> int | None:
+    """Return how many tokens `texts` have for the model in `folder`, None where it has no known tokenizer.
+
+    Special tokens count, and so do those that the model would cut.
+    """
+    data = read_tokenizer(folder)
+    if data is None:
+        return None
+    tokenizer = _whole(data, folder.name)
+    parts = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
+    return sum(len(encoding.ids) for part in parts for encoding in tokenizer.encode_batch([*part]))
+
+
+def _whole(data: bytes, name: str) -> Any:
+    """Return the tokenizer, which cuts and pads nothing."""
+    tokenizer = open_tokenizer(data, name, lower_case=False)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _windows(words: Sequence[int | None], size: int, overlap: int) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ from simil.similarity import Metric
 from simil.tasks.ahead import batches_ahead
 from simil.tasks.corpus import check_models
 from simil.tasks.embed import EmbedOptions, embed_all, rejected
+from simil.tasks.scales import Scale, reaches
 from simil.texts import Pair, Text
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Comparison:
     """What was compared and by which model.
 
     `vectors` is float32 [items, dimensions]; scores are computed from it a block at a time, since their
-    number grows with the square of the items'.
+    number grows with the square of the items'. With a `scale` they are given on it.
     """
 
     names: Sequence[str]
@@ -49,6 +50,12 @@ class Comparison:
     vectors: NDArray[np.float32]
     metric: Metric
     model: str | None
+    scale: Scale | None = None
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether less is more alike."""
+        return self.metric.is_distance and self.scale is None
 
     @property
     def dimensions(self) -> int:
@@ -58,36 +65,40 @@ class Comparison:
     @property
     def score(self) -> float:
         """The score of the first two items."""
-        return float(similarity.pairwise(self.vectors[:1], self.vectors[1:2], self.metric)[0])
+        return float(self._shown(similarity.pairwise(self.vectors[:1], self.vectors[1:2], self.metric))[0])
 
     def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each item's number and its scores with all items, float32 [items]."""
         for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
             for offset, row in enumerate(block):
-                yield start + offset, row
+                yield start + offset, self._shown(row)
 
     def all_reach(self, threshold: float) -> bool:
-        """Say whether every two items score at least (for distances: at most) `threshold`."""
+        """Say whether every two items score at least (for a distance: at most) `threshold`."""
         import numpy as np
 
         for index, row in self.rows():
-            missed = np.flatnonzero(~self.metric.reaches(row, threshold))
+            missed = np.flatnonzero(~reaches(row, threshold, self.metric, self.scale))
             missed = missed[missed != index]
             if len(missed):
                 # A matrix product is off in its last digit: equal vectors may score just below 1.
                 own = np.repeat(self.vectors[index : index + 1], len(missed), axis=0)
-                exact = similarity.pairwise(own, self.vectors[missed], self.metric)
-                if not self.metric.reaches(exact, threshold).all():
+                exact = self._shown(similarity.pairwise(own, self.vectors[missed], self.metric))
+                if not reaches(exact, threshold, self.metric, self.scale).all():
                     return False
         return True
+
+    def _shown(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scores if self.scale is None else self.scale.apply(scores)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PairScores:
-    """Some rows and the scores of their two texts, float32 [len(pairs)]."""
+    """Some rows and the scores of their two texts, float32 [len(pairs)], of vectors of so many dimensions."""
 
     pairs: Sequence[Pair]
     scores: NDArray[np.float32]
+    dimensions: int
 
 
 def compare(
@@ -186,7 +197,7 @@ def compare_pairs(
             scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
         kept = list(range(len(batch))) if keeps_failed else good
         if kept:
-            yield PairScores([batch[row] for row in kept], scores[kept])
+            yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
 
 
 def _embed_pairs(

@@ -58,10 +58,15 @@ class Duplicates:
         return (self.others if self.elsewhere[row] else self.texts)[int(self.owners[row])]
 
 
-def default_threshold(stamp: str | None) -> float | None:
-    """Return from which score on the catalog takes texts for duplicates under this model, None if unknown."""
+def default_threshold(stamp: str | None) -> tuple[float, str] | None:
+    """Return from which score on the catalog takes texts for duplicates under this model, and why.
+
+    None where it is not known.
+    """
     info = find_stamped(stamp) if stamp else None
-    return info.duplicates_at if info else None
+    if info is None or info.duplicates_at is None:
+        return None
+    return info.duplicates_at, info.sources["duplicates_at"]
 
 
 def first_of_equal(texts: Iterable[Text]) -> Iterator[Text]:

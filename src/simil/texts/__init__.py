@@ -6,11 +6,11 @@ a single document that has no part before its end.
 
 from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, paragraphs
 from simil.texts.counting import count_roughly
-from simil.texts.fields import missing_field
+from simil.texts.fields import column, missing_field, pair_columns, text_in
 from simil.texts.jsons import kind_of
 from simil.texts.options import InputFormat, ReadOptions, format_of
-from simil.texts.reading import read_pairs, read_texts
-from simil.texts.records import Pair, Text, is_blank
+from simil.texts.reading import read_pairs, read_records, read_texts
+from simil.texts.records import Pair, Record, Text, is_blank
 from simil.texts.trees import files_in
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "InputFormat",
     "Pair",
     "ReadOptions",
+    "Record",
     "Spans",
     "Text",
     "chunking_named",
+    "column",
     "count_roughly",
     "files_in",
     "format_of",
@@ -28,7 +30,10 @@ __all__ = [
     "is_blank",
     "kind_of",
     "missing_field",
+    "pair_columns",
     "paragraphs",
     "read_pairs",
+    "read_records",
     "read_texts",
+    "text_in",
 ]

@@ -14,7 +14,7 @@ from simil.texts.options import ReadOptions
 from simil.texts.records import Pair, Record, Text, is_blank
 from simil.texts.streams import Stream
 
-__all__ = ["PairBuilder", "PlainBuilder", "TextBuilder"]
+__all__ = ["PairBuilder", "PlainBuilder", "TextBuilder", "record_of"]
 
 
 class PlainBuilder:
@@ -95,6 +95,11 @@ class PairBuilder:
             return None
         unasked = values if self._id_field.required else kept(values, *self._fields)
         return Pair(_numbered(self._id_field.value(unasked, place), "", place), left, right, place, values)
+
+
+def record_of(record: Record) -> Record | None:
+    """Return the record as it is; raises InputError where it is no object."""
+    return None if record.value is None else Record(record.place, _object(record.value, record.place))
 
 
 def _object(value: object, place: Place) -> Mapping[str, object]:

@@ -22,6 +22,18 @@ __all__ = [
 
 _EXACT_INTEGERS = 2**53
 
+# Of SICK, STS benchmark, PAWS, Quora's questions, MRPC and others, as they are commonly passed on.
+_PAIRS = (
+    ("sentence_A", "sentence_B"),
+    ("sentence_a", "sentence_b"),
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("text1", "text2"),
+    ("text_1", "text_2"),
+    ("text_a", "text_b"),
+    ("question1", "question2"),
+)
+
 
 def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> str:
     """The column named `wanted`, or else the one with that number from 1.
@@ -45,14 +57,18 @@ def text_column(columns: Sequence[str], place: Place) -> str:
 
 
 def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> tuple[str, str]:
-    """The two columns that hold a pair where none were named: those beside the id, if they are two.
+    """The two columns that hold a pair where none were named.
 
-    Raises UsageError that lists the columns otherwise.
+    They are those beside the id, if they are two, or those that data sets call so, as "sentence1" and
+    "sentence2". Raises UsageError that lists the columns otherwise.
     """
     names = list(columns)
     match [name for name in names if name != id_field]:
         case [left, right]:
             return left, right
+    match [pair for pair in _PAIRS if set(pair) <= set(names)]:
+        case [pair]:
+            return pair
     raise UsageError(
         f"which two fields are the pair? There are: {_listed(names)}", hint="pass --field twice", place=place
     )

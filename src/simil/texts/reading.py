@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
-from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder
+from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
 from simil.texts.options import InputFormat, ReadOptions
 from simil.texts.records import Pair, Record, Text
 from simil.texts.sources import Source
 from simil.texts.streams import open_stream
 
-__all__ = ["read_pairs", "read_texts"]
+__all__ = ["read_pairs", "read_records", "read_texts"]
 
-_Made = TypeVar("_Made", Text, Pair)
+_Made = TypeVar("_Made", Text, Pair, Record)
 
 
 def read_texts(
@@ -80,22 +80,48 @@ def read_pairs(
     """
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair is in two fields", hint="pass --field twice")
-    opened = Source(source)
-    form = options.format_for(source)
-    if form is InputFormat.TEXT:
-        raise UsageError(
-            "pairs need two fields, and plain text has none",
-            hint="pass --input-format csv, tsv, json or jsonl",
-            place=Place(opened.name),
-        )
-    options.check_for({form})
-    opened.check()
+    opened = _with_fields(source, options, "pairs need two fields")
 
     def pairs() -> Iterator[Pair]:
         stream = open_stream(opened, options, stdin)
         yield from _settled(stream.records, PairBuilder(stream, options), on_blank, on_error or _raise)
 
     return pairs()
+
+
+def read_records(
+    source: str,
+    options: ReadOptions,
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+    stdin: BinaryIO | None = None,
+) -> Iterator[Record]:
+    """The rows or JSON objects of `source`, each with all its columns or keys; empty lines are left out.
+
+    `on_error`, `stdin` and errors are as in `read_texts`; UsageError is raised for plain text, at once.
+    """
+    opened = _with_fields(source, options, "records have fields")
+
+    def records() -> Iterator[Record]:
+        stream = open_stream(opened, options, stdin)
+        yield from _settled(stream.records, record_of, lambda place: None, on_error or _raise)
+
+    return records()
+
+
+def _with_fields(source: str, options: ReadOptions, why: str) -> Source:
+    """Return the source, checked; raises UsageError for plain text."""
+    opened = Source(source)
+    form = options.format_for(source)
+    if form is InputFormat.TEXT:
+        raise UsageError(
+            f"{why}, and plain text has none",
+            hint="pass --input-format csv, tsv, json or jsonl",
+            place=Place(opened.name),
+        )
+    options.check_for({form})
+    opened.check()
+    return opened
 
 
 def _raise(error: InputError) -> NoReturn:

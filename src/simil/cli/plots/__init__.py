@@ -1,4 +1,4 @@
-"""Pictures for `--plot`: a heat map of scores, and a map of texts in two dimensions.
+"""Pictures for `--plot`: a heat map of scores, a map of texts in two dimensions, bars of how models did.
 
 What is drawn goes by the name: `.png` and `.svg` (matplotlib), `.html` (plotly, self-contained, the texts
 shown under the pointer), or `-` for the terminal (plotext). A command checks the name before its work and
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.cli.plots.bars import Bars
     from simil.cli.plots.pictures import Map, Matrix
+    from simil.cli.ratings import Rating
+    from simil.tasks.trials import Trial
 
-__all__ = ["check_plot", "plot_map", "plot_matrix", "takes_the_place"]
+__all__ = ["check_plot", "plot_bars", "plot_map", "plot_matrix", "takes_the_place"]
 
 _LIBRARIES = {".png": "matplotlib", ".svg": "matplotlib", ".html": "plotly", "-": "plotext"}
 
@@ -126,6 +129,14 @@ def plot_map(
     _draw(path, picture)
 
 
+def plot_bars(path: str, ratings: Sequence[Rating], trial: Trial) -> None:
+    """Draw how models did on a trial, a panel for each measure; raises what `plot_matrix` raises."""
+    from simil.cli.plots.bars import bars_of
+
+    check_plot(path)
+    _draw(path, bars_of(ratings, trial))
+
+
 def _kind(path: str) -> str:
     kind = "-" if path == "-" else Path(path).suffix.lower()
     if kind not in _LIBRARIES:
@@ -135,7 +146,7 @@ def _kind(path: str) -> str:
     return kind
 
 
-def _draw(path: str, picture: Matrix | Map) -> None:
+def _draw(path: str, picture: Matrix | Map | Bars) -> None:
     kind = _kind(path)
     if kind == "-":
         from simil.cli.plots.terminal_plot import drawn

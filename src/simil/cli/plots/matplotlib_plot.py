@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.plots.bars import Bars, draw_bars
 from simil.cli.plots.labels import place
 from simil.cli.plots.pictures import COLOURS, NOISE, Map, Matrix, cut
 
@@ -52,7 +53,7 @@ _FALLBACKS = (
 )
 
 
-def image(picture: Matrix | Map, form: str) -> bytes:
+def image(picture: Matrix | Map | Bars, form: str) -> bytes:
     """Return the picture as "png" or "svg"; the same picture gives the same bytes."""
     with _quiet():
         from matplotlib import rc_context
@@ -66,6 +67,9 @@ def image(picture: Matrix | Map, form: str) -> bytes:
             FigureCanvasAgg(figure)
             if isinstance(picture, Matrix):
                 _draw_matrix(figure, picture)
+            elif isinstance(picture, Bars):
+                _head(figure, picture.title, picture.caption)
+                draw_bars(figure, picture, lambda *margins: _box(figure, *margins))
             else:
                 _draw_map(figure, picture)
             stream = io.BytesIO()

@@ -30,6 +30,8 @@ NOISE = "#BBBBBB"
 
 # Cells a side of a heat map: more than a screen has pixels for would only cost time and memory.
 _MOST_CELLS = 1000
+# Scales from 0 to this, whatever the scores are.
+_TOPS = {"cosine": 1.0, "probability": 1.0, "percentile": 100.0}
 # Not allowed in XML, whatever stands around them.
 _NO_CHARACTERS = {0xFFFE: "�", 0xFFFF: "�"}
 
@@ -98,8 +100,8 @@ def matrix_of(
     """Return the matrix of `rows`; of thousands, the means of squares of it."""
     per_cell = -(-len(names) // _MOST_CELLS)
     cells = _means(rows, len(names), per_cell)
-    low, high = 0.0, 1.0
-    if metric != "cosine" and cells.size:
+    low, high = 0.0, _TOPS.get(metric, 1.0)
+    if metric not in _TOPS and cells.size:
         low, high = float(cells.min()), float(cells.max())
         if low == high:
             low, high = low - 0.5, high + 0.5
@@ -112,7 +114,7 @@ def matrix_of(
         per_cell,
         low,
         high,
-        metric in ("cosine", "dot"),
+        metric == "dot" or metric in _TOPS,
         shown(title),
         shown(" · ".join(notes)),
         metric,

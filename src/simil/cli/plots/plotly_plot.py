@@ -6,6 +6,7 @@ import textwrap
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.plots.bars import Bars, bar_page
 from simil.cli.plots.pictures import COLOURS, NOISE, Map, Matrix, cut
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ _MANY = 4000
 _CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": True}
 
 
-def page(picture: Matrix | Map) -> bytes:
+def page(picture: Matrix | Map | Bars) -> bytes:
     """Return a whole page of html, plotly.js in it; the same picture gives the same bytes."""
     import plotly.graph_objects as go
     from plotly.io import to_html
 
-    data, layout = _matrix(picture) if isinstance(picture, Matrix) else _map(picture)
+    if isinstance(picture, Bars):
+        data, layout = bar_page(picture)
+    else:
+        data, layout = _matrix(picture) if isinstance(picture, Matrix) else _map(picture)
     layout |= {
         "title": {
             "text": f"<b>{escape(cut(picture.title, 90))}</b>"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.output import is_terminal, width
+from simil.cli.plots.bars import Bars, bar_lines
 from simil.cli.plots.pictures import Map, Matrix, coarser, cut
 from simil.errors import ExtraMissing
 
@@ -28,10 +29,13 @@ _SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MOST_NAMED = 20
 
 
-def drawn(picture: Matrix | Map) -> str:
+def drawn(picture: Matrix | Map | Bars) -> str:
     """Return the picture as lines no longer than the terminal is wide, with colours where it shows them."""
     look = _Look()
-    lines = _matrix(picture, look) if isinstance(picture, Matrix) else _map(picture, look)
+    if isinstance(picture, Bars):
+        lines = bar_lines(picture, look.columns, "█" if look.unicode else "#")
+    else:
+        lines = _matrix(picture, look) if isinstance(picture, Matrix) else _map(picture, look)
     head = [cut(picture.title, look.columns), cut(picture.caption, look.columns)]
     return "".join(line.rstrip() + "\n" for line in [*head, *lines])
 

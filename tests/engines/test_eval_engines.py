@@ -1,0 +1,42 @@
+"""`simil eval` by both engines against scipy on sentence-transformers' own vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.command import simil
+from scipy import stats
+
+from engines.tiny import bert, sentence_model, transformer_folder
+from simil.texts import ReadOptions, read_pairs
+
+DEMO = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "demo" / "pairs.tsv"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, minilm_original: Path) -> list[Path]:
+    """The original all-MiniLM-L6-v2, and a model with random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    bare = transformer_folder(folder / "bare", bert(vocab_size=30522), minilm_original)
+    return [minilm_original, sentence_model(folder / "random", bare)]
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_spearman_is_that_of_sentence_transformers(engine: str, folders: list[Path]) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    pairs = [*read_pairs(str(DEMO), ReadOptions(fields=("sentence1", "sentence2")), on_blank=print)]
+    judged = [float(str(pair.fields["score"])) for pair in pairs]
+    named = [argument for folder in folders for argument in ("-m", str(folder))]
+    result = simil("eval", str(DEMO), "--engine", engine, *named, "-f", "json", timeout=300)
+    assert result.code == 0, result.err
+    for folder, row in zip(folders, json.loads(result.out)["data"], strict=True):
+        model = SentenceTransformer(str(folder), device="cpu")
+        left, right = (
+            model.encode([getattr(pair, side) for pair in pairs], normalize_embeddings=True)
+            for side in ("left", "right")
+        )
+        expected = stats.spearmanr((left * right).sum(axis=1), judged).statistic
+        assert 100 * row["spearman"] == pytest.approx(100 * expected, abs=0.1)

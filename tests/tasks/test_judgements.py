@@ -1,0 +1,212 @@
+"""What people judged, read from records: which columns are taken, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simil.errors import InputError, Place, UsageError
+from simil.tasks.judgements import (
+    Columns,
+    columns_of_pairs,
+    columns_of_relevance,
+    labelled_pairs,
+    names_queries,
+    retrieval,
+)
+from simil.texts import Record, Text
+
+
+def record(line: int = 2, **fields: object) -> Record:
+    return Record(Place("f.tsv", line), fields)
+
+
+def named(*names: str) -> Record:
+    return record(**dict.fromkeys(names, "x"))
+
+
+def refused(place: Place) -> None:
+    raise AssertionError(place)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        # As SICK, the STS benchmark, PAWS, Quora's questions and others name them.
+        (
+            ["pair_ID", "sentence_A", "sentence_B", "relatedness_score", "entailment_judgment"],
+            ("sentence_A", "sentence_B", "relatedness_score"),
+        ),
+        (["genre", "sid", "score", "sentence1", "sentence2"], ("sentence1", "sentence2", "score")),
+        (["id", "sentence1", "sentence2", "label"], ("sentence1", "sentence2", "label")),
+        (
+            ["id", "qid1", "question1", "question2", "is_duplicate"],
+            ("question1", "question2", "is_duplicate"),
+        ),
+        (["text1", "text2", "label"], ("text1", "text2", "label")),
+        # Two columns beside the score, whatever they are called; one column beside the texts.
+        (["de", "en", "score"], ("de", "en", "score")),
+        (["text1", "text2", "how_alike"], ("text1", "text2", "how_alike")),
+    ],
+)
+def test_columns_of_pairs_go_by_their_names(names: list[str], expected: tuple[str, str, str]) -> None:
+    assert columns_of_pairs(named(*names), (), None) == Columns(*expected)
+
+
+def test_what_is_asked_for_goes_before_names() -> None:
+    first = named("text1", "text2", "a", "b", "score", "grade")
+    assert columns_of_pairs(first, ("a", "b"), "grade") == Columns("a", "b", "grade")
+    assert columns_of_pairs(first, ("3", "b"), "6") == Columns("a", "b", "grade")
+    assert columns_of_pairs(named("x", "y", "z"), (), "y") == Columns("x", "z", "y")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["text1", "text2", "score", "label"], "which field is the score? There are: 'score', 'label'"),
+        (["text1", "text2", "x", "y"], "which field is the score? There are: 'x', 'y'"),
+        (["text1", "text2"], "which field is the score? There are: none"),
+        (["x", "y", "z", "score"], "which two fields are the pair?"),
+        (["text1", "text2", "question1", "question2", "score"], "which two fields are the pair?"),
+    ],
+)
+def test_what_is_not_clear_is_asked(names: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        columns_of_pairs(named(*names), (), None)
+
+
+def test_a_column_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="name one with --score-field"):
+        columns_of_pairs(named("text1", "text2", "score"), (), "gold")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["query-id", "corpus-id", "score"], ("query-id", "corpus-id", "score")),
+        (["query", "positive"], ("query", "positive", None)),
+        (["question", "answer", "source"], ("question", "answer", None)),
+    ],
+)
+def test_columns_of_queries(names: list[str], expected: tuple[str, str, str | None]) -> None:
+    first = named(*names)
+    assert names_queries(first)
+    assert columns_of_relevance(first, (), None) == Columns(*expected)
+
+
+def test_columns_of_queries_that_are_not_named_so() -> None:
+    assert not names_queries(named("ask", "reply"))
+    assert columns_of_relevance(named("id", "ask", "reply"), (), None) == Columns("ask", "reply", None)
+    with pytest.raises(UsageError, match="which field is the query"):
+        columns_of_relevance(named("ask", "reply", "by"), (), None)
+    with pytest.raises(UsageError, match="which field is the grade"):
+        columns_of_relevance(named("query", "answer", "score", "label"), (), None)
+
+
+PAIR = Columns("a", "b", "s")
+
+
+def test_a_text_that_stands_in_several_pairs_is_kept_once() -> None:
+    pairs = labelled_pairs(
+        [record(2, a="x", b="y", s="1.5"), record(3, a="y", b="x", s=2), record(4, a="z", b="z", s=True)],
+        PAIR,
+        on_blank=refused,
+    )
+    assert [text.text for text in pairs.texts] == ["x", "y", "z"]
+    assert str(pairs.texts[2].origin) == "f.tsv:4"
+    assert (pairs.left.tolist(), pairs.right.tolist()) == ([0, 1, 2], [1, 0, 2])
+    assert pairs.scores.tolist() == [1.5, 2.0, 1.0]
+
+
+@pytest.mark.parametrize("score", ["", "high", "nan", "inf", None, [1], "1,5"])
+def test_a_score_that_is_no_number_names_its_place(score: object) -> None:
+    with pytest.raises(InputError, match=re.escape("f.tsv:7: the score in 's' is")) as caught:
+        labelled_pairs([record(7, a="x", b="y", s=score)], PAIR, on_blank=refused)
+    assert caught.value.exit_code == 3
+
+
+def test_bad_and_blank_pairs_are_told_and_left_out() -> None:
+    blank: list[Place] = []
+    bad: list[InputError] = []
+    records = [record(2, a=" ", b="y", s=1), record(3, a="x", b="y", s="?"), record(4, a="x", b="y", s=0)]
+    pairs = labelled_pairs(records, PAIR, on_blank=blank.append, on_error=bad.append)
+    assert ([place.line for place in blank], [error.place.line for error in bad if error.place]) == ([2], [3])
+    assert pairs.scores.tolist() == [0.0]
+
+
+def test_no_pair_at_all() -> None:
+    with pytest.raises(InputError, match="there are no labelled pairs"):
+        labelled_pairs([], PAIR, on_blank=refused)
+
+
+def test_from_which_score_on_pairs_are_alike() -> None:
+    def alike(scores: list[float], positive_from: float | None) -> list[bool] | None:
+        records = [record(a=f"a{n}", b=f"b{n}", s=score) for n, score in enumerate(scores)]
+        found = labelled_pairs(records, PAIR, on_blank=refused).alike(positive_from)
+        return None if found is None else found.tolist()
+
+    assert alike([0, 1, 1], None) == [False, True, True]
+    assert alike([0, 1, 0.5], None) is None
+    assert alike([1, 3, 5], 3) == [False, True, True]
+    assert alike([1, 1], 2) == [False, False]
+
+
+def texts(**known: str) -> list[Text]:
+    return [Text(id_, text, Place("t"), {}) for id_, text in known.items()]
+
+
+def test_queries_and_documents_by_their_ids() -> None:
+    found = retrieval(
+        [
+            record(q="q2", d="d1", s="2"),
+            record(q="q2", d="d3", s=0),
+            record(q="q2", d="d2", s=1),
+            record(q="q1", d="d3", s=-1),
+        ],
+        Columns("q", "d", "s"),
+        queries=texts(q1="first", q2="second"),
+        documents=texts(d1="one", d2="two", d3="three"),
+        on_blank=refused,
+    )
+    # A query without a relevant document is not asked; every document is searched.
+    assert [text.text for text in found.queries] == ["second"]
+    assert [text.text for text in found.documents] == ["one", "two", "three"]
+    assert found.relevant == [{0: 2.0, 1: 1.0}]
+
+
+def test_queries_and_documents_in_the_rows_themselves() -> None:
+    found = retrieval(
+        [record(q="a", d=["x", "y"]), record(q="b", d="y"), record(q="a", d="z")],
+        Columns("q", "d", None),
+        on_blank=refused,
+    )
+    assert [text.text for text in found.queries] == ["a", "b"]
+    assert [text.text for text in found.documents] == ["x", "y", "z"]
+    assert found.relevant == [{0: 1.0, 1: 1.0, 2: 1.0}, {1: 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"q": "q9", "d": "d1"}, "there is no query with the id 'q9'"),
+        ({"q": "q1", "d": "d9"}, "there is no document with the id 'd9'"),
+        ({"q": ["q1", "q1"], "d": "d1"}, "field 'q' is an array"),
+        ({"q": "q1", "d": {"id": "d1"}}, "field 'd' holds an object"),
+        ({"q": "q1"}, "no field 'd'"),
+    ],
+)
+def test_bad_relevance_names_its_place(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"f.tsv:5: {said}")):
+        retrieval(
+            [record(5, **fields)],
+            Columns("q", "d", None),
+            queries=texts(q1="first"),
+            documents=texts(d1="one"),
+            on_blank=refused,
+        )
+
+
+def test_nothing_relevant_at_all() -> None:
+    with pytest.raises(InputError, match="no query has a relevant document"):
+        retrieval([record(q="a", d="b", s=0)], Columns("q", "d", "s"), on_blank=refused)

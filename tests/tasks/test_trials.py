@@ -1,0 +1,100 @@
+"""What vectors are worth on judged texts, against scipy and scikit-learn on the same vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from simil.embedders.base import Kind
+from simil.errors import Place
+from simil.tasks.judgements import LabelledPairs, Retrieval
+from simil.tasks.trials import PairsTrial, RetrievalTrial
+from simil.texts import Text
+
+EXACT = {"rel": 0, "abs": 1e-9}
+
+
+def texts(count: int) -> list[Text]:
+    return [Text(str(number), f"text {number}", Place("t", number), {}) for number in range(count)]
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def pairs() -> tuple[PairsTrial, dict[Kind, np.ndarray]]:
+    generator = np.random.default_rng(7)
+    vectors = unit(generator.normal(size=(60, 5)))
+    left, right = generator.integers(0, 60, (2, 300))
+    near = np.einsum("ij,ij->i", vectors[left], vectors[right])
+    scores = np.round(5 * np.clip(near + generator.normal(0, 0.4, 300), 0, 1), 0)
+    judged = LabelledPairs(texts(60), left, right, scores)
+    return PairsTrial(judged, 3.0, 0), {Kind.SYMMETRIC: vectors}
+
+
+def test_pairs(pairs: tuple[PairsTrial, dict[Kind, np.ndarray]]) -> None:
+    trial, vectors = pairs
+    cosines, judged = trial.cosines(vectors).astype(np.float64), trial.pairs.scores
+    found = {name: score.value for name, score in trial.quality(vectors).items()}
+    alike = judged >= 3
+    assert found["spearman"] == pytest.approx(stats.spearmanr(cosines, judged).statistic, **EXACT)
+    assert found["pearson"] == pytest.approx(stats.pearsonr(cosines, judged).statistic, **EXACT)
+    assert found["average_precision"] == pytest.approx(
+        metrics.average_precision_score(alike, cosines), **EXACT
+    )
+    guessed = cosines >= found["threshold"]
+    for name, score in (
+        ("f1", metrics.f1_score),
+        ("precision", metrics.precision_score),
+        ("recall", metrics.recall_score),
+    ):
+        assert found[name] == pytest.approx(score(alike, guessed), **EXACT)
+
+
+def test_graded_pairs_have_correlations_only(pairs: tuple[PairsTrial, dict[Kind, np.ndarray]]) -> None:
+    trial, vectors = pairs
+    assert [*PairsTrial(trial.pairs, None, 0).quality(vectors)] == ["spearman", "pearson"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_retrieval(whole: bool) -> None:
+    generator = np.random.default_rng(8)
+    # Vectors of few whole numbers tie often.
+    draw = (
+        (lambda size: generator.integers(1, 3, size)) if whole else (lambda size: generator.normal(size=size))
+    )
+    queries, documents = unit(draw((20, 3))), unit(draw((50, 3)))
+    grades = generator.integers(0, 3, (20, 50)) * (generator.random((20, 50)) < 0.1)
+    grades[:, 0] = 1
+    relevant = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
+    trial = RetrievalTrial(Retrieval(texts(20), texts(50), relevant), [3, 10], 0)
+    found = trial.quality({Kind.QUERY: queries, Kind.DOCUMENT: documents})
+    scores = queries @ documents.T
+    assert [*found] == ["recall@3", "recall@10", "ndcg@10"]
+    assert found["ndcg@10"].value == pytest.approx(metrics.ndcg_score(grades, scores, k=10), **EXACT)
+    if not whole:
+        first = np.argsort(-scores, axis=1)[:, :3]
+        hits = np.take_along_axis(grades > 0, first, axis=1).sum(axis=1) / (grades > 0).sum(axis=1)
+        assert found["recall@3"].value == pytest.approx(hits.mean(), **EXACT)
+
+
+def test_the_demo_is_sound() -> None:
+    """Every sentence says something, no pair stands twice, and its scores spread over all of 0 to 5."""
+    from simil.cli.flags import InputFlags
+    from simil.cli.judged import Sources, read_judged
+    from simil.cli.notes import Notes
+
+    notes = Notes()
+    pairs = read_judged(Sources(None, None, None, retrieval=False, demo=True), InputFlags(), None, notes)
+    assert isinstance(pairs, LabelledPairs)
+    places = {tuple(sorted(both)) for both in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
+    assert len(places) == len(pairs.scores) >= 60
+    assert np.histogram(pairs.scores, range(6))[0].min() >= 10
+    queries = read_judged(Sources(None, None, None, retrieval=True, demo=True), InputFlags(), None, notes)
+    assert isinstance(queries, Retrieval)
+    assert len(queries.queries) >= 20
+    assert len(queries.documents) > len(queries.queries)
+    notes.finish(None, warn_of_cut=False)
