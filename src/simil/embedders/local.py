@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LocalEmbedder", "LocalModel", "Overflow"]
+__all__ = ["LocalEmbedder", "LocalModel", "Overflow", "nothing_read", "too_long"]
 
 
 class Overflow(StrEnum):
@@ -39,6 +39,20 @@ class LocalModel:
     stamp: str
     prompts: Mapping[Kind, str]
     overflow: Overflow
+
+
+def nothing_read(index: int, stamp: str) -> TextRejected:
+    """Return the error of a text that is blank to the model called `stamp`."""
+    return TextRejected(index, f"the text has nothing that {stamp} reads")
+
+
+def too_long(index: int, limit: int | None, stamp: str) -> TextRejected:
+    """Return the error of a text with more tokens than the model called `stamp` reads."""
+    return TextRejected(
+        index,
+        f"the text is longer than the {limit} tokens that {stamp} reads",
+        hint="use --overflow truncate or chunk",
+    )
 
 
 class LocalEmbedder(Embedder):
@@ -86,14 +100,10 @@ class LocalEmbedder(Embedder):
         encodings, seen = self._encode(prompt, texts)
         for index, encoding in enumerate(encodings):
             if len(encoding) == 0:
-                raise TextRejected(index, f"the text has nothing that {self.stamp} reads")
+                raise nothing_read(index, self.stamp)
         long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
         if self._model.overflow is Overflow.ERROR and long.any():
-            raise TextRejected(
-                int(long.argmax()),
-                f"the text is longer than the {self._limit} tokens that {self.stamp} reads",
-                hint="use --overflow truncate or chunk",
-            )
+            raise too_long(int(long.argmax()), self._limit, self.stamp)
         if self._model.overflow is not Overflow.CHUNK or not long.any():
             return self._pieces(self._start(prompt, seen, encodings), long)
         short = np.flatnonzero(~long)
