@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from openai_server import OpenAIServer
 
-from simil.embedders.openai import OpenAIEmbedder
+from simil.embedders.openai.embedder import OpenAIEmbedder
 
 Make = Callable[..., OpenAIEmbedder]
 

@@ -11,9 +11,9 @@ import pytest
 from openai_faults import refuse
 from openai_server import KEY, OpenAIServer
 
-from simil.embedders.openai import OpenAIEmbedder, Timeout
-from simil.embedders.openai_endpoint import Endpoint, Scrubber
-from simil.embedders.openai_protocol import Reply, retry_after
+from simil.embedders.openai.embedder import OpenAIEmbedder, Timeout
+from simil.embedders.openai.endpoint import Endpoint, Scrubber
+from simil.embedders.openai.protocol import Reply, retry_after
 from simil.errors import KeyMissing, KeyRejected, RequestRejected, ServerFailed, Unreachable, UsageError
 
 Make = Callable[..., OpenAIEmbedder]

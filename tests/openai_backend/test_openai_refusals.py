@@ -11,7 +11,7 @@ import pytest
 from openai_faults import FAULTS, redirect, refuse
 from openai_server import KEY, OpenAIServer
 
-from simil.embedders.openai import OpenAIEmbedder, Timeout
+from simil.embedders.openai.embedder import OpenAIEmbedder, Timeout
 from simil.errors import (
     KeyRejected,
     ProviderError,

@@ -80,7 +80,7 @@ def _shortens(ref: ModelRef) -> bool:
 
 
 def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> _Model:
-    from simil.embedders.openai import OpenAIEmbedder
+    from simil.embedders.openai.embedder import OpenAIEmbedder
 
     if settings.offline:
         raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")

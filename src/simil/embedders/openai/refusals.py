@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simil.embedders.openai_protocol import BadAnswer, Reply, json_of, retry_after
+from simil.embedders.openai.protocol import BadAnswer, Reply, json_of, retry_after
 from simil.errors import KeyRejected, ProviderError, QuotaSpent, RateLimited, RequestRejected, ServerFailed
 
 __all__ = ["ServerError", "quotation", "refusal"]

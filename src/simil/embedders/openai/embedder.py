@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from simil._version import __version__
 from simil.config import OPENAI_BASE_URL
-from simil.embedders import openai_protocol as protocol
 from simil.embedders.base import Embedder, Kind, Piece
-from simil.embedders.openai_endpoint import Endpoint
-from simil.embedders.openai_protocol import BadAnswer, Reply
-from simil.embedders.openai_refusals import ServerError, quotation, refusal
+from simil.embedders.openai import protocol
+from simil.embedders.openai.endpoint import Endpoint
+from simil.embedders.openai.protocol import BadAnswer, Reply
+from simil.embedders.openai.refusals import ServerError, quotation, refusal
 from simil.errors import ServerFailed, SimilError, Unreachable, UsageError
 
 if TYPE_CHECKING:
