@@ -56,8 +56,8 @@ class Credentials:
 class Settings:
     """What a run goes by.
 
-    `model` is None when nobody pinned one; `threads` 0 means as many as cores; `cache` says whether
-    vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them.
+    `model` is None when nobody pinned one; `model_from` names where it was pinned. `threads` 0 means as many
+    as cores; `cache` says whether vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them.
     """
 
     model: str | None
@@ -71,6 +71,7 @@ class Settings:
     cache_mb: int
     cache_dir: Path
     openai: Credentials
+    model_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,9 @@ def load_settings(
         dotenv,
         _config_file(environ),
     )
+    pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     return Settings(
-        model=_lookup(sources, "SIMIL_MODEL")[0],
+        model=pinned,
         engine=_choice(sources, "engine"),
         precision=_choice(sources, "precision"),
         device=_choice(sources, "device"),
@@ -136,6 +138,7 @@ def load_settings(
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=_cache_dir(environ),
         openai=_credentials(sources, dotenv),
+        model_from=pinned_by.name if pinned_by else None,
     )
 
 

@@ -60,14 +60,12 @@ def test_the_broken_one_is_an_error_in_one_line(simil: Simil, packages: Path) ->
     assert "the plug-in broken (simil_broken:Letters) is broken: ModuleNotFoundError" in said
 
 
-def test_an_unknown_one_lists_the_installed_and_warns_of_the_broken(simil: Simil, packages: Path) -> None:
-    ran = simil(packages, "embed", "-m", "plugin:leters", "--text", "a")
+def test_an_unknown_one_names_the_nearest_and_lists_the_installed(simil: Simil, packages: Path) -> None:
+    said = _one_line(simil(packages, "embed", "-m", "plugin:leters", "--text", "a"), 4)
 
-    assert ran.returncode == 4
-    assert ran.stdout == ""
-    warning, error = ran.stderr.splitlines()
-    assert "the plug-in broken" in warning
-    assert error == "simil: there is no plug-in 'leters'; installed: letters"
+    assert said == (
+        "simil: there is no plug-in 'leters'; did you mean plugin:letters? installed: broken, letters\n"
+    )
 
 
 def test_without_any_the_list_is_none(simil: Simil, tmp_path: Path) -> None:

@@ -123,5 +123,5 @@ def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Prog
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:
     """Take the prompts of the model's own files; where they are silent, those of its card."""
     own = read_prompts(folder)
-    card = {"query": info.query_prompt, "document": info.document_prompt} if info else {}
+    card = info.prompts if info else {}
     return {kind: own.get(kind) or card.get(kind, "") for kind in Kind}

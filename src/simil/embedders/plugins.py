@@ -5,30 +5,11 @@ A plug-in is a class derived from `simil.embedders.base.Embedder` that is made w
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 from simil.embedders.base import Embedder
-from simil.errors import ModelError, ModelNotFound
+from simil.errors import ModelError
+from simil.models.plugins import find_plugins
 
-__all__ = ["GROUP", "load_plugin", "plugin_names"]
-
-log = logging.getLogger("simil")
-
-GROUP = "simil.embedders"
-
-
-def plugin_names() -> list[str]:
-    """Return the names of the installed plug-ins that can be loaded; warns of each that cannot."""
-    names = []
-    for point in _entry_points():
-        try:
-            point.load()
-        except Exception as exc:  # noqa: BLE001 (a stranger's code may raise anything; it harms nobody)
-            log.warning("the plug-in %s (%s) is broken: %s", point.name, point.value, _said(exc))
-        else:
-            names.append(point.name)
-    return sorted(names)
+__all__ = ["load_plugin"]
 
 
 def load_plugin(name: str) -> Embedder:
@@ -36,10 +17,7 @@ def load_plugin(name: str) -> Embedder:
 
     Raises `ModelNotFound` when there is none, `ModelError` when it cannot be made or is no embedder.
     """
-    points = [point for point in _entry_points() if point.name == name]
-    if not points:
-        installed = ", ".join(plugin_names()) or "none"
-        raise ModelNotFound(f"there is no plug-in {name!r}", hint=f"installed: {installed}")
+    points = find_plugins(name)
     if len(points) > 1:
         owners = ", ".join(sorted(point.value for point in points))
         raise ModelError(f"several packages bring a plug-in {name!r}: {owners}", hint="uninstall all but one")
@@ -52,12 +30,6 @@ def load_plugin(name: str) -> Embedder:
     if not getattr(embedder, "stamp", None):
         embedder.stamp = f"plugin:{name}"
     return embedder
-
-
-def _entry_points() -> list[Any]:
-    from importlib.metadata import entry_points
-
-    return list(entry_points(group=GROUP))
 
 
 def _said(exc: Exception) -> str:

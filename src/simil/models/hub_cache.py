@@ -21,10 +21,21 @@ from pathlib import Path, PurePosixPath
 
 from simil.errors import UsageError
 
-__all__ = ["MAIN", "RepoCache", "Snapshot", "endpoint", "find", "hub_cache_dir", "is_offline", "public_name"]
+__all__ = [
+    "MAIN",
+    "RepoCache",
+    "Snapshot",
+    "cached_repos",
+    "endpoint",
+    "find",
+    "hub_cache_dir",
+    "is_offline",
+    "public_name",
+]
 
 MAIN = "main"
 
+_MODELS = "models--"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DEFAULT_ENDPOINT = "https://huggingface.co"
 _TRUE = {"1", "ON", "YES", "TRUE"}
@@ -104,6 +115,12 @@ def find(repo: str, revision: str | None = None) -> Snapshot | None:
     return Snapshot(repo, commit, folder) if _has_whole_files(folder) else None
 
 
+def cached_repos(root: Path) -> list[str]:
+    """Return the model repositories, sorted, of which `root` has a folder, whole or not."""
+    folders = root.glob(f"{_MODELS}*--*/")
+    return sorted(folder.name.removeprefix(_MODELS).replace("--", "/", 1) for folder in folders)
+
+
 def _has_whole_files(folder: Path) -> bool:
     found = False
     for parent, folders, files in os.walk(folder):
@@ -122,7 +139,7 @@ class RepoCache:
 
     @property
     def folder(self) -> Path:
-        return self.root / "--".join(["models", *self.repo.split("/")])
+        return self.root / (_MODELS + self.repo.replace("/", "--"))
 
     def snapshot(self, commit: str) -> Path:
         return self.folder / "snapshots" / commit

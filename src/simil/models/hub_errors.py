@@ -15,6 +15,7 @@ from simil.errors import (
     SimilError,
     Unreachable,
 )
+from simil.models.names import did_you_mean, near_repository
 
 __all__ = ["translate", "unreachable"]
 
@@ -62,12 +63,15 @@ def _of_answer(exc: Exception, status: int, *, repo: str, revision: str, hub: st
         (hf.RevisionNotFoundError, ModelNotFound(f"{repo} has no revision {revision!r} on {hub}")),
         (hf.EntryNotFoundError, ServerFailed(f"{hub} lists a file of {repo} that it does not have")),
     )
+    meant = did_you_mean(near_repository(repo))
     gated = ModelError(f"{repo} needs access: set HF_TOKEN", hint=f"and accept its terms at {hub}/{repo}")
     by_status = {
         # Also the public hub's answer to a stranger who asks for what is not there.
-        401: ModelError(f"{repo} needs access: set HF_TOKEN", hint="or check the name, it may not exist"),
+        401: ModelError(
+            f"{repo} needs access: set HF_TOKEN", hint=meant or "or check the name, it may not exist"
+        ),
         403: gated,
-        404: ModelNotFound(f"there is no model {repo} on {hub}", hint="check the name"),
+        404: ModelNotFound(f"there is no model {repo} on {hub}", hint=meant or "check the name"),
         429: RateLimited(f"{hub} takes no more requests for now", hint="wait a while, or set HF_TOKEN"),
     }
     for kind, error in (*by_kind, (hf.GatedRepoError, gated)):

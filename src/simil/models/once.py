@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["SaveFailed", "is_made", "made_once"]
+__all__ = ["SaveFailed", "is_made", "is_whole", "made_of", "made_once"]
 
 _META = "meta.json"
 _NEW = ".new-"
 _UNUSED_DAYS = 30
+_DAY_S = 86_400
 
 
 class SaveFailed(Exception):
@@ -23,22 +25,44 @@ class SaveFailed(Exception):
 
 
 def is_made(target: Path) -> bool:
-    """Say whether `target` is there and whole: mapping a file that was cut would crash."""
-    try:
-        sizes = json.loads((target / _META).read_bytes())["sizes"]
-        if any((target / name).stat().st_size != size for name, size in sizes.items()):
-            return False
-        if time.time() - target.stat().st_mtime > 86_400:
-            os.utime(target)  # In use: see `_prune`.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    """Say whether `target` is there and whole, and note that it is in use: see `_prune`."""
+    if not is_whole(target):
         return False
+    with suppress(OSError):
+        if time.time() - target.stat().st_mtime > _DAY_S:
+            os.utime(target)
     return True
 
 
-def made_once(target: Path, make: Callable[[Path], None]) -> None:
+def is_whole(target: Path) -> bool:
+    """Say whether `target` is there and whole: mapping a file that was cut would crash."""
+    try:
+        sizes = _meta(target)["sizes"]
+        return all((target / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def made_of(model: str, root: Path) -> list[Path]:
+    """Return the folders in `root` that were made of a model, whole or not, of whatever state and version."""
+    found = []
+    for target in sorted(root.glob("*/")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if _meta(target)["model"] == model:
+                found.append(target)
+    return found
+
+
+def _meta(target: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((target / _META).read_bytes())
+    return meta
+
+
+def made_once(target: Path, make: Callable[[Path], None], *, model: str) -> None:
     """Have `make` fill a temporary folder that becomes `target`, unless another process has just done so.
 
-    Raises OSError where nothing can be written, `SaveFailed` where what was made is not there.
+    `model` names what it is made of, for `made_of`. Raises OSError where nothing can be written,
+    `SaveFailed` where what was made is not there.
     """
     from filelock import FileLock
 
@@ -53,7 +77,7 @@ def made_once(target: Path, make: Callable[[Path], None]) -> None:
         try:
             make(temporary)
             sizes = {path.name: path.stat().st_size for path in temporary.iterdir()}
-            (temporary / _META).write_text(json.dumps({"sizes": sizes}), "utf-8")
+            (temporary / _META).write_text(json.dumps({"model": model, "sizes": sizes}), "utf-8")
             if target.exists():
                 shutil.rmtree(target)
             temporary.rename(target)
@@ -69,5 +93,5 @@ def _prune(root: Path) -> None:
     for path in root.iterdir():
         with suppress(OSError):
             days = 1 if path.name.startswith(_NEW) else _UNUSED_DAYS
-            if time.time() - path.stat().st_mtime > days * 86_400:
+            if time.time() - path.stat().st_mtime > days * _DAY_S:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

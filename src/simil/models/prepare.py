@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH_INPUTS", "GRAPH_OUTPUTS", "Prepared", "graph_feed", "optimizing_options", "prepare"]
+__all__ = [
+    "GRAPH_INPUTS",
+    "GRAPH_OUTPUTS",
+    "Prepared",
+    "graph_feed",
+    "optimizing_options",
+    "prepare",
+    "prepared_folder",
+]
 
 log = logging.getLogger("simil")
 
@@ -57,10 +65,7 @@ def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepare
     """
     import onnxruntime
 
-    versions = f"{_LAYOUT} {onnxruntime.__version__}"
-    key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
-    slug = re.sub(r"[^\w.-]+", "-", source.name)
-    target = cache_dir / "prepared" / f"{slug}-{key[:20]}"
+    target = prepared_folder(source, cache_dir, onnxruntime.__version__)
     ready = _open(target)
     if ready:
         return ready
@@ -68,11 +73,19 @@ def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepare
         verify_embedded()
     try:
         with progress(f"preparing {source.name}, once"):
-            made_once(target, lambda folder: _save(_raw(source), folder))
+            made_once(target, lambda folder: _save(_raw(source), folder), model=source.name)
         ready = _open(target)
     except (OSError, SaveFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
     return ready or _raw(source)
+
+
+def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:
+    """Return where the graph of `source` in its present state is kept, if it is."""
+    versions = f"{_LAYOUT} {onnxruntime_version}"
+    key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
+    slug = re.sub(r"[^\w.-]+", "-", source.name)
+    return cache_dir / "prepared" / f"{slug}-{key[:20]}"
 
 
 def _open(target: Path) -> Prepared | None:

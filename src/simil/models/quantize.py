@@ -65,7 +65,11 @@ def quantized(prepared: Prepared, chain: Chain, stamp: str, progress: Progress) 
     target = folder.with_name(f"{folder.name}-{quantization()}")
     try:
         with progress(f"quantizing {stamp}, once"):
-            made_once(target, lambda temporary: _quantize(prepared, chain, stamp, temporary / _GRAPH))
+            made_once(
+                target,
+                lambda temporary: _quantize(prepared, chain, stamp, temporary / _GRAPH),
+                model=stamp.partition("@")[0],
+            )
     except (OSError, SaveFailed) as exc:
         raise ModelError(f"the quantized {stamp} cannot be written: {exc}", hint="check the disk") from exc
     return target / _GRAPH

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simil.errors import ModelNotFound
 from simil.models.catalog import ModelInfo, catalog, find_info
+from simil.models.names import did_you_mean, nearest_models
 
 __all__ = ["ModelRef", "Provider", "resolve"]
 
@@ -50,10 +51,10 @@ def resolve(name: str) -> ModelRef:
         return _folder(name)
     base, _, revision = name.removeprefix("local:").partition("@")
     info = find_info(base)
-    if base == "minilm" and revision:
-        raise ModelNotFound("minilm ships with simil and has one revision", hint="leave the @ away")
-    if base == "minilm":
-        return ModelRef(Provider.EMBEDDED, base, info=info)
+    if info is not None and info.provider == "embedded" and base != info.repo:
+        if revision:
+            raise ModelNotFound(f"{info.name} ships with simil and has one revision", hint="leave the @ away")
+        return ModelRef(Provider.EMBEDDED, info.name, info=info)
     if info is not None and info.provider == "hub":
         return ModelRef(Provider.HUB, info.repo, revision or None, info)
     if _REPOSITORY.fullmatch(base):
@@ -79,18 +80,13 @@ def _folder(name: str) -> ModelRef:
 
 
 def _not_found(name: str) -> ModelNotFound:
-    import difflib
-
+    near = nearest_models(name)
     if Path(name).is_dir():
-        return ModelNotFound(f"unknown model {name!r}", hint=f"a folder is written ./{name}")
-    openai = [f"openai:{info.name}" for info in catalog().values() if info.provider == "openai"]
-    if f"openai:{name}" in openai:
-        return ModelNotFound(f"unknown model {name!r}", hint=f"an API's model is written openai:{name}")
-    known = [info.name for info in catalog().values() if info.provider != "openai"] + ["openai", *openai]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if near:
-        return ModelNotFound(f"unknown model {name!r}", hint=f"did you mean {' or '.join(near)}?")
-    return ModelNotFound(
-        f"unknown model {name!r}",
-        hint="use bge-base, minilm, openai, plugin:NAME, a repository (org/name) or a folder (./dir)",
-    )
+        hint = f"a folder is written ./{name}"
+    elif f"openai:{name}" in near:
+        hint = f"an API's model is written openai:{name}"
+    else:
+        hint = did_you_mean(near) or (
+            "simil models lists what there is; a repository is written org/name, a folder ./dir"
+        )
+    return ModelNotFound(f"unknown model {name!r}", hint=hint)

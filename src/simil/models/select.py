@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from simil.errors import ModelError, ModelNotFound, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
+from simil.models.names import did_you_mean, near_repository
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.source import ModelSource, embedded_source
 from simil.progress import Progress
@@ -21,7 +22,7 @@ from simil.progress import Progress
 if TYPE_CHECKING:
     from simil.models.hub import Snapshot
 
-__all__ = ["choose", "locate"]
+__all__ = ["choose", "fetch", "find_local", "locate"]
 
 log = logging.getLogger("simil")
 
@@ -54,7 +55,7 @@ def choose(
         ref = resolve(name)
         return ref, locate(ref, offline=offline, progress=progress)
     ref = resolve(DEFAULT)
-    found = _in_cache(ref)
+    found = find_local(ref)
     if found is not None:
         return ref, found
     try:
@@ -86,6 +87,16 @@ def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: 
         raise
 
 
+def find_local(ref: ModelRef) -> ModelSource | None:
+    """Return the files of a model of the hub where they are on this machine; nobody is asked for them."""
+    from simil.models import hub
+
+    snapshot = hub.find(ref.target, ref.revision)
+    if snapshot is None or not _has_weights(snapshot.path):
+        return None
+    return _source(ref, snapshot)
+
+
 def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:
     """Return the files of a local model, fetching them from the hub where needed; None for the others."""
     if ref.provider is Provider.EMBEDDED:
@@ -96,24 +107,29 @@ def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource |
         return ModelSource(folder.name, folder)
     if ref.provider is not Provider.HUB:
         return None
-    found = _in_cache(ref)
+    found = find_local(ref)
     if found is not None:
         return found
     if offline:
         raise ModelNotFound(
             f"{ref.target} is not on this machine and simil is offline",
-            hint="run once without --offline, or use -m minilm, which ships with simil",
+            hint=did_you_mean(near_repository(ref.target))
+            or "run once without --offline, or use -m minilm, which ships with simil",
+        )
+    return fetch(ref, progress)
+
+
+def fetch(ref: ModelRef, progress: Progress) -> ModelSource:
+    """Return the files of a model of the hub, fetched, or verified where they are here already.
+
+    Raises `ModelError` for one that is of no use without code of its own, and what `hub.fetch` raises.
+    """
+    if ref.info is not None and ref.info.own_code:
+        raise ModelError(
+            f"{ref.target} asks for code of its own to be run, which simil never does",
+            hint="choose another; simil models lists them",
         )
     return _fetch(ref, progress, _PINNED_S)
-
-
-def _in_cache(ref: ModelRef) -> ModelSource | None:
-    from simil.models import hub
-
-    snapshot = hub.find(ref.target, ref.revision)
-    if snapshot is None or not _has_weights(snapshot.path):
-        return None
-    return _source(ref, snapshot)
 
 
 def _has_weights(folder: Path) -> bool:
