@@ -35,7 +35,7 @@ RANKS: dict[str, int] = {
 PLACES: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "httpx": {"embedders/openai/embedder.py"},
+    "httpx": {"embedders/openai/embedder.py", "embedders/openai/probe.py"},
     "onnxruntime": {"embedders/onnx.py", "models/prepare.py"},
     "openvino": {"models/openvino.py"},
     "nncf": {"models/openvino.py"},

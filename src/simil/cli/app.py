@@ -16,7 +16,7 @@ from simil.errors import SimilError
 __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache", "doctor",
 )  # fmt: skip
 
 
@@ -90,6 +90,8 @@ def _function(name: str) -> Callable[..., None]:
             from simil.cli.dedupe import dedupe as command
         case "match":
             from simil.cli.match import match as command
+        case "doctor":
+            from simil.cli.doctor import doctor as command
     return command
 
 

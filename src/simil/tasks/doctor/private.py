@@ -1,0 +1,65 @@
+"""What a report is not to show: secrets in any form, and where the user's home is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from simil.config import Source
+from simil.embedders.openai.endpoint import Scrubber
+from simil.tasks.doctor.findings import Context
+
+__all__ = ["veil"]
+
+# Variables whose names end so hold secrets, whoever reads them.
+_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
+# Less than this would be found in ordinary words.
+_SHORTEST = 4
+
+
+def veil(context: Context) -> Callable[[str], str]:
+    """Return a function that hides every secret that can be found in settings and environment.
+
+    The home directory becomes `~`.
+    """
+    secrets = {one for source in context.sources for one in _secrets(source) if len(one) >= _SHORTEST}
+    scrub = Scrubber(secrets)
+    home = _home()
+
+    def hide(text: str) -> str:
+        scrubbed = scrub(text)
+        return home.sub("~", scrubbed) if home else scrubbed
+
+    return hide
+
+
+def _secrets(source: Source) -> Iterator[str]:
+    for name, value in source.values.items():
+        if _SECRET.search(name.upper()):
+            yield value.strip()
+        yield from _login(value)
+
+
+def _login(value: str) -> Iterator[str]:
+    """Yield user name and password of an address, as a proxy's may have."""
+    if "@" not in value:
+        return
+    try:
+        login = urlsplit(value if "://" in value else f"//{value}").netloc.rpartition("@")[0]
+    except ValueError:
+        return
+    for part in (login, *login.split(":", 1)):
+        yield part
+        yield unquote(part)
+
+
+def _home() -> re.Pattern[str] | None:
+    try:
+        homes = {str(Path.home()), os.path.realpath(Path.home())} - {"/", "."}
+    except RuntimeError:  # There is none.
+        return None
+    either = "|".join(re.escape(home.rstrip("/")) for home in sorted(homes, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.-])(?:{either})(?![\w.-])") if either else None
