@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _STYLES = {"ok": "green", "note": "dim", "warn": "yellow", "fail": "bold red"}
-_NAME = 20
+# Columns of the status with its gap, and of a check's name.
+_MARK, _NAME = 6, 21
 _NARROW = 60
 
 
@@ -93,13 +94,14 @@ def _lines(finding: Finding) -> list[str]:
     """Return what stands behind the status: the check's name, what was found, and below it what to do."""
     from textwrap import wrap
 
-    # On a narrow terminal what was found goes below the check's name.
-    margin = 6 + (_NAME + 2 if width() >= _NARROW else 0)
+    # On a narrow terminal what was found goes below the check's name, unless both fit.
+    name, detail = one_line(finding.check), one_line(finding.detail)
+    narrow = width() < _NARROW
+    margin = _MARK + (0 if narrow else _NAME + 2)
     room = max(width() - margin, 10)
-    told = wrap(one_line(finding.detail), room, break_on_hyphens=False) or [""]
+    told = wrap(detail, room, break_on_hyphens=False) or [""]
+    beside = len(name) + 2 + len(detail) <= room if narrow else len(name) <= _NAME
+    first = f"{name:{0 if narrow else _NAME}}  {told.pop(0)}" if beside else name
     if finding.hint:
         told += wrap(f"-> {one_line(finding.hint)}", room, subsequent_indent="   ", break_on_hyphens=False)
-    name = one_line(finding.check)
-    if width() < _NARROW or len(name) > _NAME:
-        return [name, *(" " * margin + line for line in told)]
-    return [f"{name:{_NAME}}  {told[0]}", *(" " * margin + line for line in told[1:])]
+    return [first, *(" " * margin + line for line in told)]

@@ -15,7 +15,7 @@ from simil.config import Settings, Source, load_settings, read_config_file, read
 from simil.errors import SimilError
 from simil.models.hub_cache import is_offline
 from simil.tasks.doctor import configuration, engines, machine, models, network, packages, storage
-from simil.tasks.doctor.findings import Check, Context, Finding, Status
+from simil.tasks.doctor.findings import Check, Context, Finding, Status, fail
 from simil.tasks.doctor.private import veil
 
 __all__ = ["Finding", "Status", "diagnose", "is_well"]
@@ -72,16 +72,12 @@ def _findings(check: Check, context: Context) -> Iterator[Finding]:
     try:
         yield from check.look(context)
     except SimilError as exc:
-        where = f"{exc.place}: " if exc.place else ""
-        yield Finding(check.name, Status.FAIL, f"{where}{exc.message}", exc.hint)
+        yield fail(check.name, exc)
     except Exception as exc:  # noqa: BLE001 (what broke here may be what is looked for)
-        yield Finding(
-            check.name, Status.FAIL, f"could not be looked at: {type(exc).__name__}: {exc}", "report this"
-        )
+        yield fail(check.name, f"could not be looked at: {type(exc).__name__}: {exc}", "report this")
 
 
 def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> Context:
-    sources, errors = _sources(env_file)
     settings, error = None, None
     try:
         settings = load_settings(model=model, offline=offline or None, env_file=env_file)
@@ -89,27 +85,23 @@ def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | N
         error = exc
     return Context(
         settings=settings or _defaults(),
-        settings_error=error or next(iter(errors), None),
-        sources=sources,
-        env_file=env_file,
+        error=error,
+        sources={
+            "environment": Source("the environment", os.environ),
+            ".env": _read(lambda: read_dotenv(env_file, Path())),
+            "config file": _read(lambda: read_config_file(os.environ)),
+        },
         # Whoever may have asked for it in what cannot be read gets no connection.
         offline=settings is None or is_offline(settings.offline),
         deep=deep,
     )
 
 
-def _sources(env_file: Path | None) -> tuple[tuple[Source, ...], list[SimilError]]:
-    readers: list[Callable[[], Source]] = [
-        lambda: read_dotenv(env_file, Path()),
-        lambda: read_config_file(os.environ),
-    ]
-    found, errors = [Source("the environment", os.environ)], []
-    for read in readers:
-        try:
-            found.append(read())
-        except SimilError as exc:
-            errors.append(exc)
-    return tuple(found), errors
+def _read(read: Callable[[], Source]) -> Source | SimilError:
+    try:
+        return read()
+    except SimilError as exc:
+        return exc
 
 
 def _defaults() -> Settings:

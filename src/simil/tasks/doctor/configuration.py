@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from simil.config import Source, read_config_file, read_dotenv
-from simil.models.resolve import Provider, resolve
+from simil.config import OPENAI_BASE_URL, Source
+from simil.models.resolve import Provider
 from simil.tasks.doctor.findings import Context, Finding, fail, note, ok
 
 __all__ = ["api_key", "config_file", "dotenv", "environment", "settings"]
@@ -27,8 +27,11 @@ _KEY = "OPENAI_API_KEY"
 
 def settings(context: Context) -> Iterator[Finding]:
     """Tell whether the settings make sense, and those that are no secret."""
-    if context.settings_error is not None:
-        yield fail("settings", context.settings_error)
+    if context.error is not None:
+        if len(context.readable) < len(context.sources):
+            yield note("settings", "the defaults are looked at: not all of yours can be read")
+        else:
+            yield fail("settings", context.error)
         return
     now = context.settings
     offline = ", offline" if context.offline else ""
@@ -48,23 +51,23 @@ def environment(context: Context) -> Iterator[Finding]:
 
 def config_file(context: Context) -> Iterator[Finding]:
     """Tell which config file is read, and what it sets."""
-    yield _told("config file", read_config_file(os.environ))
+    yield _told("config file", context)
 
 
 def dotenv(context: Context) -> Iterator[Finding]:
     """Tell which `.env` is read, and what it sets that simil knows."""
-    yield _told(".env", read_dotenv(context.env_file, Path()))
+    yield _told(".env", context)
 
 
 def api_key(context: Context) -> Iterator[Finding]:
     """Tell whether there is a key for the API in use, and from where."""
     name = "API key"
-    if context.settings_error is not None:
+    if context.error is not None:
         yield note(name, "not looked for: the settings cannot be read")
     elif context.settings.openai.api_key:
-        holders = [source.name for source in context.sources if source.get(_KEY) is not None]
+        holders = [source.name for source in context.readable if source.get(_KEY) is not None]
         yield ok(name, f"{_KEY} is set, in {', '.join(holders)}")
-    elif any(source.get(_KEY) for source in context.sources):
+    elif any(source.get(_KEY) for source in context.readable):
         yield note(
             name,
             "set, and not used: the base URL is of a .env, which has none",
@@ -77,14 +80,16 @@ def api_key(context: Context) -> Iterator[Finding]:
 
 
 def _is_needed(context: Context) -> bool:
-    from simil.config import OPENAI_BASE_URL
+    ref = context.pinned
+    # Other servers may want no key.
+    official = context.settings.openai.base_url == OPENAI_BASE_URL
+    return ref is not None and ref.provider is Provider.OPENAI and official
 
-    model, base_url = context.settings.model, context.settings.openai.base_url
-    # Others may want no key.
-    return model is not None and resolve(model).provider is Provider.OPENAI and base_url == OPENAI_BASE_URL
 
-
-def _told(check: str, source: Source) -> Finding:
+def _told(check: str, context: Context) -> Finding:
+    source = context.sources[check]
+    if not isinstance(source, Source):
+        return fail(check, source, "correct or remove it")
     if not Path(source.name).is_file():
         return note(check, "none here" if check == ".env" else f"none at {source.name}")
     known = source.set_here

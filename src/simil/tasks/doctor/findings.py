@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from simil.config import Settings, Source
-from simil.errors import SimilError
+from simil.errors import ModelError, SimilError
+from simil.models.resolve import ModelRef, resolve
 
 __all__ = ["Check", "Context", "Finding", "Status", "fail", "note", "ok", "warn"]
 
@@ -40,17 +40,29 @@ class Finding:
 class Context:
     """What is examined: the settings of a run, and how closely.
 
-    `settings_error` is why the user's own settings cannot be read; `settings` are then the defaults.
-    `sources` are the places they come from, as far as those can be read. `deep` also looks at what
-    takes seconds, and tells the API the key.
+    `error` is why the user's own settings cannot be read; `settings` are then the defaults. `sources` are the
+    places that settings come from, or why one cannot be read, by the name of the check that tells of them.
+    `deep` also looks at what takes seconds, and tells the API the key.
     """
 
     settings: Settings
-    settings_error: SimilError | None
-    sources: tuple[Source, ...]
-    env_file: Path | None
+    error: SimilError | None
+    sources: Mapping[str, Source | SimilError]
     offline: bool
     deep: bool
+
+    @property
+    def readable(self) -> list[Source]:
+        """The sources that can be read, those first that go before others."""
+        return [source for source in self.sources.values() if isinstance(source, Source)]
+
+    @property
+    def pinned(self) -> ModelRef | None:
+        """The model that is pinned; None where none is, or no such is known."""
+        try:
+            return resolve(self.settings.model) if self.settings.model is not None else None
+        except ModelError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import simil
-from simil._version import __version__
+from simil import _version
 from simil.embedders.cores import physical_cores, processor_facts
 from simil.tasks.doctor.findings import Context, Finding, ok, warn
 
@@ -20,7 +19,7 @@ __all__ = ["processor", "terminal", "versions"]
 
 def versions(context: Context) -> Iterator[Finding]:
     """Tell which simil runs, by which Python, on which system."""
-    yield ok("simil", f"{__version__}, in {Path(simil.__file__).parent}")
+    yield ok("simil", f"{_version.__version__}, in {Path(_version.__file__).parent}")
     yield ok("python", f"{platform.python_version()} {platform.python_implementation()}, {sys.prefix}")
     yield ok("system", f"{platform.platform()}, {platform.machine()}")
 

@@ -25,12 +25,12 @@ def embedded(context: Context) -> Iterator[Finding]:
 def chosen(context: Context) -> Iterator[Finding]:
     """Tell which model a run without -m uses, and why."""
     name = "model"
-    if context.settings_error is not None:
+    if context.error is not None:
         yield note(name, "not looked for: the settings cannot be read")
         return
     used = choice(context.settings)
     if used.name is None:
-        yield fail(name, used.why, "simil models lists what there is")
+        yield fail(name, used.why)
         return
     told = f"{used.name}: {used.why}"
     if not used.pinned:
@@ -39,8 +39,8 @@ def chosen(context: Context) -> Iterator[Finding]:
         else:
             yield ok(name, told)
         return
-    ref = resolve(context.settings.model or used.name)
-    if ref.provider is not Provider.HUB:
+    ref = context.pinned
+    if ref is None or ref.provider is not Provider.HUB:
         yield ok(name, told)
         return
     yield _pinned(told, status_of(ref, context.settings), offline=context.offline)

@@ -13,7 +13,7 @@ from simil.models.catalog import DEFAULT
 from simil.models.reachability import remembered
 from simil.models.resolve import Provider, resolve
 from simil.models.status import State, status_of
-from simil.tasks.doctor.findings import Context, Finding, Status, fail, note, ok, warn
+from simil.tasks.doctor.findings import Context, Finding, Status, note, ok, warn
 
 __all__ = ["api", "certificates", "hub", "proxy"]
 
@@ -50,7 +50,7 @@ def hub(context: Context) -> Iterator[Finding]:
     try:
         address = reach(ref.target, _SECONDS)
     except SimilError as exc:
-        yield _unreached("hub", exc, needed=_waits_for_the_hub(context))
+        yield Finding("hub", _weight_of_the_hub(context), exc.message, exc.hint)
         return
     cache_dir = context.settings.cache_dir
     if remembered(cache_dir, time.time()):
@@ -74,11 +74,11 @@ def api(context: Context) -> Iterator[Finding]:
 def _asked(base_url: str, key: str | None, *, needed: bool) -> Finding:
     from simil.embedders.openai.probe import ask_for_models
 
+    bad = Status.FAIL if needed else Status.WARN
     try:
         host, status = ask_for_models(base_url, key, _SECONDS)
     except SimilError as exc:
-        return _unreached("API", exc, needed=needed)
-    bad = Status.FAIL if needed else Status.WARN
+        return Finding("API", bad, exc.message, exc.hint)
     if status >= 500 or status == 429:
         return Finding("API", bad, f"{host} answers {status}", "try again later")
     if key is None:
@@ -88,18 +88,13 @@ def _asked(base_url: str, key: str | None, *, needed: bool) -> Finding:
     return ok("API", f"{host} answers {status} to the key")
 
 
-def _unreached(check: str, exc: SimilError, *, needed: bool) -> Finding:
-    return fail(check, exc) if needed else warn(check, exc.message, exc.hint)
-
-
-def _waits_for_the_hub(context: Context) -> bool:
-    if context.settings.model is None:
-        return False
-    ref = resolve(context.settings.model)
-    here = ref.provider is not Provider.HUB or status_of(ref, context.settings).state is State.DOWNLOADED
-    return not here
+def _weight_of_the_hub(context: Context) -> Status:
+    """Say how bad it is that the hub cannot be reached."""
+    ref = context.pinned or resolve(DEFAULT)
+    if ref.provider is not Provider.HUB or status_of(ref, context.settings).state is State.DOWNLOADED:
+        return Status.NOTE
+    return Status.FAIL if context.pinned else Status.WARN
 
 
 def _runs_behind_the_api(context: Context) -> bool:
-    model = context.settings.model
-    return model is not None and resolve(model).provider is Provider.OPENAI
+    return context.pinned is not None and context.pinned.provider is Provider.OPENAI

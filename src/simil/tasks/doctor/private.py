@@ -25,7 +25,7 @@ def veil(context: Context) -> Callable[[str], str]:
 
     The home directory becomes `~`.
     """
-    secrets = {one for source in context.sources for one in _secrets(source) if len(one) >= _SHORTEST}
+    secrets = {one for source in context.readable for one in _secrets(source) if len(one) >= _SHORTEST}
     scrub = Scrubber(secrets)
     home = _home()
 

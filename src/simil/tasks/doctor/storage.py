@@ -12,7 +12,7 @@ from pathlib import Path
 from simil.embedders.cache.upkeep import info, sample
 from simil.errors import UsageError
 from simil.models.hub_cache import hub_cache_dir
-from simil.tasks.doctor.findings import Context, Finding, ok, warn
+from simil.tasks.doctor.findings import Context, Finding, note, ok, warn
 
 __all__ = ["directory", "disk", "vectors"]
 
@@ -41,13 +41,20 @@ def directory(context: Context) -> Iterator[Finding]:
 
 def disk(context: Context) -> Iterator[Finding]:
     """Tell how much room there is for models and vectors."""
-    for name, path in (("disk", context.settings.cache_dir), ("disk of the hub's files", hub_cache_dir())):
-        usage = shutil.disk_usage(_existing(path))
-        told = f"{usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}, at {path}"
-        if usage.free < _ROOM:
-            yield warn(name, told, "free some space: simil cache prune; or set SIMIL_CACHE_DIR and HF_HOME")
-        else:
-            yield ok(name, told)
+    cache, hub = context.settings.cache_dir, hub_cache_dir()
+    yield _room("disk", cache)
+    if _existing(cache).stat().st_dev != _existing(hub).stat().st_dev:
+        yield _room("disk of the hub's files", hub)
+
+
+def _room(check: str, path: Path) -> Finding:
+    usage = shutil.disk_usage(_existing(path))
+    if not usage.total:  # A file system of the kernel's.
+        return note(check, f"the room at {path} is not known")
+    told = f"{usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}, at {path}"
+    if usage.free < _ROOM:
+        return warn(check, told, "free some space: simil cache prune; or set SIMIL_CACHE_DIR and HF_HOME")
+    return ok(check, told)
 
 
 def vectors(context: Context) -> Iterator[Finding]:
