@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from importlib import metadata
 
 from simil.tasks.doctor.findings import Context, Finding, fail, note, ok, warn
@@ -29,31 +29,29 @@ _TOLD = (
 _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}
 # Only what the user may ask for needs these: other models than the embedded one and plain encoders.
 _FOR_SOME = ("sentence-transformers", "torch")
+_NOT_HERE = "is not installed"
 _AGAIN = f"run: pip install --force-reinstall {_OURS}"
 
 
 def packages(context: Context) -> Iterator[Finding]:
     """Tell the version of each package that matters to a bug report, and which needed ones are missing."""
-    extras = _extras()
+    required, extras = _asked_for()
     for name in _TOLD:
-        yield _package(name, extras.get(_plain(name)))
-    told = {_plain(name) for name in _TOLD}
-    for name, extra in extras.items():
-        if extra is None and name not in told and _version(name) is None:
-            yield fail(name, "is not installed", _AGAIN)
+        found = _version(name)
+        yield ok(name, found) if found else _missing(name, required, extras)
+    for name in sorted(required - {_plain(name) for name in _TOLD}):
+        if _version(name) is None:
+            yield fail(name, _NOT_HERE, _AGAIN)
 
 
-def _package(name: str, extra: str | None) -> Finding:
-    found = _version(name)
-    if found is not None:
-        return ok(name, found)
-    if name in _FOR_SOME:
-        return warn(name, "is not installed: most models of the hub cannot be used", _AGAIN)
-    if extra is not None:
-        return note(name, "is not installed", f"run: pip install '{_OURS}[{extra}]'")
-    if name == "tiktoken":
-        return note(name, "is not installed", "run: pip install tiktoken")
-    return fail(name, "is not installed", _AGAIN)
+def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Finding:
+    plain = _plain(name)
+    if plain in _FOR_SOME:
+        return warn(name, f"{_NOT_HERE}: most models of the hub cannot be used", _AGAIN)
+    if plain in required:
+        return fail(name, _NOT_HERE, _AGAIN)
+    wanted = f"'{_OURS}[{extras[plain]}]'" if plain in extras else name
+    return note(name, _NOT_HERE, f"run: pip install {wanted}")
 
 
 def _version(name: str) -> str | None:
@@ -67,19 +65,21 @@ def _version(name: str) -> str | None:
     return None
 
 
-def _extras() -> dict[str, str | None]:
-    """Return what simil's own metadata asks for: the name of a package, and the extra that brings it."""
+def _asked_for() -> tuple[set[str], dict[str, str]]:
+    """Return the packages that simil asks for, and the extra that brings each of the others."""
     try:
-        required = metadata.requires(_OURS) or []
+        lines = metadata.requires(_OURS) or []
     except metadata.PackageNotFoundError:  # Run from a checkout.
-        required = []
-    extras: dict[str, str | None] = {}
-    for line in required:
-        name = re.match(r"[\w.-]+", line)
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", line)
-        if name is not None:
-            extras.setdefault(_plain(name.group()), extra.group(1) if extra else None)
-    return extras
+        lines = []
+    required, extras = set(), {}
+    for line in lines:
+        name = _plain(re.split(r"[^\w.-]", line)[0])
+        extra = re.search(r"""extra == ['"]([\w-]+)['"]""", line)
+        if extra:
+            extras[name] = extra.group(1)
+        else:
+            required.add(name)
+    return required, extras
 
 
 def _plain(name: str) -> str:
