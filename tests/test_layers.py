@@ -35,7 +35,8 @@ RANKS: dict[str, int] = {
 PLACES: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "httpx": {"embedders/openai/embedder.py", "embedders/openai/probe.py"},
+    "httpx": {"embedders/openai/embedder.py", "embedders/openai/wire.py", "embedders/openai/probe.py"},
+    "tiktoken": {"embedders/openai/tokens.py"},
     "onnxruntime": {"embedders/onnx.py", "models/prepare.py"},
     "openvino": {"models/openvino.py"},
     "nncf": {"models/openvino.py"},

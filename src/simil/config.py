@@ -37,8 +37,11 @@ _CONFIG_KEYS = {
     "cache": "SIMIL_CACHE",
     "cache_mb": "SIMIL_CACHE_MB",
     "offline": "SIMIL_OFFLINE",
+    "concurrency": "SIMIL_CONCURRENCY",
+    "retries": "SIMIL_RETRIES",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_api_key": "OPENAI_API_KEY",
+    "openai_api_version": "OPENAI_API_VERSION",
 }
 # All variables that are settings, whether of the environment or of a `.env`.
 VARIABLES = (*_CONFIG_KEYS.values(), "SIMIL_CACHE_DIR", "SIMIL_CONFIG")
@@ -49,15 +52,17 @@ _CHOICES = {
     "overflow": ("warn", "truncate", "error", "chunk"),
 }
 _CACHE_MB = 8000
+_CONCURRENCY, _RETRIES = 4, 5
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where an OpenAI-compatible API is, and the key for it (never shown)."""
+    """Where an OpenAI-compatible API is, and the key for it (never shown); Azure's also have a version."""
 
     base_url: str
     api_key: str | None
+    api_version: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
@@ -68,7 +73,8 @@ class Settings:
     """What a run goes by.
 
     `model` is None when nobody pinned one; `model_from` names where it was pinned. `threads` 0 means as many
-    as cores; `cache` says whether vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them.
+    as cores; `cache` says whether vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them;
+    `concurrency` how many requests are under way at a time, `retries` how often one is sent again at most.
     """
 
     model: str | None
@@ -81,6 +87,8 @@ class Settings:
     cache: bool
     cache_mb: int
     cache_dir: Path
+    concurrency: int
+    retries: int
     openai: Credentials
     model_from: str | None = None
 
@@ -113,6 +121,8 @@ def load_settings(
     offline: bool | None = None,
     cache: bool | None = None,
     base_url: str | None = None,
+    concurrency: int | None = None,
+    retries: int | None = None,
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
@@ -131,6 +141,8 @@ def load_settings(
         "SIMIL_OVERFLOW": overflow,
         "SIMIL_OFFLINE": None if offline is None else str(int(offline)),
         "SIMIL_CACHE": None if cache is None else str(int(cache)),
+        "SIMIL_CONCURRENCY": None if concurrency is None else str(concurrency),
+        "SIMIL_RETRIES": None if retries is None else str(retries),
         "OPENAI_BASE_URL": base_url,
     }
     dotenv = read_dotenv(env_file, directory or Path())
@@ -153,6 +165,8 @@ def load_settings(
         # A stranger's `.env` is not to make the cache forget.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=_cache_dir(environ),
+        concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
+        retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
     )
@@ -205,10 +219,11 @@ def _is_true(value: str) -> bool:
 def _credentials(sources: tuple[Source, ...], dotenv: Source) -> Credentials:
     """Pair URL and key: a URL that a `.env` brought must not see a key from anywhere else."""
     base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
+    version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
-        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"))
+        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version)
     api_key, _ = _lookup(sources, "OPENAI_API_KEY")
-    return Credentials(base_url or OPENAI_BASE_URL, api_key)
+    return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 
 
 def read_dotenv(env_file: Path | None, directory: Path) -> Source:

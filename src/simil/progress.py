@@ -10,24 +10,35 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-__all__ = ["Advance", "Progress", "Total", "silent"]
+__all__ = ["Advance", "Progress", "Status", "Total", "silent"]
 
 Advance = Callable[[int], None]
 """Called with how many units were done since the last call."""
+Status = Callable[[], str]
+"""Returns what is waited for, in words."""
 Total = int | Callable[[], int | None] | None
 """How many units there are; a function where that takes time to find out, and only if anybody looks."""
 
 
+def _no_status() -> str:
+    return ""
+
+
 class Progress(Protocol):
-    """Opens a task: `with progress("downloading", total=bytes, unit="B") as advance: advance(n)`."""
+    """Opens a task: `with progress("downloading", total=bytes, unit="B") as advance: advance(n)`.
+
+    `status` is asked now and then what the work waits for, as "rate limited, 12 s"; empty for nothing.
+    """
 
     def __call__(
-        self, what: str, *, total: Total = None, unit: str = ""
+        self, what: str, *, total: Total = None, unit: str = "", status: Status = _no_status
     ) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager
-def _silent(what: str, *, total: Total = None, unit: str = "") -> Iterator[Advance]:
+def _silent(
+    what: str, *, total: Total = None, unit: str = "", status: Status = _no_status
+) -> Iterator[Advance]:
     yield lambda done: None
 
 

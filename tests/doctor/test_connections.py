@@ -165,12 +165,8 @@ def test_a_base_url_that_cannot_be_used_is_told(base_url: str, look: Examine) ->
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_no_secret_is_shown_wherever_it_stands(form: str, tmp_path: Path) -> None:
     """Keys, tokens and passwords in every place that has them, with all that can be wrong going wrong."""
-    password, token, other, login = (
-        "pass/word+of=hers",
-        "hf_token/of+them=xyz",
-        "dotenv-secret-98765",
-        "user-4711",
-    )
+    password, token = "pass/word+of=hers", "hf_token/of+them=xyz"
+    other, login, asked = "dotenv-secret-98765", "user-4711", "in-the-query-12345"
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY={other}\nMY_PASSWORD={other}x\n", "utf-8")
     config = tmp_path / "config.toml"
     config.write_text(f'openai_api_key = "{other}y"\nmodel = "openai:{KEY}"\n', "utf-8")
@@ -183,7 +179,7 @@ def test_no_secret_is_shown_wherever_it_stands(form: str, tmp_path: Path) -> Non
         env={
             "SIMIL_CONFIG": str(config),
             "OPENAI_API_KEY": KEY,
-            "OPENAI_BASE_URL": f"http://{login}:{safe}@127.0.0.1:9/v1?token={token}",
+            "OPENAI_BASE_URL": f"http://{login}:{safe}@127.0.0.1:9/v1?token={asked}",
             "HF_ENDPOINT": f"http://{login}:{safe}@127.0.0.1:9",
             "HF_TOKEN": token,
             "HTTPS_PROXY": f"nonsense://{login}:{safe}@127.0.0.1:9",
@@ -195,4 +191,4 @@ def test_no_secret_is_shown_wherever_it_stands(form: str, tmp_path: Path) -> Non
 
     assert result.code == 1
     assert "API key" in result.out
-    assert_hidden(result.out + result.err, KEY, password, token, other, login)
+    assert_hidden(result.out + result.err, KEY, password, token, other, login, asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simil.embedders.base import Embedder, Kind, Piece, TextRejected
+from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
 from simil.embedders.cache.embedder import CachedEmbedder
 from simil.embedders.cache.recipe import Recipe
 from simil.embedders.cache.store import VectorCache
@@ -103,18 +104,11 @@ class Refusing(Counting):
 
     late = False
 
-    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
-        def refuse() -> None:
-            if "bad" in texts:
-                raise TextRejected(texts.index("bad"), "bad text")
-
-        def pieces() -> Iterator[Piece]:
-            yield from super(Refusing, self).start_batch(kind, [text for text in texts if text != "bad"])
-            refuse()
-
-        if not self.late:
-            refuse()
-        return pieces()
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
+        refused = [TextRejected(row, "bad text") for row, text in enumerate(texts) if text == "bad"]
+        rows = [row for row, text in enumerate(texts) if text != "bad"]
+        pieces = moved(super().start_batch(kind, [texts[row] for row in rows]), rows)
+        return chain(pieces, refused) if self.late else chain(refused, pieces)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -127,6 +121,20 @@ def test_the_place_of_a_refused_text_is_that_among_all(late: bool, open_cache: O
         embedder.embed(["pear", "pear", "plum", "fig", "bad", "bad"])
 
     assert caught.value.index == 4
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_who_goes_on_without_a_refused_text_is_told_each_of_its_places(late: bool, open_cache: Open) -> None:
+    inner = Refusing()
+    inner.late = late
+    embedder = cached(open_cache(), inner)
+    refused: list[TextRejected] = []
+    vectors = embedder.begin(["pear", "bad", "plum", "fig", "bad"], on_refused=refused.append)()
+
+    assert [(each.index, str(each)) for each in refused] == [(1, "bad text"), (4, "bad text")]
+    assert np.isnan(vectors).any(axis=1).tolist() == [False, True, False, False, True]
+    np.testing.assert_array_equal(vectors[[0, 2, 3]], Counting().embed(["pear", "plum", "fig"]))
+    assert inner.asked == [["pear", "plum", "fig"]]
 
 
 class Pieces(Counting):
@@ -155,7 +163,7 @@ def test_what_is_done_is_kept_when_the_run_is_interrupted(open_cache: Open) -> N
 
 def test_what_is_done_is_kept_when_nobody_takes_the_rest(open_cache: Open) -> None:
     embedder = cached(open_cache(), Pieces())
-    pieces = embedder.start(["pear", "fig", "plum"], Kind.SYMMETRIC, dimensions=None, normalize=True)
+    pieces = embedder.start(["pear", "fig", "plum"], Kind.SYMMETRIC, Form())
     assert [next(pieces).rows.tolist() for _ in range(2)] == [[0], [1]]
     del pieces
     gc.collect()
@@ -183,7 +191,7 @@ class Wider(Counting):
 
 def test_another_model_under_the_same_name_is_found_out(open_cache: Open) -> None:
     cached(open_cache(), Counting()).embed(["fig"])
-    with pytest.raises(ModelError, match="gives 5 dimensions and gave 3 before") as caught:
+    with pytest.raises(ModelError, match="gives vectors of 3 and of 5 dimensions") as caught:
         cached(open_cache(), Wider()).embed(["fig", "plum"])
     assert "simil cache clear" in caught.value.hint
 

@@ -21,7 +21,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from simil.errors import InputError, UsageError
-from simil.vectors import VectorFile, VectorFormat, open_writer, read_vectors, sidecar_path
+from simil.vectors import (
+    VectorFile,
+    VectorFormat,
+    looks_like_vectors,
+    open_writer,
+    read_vectors,
+    sidecar_path,
+)
 from simil.vectors.digits import nearest_float32
 
 JSON_FORMS = [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64]
@@ -466,3 +473,32 @@ def test_a_broken_off_json_file_is_not_taken_for_a_whole_one(tmp_path: Path) -> 
         raise Interrupted
     with pytest.raises(InputError, match="not JSON"):
         read_vectors(str(path))
+
+
+@pytest.mark.parametrize("form", list(VectorFormat))
+@pytest.mark.parametrize("failed", [0, 1, 2])
+def test_a_text_that_failed_is_passed_over(
+    tmp_path: Path, form: VectorFormat, failed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"x.{'json' if form is VectorFormat.BASE64 else form}"
+    vectors = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    vectors[failed] = np.nan
+    beside = sidecar_path(path)
+    with (
+        path.open("wb") as stream,
+        beside.open("wb") as sidecar,
+        open_writer(form, stream, model="m", sidecar=sidecar if form is VectorFormat.NPY else None) as writer,
+    ):
+        writer.write(["a", "b", "c"], ["A", "B", "C"], [{}, {}, {}], vectors)
+    if form is not VectorFormat.NPY:
+        beside.unlink()
+    assert looks_like_vectors(path.read_bytes(), path.name) is not None
+    read = read_vectors(str(path))
+
+    kept = [row for row in range(3) if row != failed]
+    np.testing.assert_array_equal(read.vectors, vectors[kept])
+    assert read.ids == tuple("abc"[row] for row in kept)
+    assert read.texts == tuple("ABC"[row] for row in kept)
+    assert "1 text without a vector left out" in caplog.text
+    if form in (VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64):
+        assert path.read_text("utf-8").count('"embedding":null') == 1

@@ -77,7 +77,8 @@ def compare(
     opt.check_choice("--metric", metric, Metric)
     opt.check_threshold(threshold)
     normalize = not no_normalize
-    with open_session(model, running, on_error=reading.on_error, normalize=normalize) as session:
+    nulls = pairs is not None
+    with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as session:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         task = _Task(session, Metric(metric), threshold, wanted, reading.options())
         if pairs is not None and (texts or file):
@@ -163,7 +164,10 @@ class _Task:
             nonlocal reached
             progress = terminal_progress(quiet=self._session.run.quiet, beside_output=output is None)
             with progress(
-                "comparing", total=lambda: count_roughly(inputs.sources, self._reading), unit="rows"
+                "comparing",
+                total=lambda: count_roughly(inputs.sources, self._reading),
+                unit="rows",
+                status=embedder.status,
             ) as advance:
                 for batch in batches:
                     if self._threshold is not None:
@@ -171,7 +175,14 @@ class _Task:
                     yield batch
                     advance(len(batch.pairs))
 
-        scored = compare_pairs(rows, self._metric, self._wanted, embedder, on_error=self._on_error)
+        scored = compare_pairs(
+            rows,
+            self._metric,
+            self._wanted,
+            embedder,
+            on_error=self._on_error,
+            keeps_failed=self._session.notes.keeps_failed,
+        )
         if self._session.run.quiet and not output:
             for _ in watched(scored):
                 pass

@@ -51,6 +51,12 @@ def embed(
     ] = "symmetric",
     no_normalize: opt.NoNormalize = False,
     whole: opt.Whole = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say how many texts, tokens and requests it would take, and what they cost."
+        ),
+    ] = False,
     *,
     model: ModelFlags,
     reading: InputFlags,
@@ -65,21 +71,26 @@ def embed(
     from simil.texts import count_roughly
 
     normalize = not no_normalize
-    with open_session(model, running, on_error=reading.on_error, normalize=normalize) as session:
+    with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as session:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(opt.kind_named(kind), model.dimensions, normalize=normalize)
-        written = vector_form(form, output)
+        written = None if dry_run else vector_form(form, output)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
             texts = opt.given(text, "--text", session.notes.blank)
-            _embed_texts(session, texts, wanted, written, output)
+            if dry_run:
+                _say_what_it_takes(session, texts, wanted, form, output)
+            else:
+                _embed_texts(session, texts, wanted, written, output)
             return
         inputs = session.inputs(files or [], options)
         if inputs.forms:
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
             _convert(inputs, wanted, written, output)
+        elif dry_run:
+            _say_what_it_takes(session, session.read(inputs, options), wanted, form, output)
         else:
             texts = session.read(inputs, options)
             _embed_texts(
@@ -122,9 +133,27 @@ def _embed_texts(
 
     embedder = session.embedder()
     progress = terminal_progress(quiet=session.run.quiet, beside_output=output is None)
-    with progress("embedding", total=total, unit="texts") as advance:
-        batches = embed_stream(texts, embedder, wanted, on_error=session.notes.on_error)
+    with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
+        notes = session.notes
+        batches = embed_stream(
+            texts, embedder, wanted, on_error=notes.on_error, keeps_failed=notes.keeps_failed
+        )
         write_vectors(_counted(batches, advance), form, output, embedder.stamp)
+
+
+def _say_what_it_takes(
+    session: Session, texts: Iterator[Text], wanted: EmbedOptions, form: str | None, output: Path | None
+) -> None:
+    """Count what embedding would take, and send nothing."""
+    from simil.cli.dry_run import show_dry_run
+    from simil.cli.output import open_output
+    from simil.tasks.dry_run import dry_run
+
+    if form not in (None, "json"):
+        raise UsageError(f"--dry-run has no form {form!r}", hint="leave --format away, or use json")
+    found = dry_run(texts, session.embedder(), wanted)
+    with open_output(output) as stream:
+        show_dry_run(found, stream, as_json=form == "json")
 
 
 def _convert(inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:

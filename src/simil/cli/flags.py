@@ -29,6 +29,8 @@ class ModelFlags:
     overflow: opt.OverflowPolicy = None
     dimensions: opt.Dimensions = None
     base_url: opt.BaseUrl = None
+    concurrency: opt.Concurrency = None
+    retries: opt.RetriesLimit = None
     offline: opt.Offline = False
     no_cache: opt.NoCache = False
 
@@ -83,6 +85,8 @@ def start(model: ModelFlags, run: RunFlags) -> Iterator[opt.Run]:
         overflow=model.overflow,
         offline=model.offline or None,
         base_url=model.base_url,
+        concurrency=model.concurrency,
+        retries=model.retries,
         env_file=run.env_file,
         cache=False if model.no_cache else None,
     ) as begun:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 
 from simil.embedders.base import Embedder
+from simil.embedders.usage import Usage
 from simil.errors import InputError, PartlyDone, Place, UsageError
 
-__all__ = ["Notes"]
+__all__ = ["Notes", "dollars", "tell_usage"]
 
 log = logging.getLogger("simil")
 
@@ -17,11 +19,13 @@ log = logging.getLogger("simil")
 class Notes:
     """Counts blank texts, lists failed ones, and sums up."""
 
-    def __init__(self, on_error: str = "fail") -> None:
-        """Take the policy of `--on-error`."""
-        if on_error not in ("fail", "skip"):
-            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail or skip")
-        self._skips = on_error == "skip"
+    def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
+        """Take the policy of `--on-error`; `nulls` tells that the output has a form for failed texts."""
+        if on_error not in ("fail", "skip", "null"):
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
+        if on_error == "null" and not nulls:
+            raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
+        self._on_error = on_error
         self._blank = 0
         self._first_blank: Place | None = None
         self._failed = 0
@@ -36,7 +40,12 @@ class Notes:
     @property
     def on_error(self) -> Callable[[InputError], None] | None:
         """Where failed texts are told, None when the first of them ends the run."""
-        return self._fail if self._skips else None
+        return None if self._on_error == "fail" else self._fail
+
+    @property
+    def keeps_failed(self) -> bool:
+        """Whether a failed text keeps its place in the output."""
+        return self._on_error == "null"
 
     def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
         """Say what was left out; raises `PartlyDone` when texts failed."""
@@ -49,13 +58,37 @@ class Notes:
                 embedder.stamp,
             )
         if self._failed:
-            verb = "was" if self._failed == 1 else "were"
-            raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} left out", hint="see above")
+            one = self._failed == 1
+            end = "null" if self.keeps_failed else "left out"
+            verb = ("is" if one else "are") if self.keeps_failed else ("was" if one else "were")
+            raise PartlyDone(f"{_count(self._failed, 'text')} failed and {verb} {end}", hint="see above")
 
     def _fail(self, error: InputError) -> None:
         with self._lock:
             self._failed += 1
         log.error("%s", error)
+
+
+def tell_usage(usage: Usage | None) -> None:
+    """Say what an API was used for: who watches wants to know, in a script it would be noise."""
+    if usage is not None and usage.requests:
+        log.log(logging.WARNING if sys.stderr.isatty() else logging.INFO, "%s", _report(usage))
+
+
+def dollars(amount: float) -> str:
+    """Return an amount as bills show it, with two digits that say something."""
+    if 0 < amount < 0.0001:
+        return "under $0.0001"
+    return f"${amount:.2g}" if 0 < amount < 0.1 else f"${amount:,.2f}"
+
+
+def _report(usage: Usage) -> str:
+    again = f" ({usage.again:,} again)" if usage.again else ""
+    tokens = "tokens not told" if usage.answers_without_tokens else f"{usage.tokens:,} tokens"
+    parts = [f"{usage.requests:,} request{'s' * (usage.requests != 1)}{again}", tokens]
+    if usage.cost is not None:
+        parts.append(dollars(usage.cost))
+    return f"{usage.host}: {', '.join([*parts, f'{usage.seconds:.1f} s'])}"
 
 
 def _count(number: int, what: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseUrl",
+    "Concurrency",
     "Device",
     "Dimensions",
     "Engine",
@@ -43,6 +44,7 @@ __all__ = [
     "OverflowPolicy",
     "Precision",
     "Quiet",
+    "RetriesLimit",
     "Run",
     "Threads",
     "Verbose",
@@ -132,6 +134,26 @@ BaseUrl = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        min=1,
+        help="Requests to an API at a time (default: 4).",
+        rich_help_panel=_MODEL,
+    ),
+]
+RetriesLimit = Annotated[
+    int | None,
+    typer.Option(
+        "--retries",
+        metavar="N",
+        min=0,
+        help="How often a request to an API is sent again (default: 5).",
+        rich_help_panel=_MODEL,
+    ),
+]
 Offline = Annotated[
     bool,
     typer.Option(
@@ -174,8 +196,8 @@ OnError = Annotated[
     str,
     typer.Option(
         "--on-error",
-        metavar="fail|skip",
-        help="A text that cannot be read or embedded: stop, or go on, list it and exit 6.",
+        metavar="fail|skip|null",
+        help="A text that cannot be read or embedded: stop, or list it, go on without or with null, exit 6.",
         rich_help_panel=_INPUT,
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING
 
 from simil.cli.cells import fit
@@ -38,8 +39,9 @@ class Preview:
         shown = _SHOWN if columns >= 72 else 2
         room = columns - 8 - 8 * shown - 4
         for id_, text, vector in zip(ids, texts, vectors, strict=True):
-            numbers = " ".join(f"{value:7.4f}" for value in vector[:shown])
-            more = " …" if len(vector) > shown else ""
+            failed = isnan(vector[0])
+            numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
+            more = " …" if len(vector) > shown and not failed else ""
             sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
         self._count += len(ids)
         self._dimensions = vectors.shape[1]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from simil.progress import Advance, Progress, Total, silent
+from simil.progress import Advance, Progress, Status, Total, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -31,8 +31,10 @@ def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
 
 
 @contextmanager
-def _shown(what: str, *, total: Total = None, unit: str = "") -> Iterator[Advance]:
-    bar = _bar(unit)
+def _shown(
+    what: str, *, total: Total = None, unit: str = "", status: Status = lambda: ""
+) -> Iterator[Advance]:
+    bar = _bar(unit, status)
     task = bar.add_task(what, total=None if callable(total) else total)
 
     def start() -> None:
@@ -51,8 +53,8 @@ def _shown(what: str, *, total: Total = None, unit: str = "") -> Iterator[Advanc
         bar.stop()
 
 
-def _bar(unit: str) -> Bar:
-    """Return a bar with what there is to say: how much of how much, how fast, how long still."""
+def _bar(unit: str, status: Status) -> Bar:
+    """Return a bar with what there is to say: how fast, how long still or why it waits."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -76,6 +78,9 @@ def _bar(unit: str) -> Bar:
 
     class Left(ProgressColumn):
         def render(self, task: Task) -> Text:
+            waits_for = status()
+            if waits_for:
+                return Text(waits_for, "yellow")
             if not task.total or task.time_remaining is None:
                 return Text("")
             minutes, seconds = divmod(int(task.time_remaining), 60)

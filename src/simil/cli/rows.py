@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -169,8 +170,8 @@ def cell(value: object) -> str:
 
 
 def digits(score: float | np.floating[Any]) -> str:
-    """Return a score as lines of text show it."""
-    return f"{score:.6f}"
+    """Return a score as lines of text show it; nothing for nan, the score of a text that failed."""
+    return "" if isnan(score) else f"{score:.6f}"
 
 
 def json_of(value: object) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from simil.cli import options as opt
 from simil.cli.flags import ModelFlags, RunFlags, start
-from simil.cli.notes import Notes
+from simil.cli.notes import Notes, tell_usage
 from simil.cli.progress import terminal_progress
 from simil.embedders.base import Embedder, Kind
 from simil.errors import ModelMismatch, UsageError
@@ -33,15 +33,17 @@ _Told = TypeVar("_Told")
 
 @contextmanager
 def open_session(
-    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True
+    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
 ) -> Iterator[Session]:
     """Give the session of one run; at the end of a block that ends well, say what was left out.
 
-    Without `normalize` the model leaves vectors as long as it makes them.
+    Without `normalize` the model leaves vectors as long as it makes them; `nulls` tells that the output
+    has a form for texts that failed.
     """
     with start(model, running) as run:
         pinned = model.model is not None
-        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=Notes(on_error))
+        notes = Notes(on_error, nulls=nulls)
+        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=notes)
         try:
             yield session
         finally:
@@ -146,7 +148,9 @@ class Session:
     ) -> Corpus:
         """Return `texts` with their vectors, as `corpus` does."""
         embedder = self.embedder()
-        with terminal_progress(quiet=self.run.quiet)(what, total=total, unit="texts") as advance:
+        with terminal_progress(quiet=self.run.quiet)(
+            what, total=total, unit="texts", status=embedder.status
+        ) as advance:
             corpus = embed_corpus(
                 texts,
                 embedder,
@@ -180,9 +184,10 @@ class Session:
         return self._embedder
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model, and say what it cost."""
         if self._embedder is not None:
             self._embedder.close()
+            tell_usage(self._embedder.usage)
 
     def finish(self) -> None:
         """Say what was left out; raises `PartlyDone` when texts failed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 from typing import TYPE_CHECKING
 
 from simil.cli.cells import fit, one_line
@@ -50,7 +51,8 @@ def show_two(comparison: Comparison) -> None:
 def show_pair(pair: Pair, score: float) -> None:
     """Print a row: its score and both texts."""
     room = max((width() - 9 - 3) // 2, 4)
-    sys.stdout.write(f"{score:7.4f}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+    shown = " failed" if isnan(score) else f"{score:7.4f}"
+    sys.stdout.write(f"{shown}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
 def show_matrix(comparison: Comparison) -> None:

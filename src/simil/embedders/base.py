@@ -8,21 +8,21 @@ here, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.embedders.usage import Plan, Usage
 from simil.errors import ModelError, SimilError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Kind", "Piece", "TextRejected", "counted_as"]
+__all__ = ["Embedder", "Form", "Kind", "Piece", "Reading", "TextRejected", "moved", "raised"]
 
 
 _FAULT = "this is a fault of the model or plug-in"
@@ -62,6 +62,22 @@ class Piece:
     cut: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is made of a model's vectors: their first `dimensions` (None: all), of length 1 or not."""
+
+    dimensions: int | None = None
+    normalize: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much of a stream is read ahead and begun at once: as many texts, or so many characters of them."""
+
+    texts: int = 1024
+    characters: int = 1 << 20
+
+
 class Embedder(ABC):
     """A model that gives each text a vector.
 
@@ -71,12 +87,18 @@ class Embedder(ABC):
         dimensions: length of a vector; None until the first batch where only the server knows.
         truncated: how many texts so far were longer than the model reads and lost their end.
         folder: where the files of a model of this machine are; None for others.
+        is_paid: whether vectors cost money: each is kept as soon as it is there, and never asked for twice.
+        reading: how much of a stream it wants at once.
+        usage: what the use of an API came to so far; None for a model of this machine.
     """
 
     stamp: str
     dimensions: int | None = None
     truncated: int = 0
     folder: Path | None = None
+    is_paid: bool = False
+    reading: Reading = Reading()
+    usage: Usage | None = None
 
     @abstractmethod
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -90,27 +112,37 @@ class Embedder(ABC):
         """Like `embed_batch`, for texts of one kind; models that know prompts override this."""
         return self.embed_batch(texts)
 
-    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
         """Begin to embed `texts` and return an iterator over pieces as they get ready, in any order.
 
-        An engine that works in the background overrides this: it has begun when this returns. Errors
-        as in `embed_batch`, now or from the iterator.
+        A text that cannot be embedded comes as a `TextRejected` among them. An engine that works in the
+        background overrides this: it has begun when this returns. Other errors as in `embed_batch`, now
+        or from the iterator.
         """
-        import numpy as np
-
-        def at_once() -> Iterator[Piece]:
-            vectors = np.ascontiguousarray(self.embed_batch_as(kind, texts), dtype=np.float32)
-            yield Piece(np.arange(len(texts)), vectors, np.zeros(len(texts), np.bool_))
-
-        return at_once()
+        return self._at_once(kind, texts)
 
     def start(
-        self, texts: Sequence[str], kind: Kind, *, dimensions: int | None, normalize: bool
-    ) -> Iterator[Piece]:
-        """Like `start_batch`, for at least one text, with vectors checked and in form; see `embed`."""
+        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+    ) -> Iterator[Piece | TextRejected]:
+        """Like `start_batch`, for at least one text, with vectors checked and in form.
+
+        `keep` is called with each piece as soon as it is ready.
+        """
         with self._translated():
             pieces = self.start_batch(kind, texts)
-        return self._finished(pieces, dimensions, normalize)
+        return self._finished(pieces, form, keep)
+
+    def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
+        """Return the places of the texts that would have to be embedded, as no cache holds them."""
+        return list(range(len(texts)))
+
+    def plan(self) -> Plan | None:
+        """Return what counts the requests that texts would take; None for a model of this machine."""
+        return None
+
+    def status(self) -> str:
+        """Return what the work waits for, as "rate limited, 12 s"; empty while it goes on."""
+        return ""
 
     def begin(
         self,
@@ -119,31 +151,36 @@ class Embedder(ABC):
         *,
         dimensions: int | None = None,
         normalize: bool = True,
+        on_refused: Callable[[TextRejected], None] | None = None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Begin to embed, and return a function that waits for the vectors; see `embed`.
 
-        What is begun before the last one was waited for overlaps with it, where the engine can.
+        What is begun before the last one was waited for overlaps with it, where the engine can. A text
+        that cannot be embedded goes to `on_refused`, and its vector is nan; without it a `TextRejected` is
+        raised.
         """
         import numpy as np
 
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
         different = list(dict.fromkeys(texts))
+        place = {text: row for row, text in enumerate(different)}
+        rows = [place[text] for text in texts]
+        pieces = self.start(different, kind, Form(dimensions, normalize))
 
-        def first_place(row: int) -> int:
-            return texts.index(different[row])
-
-        with counted_as(first_place):
-            pieces = self.start(different, kind, dimensions=dimensions, normalize=normalize)
+        def refused(exc: TextRejected) -> None:
+            exc.index = rows.index(exc.index)
+            if on_refused is None:
+                raise exc
+            for index in range(exc.index, len(rows)):
+                if rows[index] == rows[exc.index]:
+                    on_refused(TextRejected(index, exc.message, hint=exc.hint))
 
         def wait() -> NDArray[np.float32]:
-            with counted_as(first_place):
-                vectors, cut = self._collected(pieces, len(different))
+            vectors, cut = self._collected(pieces, len(different), refused)
             if len(different) == len(texts):
                 self.truncated += int(cut.sum())
                 return vectors
-            place = {text: row for row, text in enumerate(different)}
-            rows = [place[text] for text in texts]
             self.truncated += int(cut[rows].sum())
             return vectors[rows]
 
@@ -170,26 +207,52 @@ class Embedder(ABC):
     def close(self) -> None:  # noqa: B027 (most embedders hold nothing)
         """Let go of connections and memory; the embedder is not used afterwards."""
 
-    def _finished(self, pieces: Iterator[Piece], dimensions: int | None, normalize: bool) -> Iterator[Piece]:
+    def _at_once(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
+        """Yield the vectors of `embed_batch_as` in one piece; without the texts that it refuses."""
         import numpy as np
 
-        from simil import similarity
+        rows = list(range(len(texts)))
+        while rows:
+            try:
+                vectors = self.embed_batch_as(kind, [texts[row] for row in rows])
+            except TextRejected as exc:
+                exc.index = rows.pop(exc.index)
+                yield exc
+            else:
+                vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+                yield Piece(np.array(rows), vectors, np.zeros(len(rows), np.bool_))
+                return
 
+    def _finished(
+        self, pieces: Iterator[Piece | TextRejected], form: Form, keep: Callable[[Piece], None] | None
+    ) -> Iterator[Piece | TextRejected]:
         while True:
             with self._translated():
                 piece = next(pieces, None)
             if piece is None:
                 return
-            self._check(piece)
-            vectors = piece.vectors
-            if dimensions is not None:
-                if dimensions > vectors.shape[1]:
-                    raise UsageError(
-                        f"{self.stamp} has {vectors.shape[1]} dimensions, {dimensions} were asked for",
-                        hint="ask for fewer",
-                    )
-                vectors = np.ascontiguousarray(vectors[:, :dimensions])
-            yield Piece(piece.rows, similarity.unit_or_zero(vectors) if normalize else vectors, piece.cut)
+            if isinstance(piece, Piece):
+                piece = self._in_form(piece, form)
+                if keep is not None:
+                    keep(piece)
+            yield piece
+
+    def _in_form(self, piece: Piece, form: Form) -> Piece:
+        """Return the piece, checked, with its vectors cut and normalized as wanted."""
+        import numpy as np
+
+        from simil import similarity
+
+        self._check(piece)
+        vectors = piece.vectors
+        if form.dimensions is not None:
+            if form.dimensions > vectors.shape[1]:
+                raise UsageError(
+                    f"{self.stamp} has {vectors.shape[1]} dimensions, {form.dimensions} were asked for",
+                    hint="ask for fewer",
+                )
+            vectors = np.ascontiguousarray(vectors[:, : form.dimensions])
+        return Piece(piece.rows, similarity.unit_or_zero(vectors) if form.normalize else vectors, piece.cut)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -202,21 +265,27 @@ class Embedder(ABC):
             raise ModelError(f"{self.stamp} failed: {type(exc).__name__}: {exc}") from exc
 
     def _collected(
-        self, pieces: Iterator[Piece], count: int
+        self, pieces: Iterator[Piece | TextRejected], count: int, refused: Callable[[TextRejected], None]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Put pieces in the order of their batch: vectors float32 [count, dimensions], cut bool [count]."""
+        """Put pieces in the order of their batch: vectors float32 [count, dimensions], cut bool [count].
+
+        What is refused goes to `refused`; its vectors are nan.
+        """
         import numpy as np
 
-        first = next(pieces, None)
         missing, cut = np.ones(count, np.bool_), np.zeros(count, np.bool_)
-        if first is None:
-            raise self._wrong_number(0, count)
-        width = first.vectors.shape[1]
-        vectors = np.empty((count, width), np.float32)
-        for piece in chain([first], pieces):
-            if piece.vectors.shape[1] != width:
+        vectors: NDArray[np.float32] | None = None
+        for piece in pieces:
+            if isinstance(piece, TextRejected):
+                missing[piece.index] = False
+                refused(piece)
+                continue
+            if vectors is None:
+                vectors = np.full((count, piece.vectors.shape[1]), np.nan, np.float32)
+            if piece.vectors.shape[1] != vectors.shape[1]:
                 raise ModelError(
-                    f"{self.stamp} gives {piece.vectors.shape[1]} dimensions and gave {width} before",
+                    f"{self.stamp} gives vectors of {vectors.shape[1]} and of "
+                    f"{piece.vectors.shape[1]} dimensions",
                     hint="if another model goes by this name now, run simil cache clear",
                 )
             vectors[piece.rows] = piece.vectors
@@ -224,6 +293,8 @@ class Embedder(ABC):
             missing[piece.rows] = False
         if missing.any():
             raise self._wrong_number(count - int(missing.sum()), count)
+        if vectors is None:
+            vectors = np.full((count, self.dimensions or 0), np.nan, np.float32)
         return vectors, cut
 
     def _wrong_number(self, found: int, count: int) -> ModelError:
@@ -253,11 +324,19 @@ class Embedder(ABC):
             )
 
 
-@contextmanager
-def counted_as(place: Callable[[int], int]) -> Iterator[None]:
-    """Let a `TextRejected` that counts among some texts count among all, where they stand at `place`."""
-    try:
-        yield
-    except TextRejected as exc:
-        exc.index = place(exc.index)
-        raise
+def moved(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iterator[Piece | TextRejected]:
+    """Let pieces that count among some texts count among all, where they stand at `rows`."""
+    import numpy as np
+
+    places = np.array(rows, np.intp)
+    for piece in pieces:
+        if isinstance(piece, TextRejected):
+            piece.index = int(places[piece.index])
+            yield piece
+        else:
+            yield Piece(places[piece.rows], piece.vectors, piece.cut)
+
+
+def raised(refused: TextRejected) -> None:
+    """Raise a refusal, where there is nobody who goes on without the text."""
+    raise refused

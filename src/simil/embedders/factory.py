@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.recipe import Recipe
 from simil.embedders.engines import find_chain, open_local
-from simil.embedders.local import LocalModel, Overflow
+from simil.embedders.local import LocalModel
+from simil.embedders.overflow import Overflow
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.chain import read_prompts
@@ -20,9 +24,15 @@ from simil.models.select import choose
 from simil.models.source import ModelSource
 from simil.progress import Progress, silent
 
+if TYPE_CHECKING:
+    from simil.embedders.cache.embedder import CachedEmbedder
+
 __all__ = ["open_embedder"]
 
 log = logging.getLogger("simil")
+
+# Of a text with so many bytes no embedding model that is about cuts anything off.
+_FITS_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +68,19 @@ def open_embedder(
             dimensions,
         )
     if source is None:
-        model = _behind_api(ref, settings, dimensions)
-    else:
-        model = _local(source, settings, raw=not normalize, progress=progress)
+        return _behind_api(ref, settings, dimensions)
+    model = _local(source, settings, raw=not normalize, progress=progress)
     embedder = _cached(model, settings) if settings.cache else model.open()
-    embedder.folder = source.folder if source else None
+    embedder.folder = source.folder
     return embedder
 
 
-def _cached(model: _Model, settings: Settings) -> Embedder:
+def _cached(model: _Model, settings: Settings, folder: Path | None = None) -> CachedEmbedder:
+    """Return the embedder of a model with a cache around it: the user's, or one in `folder`."""
     from simil.embedders.cache.embedder import CachedEmbedder
     from simil.embedders.cache.store import VectorCache, cache_folder
 
-    cache = VectorCache(cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
+    cache = VectorCache(folder or cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
     return CachedEmbedder(model.stamp, model.recipe, cache, model.open)
 
 
@@ -79,20 +89,44 @@ def _shortens(ref: ModelRef) -> bool:
     return ref.info.shortens if ref.info else ref.provider is Provider.OPENAI
 
 
-def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> _Model:
+def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embedder:
+    """Return the embedder of a model behind an API, with a cache in any case: what is paid for is kept.
+
+    With the cache turned off it lasts for this run, whose equal texts are sent once all the same.
+    """
     from simil.embedders.openai.embedder import OpenAIEmbedder
 
     if settings.offline:
         raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")
-    embedder = OpenAIEmbedder(
+    info, overflow = ref.info, Overflow(settings.overflow)
+    api = OpenAIEmbedder(
         model=ref.target,
         api_key=settings.openai.api_key,
         base_url=settings.openai.base_url,
+        api_version=settings.openai.api_version,
         request_dimensions=dimensions if _shortens(ref) else None,
-        known_dimensions=ref.info.dimensions if ref.info else None,
+        known_dimensions=info.dimensions if info else None,
+        max_tokens=info.max_tokens if info else None,
+        price=info.price if info else None,
+        overflow=overflow,
+        concurrency=settings.concurrency,
+        retries=settings.retries,
     )
-    recipe = Recipe(backend=f"openai at {embedder.address}", model=ref.target)
-    return _Model(embedder.stamp, recipe, lambda: embedder)
+    recipe = Recipe(
+        backend=f"openai at {api.address}",
+        model=ref.target,
+        overflow=_same_vector(overflow),
+        fits_bytes=(info and info.max_tokens) or _FITS_BYTES,
+    )
+    model = _Model(api.stamp, recipe, lambda: api)
+    with ExitStack() as at_close:
+        passing = None
+        if not settings.cache:
+            passing = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
+        embedder = _cached(model, settings, passing)
+        embedder.at_close = at_close.pop_all()
+    embedder.is_paid, embedder.reading, embedder.usage = api.is_paid, api.reading, api.usage
+    return embedder
 
 
 def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _Model:
@@ -112,12 +146,16 @@ def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Prog
         pipeline=f"{chain}{' raw' if raw else ''}",
         prompts=model.prompts,
         max_tokens=chain.max_tokens if chain else None,
-        # With a warning or without is the same vector.
-        overflow=Overflow.TRUNCATE if model.overflow is Overflow.WARN else model.overflow,
+        overflow=_same_vector(model.overflow),
     )
     return _Model(
         stamp, recipe, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
     )
+
+
+def _same_vector(overflow: Overflow) -> Overflow:
+    # With a warning or without is the same vector.
+    return Overflow.TRUNCATE if overflow is Overflow.WARN else overflow
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:

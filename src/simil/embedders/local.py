@@ -5,31 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
-from simil.embedders.base import Embedder, Kind, Piece, TextRejected
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected, moved, raised
+from simil.embedders.overflow import Overflow, nothing_read, too_long
 from simil.embedders.windows import Window, head, split_windows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LocalEmbedder", "LocalModel", "Overflow", "nothing_read", "too_long"]
-
-
-class Overflow(StrEnum):
-    """What happens to a text with more tokens than the model reads.
-
-    `warn` and `truncate` embed its beginning (the command line then says so, or does not), `error`
-    refuses it, `chunk` gives the mean of the vectors of its windows, weighted by their tokens.
-    """
-
-    WARN = "warn"
-    TRUNCATE = "truncate"
-    ERROR = "error"
-    CHUNK = "chunk"
+__all__ = ["LocalEmbedder", "LocalModel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +27,6 @@ class LocalModel:
     stamp: str
     prompts: Mapping[Kind, str]
     overflow: Overflow
-
-
-def nothing_read(index: int, stamp: str) -> TextRejected:
-    """Return the error of a text that is blank to the model called `stamp`."""
-    return TextRejected(index, f"the text has nothing that {stamp} reads")
-
-
-def too_long(index: int, limit: int | None, stamp: str) -> TextRejected:
-    """Return the error of a text with more tokens than the model called `stamp` reads."""
-    return TextRejected(
-        index,
-        f"the text is longer than the {limit} tokens that {stamp} reads",
-        hint="use --overflow truncate or chunk",
-    )
 
 
 class LocalEmbedder(Embedder):
@@ -88,9 +62,9 @@ class LocalEmbedder(Embedder):
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed in the model's symmetric form; see `Embedder.embed_batch`."""
-        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts))[0]
+        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts), raised)[0]
 
-    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
         """Begin to embed with the prompt that the model wants for `kind`; see `Embedder.start_batch`."""
         import numpy as np
 
@@ -98,17 +72,35 @@ class LocalEmbedder(Embedder):
         if self._tokenizer is None:
             return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.bool_))
         encodings, seen = self._encode(prompt, texts)
+        refused = list(self._refused(encodings))
+        if not refused:
+            return self._begun(prompt, texts, seen, encodings)
+        wrong = {exc.index for exc in refused}
+        rows = [row for row in range(len(texts)) if row not in wrong]
+        if not rows:
+            return iter(refused)
+        kept = ([each[row] for row in rows] for each in (texts, seen, encodings))
+        return chain(refused, moved(self._begun(prompt, *kept), rows))
+
+    def _refused(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
         for index, encoding in enumerate(encodings):
             if len(encoding) == 0:
-                raise nothing_read(index, self.stamp)
+                yield nothing_read(index, self.stamp)
+            elif self._model.overflow is Overflow.ERROR and encoding.overflowing:
+                yield too_long(index, self.stamp, self._limit, self._model.overflow)
+
+    def _begun(
+        self, prompt: str, texts: Sequence[str], seen: Sequence[str], encodings: Sequence[Any]
+    ) -> Iterator[Piece]:
+        """Begin with texts of which as much as was `seen` gave these encodings."""
+        import numpy as np
+
         long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
-        if self._model.overflow is Overflow.ERROR and long.any():
-            raise too_long(int(long.argmax()), self._limit, self.stamp)
         if self._model.overflow is not Overflow.CHUNK or not long.any():
             return self._pieces(self._start(prompt, seen, encodings), long)
         short = np.flatnonzero(~long)
-        begun = self._start(prompt, [seen[row] for row in short], [encodings[row] for row in short])
-        del encodings, seen
+        rows = short.tolist()
+        begun = self._start(prompt, [seen[row] for row in rows], [encodings[row] for row in rows])
         return self._with_windows(begun, short, prompt, texts, np.flatnonzero(long))
 
     def _pieces(
@@ -161,9 +153,8 @@ class LocalEmbedder(Embedder):
         import numpy as np
 
         nothing_cut = np.zeros(len(texts), np.bool_)
-        return self._collected(self._pieces(self._start(prompt, texts, encodings), nothing_cut), len(texts))[
-            0
-        ]
+        pieces = self._pieces(self._start(prompt, texts, encodings), nothing_cut)
+        return self._collected(pieces, len(texts), raised)[0]
 
     def _windows(self, prompt: str, text: str) -> list[Window]:
         assert self._tokenizer is not None and self._limit is not None

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
-from simil.embedders.base import Embedder, Kind, Piece
-from simil.embedders.local import LocalModel, Overflow, nothing_read, too_long
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected, raised
+from simil.embedders.local import LocalModel
+from simil.embedders.overflow import Overflow, nothing_read, too_long
 from simil.errors import ModelDamaged, Place
 from simil.models.static import StaticTable, import_model2vec
 from simil.models.tokenizer import open_tokenizer
@@ -57,23 +58,32 @@ class StaticEmbedder(Embedder):
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed in the model's symmetric form; see `Embedder.embed_batch`."""
-        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts))[0]
+        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts), raised)[0]
 
-    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
+    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
         """Embed with the prompt that the model wants for `kind`; see `Embedder.start_batch`."""
         import numpy as np
 
         prompt = self._model.prompts.get(kind, "")
         whole = [prompt + text for text in texts]
         ids, cut = self._read(whole)
-        if self._model.overflow is Overflow.ERROR and cut.any():
-            raise too_long(int(cut.argmax()), self._limit, self.stamp)
         if self._model.overflow is Overflow.CHUNK and cut.any():
             ids = [self._read_all(whole[row]) if cut[row] else one for row, one in enumerate(ids)]
             cut[:] = False
-        if not all(ids):
-            raise nothing_read([*map(bool, ids)].index(False), self.stamp)
-        return iter([Piece(np.arange(len(texts)), self._pool(ids), cut)])
+        refused = list(self._refused(ids, cut))
+        yield from refused
+        wrong = {exc.index for exc in refused}
+        rows = [row for row in range(len(texts)) if row not in wrong]
+        if rows:
+            yield Piece(np.array(rows), self._pool([ids[row] for row in rows]), cut[rows])
+
+    def _refused(self, ids: Sequence[_Ids], cut: NDArray[np.bool_]) -> Iterator[TextRejected]:
+        overflow = self._model.overflow
+        for row, one in enumerate(ids):
+            if not one:
+                yield nothing_read(row, self.stamp)
+            elif cut[row] and overflow is Overflow.ERROR:
+                yield too_long(row, self.stamp, self._limit, overflow)
 
     def _read(self, texts: Sequence[str]) -> tuple[list[_Ids], NDArray[np.bool_]]:
         """Return the token ids of each text that count, and which texts lost their end."""

@@ -166,17 +166,21 @@ def compare_pairs(
     embedder: Embedder,
     *,
     on_error: Callable[[InputError], None] | None = None,
+    keeps_failed: bool = False,
 ) -> Iterator[PairScores]:
     """Yield the scores of each row's two texts, in order, the first before the last row is read.
 
-    A text that stands in several of some hundred rows is embedded once. Errors as in `embed_stream`.
+    A text that stands in several of some hundred rows is embedded once. A row with a text that the model
+    refuses goes to `on_error` and is left out, or has the score nan where `keeps_failed`; other errors
+    are those of `embed_stream`.
     """
-    for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=_PAIRS_AT_ONCE):
-        kept, vectors = _embed_pairs(batch, options, embedder, on_error)
-        if not kept:
-            continue
-        scores = similarity.pairwise(vectors[: len(kept)], vectors[len(kept) :], metric)
-        yield PairScores(kept, scores)
+    most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
+    for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
+        vectors, refused = _embed_pairs(batch, options, embedder, on_error)
+        kept = [row for row in range(len(batch)) if keeps_failed or row not in refused]
+        if kept:
+            left, right = vectors[kept], vectors[[row + len(batch) for row in kept]]
+            yield PairScores([batch[row] for row in kept], similarity.pairwise(left, right, metric))
 
 
 def _embed_pairs(
@@ -184,22 +188,25 @@ def _embed_pairs(
     options: EmbedOptions,
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
-) -> tuple[list[Pair], NDArray[np.float32]]:
-    """Return the pairs whose texts were not refused, and the vectors of their left and then right texts."""
-    kept = list(batch)
-    while True:
-        texts = [pair.left for pair in kept] + [pair.right for pair in kept]
-        try:
-            vectors = embedder.embed(
-                texts, options.kind, dimensions=options.dimensions, normalize=options.normalize
-            )
-        except TextRejected as exc:
-            text = texts[exc.index]
-            guilty = [pair for pair in kept if text in (pair.left, pair.right)]
-            if on_error is None:
-                raise rejected(exc, guilty[0].origin) from exc
-            for pair in guilty:
-                on_error(rejected(exc, pair.origin))
-            kept = [pair for pair in kept if text not in (pair.left, pair.right)]
-        else:
-            return kept, vectors
+) -> tuple[NDArray[np.float32], set[int]]:
+    """Return the vectors of the left and then the right texts, and the rows with a refused text."""
+    refused: set[int] = set()
+
+    def refuse(exc: TextRejected) -> None:
+        row = exc.index % len(batch)
+        error = rejected(exc, batch[row].origin)
+        if on_error is None:
+            raise error from exc
+        if row not in refused:
+            on_error(error)
+        refused.add(row)
+
+    texts = [pair.left for pair in batch] + [pair.right for pair in batch]
+    wait = embedder.begin(
+        texts,
+        options.kind,
+        dimensions=options.dimensions,
+        normalize=options.normalize,
+        on_refused=refuse,
+    )
+    return wait(), refused

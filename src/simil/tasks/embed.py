@@ -41,18 +41,23 @@ def embed_stream(
     options: EmbedOptions,
     *,
     on_error: Callable[[InputError], None] | None = None,
+    keeps_failed: bool = False,
 ) -> Iterator[EmbeddedBatch]:
     """Yield the texts' vectors in order, the first before the last text is read.
 
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
-    left out; without it an `InputError` that names its place is raised, as are the reader's errors.
+    left out, or has a vector of nan where `keeps_failed`; without `on_error` an `InputError` that names
+    its place is raised, as are the reader's errors.
     """
-    ahead = batches_ahead(texts, lambda text: len(text.text))
+    reading = embedder.reading
+    ahead = batches_ahead(
+        texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
+    )
     begun: _Begun | None = None
     for batch in ahead:
         # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
         # gets its answer at once.
-        previous, begun = begun, _Begun(batch, embedder, options, on_error)
+        previous, begun = begun, _Begun(batch, embedder, options, on_error, keeps_failed=keeps_failed)
         if previous is not None:
             yield from previous.wait()
         if not ahead.has_more:
@@ -76,7 +81,7 @@ def embed_all(
 
 
 class _Begun:
-    """Some texts that the embedder has begun with, but for those that it refused."""
+    """Some texts that the embedder has begun with."""
 
     def __init__(
         self,
@@ -84,43 +89,39 @@ class _Begun:
         embedder: Embedder,
         options: EmbedOptions,
         on_error: Callable[[InputError], None] | None,
+        *,
+        keeps_failed: bool = False,
     ) -> None:
-        self._kept = list(texts)
-        self._embedder = embedder
-        self._options = options
+        self._texts = texts
         self._on_error = on_error
-        self._wait = self._begin()
+        self._keeps_failed = keeps_failed
+        self._failed: set[int] = set()
+        self._wait = embedder.begin(
+            [text.text for text in texts],
+            options.kind,
+            dimensions=options.dimensions,
+            normalize=options.normalize,
+            on_refused=self._refuse,
+        )
 
     def wait(self) -> Iterator[EmbeddedBatch]:
-        """Yield the texts and their vectors, nothing where all were refused."""
-        while self._kept:
-            try:
-                vectors = self._wait()
-            except TextRejected as exc:
-                self._refuse(exc)
-                self._wait = self._begin()
-            else:
-                yield EmbeddedBatch(self._kept, vectors)
-                return
-
-    def _begin(self) -> Callable[[], NDArray[np.float32]]:
-        while True:
-            try:
-                return self._embedder.begin(
-                    [text.text for text in self._kept],
-                    self._options.kind,
-                    dimensions=self._options.dimensions,
-                    normalize=self._options.normalize,
-                )
-            except TextRejected as exc:
-                self._refuse(exc)
+        """Yield the texts and their vectors, nothing where all were refused and are left out."""
+        vectors = self._wait() if self._texts else None
+        if vectors is None:
+            return
+        if not self._failed or self._keeps_failed:
+            yield EmbeddedBatch(self._texts, vectors)
+            return
+        kept = [row for row in range(len(self._texts)) if row not in self._failed]
+        if kept:
+            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept])
 
     def _refuse(self, exc: TextRejected) -> None:
-        error = rejected(exc, self._kept[exc.index].origin)
+        error = rejected(exc, self._texts[exc.index].origin)
         if self._on_error is None:
             raise error from exc
         self._on_error(error)
-        del self._kept[exc.index]
+        self._failed.add(exc.index)
 
 
 def rejected(exc: TextRejected, origin: Place) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Collector", "VectorFile", "describe", "describe_all"]
+__all__ = ["Collector", "VectorFile", "describe", "describe_all", "tell_left_out"]
+
+log = logging.getLogger("simil")
 
 _BATCH = 512  # rows kept as Python numbers before they become float32
 _PLAIN = {"id": None, "text": None}.keys()
@@ -63,6 +66,7 @@ class Collector:
         self._fields: list[Mapping[str, object]] = []
         self._lines: list[int | None] = []
         self._indices: list[object] = []
+        self._left_out: list[object] = []
         self._models: str | None = None
         self._dimensions = 0
         self._pending: list[list[float]] = []
@@ -91,7 +95,7 @@ class Collector:
         self._check_model(model, line)
         if index is not None and (type(index) is not int or index < 0):
             raise self.fault(f'has an "index" that is not a count from 0: {index!r}', line)
-        number = len(self._ids) if index is None else index
+        number = len(self._ids) + len(self._left_out) if index is None else index
         try:
             name, text, fields = describe(item, str(number + 1))
         except ValueError as exc:
@@ -105,6 +109,10 @@ class Collector:
         if len(self._pending) == _BATCH:
             self._flush()
 
+    def leave_out(self, index: object) -> None:
+        """Pass over an item without a vector: its text failed. `index` as for `add`."""
+        self._left_out.append(index)
+
     def finish(self, model: str | None = None, dimensions: object = None) -> VectorFile:
         """Return all that was added, by index where the items have one.
 
@@ -113,6 +121,7 @@ class Collector:
         import numpy as np
 
         self._flush()
+        tell_left_out(self.source, len(self._left_out))
         if self._models and model and model != self._models:
             raise ModelMismatch(
                 f"the items are of model {self._models!r}, the file as a whole of {model!r}",
@@ -171,14 +180,22 @@ class Collector:
 
     def _order(self) -> list[int]:
         """Return for each place the item that belongs there."""
-        order = [-1] * len(self._indices)
+        if not any(isinstance(given, int) for given in self._indices):
+            return list(range(len(self._indices)))
+        order = [-1] * (len(self._indices) + len(self._left_out))
         for item, given in enumerate(self._indices):
             index = given if isinstance(given, int) else item
             if index >= len(order) or order[index] >= 0:
                 why = "that of another item" if index < len(order) else f"beyond the {len(order)} items"
                 raise self.fault(f'has "index" {index}, {why}', self._lines[item], item + 1)
             order[index] = item
-        return order
+        return [item for item in order if item >= 0]
+
+
+def tell_left_out(source: str, count: int) -> None:
+    """Say on stderr how many texts of a file have no vector."""
+    if count:
+        log.warning("%s: %s without a vector left out", source, "1 text" if count == 1 else f"{count} texts")
 
 
 def describe_all(

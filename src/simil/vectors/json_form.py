@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.writer import ItemList, VectorWriter, encoded
+from simil.vectors.writer import ItemList, VectorWriter, encoded, is_missing
 
 if TYPE_CHECKING:
     import json
@@ -52,12 +52,17 @@ class JsonWriter(VectorWriter):
                         "id": ids[place],
                         "text": texts[place],
                         **({"fields": fields[place]} if fields[place] else {}),
-                        "embedding": _to_base64(row) if self._as_base64 else row,
+                        "embedding": self._embedding(row),
                     }
                 )
                 for place, row in enumerate(rows)
             ]
         )
+
+    def _embedding(self, row: NDArray[np.float32]) -> object:
+        if is_missing(row):
+            return None
+        return _to_base64(row) if self._as_base64 else row
 
     def _end(self) -> None:
         self._list.end({"model": self._model, "dimensions": self.dimensions})
@@ -79,7 +84,7 @@ class JsonLinesWriter(VectorWriter):
                     "id": ids[place],
                     "text": texts[place],
                     **({"fields": fields[place]} if fields[place] else {}),
-                    "embedding": row,
+                    "embedding": None if is_missing(row) else row,
                     "model": self._model,
                 }
             )
@@ -192,6 +197,9 @@ def _add(
     if "embedding" not in item:
         raise collector.fault('has no "embedding"', line)
     embedding = item["embedding"]
+    if embedding is None:
+        collector.leave_out(item.get("index") if indexed else None)
+        return
     if isinstance(embedding, str):
         embedding = _from_base64(embedding, collector, line)
     collector.add(

@@ -8,11 +8,12 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
-from simil.vectors.collect import VectorFile, describe_all
+from simil.vectors.collect import VectorFile, describe_all, tell_left_out
 from simil.vectors.json_form import parsed
 from simil.vectors.writer import ItemList, VectorWriter, encoded
 
@@ -92,12 +93,28 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
     A file of little-endian float32 rows is mapped, anything else is converted to float32 in memory.
     """
-    vectors = _read_array(source, stream)
+    vectors, missing = _read_array(source, stream)
     count = len(vectors)
     if sidecar is None or not sidecar.is_file():
         ids = tuple(str(number + 1) for number in range(count))
-        return VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
-    return _with_sidecar(source, vectors, sidecar)
+        file = VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
+    else:
+        file = _with_sidecar(source, vectors, sidecar)
+    return _without(file, missing) if missing else file
+
+
+def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
+    """Leave out the texts that have no vector."""
+    tell_left_out(file.source, len(missing))
+    wrong = set(missing)
+    kept = [row for row in range(len(file)) if row not in wrong]
+    return replace(
+        file,
+        ids=tuple(file.ids[row] for row in kept),
+        texts=tuple(file.texts[row] for row in kept),
+        fields=tuple(file.fields[row] for row in kept),
+        vectors=file.vectors[kept],
+    )
 
 
 def _header(count: int, dimensions: int) -> bytes:
@@ -120,7 +137,8 @@ def _can_go_back(stream: BinaryIO) -> bool:
         return True
 
 
-def _read_array(source: str, stream: BinaryIO) -> NDArray[np.float32]:
+def _read_array(source: str, stream: BinaryIO) -> tuple[NDArray[np.float32], list[int]]:
+    """Return the rows, and which of them are all nan and so no vectors."""
     import numpy as np
 
     place = Place(source)
@@ -140,7 +158,7 @@ def _read_array(source: str, stream: BinaryIO) -> NDArray[np.float32]:
     if len(shape) != 2 or min(shape) < 0 or (shape[0] and not shape[1]):
         raise InputError(f"has shape {shape}; vectors are the rows of a table (n, d)", place=place)
     if not shape[0]:
-        return np.empty(shape, dtype=np.float32)
+        return np.empty(shape, dtype=np.float32), []
     need = shape[0] * shape[1] * dtype.itemsize
     at = _offset_of_file(stream)
     data = stream.read() if at is None else b""
@@ -164,11 +182,15 @@ def _offset_of_file(stream: BinaryIO) -> int | None:
         return None
 
 
-def _as_float32(source: str, raw: NDArray[Any]) -> NDArray[np.float32]:
-    """Return finite float32 rows in C order: `raw` itself where it is that already."""
+def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
+    """Return float32 rows in C order, `raw` itself where it is that already; and which are all nan.
+
+    Raises `InputError` for a value that is not finite in any other row.
+    """
     import numpy as np
 
     as_is = raw.dtype == np.float32 and raw.dtype.isnative and raw.flags.c_contiguous
+    missing: list[int] = []
     result: NDArray[np.float32] = raw if as_is else np.empty(raw.shape, dtype=np.float32)
     for start in range(0, len(raw), _CHECK_ROWS):
         part = result[start : start + _CHECK_ROWS]
@@ -178,11 +200,13 @@ def _as_float32(source: str, raw: NDArray[Any]) -> NDArray[np.float32]:
         # One that is not finite makes the sum of its row's squares so; a large one may, too.
         if np.isfinite(np.einsum("ij,ij->i", part, part)).all():
             continue
-        finite = np.isfinite(part).all(axis=1)
+        none = np.isnan(part).all(axis=1)
+        missing += (start + np.flatnonzero(none)).tolist()
+        finite = np.isfinite(part).all(axis=1) | none
         if not finite.all():
             number = start + int(finite.argmin()) + 1
             raise InputError(f"item {number} has a value that is not a finite float32", place=Place(source))
-    return result
+    return result, missing
 
 
 def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> VectorFile:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.writer import VectorWriter, encoded
+from simil.vectors.writer import VectorWriter, encoded, is_missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ class TableWriter(VectorWriter):
             names = self._names
         for name, text, more, row in zip(ids, texts, fields, rows, strict=True):
             cells = [name, text or "", self._model, *(_as_text(more.get(field)) for field in names)]
-            numbers = encoded(row)[1:-1]
+            numbers = b"," * (len(row) - 1) if is_missing(row) else encoded(row)[1:-1]
             if separator != b",":
                 numbers = numbers.replace(b",", separator)
             lines.append(self._line(cells, ascii(name)) + separator + numbers)
@@ -135,6 +135,9 @@ def read_table(source: str, stream: BinaryIO, form: TableForm) -> VectorFile:
         item["id"] = cells[own["id"]] if "id" in own else None
         item["fields"] = {name: cells[place] for name, place in others}
         model = cells[own["model"]] if "model" in own else ""
+        if not any(cells[first:stop]):
+            collector.leave_out(None)
+            continue
         numbers = _numbers(cells[first:stop], collector, line)
         collector.add(numbers, item, model=model or None, line=line)
     return collector.finish()

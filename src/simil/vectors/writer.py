@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ItemList", "VectorWriter", "encoded"]
+__all__ = ["ItemList", "VectorWriter", "encoded", "is_missing"]
 
 
 class VectorWriter(ABC):
@@ -43,6 +43,7 @@ class VectorWriter(ABC):
     ) -> None:
         """Append `vectors` [n, d] with the id, text and further fields of each.
 
+        A vector all of nan stands for a text that has none, and is written as null, or as nan in npy.
         Raises `InputError`, before anything of the batch is written, when the lengths differ, a value
         is not finite, the dimensions are not those of earlier batches, or something cannot be
         expressed in this form.
@@ -58,10 +59,10 @@ class VectorWriter(ABC):
         if not len(rows):
             return
         if not rows.shape[1]:
-            raise InputError("a vector without any dimension cannot be written")
+            raise InputError("a vector without any dimension cannot be written", hint="did all texts fail?")
         if self.dimensions not in (None, rows.shape[1]):
             raise InputError(f"a vector has {rows.shape[1]} dimensions, those before have {self.dimensions}")
-        finite = np.isfinite(rows).all(axis=1)
+        finite = np.isfinite(rows).all(axis=1) | np.isnan(rows).all(axis=1)
         if not finite.all():
             raise InputError(f"the vector of {ids[int(finite.argmin())]!a} is not finite")
         self._append(ids, texts, fields, rows)
@@ -105,6 +106,13 @@ class VectorWriter(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Write what follows the last row."""
+
+
+def is_missing(row: NDArray[np.float32]) -> bool:
+    """Return whether a row that was checked stands for a text without a vector."""
+    return bool(
+        row[0] != row[0]
+    )  # Only nan differs from itself; rows are told from each other a million times.
 
 
 class ItemList:

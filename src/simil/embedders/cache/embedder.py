@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from simil.embedders.base import Embedder, Kind, Piece, counted_as
+from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
 from simil.embedders.cache.recipe import Recipe
 from simil.embedders.cache.store import Hits, VectorCache
+from simil.embedders.usage import Plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,36 +35,53 @@ class CachedEmbedder(Embedder):
         self._open = open_embedder
         self._opened: Embedder | None = None
         self._begun: set[bytes] = set()
+        self.at_close = ExitStack()
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed without the cache; see `Embedder.embed_batch`."""
         return self._embedder().embed_batch(texts)
 
     def start(
-        self, texts: Sequence[str], kind: Kind, *, dimensions: int | None, normalize: bool
-    ) -> Iterator[Piece]:
+        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+    ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
-        keys = self._recipe.keys(texts, kind, dimensions, normalize=normalize)
-
-        def begin(rows: Sequence[int]) -> Iterator[Piece]:
-            return self._begin(rows, texts, kind, dimensions, normalize)
-
+        keys = self._recipe.keys(texts, kind, form)
         hits = self._cache.get(keys)
         found = set(hits.rows.tolist()) if hits else set()
         missing = [row for row in range(len(keys)) if row not in found]
         # An earlier batch that nobody has waited for yet may be at the same text.
         waiting = [row for row in missing if keys[row] in self._begun]
         new = [row for row in missing if keys[row] not in self._begun]
+
+        def begin(rows: Sequence[int]) -> Iterator[Piece | TextRejected]:
+            return self._begin([texts[row] for row in rows], [keys[row] for row in rows], kind, form)
+
         pieces = begin(new)
         mine = {keys[row] for row in new}
         self._begun |= mine
-        return self._merged(hits, pieces, keys, mine, waiting, begin)
+        merged = self._merged(hits, moved(pieces, new), keys, mine, waiting, begin)
+        return merged if keep is None else _told(merged, keep)
+
+    def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
+        """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
+        hits = self._cache.get(self._recipe.keys(texts, kind, form))
+        found = set(hits.rows.tolist()) if hits else set()
+        return [row for row in range(len(texts)) if row not in found]
+
+    def plan(self) -> Plan | None:
+        """Return what counts requests; see `Embedder.plan`."""
+        return self._embedder().plan() if self.is_paid else None
+
+    def status(self) -> str:
+        """Return what the embedder waits for; see `Embedder.status`."""
+        return self._opened.status() if self._opened is not None else ""
 
     def close(self) -> None:
         """Close the embedder, if it was needed, and the cache."""
         if self._opened is not None:
             self._opened.close()
         self._cache.close()
+        self.at_close.close()
 
     def _embedder(self) -> Embedder:
         if self._opened is None:
@@ -70,75 +89,89 @@ class CachedEmbedder(Embedder):
         return self._opened
 
     def _begin(
-        self, rows: Sequence[int], texts: Sequence[str], kind: Kind, dimensions: int | None, normalize: bool
-    ) -> Iterator[Piece]:
-        """Begin to embed some rows; the pieces, and what is refused, count among all of them."""
-        if not rows:
+        self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: Form
+    ) -> Iterator[Piece | TextRejected]:
+        """Begin to embed texts that are new, and keep their vectors; the pieces count among them."""
+        if not texts:
             return iter(())
-        chosen = [texts[row] for row in rows]
-        with counted_as(rows.__getitem__):
-            pieces = self._embedder().start(chosen, kind, dimensions=dimensions, normalize=normalize)
-        return _moved(pieces, rows)
+        keeper = _Keeper(self._cache, self.stamp, keys, at_once=self.is_paid)
+        return keeper.flushed(self._embedder().start(texts, kind, form, keeper.keep))
 
     def _merged(
         self,
         hits: Hits | None,
-        pieces: Iterator[Piece],
+        pieces: Iterator[Piece | TextRejected],
         keys: Sequence[bytes],
         mine: set[bytes],
         waiting: Sequence[int],
-        begin: Callable[[Sequence[int]], Iterator[Piece]],
-    ) -> Iterator[Piece]:
+        begin: Callable[[Sequence[int]], Iterator[Piece | TextRejected]],
+    ) -> Iterator[Piece | TextRejected]:
         try:
             yield from _piece(hits)
-            yield from self._kept(pieces, keys)
+            yield from pieces
         finally:
             self._begun -= mine
         if waiting:
             hits = self._cache.get([keys[row] for row in waiting])
-            for piece in _piece(hits, waiting):
-                yield piece
-                waiting = sorted({*waiting} - set(piece.rows.tolist()))
-            yield from self._kept(begin(waiting), keys)
+            yield from moved(_piece(hits), waiting)
+            found = set(hits.rows.tolist()) if hits else set()
+            rest = [row for place, row in enumerate(waiting) if place not in found]
+            yield from moved(begin(rest), rest)
 
-    def _kept(self, pieces: Iterator[Piece], keys: Sequence[bytes]) -> Iterator[Piece]:
-        """Pass on the pieces and write them to the cache, the last ones also where the run ends early."""
-        pending: list[Piece] = []
-        written = time.monotonic()
+
+class _Keeper:
+    """Writes new vectors to the cache: each piece at once where it was paid for, else some together."""
+
+    def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
+        self._cache = cache
+        self._space = space
+        self._keys = keys
+        self._at_once = at_once
+        self._pending: list[Piece] = []
+        self._written = time.monotonic()
+
+    def keep(self, piece: Piece) -> None:
+        """Write the piece, now or soon; from several threads only where it is at once."""
+        if self._at_once:
+            self._write([piece])
+            return
+        self._pending.append(piece)
+        rows = sum(len(one.rows) for one in self._pending)
+        if rows >= _ROWS or time.monotonic() - self._written >= _SECONDS:
+            self._flush()
+
+    def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
+        """Pass on the pieces, and write the last ones also where the run ends early."""
         try:
-            for piece in pieces:
-                pending.append(piece)
-                yield piece
-                rows = sum(len(one.rows) for one in pending)
-                if rows >= _ROWS or time.monotonic() - written >= _SECONDS:
-                    self._write(pending, keys)
-                    pending, written = [], time.monotonic()
+            yield from pieces
         finally:
-            self._write(pending, keys)
+            self._flush()
 
-    def _write(self, pieces: Sequence[Piece], keys: Sequence[bytes]) -> None:
+    def _flush(self) -> None:
+        pieces, self._pending = self._pending, []
+        self._written = time.monotonic()
+        if pieces:
+            self._write(pieces)
+
+    def _write(self, pieces: Sequence[Piece]) -> None:
         import numpy as np
 
-        if pieces:
-            rows = np.concatenate([piece.rows for piece in pieces])
-            vectors = np.concatenate([piece.vectors for piece in pieces])
-            cut = np.concatenate([piece.cut for piece in pieces])
-            self._cache.put(self.stamp, [keys[row] for row in rows], vectors, cut)
+        rows = np.concatenate([piece.rows for piece in pieces])
+        vectors = np.concatenate([piece.vectors for piece in pieces])
+        cut = np.concatenate([piece.cut for piece in pieces])
+        self._cache.put(self._space, [self._keys[row] for row in rows], vectors, cut)
 
 
-def _moved(pieces: Iterator[Piece], rows: Sequence[int]) -> Iterator[Piece]:
-    import numpy as np
+def _told(
+    pieces: Iterator[Piece | TextRejected], keep: Callable[[Piece], None]
+) -> Iterator[Piece | TextRejected]:
+    for piece in pieces:
+        if isinstance(piece, Piece):
+            keep(piece)
+        yield piece
 
-    places = np.array(rows, np.intp)
-    with counted_as(rows.__getitem__):
-        for piece in pieces:
-            yield Piece(places[piece.rows], piece.vectors, piece.cut)
 
-
-def _piece(hits: Hits | None, places: Sequence[int] | None = None) -> Iterator[Piece]:
-    """Yield what was found as a piece; `places` are those of the keys that were looked up."""
-    import numpy as np
-
+def _piece(hits: Hits | None) -> Iterator[Piece]:
+    """Yield what was found as a piece."""
     if hits is not None:
-        rows = hits.rows if places is None else np.array(places, np.intp)[hits.rows]
-        yield Piece(rows, hits.vectors, hits.cut)
+        yield Piece(hits.rows, hits.vectors, hits.cut)

@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-import time
+import random as random_numbers
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simil._version import __version__
 from simil.config import OPENAI_BASE_URL
-from simil.embedders.base import Embedder, Kind, Piece
+from simil.embedders.base import Embedder, Form, Kind, Piece, Reading, TextRejected
 from simil.embedders.openai import protocol
+from simil.embedders.openai.batch import Batch, Limits
+from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
+from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
 from simil.embedders.openai.protocol import BadAnswer, Reply
 from simil.embedders.openai.refusals import ServerError, quotation, refusal
-from simil.errors import ServerFailed, SimilError, Unreachable, UsageError
+from simil.embedders.openai.retries import Failed, Retries
+from simil.embedders.openai.sender import Answer, Sender
+from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
+from simil.embedders.openai.wire import Timeout, Wire
+from simil.embedders.overflow import Overflow
+from simil.embedders.usage import Plan, Usage
+from simil.errors import ServerFailed, UsageError
 
 if TYPE_CHECKING:
     import httpx
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OpenAIEmbedder", "Timeout"]
+__all__ = ["OpenAIEmbedder"]
 
 _NEXT_ENCODING: dict[str, str | None] = {"base64": "float", "float": None}
-_ERROR_LIMIT = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """Seconds to wait: for a connection, for the next bytes, and for a whole answer."""
-
-    connect: float = 5.0
-    read: float = 60.0
-    total: float = 300.0
-
-
-_TIMEOUT = Timeout()
+# Up to here bounds are good enough, and the table of exact counts is not worth its loading.
+_FEW_BYTES = 32_768
+# Characters to a request: a token has some four of them.
+_REQUEST_CHARACTERS = 1 << 20
 
 
 class OpenAIEmbedder(Embedder):
     """A model behind `POST {base_url}/embeddings`.
 
     `request_dimensions` is sent as `dimensions`; `known_dimensions` is what the model is known to
-    return without it. `clock` measures the time of a whole answer. Raises `UsageError` for a base URL
-    or model name that cannot be one; a missing key is an error only when a request would be sent.
+    return without it; `max_tokens` what it reads of a text, None where only the server knows; `price`
+    what a million tokens cost, in US dollars. Raises `UsageError` for a base URL or model name that
+    cannot be one; a missing key is an error only when a request would be sent.
     """
+
+    is_paid = True
 
     def __init__(
         self,
@@ -53,25 +54,43 @@ class OpenAIEmbedder(Embedder):
         model: str,
         api_key: str | None,
         base_url: str = OPENAI_BASE_URL,
+        api_version: str | None = None,
         request_dimensions: int | None = None,
         known_dimensions: int | None = None,
+        max_tokens: int | None = None,
+        overflow: Overflow = Overflow.WARN,
+        price: float | None = None,
+        concurrency: int = 4,
+        retries: int = 5,
         transport: httpx.BaseTransport | None = None,
-        timeout: Timeout = _TIMEOUT,
-        clock: Callable[[], float] = time.monotonic,
+        timeout: Timeout | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = random_numbers.random,
     ) -> None:
         if not model.strip() or not model.isprintable():
             raise UsageError(f"{model!r} is not the name of a model")
         self.stamp = model
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
+        self.reading = Reading(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
         self._api_key = (api_key or "").strip() or None
-        self._endpoint = Endpoint.under(base_url.strip(), self._api_key)
+        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
         self._scrub = self._endpoint.scrubber(self._api_key)
         self._request_dimensions = request_dimensions
-        self._transport = transport
-        self._timeout = timeout
-        self._clock = clock
+        self._limits = Limits(model, max_tokens, overflow)
+        self._counter: TokenCounter | None = None
         self._encoding: str | None = "base64"
-        self._client: httpx.Client | None = None
+        self._clock = clock or Clock()
+        self._wire = Wire(
+            self._endpoint,
+            self._api_key,
+            connections=concurrency,
+            timeout=timeout or Timeout(),
+            clock=self._clock,
+            transport=transport,
+        )
+        usage = Usage(self._endpoint.host, price)
+        self.usage: Usage = usage
+        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage)
 
     @property
     def address(self) -> str:
@@ -86,171 +105,89 @@ class OpenAIEmbedder(Embedder):
 
         Raises a `ProviderError` that says in one line what failed, without the key.
         """
-        import numpy as np
+        return self.embed(texts, normalize=False)
 
-        if not texts:
-            return np.empty((0, self.dimensions or 0), dtype=np.float32)
-        return self._collected(self.start_batch(Kind.SYMMETRIC, texts), len(texts))[0]
+    def start(
+        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+    ) -> Iterator[Piece | TextRejected]:
+        """Begin to send `texts`; each answer is brought into form and kept by the thread that got it."""
 
-    def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece]:
-        """Yield a piece for each request that was answered; what is paid for is kept if a later one fails."""
-        import numpy as np
+        def finish(piece: Piece) -> Piece:
+            finished = self._in_form(piece, form)
+            if keep is not None:
+                keep(finished)
+            return finished
 
-        for stretch in protocol.requests_of(texts):
-            vectors = self._ask(texts[stretch])
-            yield Piece(np.arange(stretch.start, stretch.stop), vectors, np.zeros(len(vectors), np.bool_))
+        batch = Batch(texts, self._counter_for(texts), self._limits, finish)
+        self._sender.begin(batch)
+        return iter(batch)
+
+    def plan(self) -> Plan:
+        """Return what counts the requests that texts would take; see `Embedder.plan`."""
+        limit = None if self._limits.overflow is Overflow.CHUNK else self._limits.tokens
+        return PackingPlan(self._exact_counter(), limit=limit, price=self.usage.price)
+
+    def status(self) -> str:
+        """Return what the next request waits for; see `Embedder.status`."""
+        return self._sender.status()
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Wait a little for requests under way, and let connections go."""
+        self._sender.close()
+        self._wire.close()
 
-    def _ask(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _counter_for(self, texts: Sequence[str]) -> TokenCounter:
+        sizes = ByteCounter().counts(texts)
+        limit = self._limits.tokens
+        if sum(sizes) <= _FEW_BYTES and (limit is None or max(sizes, default=0) <= limit):
+            return ByteCounter()
+        return self._exact_counter()
+
+    def _exact_counter(self) -> TokenCounter:
+        """Return what counts tokens, exactly where that can be."""
+        if self._counter is None:
+            self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
+        return self._counter
+
+    def _ask(self, texts: Sequence[str]) -> Answer:
         """Return the vectors of one request, asking again while the server refuses the encoding."""
+        encoding = self._encoding
         while True:
-            encoding = self._encoding
             body = protocol.request_body(self.stamp, texts, encoding, self._request_dimensions)
-            reply = self._post(body, protocol.answer_limit(len(texts)))
+            reply = self._wire.post(body, protocol.answer_limit(len(texts)))
             if encoding is None or not protocol.refuses_encoding(reply):
                 break
-            self._encoding = _NEXT_ENCODING[encoding]
+            encoding = _NEXT_ENCODING[encoding]
         if not 200 <= reply.status < 300:
             raise refusal(
                 reply,
+                count=len(texts),
                 host=self._endpoint.host,
                 model=self.stamp,
                 proof=self._endpoint.proof(self._api_key),
                 scrub=self._scrub,
+                date=self._clock.date(),
             )
+        vectors, tokens = self._vectors(reply, len(texts))
+        self._encoding = encoding
+        return Answer(vectors, reply.headers, tokens)
+
+    def _vectors(self, reply: Reply, count: int) -> tuple[NDArray[np.float32], int | None]:
         try:
-            vectors = protocol.vectors_of(reply, len(texts))
+            vectors, tokens = protocol.vectors_of(reply, count)
         except BadAnswer as exc:
-            raise self._failed(f"{exc}{quotation(ServerError.in_answer(reply), self._scrub)}") from exc
+            said = quotation(ServerError.in_answer(reply), self._scrub)
+            wrong = self._wrong(f"{exc}{said}", "check the base URL and the server")
+            # What was damaged on its way may arrive the next time; what is wrong stays so, and is paid for.
+            raise Failed(wrong, may_be_retried=exc.is_damaged, headers=reply.headers) from exc
         if self.dimensions is None:
             self.dimensions = vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
-            raise self._failed(
+            raise self._wrong(
                 f"returned {vectors.shape[1]} dimensions where {self.dimensions} were expected",
-                hint="check the name of the model, and whether it can return other dimensions",
+                "check the name of the model, and whether it can return other dimensions",
             )
-        return vectors
+        return vectors, tokens
 
-    def _post(self, body: bytes, limit: int) -> Reply:
-        """Send one request and return the answer, whatever its status.
-
-        The one place where httpx's errors become those of simil.
-        """
-        import httpx
-
-        client = self._connected()
-        deadline = self._clock() + self._timeout.total
-        try:
-            with client.stream("POST", self._endpoint.url, content=body) as response:
-                content = self._read(response, deadline, limit)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status_code, headers, content)
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-            raise _broken(exc, self._endpoint.host, self._timeout) from exc
-
-    def _read(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
-        """Return the body, bounded in time and size; of an error page that is too large, nothing."""
-        chunks = []
-        size = 0
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if self._clock() > deadline:
-                raise Unreachable(
-                    f"{self._endpoint.host} had not finished its answer after {self._timeout.total:g} s",
-                    hint="try again later",
-                )
-            if not response.is_success and size > _ERROR_LIMIT:
-                return b""
-            if size > limit:
-                raise self._failed("sent far more than the vectors that were asked for")
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _connected(self) -> httpx.Client:
-        if self._client is None:
-            import httpx
-
-            headers = {
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",  # base64 gains little, and sizes stay what they seem
-                "Content-Type": "application/json",
-                "User-Agent": f"simil/{__version__}",
-            }
-            authorization = self._endpoint.authorization(self._api_key)
-            if authorization is not None:
-                headers["Authorization"] = authorization
-            timeout = httpx.Timeout(self._timeout.read, connect=self._timeout.connect)
-            try:
-                self._client = httpx.Client(
-                    headers=headers, timeout=timeout, transport=self._transport, follow_redirects=False
-                )
-            except (ImportError, OSError, ValueError, httpx.InvalidURL) as exc:
-                raise _unusable_environment(exc) from exc
-        return self._client
-
-    def _failed(self, what: str, hint: str = "check the base URL and the server") -> ServerFailed:
+    def _wrong(self, what: str, hint: str) -> ServerFailed:
         return ServerFailed(f"{self._endpoint.host} {what}", hint=hint)
-
-
-def _broken(exc: Exception, host: str, timeout: Timeout) -> SimilError:
-    """Return what an error of httpx means for the user; its own text may hold secrets and is not used."""
-    import socket
-    import ssl
-
-    import httpx
-
-    network = "check the network, the base URL and any proxy settings"
-    cause = _system_error(exc)
-    error: SimilError
-    match exc:
-        case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            error = Unreachable(f"no connection to {host} within {timeout.connect:g} s", hint=network)
-        case httpx.TimeoutException():
-            error = Unreachable(f"{host} did not answer within {timeout.read:g} s", hint="try again later")
-        case httpx.ConnectError() if isinstance(cause, ssl.SSLError):
-            why = getattr(cause, "verify_message", "") or (cause.reason or "").replace("_", " ").lower()
-            error = Unreachable(
-                f"no secure connection to {host}: {why}",
-                hint="check https or http in the base URL, and the certificates (SSL_CERT_FILE)",
-            )
-        case httpx.ConnectError() if isinstance(cause, socket.gaierror):
-            error = Unreachable(f"no address is known for {host}", hint=network)
-        case httpx.ConnectError():
-            why = f": {cause.strerror}" if cause is not None and cause.strerror else ""
-            error = Unreachable(f"no connection to {host}{why}", hint=network)
-        case httpx.ProxyError():
-            error = Unreachable(f"the proxy on the way to {host} refused", hint="check the proxy settings")
-        case httpx.NetworkError():
-            error = Unreachable(f"the connection to {host} broke", hint="try again later")
-        case httpx.RemoteProtocolError():
-            error = ServerFailed(
-                f"{host} broke off its answer, or does not speak HTTP", hint="try again later"
-            )
-        case httpx.DecodingError():
-            error = ServerFailed(f"{host} sent a damaged answer", hint="try again later")
-        case httpx.InvalidURL() | httpx.UnsupportedProtocol() | UnicodeError():
-            error = UsageError(f"the base URL cannot be used: its host is {host!r}", hint="correct it")
-        case _:
-            error = Unreachable(f"the request to {host} failed ({type(exc).__name__})", hint=network)
-    return error
-
-
-def _system_error(exc: BaseException | None) -> OSError | None:
-    """Return what the operating system or TLS said, deep under an error of httpx."""
-    while exc is not None and not isinstance(exc, OSError):
-        exc = exc.__cause__ or exc.__context__
-    return exc
-
-
-def _unusable_environment(exc: Exception) -> UsageError:
-    if isinstance(exc, OSError):
-        return UsageError("the certificates cannot be read", hint="check SSL_CERT_FILE and SSL_CERT_DIR")
-    if isinstance(exc, ImportError):
-        return UsageError("a SOCKS proxy needs a package more", hint="run: pip install 'httpx[socks]'")
-    return UsageError(
-        "the proxy settings cannot be used", hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY"
-    )

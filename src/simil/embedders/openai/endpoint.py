@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from simil.errors import KeyMissing, KeyRejected, UsageError
 
@@ -14,6 +14,8 @@ __all__ = ["Endpoint", "Scrubber"]
 
 
 _OPENAI_HOST = "api.openai.com"
+_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+_AZURE_VERSION = "api-version"
 _HIDDEN = "***"
 # OpenAI's own messages quote a key with its middle starred out; its ends are not for showing either.
 _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
@@ -42,20 +44,23 @@ class Endpoint:
     Attributes:
         url: the full address, without user name and password.
         host: host and port: all of the address that messages show.
-        is_openai: whether OpenAI itself is meant, which always wants a key.
+        wants_key: whether that is OpenAI itself or Azure, which always want a key.
+        is_azure: whether the key goes into Azure's header.
     """
 
     url: str = field(repr=False)
     host: str
-    is_openai: bool
+    wants_key: bool
+    is_azure: bool
     _login: str = field(repr=False)
     _query_secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def under(cls, base_url: str, api_key: str | None) -> Endpoint:
+    def under(cls, base_url: str, api_key: str | None, api_version: str | None = None) -> Endpoint:
         """Return the endpoint under `base_url`; `api_key` serves only to keep it out of the message.
 
-        Raises `UsageError` when that is not an http or https address.
+        `api_version` is for an address at Azure that names none. Raises `UsageError` when the base URL is
+        not an http or https address, or lacks a version that it needs.
         """
         parts = _split(base_url)
         if parts is None:
@@ -69,34 +74,43 @@ class Endpoint:
         is_openai = name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
         if is_openai and parts.scheme != "https":
             raise UsageError(f"{host} would get the key unencrypted", hint="use https:// in the base URL")
-        path = parts.path.rstrip("/") + "/embeddings"
+        path = parts.path.rstrip("/")
+        given = parse_qsl(parts.query)
+        has_version = any(name.lower() == _AZURE_VERSION for name, _ in given)
+        is_azure = has_version or name.endswith(_AZURE_HOSTS)
+        query = parts.query
+        if is_azure and not has_version and not path.endswith("/v1"):
+            if not api_version:
+                raise UsageError(f"{host} wants an api-version", hint="set OPENAI_API_VERSION")
+            query = "&".join(filter(None, [query, urlencode({_AZURE_VERSION: api_version})]))
         return cls(
-            url=urlunsplit((parts.scheme, host, path, parts.query, "")),
+            url=urlunsplit((parts.scheme, host, f"{path}/embeddings", query, "")),
             host=host,
-            is_openai=is_openai,
+            wants_key=is_openai or is_azure,
+            is_azure=is_azure,
             _login=unquote(login),
-            _query_secrets=tuple(v for name, v in parse_qsl(parts.query) if name.lower() != "api-version"),
+            _query_secrets=tuple(value for name, value in given if name.lower() != _AZURE_VERSION),
         )
 
-    def authorization(self, api_key: str | None) -> str | None:
-        """Return the value of the Authorization header, or None where no key is needed.
+    def authorization(self, api_key: str | None) -> dict[str, str]:
+        """Return the header that says who asks; nothing where no key is needed.
 
         A user name and password in the address come first, as they were meant for this server. Raises
         `KeyMissing` where OpenAI would get no key and `KeyRejected` for what cannot be a key.
         """
         if self._login:
             login = self._login if ":" in self._login else f"{self._login}:"
-            return f"Basic {base64.b64encode(login.encode()).decode()}"
+            return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
         if api_key is None:
-            if self.is_openai:
+            if self.wants_key:
                 raise KeyMissing(f"{self.host} needs an API key", hint="set OPENAI_API_KEY")
-            return None
+            return {}
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise KeyRejected(
                 "the API key holds a space, a line break or a letter outside ASCII, which no key has",
                 hint="copy it again",
             )
-        return f"Bearer {api_key}"
+        return {"api-key": api_key} if self.is_azure else {"Authorization": f"Bearer {api_key}"}
 
     def proof(self, api_key: str | None) -> str:
         """Return what `authorization` is made of, in words; empty for nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from simil._version import __version__
+from simil.config import Credentials
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import SimilError, Unreachable, UsageError
 from simil.models.bounded import within
@@ -12,20 +13,20 @@ from simil.models.bounded import within
 __all__ = ["ask_for_models"]
 
 
-def ask_for_models(base_url: str, api_key: str | None, seconds: float) -> tuple[str, int]:
+def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple[str, int]:
     """Return the host of `GET {base_url}/models`, as it may be shown, and the status of its answer.
 
-    `api_key` is sent as it is with texts, and to no other address: redirects are not followed. None sends
-    neither a key nor a login that stands in the address. The server has `seconds` in all. Raises
-    `UsageError` for a base URL that is none, `KeyRejected` for what cannot be a key, and `Unreachable`.
+    With `show_key` the key is sent as it is with texts, and to no other address: redirects are not followed.
+    Without it neither the key is, nor a login that stands in the address. The server has `seconds` in all.
+    Raises `UsageError` for a base URL that is none, `KeyRejected` for what cannot be a key, and
+    `Unreachable`.
     """
-    endpoint = Endpoint.under(base_url.strip(), api_key)
+    endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version)
     parts = urlsplit(endpoint.url)
     url = parts._replace(path=parts.path.removesuffix("/embeddings") + "/models").geturl()
     headers = {"Accept": "application/json", "User-Agent": f"simil/{__version__}"}
-    authorization = endpoint.authorization(api_key) if api_key is not None else None
-    if authorization is not None:
-        headers["Authorization"] = authorization
+    if show_key:
+        headers |= endpoint.authorization(api.api_key)
     try:
         return endpoint.host, within(seconds, lambda: _status(url, headers, seconds))
     except SimilError:

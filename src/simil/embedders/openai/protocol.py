@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-
-from simil.embedders.base import TextRejected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,22 +23,22 @@ __all__ = [
     "json_of",
     "refuses_encoding",
     "request_body",
-    "requests_of",
-    "retry_after",
     "vectors_of",
 ]
 
-MAX_INPUTS = 2048
-# A request may hold 300,000 tokens, and a token is never less than a byte of UTF-8.
-MAX_BYTES = 300_000
-
-_LONGEST_SANE_WAIT = 86_400.0
 _MEBIBYTE = 1 << 20
 _NOT_JSON = "answered something that is not JSON"
 
 
 class BadAnswer(ValueError):
-    """An answer that cannot be used; the message goes on after the name of the server."""
+    """An answer that cannot be used; the message goes on after the name of the server.
+
+    `is_damaged` tells that it was right before something befell it on its way.
+    """
+
+    def __init__(self, message: str, *, is_damaged: bool = False) -> None:
+        super().__init__(message)
+        self.is_damaged = is_damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +65,6 @@ def json_of(body: bytes) -> object:
     return document
 
 
-def requests_of(texts: Sequence[str]) -> list[slice]:
-    """Return the stretches of `texts` that each go into one request, in order.
-
-    A text larger than a request may be goes alone. Raises `TextRejected` for a text that UTF-8 cannot
-    carry, before anything is sent.
-    """
-    stretches = []
-    start = size = 0
-    for position, text in enumerate(texts):
-        try:
-            length = len(text.encode("utf-8"))
-        except UnicodeEncodeError as exc:
-            raise TextRejected(
-                position, "the text holds half a surrogate pair, which is no character"
-            ) from exc
-        if position > start and (position - start == MAX_INPUTS or size + length > MAX_BYTES):
-            stretches.append(slice(start, position))
-            start, size = position, 0
-        size += length
-    if start < len(texts):
-        stretches.append(slice(start, len(texts)))
-    return stretches
-
-
 def request_body(model: str, texts: Sequence[str], encoding: str | None, dimensions: int | None) -> bytes:
     """Return the JSON of one request; what is None is left out, and the server decides."""
     import orjson
@@ -111,14 +83,16 @@ def answer_limit(count: int) -> int:
     return min(_MEBIBYTE + count * (_MEBIBYTE // 4), 512 * _MEBIBYTE)
 
 
-def vectors_of(reply: Reply, count: int) -> NDArray[np.float32]:
-    """Return the vectors of a successful `reply` in the order of the request, shape (count, dimensions).
+def vectors_of(reply: Reply, count: int) -> tuple[NDArray[np.float32], int | None]:
+    """Return the vectors of a successful `reply`, and the tokens that the server says to have counted.
 
-    Raises `BadAnswer` unless there are exactly `count` rows, each in one place, all of one length and finite.
+    The vectors are in the order of the request, shape (count, dimensions). Raises `BadAnswer` unless there
+    are exactly `count` rows, each in one place, all of one length and finite.
     """
     import numpy as np
 
-    rows = _rows(reply)
+    document = _document(reply)
+    rows = _rows(document)
     if len(rows) != count:
         raise BadAnswer(f"returned {len(rows)} vectors for {count} texts")
     vectors: NDArray[np.float32] | None = None
@@ -133,36 +107,27 @@ def vectors_of(reply: Reply, count: int) -> NDArray[np.float32]:
         raise BadAnswer("returned no vectors")
     if not np.isfinite(vectors).all():
         raise BadAnswer("returned a value that is not a finite number")
-    return vectors
+    return vectors, _counted_tokens(document)
 
 
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds that a server asks to wait, or None where it names no sane time (at most a day).
-
-    `now` is the time in seconds since 1970, for a server that names a date (RFC 9110, section 10.2.3).
-    """
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "").strip()
-        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", value):
-            seconds = float(value) * unit
-        elif name == "retry-after" and value:
-            try:
-                seconds = parsedate_to_datetime(value).timestamp() - now
-            except (ValueError, OverflowError):
-                continue
-        else:
-            continue
-        if 0 < seconds <= _LONGEST_SANE_WAIT:
-            return seconds
-    return None
+def _counted_tokens(document: object) -> int | None:
+    usage = document.get("usage") if isinstance(document, dict) else None
+    counted = usage.get("total_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else None
+    return counted if type(counted) is int and counted >= 0 else None
 
 
-def _rows(reply: Reply) -> list[dict[str, Any]]:
+def _document(reply: Reply) -> object:
     media_type = reply.media_type
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         page = " (a web page)" if media_type == "text/html" else ""
         raise BadAnswer(f"{_NOT_JSON}{page}")
-    document = json_of(reply.body)
+    try:
+        return json_of(reply.body)
+    except BadAnswer as exc:
+        raise BadAnswer(str(exc), is_damaged=True) from exc
+
+
+def _rows(document: object) -> list[dict[str, Any]]:
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadAnswer("answered JSON without a list of vectors")

@@ -1,19 +1,25 @@
-"""What a refused request means: from the status and words of a server to one line for the user."""
+"""What a refusal means: from the status and words of a server to a line for the user, and what is done."""
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simil.embedders.openai.protocol import BadAnswer, Reply, json_of, retry_after
+from simil.embedders.openai.protocol import BadAnswer, Reply, json_of
+from simil.embedders.openai.retries import Blame, Failed, asked_wait, may_be_retried
 from simil.errors import KeyRejected, ProviderError, QuotaSpent, RateLimited, RequestRejected, ServerFailed
 
 __all__ = ["ServerError", "quotation", "refusal"]
 
 _SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _LONGEST_QUOTATION = 200
+_DAY_S = 86_400
+# Not about a text: the same for all of them.
+_GENERAL = frozenset({"dimensions", "model", "encoding_format", "user"})
+_SIZES = frozenset({"max_tokens_per_request", "array_above_max_length"})
+_LENGTH = re.compile(r"context length|too long|too many tokens|(?:less|more) than \d+ tokens", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,7 @@ class ServerError:
 
     message: str = ""
     codes: frozenset[str] = frozenset()
+    parameter: str = ""
 
     @classmethod
     def in_refusal(cls, reply: Reply) -> ServerError:
@@ -38,9 +45,11 @@ class ServerError:
         if isinstance(said[-1], list):  # FastAPI: [{"loc": […], "msg": "…"}]
             said += [each.get("msg") for each in said[-1] if isinstance(each, dict)]
         codes = (fields.get("code"), fields.get("type"))
+        parameter = fields.get("param")
         return cls(
             next((each for each in said if isinstance(each, str)), ""),
             frozenset(each for each in codes if isinstance(each, str)),
+            parameter if isinstance(parameter, str) else "",
         )
 
     @classmethod
@@ -61,13 +70,55 @@ def quotation(said: ServerError, scrub: Callable[[str], str]) -> str:
     return f': "{line}"' if line else ""
 
 
-def refusal(reply: Reply, *, host: str, model: str, proof: str, scrub: Callable[[str], str]) -> ProviderError:
-    """Return the error that an answer with another status than success means.
+def refusal(
+    reply: Reply, *, count: int, host: str, model: str, proof: str, scrub: Callable[[str], str], date: float
+) -> Failed:
+    """Return what an answer with another status than success means.
 
-    `proof` names what the request was authorized with, empty for nothing.
+    `count` is the number of texts in the request, `proof` names what it was authorized with, empty for
+    nothing; `date` is the time in seconds since 1970.
     """
-    status = reply.status
     said = ServerError.in_refusal(reply)
+    wait = asked_wait(reply.headers, date)
+    error = _error(reply, said, wait, host=host, model=model, proof=proof, scrub=scrub)
+    return Failed(
+        error,
+        may_be_retried=may_be_retried(reply, spent_quota=bool(said.codes & _SPENT)),
+        asked_wait=wait,
+        is_limit=reply.status == 429,
+        blame=_blame(reply.status, said, count),
+        headers=reply.headers,
+    )
+
+
+def _blame(status: int, said: ServerError, count: int) -> Blame | None:
+    """Return what is wrong with the texts of a request, None where they are not at fault."""
+    if status not in {400, 413, 422} or said.parameter in _GENERAL:
+        return None
+    # Which of the texts it is does not matter here: `input[3]`.
+    numbers = [int(each) for each in re.findall(r"\d{1,9}", re.sub(r"\[\d+\]|\(\d+", "", said.message))]
+    if _LENGTH.search(said.message):
+        limit = numbers[0] if numbers else None
+        return Blame(
+            is_length=True, limit=limit, tokens=max((n for n in numbers[1:] if n > numbers[0]), default=None)
+        )
+    # "batch size 64 > maximum allowed batch size 32": the number of texts, and another that is lower.
+    lower = [number for number in numbers if 0 < number < count]
+    most = max(lower) if count in numbers and lower else None
+    return Blame(is_size=status != 400 or bool(said.codes & _SIZES) or most is not None, most_inputs=most)
+
+
+def _error(
+    reply: Reply,
+    said: ServerError,
+    wait: float | None,
+    *,
+    host: str,
+    model: str,
+    proof: str,
+    scrub: Callable[[str], str],
+) -> ProviderError:
+    status = reply.status
     quoted = quotation(said, scrub)
     error: ProviderError
     if status == 401:
@@ -88,8 +139,8 @@ def refusal(reply: Reply, *, host: str, model: str, proof: str, scrub: Callable[
             f"the quota at {host} is spent (429){quoted}", hint="check the plan and its billing"
         )
     elif status == 429:
-        wait = retry_after(reply.headers, time.time())
-        asked = "" if wait is None else f" and asks to wait {wait:.3g} s"
+        seconds = "" if wait is None else f"{wait:.3g} s" if wait <= _DAY_S else "more than a day"
+        asked = f" and asks to wait {seconds}" if seconds else ""
         error = RateLimited(
             f"{host} limits the rate of requests (429){asked}{quoted}", hint="try again later"
         )

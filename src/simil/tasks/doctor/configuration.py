@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from simil.config import OPENAI_BASE_URL, Source
+from simil.config import Source
+from simil.embedders.openai.endpoint import Endpoint
+from simil.errors import SimilError
 from simil.models.resolve import Provider
 from simil.tasks.doctor.findings import Context, Finding, fail, note, ok
 
@@ -80,10 +82,13 @@ def api_key(context: Context) -> Iterator[Finding]:
 
 
 def _is_needed(context: Context) -> bool:
-    ref = context.pinned
-    # Other servers may want no key.
-    official = context.settings.openai.base_url == OPENAI_BASE_URL
-    return ref is not None and ref.provider is Provider.OPENAI and official
+    if context.pinned is None or context.pinned.provider is not Provider.OPENAI:
+        return False
+    server = context.settings.openai
+    try:
+        return Endpoint.under(server.base_url, None, server.api_version).wants_key
+    except SimilError:  # The check of the API tells of it.
+        return False
 
 
 def _told(check: str, context: Context) -> Finding:

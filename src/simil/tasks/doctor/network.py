@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from simil.config import OPENAI_BASE_URL
+from simil.config import OPENAI_BASE_URL, Credentials
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT
 from simil.models.reachability import remembered
@@ -61,27 +61,28 @@ def hub(context: Context) -> Iterator[Finding]:
 
 def api(context: Context) -> Iterator[Finding]:
     """Ask the API for its models, without the key; `deep` shows it the key, as embedding does."""
-    key, base_url = context.settings.openai.api_key, context.settings.openai.base_url
-    needed = _runs_behind_the_api(context)
+    server = context.settings.openai
+    needed = context.pinned is not None and context.pinned.provider is Provider.OPENAI
     if context.offline:
         yield note("API", _OFFLINE)
-    elif not (key or needed or base_url != OPENAI_BASE_URL):
+    elif not (server.api_key or needed or server.base_url != OPENAI_BASE_URL):
         yield note("API", "not asked: neither a key nor a base URL is set")
     else:
-        yield _asked(base_url, key if context.deep else None, needed=needed)
+        show_key = context.deep and server.api_key is not None
+        yield _asked(server, show_key=show_key, needed=needed)
 
 
-def _asked(base_url: str, key: str | None, *, needed: bool) -> Finding:
+def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
     from simil.embedders.openai.probe import ask_for_models
 
     bad = Status.FAIL if needed else Status.WARN
     try:
-        host, status = ask_for_models(base_url, key, _SECONDS)
+        host, status = ask_for_models(server, show_key=show_key, seconds=_SECONDS)
     except SimilError as exc:
         return Finding("API", bad, exc.message, exc.hint)
     if status >= 500 or status == 429:
         return Finding("API", bad, f"{host} answers {status}", "try again later")
-    if key is None:
+    if not show_key:
         return ok("API", f"{host} answers ({status} without a key)")
     if status in (401, 403):
         return Finding("API", bad, f"{host} does not accept the key ({status})", "check OPENAI_API_KEY")
@@ -94,7 +95,3 @@ def _weight_of_the_hub(context: Context) -> Status:
     if ref.provider is not Provider.HUB or status_of(ref, context.settings).state is State.DOWNLOADED:
         return Status.NOTE
     return Status.FAIL if context.pinned else Status.WARN
-
-
-def _runs_behind_the_api(context: Context) -> bool:
-    return context.pinned is not None and context.pinned.provider is Provider.OPENAI

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from simil.config import Source
 from simil.embedders.openai.endpoint import Scrubber
@@ -40,20 +40,21 @@ def _secrets(source: Source) -> Iterator[str]:
     for name, value in source.values.items():
         if _SECRET.search(name.upper()):
             yield value.strip()
-        yield from _login(value)
+        if "://" in value or "@" in value:
+            yield from _in_address(value)
 
 
-def _login(value: str) -> Iterator[str]:
-    """Yield user name and password of an address, as a proxy's may have."""
-    if "@" not in value:
-        return
+def _in_address(value: str) -> Iterator[str]:
+    """Yield user name and password of an address, as a proxy's may have, and what follows its `?`."""
     try:
-        login = urlsplit(value if "://" in value else f"//{value}").netloc.rpartition("@")[0]
+        parts = urlsplit(value if "://" in value else f"//{value}")
+        told = [secret for name, secret in parse_qsl(parts.query) if name.lower() != "api-version"]
     except ValueError:
         return
-    for part in (login, *login.split(":", 1)):
-        yield part
-        yield unquote(part)
+    login = parts.netloc.rpartition("@")[0]
+    for one in (login, *login.split(":", 1)):
+        yield from (one, unquote(one))
+    yield from told
 
 
 def _home() -> re.Pattern[str] | None:

@@ -1,0 +1,179 @@
+"""Under each way in which servers count, the pacer spends what is granted and never more."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simil.embedders.openai.pacing import Pacer, Permit
+
+TPM, RPM = 1_000_000, 300
+
+
+class Granting:
+    """A server's count of one thing: what it grants, and what it says of it in its headers."""
+
+    def __init__(self, thing: str, limit: int, model: str) -> None:
+        self._thing = thing
+        self._limit = limit
+        self._model = model
+        self._spent: list[tuple[float, float]] = []
+        self._level, self._at = float(limit), 0.0
+
+    def _remaining(self, now: float) -> float:
+        if self._model == "bucket":
+            return min(self._level + (now - self._at) * self._limit / 60, self._limit)
+        begun = now // 60 * 60
+        if self._model == "window":
+            return self._limit - sum(amount for at, amount in self._spent if at >= begun)
+        return self._limit - sum(amount for at, amount in self._spent if at > now - 60)
+
+    def take(self, now: float, amount: float) -> bool:
+        left = self._remaining(now)
+        if amount > left + 1e-6:
+            return False
+        self._level, self._at = left - amount, now
+        self._spent.append((now, amount))
+        return True
+
+    def headers(self, now: float) -> dict[str, str]:
+        left = self._remaining(now)
+        if self._model == "bucket":
+            reset = (self._limit - left) * 60 / self._limit
+        elif self._model == "window":
+            reset = 60 - now % 60
+        else:
+            reset = max((at + 60 - now for at, _ in self._spent if at > now - 60), default=0.0)
+        told = {"limit": str(self._limit), "remaining": str(math.floor(left)), "reset": duration(reset)}
+        return {f"x-ratelimit-{what}-{self._thing}": value for what, value in told.items()}
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as OpenAI does: `26ms`, `1.5s`, `6m0s`."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds * 1000) / 1000, 60)
+    return f"{int(minutes)}m{rest:g}s" if minutes else f"{rest:g}s"
+
+
+@pytest.mark.parametrize("model", ["bucket", "window", "log"])
+@pytest.mark.parametrize("size", [(250_000, 250_000), (900, 250_000), (2_000, 9_000)])
+@pytest.mark.parametrize("seed", range(4))
+def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) -> None:
+    dice = random.Random(seed)
+    tokens, requests = Granting("tokens", TPM, model), Granting("requests", RPM, model)
+    pacer = Pacer()
+    now, sent, refused = 0.0, 0.0, 0
+    under_way: list[tuple[float, float, Permit, dict[str, str]]] = []
+    while now < 600:
+        # Answers come in any order; the headers are those of when the request was counted.
+        done = [each for each in under_way if each[0] <= now]
+        under_way = [each for each in under_way if each[0] > now]
+        for _, _, permit, headers in done:
+            pacer.learn(permit, headers, now)
+        want = dice.randint(*size)
+        room = pacer.room(now)
+        free = len(under_way) < (4 if pacer.is_informed else 1)
+        amount = min(want, room)
+        if free and amount >= 1:
+            permit = pacer.reserve(amount, now)
+            if not (tokens.take(now, amount) and requests.take(now, 1)):
+                refused += 1
+            sent += amount
+            headers = tokens.headers(now) | requests.headers(now)
+            under_way.append((now + dice.uniform(0.05, 4), amount, permit, headers))
+            continue
+        waits = [each[0] - now for each in under_way]
+        wait = pacer.wait(now)
+        if free and wait is not None:
+            waits.append(wait)
+        now += max(min(waits), 1e-6)
+    assert refused == 0
+    # What ends first, tokens or requests, is nearly used up; four at a time cannot use up all small ones.
+    granted = min(10 * TPM, 10 * RPM * sum(size) / 2)
+    possible = 600 / 2.1 * 4 * sum(size) / 2
+    assert sent >= 0.8 * min(granted, possible)
+
+
+def test_nothing_is_known_without_headers() -> None:
+    pacer = Pacer()
+    assert pacer.room(0.0) == math.inf
+    pacer.learn(pacer.reserve(100, 0.0), {"date": "today"}, 1.0)
+    assert (pacer.room(1.0), pacer.is_informed) == (math.inf, True)
+
+
+def told(remaining: str, reset: str | None, limit: str = "1000") -> dict[str, str]:
+    named = {"limit": limit, "remaining": remaining} | ({} if reset is None else {"reset": reset})
+    return {f"x-ratelimit-{name}-tokens": value for name, value in named.items()}
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [
+        ("1s", 1),
+        ("6m0s", 360),
+        ("1h2m3s", 3723),
+        ("26ms", 0.026),
+        ("1.5s", 1.5),
+        ("12", 12),
+        ("1d", 86400),
+        (None, 60),
+        ("", 60),
+        ("soon", 60),
+        ("1.2.3s", 60),
+        ("-5s", 60),
+        ("nan", 60),
+        ("infs", 60),
+    ],
+)
+def test_resets_are_read_as_durations(reset: str | None, seconds: float) -> None:
+    pacer = Pacer()
+    pacer.learn(pacer.reserve(1000, 0.0), told("0", reset), 0.0)
+    assert pacer.room(0.0) == 0
+    assert pacer.wait(0.0) == pytest.approx(seconds, abs=0.03)
+    assert pacer.room(seconds + 0.03) == 1000
+
+
+@pytest.mark.parametrize("remaining", ["nan", "inf", "-3", "many", ""])
+def test_headers_that_make_no_sense_limit_nothing(remaining: str) -> None:
+    pacer = Pacer()
+    pacer.learn(pacer.reserve(10, 0.0), told(remaining, "1s", limit="-1"), 0.0)
+    assert pacer.room(0.0) == math.inf
+
+
+def test_what_is_under_way_is_not_spent_twice() -> None:
+    pacer = Pacer()
+    pacer.learn(pacer.reserve(100, 0.0), told("900", "6s"), 0.0)
+    first = pacer.reserve(500, 1.0)
+    assert pacer.room(1.0) == 400
+    second = pacer.reserve(400, 1.0)
+    assert pacer.room(1.0) == 0
+    # The second was counted first, and its answer comes last.
+    pacer.learn(first, told("0", "60s"), 2.0)
+    pacer.learn(second, told("500", "30s"), 3.0)
+    assert pacer.room(3.0) == 0
+
+
+def test_a_pause_holds_all() -> None:
+    pacer = Pacer()
+    pacer.pause(12.0)
+    assert (pacer.room(3.0), pacer.wait(3.0), pacer.room(12.0)) == (0, 9.0, math.inf)
+
+
+@given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 1000), st.integers(1, 90)), max_size=20))
+def test_some_time_there_is_always_room(steps: list[tuple[int, int, int]]) -> None:
+    pacer = Pacer()
+    now = 0.0
+    for tokens, remaining, reset in steps:
+        pacer.learn(pacer.reserve(tokens, now), told(str(remaining), f"{reset}s"), now)
+        for _ in range(3):
+            if pacer.room(now) > 0:
+                break
+            wait = pacer.wait(now)
+            assert wait is not None and wait <= 91
+            now += wait
+        assert pacer.room(now) > 0

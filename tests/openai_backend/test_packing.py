@@ -1,0 +1,116 @@
+"""Requests keep the limits, and a culprit is found with few of them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, PackingPlan, Ratio, packed
+from simil.embedders.openai.splitting import Trial
+from simil.embedders.openai.tokens import ByteCounter
+
+
+@given(
+    st.lists(st.integers(1, 300_000), min_size=1, max_size=40), st.integers(1, 50), st.integers(1, 400_000)
+)
+def test_as_many_as_fit_go_into_a_request(sizes: list[int], inputs: int, tokens: int) -> None:
+    count = packed(sizes, inputs=inputs, tokens=tokens)
+    assert 1 <= count <= min(len(sizes), inputs)
+    assert count == 1 or sum(sizes[:count]) <= tokens
+    assert count in (len(sizes), inputs) or sum(sizes[: count + 1]) > tokens
+
+
+@given(st.lists(st.integers(1, 9_000), max_size=200), st.integers(1, 50))
+def test_a_plan_counts_the_requests_that_are_packed(lengths: list[int], at_once: int) -> None:
+    texts = ["x" * length for length in lengths]
+    plan = PackingPlan(ByteCounter(), limit=8192, price=0.02)
+    for start in range(0, len(texts), at_once):
+        plan.add(texts[start : start + at_once])
+    sizes = [min(length, 8192) for length in lengths]
+    requests = start = 0
+    while start < len(sizes):
+        start += packed(sizes[start:])
+        requests += 1
+    assert (plan.requests, plan.tokens, plan.is_exact) == (requests, sum(sizes), False)
+    assert plan.cost == (sum(sizes) * 0.02 / 1e6 if texts else None)
+
+
+def test_a_plan_fills_requests_by_number() -> None:
+    plan = PackingPlan(ByteCounter(), limit=None, price=None)
+    plan.add(["x"] * (2 * MAX_INPUTS + 1))
+    assert (plan.requests, plan.cost) == (3, None)
+    assert MAX_INPUTS < AIM_TOKENS < 300_000
+
+
+def test_a_ratio_goes_by_the_densest_texts() -> None:
+    ratio = Ratio()
+    assert ratio.value == 1
+    ratio.learn(1000, 250)
+    assert ratio.value == 0.275
+    ratio.learn(1000, 200)
+    assert ratio.value == 0.275
+    ratio.learn(1000, 990)
+    assert ratio.value == 1
+
+
+def requests_of(trial: Trial, bad: set[int], most: int) -> int:
+    """Play the server that refuses the `bad` places and more than `most` at once; return what it took."""
+    count = 0
+    while not trial.is_over:
+        count += 1
+        if bad & set(trial.test) or len(trial.test) > most:
+            trial.refused()
+        else:
+            trial.passed()
+    return count
+
+
+@given(st.integers(2, MAX_INPUTS), st.data())
+def test_one_culprit_takes_few_requests(count: int, data: st.DataObject) -> None:
+    culprit = data.draw(st.integers(0, count - 1))
+    trial = Trial(range(count))
+    tests = requests_of(trial, {culprit}, count)
+    assert trial.culprit == culprit
+    # Refused, tested, and what was beside it sent on: one of them would have been sent anyway.
+    assert 1 + tests + bool(trial.rest) - 1 <= 13
+
+
+@given(st.integers(2, 300), st.data())
+def test_each_refused_part_holds_a_culprit_and_nothing_is_lost(count: int, data: st.DataObject) -> None:
+    bad = data.draw(st.sets(st.integers(0, count - 1), min_size=1))
+    left = list(range(count))
+    found = set()
+    while bad & set(left):
+        trial = Trial(left) if len(left) > 1 else None
+        if trial is None:
+            found |= set(left)
+            break
+        passed: set[int] = set()
+        while not trial.is_over:
+            if bad & set(trial.test):
+                trial.refused()
+            else:
+                passed |= set(trial.test)
+                trial.passed()
+        assert trial.culprit in bad
+        found.add(trial.culprit)
+        assert passed | {trial.culprit} | set(trial.rest) == set(left)
+        left = trial.rest
+    assert found == bad
+
+
+@given(st.integers(2, 400), st.integers(1, 399))
+def test_a_limit_on_the_number_is_learned(count: int, most: int) -> None:
+    if most >= count:
+        return
+    trial = Trial(range(count), is_size=True)
+    requests_of(trial, set(), most)
+    assert trial.culprit is None
+    assert most / 2 <= trial.most_passed <= most
+
+
+def test_suspects_are_tested_first() -> None:
+    trial = Trial([7, 3, 0, 1, 2, 4], first=1)
+    assert trial.test == [7]
+    trial.refused()
+    assert (trial.culprit, trial.rest) == (7, [3, 0, 1, 2, 4])
