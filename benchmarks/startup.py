@@ -99,6 +99,7 @@ def imports(bench: Bench) -> list[Row]:
         _against_pass(bench, "import simil", [sys.executable, "-c", "import simil"]),
         _against_pass(bench, "simil --version", [bench.simil, "--version"], 10),
         _against_pass(bench, "simil --help", [bench.simil, "--help"], 20),
+        _against_pass(bench, "simil models", [bench.simil, "models"], 20),
     ]
     openvino = "from simil.models.openvino import import_openvino as load; load()"
     try:

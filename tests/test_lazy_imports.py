@@ -76,6 +76,23 @@ def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models"],
+        ["models", "--format", "json"],
+        ["models", "show", "bge-base"],
+        ["models", "path", "minilm"],
+    ],
+    ids=" ".join,
+)
+def test_models_are_listed_without_an_engine(arguments: list[str], tmp_path: Path) -> None:
+    loaded, printed = _loaded(_PROGRAM, *arguments, folder=tmp_path)
+
+    assert printed
+    assert loaded & (HEAVY | {"filelock", "openvino", "model2vec"}) <= {"orjson"}
+
+
 def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> None:
     command = ("compare", "-m", "minilm", "--no-cache", "Apple", "Orange")
     _loaded(_PROGRAM, *command, folder=tmp_path)  # Prepares the model, if no test has.

@@ -102,3 +102,12 @@ def test_embedded_model_opens_no_socket_even_online() -> None:
     code, out, err = offline("compare", "-m", "minilm", "Apple", "Orange")
     assert (code, err) == (0, "")
     assert out.startswith("0.3725")
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("-f", "json"), ("show", "bge-base"), ("show", "openai"), ("path", "minilm")]
+)
+def test_listing_models_opens_no_socket_even_online(more: tuple[str, ...]) -> None:
+    code, out, err = offline("models", *more, OPENAI_API_KEY="k")
+    assert (code, err) == (0, "")
+    assert out

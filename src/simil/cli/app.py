@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,12 +12,14 @@ import typer
 
 from simil._version import __version__
 from simil.cli.command import Command, Group
+from simil.cli.completion import INSTRUCTION, part_at_colon
 from simil.errors import SimilError
 
 __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "cache", "doctor",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "models", "cache",
+    "doctor",
 )  # fmt: skip
 
 
@@ -47,6 +50,10 @@ def _application(names: Sequence[str]) -> typer.Typer:
             from simil.cli.cache import cache
 
             app.add_typer(cache)
+        elif name == "models":
+            from simil.cli.models import models
+
+            app.add_typer(models)
         else:
             app.command(cls=Command)(_function(name))
     return app
@@ -111,6 +118,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if INSTRUCTION in os.environ:
+        part_at_colon(os.environ)
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)

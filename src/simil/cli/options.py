@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simil.cli.completion import model_names
 from simil.config import Settings, load_settings
 from simil.errors import InputError, Place, UsageError
 
@@ -69,6 +70,7 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
+        autocompletion=model_names,
         rich_help_panel=_MODEL,
     ),
 ]

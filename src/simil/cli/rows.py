@@ -158,12 +158,14 @@ def table_row(cells: Sequence[str], separator: str) -> bytes:
 
 def cell(value: object) -> str:
     """Return a value as a cell shows it: nothing for None, six decimals for a score, else JSON."""
-    import numpy as np
-
     if value is None:
         return ""
     if isinstance(value, str):
         return value
+    if type(value) in (bool, int, float):  # Not NumPy's, which need not be loaded to tell.
+        return json_of(value).decode()
+    import numpy as np
+
     if isinstance(value, np.floating):
         return digits(value)
     return json_of(value).decode()

@@ -39,7 +39,7 @@ class ModelInfo:
 
     name: str
     provider: str
-    dimensions: int
+    dimensions: int | None
     max_tokens: int | None = None
     repo: str = ""
     pooling: str = ""

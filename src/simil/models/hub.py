@@ -34,7 +34,17 @@ from simil.models.reachability import forget, remember, remembered
 from simil.models.verify import Announced, mismatch
 from simil.progress import Progress
 
-__all__ = ["Snapshot", "fetch", "find", "forget", "is_offline", "reach", "remember", "remembered"]
+__all__ = [
+    "Snapshot",
+    "delete_cached",
+    "fetch",
+    "find",
+    "forget",
+    "is_offline",
+    "reach",
+    "remember",
+    "remembered",
+]
 
 _LEFT_BEHIND_S = 3600.0  # no download that goes on leaves its file untouched for so long
 
@@ -79,6 +89,25 @@ def reach(repo: str, seconds: float) -> str:
     with _quiet_library():
         _ask(call, seconds)
     return call.hub
+
+
+def delete_cached(repo: str, root: Path) -> None:
+    """Delete what the cache in `root` has of a repository, as far as the library makes sense of it.
+
+    Files that it shares with other repositories stay. Raises OSError.
+    """
+    with _quiet_library():
+        from huggingface_hub import scan_cache_dir
+
+        found = scan_cache_dir(root)
+        commits = [
+            revision.commit_hash
+            for cached in found.repos
+            if cached.repo_type == "model" and cached.repo_id == repo
+            for revision in cached.revisions
+        ]
+        if commits:
+            found.delete_revisions(*commits).execute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def did_you_mean(near: Iterable[str]) -> str:
 
 
 def nearest(name: str, known: Collection[str], cutoff: float = _NAME) -> list[str]:
-    """Return up to three of `known`, the best first; case does not count.
+    """Return those of `known` that `name` may have meant, the best first; case does not count.
 
     Those that begin with all of `name`; else those that are alike letter by letter; else those that hold it.
     """
@@ -35,7 +35,7 @@ def nearest(name: str, known: Collection[str], cutoff: float = _NAME) -> list[st
     near = begun or _alike(name.lower(), lower, cutoff)
     if not near and len(name) > 1:
         near = [one for one in known if name.lower() in lower[one]]
-    return near[:_MOST]
+    return near
 
 
 def _alike(name: str, lower: Mapping[str, str], cutoff: float) -> list[str]:
@@ -53,10 +53,10 @@ def _alike(name: str, lower: Mapping[str, str], cutoff: float) -> list[str]:
 
 
 def nearest_models(name: str) -> list[str]:
-    """Return what `name` may have meant of the catalog, as it is written after `-m`."""
+    """Return up to three models of the catalog that `name` may have meant, as they are written after `-m`."""
     written = dict(_spellings())
     near = nearest(name.removeprefix("local:"), written)
-    return list(dict.fromkeys(written[one] for one in near))
+    return list(dict.fromkeys(written[one] for one in near))[:_MOST]
 
 
 def near_repository(repo: str) -> list[str]:

@@ -29,6 +29,6 @@ def find_plugins(name: str) -> list[Any]:
     if found:
         return found
     installed = list(dict.fromkeys(point.name for point in points))
-    near = did_you_mean(f"plugin:{one}" for one in nearest(name, installed))
+    near = did_you_mean(f"plugin:{one}" for one in nearest(name, installed)[:3])
     listed = f"installed: {', '.join(installed) or 'none'}"
     raise ModelNotFound(f"there is no plug-in {name!r}", hint=f"{near} {listed}" if near else listed)

@@ -13,8 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from simil.config import Settings
-from simil.errors import ModelError
-from simil.models.catalog import DEFAULT, FALLBACK, ModelInfo, catalog
+from simil.errors import ModelDamaged, ModelError
+from simil.models.catalog import DEFAULT, FALLBACK, ModelInfo, catalog, find_info
+from simil.models.facts import read_info
 from simil.models.hub_cache import RepoCache, cached_repos, hub_cache_dir, is_offline
 from simil.models.once import is_whole, made_of
 from simil.models.plugins import plugin_points
@@ -42,16 +43,17 @@ class State(StrEnum):
     KEY_SET = "key set"
     NEEDS_KEY = "needs key"
     INSTALLED = "installed"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """One model: `name` is how it is written after `-m`.
 
-    `where` is "here", "API" or "plug-in". `folder` holds its files, where they are here, at `revision`;
-    `size` is what they take on disk and `prepared_size` what was prepared from them, in bytes. `prepared`
-    says that the graph of these very files is ready for this version of ONNX Runtime; None where it can't
-    be, as behind an API.
+    `where` it runs is "local", "API" or "plug-in". `folder` holds its files at `revision`, where they are
+    here; `size` is what they take on disk and `prepared_size` what was prepared of them, in bytes.
+    `prepared` says that the graph of these very files is ready for this version of ONNX Runtime; None
+    where there is none to prepare.
     """
 
     name: str
@@ -119,7 +121,11 @@ def all_models(settings: Settings) -> list[ModelStatus]:
     """Return the catalog's models, then others of the hub that are here, then installed plug-ins."""
     known = [status_of(resolve(info.written), settings) for info in catalog().values()]
     repos = {info.repo for info in catalog().values() if info.provider == "hub"}
-    others = [resolve(repo) for repo in cached_repos(hub_cache_dir()) if repo not in repos]
+    others = [
+        ModelRef(Provider.HUB, repo, info=find_info(repo))
+        for repo in cached_repos(hub_cache_dir())
+        if repo not in repos
+    ]
     found = [status_of(ref, settings) for ref in others if find_local(ref) is not None]
     names = dict.fromkeys(point.name for point in plugin_points())
     return known + found + [status_of(resolve(f"plugin:{name}"), settings) for name in names]
@@ -133,7 +139,10 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
     if ref.provider is Provider.OPENAI:
         state = State.KEY_SET if settings.openai.api_key else State.NEEDS_KEY
         return ModelStatus(name, "API", state, ref.info)
-    source = _source(ref)
+    try:
+        source = _source(ref)
+    except ModelDamaged:  # One model that cannot be used does not hide the others.
+        return ModelStatus(name, "local", State.DAMAGED, ref.info)
     if source is None:
         return _missing(name, ref)
     state = {
@@ -144,9 +153,9 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
     static = ref.info is not None and ref.info.pooling == "static"
     return ModelStatus(
         name,
-        "here",
+        "local",
         state,
-        ref.info or source.info,
+        ref.info or read_info(name, source.folder),
         folder=source.folder,
         revision=source.revision,
         size=_size(_files_root(ref, source)),
@@ -176,7 +185,7 @@ def _missing(name: str, ref: ModelRef) -> ModelStatus:
     state = State.UNFINISHED if size else State.NOT_HERE
     if ref.info is not None and ref.info.own_code:
         state = State.OWN_CODE
-    return ModelStatus(name, "here", state, ref.info, size=size or None)
+    return ModelStatus(name, "local", state, ref.info, size=size or None)
 
 
 def _files_root(ref: ModelRef, source: ModelSource) -> Path:

@@ -1,0 +1,143 @@
+"""What state a model is in, found in folders as the libraries and simil leave them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simil.config import Settings, load_settings
+from simil.models.prepare import prepare
+from simil.models.resolve import resolve
+from simil.models.source import EMBEDDED
+from simil.models.status import Choice, State, all_models, choice, status_of
+from simil.progress import silent
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return {"SIMIL_CACHE_DIR": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path)}
+
+
+def settings(environ: dict[str, str], **more: str) -> Settings:
+    return load_settings(environ=environ | more)
+
+
+def test_the_embedded_model_is_prepared_once_it_is(environ: dict[str, str]) -> None:
+    before = status_of(resolve("minilm"), settings(environ))
+    assert (before.state, before.prepared, before.prepared_size) == (State.EMBEDDED, False, 0)
+    assert (before.folder, before.said) == (EMBEDDED, "embedded")
+    from simil.models.source import embedded_source
+
+    made = prepare(embedded_source(before.info), Path(environ["SIMIL_CACHE_DIR"]), silent)
+    after = status_of(resolve("minilm"), settings(environ))
+    assert (after.prepared, after.said) == (True, "embedded, prepared")
+    assert after.prepared_size == sum(path.stat().st_size for path in made.graph.parent.iterdir())
+    (made.graph.parent / "weights.bin").write_bytes(b"")
+    assert status_of(resolve("minilm"), settings(environ)).prepared is False
+
+
+def test_a_key_makes_an_api_usable(environ: dict[str, str]) -> None:
+    assert status_of(resolve("openai"), settings(environ)).state is State.NEEDS_KEY
+    found = status_of(resolve("openai"), settings(environ, OPENAI_API_KEY="secret"))
+    assert (found.state, found.where) == (State.KEY_SET, "API")
+    assert "secret" not in repr(found)
+
+
+def test_a_folder_tells_of_itself(environ: dict[str, str]) -> None:
+    found = status_of(resolve(str(EMBEDDED)), settings(environ))
+    assert (found.state, found.folder) == (State.FOLDER, EMBEDDED)
+    assert found.info is not None
+    assert (found.info.dimensions, found.info.max_tokens, found.info.pooling) == (384, 256, "mean")
+
+
+def test_a_folder_that_says_nothing_useful_is_listed_all_the_same(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "modules.json").write_text("[")
+    found = status_of(resolve(str(tmp_path / "odd")), settings(environ))
+    assert found.info is not None
+    assert found.info.dimensions is None
+
+
+def test_a_damaged_model_does_not_hide_the_others(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simil.models import source
+
+    monkeypatch.setattr(source, "EMBEDDED", tmp_path)
+    found = {model.name: model for model in all_models(settings(environ))}
+    assert found["minilm"].state is State.DAMAGED
+    assert found["bge-base"].state is State.NOT_HERE
+
+
+def test_a_folder_in_the_cache_that_is_no_repository_is_passed_over(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "hf" / "hub" / "models--.odd--name").mkdir(parents=True)
+    before = len(all_models(settings(environ)))
+    (tmp_path / "hf" / "hub" / "models---").mkdir(parents=True)
+    assert len(all_models(settings(environ))) == before
+
+
+def test_what_other_programs_cached_without_weights_is_no_model(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    commit = "a" * 40
+    snapshot = tmp_path / "hf" / "hub" / "models--org--half" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text(commit)
+    assert "org/half" not in {model.name for model in all_models(settings(environ))}
+    (snapshot / "model.safetensors").write_bytes(b"1234")
+    (found,) = [model for model in all_models(settings(environ)) if model.name == "org/half"]
+    assert (found.state, found.revision, found.size) == (State.DOWNLOADED, commit, 2 + 4 + 40)
+
+
+UNKNOWN = "unknown model 'bge-bsae'; did you mean bge-base? (pinned by the environment)"
+
+
+@pytest.mark.parametrize(
+    ("pin", "name"),
+    [
+        ("minilm", "minilm"),
+        ("all-MiniLM-L6-v2", "minilm"),
+        ("openai", "openai:text-embedding-3-small"),
+        ("plugin:x", "plugin:x"),
+        ("BAAI/bge-m3", "bge-m3"),
+        ("org/name@v1", "org/name"),
+    ],
+)
+def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: str, name: str) -> None:
+    chosen = choice(settings(environ, SIMIL_MODEL=pin))
+    assert chosen == Choice(name, "pinned by the environment", pinned=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"SIMIL_MODEL": "bge-bsae"}, Choice(None, UNKNOWN, pinned=True)),
+        (
+            {"SIMIL_OFFLINE": "1"},
+            Choice("minilm", "bge-base is not here, and simil is offline", pinned=False),
+        ),
+        ({}, Choice("bge-base", "the default; the first run fetches it, or uses minilm", pinned=False)),
+    ],
+)
+def test_which_model_a_run_uses_and_why(
+    environ: dict[str, str], more: dict[str, str], expected: Choice
+) -> None:
+    assert choice(settings(environ, **more)) == expected
+
+
+def test_a_pin_is_told_by_where_it_stands(environ: dict[str, str], tmp_path: Path) -> None:
+    assert choice(load_settings(environ=environ, model="minilm")).why == "pinned by a flag"
+    config = tmp_path / "config.toml"
+    config.write_text('model = "minilm"\n')
+    assert choice(settings(environ, SIMIL_CONFIG=str(config))).why == f"pinned by {config}"
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("SIMIL_MODEL=minilm\n")
+    assert choice(load_settings(environ=environ, env_file=dotenv)).why == f"pinned by {dotenv}"
