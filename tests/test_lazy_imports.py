@@ -66,7 +66,9 @@ def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"]], ids=" ".join
+    "arguments",
+    [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"], ["doctor", "--help"]],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     loaded, printed = _loaded(_PROGRAM, *arguments, folder=tmp_path)

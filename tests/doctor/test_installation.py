@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli.command import on_terminal, run, simil
+from plugins.conftest import BROKEN, LETTERS, declare
 from vector_cache.known import key_of, put
 
 from doctor.conftest import Examine
@@ -309,3 +310,19 @@ def test_a_locale_without_all_letters_warns(examine: Examine) -> None:
     assert report.status("encoding") == "warn"
     assert "PYTHONUTF8" in report.told("encoding")
     assert os.environ.get("PYTHONIOENCODING") is None
+
+
+def test_plug_ins_are_listed_and_loaded_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare("letters", LETTERS, tmp_path)
+    declare("broken", BROKEN, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    checks = tuple(check for check in doctor.CHECKS if check.name == "plug-ins")
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+
+    listed = {one.check: one.status for one in diagnose(offline=True)}
+    loaded = {one.check: one.status for one in diagnose(offline=True, deep=True)}
+
+    assert listed == {"plugin:broken": Status.OK, "plugin:letters": Status.OK}
+    assert loaded == {"plugin:broken": Status.WARN, "plugin:letters": Status.OK}

@@ -208,3 +208,20 @@ def test_a_repository_is_fetched_once_and_no_more_of_it_than_needed(repo: str, h
     assert hub.count("GET", "/store/") == 1
     for name in ("README", ".onnx", ".bin"):
         assert hub.count("GET", name) == hub.count("HEAD", name) == 0
+
+
+def test_there_is_nothing_to_prepare_of_one(copied: Path) -> None:
+    (copied / "modules.json").unlink()
+    result = simil("models", "prepare", str(copied))
+
+    assert result.code == 4
+    assert result.error_line == f"{copied} is not prepared: it is a static model; it is run as it is"
+
+
+def test_a_folder_that_holds_no_model_is_told_in_one_line(copied: Path) -> None:
+    (copied / "modules.json").unlink()
+    (copied / "model.safetensors").unlink()
+    result = simil("compare", "-m", str(copied), "a", "b")
+
+    assert result.code == 4
+    assert result.error_line.startswith(f"sentence-transformers cannot load {copied}: ")
