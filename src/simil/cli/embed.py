@@ -86,6 +86,8 @@ def embed(
             return
         inputs = session.inputs(files or [], options)
         if inputs.forms:
+            if dry_run:
+                raise UsageError("the input holds vectors already: there is nothing to embed")
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
             _convert(inputs, wanted, written, output)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simil.cli.cells import one_line
 from simil.cli.model_table import model_row
-from simil.cli.units import dollars, megabytes
+from simil.cli.units import dollars, megabytes, millions
 
 if TYPE_CHECKING:
     from simil.models.catalog import ModelInfo
@@ -64,8 +64,7 @@ def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     def sourced(value: str, name: str) -> str:
         return f"{value} ({info.sources[name]})" if value and name in info.sources else value
 
-    download = None if info.download_mb is None else info.download_mb * 10**6
-    memory = None if info.memory_mb is None else info.memory_mb * 10**6
+    memory = millions(info.memory_mb)
     cut = ", or fewer (it was trained to be cut)" if info.shortens else ""
     yield "repository", info.repo
     yield "licence", info.licence
@@ -77,8 +76,8 @@ def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     yield "needs", f"pip install 'simil-cli[{info.extra}]'" if info.extra else ""
     yield "cannot run", "it asks for code of its own, which simil never runs" if info.own_code else ""
     yield "parameters", sourced(f"{info.parameters:g} million" if info.parameters else "", "parameters")
-    yield "memory", f"{megabytes(memory)} (weights in float32, four bytes a parameter)" if memory else ""
-    yield "download", sourced(megabytes(download), "download_mb")
+    yield "memory", f"{memory} (weights in float32, four bytes a parameter)" if memory else ""
+    yield "download", sourced(millions(info.download_mb), "download_mb")
     for title, name in (("MTEB", "mteb"), ("STS", "sts")):
         value = getattr(info, name)
         yield title, "" if value is None else sourced(f"{value:g} on {info.benchmark}", name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from simil.cli.cells import fit
 from simil.cli.output import width
 from simil.cli.rows import Row, write_rows
-from simil.cli.units import dollars, megabytes
+from simil.cli.units import dollars, megabytes, millions
 
 if TYPE_CHECKING:
     from simil.models.status import Choice, ModelStatus
@@ -105,7 +105,7 @@ def _columns(models: Sequence[ModelStatus], chosen: Choice) -> list[_Column]:
         _Column("dim", each("dimensions"), 1),
         _Column("tokens", each("max_tokens"), 4),
         _Column("disk", [_disk(model) for model in models], 5),
-        _Column("memory", [_millions(info.memory_mb if info else None) for info in infos], 6),
+        _Column("memory", [millions(info.memory_mb if info else None) for info in infos], 6),
         _Column("MTEB", each("mteb", ".1f"), 2),
         _Column("STS", each("sts", ".1f"), 3),
         _Column("price", [dollars(info.price if info else None) for info in infos], 7),
@@ -122,12 +122,8 @@ def _disk(model: ModelStatus) -> str:
     """What it takes on disk, in brackets what it would take once it was fetched."""
     if model.size is not None:
         return megabytes(model.size)
-    download = _millions(model.info.download_mb if model.info else None)
+    download = millions(model.info.download_mb if model.info else None)
     return f"({download})" if download else ""
-
-
-def _millions(count: int | None) -> str:
-    return "" if count is None else megabytes(count * 10**6)
 
 
 def _narrow(models: Sequence[ModelStatus], chosen: Choice) -> list[str]:

@@ -45,8 +45,7 @@ def listed(
 ) -> None:
     """List models with facts about each, and what of them is here; fetch, prepare and remove them.
 
-    Nothing is loaded, and nobody is asked: figures come from a catalog, each with its source. The model
-    that a run without -m would use now is marked.
+    The model that a run without -m would use now is marked. Nothing is loaded, and nobody is asked.
 
     · simil models
     · simil models show bge-base

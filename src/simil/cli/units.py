@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["dollars", "megabytes"]
+__all__ = ["dollars", "megabytes", "millions"]
 
 
 def megabytes(size: int | None) -> str:
@@ -12,6 +12,11 @@ def megabytes(size: int | None) -> str:
     if size >= 10**9:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:,.0f} MB" if size >= 10**6 else f"{size / 1e3:,.0f} kB"
+
+
+def millions(count: int | None) -> str:
+    """Return so many MB as `megabytes` does."""
+    return megabytes(None if count is None else count * 10**6)
 
 
 def dollars(price: float | None) -> str:

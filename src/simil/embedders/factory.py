@@ -116,7 +116,7 @@ def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Em
         backend=f"openai at {api.address}",
         model=ref.target,
         overflow=_same_vector(overflow),
-        fits_bytes=(info and info.max_tokens) or _FITS_BYTES,
+        fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
     )
     model = _Model(api.stamp, recipe, lambda: api)
     with ExitStack() as at_close:

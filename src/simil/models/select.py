@@ -88,7 +88,19 @@ def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: 
 
 
 def find_local(ref: ModelRef) -> ModelSource | None:
-    """Return the files of a model of the hub where they are on this machine; nobody is asked for them."""
+    """Return the files of a model where they are on this machine; nobody is asked for them.
+
+    None for a model that is not here, and for one that does not run here. Raises `ModelDamaged` where the
+    embedded model's are not whole.
+    """
+    if ref.provider is Provider.EMBEDDED:
+        assert ref.info is not None
+        return embedded_source(ref.info)
+    if ref.provider is Provider.FOLDER:
+        folder = Path(ref.target)
+        return ModelSource(folder.name, folder)
+    if ref.provider is not Provider.HUB:
+        return None
     from simil.models import hub
 
     snapshot = hub.find(ref.target, ref.revision)
@@ -99,16 +111,8 @@ def find_local(ref: ModelRef) -> ModelSource | None:
 
 def locate(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:
     """Return the files of a local model, fetching them from the hub where needed; None for the others."""
-    if ref.provider is Provider.EMBEDDED:
-        assert ref.info is not None
-        return embedded_source(ref.info)
-    if ref.provider is Provider.FOLDER:
-        folder = Path(ref.target)
-        return ModelSource(folder.name, folder)
-    if ref.provider is not Provider.HUB:
-        return None
     found = find_local(ref)
-    if found is not None:
+    if found is not None or ref.provider is not Provider.HUB:
         return found
     if offline:
         raise ModelNotFound(

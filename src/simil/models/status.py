@@ -23,7 +23,7 @@ from simil.models.prepare import prepared_folder
 from simil.models.reachability import remembered
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import find_local
-from simil.models.source import ModelSource, embedded_source
+from simil.models.source import ModelSource
 from simil.models.static import read_static
 
 __all__ = ["Choice", "ModelStatus", "State", "all_models", "choice", "prepared_root", "status_of", "written"]
@@ -141,7 +141,7 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
         state = State.KEY_SET if settings.openai.api_key else State.NEEDS_KEY
         return ModelStatus(name, "API", state, ref.info)
     try:
-        source = _source(ref)
+        source = find_local(ref)
     except ModelDamaged:  # One model that cannot be used does not hide the others.
         return ModelStatus(name, "local", State.DAMAGED, ref.info)
     if source is None:
@@ -174,16 +174,6 @@ def _is_static(folder: Path) -> bool:
 def prepared_root(cache_dir: Path) -> Path:
     """Return the folder that holds what was prepared of all models."""
     return cache_dir / "prepared"
-
-
-def _source(ref: ModelRef) -> ModelSource | None:
-    if ref.provider is Provider.EMBEDDED:
-        assert ref.info is not None
-        return embedded_source(ref.info)
-    if ref.provider is Provider.FOLDER:
-        folder = Path(ref.target)
-        return ModelSource(folder.name, folder)
-    return find_local(ref)
 
 
 def _missing(name: str, ref: ModelRef) -> ModelStatus:

@@ -174,13 +174,19 @@ def compare_pairs(
     refuses goes to `on_error` and is left out, or has the score nan where `keeps_failed`; other errors
     are those of `embed_stream`.
     """
+    import numpy as np
+
     most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
     for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
         vectors, refused = _embed_pairs(batch, options, embedder, on_error)
-        kept = [row for row in range(len(batch)) if keeps_failed or row not in refused]
+        good = [row for row in range(len(batch)) if row not in refused]
+        scores = np.full(len(batch), np.nan, np.float32)
+        if good:
+            right = [row + len(batch) for row in good]
+            scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
+        kept = list(range(len(batch))) if keeps_failed else good
         if kept:
-            left, right = vectors[kept], vectors[[row + len(batch) for row in kept]]
-            yield PairScores([batch[row] for row in kept], similarity.pairwise(left, right, metric))
+            yield PairScores([batch[row] for row in kept], scores[kept])
 
 
 def _embed_pairs(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Piece, TextRejected
+from simil.embedders.openai.jobs import Job
 from simil.embedders.openai.retries import Failed
-from simil.embedders.openai.sender import Job
-from simil.embedders.openai.tokens import ByteCounter, TokenCounter
+from simil.embedders.openai.tokens import LONGEST_TOKEN, ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow, too_long
 from simil.embedders.windows import Window
 
@@ -120,7 +120,8 @@ class Batch(Job):
         if self._rows[row].is_over:
             return []
         blame, overflow = failed.blame, self._limits.overflow
-        if blame is not None and blame.is_length:
+        fits = self.surely_fits is not None and self.sizes[place] <= self.surely_fits
+        if blame is not None and (blame.is_length or (blame.is_size and not fits)):
             limit = self._limits.tokens or blame.limit
             instead = self._shorter(text, self.sizes[place], limit, blame.tokens)
             if instead and overflow is not Overflow.ERROR:
@@ -129,7 +130,7 @@ class Batch(Job):
                 return [self._add(row, part.text, part.tokens) for part in instead]
             refused = too_long(row, self._limits.model, limit, overflow)
         else:
-            refused = TextRejected(row, failed.error.message, hint=failed.error.hint)
+            refused = TextRejected(row, failed.what)
         self._limits.refused[text] = refused.message
         self._reject(row, refused)
         return []
@@ -151,19 +152,21 @@ class Batch(Job):
             self._reject(
                 row, TextRejected(row, "the text holds half a surrogate pair, which is no character")
             )
-        elif limit is None or size <= limit or not self.is_exact:
+        elif limit is None or size <= limit or not (self.is_exact or size > limit * LONGEST_TOKEN):
             self._add(row, text, size)
         elif overflow is Overflow.ERROR:
             self._reject(row, too_long(row, self._limits.model, limit, overflow))
         elif overflow is Overflow.CHUNK:
             windows = list(self._counter.windows(text, limit))
+            assert windows, "a text that is not blank has a window"
             self._rows[row].missing = len(windows)
             for window in windows:
                 self._add(row, window.text, window.tokens)
         else:
             self._rows[row].is_cut = True
-            beginning = self._counter.beginning(text, limit)
-            self._add(row, beginning, limit)
+            most = limit if self.is_exact else limit * LONGEST_TOKEN
+            beginning = self._counter.beginning(text, most)
+            self._add(row, beginning, most)
 
     def _shorter(self, text: str, size: int, limit: int | None, told: int | None) -> list[Window]:
         """Return what is sent in place of a text that the server finds too long; nothing where none is left.

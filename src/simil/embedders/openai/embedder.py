@@ -12,11 +12,12 @@ from simil.embedders.openai import protocol
 from simil.embedders.openai.batch import Batch, Limits
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
+from simil.embedders.openai.jobs import Answer
 from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
 from simil.embedders.openai.protocol import BadAnswer, Reply
 from simil.embedders.openai.refusals import ServerError, quotation, refusal
 from simil.embedders.openai.retries import Failed, Retries
-from simil.embedders.openai.sender import Answer, Sender
+from simil.embedders.openai.sender import Sender
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
 from simil.embedders.openai.wire import Timeout, Wire
 from simil.embedders.overflow import Overflow

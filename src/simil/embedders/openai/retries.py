@@ -47,15 +47,23 @@ class Failed(Exception):
     all requests; `blame` that the request's own texts are at fault. `headers` are those of the answer.
     """
 
-    error: SimilError
+    error: BaseException
     may_be_retried: bool = False
     asked_wait: float | None = None
     is_limit: bool = False
     blame: Blame | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        return str(self.error)
+    @property
+    def what(self) -> str:
+        """What failed, without what to do about it."""
+        return self.error.message if isinstance(self.error, SimilError) else str(self.error)
+
+    def finally_after(self, tries: int) -> BaseException:
+        """Return the error to raise, which says how often it was tried."""
+        if isinstance(self.error, SimilError) and tries > 1:
+            self.error.message += f", after {tries} tries"
+        return self.error
 
 
 @dataclass(frozen=True, slots=True)

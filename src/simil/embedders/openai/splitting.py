@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-__all__ = ["Trial"]
+from simil.embedders.openai.jobs import Job, Todo
+from simil.embedders.openai.packing import MAX_INPUTS
+from simil.embedders.openai.retries import Failed
+
+__all__ = ["Splitter", "Trial"]
 
 
 class Trial:
@@ -51,3 +56,97 @@ class Trial:
             self.test = []
         else:
             self.test = self._suspects[: len(self._suspects) // 2]
+
+
+class Splitter:
+    """Decides what is sent in place of requests that the server refuses for what is in them.
+
+    `most_inputs` is how many texts the server takes at once, as far as that is known.
+    """
+
+    def __init__(self) -> None:
+        self.most_inputs = MAX_INPUTS
+        self._has_passed = False
+        self._doubtful: _Culprit | None = None
+
+    def passed(self, todo: Todo) -> list[Todo]:
+        """Take in that a request was answered; returns what is to be sent next."""
+        self._has_passed = True
+        doubtful, self._doubtful = self._doubtful, None
+        next_ones = [] if doubtful is None else doubtful.refuse()
+        if todo.trial is not None:
+            todo.trial.passed()
+            next_ones += self._next(todo.job, todo.trial)
+        return next_ones
+
+    def refused(self, todo: Todo, failed: Failed, *, is_last: bool) -> list[Todo] | None:
+        """Take in that a request was refused; returns what is to be sent next.
+
+        That is None where no text can be blamed. `is_last` says that nothing else is under way or to be sent.
+        """
+        blame = failed.blame
+        trial = todo.trial
+        if blame is None:
+            return None
+        if trial is None and blame.most_inputs is not None and blame.most_inputs < len(todo.places):
+            self.most_inputs = min(self.most_inputs, blame.most_inputs)
+            return [Todo(todo.job, todo.places)]
+        if trial is None and len(todo.places) == 1:
+            return self._blamed(_Culprit(todo.job, todo.places[0], failed), is_last=is_last)
+        if trial is None:
+            places, first = list(todo.places), None
+            if blame.is_length:
+                places.sort(key=lambda place: -todo.job.sizes[place])
+                first = _count_longer(todo.job, places)
+            trial = Trial(places, is_size=blame.is_size, first=first)
+        else:
+            trial.refused()
+        next_ones = self._next(todo.job, trial)
+        if trial.culprit is None:
+            return next_ones
+        blamed = self._blamed(_Culprit(todo.job, trial.culprit, failed), is_last=is_last and not next_ones)
+        return None if blamed is None else blamed + next_ones
+
+    def forget(self) -> None:
+        """Take in that the run failed."""
+        self._doubtful = None
+
+    def _next(self, job: Job, trial: Trial) -> list[Todo]:
+        """Return the next test of a trial, or at its end what was not tested."""
+        if not trial.is_over:
+            return [Todo(job, trial.test, is_whole=True, trial=trial)]
+        if trial.culprit is None and trial.is_size:
+            self.most_inputs = min(self.most_inputs, trial.most_passed)
+        return [Todo(job, trial.rest, is_whole=not trial.is_size)] if trial.rest else []
+
+    def _blamed(self, culprit: _Culprit, *, is_last: bool) -> list[Todo] | None:
+        blame = culprit.failed.blame
+        if self._has_passed or (blame is not None and blame.is_length):
+            return culprit.refuse()
+        if self._doubtful is not None or is_last:
+            # Nothing was ever taken: it is not the texts that the server does not like.
+            return None
+        self._doubtful = culprit
+        return []
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Culprit:
+    """A text that was refused when it was alone."""
+
+    job: Job
+    place: int
+    failed: Failed
+
+    def refuse(self) -> list[Todo]:
+        """Tell the job; returns what is sent in place of the text."""
+        instead = self.job.refuse(self.place, self.failed)
+        return [Todo(self.job, list(instead))] if instead else []
+
+
+def _count_longer(job: Job, places: Sequence[int]) -> int | None:
+    """Return how many of some texts may be too long, None where that tells nothing."""
+    if job.surely_fits is None:
+        return None
+    count = sum(job.sizes[place] > job.surely_fits for place in places)
+    return count if 0 < count < len(places) else None

@@ -17,13 +17,15 @@ from typing import Any
 
 from simil.embedders.windows import Window, head
 
-__all__ = ["ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
+__all__ = ["LONGEST_TOKEN", "ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
 
 # All of OpenAI's embedding models since ada-002 use this encoding.
 _ENCODING = "cl100k_base"
 _TABLE = "https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken"
 # As tiktoken itself checks it: a table that differs it would delete, and fetch another.
 _SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
+# Bytes in the longest token of that encoding: a text of more than so many to a token is surely too long.
+LONGEST_TOKEN = 128
 # Where a window would end within a word, it ends at white space in its last part instead.
 _LAST_PART = 4
 
