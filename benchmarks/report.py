@@ -21,7 +21,6 @@ _PACKAGES = (
     "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
     "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu",
 )  # fmt: skip
-_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
 _HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 
 
@@ -229,12 +228,10 @@ def _commit() -> str:
 
 def _cpu() -> str:
     """Return the processor's name and those of its features that matrix products use."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    known = (fields.get("flags") or fields.get("Features") or "").split()
-    features = " ".join(feature for feature in _FEATURES if feature in known)
-    name = fields.get("model name") or platform.processor() or platform.machine()
+    from simil.embedders.cores import processor_facts
+
+    name, known = processor_facts()
+    features = " ".join(known)
     return f"{name} ({features})" if features else name
 
 

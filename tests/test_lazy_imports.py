@@ -67,7 +67,7 @@ def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], ["compare", "--help"], ["embed", "--help"], ["eval", "--help"]],
+    [["--version"], ["--help"], *([name, "--help"] for name in ("compare", "embed", "eval", "doctor"))],
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:

@@ -14,7 +14,17 @@ from pathlib import Path
 
 from simil.errors import Place, UsageError
 
-__all__ = ["OPENAI_BASE_URL", "Credentials", "Settings", "calibrations_dir", "load_settings"]
+__all__ = [
+    "OPENAI_BASE_URL",
+    "VARIABLES",
+    "Credentials",
+    "Settings",
+    "Source",
+    "calibrations_dir",
+    "load_settings",
+    "read_config_file",
+    "read_dotenv",
+]
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -34,6 +44,8 @@ _CONFIG_KEYS = {
     "openai_api_key": "OPENAI_API_KEY",
     "openai_api_version": "OPENAI_API_VERSION",
 }
+# All variables that are settings, whether of the environment or of a `.env`.
+VARIABLES = (*_CONFIG_KEYS.values(), "SIMIL_CACHE_DIR", "SIMIL_CONFIG")
 _CHOICES = {
     "engine": ("auto", "onnx", "openvino", "torch"),
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -83,8 +95,8 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """One place that settings come from; `name` is how messages call it."""
+class Source:
+    """One place that settings come from; `name` is how messages call it, the path of a file."""
 
     name: str
     values: Mapping[str, str]
@@ -92,6 +104,11 @@ class _Source:
     def get(self, key: str) -> str | None:
         value = self.values.get(key)
         return value if value and value.strip() else None
+
+    @property
+    def set_here(self) -> list[str]:
+        """The variables that are set here and that simil knows; never their values."""
+        return [key for key in VARIABLES if self.get(key) is not None]
 
 
 def load_settings(
@@ -129,12 +146,12 @@ def load_settings(
         "SIMIL_RETRIES": None if retries is None else str(retries),
         "OPENAI_BASE_URL": base_url,
     }
-    dotenv = _dotenv(env_file, directory or Path())
+    dotenv = read_dotenv(env_file, directory or Path())
     sources = (
-        _Source("a flag", {key: value for key, value in flags.items() if value is not None}),
-        _Source("the environment", environ),
+        Source("a flag", {key: value for key, value in flags.items() if value is not None}),
+        Source("the environment", environ),
         dotenv,
-        _config_file(environ),
+        read_config_file(environ),
     )
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     return Settings(
@@ -156,7 +173,7 @@ def load_settings(
     )
 
 
-def _lookup(sources: tuple[_Source, ...], key: str) -> tuple[str | None, _Source | None]:
+def _lookup(sources: tuple[Source, ...], key: str) -> tuple[str | None, Source | None]:
     for source in sources:
         value = source.get(key)
         if value is not None:
@@ -164,7 +181,7 @@ def _lookup(sources: tuple[_Source, ...], key: str) -> tuple[str | None, _Source
     return None, None
 
 
-def _choice(sources: tuple[_Source, ...], name: str) -> str:
+def _choice(sources: tuple[Source, ...], name: str) -> str:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return _CHOICES[name][0]
@@ -176,7 +193,7 @@ def _choice(sources: tuple[_Source, ...], name: str) -> str:
     return value
 
 
-def _count(sources: tuple[_Source, ...], name: str, *, default: int, digits: int) -> int:
+def _count(sources: tuple[Source, ...], name: str, *, default: int, digits: int) -> int:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return default
@@ -187,7 +204,7 @@ def _count(sources: tuple[_Source, ...], name: str, *, default: int, digits: int
     return int(value)
 
 
-def _switch(sources: tuple[_Source, ...], name: str, *, default: bool) -> bool:
+def _switch(sources: tuple[Source, ...], name: str, *, default: bool) -> bool:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return default
@@ -200,7 +217,7 @@ def _is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
 
 
-def _credentials(sources: tuple[_Source, ...], dotenv: _Source) -> Credentials:
+def _credentials(sources: tuple[Source, ...], dotenv: Source) -> Credentials:
     """Pair URL and key: a URL that a `.env` brought must not see a key from anywhere else."""
     base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
@@ -210,12 +227,13 @@ def _credentials(sources: tuple[_Source, ...], dotenv: _Source) -> Credentials:
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 
 
-def _dotenv(env_file: Path | None, directory: Path) -> _Source:
+def read_dotenv(env_file: Path | None, directory: Path) -> Source:
+    """Return what `env_file`, else a `.env` in `directory`, sets; `UsageError` if it cannot be read."""
     path = env_file or directory / ".env"
     if not path.is_file():
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
-        return _Source(".env", {})
+        return Source(".env", {})
     from dotenv import dotenv_values
 
     try:
@@ -223,16 +241,17 @@ def _dotenv(env_file: Path | None, directory: Path) -> _Source:
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
-    return _Source(str(path), {key: value for key, value in values.items() if value is not None})
+    return Source(str(path), {key: value for key, value in values.items() if value is not None})
 
 
-def _config_file(environ: Mapping[str, str]) -> _Source:
+def read_config_file(environ: Mapping[str, str]) -> Source:
+    """Return what the config file sets, by the names of variables; raises `UsageError` if it is no such."""
     named = environ.get("SIMIL_CONFIG")
     path = Path(named or _user_dir("config") / "config.toml")
     if not path.exists():
         if named:
             raise UsageError("no such file", place=Place(named), hint="check SIMIL_CONFIG")
-        return _Source(str(path), {})
+        return Source(str(path), {})
     import tomllib
 
     try:
@@ -255,7 +274,7 @@ def _config_file(environ: Mapping[str, str]) -> _Source:
         _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
         for key, value in table.items()
     }
-    return _Source(str(path), values)
+    return Source(str(path), values)
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path:

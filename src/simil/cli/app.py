@@ -19,7 +19,7 @@ __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "models",
-    "cache",
+    "cache", "doctor",
 )  # fmt: skip
 
 
@@ -99,6 +99,8 @@ def _function(name: str) -> Callable[..., None]:
             from simil.cli.match import match as command
         case "eval":
             from simil.cli.eval import evaluate as command
+        case "doctor":
+            from simil.cli.doctor import doctor as command
     return command
 
 

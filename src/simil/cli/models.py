@@ -135,12 +135,15 @@ def prepare(
     from simil.models.chain import UnknownChain, read_chain
     from simil.models.prepare import prepare as make
     from simil.models.select import locate
+    from simil.models.static import read_static
 
     with opt.start(quiet=quiet, verbose=verbose, offline=offline or None) as run:
         progress = terminal_progress(quiet=quiet)
         source = locate(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: it does not run here")
+        if read_static(source.folder) is not None:
+            raise ModelError(f"{name} is not prepared: it is a static model", hint="it is run as it is")
         try:
             read_chain(source.folder)
             made = make(source, run.settings.cache_dir, progress)

@@ -56,6 +56,7 @@ __all__ = [
     "check_threshold",
     "given",
     "kind_named",
+    "quieted",
     "read_options",
     "refuse_blank",
     "start",
@@ -255,15 +256,28 @@ def start(*, quiet: bool, verbose: bool, **flags: Any) -> Iterator[Run]:
     """Set up a run: settings from flags and elsewhere, notes on stderr as loud as asked for."""
     if quiet and verbose:
         raise UsageError("-q and -v contradict each other", hint="pass one of them")
+    with _logging(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING):
+        yield Run(load_settings(**flags), quiet)
+
+
+@contextmanager
+def quieted() -> Iterator[None]:
+    """Let nothing but errors be said on stderr, in a run that tells of everything itself."""
+    with _logging(logging.ERROR):
+        yield
+
+
+@contextmanager
+def _logging(level: int) -> Iterator[None]:
     logger = logging.getLogger("simil")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("simil: %(message)s"))
     before, propagated = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.propagate = False
-    logger.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
+    logger.setLevel(level)
     try:
-        yield Run(load_settings(**flags), quiet)
+        yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before)

@@ -1,13 +1,20 @@
-"""How many cores this process may compute on."""
+"""How many cores this process may compute on, and of which kind."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["physical_cores"]
+__all__ = ["physical_cores", "processor_facts"]
+
+# What matrix products use of x86 and ARM processors.
+_FEATURES = (
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
+    *("asimd", "bf16", "i8mm"),
+)
 
 _CPUS = Path("/sys/devices/system/cpu")
+_CPUINFO = Path("/proc/cpuinfo")
 _CGROUP = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -24,6 +31,20 @@ def physical_cores() -> int:
         return os.cpu_count() or 1
     cores = {_core_of(processor) for processor in allowed}
     return max(1, min(len(cores), _quota() or len(cores)))
+
+
+def processor_facts() -> tuple[str, list[str]]:
+    """Return the processor's name and those of its features that matrix products use; none off Linux."""
+    import platform
+
+    try:
+        lines = _CPUINFO.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    known = (fields.get("flags") or fields.get("Features") or "").split()
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    return name, [feature for feature in _FEATURES if feature in known]
 
 
 def _core_of(processor: int) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 A few texts go through ONNX Runtime, which maps the prepared graph and starts at once. For many it is
 OpenVINO where that is installed, else ONNX Runtime with its weights repacked. sentence-transformers
-runs on a GPU, and what has a chain of modules that is not known here.
+runs on a GPU, and what has a chain of modules that is not known here. A static model is model2vec's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.chain import Chain, UnknownChain, read_chain
 from simil.models.source import ModelSource, verify_embedded
+from simil.models.static import StaticTable, read_static
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ __all__ = ["find_chain", "open_local"]
 log = logging.getLogger("simil")
 
 
-def find_chain(source: ModelSource, settings: Settings) -> Chain | None:
+def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
     """Return the chain that simil's own engines run, None where sentence-transformers is to run the model.
+
+    Of a static model it is its table.
 
     Raises `UsageError` for settings that contradict each other, `ModelError` where `settings` ask for an
     engine that cannot run this model.
@@ -37,6 +40,10 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | None:
     _check(settings)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
+    table = read_static(source.folder)
+    if table is not None:
+        _check_static(source, settings)
+        return table
     try:
         return read_chain(source.folder)
     except UnknownChain as exc:
@@ -46,7 +53,7 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | None:
 
 def open_local(
     source: ModelSource,
-    chain: Chain | None,
+    chain: Chain | StaticTable | None,
     model: LocalModel,
     settings: Settings,
     *,
@@ -57,6 +64,10 @@ def open_local(
 
     `raw` leaves out a normalization at the chain's end. Raises `ModelError`.
     """
+    if isinstance(chain, StaticTable):
+        from simil.embedders.static import StaticEmbedder
+
+        return StaticEmbedder(model, source.folder, chain, raw=raw)
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
@@ -81,6 +92,19 @@ def _check(settings: Settings) -> None:
         raise UsageError(
             f"{settings.precision} is not computed {where}",
             hint="use --engine openvino, or leave --precision away",
+        )
+
+
+def _check_static(source: ModelSource, settings: Settings) -> None:
+    if settings.engine != "auto":
+        raise ModelError(
+            f"the {settings.engine} engine cannot run {source.name}: it is a static model",
+            hint="leave --engine away",
+        )
+    if settings.precision != "float32":
+        raise ModelError(
+            f"{settings.precision} is not computed for {source.name}: it is a static model",
+            hint="leave --precision away",
         )
 
 

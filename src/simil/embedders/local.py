@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil import similarity
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, moved, raised
-from simil.embedders.overflow import Overflow, too_long
+from simil.embedders.overflow import Overflow, nothing_read, too_long
 from simil.embedders.windows import Window, head, split_windows
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class LocalEmbedder(Embedder):
     def _refused(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
         for index, encoding in enumerate(encodings):
             if len(encoding) == 0:
-                yield TextRejected(index, f"the text has nothing that {self.stamp} reads")
+                yield nothing_read(index, self.stamp)
             elif self._model.overflow is Overflow.ERROR and encoding.overflowing:
                 yield too_long(index, self.stamp, self._limit, self._model.overflow)
 

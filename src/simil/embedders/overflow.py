@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from simil.embedders.base import TextRejected
 
-__all__ = ["Overflow", "too_long"]
+__all__ = ["Overflow", "nothing_read", "too_long"]
 
 
 class Overflow(StrEnum):
@@ -20,6 +20,11 @@ class Overflow(StrEnum):
     TRUNCATE = "truncate"
     ERROR = "error"
     CHUNK = "chunk"
+
+
+def nothing_read(index: int, model: str) -> TextRejected:
+    """Return the error of a text in which there is nothing that `model` knows."""
+    return TextRejected(index, f"the text has nothing that {model} reads")
 
 
 def too_long(index: int, model: str, limit: int | None, overflow: Overflow) -> TextRejected:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["TorchEmbedder"]
+__all__ = ["TorchEmbedder", "usable_devices"]
 
 
 class TorchEmbedder(LocalEmbedder):
@@ -80,3 +80,15 @@ def _load(folder: Path, device: str, threads: int) -> Any:
         # Whatever a broken folder makes transformers raise, it means that the model cannot be used.
         raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
     return network.float().eval()
+
+
+def usable_devices() -> list[str]:
+    """Return what `--device` can name here, the processor first; imports torch."""
+    import torch
+
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices.append("cuda")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return devices

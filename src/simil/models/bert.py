@@ -12,16 +12,15 @@ transformers' `BertModel`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.chain import UnknownChain, read_object
+from simil.models.weights import WEIGHTS, read_header
 
-__all__ = ["WEIGHTS", "bert_graph"]
+__all__ = ["bert_graph"]
 
-WEIGHTS = "model.safetensors"
 OUTPUT = "last_hidden_state"
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
 _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
@@ -38,7 +37,7 @@ def bert_graph(folder: Path) -> tuple[bytes, Path]:
     _check(config, folder)
     # The hub's cache holds links; ONNX Runtime wants the weights beside each other in one real folder.
     weights = (folder / WEIGHTS).resolve()
-    tensors = _read_header(weights)
+    tensors = read_header(weights)
     try:
         return _Writer(config, weights.name, tensors).write(), weights.parent
     except (KeyError, TypeError, ValueError) as exc:
@@ -57,36 +56,6 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UnknownChain(f"its activation is {config['hidden_act']}")
     if not (folder / WEIGHTS).is_file():
         raise UnknownChain(f"it has no {WEIGHTS}")
-
-
-def _read_header(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
-    """Return where each tensor of a safetensors file lies: dtype, shape, offset in the file, length.
-
-    The format: eight bytes of header length, a JSON header, the data.
-    """
-    try:
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            header: dict[str, Any] = json.loads(file.read(min(size, 100_000_000)))
-        start = 8 + size
-        tensors = {
-            name: (
-                entry["dtype"],
-                entry["shape"],
-                start + entry["data_offsets"][0],
-                entry["data_offsets"][1] - entry["data_offsets"][0],
-            )
-            for name, entry in header.items()
-            if name != "__metadata__"
-        }
-        end = max(offset + length for _, _, offset, length in tensors.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise ModelDamaged(
-            "is not a safetensors file", place=Place(str(path)), hint="fetch the model again"
-        ) from exc
-    if path.stat().st_size < end:
-        raise ModelDamaged("is cut short", place=Place(str(path)), hint="fetch the model again")
-    return tensors
 
 
 class _Writer:

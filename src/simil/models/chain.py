@@ -15,7 +15,17 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 
-__all__ = ["Chain", "Dense", "UnknownChain", "read_chain", "read_object", "read_prompts"]
+__all__ = [
+    "Chain",
+    "Dense",
+    "UnknownChain",
+    "kind_of",
+    "read_chain",
+    "read_modules",
+    "read_object",
+    "read_prompts",
+    "truncates_dimensions",
+]
 
 POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 _OLD_POOLING_KEYS = {
@@ -95,8 +105,8 @@ def read_chain(folder: Path) -> Chain:
     does. Raises `UnknownChain` for what only sentence-transformers can run, `ModelDamaged` for files
     that cannot be read.
     """
-    modules = _read_modules(folder)
-    kinds = [_kind(module) for module in modules]
+    modules = read_modules(folder)
+    kinds = [kind_of(module) for module in modules]
     if kinds and (kinds[0] != "Transformer" or kinds[1:2] != ["Pooling"]):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     layers = kinds[2:]
@@ -107,7 +117,7 @@ def read_chain(folder: Path) -> Chain:
     transformer = folder / (paths[0] if paths else "")
     max_tokens, lower_case = _read_transformer(transformer)
     pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
-    if (read_object(folder / _ST_CONFIG) or {}).get("truncate_dim"):
+    if truncates_dimensions(folder):
         raise UnknownChain("it sets truncate_dim")
     return Chain(
         pooling=pooling,
@@ -132,7 +142,13 @@ def read_prompts(folder: Path) -> dict[str, str]:
     return prompts | ({"symmetric": default} if default else {})
 
 
-def _read_modules(folder: Path) -> list[dict[str, Any]]:
+def truncates_dimensions(folder: Path) -> bool:
+    """Say whether sentence-transformers is told to keep only the first dimensions of each vector."""
+    return bool((read_object(folder / _ST_CONFIG) or {}).get("truncate_dim"))
+
+
+def read_modules(folder: Path) -> list[dict[str, Any]]:
+    """Return the modules of the model in `folder` as `modules.json` lists them; none without that file."""
     path = folder / "modules.json"
     modules = _read_json(path)
     if modules is None:
@@ -154,7 +170,8 @@ def _bare_pooling(folder: Path) -> tuple[str, ...]:
     return ("mean",)
 
 
-def _kind(module: Mapping[str, Any]) -> str:
+def kind_of(module: Mapping[str, Any]) -> str:
+    """Return the name of a module's class, with its package where that is not sentence-transformers."""
     name = str(module.get("type", ""))
     package, _, kind = name.rpartition(".")
     return kind if package.split(".")[0] == "sentence_transformers" else name

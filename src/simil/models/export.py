@@ -6,6 +6,7 @@ import io
 import warnings
 from pathlib import Path
 
+from simil.errors import ModelError
 from simil.models.chain import UnknownChain
 from simil.models.quiet import quiet_transformers
 
@@ -17,7 +18,7 @@ def export_graph(folder: Path) -> tuple[bytes, bytes]:
 
     Inputs as its tokenizer gives them, int64 [batch, tokens]; output `last_hidden_state`, float32
     [batch, tokens, hidden]. Takes some ten seconds, most of them for importing torch. Raises
-    `UnknownChain` where torch cannot export it.
+    `UnknownChain` where torch cannot export it, `ModelError` where it cannot be loaded.
     """
     import torch
     from sentence_transformers import SentenceTransformer
@@ -25,11 +26,14 @@ def export_graph(folder: Path) -> tuple[bytes, bytes]:
     with quiet_transformers():
         # Attention in plain operators is what ONNX Runtime's optimizer knows to fuse.
         options = {"attn_implementation": "eager"}
-        model = (
-            SentenceTransformer(str(folder), device="cpu", local_files_only=True, model_kwargs=options)
-            .eval()
-            .float()
-        )
+        try:
+            model = SentenceTransformer(
+                str(folder), device="cpu", local_files_only=True, model_kwargs=options
+            )
+        except Exception as exc:
+            # Whatever a folder that holds no model makes transformers raise.
+            raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
+    model = model.eval().float()
     transformer, tokenizer = model[0], model.tokenizer
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")

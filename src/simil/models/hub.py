@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, TypeVar
+from typing import Any
 
 from simil._version import __version__
 from simil.errors import ModelDamaged, ModelError, ServerFailed
+from simil.models.bounded import within
 from simil.models.hub_bar import Meter
 from simil.models.hub_cache import (
     MAIN,
@@ -33,9 +34,17 @@ from simil.models.reachability import forget, remember, remembered
 from simil.models.verify import Announced, mismatch
 from simil.progress import Progress
 
-__all__ = ["Snapshot", "delete_cached", "fetch", "find", "forget", "is_offline", "remember", "remembered"]
-
-T = TypeVar("T")
+__all__ = [
+    "Snapshot",
+    "delete_cached",
+    "fetch",
+    "find",
+    "forget",
+    "is_offline",
+    "reach",
+    "remember",
+    "remembered",
+]
 
 _LEFT_BEHIND_S = 3600.0  # no download that goes on leaves its file untouched for so long
 
@@ -69,6 +78,17 @@ def fetch(
     with suppress(OSError):  # a cache that others keep, with all files in it, is good enough to read
         call.cache.remember_commit(call.revision, listing.commit)
     return Snapshot(repo, listing.commit, call.cache.snapshot(listing.commit))
+
+
+def reach(repo: str, seconds: float) -> str:
+    """Ask the hub for what it has of `repo`, and return the hub's address as it may be shown.
+
+    It has `seconds` in all; nothing is downloaded or noted. Raises what `fetch` raises.
+    """
+    call = _Call(repo, MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
+    with _quiet_library():
+        _ask(call, seconds)
+    return call.hub
 
 
 def delete_cached(repo: str, root: Path) -> None:
@@ -149,7 +169,7 @@ def _ask(call: _Call, seconds: float) -> _Listing:
 
     # An answer that is not one (a captive portal's page, another service's JSON) fails on its shape.
     with call.errors(AttributeError, KeyError, TypeError):
-        commit, files = _within(seconds, info)
+        commit, files = within(seconds, info)
     if (
         commit is None
         or not re.fullmatch("[0-9a-f]{40}", commit)
@@ -159,29 +179,6 @@ def _ask(call: _Call, seconds: float) -> _Listing:
             f"{call.hub} did not answer for {call.repo} as a hub does", hint="check HF_ENDPOINT"
         )
     return _Listing(commit, {file.name: file for file in files})
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns; after `seconds` leave it to itself and raise TimeoutError.
-
-    A timeout of the HTTP client bounds each read, not their sum, and not the look-up of the name.
-    """
-    import threading
-    from concurrent.futures import Future
-
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(call())
-        except Exception as exc:  # noqa: BLE001 - raised again in the thread that waits
-            answer.set_exception(exc)
-
-    threading.Thread(target=run, name="hub-first-contact", daemon=True).start()
-    try:
-        return answer.result(seconds)
-    except TimeoutError as exc:
-        raise TimeoutError(f"no answer within {seconds:g} s") from exc
 
 
 def _is_inside(name: str) -> bool:

@@ -104,7 +104,7 @@ def find_local(ref: ModelRef) -> ModelSource | None:
     from simil.models import hub
 
     snapshot = hub.find(ref.target, ref.revision)
-    if snapshot is None or not any((snapshot.path / name).is_file() for name in _WEIGHTS):
+    if snapshot is None or not _has_weights(snapshot.path):
         return None
     return _source(ref, snapshot)
 
@@ -134,6 +134,11 @@ def fetch(ref: ModelRef, progress: Progress) -> ModelSource:
             hint="choose another; simil models lists them",
         )
     return _fetch(ref, progress, _PINNED_S)
+
+
+def _has_weights(folder: Path) -> bool:
+    """Say whether the weights of the first module are here, which may lie in a folder of its own."""
+    return any((folder / name).is_file() for name in _WEIGHTS) or any(folder.glob("0_*/model.safetensors"))
 
 
 def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
@@ -166,7 +171,7 @@ def _wanted(names: Sequence[str]) -> list[str]:
     chosen = [weights] if weights else [name for name in names if _is_shard(name)]
     if weights == "onnx/model.onnx":
         chosen += [name for name in names if name == "onnx/model.onnx_data"]
-    chosen += [name for name in names if _is_module_weights(name)]
+    chosen += [name for name in names if _is_module_weights(name) and not _is_second_form(name, present)]
     return [*small, *chosen]
 
 
@@ -178,3 +183,8 @@ def _is_module_weights(name: str) -> bool:
     """Say whether this is the weights file of a module beside the transformer, `2_Dense/...`."""
     path = PurePosixPath(name)
     return len(path.parts) == 2 and path.parts[0][:1].isdigit() and path.suffix in (".safetensors", ".bin")
+
+
+def _is_second_form(name: str, present: set[str]) -> bool:
+    """Say whether a module's weights are there as safetensors, too."""
+    return name.endswith(".bin") and str(PurePosixPath(name).with_name("model.safetensors")) in present

@@ -24,6 +24,7 @@ from simil.models.reachability import remembered
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import find_local
 from simil.models.source import ModelSource
+from simil.models.static import read_static
 
 __all__ = ["Choice", "ModelStatus", "State", "all_models", "choice", "prepared_root", "status_of", "written"]
 
@@ -150,7 +151,6 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
         Provider.FOLDER: State.FOLDER,
         Provider.HUB: State.DOWNLOADED,
     }[ref.provider]
-    static = ref.info is not None and ref.info.pooling == "static"
     return ModelStatus(
         name,
         "local",
@@ -159,9 +159,16 @@ def status_of(ref: ModelRef, settings: Settings) -> ModelStatus:
         folder=source.folder,
         revision=source.revision,
         size=_size(_files_root(ref, source)),
-        prepared=None if static else _is_prepared(source, settings.cache_dir),
+        prepared=None if _is_static(source.folder) else _is_prepared(source, settings.cache_dir),
         prepared_size=sum(map(_size, made_of(source.name, prepared_root(settings.cache_dir)))),
     )
+
+
+def _is_static(folder: Path) -> bool:
+    try:
+        return read_static(folder) is not None
+    except ModelError:  # Damaged, and so nothing to prepare.
+        return False
 
 
 def prepared_root(cache_dir: Path) -> Path:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,19 @@ from simil.embedders.cache.file import CacheFile, Damaged, current, files, is_da
 from simil.embedders.cache.store import begin_next, cache_folder, set_aside
 from simil.errors import Place, UsageError
 
-__all__ = ["CacheInfo", "Pruned", "Space", "Verified", "cache_path", "clear", "info", "prune", "verify"]
+__all__ = [
+    "CacheInfo",
+    "Pruned",
+    "Sample",
+    "Space",
+    "Verified",
+    "cache_path",
+    "clear",
+    "info",
+    "prune",
+    "sample",
+    "verify",
+]
 
 T = TypeVar("T")
 
@@ -41,6 +54,14 @@ class CacheInfo:
     max_bytes: int
     spaces: tuple[Space, ...]
     set_aside: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How many vectors were looked at, and how many of them are damaged."""
+
+    checked: int
+    damaged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +110,19 @@ def info(cache_dir: Path, max_bytes: int) -> CacheInfo:
     with _opened(path) as file:
         spaces = tuple(Space(name, count, used * _HOUR_S) for name, count, used in file.spaces())
         return CacheInfo(path, file.count(), file.size(), max_bytes, spaces, old)
+
+
+def sample(cache_dir: Path, most: int) -> Sample:
+    """Check up to `most` vectors against their checksums; nothing is changed.
+
+    Raises `UsageError` where the file cannot be read or is not what it should be.
+    """
+    path = cache_path(cache_dir)
+    if not path.exists():
+        return Sample(0, 0)
+    with _opened(path) as file:
+        rows = [row.is_whole for row in islice(file.rows(), most)]
+        return Sample(len(rows), rows.count(False))
 
 
 def verify(cache_dir: Path) -> Verified:

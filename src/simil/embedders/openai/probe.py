@@ -1,0 +1,60 @@
+"""Whether a server is there: it is asked for its list of models, which costs nothing."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from simil._version import __version__
+from simil.config import Credentials
+from simil.embedders.openai.endpoint import Endpoint
+from simil.errors import SimilError, Unreachable, UsageError
+from simil.models.bounded import within
+
+__all__ = ["ask_for_models"]
+
+
+def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple[str, int]:
+    """Return the host of `GET {base_url}/models`, as it may be shown, and the status of its answer.
+
+    With `show_key` the key is sent as it is with texts, and to no other address: redirects are not followed.
+    Without it neither the key is, nor a login that stands in the address. The server has `seconds` in all.
+    Raises `UsageError` for a base URL that is none, `KeyRejected` for what cannot be a key, and
+    `Unreachable`.
+    """
+    endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version)
+    parts = urlsplit(endpoint.url)
+    url = parts._replace(path=parts.path.removesuffix("/embeddings") + "/models").geturl()
+    headers = {"Accept": "application/json", "User-Agent": f"simil/{__version__}"}
+    if show_key:
+        headers |= endpoint.authorization(api.api_key)
+    try:
+        return endpoint.host, within(seconds, lambda: _status(url, headers, seconds))
+    except SimilError:
+        raise
+    except TimeoutError as exc:
+        raise Unreachable(
+            f"{endpoint.host} did not answer within {seconds:g} s", hint="check the network and any proxy"
+        ) from exc
+    except Exception as exc:
+        # Its own text may hold secrets of the address.
+        raise Unreachable(
+            f"{endpoint.host} cannot be reached ({type(exc).__name__})",
+            hint="check the network, the base URL, certificates and any proxy",
+        ) from exc
+
+
+def _status(url: str, headers: dict[str, str], seconds: float) -> int:
+    import httpx
+
+    try:
+        client = httpx.Client(headers=headers, timeout=seconds, follow_redirects=False)
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as exc:
+        raise UsageError(
+            f"proxy or certificates cannot be used ({type(exc).__name__})",
+            hint="check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from exc
+    try:
+        with client, client.stream("GET", url) as answer:
+            return int(answer.status_code)
+    except httpx.TimeoutException as exc:
+        raise TimeoutError from exc

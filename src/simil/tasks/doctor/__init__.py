@@ -1,0 +1,111 @@
+"""`simil doctor`: what this installation is, and what about it does not work.
+
+A check is a name and a function that yields findings. One that fails does not stop the others, and none
+of them says a secret: see `private`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from simil.config import Settings, Source, load_settings, read_config_file, read_dotenv
+from simil.errors import SimilError
+from simil.models.hub_cache import is_offline
+from simil.tasks.doctor import configuration, engines, machine, models, network, packages, storage
+from simil.tasks.doctor.findings import Check, Context, Finding, Status, fail
+from simil.tasks.doctor.private import veil
+
+__all__ = ["Finding", "Status", "diagnose", "is_well"]
+
+CHECKS = (
+    Check("simil", machine.versions),
+    Check("processor", machine.processor),
+    Check("terminal", machine.terminal),
+    Check("packages", packages.packages),
+    Check("settings", configuration.settings),
+    Check("environment", configuration.environment),
+    Check("config file", configuration.config_file),
+    Check(".env", configuration.dotenv),
+    Check("cache directory", storage.directory),
+    Check("disk", storage.disk),
+    Check("vector cache", storage.vectors),
+    Check("minilm", models.embedded),
+    Check("model", models.chosen),
+    Check("bge-base", models.default),
+    Check("plug-ins", models.plugins),
+    Check("engine onnx", engines.onnx),
+    Check("engine openvino", engines.openvino),
+    Check("engine torch", engines.torch),
+    Check("devices", engines.devices),
+    Check("API key", configuration.api_key),
+    Check("proxy", network.proxy),
+    Check("certificates", network.certificates),
+    Check("hub", network.hub),
+    Check("API", network.api),
+)
+
+
+def diagnose(
+    *, model: str | None = None, offline: bool = False, deep: bool = False, env_file: Path | None = None
+) -> Iterator[Finding]:
+    """Yield what each check finds, one after the other; no finding holds a secret or the home directory.
+
+    `model` is one that the command line names. `offline` opens no connection; `deep` also imports torch,
+    loads plug-ins and shows the API its key.
+    """
+    context = _context(model, offline=offline, deep=deep, env_file=env_file)
+    hide = veil(context)
+    for check in CHECKS:
+        for finding in _findings(check, context):
+            yield replace(finding, detail=hide(finding.detail), hint=hide(finding.hint))
+
+
+def is_well(finding: Finding) -> bool:
+    """Say whether runs work in spite of what was found."""
+    return finding.status is not Status.FAIL
+
+
+def _findings(check: Check, context: Context) -> Iterator[Finding]:
+    try:
+        yield from check.look(context)
+    except SimilError as exc:
+        yield fail(check.name, exc)
+    except Exception as exc:  # noqa: BLE001 (what broke here may be what is looked for)
+        yield fail(check.name, f"could not be looked at: {type(exc).__name__}: {exc}", "report this")
+
+
+def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> Context:
+    settings, error = None, None
+    try:
+        settings = load_settings(model=model, offline=offline or None, env_file=env_file)
+    except SimilError as exc:
+        error = exc
+    return Context(
+        settings=settings or _defaults(),
+        error=error,
+        sources={
+            "environment": Source("the environment", os.environ),
+            ".env": _read(lambda: read_dotenv(env_file, Path())),
+            "config file": _read(lambda: read_config_file(os.environ)),
+        },
+        # Whoever may have asked for it in what cannot be read gets no connection.
+        offline=settings is None or is_offline(settings.offline),
+        deep=deep,
+    )
+
+
+def _read(read: Callable[[], Source]) -> Source | SimilError:
+    try:
+        return read()
+    except SimilError as exc:
+        return exc
+
+
+def _defaults() -> Settings:
+    """Return the settings of a user who has set nothing but where the cache is."""
+    kept = {name: value for name, value in os.environ.items() if name == "SIMIL_CACHE_DIR"}
+    nothing = Path(os.devnull)
+    return load_settings(offline=True, environ=kept | {"SIMIL_CONFIG": os.devnull}, directory=nothing)

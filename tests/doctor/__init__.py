@@ -1,0 +1,1 @@
+"""`simil doctor` on installations that are well, and on others."""

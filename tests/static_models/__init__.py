@@ -1,0 +1,1 @@
+"""Static models: vectors equal to those of model2vec and of sentence-transformers."""
