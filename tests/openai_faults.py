@@ -67,7 +67,9 @@ def echo_key(status: int, *, plain: bool = False) -> Fault:
 
 def raw(status: int, body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS) -> Fault:
     """Return a fault that answers with exactly these bytes."""
-    return Fault("raw", {"status": status, "body": body, "headers": {"Content-Type": content_type, **headers}})
+    return Fault(
+        "raw", {"status": status, "body": body, "headers": {"Content-Type": content_type, **headers}}
+    )
 
 
 def rows(change: str) -> Fault:
@@ -76,7 +78,7 @@ def rows(change: str) -> Fault:
 
 
 def batch_limit(most: int, status: int, message: str) -> Fault:
-    """Return a fault that is none for requests of at most `most` texts; `{count}` and `{most}` are filled in."""
+    """Return a fault that is none for requests of up to `most` texts; `{count}` and `{most}` are filled in."""
     return Fault("batch_limit", {"most": most, "status": status, "message": message})
 
 

@@ -24,12 +24,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from openai_book import Config, Recorded
 from openai_faults import FAULTS, Fault
-from openai_process import Config, Recorded
 from openai_rules import MAX_INPUTS, MODELS, vector, vectors
 
 __all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "Recorded", "vector", "vectors"]
 
+_TOLD = ("requests", "log", "count", "charges")
 KEY = "sk-planted/key+of=tests-0123456789abcdef"
 
 
@@ -67,7 +68,8 @@ class OpenAIServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._left = {what: self._ask("tell", what) for what in ("requests", "log", "charges", "connections")}
+        self._left = {what: self._ask("tell", what) for what in _TOLD}
+        self._left["connections"] = self._ask("connections")
         self._ask("close")
 
     @property
@@ -81,7 +83,7 @@ class OpenAIServer:
     @property
     def connections(self) -> int:
         """How many connections were made so far."""
-        return int(self._told("connections"))
+        return int(self._left["connections"] if self._left else self._ask("connections"))
 
     @property
     def requests(self) -> list[Recorded]:
@@ -92,6 +94,11 @@ class OpenAIServer:
     def log(self) -> list[Recorded]:
         """The requests so far, without their bodies, which may be large."""
         return list(self._told("log"))
+
+    @property
+    def count(self) -> int:
+        """How many requests there were so far."""
+        return int(self._told("count"))
 
     @property
     def charges(self) -> Counter[str]:
@@ -163,6 +170,14 @@ class _Process:
         self._process.wait()
 
 
-@cache
+_starting = threading.Lock()
+
+
 def _process() -> _Process:
+    with _starting:
+        return _started()
+
+
+@cache
+def _started() -> _Process:
     return _Process()

@@ -17,7 +17,7 @@ from simil.embedders.openai.endpoint import Endpoint, Scrubber
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import asked_wait
 from simil.embedders.openai.wire import Timeout
-from simil.errors import KeyMissing, KeyRejected, RequestRejected, ServerFailed, Unreachable, UsageError
+from simil.errors import KeyMissing, KeyRejected, RequestRejected, Unreachable, UsageError
 
 Make = Callable[..., OpenAIEmbedder]
 

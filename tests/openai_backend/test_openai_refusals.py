@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
-from urllib.parse import quote
 
 import pytest
 from openai_faults import FAULTS, raw, redirect, refuse
+from openai_secrets import shown_pieces
 from openai_server import KEY, OpenAIServer
 
 from simil.embedders.openai.embedder import OpenAIEmbedder
@@ -100,16 +99,6 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
 }
 
 
-def pieces(secret: str) -> set[str]:
-    """Return every stretch of 8 characters of `secret`, of its percent-encoding and of its base64.
-
-    The base64 is taken behind prefixes of each length modulo 3, without what encodes the prefix.
-    """
-    encoded = [base64.b64encode(prefix + secret.encode()).decode() for prefix in (b"", b":", b"Bearer sk")]
-    written = [secret, quote(secret, safe=""), *(each[12:] for each in encoded)]
-    return {each[start : start + 8] for each in written for start in range(len(each) - 7)}
-
-
 def provoke(fault: str, server: OpenAIServer, make: Make) -> ProviderError:
     server.always = FAULTS[fault]
     embedder = make(known_dimensions=1536, retries=0)
@@ -131,7 +120,7 @@ def test_each_fault_is_one_clear_line_without_the_key(fault: str, server: OpenAI
     assert len(line) < 400
     assert "<" not in line
     shown = f"{line} {caught.args} {vars(caught)}"
-    assert [piece for piece in pieces(KEY) if piece in shown] == []
+    assert shown_pieces(shown, KEY) == []
     assert "sk-pl" not in line
     # Each of the two texts is tried by itself where one of them may be to blame, and nothing else twice.
     assert len(server.requests) == (3 if fault in BLAMED else 1)

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from openai_faults import FAULTS, refuse
-from openai_server import MAX_INPUTS, OpenAIServer, vector
+from openai_server import MAX_INPUTS, OpenAIServer, vectors
 
 from simil._version import __version__
 from simil.embedders.base import TextRejected
@@ -23,15 +23,15 @@ TEXTS = ["Apple", "Orange", "Blitz und Donner: ⚡"]
 SMALL = 1536
 
 
-def expected(texts: list[str], dimensions: int = SMALL, full: int = SMALL) -> np.ndarray:
-    return np.stack([vector(text, dimensions, full) for text in texts])
+def expected(texts: list[str], dimensions: int = SMALL) -> np.ndarray:
+    return vectors(texts, dimensions)
 
 
 def test_vectors_are_the_servers_bit_for_bit(server: OpenAIServer, make: Make) -> None:
     embedder = make()
-    vectors = embedder.embed_batch(TEXTS)
-    assert vectors.dtype == np.float32
-    assert np.array_equal(vectors, expected(TEXTS))
+    found = embedder.embed_batch(TEXTS)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, expected(TEXTS))
     assert embedder.dimensions == SMALL
     assert embedder.stamp == "text-embedding-3-small"
 
@@ -105,9 +105,9 @@ def test_a_server_that_always_blames_the_encoding_is_given_up_on(server: OpenAIS
 
 def test_many_texts_are_split_by_number(server: OpenAIServer, make: Make) -> None:
     texts = [f"text {number}" for number in range(MAX_INPUTS + 3)]
-    vectors = make(request_dimensions=4).embed_batch(texts)
+    found = make(request_dimensions=4).embed_batch(texts)
     assert [len(request.body["input"]) for request in server.requests] == [MAX_INPUTS, 3]
-    assert np.array_equal(vectors, expected(texts, 4))
+    assert np.array_equal(found, expected(texts, 4))
 
 
 def test_half_a_surrogate_pair_is_named_before_anything_is_sent(server: OpenAIServer, make: Make) -> None:
@@ -135,8 +135,8 @@ def test_the_run_goes_on_after_an_error(server: OpenAIServer, make: Make) -> Non
 
 def test_a_server_without_keys_is_sent_none(make: Make) -> None:
     with OpenAIServer(key=None, models={"nomic": 8}) as keyless:
-        vectors = make(base_url=keyless.base_url + "/", api_key=None, model="nomic").embed_batch(TEXTS)
-    assert np.array_equal(vectors, expected(TEXTS, 8, 8))
+        found = make(base_url=keyless.base_url + "/", api_key=None, model="nomic").embed_batch(TEXTS)
+    assert np.array_equal(found, expected(TEXTS, 8))
     assert "authorization" not in keyless.requests[0].headers
 
 

@@ -8,64 +8,19 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai_limits import MODELS, Rates
 
 from simil.embedders.openai.pacing import Pacer, Permit
 
 TPM, RPM = 1_000_000, 300
 
 
-class Granting:
-    """A server's count of one thing: what it grants, and what it says of it in its headers."""
-
-    def __init__(self, thing: str, limit: int, model: str) -> None:
-        self._thing = thing
-        self._limit = limit
-        self._model = model
-        self._spent: list[tuple[float, float]] = []
-        self._level, self._at = float(limit), 0.0
-
-    def _remaining(self, now: float) -> float:
-        if self._model == "bucket":
-            return min(self._level + (now - self._at) * self._limit / 60, self._limit)
-        begun = now // 60 * 60
-        if self._model == "window":
-            return self._limit - sum(amount for at, amount in self._spent if at >= begun)
-        return self._limit - sum(amount for at, amount in self._spent if at > now - 60)
-
-    def take(self, now: float, amount: float) -> bool:
-        left = self._remaining(now)
-        if amount > left + 1e-6:
-            return False
-        self._level, self._at = left - amount, now
-        self._spent.append((now, amount))
-        return True
-
-    def headers(self, now: float) -> dict[str, str]:
-        left = self._remaining(now)
-        if self._model == "bucket":
-            reset = (self._limit - left) * 60 / self._limit
-        elif self._model == "window":
-            reset = 60 - now % 60
-        else:
-            reset = max((at + 60 - now for at, _ in self._spent if at > now - 60), default=0.0)
-        told = {"limit": str(self._limit), "remaining": str(math.floor(left)), "reset": duration(reset)}
-        return {f"x-ratelimit-{what}-{self._thing}": value for what, value in told.items()}
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as OpenAI does: `26ms`, `1.5s`, `6m0s`."""
-    if seconds < 1:
-        return f"{math.ceil(seconds * 1000)}ms"
-    minutes, rest = divmod(math.ceil(seconds * 1000) / 1000, 60)
-    return f"{int(minutes)}m{rest:g}s" if minutes else f"{rest:g}s"
-
-
-@pytest.mark.parametrize("model", ["bucket", "window", "log"])
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("size", [(250_000, 250_000), (900, 250_000), (2_000, 9_000)])
 @pytest.mark.parametrize("seed", range(4))
 def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) -> None:
     dice = random.Random(seed)
-    tokens, requests = Granting("tokens", TPM, model), Granting("requests", RPM, model)
+    rates = Rates(model, RPM, TPM)
     pacer = Pacer()
     now, sent, refused = 0.0, 0.0, 0
     under_way: list[tuple[float, float, Permit, dict[str, str]]] = []
@@ -81,10 +36,9 @@ def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) 
         amount = min(want, room)
         if free and amount >= 1:
             permit = pacer.reserve(amount)
-            if not (tokens.take(now, amount) and requests.take(now, 1)):
-                refused += 1
+            refused += rates.take(now, int(amount)) is not None
             sent += amount
-            headers = tokens.headers(now) | requests.headers(now)
+            headers = rates.headers(now)
             under_way.append((now + dice.uniform(0.05, 4), amount, permit, headers))
             continue
         waits = [each[0] - now for each in under_way]

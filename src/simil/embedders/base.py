@@ -140,6 +140,9 @@ class Embedder(ABC):
         """Return what counts the requests that texts would take; None for a model of this machine."""
         return None
 
+    def trust(self) -> None:  # noqa: B027 (most embedders tell a bad text by themselves)
+        """Take in that this model has embedded texts before: what it refuses now is a text's fault."""
+
     def status(self) -> str:
         """Return what the work waits for, as "rate limited, 12 s"; empty while it goes on."""
         return ""

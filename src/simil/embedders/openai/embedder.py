@@ -128,6 +128,10 @@ class OpenAIEmbedder(Embedder):
         limit = None if self._limits.overflow is Overflow.CHUNK else self._limits.tokens
         return PackingPlan(self._exact_counter(), limit=limit, price=self.usage.price)
 
+    def trust(self) -> None:
+        """Take in that the server has taken texts before; see `Embedder.trust`."""
+        self._sender.trust()
+
     def status(self) -> str:
         """Return what the next request waits for; see `Embedder.status`."""
         return self._sender.status()

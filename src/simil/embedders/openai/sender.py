@@ -57,6 +57,11 @@ class Sender:
             self._jobs.append(job)
             self._add(Todo(job, range(len(job.texts))))
 
+    def trust(self) -> None:
+        """Take in that the server has taken texts before: what it refuses now is a text's fault."""
+        with self._changed:
+            self._splitter.has_passed = True
+
     def status(self) -> str:
         """Return what is waited for, in words; empty while requests are under way or nothing is to do."""
         with self._changed:
@@ -189,9 +194,12 @@ class Sender:
                 wait = self.retries.wait(todo.tries, failed.asked_wait, self.random(), spent)
             if wait is not None:
                 log.info("%s; again in %.3g s", failed.what, wait)
-                todo.is_whole, todo.due = True, now + wait
+                todo.due = now + wait
                 if failed.is_limit:
+                    # What was more than the limit that is known now is packed anew.
                     self._pacer.pause(todo.due)
+                else:
+                    todo.is_whole = True
                 self._add(todo, first=True)
             else:
                 is_last = not self._under_way and all(each.job.is_over for each in self._queue)

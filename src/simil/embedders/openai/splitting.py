@@ -61,17 +61,18 @@ class Trial:
 class Splitter:
     """Decides what is sent in place of requests that the server refuses for what is in them.
 
-    `most_inputs` is how many texts the server takes at once, as far as that is known.
+    `most_inputs` is how many texts the server takes at once, as far as that is known; `has_passed` that it
+    has ever taken any.
     """
 
     def __init__(self) -> None:
         self.most_inputs = MAX_INPUTS
-        self._has_passed = False
+        self.has_passed = False
         self._doubtful: _Culprit | None = None
 
     def passed(self, todo: Todo) -> list[Todo]:
         """Take in that a request was answered; returns what is to be sent next."""
-        self._has_passed = True
+        self.has_passed = True
         doubtful, self._doubtful = self._doubtful, None
         next_ones = [] if doubtful is None else doubtful.refuse()
         if todo.trial is not None:
@@ -121,7 +122,7 @@ class Splitter:
 
     def _blamed(self, culprit: _Culprit, *, is_last: bool) -> list[Todo] | None:
         blame = culprit.failed.blame
-        if self._has_passed or (blame is not None and blame.is_length):
+        if self.has_passed or (blame is not None and blame.is_length):
             return culprit.refuse()
         if self._doubtful is not None or is_last:
             # Nothing was ever taken: it is not the texts that the server does not like.

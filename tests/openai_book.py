@@ -1,0 +1,187 @@
+"""What the embeddings server of the tests knows: what it grants, what it was asked, what it charged for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from openai_clock import SharedClock
+from openai_faults import Fault
+from openai_limits import Rates
+from openai_rules import answer, counter, error, parsed, violations, who_asks
+
+__all__ = ["Book", "Config", "Recorded"]
+
+# How long a request may go on, in real time, after everybody else is through.
+_SETTLE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a server is like; see `openai_server.OpenAIServer`."""
+
+    key: str | None
+    models: Mapping[str, int]
+    azure: str | None = None
+    is_exact: bool = False
+    rates: str = "bucket"
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    has_rate_headers: bool = True
+    quota: int | None = None
+    clock: Path | None = None
+    takes_s: float = 0.0
+    delay_s: float = 0.0
+    is_encrypted: bool = False
+    echoes: bool = False
+
+
+@dataclass
+class Recorded:
+    """One request as it arrived, and what became of it; header names are in lower case.
+
+    `at` is the shared time of its arrival; `tokens` those of its inputs; `violations` what it did wrong;
+    `status` that of the answer, `is_charged` whether its inputs were paid for, `is_over` whether the server
+    is through with it and the client was still there.
+    """
+
+    number: int
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+    at: float
+    inputs: int = 0
+    tokens: int = 0
+    violations: list[str] = field(default_factory=list)
+    status: int = 0
+    is_charged: bool = False
+    is_over: bool = False
+
+
+class Book:
+    """Takes down requests and says what the answers are; for several threads at once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = SharedClock(config.clock) if config.clock else None
+        self._count = counter(exact=config.is_exact)
+        self._rates = Rates(config.rates, config.requests_per_minute, config.tokens_per_minute)
+        self._lock = threading.Lock()
+        self._quiet = threading.Condition(self._lock)
+        self._busy = 0
+        self._spent = 0
+        self._log: list[Recorded] = []
+        self._charges: Counter[str] = Counter()
+        self._script: deque[Fault | None] = deque()
+        self._always: Fault | None = None
+
+    def close(self) -> None:
+        """Let go of the clock."""
+        if self.clock:
+            self.clock.close()
+
+    def now(self) -> float:
+        return self.clock.now() if self.clock else time.monotonic()
+
+    def tell(self, what: str) -> Any:
+        """Return one of the things that tests ask for."""
+        with self._lock:
+            match what:
+                case "requests":
+                    return list(self._log)
+                case "log":
+                    return [replace(request, body=None) for request in self._log]
+                case "count":
+                    return len(self._log)
+                case "charges":
+                    return self._charges
+
+    def misbehave(self, faults: Sequence[Fault | None]) -> None:
+        with self._lock:
+            self._script.extend(faults)
+
+    def keep_misbehaving(self, fault: Fault | None) -> None:
+        with self._lock:
+            self._always = fault
+
+    def reconfigure(self, changes: Mapping[str, Any]) -> None:
+        self.config = replace(self.config, **changes)
+
+    def forget(self) -> None:
+        """Forget the requests so far, but not what was charged for."""
+        with self._lock:
+            self._log.clear()
+
+    def settle(self) -> None:
+        """Wait until no request is under way, but for those that are never answered."""
+        with self._quiet:
+            self._quiet.wait_for(lambda: not self._busy, _SETTLE_S)
+
+    def begin(self, path: str, headers: Mapping[str, str], content: bytes) -> tuple[Recorded, Fault | None]:
+        """Take down a request, and say what is to go wrong with it."""
+        body = parsed(content)
+        texts = body.get("input") if isinstance(body, dict) else None
+        inputs = len(texts) if isinstance(texts, list) else 0
+        with self._lock:
+            self._busy += 1
+            number = len(self._log)
+            request = Recorded(number, path, headers, body, self.now(), inputs)
+            self._log.append(request)
+            return request, self._script.popleft() if self._script else self._always
+
+    def end(self) -> None:
+        with self._quiet:
+            self._busy -= 1
+            self._quiet.notify_all()
+
+    def outcome(self, request: Recorded) -> tuple[int, Any, Mapping[str, str]]:
+        """Return the status, document and headers that the specification wants; right answers are charged for."""
+        config, body = self.config, request.body
+        for status, document in who_asks(request.path, request.headers, config.key, config.azure):
+            request.violations.append(document["error"]["message"])
+            return status, document, {}
+
+        def sizes() -> list[int]:
+            counts = self._count(body["input"])
+            request.tokens = sum(counts)
+            return counts
+
+        wrong = next(violations(body, request.headers, config.models, sizes), None)
+        with self._lock:
+            now = self.now()
+            refused = None if wrong else self._refused(request, now)
+            headers = self._rates.headers(now) if config.has_rate_headers else {}
+            if not wrong and not refused:
+                self._spent += request.tokens
+                self._charges.update(body["input"])
+                request.is_charged = True
+        if wrong:
+            request.violations.append(wrong[1]["error"]["message"])
+            return *wrong, headers
+        if refused:
+            return 429, refused[0], {**headers, **refused[1]}
+        return 200, answer(body, config.models[body["model"]], request.tokens), headers
+
+    def _refused(self, request: Recorded, now: float) -> tuple[Any, dict[str, str]] | None:
+        quota = self.config.quota
+        if quota is not None and self._spent + request.tokens > quota:
+            code = "insufficient_quota"
+            said = "You exceeded your current quota, please check your plan and billing details."
+            return error(said, kind=code, code=code), {}
+        over = self._rates.take(now, request.tokens)
+        if over is None:
+            return None
+        what, seconds = over
+        request.violations.append(f"rate limit: {what}")
+        kind = what.partition(" ")[0]
+        said = f"Rate limit reached for {request.body['model']} in organization org-tests on {what}."
+        if seconds is None:
+            return error(f"Request too large: {said}", kind=kind, code="rate_limit_exceeded"), {}
+        wait = {"retry-after-ms": f"{seconds * 1000:.0f}", "retry-after": f"{seconds:.0f}"}
+        said = f"{said} Please try again in {seconds:.3f}s."
+        return error(said, kind=kind, code="rate_limit_exceeded"), wait

@@ -1,0 +1,105 @@
+"""`simil`, but for the time, which is that of a shared clock.
+
+    python tests/openai_launcher.py CLOCK embed texts.txt
+
+`Launcher` runs many, and lets none of them wait long for bytes: a process that has imported everything makes
+each of them by a fork, which saves the quarter of a second that a start takes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+__all__ = ["COMMAND", "Launcher"]
+
+COMMAND = [sys.executable, str(Path(__file__).resolve())]
+_SERVE = "--serve"
+
+
+class Launcher:
+    """Runs the command, one run after the other, each in a process of its own."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        with there:
+            self._process = subprocess.Popen(
+                [*COMMAND, _SERVE, str(there.fileno())],
+                pass_fds=[there.fileno()],
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._pipe = Connection(here.detach())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipe.close()
+        self._process.wait()
+
+    def run(
+        self, clock: Path, arguments: Sequence[str], *, cwd: Path, environ: Mapping[str, str], output: Path
+    ) -> tuple[int, str, str]:
+        """Return the exit code and what was printed on stdout and stderr, by way of files in `output`."""
+        self._pipe.send((clock, list(arguments), cwd, dict(environ), output))
+        code = self._pipe.recv()
+        return code, (output / "stdout").read_text("utf-8"), (output / "stderr").read_text("utf-8")
+
+
+def _serve(pipe: Connection) -> None:
+    import httpx  # noqa: F401
+    import numpy  # noqa: F401
+    import openai_clock  # noqa: F401
+    import orjson  # noqa: F401
+
+    import simil.cli.app
+    import simil.cli.embed
+    import simil.cli.process
+    import simil.cli.session
+    import simil.embedders.cache.embedder
+    import simil.vectors  # noqa: F401
+
+    while True:
+        try:
+            clock, arguments, cwd, environ, output = pipe.recv()
+        except EOFError:
+            return
+        child = os.fork()
+        if not child:
+            for number, name in ((1, "stdout"), (2, "stderr")):
+                os.dup2(os.open(output / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            pipe.close()
+            os.chdir(cwd)
+            os.environ.clear()
+            os.environ.update(environ)
+            _run(clock, arguments, impatient=True)
+        pipe.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def _run(clock: Path, arguments: Sequence[str], *, impatient: bool) -> None:
+    from openai_clock import IMPATIENT, SharedClock, install
+
+    from simil.__main__ import main
+    from simil.embedders.openai.wire import Timeout
+
+    install(SharedClock(clock), IMPATIENT if impatient else Timeout())
+    sys.argv = ["simil", *arguments]
+    main()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == _SERVE:
+        with Connection(int(sys.argv[2])) as asked:
+            _serve(asked)
+    else:
+        _run(Path(sys.argv[1]), sys.argv[2:], impatient=False)
