@@ -140,7 +140,7 @@ class Book:
             self._quiet.notify_all()
 
     def outcome(self, request: Recorded) -> tuple[int, Any, Mapping[str, str]]:
-        """Return the status, document and headers that the specification wants; right answers are charged for."""
+        """Return the status, document and headers that the specification wants; what is right is charged."""
         config, body = self.config, request.body
         for status, document in who_asks(request.path, request.headers, config.key, config.azure):
             request.violations.append(document["error"]["message"])

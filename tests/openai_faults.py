@@ -78,7 +78,7 @@ def rows(change: str) -> Fault:
 
 
 def batch_limit(most: int, status: int, message: str) -> Fault:
-    """Return a fault that is none for requests of up to `most` texts; `{count}` and `{most}` are filled in."""
+    """Return a fault for requests of more than `most` texts; `{count}` and `{most}` are filled in."""
     return Fault("batch_limit", {"most": most, "status": status, "message": message})
 
 

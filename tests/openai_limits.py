@@ -123,7 +123,7 @@ class Rates:
     def take(self, now: float, tokens: int) -> tuple[str, float | None] | None:
         """Take one request of so many tokens; else return what is refused, and the seconds until it may go.
 
-        The seconds are None for a request that alone has more tokens than the limit. A request that is refused
+        The seconds are None for a request that alone has more tokens than the limit. A refused request
         counts among the requests, as OpenAI has it.
         """
         amounts = {"requests": 1, "tokens": tokens}
