@@ -37,7 +37,7 @@ PLACES: dict[str, set[str]] = {
     "rich": {"cli"},
     "httpx": {"embedders/openai/embedder.py", "embedders/openai/wire.py", "embedders/openai/probe.py"},
     "tiktoken": {"embedders/openai/tokens.py"},
-    "onnxruntime": {"embedders/onnx.py", "models/prepare.py"},
+    "onnxruntime": {"models/onnx_runtime.py"},
     "openvino": {"models/openvino.py"},
     "nncf": {"models/openvino.py"},
     "model2vec": {"models/static.py"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelError
+from simil.models.onnx_runtime import import_onnxruntime
 from simil.models.prepare import GRAPH_OUTPUTS, Prepared, graph_feed, optimizing_options
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class OnnxSession:
         parameters and nearly halves each run after it, and `threads` runs go on side by side.
         """
         import numpy as np
-        import onnxruntime
 
+        onnxruntime = import_onnxruntime()
         self.workers = threads if bulk else 1
         options = optimizing_options(prepared)
         if prepared.optimized:

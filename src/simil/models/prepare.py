@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from simil.models.bert import bert_graph
 from simil.models.chain import UnknownChain
 from simil.models.once import SaveFailed, is_made, made_once
+from simil.models.onnx_runtime import import_onnxruntime
 from simil.models.source import ModelSource, verify_embedded
 from simil.models.tokenizer import read_tokenizer
 from simil.progress import Progress
@@ -63,8 +64,7 @@ def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepare
 
     Raises `UnknownChain` where the model can't be brought into a graph, `ModelDamaged` for broken files.
     """
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__)
     ready = _open(target)
     if ready:
@@ -99,8 +99,7 @@ def _open(target: Path) -> Prepared | None:
 
 
 def _save(raw: Prepared, folder: Path) -> None:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = optimizing_options(raw)
     options.optimized_model_filepath = str(folder / _GRAPH)
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
@@ -133,8 +132,7 @@ def graph_feed(
 
 def optimizing_options(raw: Prepared) -> Any:
     """Return ONNX Runtime's session options that optimize `raw` at the level free of hardware."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
