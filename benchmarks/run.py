@@ -28,6 +28,7 @@ import cache
 import files
 import limits
 import memory
+import openai_api
 import search
 import startup
 import tasks
@@ -39,7 +40,7 @@ __all__ = ["SUITES", "main"]
 
 SUITES: dict[str, Suite] = {
     name: suite
-    for module in (startup, limits, bulk, files, memory, search, tasks, cache)
+    for module in (startup, limits, bulk, files, memory, search, tasks, cache, openai_api)
     for name, suite in module.SUITES.items()
 }
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import numpy as np
+import orjson
 from openai_faults import NO_HEADERS, Fault
 from openai_rules import error
 
@@ -212,7 +213,7 @@ def _rows(exchange: Exchange, change: str) -> None:
 
 
 def _right_body(exchange: Exchange) -> bytes:
-    return json.dumps(exchange.right()[1]).encode()
+    return orjson.dumps(exchange.right()[1])
 
 
 def _base64(text: str) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import sys
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import orjson
 from openai_book import Book, Config, Recorded
 from openai_faults import NO_HEADERS
 from openai_misbehaviour import misbehave
@@ -153,7 +153,7 @@ class _Exchange:
             proof = self.headers.get("authorization", self.headers.get("api-key", ""))
             said = f"{document['error']['message']} ({proof} {self.path})"
             document = {"error": {**document["error"], "message": said}}
-        self.send(status, json.dumps(document).encode(), headers)
+        self.send(status, orjson.dumps(document), headers)
 
     def is_stopping(self, seconds: float) -> bool:
         return self.owner.stopping.wait(seconds)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from openai_server import OpenAIServer
 
 from simil.embedders.openai import embedder as embedder_module
 from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.tokens import TiktokenCounter, token_counter
 
 Make = Callable[..., OpenAIEmbedder]
 
@@ -55,3 +58,21 @@ def make(clock: SharedClock, server: OpenAIServer) -> Iterator[Make]:
             return stack.enter_context(closing(OpenAIEmbedder(**arguments)))
 
         yield made
+
+
+@pytest.fixture(scope="module")
+def tables() -> Path:
+    """The folder of tiktoken's cache that the tests' requirements bring."""
+    spec = importlib.util.find_spec("llama_index")
+    assert spec is not None and spec.submodule_search_locations
+    return Path(next(iter(spec.submodule_search_locations)), "core", "_static", "tiktoken_cache")
+
+
+@pytest.fixture(scope="module")
+def exact(tables: Path) -> TiktokenCounter:
+    """What counts tokens exactly, for a model that reads 50 of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", str(tables))
+        counter = token_counter(50)
+    assert isinstance(counter, TiktokenCounter)
+    return counter

@@ -23,7 +23,7 @@ HEADERS = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
 def post(server: OpenAIServer, body: Any, *, path: str = "", headers: Mapping[str, str] = HEADERS) -> Any:
     address = f"http://{server.host}{path}" if path else f"{server.base_url}/embeddings"
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         return client.post(address, json=body, headers=headers)
 
 
@@ -31,7 +31,7 @@ def post(server: OpenAIServer, body: Any, *, path: str = "", headers: Mapping[st
     ("change", "status", "says"),
     [
         ({}, 200, ""),
-        ({"input": ["a"] * 2048}, 200, ""),
+        ({"input": ["a"] * 2048, "dimensions": 2}, 200, ""),
         ({"input": ["a"] * 2049}, 400, "maximum length 2048, but got an array with length 2049"),
         ({"input": []}, 400, "must be a list of strings"),
         ({"input": "Apple"}, 400, "must be a list of strings"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, PackingPlan, Ratio, packed
 from simil.embedders.openai.splitting import Trial
-from simil.embedders.openai.tokens import ByteCounter
+from simil.embedders.openai.tokens import ByteCounter, TokenCounter
+from simil.embedders.overflow import Overflow
 
 
 @given(
@@ -20,26 +22,41 @@ def test_as_many_as_fit_go_into_a_request(sizes: list[int], inputs: int, tokens:
     assert count in (len(sizes), inputs) or sum(sizes[: count + 1]) > tokens
 
 
-@given(st.lists(st.integers(1, 9_000), max_size=200), st.integers(1, 50))
-def test_a_plan_counts_the_requests_that_are_packed(lengths: list[int], at_once: int) -> None:
-    texts = ["x" * length for length in lengths]
-    plan = PackingPlan(ByteCounter(), limit=8192, price=0.02)
-    for start in range(0, len(texts), at_once):
-        plan.add(texts[start : start + at_once])
-    sizes = [min(length, 8192) for length in lengths]
-    requests = start = 0
-    while start < len(sizes):
-        start += packed(sizes[start:])
-        requests += 1
-    assert (plan.requests, plan.tokens, plan.is_exact) == (requests, sum(sizes), False)
-    assert plan.cost == (sum(sizes) * 0.02 / 1e6 if texts else None)
+@given(st.lists(st.lists(st.integers(1, 9_000), max_size=60), max_size=5))
+def test_a_plan_counts_the_requests_that_are_packed(batches: list[list[int]]) -> None:
+    plan = PackingPlan(ByteCounter(), limit=8192, overflow=Overflow.WARN, price=0.02)
+    requests = tokens = 0
+    for lengths in batches:
+        plan.add(["x" * length for length in lengths])
+        sizes = [min(length, 8192) for length in lengths]
+        tokens += sum(sizes)
+        start = 0
+        while start < len(sizes):
+            start += packed(sizes[start:])
+            requests += 1
+    assert (plan.requests, plan.tokens, plan.is_exact) == (requests, tokens, False)
+    assert plan.cost == (tokens * 0.02 / 1e6 if batches else None)
 
 
 def test_a_plan_fills_requests_by_number() -> None:
-    plan = PackingPlan(ByteCounter(), limit=None, price=None)
+    plan = PackingPlan(ByteCounter(), limit=None, overflow=Overflow.WARN, price=None)
     plan.add(["x"] * (2 * MAX_INPUTS + 1))
     assert (plan.requests, plan.cost) == (3, None)
     assert MAX_INPUTS < AIM_TOKENS < 300_000
+
+
+@pytest.mark.parametrize(
+    ("overflow", "tokens"),
+    [(Overflow.WARN, 50), (Overflow.TRUNCATE, 50), (Overflow.CHUNK, 1000), (Overflow.ERROR, 0)],
+)
+def test_a_plan_knows_what_becomes_of_long_texts(
+    overflow: Overflow, tokens: int, exact: TokenCounter
+) -> None:
+    plan = PackingPlan(exact, limit=50, overflow=overflow, price=None)
+    plan.add([" word" * 1000])
+    # Windows end between words, and each begins anew.
+    assert plan.tokens == pytest.approx(tokens, rel=0.03)
+    assert plan.requests == (tokens > 0)
 
 
 def test_a_ratio_goes_by_the_densest_texts() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.embedders.openai.tokens import ByteCounter, TiktokenCounter, TokenCounter, token_counter
+from simil.embedders.openai.tokens import ByteCounter, TiktokenCounter, TokenCounter
 
 _TABLE = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 TEXTS = st.text(max_size=200) | st.sampled_from(
@@ -31,23 +30,6 @@ TEXTS = st.text(max_size=200) | st.sampled_from(
         "é" * 999,
     ]
 )
-
-
-@pytest.fixture(scope="module")
-def tables() -> Path:
-    """The folder of tiktoken's cache that the tests' requirements bring."""
-    spec = importlib.util.find_spec("llama_index")
-    assert spec is not None and spec.submodule_search_locations
-    return Path(next(iter(spec.submodule_search_locations)), "core", "_static", "tiktoken_cache")
-
-
-@pytest.fixture(scope="module")
-def exact(tables: Path) -> TiktokenCounter:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_CACHE_DIR", str(tables))
-        counter = token_counter(50)
-    assert isinstance(counter, TiktokenCounter)
-    return counter
 
 
 @pytest.fixture(params=["exact", "bytes"])

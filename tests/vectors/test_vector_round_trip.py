@@ -390,8 +390,6 @@ def test_refused_batches_leave_the_file_as_it_was(form: VectorFormat) -> None:
             writer.write(["a", "b"], ["a", "b"], [{}, {}], np.array([[1, 2], [np.nan, 1]], np.float32))
         with pytest.raises(InputError, match="1 ids, 2 texts"):
             writer.write(["2"], ["a", "b"], [{}], ONE)
-        with pytest.raises(InputError, match="without any dimension"):
-            writer.write(["2"], ["a"], [{}], np.empty((1, 0), np.float32))
         assert stream.getvalue() == before
         assert (writer.count, writer.dimensions) == (1, 2)
 
@@ -502,3 +500,21 @@ def test_a_text_that_failed_is_passed_over(
     assert "1 text without a vector left out" in caplog.text
     if form in (VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64):
         assert path.read_text("utf-8").count('"embedding":null') == 1
+
+
+@pytest.mark.parametrize("form", VectorFormat)
+def test_texts_that_failed_before_any_vector(form: VectorFormat) -> None:
+    stream = io.BytesIO()
+    has_null = form in JSON_FORMS
+    with open_writer(form, stream, model=MODEL) as writer:
+        none = np.empty((1, 0), np.float32)
+        if has_null:
+            writer.write(["1"], ["a"], [{}], none)
+        else:
+            # Their columns have to be known by then.
+            with pytest.raises(InputError, match="without any dimension"):
+                writer.write(["1"], ["a"], [{}], none)
+        writer.write(["2"], ["b"], [{}], ONE)
+        writer.write(["3"], ["c"], [{}], none)
+    assert stream.getvalue().count(b'"embedding":null') == 2 * has_null
+    assert writer.dimensions == 2

@@ -43,6 +43,6 @@ def _lines(found: DryRun) -> list[tuple[str, str]]:
     return [
         *lines,
         ("tokens", f"{most}{found.tokens:,} ({how})"),
-        ("requests", f"{most}{found.requests:,}"),
+        ("requests", f"about {found.requests:,}"),
         ("cost", cost),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -80,7 +81,9 @@ def _cached(model: _Model, settings: Settings, folder: Path | None = None) -> Ca
     from simil.embedders.cache.embedder import CachedEmbedder
     from simil.embedders.cache.store import VectorCache, cache_folder
 
-    cache = VectorCache(folder or cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
+    # What one run has paid for is not to make way within it.
+    most = settings.cache_mb * 10**6 if folder is None else sys.maxsize
+    cache = VectorCache(folder or cache_folder(settings.cache_dir), most)
     return CachedEmbedder(model.stamp, model.recipe, cache, model.open)
 
 
@@ -126,6 +129,7 @@ def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Em
         embedder = _cached(model, settings, passing)
         embedder.at_close = at_close.pop_all()
     embedder.is_paid, embedder.reading, embedder.usage = api.is_paid, api.reading, api.usage
+    embedder.dimensions = dimensions or api.dimensions
     return embedder
 
 

@@ -55,11 +55,14 @@ class Usage:
         self.again += again
         self._began = now if self._began is None else self._began
 
-    def end(self, now: float, tokens: int | None) -> None:
+    def answered(self, tokens: int | None) -> None:
         """Count an answer with vectors, and the tokens that it says it took."""
         self.answers += 1
         self.answers_without_tokens += tokens is None
         self.tokens += tokens or 0
+
+    def end(self, now: float) -> None:
+        """Take in that a request ended, well or not."""
         self._ended = now
 
     @property

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from simil.embedders.base import Embedder, Form
+from simil.tasks.ahead import batches_ahead
 from simil.tasks.embed import EmbedOptions
 from simil.texts import Text
 
 __all__ = ["DryRun", "dry_run"]
-
-_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +42,13 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
     plan = embedder.plan()
     seen: set[bytes] = set()
     inputs = cached = 0
-    for batch in _batches(texts):
+    reading = embedder.reading
+    # The batches of `embed_stream`: requests hold texts of one.
+    for batch in batches_ahead(
+        texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
+    ):
         inputs += len(batch)
-        new = [text for text in batch if _is_new(text, seen)]
+        new = [text.text for text in batch if _is_new(text.text, seen)]
         missing = embedder.missing(new, options.kind, form)
         cached += len(new) - len(missing)
         if plan is not None:
@@ -57,12 +59,6 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
     return DryRun(
         found.model, inputs, found.duplicates, cached, plan.tokens, plan.is_exact, plan.requests, plan.cost
     )
-
-
-def _batches(texts: Iterable[Text]) -> Iterator[Sequence[str]]:
-    rest = iter(texts)
-    while batch := [text.text for text in islice(rest, _AT_ONCE)]:
-        yield batch
 
 
 def _is_new(text: str, seen: set[bytes]) -> bool:

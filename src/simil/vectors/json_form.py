@@ -31,6 +31,8 @@ class _NotByLine(Exception):
 class JsonWriter(VectorWriter):
     """Writes the answer of OpenAI's embeddings endpoint, with ids and texts; embeddings as base64 or not."""
 
+    _has_null = True
+
     def __init__(self, stream: BinaryIO, model: str, *, as_base64: bool) -> None:
         super().__init__(stream, model)
         self._list = ItemList(stream, _HEAD)
@@ -70,6 +72,8 @@ class JsonWriter(VectorWriter):
 
 class JsonLinesWriter(VectorWriter):
     """Writes an object a line: id, text, fields if there are any, embedding, model."""
+
+    _has_null = True
 
     def _append(
         self,

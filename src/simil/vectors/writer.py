@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from simil.errors import InputError
@@ -26,6 +27,9 @@ class VectorWriter(ABC):
         count: vectors written so far.
         dimensions: their length; None before the first.
     """
+
+    # Whether a text can be without a vector before it is known how long vectors are.
+    _has_null = False
 
     def __init__(self, stream: BinaryIO, model: str) -> None:
         self.count = 0
@@ -58,7 +62,9 @@ class VectorWriter(ABC):
             )
         if not len(rows):
             return
-        if not rows.shape[1]:
+        if not rows.shape[1] and self.dimensions:
+            rows = np.full((len(rows), self.dimensions), np.nan, np.float32)
+        if not rows.shape[1] and not self._has_null:
             raise InputError("a vector without any dimension cannot be written", hint="did all texts fail?")
         if self.dimensions not in (None, rows.shape[1]):
             raise InputError(f"a vector has {rows.shape[1]} dimensions, those before have {self.dimensions}")
@@ -66,7 +72,7 @@ class VectorWriter(ABC):
         if not finite.all():
             raise InputError(f"the vector of {ids[int(finite.argmin())]!a} is not finite")
         self._append(ids, texts, fields, rows)
-        self.dimensions = rows.shape[1]
+        self.dimensions = rows.shape[1] or None
         self.count += len(rows)
 
     def close(self) -> None:
@@ -109,10 +115,8 @@ class VectorWriter(ABC):
 
 
 def is_missing(row: NDArray[np.float32]) -> bool:
-    """Return whether a row that was checked stands for a text without a vector."""
-    return bool(
-        row[0] != row[0]
-    )  # Only nan differs from itself; rows are told from each other a million times.
+    """Return whether a row that was checked stands for a text without a vector; an empty one does, too."""
+    return not len(row) or isnan(row[0])
 
 
 class ItemList:

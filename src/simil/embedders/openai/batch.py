@@ -67,6 +67,7 @@ class Batch(Job):
         self._limits = limits
         self._finish = finish
         self._row_of: list[int] = []
+        self._whole = texts
         self._rows = [_Row(1) for _ in texts]
         self._open = len(texts)
         self._ready: deque[Piece | TextRejected] = deque()
@@ -106,7 +107,8 @@ class Batch(Job):
             with self._changed:  # The parts of one text may come in two requests.
                 row.missing -= 1
                 row.parts[place] = vector
-            if row.missing == 0 and not row.is_over:
+                is_last = row.missing == 0 and not row.is_over
+            if is_last:
                 rows.append(self._row_of[place])
                 kept.append(self._mean(row))
                 row.parts = {}
@@ -125,19 +127,22 @@ class Batch(Job):
             limit = self._limits.tokens or blame.limit
             instead = self._shorter(text, self.sizes[place], limit, blame.tokens)
             if instead and overflow is not Overflow.ERROR:
-                self._rows[row].missing += len(instead) - 1
+                with self._changed:
+                    self._rows[row].missing += len(instead) - 1
                 self._rows[row].is_cut |= overflow is not Overflow.CHUNK
                 return [self._add(row, part.text, part.tokens) for part in instead]
             refused = too_long(row, self._limits.model, limit, overflow)
         else:
             refused = TextRejected(row, failed.what)
-        self._limits.refused[text] = refused.message
+        self._limits.refused[self._whole[row]] = refused.message
         self._reject(row, refused)
         return []
 
     def fail(self, error: BaseException) -> None:
         """Raise `error` behind what came before it; see `Job.fail`."""
         with self._changed:
+            if not self._open:
+                return
             self.is_over = True
             self._error = error
             self._changed.notify_all()
@@ -177,7 +182,13 @@ class Batch(Job):
         length = counter.counts([text])[0]
         if self._limits.overflow is Overflow.CHUNK:
             most = length // 2 if limit is None or length <= limit else limit
-            return list(counter.windows(text, most)) if most else []
+            windows = list(counter.windows(text, most)) if most else []
+            # A single character of several bytes is never cut: it must not be sent again and again.
+            if any(window.text == text for window in windows):
+                return []
+            # Counted as the other parts are: tokens are what parts are weighted by.
+            counts = self._counter.counts([window.text for window in windows])
+            return [Window(window.text, count) for window, count in zip(windows, counts, strict=True)]
         keep = length // 2
         if limit is not None and told is not None and told > limit:
             keep = int(length * limit / told * _SHARE)

@@ -125,8 +125,10 @@ class OpenAIEmbedder(Embedder):
 
     def plan(self) -> Plan:
         """Return what counts the requests that texts would take; see `Embedder.plan`."""
-        limit = None if self._limits.overflow is Overflow.CHUNK else self._limits.tokens
-        return PackingPlan(self._exact_counter(), limit=limit, price=self.usage.price)
+        limits = self._limits
+        return PackingPlan(
+            self._exact_counter(), limit=limits.tokens, overflow=limits.overflow, price=self.usage.price
+        )
 
     def trust(self) -> None:
         """Take in that the server has taken texts before; see `Embedder.trust`."""

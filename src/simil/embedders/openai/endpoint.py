@@ -19,6 +19,8 @@ _AZURE_VERSION = "api-version"
 _HIDDEN = "***"
 # OpenAI's own messages quote a key with its middle starred out; its ends are not for showing either.
 _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
+# A part of the path that is so long may be a key.
+_SHORTEST_SECRET = 12
 # Fewer characters of base64 than this would match ordinary words.
 _SHORTEST_BASE64 = 6
 
@@ -53,7 +55,7 @@ class Endpoint:
     wants_key: bool
     is_azure: bool
     _login: str = field(repr=False)
-    _query_secrets: tuple[str, ...] = field(repr=False)
+    _secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def under(cls, base_url: str, api_key: str | None, api_version: str | None = None) -> Endpoint:
@@ -89,7 +91,11 @@ class Endpoint:
             wants_key=is_openai or is_azure,
             is_azure=is_azure,
             _login=unquote(login),
-            _query_secrets=tuple(value for name, value in given if name.lower() != _AZURE_VERSION),
+            _secrets=(
+                *(value for name, value in given if name.lower() != _AZURE_VERSION),
+                *(piece for piece in parts.query.split("&") if "=" not in piece),
+                *(piece for piece in path.split("/") if len(piece) >= _SHORTEST_SECRET),
+            ),
         )
 
     def authorization(self, api_key: str | None) -> dict[str, str]:
@@ -121,7 +127,7 @@ class Endpoint:
     def scrubber(self, api_key: str | None) -> Scrubber:
         """Return what hides the key and the secrets that came with the address."""
         user, _, password = self._login.partition(":")
-        return Scrubber([api_key or "", self._login, user, password, *self._query_secrets])
+        return Scrubber([api_key or "", self._login, user, password, *self._secrets])
 
 
 def _split(base_url: str) -> SplitResult | None:

@@ -64,11 +64,13 @@ class Pacer:
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until there is more room; None where only an answer under way can bring it."""
-        waits = [self._paused_until - now, self._tokens.full_at - now]
-        if self._requests.room(now) < 1:
-            waits.append(self._requests.full_at - now)
-        longest = max(waits)
-        return longest if longest > 0 else None
+        if now < self._paused_until:
+            wait = self._paused_until - now
+        elif self._requests.room(now) < 1:
+            wait = self._requests.full_at - now
+        else:
+            wait = self._tokens.full_at - now
+        return wait if wait > 0 else None
 
     def reserve(self, tokens: float) -> Permit:
         """Return the permit of a request that is sent now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simil.embedders.openai.tokens import TokenCounter
+from simil.embedders.overflow import Overflow
 from simil.embedders.usage import Plan, cost_of
 
 __all__ = ["AIM_TOKENS", "MAX_INPUTS", "PackingPlan", "Ratio", "packed"]
@@ -32,25 +33,39 @@ def packed(sizes: Sequence[int], *, inputs: int = MAX_INPUTS, tokens: float = AI
 class PackingPlan(Plan):
     """Lays texts into requests and counts them."""
 
-    def __init__(self, counter: TokenCounter, *, limit: int | None, price: float | None) -> None:
-        """Take what counts tokens, and how many of a text are sent at most."""
+    def __init__(
+        self, counter: TokenCounter, *, limit: int | None, overflow: Overflow, price: float | None
+    ) -> None:
+        """Take what counts tokens, how many of a text are sent at most, and what becomes of a longer one."""
         self.is_exact = counter.is_exact
         self._counter = counter
         self._limit = limit
+        self._overflow = overflow
         self._price = price
-        self._last = (MAX_INPUTS, 0)
 
     def add(self, texts: Sequence[str]) -> None:
-        """Count some texts more; see `Plan.add`."""
-        for size in self._counter.counts(texts):
-            sent = size if self._limit is None else min(size, self._limit)
-            inputs, tokens = self._last
-            if inputs == MAX_INPUTS or tokens + sent > AIM_TOKENS:
-                self.requests += 1
-                inputs = tokens = 0
-            self._last = (inputs + 1, tokens + sent)
-            self.tokens += sent
+        """Count some texts more, which are sent together; see `Plan.add`."""
+        sizes = [
+            size
+            for text, count in zip(texts, self._counter.counts(texts), strict=True)
+            for size in self._sent(text, count)
+        ]
+        start = 0
+        while start < len(sizes):
+            start += packed(sizes[start : start + MAX_INPUTS])
+            self.requests += 1
+        self.tokens += sum(sizes)
         self.cost = cost_of(self.tokens, self._price)
+
+    def _sent(self, text: str, count: int) -> list[int]:
+        """Return the sizes of what is sent of a text."""
+        if self._limit is None or count <= self._limit:
+            return [count]
+        if self._overflow is Overflow.CHUNK:
+            return [window.tokens for window in self._counter.windows(text, self._limit)]
+        if self._overflow is Overflow.ERROR and self.is_exact:
+            return []
+        return [self._limit]
 
 
 class Ratio:

@@ -19,7 +19,12 @@ _DAY_S = 86_400
 # Not about a text: the same for all of them.
 _GENERAL = frozenset({"dimensions", "model", "encoding_format", "user"})
 _SIZES = frozenset({"max_tokens_per_request", "array_above_max_length"})
-_LENGTH = re.compile(r"context length|too long|too many tokens|(?:less|more) than \d+ tokens", re.IGNORECASE)
+_LENGTH = re.compile(
+    r"(?:context|input) length|too (?:long|large to process)|too many tokens|(?:less|more) than \d+ tokens",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(r"(?:length(?: is| of)?|less than|at most|batch size):? (\d{1,9})\b", re.IGNORECASE)
+_TOLD = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +84,42 @@ def refusal(
     nothing; `date` is the time in seconds since 1970.
     """
     said = ServerError.in_refusal(reply)
+    blame = _blame(reply.status, said, count)
     wait = asked_wait(reply.headers, date)
     error = _error(reply, said, wait, host=host, model=model, proof=proof, scrub=scrub)
     return Failed(
         error,
-        may_be_retried=may_be_retried(reply, spent_quota=bool(said.codes & _SPENT)),
+        # llama.cpp answers a text that is too long with 500.
+        may_be_retried=may_be_retried(reply, spent_quota=bool(said.codes & _SPENT))
+        and not (reply.status == 500 and blame is not None),
         asked_wait=wait,
         is_limit=reply.status == 429,
-        blame=_blame(reply.status, said, count),
+        blame=blame,
         headers=reply.headers,
     )
 
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
     """Return what is wrong with the texts of a request, None where they are not at fault."""
-    if status not in {400, 413, 422} or said.parameter in _GENERAL or "encoding_format" in said.message:
+    blamable = status in {400, 413, 422} or (status == 500 and "too large to process" in said.message)
+    if not blamable or said.codes & _SPENT or said.parameter in _GENERAL:
         return None
-    # Which of the texts it is does not matter here: `input[3]`.
-    numbers = [int(each) for each in re.findall(r"\d{1,9}", re.sub(r"\[\d+\]|\(\d+", "", said.message))]
+    # Which of the texts it is does not matter here: `input[3]`, `input 3 of 20`.
+    named = re.sub(r"\[\d+\]|\(\d+|\d+ of \d+", "", said.message)
+    numbers = [int(each) for each in re.findall(r"\d{1,9}", named)]
     # "batch size 64 > maximum allowed batch size 32": the number of texts, and another that is lower.
     lower = [number for number in numbers if 0 < number < count]
     if count in numbers and lower:
         return Blame(is_size=True, most_inputs=max(lower))
     if _LENGTH.search(said.message):
-        limit = numbers[0] if numbers else None
-        higher = [number for number in numbers[1:] if number > numbers[0]]
-        return Blame(is_length=True, limit=limit, tokens=max(higher, default=None))
-    return Blame(is_size=status != 400 or bool(said.codes & _SIZES))
+        return Blame(is_length=True, limit=_number(_LIMIT, said), tokens=_number(_TOLD, said))
+    # What a validation (422) does not like of a text alone is not its size.
+    return Blame(is_size=status == 413 or (status == 422 and count > 1) or bool(said.codes & _SIZES))
+
+
+def _number(pattern: re.Pattern[str], said: ServerError) -> int | None:
+    found = pattern.search(said.message)
+    return int(found[1]) if found else None
 
 
 def _error(
@@ -134,9 +148,9 @@ def _error(
             f"{host} has no model {model!r} at this address (404){quoted}",
             hint="check the name of the model and the base URL, which often ends in /v1",
         )
-    elif status == 429 and said.codes & _SPENT:
+    elif said.codes & _SPENT:
         error = QuotaSpent(
-            f"the quota at {host} is spent (429){quoted}", hint="check the plan and its billing"
+            f"the quota at {host} is spent ({status}){quoted}", hint="check the plan and its billing"
         )
     elif status == 429:
         seconds = "" if wait is None else f"{wait:.3g} s" if wait <= _DAY_S else "more than a day"

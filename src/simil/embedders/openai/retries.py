@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from simil.embedders.openai.protocol import Reply
@@ -107,7 +108,9 @@ def asked_wait(headers: Mapping[str, str], date: float) -> float | None:
             seconds = float(value) * unit
         elif name == "retry-after" and value:
             try:
-                seconds = parsedate_to_datetime(value).timestamp() - date
+                asked = parsedate_to_datetime(value)
+                # Without a zone it is Greenwich's, as all dates of HTTP are.
+                seconds = (asked if asked.tzinfo else asked.replace(tzinfo=UTC)).timestamp() - date
             except (ValueError, OverflowError):
                 continue
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,10 @@ from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.jobs import Answer, Job, Todo
 from simil.embedders.openai.pacing import Pacer, Permit
 from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, Ratio, packed
-from simil.embedders.openai.retries import Failed, Retries
+from simil.embedders.openai.retries import LONGEST_WAIT_S, Failed, Retries
 from simil.embedders.openai.splitting import Splitter
 from simil.embedders.usage import Usage
+from simil.errors import ProviderError, RateLimited
 
 __all__ = ["Sender"]
 
@@ -53,6 +55,8 @@ class Sender:
     def begin(self, job: Job) -> None:
         """Begin to send the texts of `job`."""
         with self._changed:
+            if self._is_closed:
+                raise ProviderError("the embedder was closed")
             self._jobs = [each for each in self._jobs if not each.is_over]
             self._jobs.append(job)
             self._add(Todo(job, range(len(job.texts))))
@@ -78,9 +82,12 @@ class Sender:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-            end = self.clock.now() + _LAST_WAIT_S
+            # Who has gone away, or wants to, is not kept waiting.
+            leaves = isinstance(sys.exception(), KeyboardInterrupt | BrokenPipeError)
+            end = self.clock.now() + (0.0 if leaves else _LAST_WAIT_S)
             while self._under_way and self.clock.now() < end:
                 self.clock.wait(self._changed, end - self.clock.now())
+            self._give_up(ProviderError("the embedder was closed"))
 
     def _add(self, *todos: Todo, first: bool = False) -> None:
         todos = tuple(todo for todo in todos if todo.places)
@@ -129,7 +136,12 @@ class Sender:
                 taken = self._next(now)
                 if taken is not None:
                     return taken
-                self.clock.wait(self._changed, self._idle(now))
+                wait = self._idle(now)
+                if wait is not None and wait > LONGEST_WAIT_S and not self._under_way:
+                    limited = f"{self.usage.host} lets no more through for {wait:,.0f} s"
+                    self._give_up(RateLimited(limited, hint="run it again then: what was embedded is kept"))
+                    continue
+                self.clock.wait(self._changed, None if wait is None else min(wait, LONGEST_WAIT_S))
         return None
 
     def _next(self, now: float) -> tuple[Todo, Permit] | None:
@@ -174,7 +186,8 @@ class Sender:
         with self._changed:
             now = self.clock.now()
             self._pacer.learn(permit, answer.headers, now)
-            self.usage.end(now, answer.tokens)
+            self.usage.answered(answer.tokens)
+            self.usage.end(now)
             if answer.tokens and not todo.job.is_exact:
                 self._ratio.learn(todo.tokens, answer.tokens)
             self._changed.notify_all()
@@ -183,6 +196,7 @@ class Sender:
         with self._changed:
             self._under_way -= 1
             now = self.clock.now()
+            self.usage.end(now)
             if failed.headers:
                 self._pacer.learn(permit, failed.headers, now)
             else:

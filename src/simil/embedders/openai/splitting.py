@@ -11,6 +11,9 @@ from simil.embedders.openai.retries import Failed
 
 __all__ = ["Splitter", "Trial"]
 
+# So many texts, one after the other, are not all bad.
+_MOST_IN_A_ROW = 32
+
 
 class Trial:
     """Tests parts of a refused request, each sent as a request of its own, until the culprit is alone.
@@ -68,13 +71,15 @@ class Splitter:
     def __init__(self) -> None:
         self.most_inputs = MAX_INPUTS
         self.has_passed = False
-        self._doubtful: _Culprit | None = None
+        self._doubtful: list[_Culprit] = []
+        self._in_a_row = 0
 
     def passed(self, todo: Todo) -> list[Todo]:
         """Take in that a request was answered; returns what is to be sent next."""
         self.has_passed = True
-        doubtful, self._doubtful = self._doubtful, None
-        next_ones = [] if doubtful is None else doubtful.refuse()
+        self._in_a_row = 0
+        doubtful, self._doubtful = self._doubtful, []
+        next_ones = [todo for culprit in doubtful for todo in culprit.refuse()]
         if todo.trial is not None:
             todo.trial.passed()
             next_ones += self._next(todo.job, todo.trial)
@@ -110,7 +115,7 @@ class Splitter:
 
     def forget(self) -> None:
         """Take in that the run failed."""
-        self._doubtful = None
+        self._doubtful = []
 
     def _next(self, job: Job, trial: Trial) -> list[Todo]:
         """Return the next test of a trial, or at its end what was not tested."""
@@ -118,16 +123,22 @@ class Splitter:
             return [Todo(job, trial.test, is_whole=True, trial=trial)]
         if trial.culprit is None:
             self.most_inputs = min(self.most_inputs, trial.most_passed)
-        return [Todo(job, trial.rest, is_whole=not trial.is_size)] if trial.rest else []
+        is_whole = not trial.is_size and trial.culprit is not None
+        return [Todo(job, trial.rest, is_whole=is_whole)] if trial.rest else []
 
     def _blamed(self, culprit: _Culprit, *, is_last: bool) -> list[Todo] | None:
         blame = culprit.failed.blame
-        if self.has_passed or (blame is not None and blame.is_length):
+        if blame is not None and blame.is_length:
             return culprit.refuse()
-        if self._doubtful is not None or is_last:
-            # Nothing was ever taken: it is not the texts that the server does not like.
+        self._in_a_row += 1
+        if self._in_a_row > _MOST_IN_A_ROW:
+            # Nothing is taken any more: it is not the texts that the server does not like.
             return None
-        self._doubtful = culprit
+        if self.has_passed:
+            return culprit.refuse()
+        if is_last:
+            return None
+        self._doubtful.append(culprit)
         return []
 
 

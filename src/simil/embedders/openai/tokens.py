@@ -28,6 +28,8 @@ _SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 LONGEST_TOKEN = 128
 # Where a window would end within a word, it ends at white space in its last part instead.
 _LAST_PART = 4
+# Characters that are encoded at a time.
+_PART = 200_000
 
 
 class TokenCounter(ABC):
@@ -90,7 +92,7 @@ class TiktokenCounter(TokenCounter):
         counts = [len(tokens) for tokens in self._encoding.encode_ordinary_batch(seen)]
         for place, text in enumerate(texts):
             if len(seen[place]) < len(text) and counts[place] <= self._limit:
-                counts[place] = len(self._encoding.encode_ordinary(text))
+                counts[place] = len(self._encoded(text))
         return counts
 
     def beginning(self, text: str, tokens: int) -> str:
@@ -98,7 +100,7 @@ class TiktokenCounter(TokenCounter):
         start = head(text, tokens)
         encoded = self._encoding.encode_ordinary(start)
         if len(encoded) <= tokens and len(start) < len(text):
-            start, encoded = text, self._encoding.encode_ordinary(text)
+            start, encoded = text, self._encoded(text)
         kept = tokens
         while len(encoded) > tokens:
             # Cut off, a text may have other tokens at its end, and more.
@@ -106,6 +108,11 @@ class TiktokenCounter(TokenCounter):
             encoded = self._encoding.encode_ordinary(start)
             kept -= 1
         return start
+
+    def _encoded(self, text: str) -> list[int]:
+        """Return the tokens of a long text by its parts: tiktoken panics at a million blanks in a row."""
+        parts = (text[start : start + _PART] for start in range(0, len(text), _PART))
+        return [token for part in parts for token in self._encoding.encode_ordinary(part)]
 
 
 def token_counter(limit: int) -> TokenCounter:
