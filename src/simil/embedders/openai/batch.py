@@ -92,6 +92,7 @@ class Batch(Job):
                     item = self._ready.popleft()
                 yield item
             if self._error is not None:
+                self.has_told = True
                 raise self._error
         finally:
             self.is_over = True

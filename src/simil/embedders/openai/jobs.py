@@ -32,13 +32,15 @@ class Job(ABC):
     """Texts that were begun together. Its methods are called by the threads that send.
 
     `texts` and their `sizes` in tokens may grow, places do not change; `is_exact` says whether sizes are
-    counts or upper bounds; `is_over` that nobody waits for more.
+    counts or upper bounds; `is_over` that nobody waits for more; `has_told` that who waited was told of
+    a failure.
     """
 
     texts: list[str]
     sizes: list[int]
     is_exact: bool
     is_over: bool = False
+    has_told: bool = False
 
     @property
     @abstractmethod

@@ -44,6 +44,7 @@ class Sender:
     usage: Usage
     _queue: deque[Todo] = field(default_factory=deque)
     _jobs: list[Job] = field(default_factory=list)
+    _failure: tuple[list[Job], BaseException] | None = None
     _pacer: Pacer = field(default_factory=Pacer)
     _ratio: Ratio = field(default_factory=Ratio)
     _changed: Condition = field(default_factory=Condition)
@@ -57,6 +58,11 @@ class Sender:
         with self._changed:
             if self._is_closed:
                 raise ProviderError("the embedder was closed")
+            failure, self._failure = self._failure, None
+            if failure is not None and not any(each.has_told for each in failure[0]):
+                # Who begins this does not know yet that the one before has failed.
+                job.fail(failure[1])
+                return
             self._jobs = [each for each in self._jobs if not each.is_over]
             self._jobs.append(job)
             self._add(Todo(job, range(len(job.texts))))
@@ -227,7 +233,8 @@ class Sender:
     def _give_up(self, error: BaseException) -> None:
         self._queue.clear()
         self._splitter.forget()
-        jobs, self._jobs = self._jobs, []
+        jobs, self._jobs = [each for each in self._jobs if not each.is_over], []
+        self._failure = (jobs, error) if jobs else None
         for job in jobs:
             job.fail(error)
         self._changed.notify_all()
