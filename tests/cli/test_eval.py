@@ -98,6 +98,16 @@ def test_an_api_is_paid_once(pairs: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert [second[name] for name in ("texts_per_s", "start_s", "tokens", "price")] == [None] * 4
 
 
+def test_an_api_is_asked_a_single_query(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv"
+    path.write_text("query\tdocument\nWhat purrs?\tA cat purrs.\n", "ascii")
+    with OpenAIServer() as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+        result = simil("eval", str(path), "-m", "openai", "-f", "json", env=env)
+    assert (result.code, result.err) == (0, "")
+    assert rows_of(result)[0]["recall@1"] == 1
+
+
 def test_of_an_api_the_key_is_in_no_file_and_no_output(pairs: str, tmp_path: Path) -> None:
     with OpenAIServer() as server:
         env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY, "TMPDIR": str(tmp_path)}

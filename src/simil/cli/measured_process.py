@@ -119,7 +119,8 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
         for kind, items in texts.items():
             done = early if kind is first else early[:0]
             rest = session.embed(items[len(done) :], kind, what=what, total=len(items)).vectors
-            np.save(folder / vectors_name(kind), np.concatenate([done, rest]) if len(done) else rest)
+            # Of no texts there are vectors of no length.
+            np.save(folder / vectors_name(kind), np.concatenate([part for part in (done, rest) if len(part)]))
         seconds = time.monotonic() - clock
         memory = _most_memory()
         tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])
