@@ -98,6 +98,18 @@ def test_an_api_is_paid_once(pairs: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert [second[name] for name in ("texts_per_s", "start_s", "tokens", "price")] == [None] * 4
 
 
+def test_an_empty_name_is_the_pinned_model_which_is_paid_once(pairs: str, tmp_path: Path) -> None:
+    with OpenAIServer() as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY, "SIMIL_MODEL": "openai"}
+        env["SIMIL_CACHE_DIR"] = str(tmp_path / "cache")
+        first = simil("eval", pairs, "-m", "", "-q", "-f", "json", env=env)
+        asked = len(server.requests)
+        second = simil("eval", pairs, "-m", "", "-q", "-f", "json", env=env)
+        assert len(server.requests) == asked
+    assert (first.code, second.code) == (0, 0)
+    assert [row["name"] for row in rows_of(first) + rows_of(second)] == ["openai", "openai"]
+
+
 def test_an_api_is_asked_a_single_query(tmp_path: Path) -> None:
     path = tmp_path / "q.tsv"
     path.write_text("query\tdocument\nWhat purrs?\tA cat purrs.\n", "ascii")

@@ -111,7 +111,7 @@ def evaluate(
         positive_from = DEMO_POSITIVE_FROM
     with start(ModelFlags.of(None, engine), running) as run:
         saving = save_calibration or calibration is not None
-        names: list[str | None] = [*dict.fromkeys(model or [])] or [run.settings.model]
+        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [run.settings.model]
         notes = Notes(reading.on_error)
         judged = read_judged(sources, reading, score_field, notes)
         trial = _trial(judged, positive_from, recall_at, resamples)
