@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -245,3 +246,17 @@ def test_a_calibration_says_how_often_pairs_like_these_are_alike(tmp_path: Path)
     # Isotonic regression keeps the mean of what it learns from, but for the pair of equal texts.
     assert probabilities.mean() == pytest.approx(alike.mean(), abs=0.02)
     assert probabilities[alike].mean() > probabilities[~alike].mean() + 0.2
+
+
+def test_names_of_files_need_not_be_utf8(tmp_path: Path) -> None:
+    pairs, reference = (os.fsdecode(name) for name in (b"p\xff.tsv", b"r\xff.txt"))
+    (tmp_path / pairs).write_text("a\tb\tscore\ntea\ttea\t1\ntea\train\t0\n", "ascii")
+    (tmp_path / reference).write_text("tea\nrain\nsnow\n", "ascii")
+    settings = os.fsdecode(b"e\xff.env")
+    (tmp_path / settings).touch()
+    command = ["eval", pairs, "--calibration", "c.json", "--env-file", settings, "-q"]
+    assert simil(*command, cwd=tmp_path).code == 0
+    assert json.loads((tmp_path / "c.json").read_text("utf-8"))["learnt_from"] == r"p\udcff.tsv"
+    result = simil("compare", "tea", "rain", "--percentile", reference, "-f", "json", cwd=tmp_path)
+    assert result.code == 0
+    assert json.loads(result.out)["percentile"]["reference"] == r"r\udcff.txt"

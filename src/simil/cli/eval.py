@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
+from simil.cli.cells import file_name
 from simil.cli.flags import EngineFlags, InputFlags, ModelFlags, RunFlags, expanded, start
 from simil.cli.plots.options import PlotTo
 from simil.errors import PartlyDone, Place, SimilError, UsageError
@@ -199,7 +200,7 @@ class _Teacher:
             raise UsageError("its folder does not exist", place=Place(str(path)), hint="check --calibration")
         check_kinds(alike)
         self._trial, self._alike = trial, alike
-        self._source, self._path = Path(source).name, path
+        self._source, self._path = file_name(source), path
 
     def teach(self, measured: Measured) -> None:
         """Learn and save the calibration of one model."""
