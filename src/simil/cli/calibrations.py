@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil.cli.cells import file_name
 from simil.config import calibrations_dir
-from simil.errors import ModelMismatch, UsageError
+from simil.errors import ModelMismatch, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.flags import InputFlags
@@ -102,7 +102,8 @@ def save_calibration(calibration: Calibration, path: Path | None) -> Path:
             stream.write(calibration.to_json())
     except (OSError, UsageError) as exc:
         why = exc.message if isinstance(exc, UsageError) else f"cannot be written: {exc.strerror or exc}"
-        raise UsageError(f"the calibration {why}", hint="name a file with --calibration") from exc
+        hint = "name a file with --calibration" if path is None else "check --calibration"
+        raise UsageError(f"the calibration {why}", hint=hint, place=Place(str(where))) from exc
     return where
 
 

@@ -119,15 +119,16 @@ def evaluate(
         teacher = _Teacher(trial, sources.name, calibration, len(names)) if saving else None
         with open_output(output) as stream:
             ratings = _rated(names, engine, running, trial)
-            if teacher is not None:
-                for rating in ratings:
-                    teacher.teach(rating.measured)
             if plot is not None:
                 from simil.cli.plots import plot_bars
 
                 plot_bars(plot, ratings, trial)
             if not takes_the_place(plot, shown_as):
                 show_ratings(ratings, trial, shown_as, stream)
+        # What was measured, and perhaps paid for, is out before anything else is written.
+        if teacher is not None:
+            for rating in ratings:
+                teacher.teach(rating.measured)
         notes.finish(None, warn_of_cut=False)
     failed = len(names) - len(ratings)
     if failed:
