@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.rows import cell, digits, json_of, table_row
+from simil.cli.rows import cell, digits, flat, json_of, table_row
 
 if TYPE_CHECKING:
     from simil.similarity import Metric
@@ -144,7 +144,7 @@ def _pairs_table(batches: Iterable[PairScores], separator: str) -> Iterator[byte
     first = True
     for batch in batches:
         if first:
-            yield table_row(["score", *batch.pairs[0].fields], separator)
+            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator)
             first = False
         yield b"".join(_rows(batch, separator))
 
