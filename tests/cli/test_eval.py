@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -229,7 +230,7 @@ def test_a_pair_that_failed_has_no_percentile_and_no_probability(plugins: None, 
         cwd=tmp_path,
     )  # fmt: skip
     assert result.code == 6
-    assert [line.partition("\t")[0] for line in result.out.splitlines()] == ["", "100.000000"]
+    assert [line.partition("\t")[0] for line in result.out.splitlines()] == ["", "100.000"]
 
 
 def test_a_calibration_says_how_often_pairs_like_these_are_alike(tmp_path: Path) -> None:
@@ -260,3 +261,21 @@ def test_names_of_files_need_not_be_utf8(tmp_path: Path) -> None:
     result = simil("compare", "tea", "rain", "--percentile", reference, "-f", "json", cwd=tmp_path)
     assert result.code == 0
     assert json.loads(result.out)["percentile"]["reference"] == r"r\udcff.txt"
+
+
+def test_numbers_have_the_digits_that_they_have_and_no_noise(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("tea\ncoffee\nrain\nsnow\n", "ascii")
+    (tmp_path / "p.tsv").write_text("a\tb\ntea\train\n", "ascii")
+    asked = ["--percentile", "r.txt"]
+    single = simil("compare", "tea", "rain", *asked, cwd=tmp_path).out
+    # Of six pairs: sixths, of which one half may be equal.
+    assert re.fullmatch(r"\d+\.\d{3}\n", single)
+    assert single in {f"{100 * twelfth / 12:.3f}\n" for twelfth in range(13)}
+    pair = simil("compare", "--pairs", "p.tsv", *asked, cwd=tmp_path).out
+    assert pair.startswith(single.strip() + "\t")
+    for more in ([], asked):
+        text = simil("compare", "tea", "rain", "-f", "json", *more, cwd=tmp_path).out
+        found = json.loads(text, parse_float=str)
+        for number in (found["score"], found["scores"][0][1]):
+            assert number == str(np.float32(number))
+            assert not more or len(number.partition(".")[2]) <= 3

@@ -172,9 +172,9 @@ def cell(value: object) -> str:
     return json_of(value).decode()
 
 
-def digits(score: float | np.floating[Any]) -> str:
+def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
     """Return a score as lines of text show it; nothing for nan, the score of a text that failed."""
-    return "" if isnan(score) else f"{score:.6f}"
+    return "" if isnan(score) else f"{score:.{decimals}f}"
 
 
 def json_of(value: object) -> bytes:

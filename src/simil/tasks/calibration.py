@@ -52,6 +52,11 @@ class Calibration:
         return 1.0
 
     @property
+    def decimals(self) -> int:
+        """How many decimals of a value lines of text show."""
+        return 6
+
+    @property
     def source(self) -> str:
         """What it was made of, for a person."""
         return f"calibrated on {self.pairs:,} pairs of {self.learnt_from}"
