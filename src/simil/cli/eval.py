@@ -12,7 +12,7 @@ import typer
 
 from simil.cli import options as opt
 from simil.cli.cells import file_name
-from simil.cli.flags import EngineFlags, InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.flags import EngineFlags, JudgedFlags, ModelFlags, RunFlags, expanded, start
 from simil.cli.plots.options import PlotTo
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
@@ -90,7 +90,7 @@ def evaluate(
     plot: PlotTo = None,
     model: opt.Models = None,
     engine: EngineFlags,
-    reading: InputFlags,
+    reading: JudgedFlags,
     running: RunFlags,
 ) -> None:
     """Measure models on your own texts: how well they do, how fast, in how much memory.
