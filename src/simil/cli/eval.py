@@ -164,7 +164,7 @@ def _rated(names: Sequence[str | None], engine: EngineFlags, running: RunFlags, 
 
     Raises the reason where none could.
     """
-    from simil.cli.measuring import measure
+    from simil.cli.measuring import NotMeasured, measure
     from simil.cli.ratings import Rating
 
     ratings: list[Rating] = []
@@ -173,9 +173,12 @@ def _rated(names: Sequence[str | None], engine: EngineFlags, running: RunFlags, 
             measured = measure(ModelFlags.of(name, engine), running, trial.texts)
             ratings.append(Rating(measured, trial.quality(measured.vectors)))
         except SimilError as exc:
-            if number == len(names) and not ratings:
+            if len(names) == 1:
                 raise
-            log.error("%s%s", f"{name}: " if name else "", exc)
+            told = f"{name}: {exc}"
+            if number == len(names) and not ratings:
+                raise NotMeasured(told, exc.exit_code) from exc
+            log.error(told)
     return ratings
 
 
