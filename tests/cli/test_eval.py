@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import sys
 import time
@@ -96,6 +98,28 @@ def test_an_api_is_paid_once(pairs: str, tmp_path: Path, monkeypatch: pytest.Mon
     # What came from the cache tells the quality, and nothing of speed or price.
     assert second["spearman"] == first["spearman"]
     assert [second[name] for name in ("texts_per_s", "start_s", "tokens", "price")] == [None] * 4
+
+
+def test_an_empty_name_is_the_pinned_model_which_is_paid_once(pairs: str, tmp_path: Path) -> None:
+    with OpenAIServer() as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY, "SIMIL_MODEL": "openai"}
+        env["SIMIL_CACHE_DIR"] = str(tmp_path / "cache")
+        first = simil("eval", pairs, "-m", "", "-q", "-f", "json", env=env)
+        asked = len(server.requests)
+        second = simil("eval", pairs, "-m", "", "-q", "-f", "json", env=env)
+        assert len(server.requests) == asked
+    assert (first.code, second.code) == (0, 0)
+    assert [row["name"] for row in rows_of(first) + rows_of(second)] == ["openai", "openai"]
+
+
+def test_an_api_is_asked_a_single_query(tmp_path: Path) -> None:
+    path = tmp_path / "q.tsv"
+    path.write_text("query\tdocument\nWhat purrs?\tA cat purrs.\n", "ascii")
+    with OpenAIServer() as server:
+        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+        result = simil("eval", str(path), "-m", "openai", "-f", "json", env=env)
+    assert (result.code, result.err) == (0, "")
+    assert rows_of(result)[0]["recall@1"] == 1
 
 
 def test_of_an_api_the_key_is_in_no_file_and_no_output(pairs: str, tmp_path: Path) -> None:
@@ -206,7 +230,7 @@ def test_a_pair_that_failed_has_no_percentile_and_no_probability(plugins: None, 
         cwd=tmp_path,
     )  # fmt: skip
     assert result.code == 6
-    assert [line.partition("\t")[0] for line in result.out.splitlines()] == ["", "100.000000"]
+    assert [line.partition("\t")[0] for line in result.out.splitlines()] == ["", "100.000"]
 
 
 def test_a_calibration_says_how_often_pairs_like_these_are_alike(tmp_path: Path) -> None:
@@ -223,3 +247,35 @@ def test_a_calibration_says_how_often_pairs_like_these_are_alike(tmp_path: Path)
     # Isotonic regression keeps the mean of what it learns from, but for the pair of equal texts.
     assert probabilities.mean() == pytest.approx(alike.mean(), abs=0.02)
     assert probabilities[alike].mean() > probabilities[~alike].mean() + 0.2
+
+
+def test_names_of_files_need_not_be_utf8(tmp_path: Path) -> None:
+    pairs, reference = (os.fsdecode(name) for name in (b"p\xff.tsv", b"r\xff.txt"))
+    (tmp_path / pairs).write_text("a\tb\tscore\ntea\ttea\t1\ntea\train\t0\n", "ascii")
+    (tmp_path / reference).write_text("tea\nrain\nsnow\n", "ascii")
+    settings = os.fsdecode(b"e\xff.env")
+    (tmp_path / settings).touch()
+    command = ["eval", pairs, "--calibration", "c.json", "--env-file", settings, "-q"]
+    assert simil(*command, cwd=tmp_path).code == 0
+    assert json.loads((tmp_path / "c.json").read_text("utf-8"))["learnt_from"] == r"p\udcff.tsv"
+    result = simil("compare", "tea", "rain", "--percentile", reference, "-f", "json", cwd=tmp_path)
+    assert result.code == 0
+    assert json.loads(result.out)["percentile"]["reference"] == r"r\udcff.txt"
+
+
+def test_numbers_have_the_digits_that_they_have_and_no_noise(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("tea\ncoffee\nrain\nsnow\n", "ascii")
+    (tmp_path / "p.tsv").write_text("a\tb\ntea\train\n", "ascii")
+    asked = ["--percentile", "r.txt"]
+    single = simil("compare", "tea", "rain", *asked, cwd=tmp_path).out
+    # Of six pairs: sixths, of which one half may be equal.
+    assert re.fullmatch(r"\d+\.\d{3}\n", single)
+    assert single in {f"{100 * twelfth / 12:.3f}\n" for twelfth in range(13)}
+    pair = simil("compare", "--pairs", "p.tsv", *asked, cwd=tmp_path).out
+    assert pair.startswith(single.strip() + "\t")
+    for more in ([], asked):
+        text = simil("compare", "tea", "rain", "-f", "json", *more, cwd=tmp_path).out
+        found = json.loads(text, parse_float=str)
+        for number in (found["score"], found["scores"][0][1]):
+            assert number == str(np.float32(number))
+            assert not more or len(number.partition(".")[2]) <= 3

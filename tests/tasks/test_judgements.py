@@ -207,6 +207,29 @@ def test_bad_relevance_names_its_place(fields: dict[str, object], said: str) -> 
         )
 
 
+@pytest.mark.parametrize("what", ["query", "document"])
+def test_an_id_that_two_texts_have_is_named(what: str) -> None:
+    known = [Text("1", "a", Place("t", 1), {}), Text("1", "b", Place("t", 2), {})]
+    queries, documents = (known if name == what else texts(**{"1": "x"}) for name in ("query", "document"))
+
+    def judged(told: list[InputError] | None) -> list[str]:
+        found = retrieval(
+            [record(q="1", d="1")],
+            Columns("q", "d", None),
+            queries=queries,
+            documents=documents,
+            on_blank=refused,
+            on_error=None if told is None else told.append,
+        )
+        return [text.text for text in (found.queries if what == "query" else found.documents)]
+
+    with pytest.raises(InputError, match=f"t:2: the {what} with the id '1' is there twice"):
+        judged(None)
+    told: list[InputError] = []
+    assert judged(told) == ["a"]
+    assert len(told) == 1
+
+
 def test_nothing_relevant_at_all() -> None:
     with pytest.raises(InputError, match="no query has a relevant document"):
         retrieval([record(q="a", d="b", s=0)], Columns("q", "d", "s"), on_blank=refused)

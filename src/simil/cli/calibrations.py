@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.cli.cells import file_name
 from simil.config import calibrations_dir
-from simil.errors import ModelMismatch, UsageError
+from simil.errors import ModelMismatch, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.flags import InputFlags
@@ -82,7 +83,7 @@ class Scaling:
         if corpus is None:
             corpus = self._session.embed(self._texts, total=len(self._texts), what="reference")
         check_models({model, corpus.model} if len(corpus) else {model})
-        name = "stdin" if self._asked.percentile == "-" else Path(str(self._asked.percentile)).name
+        name = "stdin" if self._asked.percentile == "-" else file_name(str(self._asked.percentile))
         found = percentiles(corpus.vectors, self._metric, name)
         few = len(found.ordered) < _FEW_PAIRS
         (log.warning if few else log.info)("percentiles are %s%s", found.source, ", which are few" * few)
@@ -101,7 +102,8 @@ def save_calibration(calibration: Calibration, path: Path | None) -> Path:
             stream.write(calibration.to_json())
     except (OSError, UsageError) as exc:
         why = exc.message if isinstance(exc, UsageError) else f"cannot be written: {exc.strerror or exc}"
-        raise UsageError(f"the calibration {why}", hint="name a file with --calibration") from exc
+        hint = "name a file with --calibration" if path is None else "check --calibration"
+        raise UsageError(f"the calibration {why}", hint=hint, place=Place(str(where))) from exc
     return where
 
 

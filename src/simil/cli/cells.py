@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
-__all__ = ["end_of", "fit", "one_line", "tsv_cell"]
+__all__ = ["end_of", "file_name", "fit", "one_line", "tsv_cell"]
 
 
 def one_line(text: str) -> str:
@@ -29,6 +30,11 @@ def end_of(place: str, columns: int) -> str:
     """Return `place` in exactly `columns` columns; of a long one the end, where its name and line are."""
     line = one_line(place)
     return fit(line if len(line) <= columns else "…" + line[len(line) - columns + 1 :], columns)
+
+
+def file_name(path: str) -> str:
+    """Return the last part of `path`; bytes of it that are not UTF-8 are spelled out, as `\\udce9`."""
+    return Path(path).name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def tsv_cell(text: str) -> str:

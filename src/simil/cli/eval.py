@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli import options as opt
-from simil.cli.flags import EngineFlags, InputFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.cells import file_name
+from simil.cli.flags import EngineFlags, JudgedFlags, ModelFlags, RunFlags, expanded, start
 from simil.cli.plots.options import PlotTo
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
@@ -89,7 +90,7 @@ def evaluate(
     plot: PlotTo = None,
     model: opt.Models = None,
     engine: EngineFlags,
-    reading: InputFlags,
+    reading: JudgedFlags,
     running: RunFlags,
 ) -> None:
     """Measure models on your own texts: how well they do, how fast, in how much memory.
@@ -111,22 +112,23 @@ def evaluate(
         positive_from = DEMO_POSITIVE_FROM
     with start(ModelFlags.of(None, engine), running) as run:
         saving = save_calibration or calibration is not None
-        names: list[str | None] = [*dict.fromkeys(model or [])] or [run.settings.model]
+        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [run.settings.model]
         notes = Notes(reading.on_error)
         judged = read_judged(sources, reading, score_field, notes)
         trial = _trial(judged, positive_from, recall_at, resamples)
         teacher = _Teacher(trial, sources.name, calibration, len(names)) if saving else None
         with open_output(output) as stream:
             ratings = _rated(names, engine, running, trial)
-            if teacher is not None:
-                for rating in ratings:
-                    teacher.teach(rating.measured)
             if plot is not None:
                 from simil.cli.plots import plot_bars
 
                 plot_bars(plot, ratings, trial)
             if not takes_the_place(plot, shown_as):
                 show_ratings(ratings, trial, shown_as, stream)
+        # What was measured, and perhaps paid for, is out before anything else is written.
+        if teacher is not None:
+            for rating in ratings:
+                teacher.teach(rating.measured)
         notes.finish(None, warn_of_cut=False)
     failed = len(names) - len(ratings)
     if failed:
@@ -162,7 +164,7 @@ def _rated(names: Sequence[str | None], engine: EngineFlags, running: RunFlags, 
 
     Raises the reason where none could.
     """
-    from simil.cli.measuring import measure
+    from simil.cli.measuring import NotMeasured, measure
     from simil.cli.ratings import Rating
 
     ratings: list[Rating] = []
@@ -171,9 +173,12 @@ def _rated(names: Sequence[str | None], engine: EngineFlags, running: RunFlags, 
             measured = measure(ModelFlags.of(name, engine), running, trial.texts)
             ratings.append(Rating(measured, trial.quality(measured.vectors)))
         except SimilError as exc:
-            if number == len(names) and not ratings:
+            if len(names) == 1:
                 raise
-            log.error("%s%s", f"{name}: " if name else "", exc)
+            told = f"{name}: {exc}"
+            if number == len(names) and not ratings:
+                raise NotMeasured(told, exc.exit_code) from exc
+            log.error(told)
     return ratings
 
 
@@ -199,7 +204,7 @@ class _Teacher:
             raise UsageError("its folder does not exist", place=Place(str(path)), hint="check --calibration")
         check_kinds(alike)
         self._trial, self._alike = trial, alike
-        self._source, self._path = Path(source).name, path
+        self._source, self._path = file_name(source), path
 
     def teach(self, measured: Measured) -> None:
         """Learn and save the calibration of one model."""

@@ -14,7 +14,7 @@ from simil.cli import options as opt
 if TYPE_CHECKING:
     from simil.texts import ReadOptions
 
-__all__ = ["EngineFlags", "InputFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ class InputFlags:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedFlags(InputFlags):
+    """How judged texts are read: every model has to embed all of them, so that they can be compared."""
+
+    on_error: opt.OnErrorReading = "fail"
+
+
+@dataclass(frozen=True, slots=True)
 class RunFlags:
     """Where settings come from, and how much is said."""
 
@@ -79,7 +86,7 @@ class RunFlags:
     verbose: opt.Verbose = False
 
 
-_GROUPS = (EngineFlags, ModelFlags, InputFlags, RunFlags)
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, JudgedFlags, RunFlags)
 
 
 @contextmanager

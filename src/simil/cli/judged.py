@@ -96,12 +96,22 @@ def read_judged(
 
 
 def _texts(path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:
-    """Read queries or documents: by suffix, the text in "text" or the only column, ids as --id-field says."""
+    """Read queries or documents: by suffix, the text in "text" or the only column.
+
+    Ids are as --id-field says, else in "id", or in "_id", as BEIR has them.
+    """
     from simil.texts import InputFormat, format_of, read_texts
 
     plain = format_of(path) is InputFormat.TEXT
     wanted = InputFlags() if plain else replace(reading, field=None, input_format=None)
-    return [*read_texts([path], wanted.options(), on_blank=notes.blank, on_error=notes.on_error)]
+    options = replace(wanted.options(), all_fields=True)
+    texts = read_texts([path], options, on_blank=notes.blank, on_error=notes.on_error)
+    return [*texts] if wanted.id_field is not None else [*map(_by_own_id, texts)]
+
+
+def _by_own_id(text: Text) -> Text:
+    own = None if "id" in text.fields else text.fields.get("_id")
+    return replace(text, id=str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else text
 
 
 def _tell(columns: Columns, what: str) -> None:

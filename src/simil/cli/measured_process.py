@@ -6,6 +6,7 @@ the vectors and an `Outcome`, or a `Failure`.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -76,10 +77,8 @@ def vectors_name(kind: str) -> str:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    import orjson
-
     folder, began = Path(arguments[0]), float(arguments[1])
-    job = Job(**orjson.loads(folder.joinpath("job.json").read_bytes()))
+    job = Job(**json.loads(folder.joinpath("job.json").read_text("ascii")))
     result: Outcome | Failure
     try:
         result = _measured(job, folder, began)
@@ -88,7 +87,7 @@ def _run(arguments: Sequence[str]) -> int:
     except MemoryError:
         result = Failure("there is not enough memory", 4)
     name = "outcome.json" if isinstance(result, Outcome) else "failure.json"
-    folder.joinpath(name).write_bytes(orjson.dumps(asdict(result)))
+    folder.joinpath(name).write_text(json.dumps(asdict(result)), "ascii")
     return 0
 
 
@@ -119,7 +118,8 @@ def _measured(job: Job, folder: Path, began: float) -> Outcome:
         for kind, items in texts.items():
             done = early if kind is first else early[:0]
             rest = session.embed(items[len(done) :], kind, what=what, total=len(items)).vectors
-            np.save(folder / vectors_name(kind), np.concatenate([done, rest]) if len(done) else rest)
+            # Of no texts there are vectors of no length.
+            np.save(folder / vectors_name(kind), np.concatenate([part for part in (done, rest) if len(part)]))
         seconds = time.monotonic() - clock
         memory = _most_memory()
         tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])

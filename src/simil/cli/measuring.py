@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 import subprocess
 import sys
@@ -116,9 +117,8 @@ def _job(
 
 def _outcome(job: Job, folder: Path) -> Outcome:
     """Run a job to its end; stderr is that of this process, for notes and the progress bar."""
-    import orjson
-
-    folder.joinpath("job.json").write_bytes(orjson.dumps(dataclasses.asdict(job)))
+    # Not by orjson: the path of --env-file, and of a model, need not be UTF-8.
+    folder.joinpath("job.json").write_text(json.dumps(dataclasses.asdict(job)), "ascii")
     began = time.monotonic()
     # -P: what lies in the current folder is not to be taken for a part of Python or simil.
     command = [sys.executable, "-P", "-m", "simil.cli.measured_process", str(folder), repr(began)]
@@ -127,11 +127,11 @@ def _outcome(job: Job, folder: Path) -> Outcome:
     ).returncode
     failure, outcome = folder / "failure.json", folder / "outcome.json"
     if failure.exists():
-        why = Failure(**orjson.loads(failure.read_bytes()))
+        why = Failure(**json.loads(failure.read_text("ascii")))
         raise NotMeasured(why.message, why.exit_code)
     if code or not outcome.exists():
         raise NotMeasured(_ended(code), ModelError.exit_code)
-    return Outcome(**orjson.loads(outcome.read_bytes()))
+    return Outcome(**json.loads(outcome.read_text("ascii")))
 
 
 def _ended(code: int) -> str:

@@ -43,6 +43,7 @@ __all__ = [
     "Nul",
     "Offline",
     "OnError",
+    "OnErrorReading",
     "Output",
     "OverflowPolicy",
     "Precision",
@@ -221,6 +222,16 @@ OnError = Annotated[
         "--on-error",
         metavar="fail|skip|null",
         help="A text that cannot be read or embedded: stop, or list it, go on without or with null, exit 6.",
+        rich_help_panel=_INPUT,
+    ),
+]
+OnErrorReading = Annotated[
+    str,
+    typer.Option(
+        "--on-error",
+        metavar="fail|skip",
+        help="A row that cannot be read: stop, or list it and go on without, exit 6. "
+        "A model that refuses a text fails.",
         rich_help_panel=_INPUT,
     ),
 ]

@@ -25,6 +25,7 @@ __all__ = [
     "Row",
     "cell",
     "digits",
+    "flat",
     "form_of",
     "json_of",
     "source_cells",
@@ -109,26 +110,26 @@ def _csv(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Ite
 
 
 def _table(rows: Iterable[Row], separator: str, columns: _Names) -> Iterator[bytes]:
-    flat = [_flat(row) for row in rows]
+    every = [flat(row) for row in rows]
     # Records of JSON Lines need not have the same keys.
-    names = list(dict.fromkeys(chain.from_iterable(flat))) or list(columns or ())
+    names = list(dict.fromkeys(chain.from_iterable(every))) or list(columns or ())
     if names:
         yield table_row(names, separator)
-    for row in flat:
+    for row in every:
         yield table_row([cell(row.get(name)) for name in names], separator)
 
 
-def _flat(row: Row) -> dict[str, object]:
+def flat(row: Row) -> dict[str, object]:
     """Return the row with its other fields beside it; one whose name is taken gets an underscore."""
-    flat = {name: value for name, value in row.items() if name != "fields"}
+    beside = {name: value for name, value in row.items() if name != "fields"}
     others = row.get("fields")
     if isinstance(others, Mapping):
         for name, value in others.items():
             free = name
-            while free in flat:
+            while free in beside:
                 free += "_"
-            flat[free] = value
-    return flat
+            beside[free] = value
+    return beside
 
 
 def _jsonl(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
@@ -171,9 +172,9 @@ def cell(value: object) -> str:
     return json_of(value).decode()
 
 
-def digits(score: float | np.floating[Any]) -> str:
+def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
     """Return a score as lines of text show it; nothing for nan, the score of a text that failed."""
-    return "" if isnan(score) else f"{score:.6f}"
+    return "" if isnan(score) else f"{score:.{decimals}f}"
 
 
 def json_of(value: object) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.rows import cell, digits, json_of, table_row
+from simil.cli.rows import cell, digits, flat, json_of, table_row
 
 if TYPE_CHECKING:
     from simil.similarity import Metric
@@ -44,7 +44,7 @@ def show_pairs(
                 show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
         return
     facts = {"metric": str(metric), "model": model} | _facts(scale)
-    for chunk in _PAIRS[form](batches, facts):
+    for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
         stream.write(chunk)
         stream.flush()
 
@@ -53,12 +53,20 @@ def _facts(scale: Scale | None) -> dict[str, object]:
     return {} if scale is None else {**scale.facts}
 
 
+def _decimals(scale: Scale | None) -> int:
+    return 6 if scale is None else scale.decimals
+
+
 # One comparison: two items or a matrix.
+
+
+def _score(comparison: Comparison) -> str:
+    return digits(comparison.score, _decimals(comparison.scale))
 
 
 def _comparison_plain(comparison: Comparison, stream: BinaryIO) -> None:
     if len(comparison.names) == 2:
-        stream.write(f"{digits(comparison.score)}\n".encode())
+        stream.write(f"{_score(comparison)}\n".encode())
     else:
         _matrix_lines(comparison, stream, "\t")
 
@@ -74,19 +82,22 @@ def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
 def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
     if len(comparison.names) == 2:
         stream.write(table_row(["score", "a", "b"], separator))
-        stream.write(table_row([digits(comparison.score), *comparison.names], separator))
+        stream.write(table_row([_score(comparison), *comparison.names], separator))
     else:
         _matrix_lines(comparison, stream, separator)
 
 
 def _matrix_lines(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
     stream.write(table_row(["", *comparison.names], separator))
-    stream.writelines(
-        table_row([comparison.names[index], *map(digits, row)], separator) for index, row in comparison.rows()
-    )
+    decimals = _decimals(comparison.scale)
+    for index, row in comparison.rows():
+        cells = [digits(score, decimals) for score in row]
+        stream.write(table_row([comparison.names[index], *cells], separator))
 
 
 def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
+    import numpy as np
+
     head: dict[str, Any] = {
         "metric": str(comparison.metric),
         "model": comparison.model,
@@ -94,7 +105,8 @@ def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
         **_facts(comparison.scale),
     }
     if len(comparison.names) == 2:
-        head["score"] = round(comparison.score, 7)
+        # As in the matrix, with the shortest digits of a float32.
+        head["score"] = np.float32(comparison.score)
     named = zip(comparison.ids, comparison.names, strict=True)
     head["items"] = [{"id": id_, "text": name} for id_, name in named]
     stream.write(json_of(head)[:-1] + b',"scores":[')
@@ -127,39 +139,43 @@ _COMPARISONS = {
 # Rows with two texts each.
 
 
-def _pairs_plain(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
+def _pairs_plain(
+    batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int
+) -> Iterator[bytes]:
     for batch in batches:
-        yield b"".join(_rows(batch, "\t"))
+        yield b"".join(_rows(batch, "\t", decimals))
 
 
-def _pairs_tsv(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
-    return _pairs_table(batches, "\t")
+def _pairs_tsv(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
+    return _pairs_table(batches, "\t", decimals)
 
 
-def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
-    return _pairs_table(batches, ",")
+def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
+    return _pairs_table(batches, ",", decimals)
 
 
-def _pairs_table(batches: Iterable[PairScores], separator: str) -> Iterator[bytes]:
+def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -> Iterator[bytes]:
     first = True
     for batch in batches:
         if first:
-            yield table_row(["score", *batch.pairs[0].fields], separator)
+            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator)
             first = False
-        yield b"".join(_rows(batch, separator))
+        yield b"".join(_rows(batch, separator, decimals))
 
 
-def _rows(batch: PairScores, separator: str) -> Iterator[bytes]:
+def _rows(batch: PairScores, separator: str, decimals: int) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield table_row([digits(score), *map(cell, pair.fields.values())], separator)
+        yield table_row([digits(score, decimals), *map(cell, pair.fields.values())], separator)
 
 
-def _pairs_jsonl(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
+def _pairs_jsonl(
+    batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int
+) -> Iterator[bytes]:
     for batch in batches:
         yield b"".join(item + b"\n" for item in _pair_items(batch, facts))
 
 
-def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, object]) -> Iterator[bytes]:
+def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
     yield json_of(dict(facts))[:-1] + b',"data":['
     items = chain.from_iterable(_pair_items(batch, {}) for batch in batches)
     for number, item in enumerate(items):

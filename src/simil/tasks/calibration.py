@@ -52,6 +52,11 @@ class Calibration:
         return 1.0
 
     @property
+    def decimals(self) -> int:
+        """How many decimals of a value lines of text show."""
+        return 6
+
+    @property
     def source(self) -> str:
         """What it was made of, for a person."""
         return f"calibrated on {self.pairs:,} pairs of {self.learnt_from}"
@@ -142,6 +147,7 @@ def read_calibration(path: Path, name: str) -> Calibration:
         if value.pop("simil_calibration") != _FORM:
             raise ValueError
         found = Calibration(**value)
+        _check_types(found)
         _check_points(found)
     except FileNotFoundError:
         raise
@@ -156,8 +162,20 @@ def read_calibration(path: Path, name: str) -> Calibration:
     return found
 
 
+def _check_types(found: Calibration) -> None:
+    """Raise `TypeError` for values that are not what `to_json` writes; true and false are no numbers."""
+    words = (found.model, found.metric, found.learnt_from, found.date)
+    counts, points = (found.dimensions, found.pairs), (found.scores, found.probabilities)
+    if not (
+        all(type(word) is str for word in words)
+        and all(type(count) is int for count in counts)
+        and all(type(values) is list and {*map(type, values)} <= {int, float} for values in points)
+    ):
+        raise TypeError
+
+
 def _check_points(found: Calibration) -> None:
-    """Raise `ValueError` or `TypeError` for points between which no map runs."""
+    """Raise `ValueError` for points between which no map runs."""
     import numpy as np
 
     scores, probabilities = np.asarray(found.scores, float), np.asarray(found.probabilities, float)

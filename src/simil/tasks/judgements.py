@@ -182,9 +182,9 @@ def retrieval(
 
     A record holds the ids of texts among `queries` and `documents`; without these it holds the texts
     themselves, and its second field may be an array of them. Errors as in `labelled_pairs`; an id that is
-    not known is one.
+    not known is one, and so is one that two texts have.
     """
-    asked, given = _Texts(queries, "query"), _Texts(documents, "document")
+    asked, given = _Texts(queries, "query", on_error), _Texts(documents, "document", on_error)
     relevant: dict[int, dict[int, float]] = {}
     for record in records:
         fields, origin = _fields(record), record.place
@@ -211,11 +211,20 @@ def retrieval(
 class _Texts:
     """Texts that records name by id, or that they hold."""
 
-    def __init__(self, known: Sequence[Text] | None, what: str) -> None:
-        self.texts: list[Text] = [*known] if known is not None else []
-        self._rows = {text.id: row for row, text in enumerate(self.texts)}
+    def __init__(self, known: Sequence[Text] | None, what: str, on_error: OnError | None) -> None:
+        self.texts: list[Text] = []
+        self._rows: dict[str, int] = {}
         self._open = known is None
         self._what = what
+        for text in known or ():
+            if text.id in self._rows:
+                _told(
+                    InputError(f"the {what} with the id {text.id!r} is there twice", place=text.origin),
+                    on_error,
+                )
+                continue
+            self._rows[text.id] = len(self.texts)
+            self.texts.append(text)
 
     def row(self, value: str, origin: Place) -> int:
         """Return the place of the text that has this id, or of this text."""

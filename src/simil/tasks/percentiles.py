@@ -18,6 +18,8 @@ __all__ = ["MOST_PAIRS", "Percentiles", "percentiles"]
 
 MOST_PAIRS = 10_000
 _SEED = 0
+# What so many pairs can tell apart: steps of 0.005.
+_DECIMALS = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,6 +44,11 @@ class Percentiles:
         return 100.0
 
     @property
+    def decimals(self) -> int:
+        """How many decimals of a value lines of text show."""
+        return _DECIMALS
+
+    @property
     def source(self) -> str:
         """What it was made of, for a person."""
         return f"among {len(self.ordered):,} random pairs of {self.reference}"
@@ -52,16 +59,16 @@ class Percentiles:
         return {"percentile": {"pairs": len(self.ordered), "reference": self.reference}}
 
     def apply(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return which percentage of the pairs is less alike, float32; equally alike ones count half.
+        """Return which percentage of the pairs is less alike, float32, to three decimals.
 
-        nan, the score of a pair that failed, stays nan.
+        Equally alike ones count half; nan, the score of a pair that failed, stays nan.
         """
         import numpy as np
 
         values = np.asarray(scores) * np.float32(self.sign)
         below = np.searchsorted(self.ordered, values, "left")
         up_to = np.searchsorted(self.ordered, values, "right")
-        found = (below + up_to) * (50 / len(self.ordered))
+        found = np.round((below + up_to) * (50 / len(self.ordered)), _DECIMALS)
         return np.where(np.isnan(values), np.nan, found).astype(np.float32)
 
 

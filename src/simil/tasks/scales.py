@@ -26,6 +26,10 @@ class Scale(Protocol):
         """The highest value."""
 
     @property
+    def decimals(self) -> int:
+        """How many decimals of a value lines of text show."""
+
+    @property
     def source(self) -> str:
         """What it was made of, for a person."""
 
