@@ -14,9 +14,9 @@ from cli.command import SIMIL, run
 _BASH = {"_SIMIL_COMPLETE": "complete_bash"}
 
 
-def bash(*words: str) -> list[str]:
-    """Return what bash is offered for the last of these words."""
-    asked = {**_BASH, "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+def bash(*words: str, behind: tuple[str, ...] = ()) -> list[str]:
+    """Return what bash is offered for the last of these words, before those `behind` the cursor."""
+    asked = {**_BASH, "COMP_WORDS": "\n".join([*words, *behind]), "COMP_CWORD": str(len(words) - 1)}
     done = run([*SIMIL], env=asked)
     assert (done.code, done.err) == (0, "")
     return done.out.split()
@@ -53,6 +53,14 @@ def test_behind_a_colon_bash_replaces_only_the_rest() -> None:
     assert bash("simil", "compare", "-m", "openai", ":", "text-embedding-3-l") == ["text-embedding-3-large"]
     assert "text-embedding-ada-002" in bash("simil", "compare", "-m", "openai", ":")
     assert bash("simil", "compare", "--base-url", "http", ":", "//x", "-m", "mini") == ["minilm"]
+
+
+def test_what_stands_behind_the_cursor_changes_nothing() -> None:
+    for behind in (("-m", "openai", ":", "x"), ("http", ":", "//x"), ("-q", "a:b"), (":",)):
+        assert bash("simil", "models", "show", "mini", behind=behind) == ["minilm"]
+        assert bash("simil", "comp", behind=behind) == ["compare"]
+    given = ("simil", "compare", "-m", "openai", ":", "text-embedding-3-l")
+    assert bash(*given, behind=("--base-url", "http", ":", "//x")) == ["text-embedding-3-large"]
 
 
 @pytest.mark.usefixtures("plugins")

@@ -98,6 +98,7 @@ def test_what_other_programs_cached_without_weights_is_no_model(
 
 
 UNKNOWN = "unknown model 'bge-bsae'; did you mean bge-base? (pinned by the environment)"
+NO_PLUGIN = "there is no plug-in 'x'; installed: none (pinned by the environment)"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,6 @@ UNKNOWN = "unknown model 'bge-bsae'; did you mean bge-base? (pinned by the envir
         ("minilm", "minilm"),
         ("all-MiniLM-L6-v2", "minilm"),
         ("openai", "openai:text-embedding-3-small"),
-        ("plugin:x", "plugin:x"),
         ("BAAI/bge-m3", "bge-m3"),
         ("org/name@v1", "org/name"),
     ],
@@ -120,6 +120,7 @@ def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: st
     ("more", "expected"),
     [
         ({"SIMIL_MODEL": "bge-bsae"}, Choice(None, UNKNOWN, pinned=True)),
+        ({"SIMIL_MODEL": "plugin:x"}, Choice(None, NO_PLUGIN, pinned=True)),
         (
             {"SIMIL_OFFLINE": "1"},
             Choice("minilm", "bge-base is not here, and simil is offline", pinned=False),

@@ -38,7 +38,8 @@ def part_at_colon(environ: MutableMapping[str, str]) -> None:
     number = environ.get("COMP_CWORD", "")
     if environ.get(INSTRUCTION) != "complete_bash" or not number.isdigit():
         return
-    words = environ.get("COMP_WORDS", "").split("\n")  # The installed script joins them so.
+    # The installed script joins them so; those behind the cursor would move what is counted.
+    words = environ.get("COMP_WORDS", "").split("\n")[: int(number) + 1]
     joined = re.sub(r"\n:(\n|$)", ":", "\n".join(words)).split("\n")
     before, colon, after = joined[-1].rpartition(":")
     environ[_BEFORE] = before + colon

@@ -69,7 +69,7 @@ def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
     yield "repository", info.repo
     yield "licence", info.licence
     yield "dimensions", f"{info.dimensions}{cut}" if info.dimensions else ""
-    yield "max tokens", str(info.max_tokens or "")
+    yield "max tokens", sourced(str(info.max_tokens or ""), "max_tokens")
     yield "pooling", info.pooling
     for kind, prompt in info.prompts.items():
         yield f"{kind} prompt", repr(prompt) if prompt else ""

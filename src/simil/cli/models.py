@@ -52,8 +52,8 @@ def listed(
     · simil models pull bge-base
     """
     if context.invoked_subcommand is not None:
-        if form is not None or output is not None:
-            raise UsageError(f"-f and -o go behind {context.invoked_subcommand}", hint="move them there")
+        if offline or (form, output, env_file) != (None, None, None):
+            raise UsageError(f"options go behind {context.invoked_subcommand}", hint="move them there")
         return
     from simil.cli.model_table import show_models
     from simil.cli.output import open_output

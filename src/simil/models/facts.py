@@ -8,6 +8,7 @@ from typing import Any
 from simil.errors import ModelDamaged
 from simil.models.catalog import ModelInfo
 from simil.models.chain import Chain, UnknownChain, read_chain, read_object, read_prompts
+from simil.models.static import read_static
 
 __all__ = ["read_info"]
 
@@ -15,16 +16,22 @@ __all__ = ["read_info"]
 def read_info(name: str, folder: Path) -> ModelInfo:
     """Return what the files in `folder` say; what they don't, or say in a way that is not known, is None."""
     try:
-        chain, prompts = read_chain(folder), read_prompts(folder)
-        dimensions = _dimensions(folder, chain)
+        prompts, table = read_prompts(folder), read_static(folder)
+        if table is not None:
+            dimensions, max_tokens, pooling, extra = table.dimensions, table.max_tokens, "static", "static"
+        else:
+            chain = read_chain(folder)
+            dimensions, max_tokens = _dimensions(folder, chain), chain.max_tokens
+            pooling, extra = "+".join(chain.pooling), ""
     except (UnknownChain, ModelDamaged):
         return ModelInfo(name, "hub", None)
     return ModelInfo(
         name,
         "hub",
         dimensions,
-        max_tokens=chain.max_tokens,
-        pooling="+".join(chain.pooling),
+        max_tokens=max_tokens,
+        pooling=pooling,
+        extra=extra,
         query_prompt=prompts.get("query", ""),
         document_prompt=prompts.get("document", ""),
         symmetric_prompt=prompts.get("symmetric", ""),

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -100,14 +100,11 @@ def delete_cached(repo: str, root: Path) -> None:
         from huggingface_hub import scan_cache_dir
 
         found = scan_cache_dir(root)
-        commits = [
-            revision.commit_hash
-            for cached in found.repos
-            if cached.repo_type == "model" and cached.repo_id == repo
-            for revision in cached.revisions
-        ]
+        own = frozenset(one for one in found.repos if one.repo_type == "model" and one.repo_id == repo)
+        commits = [revision.commit_hash for cached in own for revision in cached.revisions]
         if commits:
-            found.delete_revisions(*commits).execute()
+            # It goes by commits alone, which mirrors and renamed repositories share.
+            replace(found, repos=own).delete_revisions(*commits).execute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,8 +116,14 @@ def find(repo: str, revision: str | None = None) -> Snapshot | None:
 
 
 def cached_repos(root: Path) -> list[str]:
-    """Return the model repositories, sorted, of which `root` has a folder, whole or not."""
-    folders = root.glob(f"{_MODELS}*--*/")
+    """Return the model repositories, sorted, of which `root` has a folder, whole or not.
+
+    There are none in a `root` that may not be looked into.
+    """
+    try:
+        folders = list(root.glob(f"{_MODELS}*--*/"))
+    except OSError:
+        return []
     return sorted(folder.name.removeprefix(_MODELS).replace("--", "/", 1) for folder in folders)
 
 

@@ -45,8 +45,12 @@ def is_whole(target: Path) -> bool:
 
 def made_of(model: str, root: Path) -> list[Path]:
     """Return the folders in `root` that were made of a model, whole or not, of whatever state and version."""
-    found = []
-    for target in sorted(root.glob("*/")):
+    found: list[Path] = []
+    try:
+        targets = sorted(root.glob("*/"))
+    except OSError:  # What may not be looked into holds nothing for us.
+        return found
+    for target in targets:
         with suppress(OSError, ValueError, KeyError, TypeError):
             if _meta(target)["model"] == model:
                 found.append(target)

@@ -39,7 +39,7 @@ def remove_model(ref: ModelRef, prepared_root: Path) -> Removed:
         raise UsageError("a model is removed with all its revisions", hint="leave the @ away")
     cache = RepoCache(hub_cache_dir(), ref.target)
     folders = [*made_of(ref.target, prepared_root)]
-    folders += [cache.folder] if cache.folder.exists() or cache.folder.is_symlink() else []
+    folders += [cache.folder] if os.path.lexists(cache.folder) else []
     if not folders:
         hint = did_you_mean(near_repository(ref.target)) or "simil models lists what is"
         raise ModelNotFound(f"{ref.target} is not on this machine", hint=hint)

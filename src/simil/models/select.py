@@ -28,7 +28,8 @@ log = logging.getLogger("simil")
 
 # What an unreachable hub may cost a run that nobody pinned to a model, and one that somebody did.
 _UNPINNED_S, _PINNED_S = 3.0, 10.0
-_WEIGHTS = ("model.safetensors", "onnx/model.onnx", "pytorch_model.bin")
+_GRAPH = "onnx/model.onnx"
+_WEIGHTS = ("model.safetensors", _GRAPH, "pytorch_model.bin")
 _NOT_NEEDED = (
     ".md",
     ".png",
@@ -169,14 +170,22 @@ def _wanted(names: Sequence[str]) -> list[str]:
     ]
     weights = next((name for name in _WEIGHTS if name in present), None)
     chosen = [weights] if weights else [name for name in names if _is_shard(name)]
-    if weights == "onnx/model.onnx":
-        chosen += [name for name in names if name == "onnx/model.onnx_data"]
+    if weights == _GRAPH:
+        chosen += [name for name in names if _is_graph_data(name)]
     chosen += [name for name in names if _is_module_weights(name) and not _is_second_form(name, present)]
     return [*small, *chosen]
 
 
 def _is_shard(name: str) -> bool:
     return name.startswith("model-") and name.endswith(".safetensors")
+
+
+def _is_graph_data(name: str) -> bool:
+    """Say whether the graph may keep tensors in this file; some exporters give each one of its own."""
+    path = PurePosixPath(name)
+    if str(path.parent) != "onnx" or name == _GRAPH or name.endswith((".json", ".model", ".txt")):
+        return False
+    return ".onnx" not in name or name.startswith(_GRAPH)  # Not those of a graph in another precision.
 
 
 def _is_module_weights(name: str) -> bool:

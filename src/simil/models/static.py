@@ -26,13 +26,15 @@ _TOKENIZER = "tokenizer.json"
 class StaticTable:
     """A static model as its files describe it.
 
-    `path` is where table and tokenizer lie in the model's folder, `tensor` the name of the table.
+    `path` is where table and tokenizer lie in the model's folder, `tensor` the name of the table,
+    `dimensions` how long its vectors are, None where the file does not say.
     `skips_unknown` leaves out tokens that the tokenizer does not know, `max_tokens` what comes after so
     many; None is no limit, or the one in the tokenizer's own file.
     """
 
     path: str
     tensor: str
+    dimensions: int | None
     skips_unknown: bool
     normalize: bool
     max_tokens: int | None
@@ -52,11 +54,16 @@ def read_static(folder: Path) -> StaticTable | None:
         return None
     tensors = read_header(folder / path / WEIGHTS)
     if "embeddings" in tensors:
-        return _of_model2vec(path, folder / path / "config.json")
+        return _of_model2vec(path, _width(tensors["embeddings"][1]), folder / path / "config.json")
     if not modules or "embedding.weight" not in tensors or truncates_dimensions(folder):
         return None
     return StaticTable(
-        path, "embedding.weight", skips_unknown=False, normalize="Normalize" in kinds, max_tokens=None
+        path,
+        "embedding.weight",
+        _width(tensors["embedding.weight"][1]),
+        skips_unknown=False,
+        normalize="Normalize" in kinds,
+        max_tokens=None,
     )
 
 
@@ -72,7 +79,12 @@ def import_model2vec() -> Any:
     return model2vec
 
 
-def _of_model2vec(path: str, settings: Path) -> StaticTable | None:
+def _width(shape: Any) -> int | None:
+    """The length of a table's rows; a file's header can hold anything."""
+    return shape[1] if isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int) else None
+
+
+def _of_model2vec(path: str, dimensions: int | None, settings: Path) -> StaticTable | None:
     config = read_object(settings)
     if config is None:
         return None
@@ -82,6 +94,7 @@ def _of_model2vec(path: str, settings: Path) -> StaticTable | None:
     return StaticTable(
         path,
         "embeddings",
+        dimensions,
         skips_unknown=True,
         normalize=bool(config.get("normalize", False)),
         max_tokens=limit,

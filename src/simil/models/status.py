@@ -18,7 +18,7 @@ from simil.models.catalog import DEFAULT, FALLBACK, ModelInfo, catalog, find_inf
 from simil.models.facts import read_info
 from simil.models.hub_cache import RepoCache, cached_repos, hub_cache_dir, is_offline
 from simil.models.once import is_whole, made_of
-from simil.models.plugins import plugin_points
+from simil.models.plugins import find_plugins, plugin_points
 from simil.models.prepare import prepared_folder
 from simil.models.reachability import remembered
 from simil.models.resolve import ModelRef, Provider, resolve
@@ -102,7 +102,10 @@ def _pinned(settings: Settings) -> Choice:
     assert settings.model is not None
     why = f"pinned by {settings.model_from}"
     try:
-        return Choice(written(resolve(settings.model)), why, pinned=True)
+        ref = resolve(settings.model)
+        if ref.provider is Provider.PLUGIN:
+            find_plugins(ref.target)
+        return Choice(written(ref), why, pinned=True)
     except ModelError as exc:
         return Choice(None, f"{exc} ({why})", pinned=True)
 

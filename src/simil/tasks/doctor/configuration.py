@@ -9,7 +9,6 @@ from pathlib import Path
 from simil.config import Source
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import SimilError
-from simil.models.resolve import Provider
 from simil.tasks.doctor.findings import Context, Finding, fail, note, ok
 
 __all__ = ["api_key", "config_file", "dotenv", "environment", "settings"]
@@ -62,33 +61,35 @@ def dotenv(context: Context) -> Iterator[Finding]:
 
 
 def api_key(context: Context) -> Iterator[Finding]:
-    """Tell whether there is a key for the API in use, and from where."""
+    """Tell whether there is a key for the API in use, from where, and whether it can be one."""
     name = "API key"
+    endpoint = _endpoint(context)
     if context.error is not None:
         yield note(name, "not looked for: the settings cannot be read")
     elif context.settings.openai.api_key:
+        if endpoint is not None:
+            endpoint.authorization(context.settings.openai.api_key)
         holders = [source.name for source in context.readable if source.get(_KEY) is not None]
         yield ok(name, f"{_KEY} is set, in {', '.join(holders)}")
     elif any(source.get(_KEY) for source in context.readable):
-        yield note(
+        tell = fail if endpoint is not None and endpoint.wants_key else note
+        yield tell(
             name,
             "set, and not used: the base URL is of a .env, which has none",
             f"set {_KEY} in the same .env",
         )
-    elif _is_needed(context):
+    elif endpoint is not None and endpoint.wants_key:
         yield fail(name, f"{_KEY} is not set, and the model runs behind an API", f"set {_KEY}")
     else:
         yield note(name, f"{_KEY} is not set", "only models behind an API need one")
 
 
-def _is_needed(context: Context) -> bool:
-    if context.pinned is None or context.pinned.provider is not Provider.OPENAI:
-        return False
-    server = context.settings.openai
+def _endpoint(context: Context) -> Endpoint | None:
+    """Return where the pinned model is asked, None where that is no address, too."""
     try:
-        return Endpoint.under(server.base_url, None, server.api_version).wants_key
+        return context.endpoint
     except SimilError:  # The check of the API tells of it.
-        return False
+        return None
 
 
 def _told(check: str, context: Context) -> Finding:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simil.config import Settings, Source
+from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import ModelError, SimilError
-from simil.models.resolve import ModelRef, resolve
+from simil.models.resolve import ModelRef, Provider, resolve
 
 __all__ = ["Check", "Context", "Finding", "Status", "fail", "note", "ok", "warn"]
 
@@ -63,6 +64,14 @@ class Context:
             return resolve(self.settings.model) if self.settings.model is not None else None
         except ModelError:
             return None
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where the pinned model is asked, None for one that runs here; `UsageError` for no address."""
+        if self.pinned is None or self.pinned.provider is not Provider.OPENAI:
+            return None
+        server = self.settings.openai
+        return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
 
 
 @dataclass(frozen=True, slots=True)

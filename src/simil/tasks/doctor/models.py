@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from simil.embedders.plugins import load_plugin
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
+from simil.models.chain import UnknownChain, read_chain, read_prompts
 from simil.models.plugins import plugin_points
 from simil.models.resolve import Provider, resolve
 from simil.models.source import verify_embedded
+from simil.models.static import read_static
 from simil.models.status import ModelStatus, State, choice, status_of
+from simil.models.weights import WEIGHTS, read_header
 from simil.tasks.doctor.findings import Context, Finding, fail, note, ok, warn
 
 __all__ = ["chosen", "default", "embedded", "plugins"]
@@ -40,14 +45,29 @@ def chosen(context: Context) -> Iterator[Finding]:
             yield ok(name, told)
         return
     ref = context.pinned
-    if ref is None or ref.provider is not Provider.HUB:
+    if ref is None or ref.provider not in (Provider.HUB, Provider.FOLDER):
         yield ok(name, told)
         return
-    yield _pinned(told, status_of(ref, context.settings), offline=context.offline)
+    status = status_of(ref, context.settings)
+    if status.folder is not None:
+        _read_through(status.folder)
+    yield _pinned(told, status, offline=context.offline)
+
+
+def _read_through(folder: Path) -> None:
+    """Read what a model's files say of themselves; raises `ModelDamaged` where a run would."""
+    if read_static(folder) is not None:
+        return
+    with suppress(UnknownChain):  # It is sentence-transformers' to run.
+        read_chain(folder)
+    read_prompts(folder)
+    for pattern in (WEIGHTS, "model-*.safetensors", f"[0-9]*_*/{WEIGHTS}"):
+        for path in sorted(folder.glob(pattern)):
+            read_header(path)
 
 
 def _pinned(told: str, status: ModelStatus, *, offline: bool) -> Finding:
-    if status.state is State.DOWNLOADED:
+    if status.state in (State.DOWNLOADED, State.FOLDER):
         return ok("model", f"{told}; {_said(status)}")
     if status.state is State.OWN_CODE:
         return fail("model", f"{told}; it needs code of its own, which simil never runs", "choose another")

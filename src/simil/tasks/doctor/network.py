@@ -62,7 +62,7 @@ def hub(context: Context) -> Iterator[Finding]:
 def api(context: Context) -> Iterator[Finding]:
     """Ask the API for its models, without the key; `deep` shows it the key, as embedding does."""
     server = context.settings.openai
-    needed = context.pinned is not None and context.pinned.provider is Provider.OPENAI
+    needed = context.endpoint is not None
     if context.offline:
         yield note("API", _OFFLINE)
     elif not (server.api_key or needed or server.base_url != OPENAI_BASE_URL):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from simil.embedders.cache.store import cache_folder
 from simil.embedders.cache.upkeep import info, sample
 from simil.errors import UsageError
 from simil.models.hub_cache import hub_cache_dir
@@ -70,6 +71,13 @@ def vectors(context: Context) -> Iterator[Finding]:
             name, f"{where}{exc.message}", exc.hint or "vectors are computed anew until it can be used"
         )
         return
+    except OSError as exc:
+        yield warn(
+            name,
+            f"{cache_folder(settings.cache_dir)} cannot be looked at: {exc.strerror or exc}",
+            "vectors are computed anew until it can",
+        )
+        return
     told = f"{kept.vectors:,} vectors, {kept.size / 1e6:,.1f} of {kept.max_bytes / 1e6:,.0f} MB"
     if looked.damaged:
         yield warn(
@@ -95,4 +103,6 @@ def _size(folder: Path) -> int:
 
 
 def _existing(path: Path) -> Path:
-    return next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+    """Return the innermost folder of a path that can be seen."""
+    # Unlike pathlib's, this takes what may not be looked at for not there.
+    return next(one for one in (path.absolute(), *path.absolute().parents) if os.path.exists(one))  # noqa: PTH110

@@ -1,0 +1,39 @@
+"""What `simil models remove` leaves alone, in a cache as other libraries fill it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simil.models.removal import remove_model
+from simil.models.resolve import resolve
+
+COMMIT = "a" * 40
+
+
+def put(folder: Path) -> None:
+    """Make what the library takes for a repository with one commit."""
+    (folder / "blobs").mkdir(parents=True)
+    (folder / "blobs" / "1234").write_text("content")
+    snapshot = folder / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").symlink_to("../../blobs/1234")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(COMMIT)
+
+
+@pytest.mark.parametrize("removed", ["org/thing", "me/fork", "a/b"])
+def test_repositories_at_the_same_commit_stay(cache: Path, tmp_path: Path, removed: str) -> None:
+    for name in ("models--org--thing", "models--me--fork", "models--a--b", "datasets--a--b"):
+        put(cache / name)
+    gone = cache / f"models--{removed.replace('/', '--')}"
+
+    assert remove_model(resolve(removed), tmp_path / "prepared").folders == (gone,)
+
+    assert not gone.exists()
+    kept = [folder for folder in cache.glob("*--*--*") if folder != gone]
+    assert len(kept) == 3
+    for folder in kept:
+        assert (folder / "snapshots" / COMMIT / "config.json").read_text() == "content"
+        assert (folder / "refs" / "main").read_text() == COMMIT
