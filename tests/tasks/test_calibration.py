@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
+from simil import similarity
 from simil.errors import InputError, ModelMismatch
 from simil.tasks.calibration import Calibration, calibrate, calibration_name, read_calibration
 
@@ -34,7 +35,8 @@ def test_it_is_isotonic_regression_and_rises(rows: list[tuple[float, bool]]) -> 
     calibration = learnt(cosines, alike)
     reference = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     # A text with itself is alike.
-    reference.fit(np.append(cosines.astype(float), 1.0), np.append(alike.astype(float), 1.0))
+    settled = np.where(cosines >= 1 - 1e-6, 1, cosines.astype(float))
+    reference.fit(np.append(settled, 1.0), np.append(alike.astype(float), 1.0))
     asked = np.linspace(-1, 1, 401, dtype=np.float32)
     found = calibration.apply(asked)
     assert found == pytest.approx(reference.predict(asked.astype(float)), rel=0, abs=1e-6)
@@ -44,6 +46,15 @@ def test_it_is_isotonic_regression_and_rises(rows: list[tuple[float, bool]]) -> 
     assert np.interp(points, calibration.scores, calibration.probabilities) == pytest.approx(
         reference.predict(points), rel=0, abs=1e-9
     )
+
+
+def test_a_text_with_itself_is_alike() -> None:
+    vector = np.random.default_rng(3).normal(size=384).astype(np.float32)
+    cosine = similarity.matrix(vector[None] / np.linalg.norm(vector), vector[None] / np.linalg.norm(vector))
+    calibration = learnt(np.array([0.1, 0.9], np.float32), np.array([True, False]))
+    for almost in (cosine[0, 0], np.float32(1 - 2**-21), np.float32(1 + 2**-22)):
+        assert calibration.apply(np.array([almost]))[0] == 1
+    assert calibration.apply(np.array([1 - 2e-6], np.float32))[0] < 1
 
 
 def test_a_file_brings_it_back(tmp_path: Path) -> None:

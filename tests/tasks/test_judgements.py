@@ -152,6 +152,12 @@ def test_from_which_score_on_pairs_are_alike() -> None:
     assert alike([1, 1], 2) == [False, False]
 
 
+@pytest.mark.parametrize("score", ["1_0", "\u0661", "\uff11", "1e", "infinity"])
+def test_a_score_is_written_as_data_writes_numbers(score: str) -> None:
+    with pytest.raises(InputError, match="not a number"):
+        labelled_pairs([record(a="x", b="y", s=score)], Columns("a", "b", "s"), on_blank=refused)
+
+
 def texts(**known: str) -> list[Text]:
     return [Text(id_, text, Place("t"), {}) for id_, text in known.items()]
 

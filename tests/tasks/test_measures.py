@@ -56,6 +56,14 @@ def test_correlations_are_those_of_scipy(ours, theirs, columns):
         assert found == pytest.approx(expected, **EXACT)
 
 
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e200, 1.5e308])
+def test_correlations_of_the_largest_and_the_smallest_numbers(size):
+    one, other = np.array([0.1, 0.2, 0.7, 0.4]), np.array([1, 0.5, -1, 0.2])
+    expected = stats.pearsonr(one, other).statistic
+    assert value(measures.pearson(one, other * size), 4) == pytest.approx(expected, **EXACT)
+    assert value(measures.pearson(one * size, other), 4) == pytest.approx(expected, **EXACT)
+
+
 @given(columns=_COLUMNS)
 def test_average_precision_is_that_of_sklearn(columns):
     scores, labels = np.array(columns[0]), np.array(columns[1]) > 2

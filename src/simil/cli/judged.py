@@ -74,6 +74,8 @@ def read_judged(
     options = reading.options()
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair is in two fields", hint="pass --field twice")
+    for path in filter(None, (sources.path, sources.queries, sources.documents)):
+        _check_no_vectors(path)
     tell_of_stdin([sources.path])
     records = read_records(sources.path, options, on_error=notes.on_error)
     first = next(records, None)
@@ -93,6 +95,17 @@ def read_judged(
     return judgements.retrieval(
         every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
     )
+
+
+def _check_no_vectors(path: str) -> None:
+    """Raise `InputError` for a .npy file; other forms of vectors have texts beside them, and are read."""
+    from simil.tasks.inputs import vector_form
+    from simil.vectors import VectorFormat
+
+    if path != "-" and vector_form(path) is VectorFormat.NPY:
+        raise InputError(
+            "is a file of vectors", hint="name the texts: models are what is measured", place=Place(path)
+        )
 
 
 def _texts(path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:

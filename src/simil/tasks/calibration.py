@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "calibrate", "calibration_name", "check_kinds", "read_calibration"]
 
 _FORM = 1
+# What rounding makes of the cosine of a text with itself is at least this.
+_SAME = 1 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Calibration:
         """Return the probabilities of scores, float32 of their shape."""
         import numpy as np
 
-        return np.interp(scores, self.scores, self.probabilities).astype(np.float32)
+        return np.interp(_settled(scores), self.scores, self.probabilities).astype(np.float32)
 
     def check(self, model: str | None, dimensions: int, place: str) -> None:
         """Raise `ModelMismatch` unless it is one for vectors of this model and length."""
@@ -115,7 +117,7 @@ def calibrate(
 
     check_kinds(alike)
     fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fitted.fit(np.append(cosines.astype(np.float64), 1.0), np.append(alike.astype(np.float64), 1.0))
+    fitted.fit(np.append(_settled(cosines).astype(np.float64), 1.0), np.append(alike.astype(np.float64), 1.0))
     return Calibration(
         model,
         "cosine",
@@ -126,6 +128,13 @@ def calibrate(
         fitted.X_thresholds_.tolist(),
         fitted.y_thresholds_.tolist(),
     )
+
+
+def _settled(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return cosines with those of a text with itself at 1."""
+    import numpy as np
+
+    return np.where(cosines >= _SAME, np.float32(1), cosines)
 
 
 def calibration_name(model: str, metric: str, dimensions: int) -> str:

@@ -260,8 +260,10 @@ def _number(fields: Mapping[str, object], name: str | None, place: Place) -> flo
     value = fields[name]
     if isinstance(value, str):
         value = _WORDS.get(value.strip().lower(), value)
+    # Python's own notation is none of data: 1_0, and digits of other scripts.
+    strange = isinstance(value, str) and (not value.strip().isascii() or "_" in value)
     try:
-        found = float(value) if isinstance(value, str | int | float) else math.nan
+        found = float(value) if isinstance(value, str | int | float) and not strange else math.nan
     except ValueError:
         found = math.nan
     if not math.isfinite(found):

@@ -100,7 +100,7 @@ def pearson(one: Floats, other: Floats) -> Measure:
     import numpy as np
 
     # Around the means of all: the sums of squares keep their digits.
-    x, y = (values - values.mean() if len(values) else values for values in (one, other))
+    x, y = (values - values.mean() if len(values) else values for values in map(_near_one, (one, other)))
     columns = np.stack([x, y, x * x, y * y, x * y], axis=1)
 
     def measure(weights: Floats) -> Floats:
@@ -109,6 +109,14 @@ def pearson(one: Floats, other: Floats) -> Measure:
         return _correlation(total, *sums, constant=_constant(weights, one) | _constant(weights, other))
 
     return measure
+
+
+def _near_one(values: Floats) -> Floats:
+    """Return values divided by a power of two, so that no square of them is too large or too small."""
+    import numpy as np
+
+    exponent = np.frexp(np.abs(values).max(initial=0))[1]
+    return np.asarray(np.ldexp(values, -exponent))
 
 
 def spearman(one: Floats, other: Floats) -> Measure:

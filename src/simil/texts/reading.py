@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
@@ -112,6 +113,8 @@ def read_records(
 def _with_fields(source: str, options: ReadOptions, why: str) -> Source:
     """Return the source, checked; raises UsageError for plain text."""
     opened = Source(source)
+    if Path(source).is_dir():  # It has no suffix, and is no text for that.
+        opened.check()
     form = options.format_for(source)
     if form is InputFormat.TEXT:
         raise UsageError(
