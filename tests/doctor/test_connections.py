@@ -122,10 +122,23 @@ def test_deep_shows_the_api_its_key(look: Examine, api: Api) -> None:
 
     assert api.asked[0] == ("GET", "/v1/models", f"Bearer {api.key}")
     assert right.failed == set()
-    assert "answers 200 to the key" in right.told("API")
+    assert "answers 200 to the API key in OPENAI_API_KEY" in right.told("API")
     assert wrong.failed == {"API"}
-    assert "does not accept the key (401)" in wrong.told("API")
+    assert "does not accept the API key in OPENAI_API_KEY (401)" in wrong.told("API")
     assert_hidden(right.result.out + wrong.result.out, api.key, "sk-another-one-9")
+
+
+def test_a_login_in_the_address_is_told_apart_from_the_key(look: Examine, api: Api) -> None:
+    """It goes before the key, as it does with texts."""
+    address = api.base_url.replace("http://", "http://someone:open-sesame-47@")
+    wrong = look(model="openai", OPENAI_BASE_URL=address, OPENAI_API_KEY=api.key)
+
+    login = base64.b64encode(b"someone:open-sesame-47").decode()
+    assert api.asked == [("GET", "/v1/models", f"Basic {login}")]
+    told = "does not accept the user name and password of the base URL (401)"
+    assert told in wrong.told("API")
+    assert "OPENAI_API_KEY" not in wrong.told("API")
+    assert_hidden(wrong.result.out, api.key, "open-sesame-47", login)
 
 
 def test_the_key_does_not_follow_a_redirect(look: Examine, api: Api) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +97,23 @@ def test_a_refused_connection_is_unreachable(cache: Path, monkeypatch: pytest.Mo
     assert caught.value.exit_code == 5
     assert "check the connection" in caught.value.hint
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", [os.devnull, "nowhere.pem", "."])
+def test_certificates_that_cannot_be_read_are_named(cache: Path, tmp_path: Path, named: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simil", "models", "pull", REPO],
+        env=os.environ | {"HF_ENDPOINT": "https://127.0.0.1:9", "SSL_CERT_FILE": named},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (5, "", 1)
+    assert "certificates" in done.stderr
+    assert "SSL_CERT_FILE" in done.stderr
+    assert str(cache) not in done.stderr
 
 
 @pytest.mark.parametrize("drip", [b"", b"HTTP/1.1 200 OK\r\nX-Wait: 1\r\n"])

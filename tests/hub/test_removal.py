@@ -37,3 +37,13 @@ def test_repositories_at_the_same_commit_stay(cache: Path, tmp_path: Path, remov
     for folder in kept:
         assert (folder / "snapshots" / COMMIT / "config.json").read_text() == "content"
         assert (folder / "refs" / "main").read_text() == COMMIT
+
+
+def test_a_link_that_leads_nowhere_is_taken_away(cache: Path, tmp_path: Path) -> None:
+    """As is left of a model that was kept on another disk."""
+    link = cache / "models--dead--link"
+    cache.mkdir(parents=True)
+    link.symlink_to(tmp_path / "gone")
+
+    assert remove_model(resolve("dead/link"), tmp_path / "prepared").folders == (link,)
+    assert not link.is_symlink()

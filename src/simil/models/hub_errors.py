@@ -46,13 +46,21 @@ def translate(
     if isinstance(exc, hf.HTTPError | ConnectionError | TimeoutError):
         return unreachable(repo, hub, why=f"cannot be reached ({_first_line(exc)})")
     if isinstance(exc, OSError) and exc.errno is not None:
-        return _of_disk(exc, repo=repo, cache=cache)
+        return _of_system(exc, repo=repo, cache=cache)
     if type(exc) is OSError:  # the library's own count of the bytes that came
         return ModelDamaged(f"{file} of {repo} does not match the hub's size", hint="run again")
     return ServerFailed(
         f"{repo} cannot be fetched: {hub} did not answer as a hub does ({_first_line(exc)})",
         hint="check HF_ENDPOINT and proxies, or try again later",
     )
+
+
+def _is_of_certificates(exc: OSError) -> bool:
+    """Say whether it came of loading certificates: TLS names no file, where what stores files does."""
+    import ssl
+
+    unnamed = exc.filename is None and exc.errno in {errno.ENOENT, errno.EISDIR, errno.EACCES}
+    return unnamed or isinstance(exc, ssl.SSLError)
 
 
 def _of_answer(exc: Exception, status: int, *, repo: str, revision: str, hub: str) -> SimilError:
@@ -83,7 +91,12 @@ def _of_answer(exc: Exception, status: int, *, repo: str, revision: str, hub: st
     return kind_of_failure(f"{repo} cannot be fetched: {hub} answered {status}", hint="try again later")
 
 
-def _of_disk(exc: OSError, *, repo: str, cache: Path) -> SimilError:
+def _of_system(exc: OSError, *, repo: str, cache: Path) -> SimilError:
+    if _is_of_certificates(exc):
+        return Unreachable(
+            f"{repo} cannot be fetched: the certificates cannot be read ({exc.strerror or _first_line(exc)})",
+            hint="check SSL_CERT_FILE and SSL_CERT_DIR",
+        )
     full = exc.errno in {errno.ENOSPC, errno.EDQUOT}
     hint = "free some space, or set HF_HOME to another disk" if full else "set HF_HOME to a folder of yours"
     return ModelError(f"{repo} cannot be stored in {cache}: {exc.strerror}", hint=hint)

@@ -80,6 +80,8 @@ def _delete_repository(cache: RepoCache) -> None:
     from simil.models.hub import delete_cached
 
     delete_cached(cache.repo, cache.root)
-    if cache.folder.exists():  # The library leaves what it finds no whole snapshot in.
+    if cache.folder.is_symlink():
+        cache.folder.unlink()
+    elif cache.folder.exists():  # The library leaves what it finds no whole snapshot in.
         shutil.rmtree(cache.folder)
     shutil.rmtree(cache.root / ".locks" / cache.folder.name, ignore_errors=True)

@@ -81,7 +81,7 @@ def _folder(name: str) -> ModelRef:
 
 def _not_found(name: str) -> ModelNotFound:
     near = nearest_models(name)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():  # The empty name is the path of the folder we are in.
         hint = f"a folder is written ./{name}"
     elif f"openai:{name}" in near:
         hint = f"an API's model is written openai:{name}"

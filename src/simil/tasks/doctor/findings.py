@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simil.config import Settings, Source
+from simil.config import Credentials, Settings, Source
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import ModelError, SimilError
 from simil.models.resolve import ModelRef, Provider, resolve
 
-__all__ = ["Check", "Context", "Finding", "Status", "fail", "note", "ok", "warn"]
+__all__ = ["Check", "Context", "Finding", "Status", "endpoint_of", "fail", "note", "ok", "warn"]
 
 
 class Status(StrEnum):
@@ -70,8 +70,12 @@ class Context:
         """Where the pinned model is asked, None for one that runs here; `UsageError` for no address."""
         if self.pinned is None or self.pinned.provider is not Provider.OPENAI:
             return None
-        server = self.settings.openai
-        return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
+        return endpoint_of(self.settings.openai)
+
+
+def endpoint_of(server: Credentials) -> Endpoint:
+    """Return where a server's embeddings are asked for; raises `UsageError` for an address that is none."""
+    return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from simil.models.catalog import DEFAULT
 from simil.models.reachability import remembered
 from simil.models.resolve import Provider, resolve
 from simil.models.status import State, status_of
-from simil.tasks.doctor.findings import Context, Finding, Status, note, ok, warn
+from simil.tasks.doctor.findings import Context, Finding, Status, endpoint_of, note, ok, warn
 
 __all__ = ["api", "certificates", "hub", "proxy"]
 
@@ -84,9 +84,10 @@ def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
         return Finding("API", bad, f"{host} answers {status}", "try again later")
     if not show_key:
         return ok("API", f"{host} answers ({status} without a key)")
+    proof = endpoint_of(server).proof(server.api_key)
     if status in (401, 403):
-        return Finding("API", bad, f"{host} does not accept the key ({status})", "check OPENAI_API_KEY")
-    return ok("API", f"{host} answers {status} to the key")
+        return Finding("API", bad, f"{host} does not accept {proof} ({status})", "correct it")
+    return ok("API", f"{host} answers {status} to {proof}")
 
 
 def _weight_of_the_hub(context: Context) -> Status:
