@@ -78,6 +78,16 @@ def vectors_name(kind: str) -> str:
 
 def _run(arguments: Sequence[str]) -> int:
     folder, began = Path(arguments[0]), float(arguments[1])
+    try:
+        _do(folder, began)
+    except FileNotFoundError:
+        if folder.exists():
+            raise
+        return 130  # Who asked was interrupted, and has gone with all that it had.
+    return 0
+
+
+def _do(folder: Path, began: float) -> None:
     job = Job(**json.loads(folder.joinpath("job.json").read_text("ascii")))
     result: Outcome | Failure
     try:
@@ -88,7 +98,6 @@ def _run(arguments: Sequence[str]) -> int:
         result = Failure("there is not enough memory", 4)
     name = "outcome.json" if isinstance(result, Outcome) else "failure.json"
     folder.joinpath(name).write_text(json.dumps(asdict(result)), "ascii")
-    return 0
 
 
 def _measured(job: Job, folder: Path, began: float) -> Outcome:

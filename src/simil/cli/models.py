@@ -141,7 +141,7 @@ def prepare(
         progress = terminal_progress(quiet=quiet)
         source = locate(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
-            raise ModelError(f"{name} has nothing to prepare: it does not run here")
+            raise ModelError(f"{name} has nothing to prepare: no graph of it is run here")
         if read_static(source.folder) is not None:
             raise ModelError(f"{name} is not prepared: it is a static model", hint="it is run as it is")
         try:
