@@ -28,6 +28,9 @@ def isolated(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(_SETTINGS):
             monkeypatch.delenv(name)
+    # What runs tests side by side says how wide a terminal is; those of the tests say so themselves.
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME"):
         monkeypatch.setenv(name, str(shared_cache / name.lower()))
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(shared_cache))
