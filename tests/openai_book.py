@@ -21,7 +21,7 @@ __all__ = ["Book", "Config", "Recorded"]
 _SETTLE_S = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Config:
     """What a server is like; see `openai_server.OpenAIServer`."""
 

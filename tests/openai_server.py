@@ -35,7 +35,7 @@ KEY = "sk-planted/key+of=tests-0123456789abcdef"
 
 
 @dataclass
-class OpenAIServer:
+class OpenAIServer(Config):
     """The server; `key` None is one that wants no key, `models` gives each model's dimensions.
 
     A `key` with a colon is a user name and password; `azure` is the api-version of a server like Azure's.
@@ -48,18 +48,6 @@ class OpenAIServer:
 
     key: str | None = KEY
     models: Mapping[str, int] = field(default_factory=lambda: MODELS)
-    azure: str | None = None
-    is_exact: bool = False
-    rates: str = "bucket"
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    has_rate_headers: bool = True
-    quota: int | None = None
-    clock: Path | None = None
-    takes_s: float = 0.0
-    delay_s: float = 0.0
-    is_encrypted: bool = False
-    echoes: bool = False
 
     def __enter__(self) -> OpenAIServer:
         config = Config(**{name: getattr(self, name) for name in Config.__dataclass_fields__})

@@ -46,11 +46,9 @@ class CachedEmbedder(Embedder):
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._recipe.keys(texts, kind, form)
-        hits = self._cache.get(keys)
-        found = set(hits.rows.tolist()) if hits else set()
-        if found and self.is_paid:
+        hits, missing = self._looked_up(keys)
+        if hits and self.is_paid:
             self._embedder().trust()
-        missing = [row for row in range(len(keys)) if row not in found]
         # An earlier batch that nobody has waited for yet may be at the same text.
         waiting = [row for row in missing if keys[row] in self._begun]
         new = [row for row in missing if keys[row] not in self._begun]
@@ -66,9 +64,7 @@ class CachedEmbedder(Embedder):
 
     def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
         """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
-        hits = self._cache.get(self._recipe.keys(texts, kind, form))
-        found = set(hits.rows.tolist()) if hits else set()
-        return [row for row in range(len(texts)) if row not in found]
+        return self._looked_up(self._recipe.keys(texts, kind, form))[1]
 
     def plan(self) -> Plan | None:
         """Return what counts requests; see `Embedder.plan`."""
@@ -89,6 +85,12 @@ class CachedEmbedder(Embedder):
         if self._opened is None:
             self._opened = self._open()
         return self._opened
+
+    def _looked_up(self, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:
+        """Return what the cache holds of `keys`, and the places of those that it does not hold."""
+        hits = self._cache.get(keys)
+        found = set(hits.rows.tolist()) if hits else set()
+        return hits, [row for row in range(len(keys)) if row not in found]
 
     def _begin(
         self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: Form
@@ -114,10 +116,9 @@ class CachedEmbedder(Embedder):
         finally:
             self._begun -= mine
         if waiting:
-            hits = self._cache.get([keys[row] for row in waiting])
+            hits, missing = self._looked_up([keys[row] for row in waiting])
             yield from moved(_piece(hits), waiting)
-            found = set(hits.rows.tolist()) if hits else set()
-            rest = [row for place, row in enumerate(waiting) if place not in found]
+            rest = [waiting[place] for place in missing]
             yield from moved(begin(rest), rest)
 
 

@@ -132,7 +132,6 @@ class Sender:
                 self._give_up(failure)
             else:
                 self._add(*self._splitter.passed(todo), first=True)
-            self._changed.notify_all()
 
     def _take(self) -> tuple[Todo, Permit] | None:
         """Wait until a request may go, and return it."""
@@ -228,7 +227,6 @@ class Sender:
                     self._give_up(failed.finally_after(todo.tries))
                 else:
                     self._add(*instead, first=True)
-            self._changed.notify_all()
 
     def _give_up(self, error: BaseException) -> None:
         self._queue.clear()
