@@ -170,7 +170,7 @@ def compare(one: str, other: str) -> float:
 
 def _streamed(embedder: Embedder, work: Sequence[str]) -> Vectors:
     from simil.errors import Place
-    from simil.tasks.embed import EmbedOptions, embed_stream
+    from simil.tasks.embedding import EmbedOptions, embed_stream
     from simil.texts import Text
 
     stream = (Text(str(row), text, Place("bench", row), {}) for row, text in enumerate(work, 1))

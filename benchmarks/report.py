@@ -228,7 +228,7 @@ def _commit() -> str:
 
 def _cpu() -> str:
     """Return the processor's name and those of its features that matrix products use."""
-    from simil.embedders.cores import processor_facts
+    from simil.embedders.local.cores import processor_facts
 
     name, known = processor_facts()
     features = " ".join(known)

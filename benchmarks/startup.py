@@ -101,7 +101,7 @@ def imports(bench: Bench) -> list[Row]:
         _against_pass(bench, "simil --help", [bench.simil, "--help"], 20),
         _against_pass(bench, "simil models", [bench.simil, "models"], 20),
     ]
-    openvino = "from simil.models.openvino import import_openvino as load; load()"
+    openvino = "from simil.models.graphs.openvino_runtime import import_openvino as load; load()"
     try:
         rows.append(_against_pass(bench, "import openvino, as simil does", [sys.executable, "-c", openvino]))
     except MeasurementFailed:

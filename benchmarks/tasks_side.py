@@ -12,7 +12,7 @@ from workers import serve
 
 from simil.similarity import unit
 from simil.tasks.corpus import saved_corpus
-from simil.tasks.dedupe import near_duplicates
+from simil.tasks.deduplication import near_duplicates
 from simil.vectors import VectorFormat, open_writer, read_vectors, sidecar_path
 
 if TYPE_CHECKING:

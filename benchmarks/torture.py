@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Form, Kind
-from simil.embedders.cache import upkeep
-from simil.embedders.cache.embedder import CachedEmbedder
-from simil.embedders.cache.file import CacheFile, current, files
-from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache.cached_embedder import CachedEmbedder
+from simil.embedders.cache.database import CacheFile, current, files
+from simil.embedders.cache.keys import Recipe
 from simil.embedders.cache.store import VectorCache, cache_folder
 from simil.errors import UsageError
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from simil.embedders.openai import embedder
+from simil.embedders.openai import client as embedder
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.sender import Sender
-from simil.embedders.openai.wire import Timeout
+from simil.embedders.openai.transport import Timeout
 
 __all__ = ["BEGIN_DATE", "BEGIN_S", "IMPATIENT", "SharedClock", "install"]
 

@@ -62,10 +62,10 @@ def _serve(pipe: Connection) -> None:
     import orjson  # noqa: F401
 
     import simil.cli.app
-    import simil.cli.embed
+    import simil.cli.commands.embed
     import simil.cli.process
-    import simil.cli.session
-    import simil.embedders.cache.embedder
+    import simil.embedders.cache.cached_embedder
+    import simil.session.session
     import simil.vectors  # noqa: F401
 
     while True:
@@ -90,7 +90,7 @@ def _run(clock: Path, arguments: Sequence[str], *, impatient: bool) -> None:
     from openai_clock import IMPATIENT, SharedClock, install
 
     from simil.__main__ import main
-    from simil.embedders.openai.wire import Timeout
+    from simil.embedders.openai.transport import Timeout
 
     install(SharedClock(clock), IMPATIENT if impatient else Timeout())
     sys.argv = ["simil", *arguments]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,50 +12,45 @@ import simil
 
 ROOT = Path(simil.__file__).parent
 
-# Lower ones are not to import higher ones, and those of one rank not each other, but for the lowest.
-RANKS: dict[str, int] = {
-    "blas": 0,
-    "errors": 0,
-    "config": 0,
-    "similarity": 0,
-    "progress": 0,
-    "_version": 0,
-    "texts": 1,
-    "models": 1,
-    "vectors": 1,
-    "embedders": 2,
-    "tasks": 3,
-    "api": 4,
-    "cli": 4,
-    "__init__": 5,
-    "__main__": 5,
-}
+# Each line may import from the lines before it, from its own package, and on the first line from each other.
+LAYERS = (
+    ("errors", "config", "progress", "deadline", "similarity", "_version"),
+    ("formats",),
+    ("texts", "vectors", "models"),
+    ("embedders",),
+    ("tasks",),
+    ("session",),
+    ("api", "cli"),
+    ("__init__",),
+    ("__main__",),
+)
+RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 # Where each library may be imported; a name without a suffix is a folder.
 PLACES: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "httpx": {"embedders/openai/embedder.py", "embedders/openai/wire.py", "embedders/openai/probe.py"},
+    "httpx": {"embedders/openai/client.py", "embedders/openai/transport.py", "embedders/openai/probe.py"},
     "tiktoken": {"embedders/openai/tokens.py"},
-    "onnxruntime": {"models/onnx_runtime.py"},
-    "openvino": {"models/openvino.py"},
-    "nncf": {"models/openvino.py"},
-    "model2vec": {"models/static.py"},
-    "onnx": {"models/bert.py", "models/prepare.py"},
-    "tokenizers": {"models/tokenizer.py", "embedders/torch.py"},
-    "sentence_transformers": {"embedders/torch.py", "models/export.py"},
-    "transformers": {"models/quiet.py"},
-    "torch": {"embedders/torch.py", "embedders/pooling.py", "models/export.py"},
-    "safetensors": {"embedders/pooling.py", "embedders/static.py"},
-    "huggingface_hub": {"models/hub.py", "models/hub_errors.py"},
+    "onnxruntime": {"models/graphs/onnx_runtime.py"},
+    "openvino": {"models/graphs/openvino_runtime.py"},
+    "nncf": {"models/graphs/openvino_runtime.py"},
+    "model2vec": {"models/files/token_table.py"},
+    "onnx": {"models/graphs/bert.py", "models/graphs/prepare.py"},
+    "tokenizers": {"models/files/tokenizer.py", "embedders/local/torch.py"},
+    "sentence_transformers": {"embedders/local/torch.py", "models/graphs/export.py"},
+    "transformers": {"models/files/quiet.py"},
+    "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
+    "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
+    "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},
     "sklearn": {
-        "tasks/calibration.py",
+        "tasks/evaluation/calibration.py",
         "tasks/classifiers.py",
-        "tasks/cluster.py",
-        "tasks/outliers.py",
+        "tasks/clustering.py",
+        "tasks/outlier_detection.py",
         "tasks/terms.py",
     },
-    "scipy": {"tasks/match.py"},
+    "scipy": {"tasks/matching.py"},
     "matplotlib": {"cli/plots/matplotlib_plot.py"},
     "plotly": {"cli/plots/plotly_plot.py"},
     "plotext": {"cli/plots/terminal_plot.py"},
@@ -63,8 +58,8 @@ PLACES: dict[str, set[str]] = {
     "dotenv": {"config.py"},
     "pathspec": {"texts/trees.py"},
     "platformdirs": {"config.py"},
-    "threadpoolctl": {"blas.py"},
-    "filelock": {"models/once.py", "embedders/cache/store.py"},
+    "threadpoolctl": {"similarity/blas.py"},
+    "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }
 
@@ -95,41 +90,72 @@ def _part(name: str) -> str:
 
 def test_the_walk_sees_the_imports() -> None:
     assert len(_files()) > 50
-    assert {"simil.errors", "sentence_transformers", "torch"} <= set(_imports("embedders/torch.py"))
-    assert "simil.similarity" in set(_imports("embedders/local.py"))
+    assert {"simil.errors", "sentence_transformers", "torch"} <= set(_imports("embedders/local/torch.py"))
+    assert "simil.similarity" in set(_imports("embedders/local/base.py"))
+
+
+def _file_of(module: str) -> str | None:
+    """The file of ours that holds `module`, or the name at its end; None for another package."""
+    if module.partition(".")[0] != "simil":
+        return None
+    parts = module.split(".")[1:]
+    for path in (Path(*parts, "__init__.py"), Path(*parts).with_suffix(".py") if parts else Path()):
+        if (ROOT / path).is_file():
+            return str(path)
+    return _file_of(module.rpartition(".")[0])
+
+
+def _file_imports(name: str) -> set[str]:
+    """The files of ours that a file imports, those named in `from package import module` too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {file for module in modules if (file := _file_of(module))}
+    return found - {name}
 
 
 @pytest.mark.parametrize("name", _files())
 def test_imports_go_one_way(name: str) -> None:
     own = _part(name)
-    for module in _imports(name):
-        package, _, rest = module.partition(".")
-        if package != "simil":
-            continue
-        other = rest.partition(".")[0]
-        assert other in RANKS, f"{name} imports {module}, which has no rank"
-        lower = RANKS[other] < RANKS[own] or RANKS[other] == RANKS[own] == 0
-        assert other == own or lower, f"{name} must not import {module}"
+    assert own in RANKS, f"{name} has no layer"
+    for other in sorted(_file_imports(name)):
+        part = _part(other)
+        lower = RANKS[part] < RANKS[own] or RANKS[part] == RANKS[own] == 0
+        assert part == own or lower, f"{name} must not import {other}"
 
 
-def test_the_lowest_do_not_import_each_other_in_a_circle() -> None:
-    lowest = {part for part, rank in RANKS.items() if rank == 0}
-    among = {
-        part: {
-            module.split(".")[1]
-            for name in _files()
-            if _part(name) == part
-            for module in _imports(name)
-            if module.startswith("simil.") and module.split(".")[1] != part
-        }
-        for part in lowest
-    }
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    left = {name: _file_imports(name) for name in _files()}
+    while free := {name for name, imported in left.items() if not imported & set(left)}:
+        for name in free:
+            del left[name]
 
-    assert all(imported <= lowest for imported in among.values())
-    while free := {part for part, imported in among.items() if not imported & set(among)}:
-        for part in free:
-            del among[part]
-    assert among == {}
+    assert left == {}, f"these import each other in a circle, or stand above one: {sorted(left)}"
+
+
+def test_names_are_used_once() -> None:
+    paths = [name for name in _files() if Path(name).name not in ("__init__.py", "base.py")]
+    classes = [
+        (node.name, name)
+        for name in _files()
+        for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+    assert _twice((Path(path).name, path) for path in paths) == {}
+    assert _twice(classes) == {}
+
+
+def _twice(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, place in named:
+        found.setdefault(name, []).append(place)
+    return {name: places for name, places in found.items() if len(places) > 1}
 
 
 @pytest.mark.parametrize("library", PLACES)

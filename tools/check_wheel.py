@@ -48,8 +48,8 @@ def check_contents(wheel: Path) -> None:
     missing = {f"{inside}{name}" for name in (*listed, "LICENSE")} | {
         "simil/py.typed",
         "simil/models/catalog.toml",
-        "simil/tasks/demo/pairs.tsv",
-        "simil/tasks/demo/queries.tsv",
+        "simil/tasks/evaluation/demo/pairs.tsv",
+        "simil/tasks/evaluation/demo/queries.tsv",
     }
     missing -= names
     if missing:

@@ -18,8 +18,8 @@ __all__ = [
     "OPENAI_BASE_URL",
     "VARIABLES",
     "Credentials",
+    "SettingSource",
     "Settings",
-    "Source",
     "calibrations_dir",
     "load_settings",
     "read_config_file",
@@ -95,7 +95,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingSource:
     """One place that settings come from; `name` is how messages call it, the path of a file."""
 
     name: str
@@ -148,8 +148,8 @@ def load_settings(
     }
     dotenv = read_dotenv(env_file, directory or Path())
     sources = (
-        Source("a flag", {key: value for key, value in flags.items() if value is not None}),
-        Source("the environment", environ),
+        SettingSource("a flag", {key: value for key, value in flags.items() if value is not None}),
+        SettingSource("the environment", environ),
         dotenv,
         read_config_file(environ),
     )
@@ -173,7 +173,7 @@ def load_settings(
     )
 
 
-def _lookup(sources: tuple[Source, ...], key: str) -> tuple[str | None, Source | None]:
+def _lookup(sources: tuple[SettingSource, ...], key: str) -> tuple[str | None, SettingSource | None]:
     for source in sources:
         value = source.get(key)
         if value is not None:
@@ -181,7 +181,7 @@ def _lookup(sources: tuple[Source, ...], key: str) -> tuple[str | None, Source |
     return None, None
 
 
-def _choice(sources: tuple[Source, ...], name: str) -> str:
+def _choice(sources: tuple[SettingSource, ...], name: str) -> str:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return _CHOICES[name][0]
@@ -193,7 +193,7 @@ def _choice(sources: tuple[Source, ...], name: str) -> str:
     return value
 
 
-def _count(sources: tuple[Source, ...], name: str, *, default: int, digits: int) -> int:
+def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digits: int) -> int:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return default
@@ -204,7 +204,7 @@ def _count(sources: tuple[Source, ...], name: str, *, default: int, digits: int)
     return int(value)
 
 
-def _switch(sources: tuple[Source, ...], name: str, *, default: bool) -> bool:
+def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> bool:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
         return default
@@ -217,7 +217,7 @@ def _is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
 
 
-def _credentials(sources: tuple[Source, ...], dotenv: Source) -> Credentials:
+def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> Credentials:
     """Pair URL and key: a URL that a `.env` brought must not see a key from anywhere else."""
     base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
@@ -227,13 +227,13 @@ def _credentials(sources: tuple[Source, ...], dotenv: Source) -> Credentials:
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 
 
-def read_dotenv(env_file: Path | None, directory: Path) -> Source:
+def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
     """Return what `env_file`, else a `.env` in `directory`, sets; `UsageError` if it cannot be read."""
     path = env_file or directory / ".env"
     if not path.is_file():
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
-        return Source(".env", {})
+        return SettingSource(".env", {})
     from dotenv import dotenv_values
 
     try:
@@ -241,17 +241,17 @@ def read_dotenv(env_file: Path | None, directory: Path) -> Source:
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
-    return Source(str(path), {key: value for key, value in values.items() if value is not None})
+    return SettingSource(str(path), {key: value for key, value in values.items() if value is not None})
 
 
-def read_config_file(environ: Mapping[str, str]) -> Source:
+def read_config_file(environ: Mapping[str, str]) -> SettingSource:
     """Return what the config file sets, by the names of variables; raises `UsageError` if it is no such."""
     named = environ.get("SIMIL_CONFIG")
     path = Path(named or _user_dir("config") / "config.toml")
     if not path.exists():
         if named:
             raise UsageError("no such file", place=Place(named), hint="check SIMIL_CONFIG")
-        return Source(str(path), {})
+        return SettingSource(str(path), {})
     import tomllib
 
     try:
@@ -274,7 +274,7 @@ def read_config_file(environ: Mapping[str, str]) -> Source:
         _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
         for key, value in table.items()
     }
-    return Source(str(path), values)
+    return SettingSource(str(path), values)
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.cli.plots.labels import place
+from simil.cli.plots.label_placement import place
 
 ROOM = (600.0, 400.0)
 

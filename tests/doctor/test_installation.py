@@ -21,8 +21,8 @@ from doctor.conftest import Examine
 from simil.embedders.cache.store import VectorCache, cache_folder
 from simil.tasks import doctor
 from simil.tasks.doctor import Finding, Status, diagnose
-from simil.tasks.doctor.engines import REFERENCE
-from simil.tasks.doctor.findings import Check, Context, ok
+from simil.tasks.doctor.engine_checks import REFERENCE
+from simil.tasks.doctor.findings import Check, CheckContext, ok
 
 
 def test_a_sound_installation_is_well(examine: Examine) -> None:
@@ -54,7 +54,7 @@ def test_another_vector_than_expected_is_a_failure(tmp_path: Path, monkeypatch: 
     reference = json.loads(REFERENCE.read_text("utf-8"))
     other = tmp_path / "reference.json"
     other.write_text(json.dumps(reference | {"text": "Another text than the vector is of."}), "utf-8")
-    monkeypatch.setattr("simil.tasks.doctor.engines.REFERENCE", other)
+    monkeypatch.setattr("simil.tasks.doctor.engine_checks.REFERENCE", other)
     monkeypatch.chdir(tmp_path)
 
     found = {one.check: one for one in diagnose(offline=True)}
@@ -67,7 +67,7 @@ def test_another_vector_than_expected_is_a_failure(tmp_path: Path, monkeypatch: 
 def test_altered_files_of_the_embedded_model_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simil.models import source
+    from simil.models.files import model_source as source
 
     copied = Path(shutil.copytree(source.EMBEDDED, tmp_path / "minilm"))
     weights = copied / "model.safetensors"
@@ -87,7 +87,7 @@ def test_altered_files_of_the_embedded_model_are_named(
 
 
 def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(context: Context) -> Iterator[Finding]:
+    def breaks(context: CheckContext) -> Iterator[Finding]:
         yield ok("first", "this far")
         raise ZeroDivisionError("by nothing")
 

@@ -14,7 +14,7 @@ from engines.corpus import LONG, varied_texts
 from simil.config import load_settings
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.factory import open_embedder
-from simil.models import source
+from simil.models.files import model_source as source
 
 Open = Callable[..., Embedder]
 Agree = Callable[..., None]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.embedders.batches import BATCH_TOKENS, batches, pad, padded_lengths
+from simil.embedders.local.batches import BATCH_TOKENS, batches, pad, padded_lengths
 
 LENGTHS = st.lists(st.integers(1, 9000), min_size=1, max_size=300)
 

@@ -11,7 +11,7 @@ import pytest
 
 from engines import tiny
 from engines.conftest import Agree
-from simil.models import source
+from simil.models.files import model_source as source
 
 
 def _made(folder: Path, model: Any, *, dtype: str = "float32") -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simil.embedders import cores
+from simil.embedders.local import cores
 
 
 def _machine(root: Path, core_of: dict[int, int]) -> Path:

@@ -15,11 +15,11 @@ import pytest
 from engines import tiny
 from engines.conftest import Agree, Open, cosines
 from engines.corpus import LONG, varied_texts
-from simil.embedders.graph import GraphEmbedder
-from simil.embedders.torch import TorchEmbedder
+from simil.embedders.local.graph import GraphEmbedder
+from simil.embedders.local.torch import TorchEmbedder
 from simil.errors import ModelError
-from simil.models import source
-from simil.models.export import export_graph
+from simil.models.files import model_source as source
+from simil.models.graphs.export import export_graph
 
 Made = Callable[[Path], Path]
 

@@ -16,8 +16,8 @@ from engines.conftest import Open, cosines
 from engines.corpus import LONG
 from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
-from simil.models.openvino import import_openvino
-from simil.models.prepare import Prepared
+from simil.models.graphs.openvino_runtime import import_openvino
+from simil.models.graphs.prepare import Prepared
 
 # Takes note of every connection and look-up of a name, then runs the command.
 _WATCHED = """
@@ -155,7 +155,7 @@ def test_without_the_extra_the_message_says_what_to_install(
 def test_without_nncf_the_message_says_what_to_install(
     open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simil.models.quantize import quantization
+    from simil.models.graphs.quantize import quantization
 
     quantization.cache_clear()
     monkeypatch.setitem(sys.modules, "nncf", None)
@@ -178,7 +178,7 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
     embedder = open_model("minilm", "auto")
     # Opened first for a few texts, then the file is spoilt for whoever comes next.
     prepared = next((tmp_path / "cache" / "prepared").glob("*/model.onnx"))
-    from simil.embedders.openvino import OpenVinoSession
+    from simil.embedders.local.openvino import OpenVinoSession
 
     spoilt = tmp_path / "model.onnx"
     spoilt.write_bytes(prepared.read_bytes()[:200])
@@ -189,8 +189,8 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
 
 
 def test_where_nothing_can_be_kept_int8_says_so(shared_cache: Path) -> None:
-    from simil.models.chain import Chain
-    from simil.models.quantize import quantized
+    from simil.models.files.chain import Chain
+    from simil.models.graphs.quantize import quantized
     from simil.progress import silent
 
     in_memory = Prepared(b"", b"", optimized=False)

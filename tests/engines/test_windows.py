@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from engines.corpus import LONG, varied_texts
-from simil.embedders.windows import head, split_windows
-from simil.models import source
+from simil.embedders.local.windows import head, split_windows
+from simil.models.files import model_source as source
 
 WORDS = st.text(alphabet=st.sampled_from("abcdefgéÅ中한"), min_size=1, max_size=9)
 SPACED = st.lists(st.one_of(WORDS, st.sampled_from([",", "!?", "don't", "😀"])), max_size=120).map(" ".join)

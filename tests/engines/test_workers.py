@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from simil.embedders.workers import Workers
+from simil.embedders.local.workers import Workers
 
 
 def test_all_results_come() -> None:

@@ -27,7 +27,7 @@ from simil.errors import (
     Unreachable,
     UsageError,
 )
-from simil.models.hub import fetch, is_offline
+from simil.models.hub.download import fetch, is_offline
 from simil.progress import silent
 
 
@@ -136,7 +136,7 @@ import json, sys, time
 import huggingface_hub
 from huggingface_hub import HfApi
 from simil.errors import Unreachable
-from simil.models.hub import fetch
+from simil.models.hub.download import fetch
 from simil.progress import silent
 asked = []
 def hang(event, arguments):
@@ -205,7 +205,7 @@ def test_the_librarys_rule_is_what_the_table_says(python: Callable[..., Outcome]
     program = """
 import json
 from huggingface_hub.constants import HF_HUB_OFFLINE
-from simil.models.hub import is_offline
+from simil.models.hub.download import is_offline
 print(json.dumps({"theirs": HF_HUB_OFFLINE, "ours": is_offline(False)}))
 """
     disputed = {"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}

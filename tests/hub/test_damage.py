@@ -18,12 +18,12 @@ from hub.conftest import REPO, Outcome
 from hub.server import HubServer
 from hub.test_fetch import contents, get
 from simil.errors import ModelDamaged, ModelError, ServerFailed, SimilError, Unreachable
-from simil.models.hub import find
+from simil.models.hub.download import find
 
 FETCH = """
 import json, sys, time
 from simil.errors import SimilError
-from simil.models.hub import fetch
+from simil.models.hub.download import fetch
 from simil.progress import silent
 began = time.monotonic()
 try:

@@ -15,7 +15,7 @@ import pytest
 from hub.conftest import REPO, Outcome
 from hub.server import TOKEN, HubServer
 from simil.errors import ModelError, ModelNotFound
-from simil.models.hub import Snapshot, fetch, find
+from simil.models.hub.download import Snapshot, fetch, find
 from simil.progress import Advance, silent
 
 
@@ -184,7 +184,7 @@ def test_the_library_says_and_asks_nothing_of_its_own(hub: HubServer, python: Ca
     hub.misbehave("model.safetensors", "cut", after=70_000, times=1)
     program = """
 import json
-from simil.models.hub import fetch
+from simil.models.hub.download import fetch
 from simil.progress import silent
 snapshot = fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=5)
 print(json.dumps({"revision": snapshot.revision}))

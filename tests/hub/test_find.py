@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hub.conftest import Outcome
-from simil.models.hub import Snapshot, find
-from simil.models.hub_cache import hub_cache_dir
+from simil.models.hub.download import Snapshot, find
+from simil.models.hub.snapshots import hub_cache_dir
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -96,7 +96,7 @@ def test_the_cache_is_where_the_library_has_it(
     monkeypatch.delenv("HF_HOME")
     program = """
 import json, os
-from simil.models.hub_cache import hub_cache_dir
+from simil.models.hub.snapshots import hub_cache_dir
 from huggingface_hub.constants import HF_HUB_CACHE
 print(json.dumps({"ours": str(hub_cache_dir()), "theirs": os.path.abspath(HF_HUB_CACHE)}))
 """
@@ -114,7 +114,7 @@ def test_finding_opens_no_socket_and_loads_no_library(repo: Path, python: Callab
 import json, sys
 events = []
 sys.addaudithook(lambda event, arguments: events.append(event) if event.startswith("socket.") else None)
-from simil.models.hub import find, is_offline
+from simil.models.hub.download import find, is_offline
 found = find("org/tiny")
 heavy = {"huggingface_hub", "httpx2", "httpx", "tqdm", "numpy", "hashlib"} & set(sys.modules)
 answer = {"found": found.revision, "events": events, "heavy": sorted(heavy), "offline": is_offline(False)}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simil.errors import Unreachable
-from simil.models.hub import forget, remember, remembered
-from simil.models.hub_bar import Meter
-from simil.models.verify import Announced, mismatch
+from simil.models.hub.download import forget, remember, remembered
+from simil.models.hub.download_progress import Meter
+from simil.models.hub.verify import Announced, mismatch
 
 NOTE = "hub-unreachable.json"
 

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from hub.server import HubServer
-from simil.models import source
+from simil.models.files import model_source as source
 
 REPO = "org/tiny"
 HIDDEN, LAYERS = 32, 2

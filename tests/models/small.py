@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.numpy
 
-from simil.models import source
+from simil.models.files import model_source as source
 
 __all__ = ["write_bert"]
 

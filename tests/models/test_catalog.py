@@ -54,7 +54,7 @@ def test_its_parameters_are_those_of_its_file() -> None:
     import math
     import struct
 
-    from simil.models.source import EMBEDDED
+    from simil.models.files.model_source import EMBEDDED
 
     with (EMBEDDED / "model.safetensors").open("rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
@@ -64,8 +64,8 @@ def test_its_parameters_are_those_of_its_file() -> None:
 
 @pytest.fixture
 def minilm_info() -> ModelInfo:
-    from simil.models.facts import read_info
-    from simil.models.source import EMBEDDED
+    from simil.models.files.facts import read_info
+    from simil.models.files.model_source import EMBEDDED
 
     return read_info("minilm", EMBEDDED)
 

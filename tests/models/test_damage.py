@@ -11,7 +11,7 @@ import pytest
 
 from models.conftest import Open
 from simil.errors import ModelDamaged, ModelError
-from simil.models import source
+from simil.models.files import model_source as source
 
 CUT = slice(None, -1000)
 

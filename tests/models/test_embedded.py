@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from simil.models import source
+from simil.models.files import model_source as source
 
 BUILDER = Path(__file__).parents[2] / "tools" / "build_minilm.py"
 ORIGINAL_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from simil.config import Settings, load_settings
-from simil.models.prepare import prepare
+from simil.models.files.model_source import EMBEDDED
+from simil.models.graphs.prepare import prepare
 from simil.models.resolve import resolve
-from simil.models.source import EMBEDDED
-from simil.models.status import Choice, State, all_models, choice, status_of
+from simil.models.status import ModelChoice, State, all_models, choice, status_of
 from simil.progress import silent
 
 
@@ -28,7 +28,7 @@ def test_the_embedded_model_is_prepared_once_it_is(environ: dict[str, str]) -> N
     before = status_of(resolve("minilm"), settings(environ))
     assert (before.state, before.prepared, before.prepared_size) == (State.EMBEDDED, False, 0)
     assert (before.folder, before.said) == (EMBEDDED, "embedded")
-    from simil.models.source import embedded_source
+    from simil.models.files.model_source import embedded_source
 
     made = prepare(embedded_source(before.info), Path(environ["SIMIL_CACHE_DIR"]), silent)
     after = status_of(resolve("minilm"), settings(environ))
@@ -65,7 +65,7 @@ def test_a_folder_that_says_nothing_useful_is_listed_all_the_same(
 def test_a_damaged_model_does_not_hide_the_others(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simil.models import source
+    from simil.models.files import model_source as source
 
     monkeypatch.setattr(source, "EMBEDDED", tmp_path)
     found = {model.name: model for model in all_models(settings(environ))}
@@ -113,23 +113,23 @@ NO_PLUGIN = "there is no plug-in 'x'; installed: none (pinned by the environment
 )
 def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: str, name: str) -> None:
     chosen = choice(settings(environ, SIMIL_MODEL=pin))
-    assert chosen == Choice(name, "pinned by the environment", pinned=True)
+    assert chosen == ModelChoice(name, "pinned by the environment", pinned=True)
 
 
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"SIMIL_MODEL": "bge-bsae"}, Choice(None, UNKNOWN, pinned=True)),
-        ({"SIMIL_MODEL": "plugin:x"}, Choice(None, NO_PLUGIN, pinned=True)),
+        ({"SIMIL_MODEL": "bge-bsae"}, ModelChoice(None, UNKNOWN, pinned=True)),
+        ({"SIMIL_MODEL": "plugin:x"}, ModelChoice(None, NO_PLUGIN, pinned=True)),
         (
             {"SIMIL_OFFLINE": "1"},
-            Choice("minilm", "bge-base is not here, and simil is offline", pinned=False),
+            ModelChoice("minilm", "bge-base is not here, and simil is offline", pinned=False),
         ),
-        ({}, Choice("bge-base", "the default; the first run fetches it, or uses minilm", pinned=False)),
+        ({}, ModelChoice("bge-base", "the default; the first run fetches it, or uses minilm", pinned=False)),
     ],
 )
 def test_which_model_a_run_uses_and_why(
-    environ: dict[str, str], more: dict[str, str], expected: Choice
+    environ: dict[str, str], more: dict[str, str], expected: ModelChoice
 ) -> None:
     assert choice(settings(environ, **more)) == expected
 

@@ -12,8 +12,8 @@ import pytest
 from openai_clock import SharedClock, install
 from openai_server import OpenAIServer
 
-from simil.embedders.openai import embedder as embedder_module
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai import client as embedder_module
+from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.openai.tokens import TiktokenCounter, token_counter
 
 Make = Callable[..., OpenAIEmbedder]

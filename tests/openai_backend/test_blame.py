@@ -10,9 +10,9 @@ from openai_faults import Fault, raw, refuses_text
 from openai_server import OpenAIServer, vector
 
 from simil.embedders.base import TextRejected
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.client import OpenAIEmbedder
+from simil.embedders.openai.error_replies import refusal
 from simil.embedders.openai.protocol import Reply
-from simil.embedders.openai.refusals import refusal
 from simil.embedders.openai.retries import Blame
 from simil.embedders.overflow import Overflow
 from simil.errors import ProviderError, QuotaSpent, RateLimited, RequestRejected

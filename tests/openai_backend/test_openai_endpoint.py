@@ -12,11 +12,11 @@ from openai_clock import SharedClock
 from openai_faults import FAULTS, refuse
 from openai_server import KEY, OpenAIServer
 
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.openai.endpoint import Endpoint, Scrubber
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import asked_wait
-from simil.embedders.openai.wire import Timeout
+from simil.embedders.openai.transport import Timeout
 from simil.errors import KeyMissing, KeyRejected, RequestRejected, Unreachable, UsageError
 
 Make = Callable[..., OpenAIEmbedder]

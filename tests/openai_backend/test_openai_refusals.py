@@ -9,7 +9,7 @@ from openai_faults import FAULTS, raw, redirect, refuse
 from openai_secrets import shown_pieces
 from openai_server import KEY, OpenAIServer
 
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.client import OpenAIEmbedder
 from simil.errors import (
     KeyRejected,
     ProviderError,

@@ -14,7 +14,7 @@ from openai_limits import MODELS as RATES
 from openai_limits import Bucket, Log, Window, duration
 from openai_server import KEY, OpenAIServer, vectors
 
-from simil.embedders.openai.pacing import _seconds
+from simil.embedders.openai.rate_limits import _seconds
 
 SMALL = "text-embedding-3-small"
 RIGHT = {"model": SMALL, "input": ["Apple"]}

@@ -20,7 +20,7 @@ from openai_rules import tables_of_tokens
 from openai_server import OpenAIServer, vectors
 
 from simil.embedders.base import Form, Kind, Piece, TextRejected
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.overflow import Overflow
 from simil.errors import RateLimited, ServerFailed
 

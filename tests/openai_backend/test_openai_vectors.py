@@ -14,7 +14,7 @@ from openai_server import MAX_INPUTS, OpenAIServer, vectors
 
 from simil._version import __version__
 from simil.embedders.base import TextRejected
-from simil.embedders.openai.embedder import OpenAIEmbedder
+from simil.embedders.openai.client import OpenAIEmbedder
 from simil.errors import ProviderError, RequestRejected
 
 Make = Callable[..., OpenAIEmbedder]
@@ -152,7 +152,7 @@ def test_the_transport_can_be_handed_over(make: Make) -> None:
 
 def test_nothing_heavy_is_imported_before_the_first_request() -> None:
     code = (
-        "import sys; from simil.embedders.openai.embedder import OpenAIEmbedder; "
+        "import sys; from simil.embedders.openai.client import OpenAIEmbedder; "
         "OpenAIEmbedder(model='m', api_key='k'); "
         "print(*sorted({'httpx', 'numpy', 'orjson', 'ssl'} & set(sys.modules)))"
     )

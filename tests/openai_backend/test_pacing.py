@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai_limits import MODELS, Rates
 
-from simil.embedders.openai.pacing import Pacer, Permit
+from simil.embedders.openai.rate_limits import Pacer, Permit
 
 TPM, RPM = 1_000_000, 300
 

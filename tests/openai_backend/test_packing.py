@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simil.embedders.openai.bisection import Bisection
 from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, PackingPlan, Ratio, packed
-from simil.embedders.openai.splitting import Trial
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow
 
@@ -70,26 +70,26 @@ def test_a_ratio_goes_by_the_densest_texts() -> None:
     assert ratio.value == 1
 
 
-def requests_of(trial: Trial, bad: set[int], most: int) -> int:
+def requests_of(bisection: Bisection, bad: set[int], most: int) -> int:
     """Play the server that refuses the `bad` places and more than `most` at once; return what it took."""
     count = 0
-    while not trial.is_over:
+    while not bisection.is_over:
         count += 1
-        if bad & set(trial.test) or len(trial.test) > most:
-            trial.refused()
+        if bad & set(bisection.test) or len(bisection.test) > most:
+            bisection.refused()
         else:
-            trial.passed()
+            bisection.passed()
     return count
 
 
 @given(st.integers(2, MAX_INPUTS), st.data())
 def test_one_culprit_takes_few_requests(count: int, data: st.DataObject) -> None:
     culprit = data.draw(st.integers(0, count - 1))
-    trial = Trial(range(count))
-    tests = requests_of(trial, {culprit}, count)
-    assert trial.culprit == culprit
+    bisection = Bisection(range(count))
+    tests = requests_of(bisection, {culprit}, count)
+    assert bisection.culprit == culprit
     # Refused, tested, and what was beside it sent on: one of them would have been sent anyway.
-    assert 1 + tests + bool(trial.rest) - 1 <= 13
+    assert 1 + tests + bool(bisection.rest) - 1 <= 13
 
 
 @given(st.integers(2, 300), st.data())
@@ -98,21 +98,21 @@ def test_each_refused_part_holds_a_culprit_and_nothing_is_lost(count: int, data:
     left = list(range(count))
     found = set()
     while bad & set(left):
-        trial = Trial(left) if len(left) > 1 else None
-        if trial is None:
+        bisection = Bisection(left) if len(left) > 1 else None
+        if bisection is None:
             found |= set(left)
             break
         passed: set[int] = set()
-        while not trial.is_over:
-            if bad & set(trial.test):
-                trial.refused()
+        while not bisection.is_over:
+            if bad & set(bisection.test):
+                bisection.refused()
             else:
-                passed |= set(trial.test)
-                trial.passed()
-        assert trial.culprit in bad
-        found.add(trial.culprit)
-        assert passed | {trial.culprit} | set(trial.rest) == set(left)
-        left = trial.rest
+                passed |= set(bisection.test)
+                bisection.passed()
+        assert bisection.culprit in bad
+        found.add(bisection.culprit)
+        assert passed | {bisection.culprit} | set(bisection.rest) == set(left)
+        left = bisection.rest
     assert found == bad
 
 
@@ -120,14 +120,14 @@ def test_each_refused_part_holds_a_culprit_and_nothing_is_lost(count: int, data:
 def test_a_limit_on_the_number_is_learned(count: int, most: int) -> None:
     if most >= count:
         return
-    trial = Trial(range(count), is_size=True)
-    requests_of(trial, set(), most)
-    assert trial.culprit is None
-    assert most / 2 <= trial.most_passed <= most
+    bisection = Bisection(range(count), is_size=True)
+    requests_of(bisection, set(), most)
+    assert bisection.culprit is None
+    assert most / 2 <= bisection.most_passed <= most
 
 
 def test_suspects_are_tested_first() -> None:
-    trial = Trial([7, 3, 0, 1, 2, 4], first=1)
-    assert trial.test == [7]
-    trial.refused()
-    assert (trial.culprit, trial.rest) == (7, [3, 0, 1, 2, 4])
+    bisection = Bisection([7, 3, 0, 1, 2, 4], first=1)
+    assert bisection.test == [7]
+    bisection.refused()
+    assert (bisection.culprit, bisection.rest) == (7, [3, 0, 1, 2, 4])

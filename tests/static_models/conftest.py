@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from simil.config import load_settings
 from simil.embedders.base import Embedder
 from simil.embedders.factory import open_embedder
-from simil.models.source import EMBEDDED
+from simil.models.files.model_source import EMBEDDED
 
 Open = Callable[..., Embedder]
 

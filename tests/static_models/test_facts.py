@@ -12,8 +12,8 @@ from cli.command import simil
 from model2vec import StaticModel
 
 from simil.models.catalog import ModelInfo, catalog
-from simil.models.facts import read_info
-from simil.models.static import read_static
+from simil.models.files.facts import read_info
+from simil.models.files.token_table import read_static
 from static_models.conftest import Open
 
 

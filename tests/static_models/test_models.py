@@ -12,7 +12,7 @@ from cli.command import run, simil
 from hub.server import HubServer
 
 from simil.errors import ModelDamaged, ModelError
-from simil.models.static import read_static
+from simil.models.files.token_table import read_static
 from static_models.conftest import Open
 
 # A program in which model2vec is not installed.

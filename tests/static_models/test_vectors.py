@@ -11,8 +11,8 @@ from model2vec import StaticModel
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from simil.embedders import static
 from simil.embedders.base import Kind, TextRejected
+from simil.embedders.local import static
 from static_models.conftest import Open
 
 BOOK = "The river sings of winter, and the mountain engine dreams of an orange harbour at night. " * 400

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.tasks.ahead import batches_ahead
+from simil.tasks.prefetch import batches_ahead
 
 
 def ends_with(threads: int) -> bool:

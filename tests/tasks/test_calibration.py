@@ -15,7 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from simil import similarity
 from simil.errors import InputError, ModelMismatch
-from simil.tasks.calibration import Calibration, calibrate, calibration_name, read_calibration
+from simil.tasks.evaluation.calibration import Calibration, calibrate, calibration_name, read_calibration
 
 _PAIRS = st.lists(
     st.tuples(st.one_of(st.floats(-1, 1, width=32), st.integers(-2, 2).map(lambda n: n / 2)), st.booleans()),
@@ -140,7 +140,7 @@ def test_names_of_files_are_safe_and_tell_models_apart() -> None:
 def test_applying_needs_no_sklearn() -> None:
     program = (
         "import sys\nimport numpy as np\n"
-        "from simil.tasks.calibration import Calibration\n"
+        "from simil.tasks.evaluation.calibration import Calibration\n"
         "c = Calibration('m', 'cosine', 3, 5, 'p', '2026-01-31', [0.0, 1.0], [0.0, 1.0])\n"
         "assert c.apply(np.array([0.25], np.float32))[0] == 0.25\n"
         "assert not {'sklearn', 'scipy'} & set(sys.modules)\n"

@@ -9,8 +9,8 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from simil import similarity
 from simil.errors import InputError, Place
-from simil.tasks.classifiers import Method
-from simil.tasks.classify import UNKNOWN, Classified, classify_by_descriptions, classify_by_examples
+from simil.tasks.classification import UNKNOWN, Classified, classify_by_descriptions, classify_by_examples
+from simil.tasks.classifiers import ClassificationMethod
 from simil.tasks.corpus import Corpus
 from simil.texts import Text
 
@@ -96,7 +96,11 @@ def test_one_label_is_enough_for_the_centroid_with_a_threshold() -> None:
     found = classify_by_examples(examples, examples, ["a"] * 3, threshold=-1)
 
     assert {one.label for one in found.best()} == {"a"}
-    for method, threshold in ((None, None), (Method.KNN, 0.5), (Method.LOGISTIC, 0.5)):
+    for method, threshold in (
+        (None, None),
+        (ClassificationMethod.KNN, 0.5),
+        (ClassificationMethod.LOGISTIC, 0.5),
+    ):
         with pytest.raises(InputError, match="all examples have the label 'a'"):
             classify_by_examples(examples, examples, ["a"] * 3, method=method, threshold=threshold)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support
 
-from simil.tasks.evaluation import evaluate
+from simil.tasks.evaluation.classification_report import evaluate
 
 _LABELS = st.sampled_from(["a", "b", "Z", "unknown", "ä"])
 _PAIRS = st.lists(st.tuples(_LABELS, _LABELS), min_size=1, max_size=60)

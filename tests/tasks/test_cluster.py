@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from simil import similarity
 from simil.errors import InputError, Place, UsageError
-from simil.tasks.cluster import Clustering, Method, cluster, default_min_size
+from simil.tasks.clustering import Clustering, ClusteringMethod, cluster, default_min_size
 from simil.tasks.communities import communities
 from simil.tasks.corpus import Corpus
 from simil.texts import Text
@@ -75,7 +75,7 @@ def test_kmeans_is_that_of_scikit_learn(clusters: int) -> None:
     result = cluster(corpus, clusters=clusters)
 
     direct = KMeans(clusters, n_init=10, random_state=0).fit(corpus.vectors)
-    assert result.method is Method.KMEANS
+    assert result.method is ClusteringMethod.KMEANS
     np.testing.assert_array_equal(result.labels, _renamed(direct.labels_))
     _check_shape(result)
     if clusters > 1:
@@ -92,7 +92,7 @@ def test_hdbscan_is_that_of_scikit_learn(min_size: int | None) -> None:
     result = cluster(corpus, min_size=min_size)
 
     direct = HDBSCAN(min_cluster_size=min_size or 5, min_samples=1, copy=True).fit(corpus.vectors)
-    assert result.method is Method.HDBSCAN
+    assert result.method is ClusteringMethod.HDBSCAN
     np.testing.assert_array_equal(result.labels, _renamed(direct.labels_))
     _check_shape(result)
     inside = direct.labels_ >= 0
@@ -129,7 +129,7 @@ def test_communities_keep_their_order() -> None:
     result = cluster(corpus, threshold=0.6, min_size=4)
 
     expected = communities(corpus.vectors, 0.6, 4)
-    assert result.method is Method.COMMUNITIES
+    assert result.method is ClusteringMethod.COMMUNITIES
     assert len(expected) > 5
     assert [sorted(found.rows.tolist()) for found in result.clusters] == [
         sorted(group.tolist()) for group in expected

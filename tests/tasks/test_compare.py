@@ -10,8 +10,8 @@ import pytest
 
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.similarity import Metric
-from simil.tasks.compare import Comparison, Item, compare, compare_pairs
-from simil.tasks.embed import EmbedOptions
+from simil.tasks.comparison import Comparison, Item, compare, compare_pairs
+from simil.tasks.embedding import EmbedOptions
 from simil.texts import Pair, Text
 from tasks.letters import Letters
 

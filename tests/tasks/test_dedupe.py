@@ -14,7 +14,7 @@ from sentence_transformers.util import paraphrase_mining_embeddings
 
 from simil import similarity
 from simil.tasks.corpus import Corpus
-from simil.tasks.dedupe import dedupe, equal_texts, first_of_equal, near_duplicates
+from simil.tasks.deduplication import dedupe, equal_texts, first_of_equal, near_duplicates
 from simil.texts import Text
 from tasks.conftest import corpus_of
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simil.errors import InputError, ModelMismatch, Place, UsageError
-from simil.tasks.convert import convert
-from simil.tasks.embed import EmbedOptions, embed_stream
+from simil.tasks.conversion import convert
+from simil.tasks.embedding import EmbedOptions, embed_stream
 from simil.texts import Text
 from simil.vectors import VectorFile
 from tasks.letters import Letters

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from simil.errors import InputError, Place, UsageError
-from simil.tasks.judgements import (
+from simil.tasks.evaluation.datasets import (
     Columns,
     columns_of_pairs,
     columns_of_relevance,

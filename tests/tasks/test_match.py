@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from simil import similarity
 from simil.errors import Place, UsageError
 from simil.tasks.corpus import Corpus
-from simil.tasks.match import Matches, match, match_one_to_one
+from simil.tasks.matching import Matches, match, match_one_to_one
 from simil.texts import Text
 
 

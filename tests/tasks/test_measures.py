@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from simil.tasks import measures
+from simil.tasks.evaluation import metrics as measures
 
 EXACT = {"rel": 0, "abs": 1e-9}
 # Few values make many ties; wide ones make digits that are lost where sums are taken carelessly.

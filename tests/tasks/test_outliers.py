@@ -17,7 +17,7 @@ import simil
 from simil import similarity
 from simil.errors import InputError, Place
 from simil.tasks.corpus import Corpus
-from simil.tasks.outliers import Method, outliers, strangest
+from simil.tasks.outlier_detection import OutlierMethod, outliers, strangest
 from simil.texts import Text
 from tasks.conftest import corpus_of
 
@@ -78,9 +78,9 @@ def test_lof_is_that_of_scikit_learn(many: Corpus, normal: Corpus) -> None:
     alone = lof().fit(many.vectors)
     beside = lof(novelty=True).fit(normal.vectors)
 
-    found = outliers(many, method=Method.LOF, k=20)
+    found = outliers(many, method=OutlierMethod.LOF, k=20)
     assert found.scores == pytest.approx(-alone.negative_outlier_factor_, rel=1e-6)
-    novel = outliers(many, normal, method=Method.LOF, k=20)
+    novel = outliers(many, normal, method=OutlierMethod.LOF, k=20)
     assert novel.scores == pytest.approx(-beside.score_samples(many.vectors), rel=1e-6)
     assert novel.nearest.tolist() == outliers(many, normal, k=1).nearest.tolist()
 
@@ -88,7 +88,7 @@ def test_lof_is_that_of_scikit_learn(many: Corpus, normal: Corpus) -> None:
 def test_the_forest_is_that_of_scikit_learn(many: Corpus, normal: Corpus) -> None:
     for reference in (None, normal):
         fitted = IsolationForest(random_state=0).fit((reference or many).vectors)
-        found = outliers(many, reference, method=Method.FOREST)
+        found = outliers(many, reference, method=OutlierMethod.FOREST)
 
         assert found.scores == pytest.approx(-fitted.score_samples(many.vectors), rel=1e-6)
         assert found.k is None
@@ -98,7 +98,7 @@ def test_the_forest_is_that_of_scikit_learn(many: Corpus, normal: Corpus) -> Non
 def test_a_share_is_what_scikit_learn_calls_outliers(many: Corpus, share: float) -> None:
     some = Corpus(many.texts[:800], many.vectors[:800], many.model)
     labels = lof(contamination=share).fit_predict(some.vectors)
-    found = outliers(some, method=Method.LOF, k=20)
+    found = outliers(some, method=OutlierMethod.LOF, k=20)
 
     assert sorted(strangest(found.scores, share=share)) == np.flatnonzero(labels == -1).tolist()
 
@@ -128,37 +128,37 @@ def test_a_text_of_the_reference_scores_nothing() -> None:
 
 
 def test_many_equal_texts_give_lof_no_warning() -> None:
-    found = outliers(corpus(np.array([[1, 2]] * 6 + [[2, -1]], np.float32)), method=Method.LOF, k=2)
+    found = outliers(corpus(np.array([[1, 2]] * 6 + [[2, -1]], np.float32)), method=OutlierMethod.LOF, k=2)
 
     assert found.scores.argmax() == 6
     assert np.isfinite(found.scores).all()
 
 
-@pytest.mark.parametrize("method", Method)
-def test_of_few_texts_all_others_count(method: Method) -> None:
+@pytest.mark.parametrize("method", OutlierMethod)
+def test_of_few_texts_all_others_count(method: OutlierMethod) -> None:
     three = corpus(clustered(3))
     assert outliers(three, method=method, k=10).k == (2 if method.has_neighbours else None)
     beside = outliers(three, corpus(clustered(2, seed=3)), method=method, k=10)
-    assert beside.k == {Method.KNN: 2, Method.LOF: 1, Method.FOREST: None}[method]
+    assert beside.k == {OutlierMethod.KNN: 2, OutlierMethod.LOF: 1, OutlierMethod.FOREST: None}[method]
 
 
-@pytest.mark.parametrize("method", Method)
-def test_one_text_is_too_few(method: Method) -> None:
+@pytest.mark.parametrize("method", OutlierMethod)
+def test_one_text_is_too_few(method: OutlierMethod) -> None:
     one, two = corpus(clustered(1)), corpus(clustered(2))
     for count, what in ((0, "no text"), (1, "only one text")):
         with pytest.raises(InputError, match=f"there is {what}, and none is strange alone"):
             outliers(corpus(clustered(count)), method=method)
     with pytest.raises(InputError, match="there is no text in the reference"):
         outliers(two, corpus(clustered(0)), method=method)
-    if method is Method.KNN:
+    if method is OutlierMethod.KNN:
         assert outliers(two, one, method=method).k == 1
     else:
         with pytest.raises(InputError, match="only one text in the reference; give at least two"):
             outliers(two, one, method=method)
 
 
-@pytest.mark.parametrize("method", Method)
-def test_nothing_beside_a_reference_is_nothing(method: Method) -> None:
+@pytest.mark.parametrize("method", OutlierMethod)
+def test_nothing_beside_a_reference_is_nothing(method: OutlierMethod) -> None:
     nothing = Corpus([], np.empty((0, 0), np.float32), None)
     found = outliers(nothing, corpus(clustered(4)), method=method)
     assert (len(found.scores), len(found.nearest), len(found.similarities)) == (0, 0, 0)

@@ -11,7 +11,7 @@ from scipy import stats
 from simil import similarity
 from simil.errors import InputError
 from simil.similarity import Metric
-from simil.tasks.percentiles import MOST_PAIRS, Percentiles, percentiles
+from simil.tasks.evaluation.percentiles import MOST_PAIRS, Percentiles, percentiles
 
 
 @given(

@@ -11,7 +11,7 @@ import pytest
 import simil
 from simil.errors import ModelMismatch
 from simil.tasks.corpus import Corpus
-from simil.tasks.search import context_of, search
+from simil.tasks.retrieval import context_of, search
 from tasks.conftest import corpus_of
 
 QUERIES = ["send a message over the network", "sort a list", "is this a leap year?", "close the file"]

@@ -9,8 +9,8 @@ from sklearn import metrics
 
 from simil.embedders.base import Kind
 from simil.errors import Place
-from simil.tasks.judgements import LabelledPairs, Retrieval
-from simil.tasks.trials import PairsTrial, RetrievalTrial
+from simil.tasks.evaluation.datasets import LabelledPairs, Retrieval
+from simil.tasks.evaluation.experiments import PairsExperiment, RetrievalExperiment
 from simil.texts import Text
 
 EXACT = {"rel": 0, "abs": 1e-9}
@@ -25,17 +25,17 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def pairs() -> tuple[PairsTrial, dict[Kind, np.ndarray]]:
+def pairs() -> tuple[PairsExperiment, dict[Kind, np.ndarray]]:
     generator = np.random.default_rng(7)
     vectors = unit(generator.normal(size=(60, 5)))
     left, right = generator.integers(0, 60, (2, 300))
     near = np.einsum("ij,ij->i", vectors[left], vectors[right])
     scores = np.round(5 * np.clip(near + generator.normal(0, 0.4, 300), 0, 1), 0)
     judged = LabelledPairs(texts(60), left, right, scores)
-    return PairsTrial(judged, 3.0, 0), {Kind.SYMMETRIC: vectors}
+    return PairsExperiment(judged, 3.0, 0), {Kind.SYMMETRIC: vectors}
 
 
-def test_pairs(pairs: tuple[PairsTrial, dict[Kind, np.ndarray]]) -> None:
+def test_pairs(pairs: tuple[PairsExperiment, dict[Kind, np.ndarray]]) -> None:
     trial, vectors = pairs
     cosines, judged = trial.cosines(vectors).astype(np.float64), trial.pairs.scores
     found = {name: score.value for name, score in trial.quality(vectors).items()}
@@ -54,9 +54,9 @@ def test_pairs(pairs: tuple[PairsTrial, dict[Kind, np.ndarray]]) -> None:
         assert found[name] == pytest.approx(score(alike, guessed), **EXACT)
 
 
-def test_graded_pairs_have_correlations_only(pairs: tuple[PairsTrial, dict[Kind, np.ndarray]]) -> None:
+def test_graded_pairs_have_correlations_only(pairs: tuple[PairsExperiment, dict[Kind, np.ndarray]]) -> None:
     trial, vectors = pairs
-    assert [*PairsTrial(trial.pairs, None, 0).quality(vectors)] == ["spearman", "pearson"]
+    assert [*PairsExperiment(trial.pairs, None, 0).quality(vectors)] == ["spearman", "pearson"]
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -70,7 +70,7 @@ def test_retrieval(whole: bool) -> None:
     grades = generator.integers(0, 3, (20, 50)) * (generator.random((20, 50)) < 0.1)
     grades[:, 0] = 1
     relevant = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
-    trial = RetrievalTrial(Retrieval(texts(20), texts(50), relevant), [3, 10], 0)
+    trial = RetrievalExperiment(Retrieval(texts(20), texts(50), relevant), [3, 10], 0)
     found = trial.quality({Kind.QUERY: queries, Kind.DOCUMENT: documents})
     scores = queries @ documents.T
     assert [*found] == ["recall@3", "recall@10", "ndcg@10"]
@@ -83,9 +83,9 @@ def test_retrieval(whole: bool) -> None:
 
 def test_the_demo_is_sound() -> None:
     """Every sentence says something, no pair stands twice, and its scores spread over all of 0 to 5."""
-    from simil.cli.flags import InputFlags
-    from simil.cli.judged import Sources, read_judged
-    from simil.cli.notes import Notes
+    from simil.cli.commands.eval_data import Sources, read_judged
+    from simil.cli.options.groups import InputFlags
+    from simil.cli.output.notes import Notes
 
     notes = Notes()
     pairs = read_judged(Sources(None, None, None, retrieval=False, demo=True), InputFlags(), None, notes)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.embedders.token_spans import token_spans
+from simil.embedders.local.token_spans import token_spans
 from simil.errors import Place, UsageError
 from simil.texts import Chunking, Text, chunking_named, in_chunks, paragraphs
 

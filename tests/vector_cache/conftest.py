@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind
-from simil.embedders.cache.embedder import CachedEmbedder
-from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache.cached_embedder import CachedEmbedder
+from simil.embedders.cache.keys import Recipe
 from simil.embedders.cache.store import VectorCache
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
-from simil.embedders.cache.embedder import CachedEmbedder
-from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache.cached_embedder import CachedEmbedder
+from simil.embedders.cache.keys import Recipe
 from simil.embedders.cache.store import VectorCache
 from simil.errors import ModelError
 from vector_cache.conftest import Counting, Open, cached

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
-from simil.embedders.cache.file import CacheFile, current, files, next_file, wal_is_safe
+from simil.embedders.cache.database import CacheFile, current, files, next_file, wal_is_safe
 from vector_cache.conftest import Open
 from vector_cache.known import key_of, put, wrong_among
 

@@ -15,7 +15,7 @@ _PROGRAM = """
 import os, sys, threading
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from simil.embedders.cache import file
+from simil.embedders.cache import database as file
 from simil.embedders.cache.store import VectorCache
 from vector_cache.known import key_of, put, wrong_among
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simil.embedders.base import Form, Kind
-from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache.keys import Recipe
 
 WORDS = st.text(st.sampled_from('ab"\\{},: \x00é😀'), max_size=6)
 RECIPES = st.builds(

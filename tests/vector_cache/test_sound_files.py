@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from simil.embedders.base import Form, Kind
-from simil.embedders.cache import store, upkeep
-from simil.embedders.cache.file import CacheFile, Damaged, current, files
-from simil.embedders.cache.recipe import Recipe
+from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache import store
+from simil.embedders.cache.database import CacheFile, Damaged, current, files
+from simil.embedders.cache.keys import Recipe
 from simil.errors import UsageError
 from vector_cache.conftest import Open
 from vector_cache.known import cut_of, key_of, put, vectors_of, wrong_among
@@ -237,7 +238,7 @@ def test_uses_that_wait_to_be_noted_are_bounded(
 _SHRINK = """
 import sys
 from pathlib import Path
-from simil.embedders.cache import upkeep
+from simil.embedders.cache import maintenance as upkeep
 print(upkeep.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).dropped)
 (peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(1024 * int(peak))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simil.embedders.cache.file import CacheFile, current, files
+from simil.embedders.cache.database import CacheFile, current, files
 from simil.embedders.cache.store import VectorCache
 from vector_cache.conftest import Open
 from vector_cache.known import key_of, put, wrong_among

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simil.embedders.cache import upkeep
+from simil.embedders.cache import maintenance as upkeep
 from simil.embedders.cache.store import VectorCache, cache_folder
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

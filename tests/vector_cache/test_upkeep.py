@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simil.embedders.cache import upkeep
-from simil.embedders.cache.file import CacheFile, current, files
+from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache.database import CacheFile, current, files
 from simil.errors import UsageError
 from vector_cache.conftest import Open
 from vector_cache.known import key_of, put, vectors_of, wrong_among

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from simil.errors import InputError, UsageError
+from simil.formats.float32_text import nearest_float32
 from simil.vectors import (
     VectorFile,
     VectorFormat,
@@ -29,7 +30,6 @@ from simil.vectors import (
     read_vectors,
     sidecar_path,
 )
-from simil.vectors.digits import nearest_float32
 
 JSON_FORMS = [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64]
 TABLES = [VectorFormat.CSV, VectorFormat.TSV]

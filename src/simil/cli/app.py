@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from simil._version import __version__
-from simil.cli.command import Command, Group
-from simil.cli.completion import INSTRUCTION, part_at_colon
+from simil.cli.options.completion import INSTRUCTION, part_at_colon
+from simil.cli.options.fast_typer import Command, Group
 from simil.errors import SimilError
 
 __all__ = ["COMMANDS", "run"]
@@ -47,11 +47,11 @@ def _application(names: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         if name == "cache":
-            from simil.cli.cache import cache
+            from simil.cli.commands.cache import cache
 
             app.add_typer(cache)
         elif name == "models":
-            from simil.cli.models import models
+            from simil.cli.commands.models import models
 
             app.add_typer(models)
         else:
@@ -82,25 +82,25 @@ def _version(wanted: bool) -> None:
 def _function(name: str) -> Callable[..., None]:
     match name:
         case "compare":
-            from simil.cli.compare import compare as command
+            from simil.cli.commands.compare import compare as command
         case "embed":
-            from simil.cli.embed import embed as command
+            from simil.cli.commands.embed import embed as command
         case "search":
-            from simil.cli.search import search as command
+            from simil.cli.commands.search import search as command
         case "classify":
-            from simil.cli.classify import classify as command
+            from simil.cli.commands.classify import classify as command
         case "cluster":
-            from simil.cli.cluster import cluster as command
+            from simil.cli.commands.cluster import cluster as command
         case "outliers":
-            from simil.cli.outliers import outliers as command
+            from simil.cli.commands.outliers import outliers as command
         case "dedupe":
-            from simil.cli.dedupe import dedupe as command
+            from simil.cli.commands.dedupe import dedupe as command
         case "match":
-            from simil.cli.match import match as command
+            from simil.cli.commands.match import match as command
         case "eval":
-            from simil.cli.eval import evaluate as command
+            from simil.cli.commands.eval import evaluate as command
         case "doctor":
-            from simil.cli.doctor import doctor as command
+            from simil.cli.commands.doctor import doctor as command
     return command
 
 

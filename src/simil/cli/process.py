@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from simil.blas import start_with_one_thread
+from simil.similarity.blas import start_with_one_thread
 
 __all__ = ["run_process"]
 
@@ -102,7 +102,7 @@ def _end_soon(wakes: int) -> None:
     while number not in _ENDING:
         number = os.read(wakes, 1)[0]
     time.sleep(_GRACE_S)
-    from simil.cli.output import remove_unfinished
+    from simil.cli.output.output_file import remove_unfinished
 
     remove_unfinished()
     os._exit(128 + number)

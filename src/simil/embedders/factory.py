@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.embedders.base import Embedder, Kind
-from simil.embedders.cache.recipe import Recipe
-from simil.embedders.engines import find_chain, open_local
-from simil.embedders.local import LocalModel
+from simil.embedders.cache.keys import Recipe
+from simil.embedders.local.base import LocalModel
+from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.chain import read_prompts
+from simil.models.files.chain import read_prompts
+from simil.models.files.model_source import ModelSource
 from simil.models.resolve import ModelRef, Provider
 from simil.models.select import choose
-from simil.models.source import ModelSource
 from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from simil.embedders.cache.embedder import CachedEmbedder
+    from simil.embedders.cache.cached_embedder import CachedEmbedder
 
 __all__ = ["open_embedder"]
 
@@ -78,7 +78,7 @@ def open_embedder(
 
 def _cached(model: _Model, settings: Settings, folder: Path | None = None) -> CachedEmbedder:
     """Return the embedder of a model with a cache around it: the user's, or one in `folder`."""
-    from simil.embedders.cache.embedder import CachedEmbedder
+    from simil.embedders.cache.cached_embedder import CachedEmbedder
     from simil.embedders.cache.store import VectorCache, cache_folder
 
     # What one run has paid for is not to make way within it.
@@ -97,7 +97,7 @@ def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Em
 
     With the cache turned off it lasts for this run, whose equal texts are sent once all the same.
     """
-    from simil.embedders.openai.embedder import OpenAIEmbedder
+    from simil.embedders.openai.client import OpenAIEmbedder
 
     if settings.offline:
         raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")
@@ -137,7 +137,7 @@ def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Prog
     chain = find_chain(source, settings)
     stamp = source.stamp(settings.cache_dir)
     if settings.precision == "int8":
-        from simil.models.quantize import quantization
+        from simil.models.graphs.quantize import quantization
 
         stamp = f"{stamp}+{quantization()}"
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))

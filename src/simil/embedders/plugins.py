@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from simil.embedders.base import Embedder
 from simil.errors import ModelError
-from simil.models.plugins import find_plugins
+from simil.models.entry_points import find_plugins
 
 __all__ = ["load_plugin"]
 

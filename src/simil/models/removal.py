@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simil.errors import ModelError, ModelNotFound, UsageError
-from simil.models.hub_cache import RepoCache, hub_cache_dir
+from simil.models.graphs.build_once import made_of
+from simil.models.hub.snapshots import RepoCache, hub_cache_dir
 from simil.models.names import did_you_mean, near_repository
-from simil.models.once import made_of
 from simil.models.resolve import ModelRef, Provider
 
 __all__ = ["Removed", "remove_model"]
@@ -77,7 +77,7 @@ def _sizes(folder: Path) -> Iterator[tuple[Path, int]]:
 
 def _delete_repository(cache: RepoCache) -> None:
     """Delete all of a repository; the library knows which of the shared files others still need."""
-    from simil.models.hub import delete_cached
+    from simil.models.hub.download import delete_cached
 
     delete_cached(cache.repo, cache.root)
     if cache.folder.is_symlink():

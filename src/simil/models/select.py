@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from simil.errors import ModelError, ModelNotFound, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
+from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
 from simil.models.resolve import ModelRef, Provider, resolve
-from simil.models.source import ModelSource, embedded_source
 from simil.progress import Progress
 
 if TYPE_CHECKING:
-    from simil.models.hub import Snapshot
+    from simil.models.hub.download import Snapshot
 
 __all__ = ["choose", "fetch", "find_local", "locate"]
 
@@ -75,7 +75,7 @@ def choose(
 
 
 def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: Progress) -> ModelSource:
-    from simil.models import hub
+    from simil.models.hub import download as hub
 
     if offline:
         raise ModelNotFound("simil is offline")
@@ -102,7 +102,7 @@ def find_local(ref: ModelRef) -> ModelSource | None:
         return ModelSource(folder.name, folder)
     if ref.provider is not Provider.HUB:
         return None
-    from simil.models import hub
+    from simil.models.hub import download as hub
 
     snapshot = hub.find(ref.target, ref.revision)
     if snapshot is None or not _has_weights(snapshot.path):
@@ -143,7 +143,7 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
-    from simil.models import hub
+    from simil.models.hub import download as hub
 
     snapshot = hub.fetch(
         ref.target, ref.revision, want=_wanted, progress=progress, first_contact_s=first_contact_s

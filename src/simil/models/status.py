@@ -15,18 +15,27 @@ from pathlib import Path
 from simil.config import Settings
 from simil.errors import ModelDamaged, ModelError
 from simil.models.catalog import DEFAULT, FALLBACK, ModelInfo, catalog, find_info
-from simil.models.facts import read_info
-from simil.models.hub_cache import RepoCache, cached_repos, hub_cache_dir, is_offline
-from simil.models.once import is_whole, made_of
-from simil.models.plugins import find_plugins, plugin_points
-from simil.models.prepare import prepared_folder
-from simil.models.reachability import remembered
+from simil.models.entry_points import find_plugins, plugin_points
+from simil.models.files.facts import read_info
+from simil.models.files.model_source import ModelSource
+from simil.models.files.token_table import read_static
+from simil.models.graphs.build_once import is_whole, made_of
+from simil.models.graphs.prepare import prepared_folder
+from simil.models.hub.reachability import remembered
+from simil.models.hub.snapshots import RepoCache, cached_repos, hub_cache_dir, is_offline
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import find_local
-from simil.models.source import ModelSource
-from simil.models.static import read_static
 
-__all__ = ["Choice", "ModelStatus", "State", "all_models", "choice", "prepared_root", "status_of", "written"]
+__all__ = [
+    "ModelChoice",
+    "ModelStatus",
+    "State",
+    "all_models",
+    "choice",
+    "prepared_root",
+    "status_of",
+    "written",
+]
 
 # The packages that bring the module `onnxruntime`.
 _ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
@@ -74,7 +83,7 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelChoice:
     """The model that a run without `-m` uses now, and why; `name` is None where that would be an error."""
 
     name: str | None
@@ -82,32 +91,32 @@ class Choice:
     pinned: bool
 
 
-def choice(settings: Settings) -> Choice:
+def choice(settings: Settings) -> ModelChoice:
     """Return which model a run by these settings uses, as `select.choose` would find; no hub is asked."""
     if settings.model is not None:
         return _pinned(settings)
     default = resolve(DEFAULT)
     if find_local(default) is not None:
-        return Choice(DEFAULT, "the default, and here", pinned=False)
+        return ModelChoice(DEFAULT, "the default, and here", pinned=False)
     if is_offline(settings.offline):
-        return Choice(FALLBACK, f"{DEFAULT} is not here, and simil is offline", pinned=False)
+        return ModelChoice(FALLBACK, f"{DEFAULT} is not here, and simil is offline", pinned=False)
     if remembered(settings.cache_dir, time.time()):
-        return Choice(
+        return ModelChoice(
             FALLBACK, f"{DEFAULT} is not here, and the hub did not answer a moment ago", pinned=False
         )
-    return Choice(DEFAULT, f"the default; the first run fetches it, or uses {FALLBACK}", pinned=False)
+    return ModelChoice(DEFAULT, f"the default; the first run fetches it, or uses {FALLBACK}", pinned=False)
 
 
-def _pinned(settings: Settings) -> Choice:
+def _pinned(settings: Settings) -> ModelChoice:
     assert settings.model is not None
     why = f"pinned by {settings.model_from}"
     try:
         ref = resolve(settings.model)
         if ref.provider is Provider.PLUGIN:
             find_plugins(ref.target)
-        return Choice(written(ref), why, pinned=True)
+        return ModelChoice(written(ref), why, pinned=True)
     except ModelError as exc:
-        return Choice(None, f"{exc} ({why})", pinned=True)
+        return ModelChoice(None, f"{exc} ({why})", pinned=True)
 
 
 def written(ref: ModelRef) -> str:

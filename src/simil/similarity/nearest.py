@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simil.blas import use_all_cores
 from simil.errors import InputError
+from simil.similarity.blas import use_all_cores
+from simil.similarity.normalize import as_rows, check_dimensions
 from simil.similarity.products import (
     check_block_rows,
     checked_lengths,
@@ -13,7 +14,6 @@ from simil.similarity.products import (
     products,
     products_by_pair,
 )
-from simil.similarity.rows import as_rows, check_dimensions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.blas import one_thread, use_all_cores
+from simil.similarity.blas import one_thread, use_all_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
     Classes = NDArray[np.int64]
 
-__all__ = ["NEIGHBOURS", "Choice", "Method", "choose", "folds_of", "nearest_of", "scores_by"]
+__all__ = [
+    "NEIGHBOURS",
+    "ClassificationMethod",
+    "ClassifierChoice",
+    "choose",
+    "folds_of",
+    "nearest_of",
+    "scores_by",
+]
 
 NEIGHBOURS = 5
 _FOLDS = 5
@@ -28,7 +36,7 @@ _C = 10.0
 _ITERATIONS = 1000
 
 
-class Method(StrEnum):
+class ClassificationMethod(StrEnum):
     """How examples decide; from the simplest, which goes first where several do equally well."""
 
     CENTROID = "centroid"
@@ -37,20 +45,25 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ClassifierChoice:
     """The method that cross-validation prefers, and the accuracy of each on held-out examples.
 
     `folds` is 0 where no example can be held out, and `held_out` tells how many were.
     """
 
-    method: Method
-    accuracies: Mapping[Method, float]
+    method: ClassificationMethod
+    accuracies: Mapping[ClassificationMethod, float]
     folds: int
     held_out: int
 
 
 def scores_by(
-    method: Method, examples: Vectors, classes: Classes, count: int, vectors: Vectors, k: int = NEIGHBOURS
+    method: ClassificationMethod,
+    examples: Vectors,
+    classes: Classes,
+    count: int,
+    vectors: Vectors,
+    k: int = NEIGHBOURS,
 ) -> Vectors:
     """Return how well each of `count` classes suits each of `vectors`, float32 [n, count].
 
@@ -62,9 +75,9 @@ def scores_by(
 
     if not len(vectors):
         return np.empty((0, count), np.float32)
-    if method is Method.CENTROID:
+    if method is ClassificationMethod.CENTROID:
         return _by_centroid(examples, classes, count, vectors)
-    if method is Method.KNN:
+    if method is ClassificationMethod.KNN:
         return _by_neighbours(examples, classes, count, vectors, k)
     return _by_regression(examples, classes, count, vectors)
 
@@ -123,7 +136,7 @@ def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vec
     return scores
 
 
-def choose(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> Choice:
+def choose(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> ClassifierChoice:
     """Return the method that is right most often on examples held out from it; the simplest of equals.
 
     The examples are shuffled the same way at every call and held out in `folds_of` parts. Where no
@@ -134,16 +147,16 @@ def choose(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS)
     parts = folds_of(classes)
     held_out = int((parts >= 0).sum())
     if not held_out:
-        return Choice(Method.CENTROID, {}, 0, 0)
-    right = dict.fromkeys(Method, 0)
+        return ClassifierChoice(ClassificationMethod.CENTROID, {}, 0, 0)
+    right = dict.fromkeys(ClassificationMethod, 0)
     for part in range(parts.max() + 1):
         out = parts == part
-        for method in Method:
+        for method in ClassificationMethod:
             scores = scores_by(method, examples[~out], classes[~out], count, examples[out], k)
             right[method] += int((scores.argmax(axis=1) == classes[out]).sum())
     accuracies = {method: hits / held_out for method, hits in right.items()}
-    best = max(Method, key=lambda method: right[method])
-    return Choice(best, accuracies, len(np.unique(parts[parts >= 0])), held_out)
+    best = max(ClassificationMethod, key=lambda method: right[method])
+    return ClassifierChoice(best, accuracies, len(np.unique(parts[parts >= 0])), held_out)
 
 
 def folds_of(classes: Classes) -> Classes:

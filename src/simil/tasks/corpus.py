@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 from simil import similarity
 from simil.embedders.base import Embedder
 from simil.errors import InputError, ModelMismatch, Place, UsageError
-from simil.tasks.embed import EmbedOptions, embed_stream
+from simil.tasks.embedding import EmbedOptions, embed_stream
 from simil.texts import Text
 from simil.vectors import VectorFile
 

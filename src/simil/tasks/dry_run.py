@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from simil.embedders.base import Embedder, Form
-from simil.tasks.ahead import batches_ahead
-from simil.tasks.embed import EmbedOptions
+from simil.tasks.embedding import EmbedOptions
+from simil.tasks.prefetch import batches_ahead
 from simil.texts import Text
 
 __all__ = ["DryRun", "dry_run"]

@@ -8,7 +8,7 @@ from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, parag
 from simil.texts.counting import count_roughly
 from simil.texts.fields import column, missing_field, pair_columns, text_in
 from simil.texts.jsons import kind_of
-from simil.texts.options import InputFormat, ReadOptions, format_of
+from simil.texts.read_options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_records, read_texts
 from simil.texts.records import Pair, Record, Text, is_blank
 from simil.texts.trees import files_in

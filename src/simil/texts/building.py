@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from simil.errors import InputError, Place
 from simil.texts.fields import column, id_field_of, kept, pair_columns, text_column, text_in
 from simil.texts.jsons import kind_of
-from simil.texts.options import ReadOptions
+from simil.texts.read_options import ReadOptions
 from simil.texts.records import Pair, Record, Text, is_blank
 from simil.texts.streams import Stream
 

@@ -59,7 +59,7 @@ def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator
     has its number after the id. `several` puts the file before the id.
     """
     for text in texts:
-        lines = _Lines(text.text)
+        lines = _LineNumbers(text.text)
         for number, (start, end) in enumerate(spans(text.text), 1):
             part = text.text[start:end]
             if is_blank(part):
@@ -73,7 +73,7 @@ def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator
             yield Text(str(origin) if several else str(line), part.strip(), origin, text.fields)
 
 
-class _Lines:
+class _LineNumbers:
     """Numbers the lines of a text, from 1; asked for places that mostly rise, it counts each line once."""
 
     def __init__(self, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simil.texts.options import InputFormat, ReadOptions
+from simil.texts.read_options import InputFormat, ReadOptions
 
 __all__ = ["count_roughly"]
 

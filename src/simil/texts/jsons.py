@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError, Place
-from simil.texts.encoding import bad_byte, decoded
-from simil.texts.lines import lines
+from simil.formats.encoding import bad_byte, decoded
+from simil.formats.lines import lines
 from simil.texts.records import Record
 
 if TYPE_CHECKING:

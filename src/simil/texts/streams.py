@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from simil.errors import InputError, Place
-from simil.texts.encoding import without_bom
+from simil.formats.encoding import without_bom
+from simil.formats.sources import Source, chunks
 from simil.texts.jsons import json_records, jsonl_records
-from simil.texts.lines import plain_records, whole_record
-from simil.texts.options import InputFormat, ReadOptions
+from simil.texts.plain import plain_records, whole_record
+from simil.texts.read_options import InputFormat, ReadOptions
 from simil.texts.records import Record
-from simil.texts.sources import Source, chunks
 from simil.texts.tables import csv_table, tsv_table
 
 __all__ = ["Stream", "open_stream"]

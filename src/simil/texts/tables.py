@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from simil.errors import InputError, Place
-from simil.texts.lines import lines
+from simil.formats.delimited import TableRow, csv_rows, tsv_rows
+from simil.formats.lines import lines
 from simil.texts.records import Record
-from simil.texts.rows import Row, csv_rows, tsv_rows
 
 __all__ = ["Table", "csv_table", "tsv_table"]
 
@@ -41,10 +41,10 @@ def tsv_table(chunks: Iterator[bytes], name: str, *, header: bool) -> Table:
     return _table(tsv_rows(lines(chunks), name), name, header=header, hint=hint)
 
 
-def _table(rows: Iterator[Row | InputError], name: str, *, header: bool, hint: str) -> Table:
-    early: list[Row | InputError] = []
+def _table(rows: Iterator[TableRow | InputError], name: str, *, header: bool, hint: str) -> Table:
+    early: list[TableRow | InputError] = []
     for row in rows:
-        if isinstance(row, Row) and row.cells:
+        if isinstance(row, TableRow) and row.cells:
             break
         if header and isinstance(row, InputError):
             raise row
@@ -62,7 +62,7 @@ def _table(rows: Iterator[Row | InputError], name: str, *, header: bool, hint: s
 
 
 def _records(
-    columns: tuple[str, ...], rows: Iterator[Row | InputError], name: str, hint: str
+    columns: tuple[str, ...], rows: Iterator[TableRow | InputError], name: str, hint: str
 ) -> Iterator[Record | InputError]:
     width = len(columns)
     for row in rows:

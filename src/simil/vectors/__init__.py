@@ -5,9 +5,9 @@ empty reads as none, and fields read as strings.
 """
 
 from simil.vectors.collect import VectorFile
-from simil.vectors.files import open_writer, read_vectors
-from simil.vectors.formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.sniff import HEAD_BYTES, Rejoined, looks_like_vectors, peek
+from simil.vectors.vector_files import open_writer, read_vectors
+from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = [

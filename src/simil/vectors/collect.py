@@ -166,7 +166,7 @@ class Collector:
     def _flush(self) -> None:
         import numpy as np
 
-        from simil.vectors.digits import nearest_float32
+        from simil.formats.float32_text import nearest_float32
 
         if not self._pending:
             return

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from simil.vectors.formats import VectorFormat, format_of
+from simil.vectors.vector_formats import VectorFormat, format_of
 
 __all__ = ["HEAD_BYTES", "Rejoined", "looks_like_vectors", "peek"]
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.cli.commands.eval_view import Rating
     from simil.cli.plots.bars import Bars
     from simil.cli.plots.pictures import Map, Matrix
-    from simil.cli.ratings import Rating
-    from simil.tasks.trials import Trial
+    from simil.tasks.evaluation.experiments import Experiment
 
 __all__ = ["check_plot", "plot_bars", "plot_map", "plot_matrix", "takes_the_place"]
 
@@ -129,7 +129,7 @@ def plot_map(
     _draw(path, picture)
 
 
-def plot_bars(path: str, ratings: Sequence[Rating], trial: Trial) -> None:
+def plot_bars(path: str, ratings: Sequence[Rating], trial: Experiment) -> None:
     """Draw how models did on a trial, a panel for each measure; raises what `plot_matrix` raises."""
     from simil.cli.plots.bars import bars_of
 
@@ -164,7 +164,7 @@ def _draw(path: str, picture: Matrix | Map | Bars) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    from simil.cli.output import open_output
+    from simil.cli.output.output_file import open_output
 
     try:
         with open_output(Path(path)) as stream:

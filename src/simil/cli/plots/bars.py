@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.cells import fit
+from simil.cli.output.cells import fit
 from simil.cli.plots.pictures import COLOURS, cut, shown
 
 if TYPE_CHECKING:
-    from simil.cli.ratings import Rating
-    from simil.tasks.trials import Trial
+    from simil.cli.commands.eval_view import Rating
+    from simil.tasks.evaluation.experiments import Experiment
 
 __all__ = ["Bars", "Panel", "bar_lines", "bar_page", "bars_of", "draw_bars"]
 
@@ -58,9 +58,9 @@ class Bars:
     caption: str
 
 
-def bars_of(ratings: Sequence[Rating], trial: Trial) -> Bars:
+def bars_of(ratings: Sequence[Rating], trial: Experiment) -> Bars:
     """Return what there is to draw of ratings: the columns of the table in which models can do better."""
-    from simil.cli.ratings import COSTS, HEADINGS, NEUTRAL, best_in, value_of
+    from simil.cli.commands.eval_view import COSTS, HEADINGS, NEUTRAL, best_in, value_of
 
     panels = []
     for name in (*ratings[0].quality, *COSTS):

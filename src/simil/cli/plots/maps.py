@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from simil.tasks.cluster import Clustering
+    from simil.tasks.clustering import Clustering
     from simil.tasks.corpus import Corpus
 
 __all__ = ["check_map", "plot_clusters", "plot_outliers"]

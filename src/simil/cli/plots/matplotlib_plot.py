@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.plots.bars import Bars, draw_bars
-from simil.cli.plots.labels import place
+from simil.cli.plots.label_placement import place
 from simil.cli.plots.pictures import COLOURS, NOISE, Map, Matrix, cut
 
 if TYPE_CHECKING:

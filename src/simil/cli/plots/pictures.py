@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.cells import one_line
+from simil.cli.output.cells import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +164,7 @@ def shown(text: str) -> str:
 
 def cut(text: str, columns: int) -> str:
     """Return the beginning of `text`, with … where it is cut, in at most `columns` columns."""
-    from simil.cli.cells import fit
+    from simil.cli.output.cells import fit
 
     return fit(text, columns).rstrip()
 

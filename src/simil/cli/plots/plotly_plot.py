@@ -189,7 +189,7 @@ def _labels(picture: Map) -> list[dict[str, Any]]:
     import numpy as np
     from rich.cells import cell_len
 
-    from simil.cli.plots.labels import place
+    from simil.cli.plots.label_placement import place
 
     if not len(picture.marked):
         return []

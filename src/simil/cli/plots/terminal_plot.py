@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.output import is_terminal, width
+from simil.cli.output.output_file import is_terminal, width
 from simil.cli.plots.bars import Bars, bar_lines
 from simil.cli.plots.pictures import Map, Matrix, coarser, cut
 from simil.errors import ExtraMissing

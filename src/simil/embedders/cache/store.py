@@ -14,7 +14,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from simil.embedders.cache.file import BUSY_MS, CacheFile, Row, current, cut_off, files, is_damage, next_file
+from simil.embedders.cache.database import (
+    BUSY_MS,
+    CacheEntry,
+    CacheFile,
+    current,
+    cut_off,
+    files,
+    is_damage,
+    next_file,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -237,7 +246,7 @@ def begin_next(folder: Path, path: Path, *, keep: int) -> bool:
     return True
 
 
-def _hits(keys: Sequence[bytes], rows: Sequence[Row]) -> Hits:
+def _hits(keys: Sequence[bytes], rows: Sequence[CacheEntry]) -> Hits:
     import numpy as np
 
     place = {key: row for row, key in enumerate(keys)}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Piece, TextRejected
-from simil.embedders.openai.jobs import Job
+from simil.embedders.local.windows import Window
+from simil.embedders.openai.requests import EmbeddingRequest
 from simil.embedders.openai.retries import Failed
 from simil.embedders.openai.tokens import LONGEST_TOKEN, ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow, too_long
-from simil.embedders.windows import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class _Row:
     parts: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
-class Batch(Job):
+class Batch(EmbeddingRequest):
     """An iterator over the pieces of a batch, in the order of the answers.
 
     `finish` is given each piece by the thread that got it, and returns what is passed on.
@@ -98,7 +98,7 @@ class Batch(Job):
             self.is_over = True
 
     def deliver(self, places: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Make a piece of the vectors of some parts; see `Job.deliver`."""
+        """Make a piece of the vectors of some parts; see `EmbeddingRequest.deliver`."""
         import numpy as np
 
         rows = []
@@ -118,7 +118,7 @@ class Batch(Job):
             self._pass_on(rows, self._finish(Piece(np.array(rows, np.intp), np.stack(kept), cut)))
 
     def refuse(self, place: int, failed: Failed) -> Sequence[int]:
-        """Send less of a text that is too long; refuse any other one; see `Job.refuse`."""
+        """Send less of a text that is too long; refuse any other one; see `EmbeddingRequest.refuse`."""
         row, text = self._row_of[place], self.texts[place]
         if self._rows[row].is_over:
             return []
@@ -140,7 +140,7 @@ class Batch(Job):
         return []
 
     def fail(self, error: BaseException) -> None:
-        """Raise `error` behind what came before it; see `Job.fail`."""
+        """Raise `error` behind what came before it; see `EmbeddingRequest.fail`."""
         with self._changed:
             if not self._open:
                 return

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from simil._version import __version__
 from simil.config import Credentials
+from simil.deadline import within
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import SimilError, Unreachable, UsageError
-from simil.models.bounded import within
 
 __all__ = ["ask_for_models"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 
 from simil.embedders.openai.clock import Clock
-from simil.embedders.openai.jobs import Answer, Job, Todo
-from simil.embedders.openai.pacing import Pacer, Permit
 from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, Ratio, packed
+from simil.embedders.openai.rate_limits import Pacer, Permit
+from simil.embedders.openai.requests import EmbeddingReply, EmbeddingRequest, Todo
 from simil.embedders.openai.retries import LONGEST_WAIT_S, Failed, Retries
 from simil.embedders.openai.splitting import Splitter
 from simil.embedders.usage import Usage
@@ -36,15 +36,15 @@ class Sender:
     A request keeps its place until its vectors were delivered. `random` gives numbers in [0, 1).
     """
 
-    ask: Callable[[Sequence[str]], Answer]
+    ask: Callable[[Sequence[str]], EmbeddingReply]
     clock: Clock
     random: Callable[[], float]
     retries: Retries
     concurrency: int
     usage: Usage
     _queue: deque[Todo] = field(default_factory=deque)
-    _jobs: list[Job] = field(default_factory=list)
-    _failure: tuple[list[Job], BaseException] | None = None
+    _jobs: list[EmbeddingRequest] = field(default_factory=list)
+    _failure: tuple[list[EmbeddingRequest], BaseException] | None = None
     _pacer: Pacer = field(default_factory=Pacer)
     _ratio: Ratio = field(default_factory=Ratio)
     _changed: Condition = field(default_factory=Condition)
@@ -53,7 +53,7 @@ class Sender:
     _under_way: int = 0
     _is_closed: bool = False
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: EmbeddingRequest) -> None:
         """Begin to send the texts of `job`."""
         with self._changed:
             if self._is_closed:
@@ -119,7 +119,7 @@ class Sender:
                 self._told(todo, permit, answer)
                 self._deliver(todo, answer)
 
-    def _deliver(self, todo: Todo, answer: Answer) -> None:
+    def _deliver(self, todo: Todo, answer: EmbeddingReply) -> None:
         try:
             todo.job.deliver(todo.places, answer.vectors)
         except BaseException as exc:  # noqa: BLE001 (raised again where the vectors are waited for)
@@ -187,7 +187,7 @@ class Sender:
             waits += [] if wait is None else [wait]
         return min(waits, default=None)
 
-    def _told(self, todo: Todo, permit: Permit, answer: Answer) -> None:
+    def _told(self, todo: Todo, permit: Permit, answer: EmbeddingReply) -> None:
         with self._changed:
             now = self.clock.now()
             self._pacer.learn(permit, answer.headers, now)

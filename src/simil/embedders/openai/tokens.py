@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simil.embedders.windows import Window, head
+from simil.embedders.local.windows import Window, head
 
 __all__ = ["LONGEST_TOKEN", "ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
 

@@ -11,12 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from simil.config import Settings, Source, load_settings, read_config_file, read_dotenv
+from simil.config import Settings, SettingSource, load_settings, read_config_file, read_dotenv
 from simil.errors import SimilError
-from simil.models.hub_cache import is_offline
-from simil.tasks.doctor import configuration, engines, machine, models, network, packages, storage
-from simil.tasks.doctor.findings import Check, Context, Finding, Status, fail
-from simil.tasks.doctor.private import veil
+from simil.models.hub.snapshots import is_offline
+from simil.tasks.doctor import configuration_checks as configuration
+from simil.tasks.doctor import engine_checks as engines
+from simil.tasks.doctor import machine_checks as machine
+from simil.tasks.doctor import model_checks as models
+from simil.tasks.doctor import network_checks as network
+from simil.tasks.doctor import package_checks as packages
+from simil.tasks.doctor import storage_checks as storage
+from simil.tasks.doctor.findings import Check, CheckContext, Finding, Status, fail
+from simil.tasks.doctor.redaction import veil
 
 __all__ = ["Finding", "Status", "diagnose", "is_well"]
 
@@ -68,7 +74,7 @@ def is_well(finding: Finding) -> bool:
     return finding.status is not Status.FAIL
 
 
-def _findings(check: Check, context: Context) -> Iterator[Finding]:
+def _findings(check: Check, context: CheckContext) -> Iterator[Finding]:
     try:
         yield from check.look(context)
     except SimilError as exc:
@@ -77,17 +83,17 @@ def _findings(check: Check, context: Context) -> Iterator[Finding]:
         yield fail(check.name, f"could not be looked at: {type(exc).__name__}: {exc}", "report this")
 
 
-def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> Context:
+def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> CheckContext:
     settings, error = None, None
     try:
         settings = load_settings(model=model, offline=offline or None, env_file=env_file)
     except SimilError as exc:
         error = exc
-    return Context(
+    return CheckContext(
         settings=settings or _defaults(),
         error=error,
         sources={
-            "environment": Source("the environment", os.environ),
+            "environment": SettingSource("the environment", os.environ),
             ".env": _read(lambda: read_dotenv(env_file, Path())),
             "config file": _read(lambda: read_config_file(os.environ)),
         },
@@ -97,7 +103,7 @@ def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | N
     )
 
 
-def _read(read: Callable[[], Source]) -> Source | SimilError:
+def _read(read: Callable[[], SettingSource]) -> SettingSource | SimilError:
     try:
         return read()
     except SimilError as exc:

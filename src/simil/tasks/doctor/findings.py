@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simil.config import Credentials, Settings, Source
+from simil.config import Credentials, Settings, SettingSource
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import ModelError, SimilError
 from simil.models.resolve import ModelRef, Provider, resolve
 
-__all__ = ["Check", "Context", "Finding", "Status", "endpoint_of", "fail", "note", "ok", "warn"]
+__all__ = ["Check", "CheckContext", "Finding", "Status", "endpoint_of", "fail", "note", "ok", "warn"]
 
 
 class Status(StrEnum):
@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class CheckContext:
     """What is examined: the settings of a run, and how closely.
 
     `error` is why the user's own settings cannot be read; `settings` are then the defaults. `sources` are the
@@ -48,14 +48,14 @@ class Context:
 
     settings: Settings
     error: SimilError | None
-    sources: Mapping[str, Source | SimilError]
+    sources: Mapping[str, SettingSource | SimilError]
     offline: bool
     deep: bool
 
     @property
-    def readable(self) -> list[Source]:
+    def readable(self) -> list[SettingSource]:
         """The sources that can be read, those first that go before others."""
-        return [source for source in self.sources.values() if isinstance(source, Source)]
+        return [source for source in self.sources.values() if isinstance(source, SettingSource)]
 
     @property
     def pinned(self) -> ModelRef | None:
@@ -83,7 +83,7 @@ class Check:
     """A check: what it is called where it fails itself, and the function that looks."""
 
     name: str
-    look: Callable[[Context], Iterable[Finding]]
+    look: Callable[[CheckContext], Iterable[Finding]]
 
 
 def ok(check: str, detail: str) -> Finding:

@@ -1,0 +1,293 @@
+"""`simil classify`: which label suits each text?"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options import values
+from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from simil.session.inputs import Inputs
+    from simil.session.session import Session
+    from simil.tasks.classification import Classified
+    from simil.tasks.classifiers import ClassificationMethod, ClassifierChoice
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.evaluation.classification_report import Evaluation
+    from simil.tasks.labels import Description
+    from simil.texts import ReadOptions
+
+__all__ = ["classify"]
+
+log = logging.getLogger("simil")
+
+_AUTO = "auto"
+_LABEL_FIELD = "label"
+
+
+@expanded
+def classify(
+    files: opt.Files = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="NAME[=TEXT]",
+            help="A label and what it means; a text gets the one whose meaning is nearest (repeat it).",
+        ),
+    ] = None,
+    examples: Annotated[
+        str | None,
+        typer.Option(
+            "--examples",
+            metavar="FILE",
+            help="Learn from texts that have a label: csv, tsv, jsonl, or vectors saved of them.",
+        ),
+    ] = None,
+    label_field: Annotated[
+        str | None,
+        typer.Option(
+            "--label-field", metavar="NAME", help="The column or key of the label (default: label)."
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            metavar="auto|centroid|knn|logistic",
+            help="How examples decide; auto takes what does best on examples that it holds out.",
+        ),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", metavar="N", min=1, help="For knn: how many examples vote (default: 5)."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="X",
+            help="Below this score the label is unknown; exit 1 if it is for every text.",
+        ),
+    ] = None,
+    evaluate: Annotated[
+        bool,
+        typer.Option(
+            "--evaluate", help="The texts have labels: say how many are found, and what is mistaken."
+        ),
+    ] = False,
+    output: opt.Output = None,
+    form: opt.Form = None,
+    whole: opt.Whole = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
+) -> None:
+    """Give each text the label that suits it, by what labels mean or by examples.
+
+    simil classify --label bug --label "wish=asks for something new" issues.txt
+    · simil classify --examples labelled.tsv new.txt
+    """
+    from simil.cli.commands.classify_view import show_verdicts
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
+    from simil.session.session import open_session
+
+    values.check_threshold(threshold)
+    if evaluate and top is not None:
+        raise UsageError("--evaluate and --top contradict each other", hint="pass one of them")
+    if label_field is not None and examples is None and not evaluate:
+        raise UsageError("--label-field is for --examples and --evaluate", hint="leave it out")
+    taught = _Taught(examples, label or [], method, k, label_field or _LABEL_FIELD, threshold)
+    shown_as = form_of(form, output)
+    with open_session(model, running, on_error=reading.on_error) as session:
+        corpus, classified = taught.applied(session, files or [], reading, whole=whole, labelled=evaluate)
+        _tell_of(classified.choice)
+        with open_output(output) as stream:
+            if evaluate:
+                from simil.cli.commands.classify_report_view import show_evaluation
+
+                found = _evaluated(corpus, classified, taught.field)
+                method, stamp = classified.method, corpus.model
+                show_evaluation(found, shown_as, stream, method=method, model=stamp)
+                return
+            verdicts = classified.ranked(top or 1)
+            show_verdicts(corpus, classified, verdicts, shown_as, stream, top=top)
+    if len(corpus) and not classified.any_known():
+        raise typer.Exit(1)
+
+
+class _Taught:
+    """What is to tell labels: their descriptions, or examples."""
+
+    def __init__(
+        self,
+        examples: str | None,
+        labels: Sequence[str],
+        method: str | None,
+        k: int | None,
+        field: str,
+        threshold: float | None,
+    ) -> None:
+        from simil.tasks.classifiers import NEIGHBOURS
+        from simil.tasks.labels import described
+
+        if examples is not None and labels:
+            raise UsageError("--label and --examples contradict each other", hint="pass one of them")
+        if examples is None and not labels:
+            raise UsageError("there are no labels", hint="pass --label at least twice, or --examples FILE")
+        if examples is None and (method is not None or k is not None):
+            option = "-k" if method is None else "--method"
+            raise UsageError(f"{option} is for --examples", hint="leave it out")
+        self._examples = examples
+        self._descriptions: list[Description] = described(labels)
+        if labels and threshold is None and len({item.label for item in self._descriptions}) < 2:
+            raise UsageError(
+                f"{self._descriptions[0].label!r} is the only label", hint="give another, or a --threshold"
+            )
+        self._method = _method_named(method)
+        if k is not None and self._method not in (None, "knn"):
+            raise UsageError(f"-k is for knn, not for {self._method}", hint="leave it out")
+        self._k = k or NEIGHBOURS
+        self._threshold = threshold
+        self.field = field
+
+    def applied(
+        self, session: Session, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
+    ) -> tuple[Corpus, Classified]:
+        """Return the texts of `files` with the labels that they get; with `labelled`, those that have one."""
+        from simil.embedders.base import Kind
+        from simil.tasks.classification import classify_by_descriptions, classify_by_examples
+
+        if (labelled or self._examples is not None) and self.field in (reading.field or ["text"]):
+            raise UsageError(
+                f"the text and the label cannot both be in {self.field!r}", hint="name them apart"
+            )
+        options = self._input_options(files, reading.options(whole=whole, all_fields=labelled))
+        if self._examples is None:
+            corpus = self._corpus(session, session.inputs(files, options), options, labelled=labelled)
+            texts = [item.text for item in self._descriptions]
+            described = session.embed(values.given(texts, "--label", values.refuse_blank), Kind.SYMMETRIC)
+            if len(described) < len(texts):
+                raise UsageError("a label cannot do without its description", hint="shorten it")
+            owners = [item.label for item in self._descriptions]
+            return corpus, classify_by_descriptions(corpus, described, owners, threshold=self._threshold)
+        how = self._example_options(reading)
+        asked, given = session.inputs([self._examples], how), session.inputs(files, options)
+        # Saved vectors are read first, since they name the model.
+        if given.forms and not asked.forms:
+            corpus = self._corpus(session, given, options, labelled=labelled)
+            examples = self._corpus(session, asked, how, labelled=True)
+        else:
+            examples = self._corpus(session, asked, how, labelled=True)
+            corpus = self._corpus(session, given, options, labelled=labelled)
+        return corpus, classify_by_examples(
+            corpus,
+            examples,
+            _labels_of(examples, self.field),
+            method=self._method,
+            k=self._k,
+            threshold=self._threshold,
+        )
+
+    def _input_options(self, files: Sequence[str], options: ReadOptions) -> ReadOptions:
+        """Return how `files` are read: for plain text, the names of fields are those of the examples."""
+        from simil.session.two_inputs import Side
+
+        if self._examples is not None and Side(files or ["-"], options).is_plain:
+            return replace(options, fields=(), header=True)
+        return options
+
+    def _example_options(self, reading: InputFlags) -> ReadOptions:
+        """Return how the examples are read: by suffix, and where it names no form as the texts are."""
+        from simil.texts import InputFormat, format_of
+
+        by_suffix = format_of(str(self._examples)) is not InputFormat.TEXT
+        form = None if by_suffix else reading.input_format
+        return replace(reading, nul=False, id_field=None, input_format=form).options(all_fields=True)
+
+    def _corpus(self, session: Session, inputs: Inputs, options: ReadOptions, *, labelled: bool) -> Corpus:
+        from simil.tasks.labels import labelled as with_labels
+        from simil.tasks.labels import labelled_rows
+        from simil.texts import InputFormat
+
+        on_error = session.notes.on_error
+        if inputs.forms:
+            saved = session.saved(inputs)
+            return labelled_rows(saved, self.field, on_error=on_error) if labelled else saved
+        texts = session.read(inputs, options)
+        if labelled:
+            forms = {options.format_for(source) for source in inputs.sources}
+            if InputFormat.TEXT in forms:
+                plain = next(path for path in inputs.sources if options.format_for(path) is InputFormat.TEXT)
+                raise UsageError(
+                    f"{'stdin' if plain == '-' else plain} is plain text, which has no labels",
+                    hint="pass --input-format csv, tsv, json or jsonl",
+                )
+            table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))
+            texts = with_labels(texts, self.field, on_error=on_error, table=table)
+        return session.corpus_of(inputs, options, texts=texts)
+
+
+def _method_named(name: str | None) -> ClassificationMethod | None:
+    from simil.tasks.classifiers import ClassificationMethod
+
+    if name is None or name == _AUTO:
+        return None
+    values.check_choice("--method", name, [_AUTO, *ClassificationMethod])
+    return ClassificationMethod(name)
+
+
+def _labels_of(corpus: Corpus, field: str) -> list[str]:
+    from simil.tasks.labels import label_of
+
+    return [label_of(text.fields, field) for text in corpus.texts]
+
+
+def _tell_of(choice: ClassifierChoice | None) -> None:
+    if choice is None:
+        return
+    if not choice.folds:
+        log.warning(
+            "%s is used: no label has two examples, so that none can be held out to choose by", choice.method
+        )
+        return
+    how = "leaving one out" if choice.folds == choice.held_out else f"{choice.folds}-fold cross-validation"
+    accuracies = ", ".join(f"{method} {share:.3f}" for method, share in choice.accuracies.items())
+    log.warning(
+        "%s is used, chosen by %s of %d examples (accuracy: %s)",
+        choice.method, how, choice.held_out, accuracies,
+    )  # fmt: skip
+
+
+def _evaluated(corpus: Corpus, classified: Classified, field: str) -> Evaluation:
+    from simil.tasks.classification import UNKNOWN
+    from simil.tasks.evaluation.classification_report import evaluate
+
+    if not len(corpus):
+        raise InputError("there are no labelled texts to evaluate by")
+    truth = _labels_of(corpus, field)
+    open_ended = classified.threshold is not None and UNKNOWN not in classified.labels
+    known = {*classified.labels, *([UNKNOWN] if open_ended else [])}
+    strange = Counter(name for name in truth if name not in known)
+    if strange:
+        names = ", ".join([repr(name) for name, _ in strange.most_common(5)] + ["…"] * (len(strange) > 5))
+        many = strange.total()
+        log.warning(
+            "%s a label that cannot be given (%s) and count%s as wrong",
+            "1 text has" if many == 1 else f"{many} texts have", names, "s" if many == 1 else "",
+        )  # fmt: skip
+    predicted = [verdict.label for verdict in classified.best()]
+    return evaluate(truth, predicted, abstained=UNKNOWN if open_ended else None)

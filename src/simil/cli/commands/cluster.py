@@ -1,0 +1,157 @@
+"""`simil cluster`: which of these texts belong together?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.plot import PlotTo, Projection
+from simil.errors import UsageError
+
+if TYPE_CHECKING:
+    from simil.session.session import Session
+    from simil.tasks.clustering import Clustering
+    from simil.tasks.corpus import Corpus
+    from simil.texts import ReadOptions, Text
+
+__all__ = ["cluster"]
+
+log = logging.getLogger("simil")
+
+
+@expanded
+def cluster(
+    files: opt.Files = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option("-n", "--clusters", metavar="N", min=1, help="Make N clusters of all texts (k-means)."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold", metavar="X", help="A cluster is a text with all that score at least X with it."
+        ),
+    ] = None,
+    min_size: Annotated[
+        int | None,
+        typer.Option(
+            "--min-size",
+            metavar="N",
+            min=1,
+            help="How many texts a cluster has at least, without -n (default: 5; in few texts 2 to 4).",
+        ),
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            "--members",
+            metavar="N",
+            min=1,
+            help="Show N texts of each cluster, the nearest to its centre (default: in a pipe, all).",
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Show the clusters without their texts.")
+    ] = False,
+    labels_only: Annotated[
+        bool,
+        typer.Option(
+            "--labels-only", help="Print a cluster's number for each text, a line each, in input order."
+        ),
+    ] = False,
+    output: opt.Output = None,
+    form: opt.Form = None,
+    whole: opt.Whole = False,
+    *,
+    plot: PlotTo = None,
+    projection: Projection = "pca",
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
+) -> None:
+    """Group the texts that are alike; how many groups there are is found (HDBSCAN) unless -n says it.
+
+    simil cluster notes.txt · simil cluster -n 8 --summary feedback.csv --field comment
+    """
+    from simil.cli.commands.cluster_view import show_clustering, show_labels
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
+    from simil.cli.plots import takes_the_place
+    from simil.cli.plots.maps import check_map, plot_clusters
+    from simil.session.session import open_session
+    from simil.tasks.clustering import check_asked, default_min_size
+    from simil.tasks.clustering import cluster as find
+
+    if clusters is not None and threshold is not None:
+        raise UsageError("-n and --threshold contradict each other", hint="pass one of them")
+    if clusters is not None and min_size is not None:
+        raise UsageError(
+            "with -n every text is in a cluster, so that --min-size has no effect", hint="leave it out"
+        )
+    if labels_only and (form or summary or members):
+        raise UsageError(
+            "--labels-only prints numbers, so that --format, --summary and --members have no effect",
+            hint="leave them out",
+        )
+    if summary and members:
+        raise UsageError("--summary shows no members", hint="pass --members or --summary")
+    check_asked(clusters, threshold, min_size)
+    check_map(plot, projection)
+    shown_as = "plain" if labels_only else form_of(form, output)
+    with open_session(model, running, on_error=reading.on_error) as session:
+        with open_output(output) as stream:
+            corpus, lines = _corpus(session, files or [], reading.options(whole=whole))
+            result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
+            if plot is not None:  # Before the text, whose reader may have seen enough.
+                plot_clusters(plot, projection, result)
+            if labels_only:
+                show_labels(result, lines, stream)
+            elif not takes_the_place(plot, shown_as):
+                show_clustering(result, shown_as, stream, members=members, summary=summary)
+        _tell(result, threshold, min_size or default_min_size(len(corpus)))
+    if not result.clusters:
+        raise typer.Exit(1)
+
+
+def _corpus(
+    session: Session, files: Sequence[str], reading: ReadOptions
+) -> tuple[Corpus, Sequence[int | None]]:
+    """Return the corpus, and for each text that was read its row there, None where it was left out."""
+    inputs = session.inputs(files, reading)
+    if inputs.forms:
+        corpus = session.saved(inputs)
+        return corpus, range(len(corpus))
+    # Reading goes on in another thread than embedding, but what comes here does so in order.
+    read: list[Text | None] = []
+
+    def noted(texts: Iterator[Text]) -> Iterator[Text]:
+        for text in texts:
+            read.append(text)
+            yield text
+
+    texts = noted(session.read(inputs, reading, left_out=lambda: read.append(None)))
+    corpus = session.corpus_of(inputs, reading, texts=texts)
+    rows = {id(text): row for row, text in enumerate(corpus.texts)}
+    return corpus, [rows.get(id(text)) if text is not None else None for text in read]
+
+
+def _tell(result: Clustering, threshold: float | None, min_size: int) -> None:
+    """Say what was found, aloud where it is nothing, and what to do then."""
+    texts = len(result.corpus)
+    if result.clusters:
+        inside = texts - len(result.outside)
+        log.info("%d of %d texts are in %d clusters", inside, texts, len(result.clusters))
+        if result.sampled:
+            log.info("the silhouette is that of %d of them", result.sampled)
+    elif threshold is not None:
+        log.warning(
+            "no cluster of %d texts or more was found in %d; lower --threshold or --min-size", min_size, texts
+        )
+    else:
+        lower = f"lower --min-size ({min_size} now), or " if min_size > 2 else ""
+        log.warning("no cluster was found in %d texts; %ssay how many there are with -n", texts, lower)

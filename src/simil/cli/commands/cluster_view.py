@@ -1,0 +1,184 @@
+"""Clusters for a person and for a pipe: a table with bars, rows, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from simil.cli.output.cells import end_of, fit
+from simil.cli.output.output_file import width
+from simil.cli.output.rows import Row, json_of, source_cells, write_rows
+from simil.cli.output.terminal import console, escaped, sign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from simil.tasks.clustering import Cluster, Clustering
+
+__all__ = ["show_clustering", "show_labels"]
+
+_BAR, _NARROW = 8, 60
+
+
+def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryIO) -> None:
+    """Write a line for each of `lines`: the label of that row, nothing where it is None."""
+    labels = result.labels.tolist()
+    stream.writelines(b"\n" if row is None else f"{labels[row]}\n".encode() for row in lines)
+    stream.flush()
+
+
+def show_clustering(
+    result: Clustering, form: str, stream: BinaryIO, *, members: int | None, summary: bool
+) -> None:
+    """Write the clusters and `members` texts of each (None: all, on a terminal none) in `form`.
+
+    With `summary` the clusters only, whatever the form.
+    """
+    if form == "table":
+        _show_table(result, members or 0)
+    elif form == "json":
+        clusters = [_described(result, found) for found in result.clusters]
+        facts = {
+            "model": result.corpus.model,
+            "method": str(result.method),
+            "silhouette": result.silhouette,
+            "outside": len(result.outside),
+            "clusters": clusters,
+        }
+        if summary:
+            stream.write(json_of(facts) + b"\n")
+            stream.flush()
+        else:
+            write_rows(_text_rows(result, form, members), form, stream, facts=facts)
+    elif summary:
+        _write_summary(result, form, stream)
+    else:
+        write_rows(
+            _text_rows(result, form, members),
+            form,
+            stream,
+            facts={"model": result.corpus.model} if form == "jsonl" else {},
+            plain=["cluster", "place", "content"],
+            columns=["cluster", "score", "id", "text", "file", "line"],
+        )
+
+
+def _groups(result: Clustering) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield the number and the rows of each cluster, and of what is in none."""
+    for found in result.clusters:
+        yield found.number, found.rows
+    yield -1, result.outside
+
+
+def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[Row]:
+    corpus = result.corpus
+    for number, rows in _groups(result):
+        for row in rows[:members].tolist():
+            text = corpus.texts[row]
+            score = result.scores[row] if number > 0 else None
+            if form == "plain":
+                yield {"cluster": number, "place": corpus.place(row), "content": corpus.content(row)}
+                continue
+            found: dict[str, object] = (
+                {"id": text.id, "cluster": number, "score": score}
+                if form in ("json", "jsonl")
+                else {"cluster": number, "score": score, "id": text.id}
+            )
+            found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
+            if text.fields:
+                found["fields"] = text.fields
+            yield found
+
+
+def _described(result: Clustering, found: Cluster) -> dict[str, object]:
+    medoid = result.corpus.texts[found.medoid]
+    return {
+        "cluster": found.number,
+        "size": found.size,
+        "words": list(found.words),
+        "medoid": {"id": medoid.id, "text": medoid.text},
+        "cohesion": found.cohesion,
+    }
+
+
+def _write_summary(result: Clustering, form: str, stream: BinaryIO) -> None:
+    if form == "jsonl":
+        rows: Iterator[Row] = (_described(result, found) for found in result.clusters)
+        write_rows(rows, form, stream, facts={"model": result.corpus.model})
+        return
+    corpus = result.corpus
+    rows = (
+        {
+            "cluster": found.number,
+            "size": found.size,
+            "words": " ".join(found.words),
+            "medoid": corpus.content(found.medoid),
+            "medoid_id": corpus.texts[found.medoid].id,
+            "cohesion": found.cohesion,
+        }
+        for found in result.clusters
+    )
+    columns = ["cluster", "size", "words", "medoid", "medoid_id", "cohesion"]
+    write_rows(rows, form, stream, facts={}, plain=columns[:4], columns=columns)
+
+
+def _show_table(result: Clustering, members: int) -> None:
+    terminal = console()
+    largest = max((found.size for found in result.clusters), default=0)
+    number = max(len(str(len(result.clusters))), 2)
+    size = max(len(str(max(largest, len(result.outside)))), 4)
+    words = max((len(" ".join(found.words)) for found in result.clusters), default=0)
+    wide = width() >= _NARROW
+    indent = number + 2 + size + 2 + (_BAR + 2 if wide else 0)
+    words = max(min(words, (width() - indent) // 2), 5)
+    texts = max(width() - indent - words - 2, 8)
+    block = "█" if terminal.encoding.startswith("utf") else "#"
+    if result.clusters and wide:
+        head = f"{'':{number + _BAR + 4}}{'size':>{size}}  {fit('words', words)}  most typical text"
+        terminal.print(head[: width()], style="dim", highlight=False)
+    for found in result.clusters:
+        title = " ".join(found.words)
+        text = result.corpus.content(found.medoid)
+        count = f"[bold]{found.number:>{number}}[/bold]  "
+        if wide:
+            full = max(round(found.size / largest * _BAR), 1)
+            count += f"[cyan]{block * full:<{_BAR}}[/cyan]  {found.size:>{size}}  "
+            shown = f"{escaped(fit(title, words))}  {escaped(fit(text, texts).rstrip())}"
+            terminal.print(count + shown, highlight=False)
+        else:
+            count += f"{found.size:>{size}}  "
+            terminal.print(count + escaped(fit(title, width() - indent).rstrip()), highlight=False)
+            shown = escaped(fit(text, width() - indent).rstrip())
+            if not members:
+                terminal.print(f"{'':{indent}}[dim]{shown}[/dim]", highlight=False)
+        _show_members(terminal, result, found.rows[:members].tolist(), number + 2)
+    if len(result.outside):
+        gap = "" if not wide else " " * (_BAR + 2)
+        line = f"{'-1':>{number}}  {gap}{len(result.outside):>{size}}  in no cluster"
+        terminal.print(line, style="dim", highlight=False)
+        _show_members(terminal, result, result.outside[:members].tolist(), number + 2)
+    sign(terminal, f"{_summed_up(result)}, vectors", result.corpus.model)
+
+
+def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], indent: int) -> None:
+    corpus = result.corpus
+    places = [corpus.place(row) for row in rows]
+    label = min(max(map(len, places), default=0), width() // 4) if width() >= _NARROW else 0
+    for row, place in zip(rows, places, strict=True):
+        score = f"{result.scores[row]:.4f}" if result.labels[row] > 0 else " " * 6
+        where = f"[dim]{escaped(end_of(place, label))}[/dim]  " if label else ""
+        room = max(width() - indent - 8 - (label + 2 if label else 0), 8)
+        shown = escaped(fit(corpus.content(row), room).rstrip())
+        terminal.print(f"{'':{indent}}{score}  {where}{shown}", highlight=False)
+
+
+def _summed_up(result: Clustering) -> str:
+    """Return what was found, and how."""
+    count = len(result.clusters)
+    line = f"{count} {'cluster' if count == 1 else 'clusters'} by {result.method}"
+    if result.silhouette is not None:
+        line += f", silhouette {result.silhouette:.3f}"
+        line += f" (of {result.sampled} texts)" if result.sampled else ""
+    return line

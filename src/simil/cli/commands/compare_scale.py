@@ -1,0 +1,148 @@
+"""Where calibrations of models are kept, and how `compare` gets the scale that it was asked for."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simil.cli.output.cells import file_name
+from simil.config import calibrations_dir
+from simil.errors import ModelMismatch, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.cli.options.groups import InputFlags
+    from simil.session.inputs import Inputs
+    from simil.session.session import Session
+    from simil.similarity import Metric
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.evaluation.calibration import Calibration
+    from simil.tasks.evaluation.scales import Scale
+    from simil.texts import ReadOptions, Text
+
+__all__ = ["Asked", "Scaling", "save_calibration"]
+
+log = logging.getLogger("simil")
+
+# Among fewer random pairs a percentile says little of what is above it.
+_FEW_PAIRS = 1000
+
+
+class Asked:
+    """Which scale scores are wanted on, by the options of `compare`."""
+
+    def __init__(self, calibrated: bool, calibration: Path | None, percentile: str | None) -> None:
+        self.calibrated = calibrated or calibration is not None
+        self.calibration = calibration
+        self.percentile = percentile
+        if self.calibrated and percentile is not None:
+            raise UsageError("--calibrated and --percentile contradict each other", hint="pass one of them")
+
+    def check(self, metric: Metric, *, normalize: bool) -> None:
+        """Raise `UsageError` where the scale does not go with how vectors are compared."""
+        if self.calibrated and metric != "cosine":
+            raise UsageError(f"calibrations are of cosines, not of {metric}", hint="leave out --metric")
+        if self.percentile is not None and not normalize and metric != "cosine":
+            raise UsageError(
+                "--percentile compares vectors of length 1", hint="leave out --no-normalize, or --metric"
+            )
+
+
+class Scaling:
+    """Gives the scale that was asked for, once it is known which model made the vectors."""
+
+    def __init__(self, asked: Asked, session: Session, metric: Metric, reading: InputFlags) -> None:
+        """Read the reference, so that what is wrong with it is said before any work."""
+        self._asked = asked
+        self._session = session
+        self._metric = metric
+        self._reference: Corpus | None = None
+        self._texts: list[Text] = []
+        if asked.percentile is not None:
+            options = _reading_of(asked.percentile, reading)
+            inputs: Inputs = session.inputs([asked.percentile], options)
+            if inputs.forms:
+                self._reference = session.saved(inputs)
+            else:
+                self._texts = [*session.read(inputs, options)]
+
+    def scale(self, model: str | None, dimensions: int) -> Scale | None:
+        """Return the scale for scores of such vectors, None where none was asked for.
+
+        Raises `UsageError` where there is no calibration of this model, `ModelMismatch` for one of another.
+        """
+        if self._asked.calibrated:
+            return _calibration(self._asked.calibration, model, str(self._metric), dimensions)
+        return None if self._asked.percentile is None else self._percentiles(model)
+
+    def _percentiles(self, model: str | None) -> Scale:
+        from simil.tasks.corpus import check_models
+        from simil.tasks.evaluation.percentiles import percentiles
+
+        corpus = self._reference
+        if corpus is None:
+            corpus = self._session.embed(self._texts, total=len(self._texts), what="reference")
+        check_models({model, corpus.model} if len(corpus) else {model})
+        name = "stdin" if self._asked.percentile == "-" else file_name(str(self._asked.percentile))
+        found = percentiles(corpus.vectors, self._metric, name)
+        few = len(found.ordered) < _FEW_PAIRS
+        (log.warning if few else log.info)("percentiles are %s%s", found.source, ", which are few" * few)
+        return found
+
+
+def save_calibration(calibration: Calibration, path: Path | None) -> Path:
+    """Write a calibration to `path`, or to where `compare --calibrated` looks; return where it is."""
+    from simil.cli.output.output_file import open_output
+
+    where = path or _place_of(calibration.model, calibration.metric, calibration.dimensions)
+    try:
+        if path is None:
+            where.parent.mkdir(parents=True, exist_ok=True)
+        with open_output(where) as stream:
+            stream.write(calibration.to_json())
+    except (OSError, UsageError) as exc:
+        why = exc.message if isinstance(exc, UsageError) else f"cannot be written: {exc.strerror or exc}"
+        hint = "name a file with --calibration" if path is None else "check --calibration"
+        raise UsageError(f"the calibration {why}", hint=hint, place=Place(str(where))) from exc
+    return where
+
+
+def _calibration(path: Path | None, model: str | None, metric: str, dimensions: int) -> Calibration:
+    from simil.tasks.evaluation.calibration import read_calibration
+
+    if model is None and path is None:
+        raise ModelMismatch(
+            "the vectors do not say which model made them, so that no calibration fits them",
+            hint="embed them again with simil embed",
+        )
+    where = path or _place_of(str(model), metric, dimensions)
+    try:
+        found = read_calibration(where, str(where))
+    except FileNotFoundError as exc:
+        if path is not None:
+            raise UsageError(f"there is no calibration {path}", hint="check --calibration") from exc
+        raise UsageError(
+            f"there is no calibration of {model} with {dimensions} dimensions",
+            hint="learn one from labelled pairs: simil eval PAIRS -m MODEL --save-calibration",
+        ) from exc
+    found.check(model, dimensions, str(where))
+    return found
+
+
+def _place_of(model: str, metric: str, dimensions: int) -> Path:
+    from simil.tasks.evaluation.calibration import calibration_name
+
+    return calibrations_dir() / calibration_name(model, metric, dimensions)
+
+
+def _reading_of(path: str, reading: InputFlags) -> ReadOptions:
+    """Return how the reference is read: by its suffix; --field names its text, given twice that of pairs."""
+    from dataclasses import replace
+
+    from simil.texts import InputFormat, format_of
+
+    if format_of(path) is InputFormat.TEXT and path != "-":
+        return replace(reading, input_format=None, field=None, id_field=None, no_header=False).options()
+    form = reading.input_format if path == "-" else None
+    field = reading.field if len(reading.field or []) == 1 else None
+    return replace(reading, input_format=form, nul=False, field=field).options()

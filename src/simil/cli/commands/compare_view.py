@@ -1,0 +1,199 @@
+"""How scores are shown: a table for a person, plain lines for a pipe, a form for a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from simil.cli.output.rows import cell, digits, flat, json_of, table_row
+
+if TYPE_CHECKING:
+    from simil.similarity import Metric
+    from simil.tasks.comparison import Comparison, PairScores
+    from simil.tasks.evaluation.scales import Scale
+
+__all__ = ["show_comparison", "show_pairs"]
+
+
+def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
+    """Write a comparison to `stream` in `form`; a table goes to the terminal."""
+    if form == "table":
+        from simil.cli.output.terminal import show_matrix, show_two
+
+        (show_two if len(comparison.names) == 2 else show_matrix)(comparison)
+        return
+    _COMPARISONS[form](comparison, stream)
+    stream.flush()
+
+
+def show_pairs(
+    batches: Iterable[PairScores],
+    form: str,
+    stream: BinaryIO,
+    metric: Metric,
+    model: str,
+    scale: Scale | None = None,
+) -> None:
+    """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
+    if form == "table":
+        from simil.cli.output.terminal import show_pair
+
+        for batch in batches:
+            for pair, score in zip(batch.pairs, batch.scores, strict=True):
+                show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
+        return
+    facts = {"metric": str(metric), "model": model} | _facts(scale)
+    for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
+        stream.write(chunk)
+        stream.flush()
+
+
+def _facts(scale: Scale | None) -> dict[str, object]:
+    return {} if scale is None else {**scale.facts}
+
+
+def _decimals(scale: Scale | None) -> int:
+    return 6 if scale is None else scale.decimals
+
+
+# One comparison: two items or a matrix.
+
+
+def _score(comparison: Comparison) -> str:
+    return digits(comparison.score, _decimals(comparison.scale))
+
+
+def _comparison_plain(comparison: Comparison, stream: BinaryIO) -> None:
+    if len(comparison.names) == 2:
+        stream.write(f"{_score(comparison)}\n".encode())
+    else:
+        _matrix_lines(comparison, stream, "\t")
+
+
+def _comparison_tsv(comparison: Comparison, stream: BinaryIO) -> None:
+    _comparison_table(comparison, stream, "\t")
+
+
+def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
+    _comparison_table(comparison, stream, ",")
+
+
+def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
+    if len(comparison.names) == 2:
+        stream.write(table_row(["score", "a", "b"], separator))
+        stream.write(table_row([_score(comparison), *comparison.names], separator))
+    else:
+        _matrix_lines(comparison, stream, separator)
+
+
+def _matrix_lines(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
+    stream.write(table_row(["", *comparison.names], separator))
+    decimals = _decimals(comparison.scale)
+    for index, row in comparison.rows():
+        cells = [digits(score, decimals) for score in row]
+        stream.write(table_row([comparison.names[index], *cells], separator))
+
+
+def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
+    import numpy as np
+
+    head: dict[str, Any] = {
+        "metric": str(comparison.metric),
+        "model": comparison.model,
+        "dimensions": comparison.dimensions,
+        **_facts(comparison.scale),
+    }
+    if len(comparison.names) == 2:
+        # As in the matrix, with the shortest digits of a float32.
+        head["score"] = np.float32(comparison.score)
+    named = zip(comparison.ids, comparison.names, strict=True)
+    head["items"] = [{"id": id_, "text": name} for id_, name in named]
+    stream.write(json_of(head)[:-1] + b',"scores":[')
+    stream.writelines((b",\n" if index else b"\n") + json_of(row) for index, row in comparison.rows())
+    stream.write(b"\n]}\n")
+
+
+def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
+    facts = {
+        "metric": str(comparison.metric),
+        "model": comparison.model,
+        **_facts(comparison.scale),
+    }
+    names, ids = comparison.names, comparison.ids
+    for index, row in comparison.rows():
+        for other in range(index + 1, len(row)):
+            pair = {"score": row[other], "a": names[index], "b": names[other]}
+            stream.write(json_of(pair | {"a_id": ids[index], "b_id": ids[other]} | facts) + b"\n")
+
+
+_COMPARISONS = {
+    "plain": _comparison_plain,
+    "tsv": _comparison_tsv,
+    "csv": _comparison_csv,
+    "json": _comparison_json,
+    "jsonl": _comparison_jsonl,
+}
+
+
+# Rows with two texts each.
+
+
+def _pairs_plain(
+    batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int
+) -> Iterator[bytes]:
+    for batch in batches:
+        yield b"".join(_rows(batch, "\t", decimals))
+
+
+def _pairs_tsv(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
+    return _pairs_table(batches, "\t", decimals)
+
+
+def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
+    return _pairs_table(batches, ",", decimals)
+
+
+def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -> Iterator[bytes]:
+    first = True
+    for batch in batches:
+        if first:
+            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator)
+            first = False
+        yield b"".join(_rows(batch, separator, decimals))
+
+
+def _rows(batch: PairScores, separator: str, decimals: int) -> Iterator[bytes]:
+    for pair, score in zip(batch.pairs, batch.scores, strict=True):
+        yield table_row([digits(score, decimals), *map(cell, pair.fields.values())], separator)
+
+
+def _pairs_jsonl(
+    batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int
+) -> Iterator[bytes]:
+    for batch in batches:
+        yield b"".join(item + b"\n" for item in _pair_items(batch, facts))
+
+
+def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, object], decimals: int) -> Iterator[bytes]:
+    yield json_of(dict(facts))[:-1] + b',"data":['
+    items = chain.from_iterable(_pair_items(batch, {}) for batch in batches)
+    for number, item in enumerate(items):
+        yield (b",\n" if number else b"\n") + item
+    yield b"\n]}\n"
+
+
+def _pair_items(batch: PairScores, facts: Mapping[str, object]) -> Iterator[bytes]:
+    for pair, score in zip(batch.pairs, batch.scores, strict=True):
+        yield json_of(
+            {"id": pair.id, "score": score, "a": pair.left, "b": pair.right, "fields": pair.fields, **facts}
+        )
+
+
+_PAIRS = {
+    "plain": _pairs_plain,
+    "tsv": _pairs_tsv,
+    "csv": _pairs_csv,
+    "json": _pairs_json,
+    "jsonl": _pairs_jsonl,
+}

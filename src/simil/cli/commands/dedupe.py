@@ -1,0 +1,212 @@
+"""`simil dedupe`: each thing said once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options import values
+from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simil.session.inputs import Inputs
+    from simil.session.session import Session
+    from simil.session.two_inputs import Side
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.deduplication import Duplicates
+    from simil.texts import ReadOptions, Text
+
+__all__ = ["dedupe"]
+
+log = logging.getLogger("simil")
+
+_SHOWN = ("kept", "removed", "pairs", "groups")
+
+
+@expanded
+def dedupe(
+    files: opt.Files = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="X",
+            help="The least score of two that say the same (default: the model's).",
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Only equal texts, character by character; no model is asked.")
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="FILE", help="Remove what FILE says already, too: texts or vectors."
+        ),
+    ] = None,
+    show: Annotated[
+        str,
+        typer.Option(
+            "--show", metavar="kept|removed|pairs|groups", help="What remains, or what was removed, and why."
+        ),
+    ] = "kept",
+    output: opt.Output = None,
+    form: opt.Form = None,
+    whole: opt.Whole = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
+) -> None:
+    """Keep the first of each group of texts that say the same, in their order.
+
+    simil dedupe notes.txt · simil dedupe --show pairs faq.csv --field question
+    """
+    from simil.cli.commands.dedupe_view import show_duplicates
+    from simil.cli.commands.embed import vector_form, write_vectors
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
+    from simil.session.session import open_session
+    from simil.session.two_inputs import Side, fitted
+    from simil.tasks.embedding import EmbeddedBatch
+
+    values.check_choice("--show", show, _SHOWN)
+    values.check_threshold(threshold)
+    if exact and threshold is not None:
+        raise UsageError("--exact and --threshold contradict each other", hint="pass one of them")
+    options = reading.options(whole=whole, all_fields=True)
+    records = show in ("kept", "removed")
+    with open_session(model, running, on_error=reading.on_error) as session:
+        ours, known = Side(files or ["-"], options), None
+        if against is not None:
+            ours, known = fitted(ours, Side([against], options))
+        inputs = session.inputs(ours.files, ours.reading)
+        saved_form = vector_form(form, output) if records and inputs.forms else None
+        text_form = ""
+        if not records:
+            text_form = form_of(form, output)
+        elif not inputs.forms:
+            text_form = _form(form, output, ours.reading, inputs.sources)
+        found, saved = _find(session, inputs, ours.reading, known, threshold, exact=exact)
+        rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
+        if saved is not None and records:
+            batch = EmbeddedBatch([saved.texts[row] for row in rows.tolist()], saved.vectors[rows])
+            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown")
+            return
+        with open_output(output) as stream:
+            if records:
+                texts = [found.texts[row] for row in rows.tolist()]
+                _write_texts(texts, text_form, stream, reading, whole=whole)
+            else:
+                show_duplicates(found, show, text_form, stream, model=session.model)
+
+
+def _form(name: str | None, output: Path | None, options: ReadOptions, files: Sequence[str]) -> str:
+    """Return the form of texts: as they went in, unless another is asked for; a table's is marked then."""
+    from simil.cli.output.rows import form_of
+
+    if name is None and (output is None or output.suffix == ".txt"):
+        forms = {str(options.format_for(path)) for path in files}
+        only = forms.pop() if len(forms) == 1 else "text"
+        return f"{only} as it came" if only in ("csv", "tsv") else only
+    found = form_of(name, output)
+    return "text" if found in ("plain", "table") else found
+
+
+def _find(
+    session: Session,
+    inputs: Inputs,
+    options: ReadOptions,
+    known: Side | None,
+    threshold: float | None,
+    *,
+    exact: bool,
+) -> tuple[Duplicates, Corpus | None]:
+    """Return what was found, and the saved vectors that it was found in, if they were some."""
+    from simil.tasks import deduplication as task
+
+    other_inputs = session.inputs(known.files, known.reading) if known else None
+    if exact:
+        if inputs.forms or (other_inputs and other_inputs.forms):
+            raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
+        others = [*session.read(other_inputs, known.reading)] if known and other_inputs else []
+        found = task.equal_texts([*session.read(inputs, options)], others)
+        return _told(found, "are equal to one before"), None
+    # Saved vectors come first: they say which model the texts need.
+    ours = session.saved(inputs) if inputs.forms else None
+    others_corpus: Corpus | None = None
+    if known and other_inputs:
+        others_corpus = (
+            session.saved(other_inputs)
+            if other_inputs.forms
+            else session.embed(task.first_of_equal(session.read(other_inputs, known.reading)))
+        )
+    if ours is None:
+        texts = [*session.read(inputs, options)]
+        limit, whose = _threshold(threshold, session.embedder().stamp)
+        found = task.dedupe(
+            texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others_corpus
+        )
+    else:
+        limit, whose = _threshold(threshold, ours.model)
+        found = task.near_duplicates(ours, limit, others_corpus)
+    return _told(found, f"score at least {limit:g}{whose} with one before"), ours
+
+
+def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
+    """Return the threshold, and whose it is."""
+    from simil.tasks.deduplication import UNKNOWN_THRESHOLD, default_threshold
+
+    if given is not None:
+        return given, ""
+    known = default_threshold(stamp)
+    if known is None:
+        log.warning("no threshold is known for %s; --threshold sets one", stamp or "this model")
+        return UNKNOWN_THRESHOLD, ""
+    limit, source = known
+    log.info("the default threshold of %s, %g, comes from: %s", stamp, limit, source)
+    return limit, " (the default of this model)"
+
+
+def _told(found: Duplicates, why: str) -> Duplicates:
+    removed = int((~found.kept).sum())
+    log.warning("%s of %s texts removed: they %s", f"{removed:,}", f"{len(found.texts):,}", why)
+    return found
+
+
+def _write_texts(
+    texts: Sequence[Text], form: str, stream: BinaryIO, reading: InputFlags, *, whole: bool
+) -> None:
+    from simil.cli.output.rows import json_of, table_row, write_rows
+
+    if form == "text":
+        end = "\0" if reading.nul else "\n"
+        # A file that is one text goes by its name.
+        names = (text.id if whole else text.text for text in texts)
+        stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
+    elif form == "jsonl":
+        stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
+    elif form == "json":
+        stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
+    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
+        rows = [[*map(str, text.fields.values())] for text in texts]
+        head = [[*texts[0].fields]] if texts and not reading.no_header else []
+        if form.startswith("csv"):
+            stream.writelines(table_row(row, ",") for row in head + rows)
+        else:
+            # What a cell of tsv held fits into one again, as it is.
+            stream.writelines(("\t".join(row) + "\n").encode() for row in head + rows)
+    else:
+        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
+    stream.flush()
+
+
+def _record(text: Text) -> dict[str, object]:
+    """Return the record as it was read; of plain text, what there is."""
+    return {**text.fields} if text.fields else {"id": text.id, "text": text.text}

@@ -1,0 +1,96 @@
+"""What was removed and for what: pairs of a text and the one it repeats, or whole groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from simil.cli.output.cells import fit
+from simil.cli.output.output_file import width
+from simil.cli.output.rows import Row, source_cells, write_rows
+from simil.cli.output.terminal import console, escaped
+from simil.tasks.corpus import content_of, place_of
+
+if TYPE_CHECKING:
+    from simil.tasks.deduplication import Duplicates
+    from simil.texts import Text
+
+__all__ = ["show_duplicates"]
+
+
+def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *, model: str | None) -> None:
+    """Write the pairs or the groups (`show`) that were found, in `form`."""
+    if form == "table":
+        (_pairs_table if show == "pairs" else _groups_table)(found)
+        return
+    facts = {"model": model} if form in ("json", "jsonl") else {}
+    if show == "pairs":
+        plain, rows = ["score", "place", "text", "kept_place", "kept_text"], _pairs(found, form)
+        columns = ["id", "score", "text", "file", "line", "kept_id", "kept_text"]
+    else:
+        plain, rows = ["group", "score", "place", "text"], _members(found, form)
+        columns = ["group", "id", "score", "text", "file", "line", "kept"]
+    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns)
+
+
+def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
+    for row in (~found.kept).nonzero()[0].tolist():
+        text, owner = found.texts[row], found.owner_of(row)
+        pair: dict[str, object] = {
+            "id": text.id,
+            "score": found.scores[row],
+            **_facts(text, saved=found.saved),
+        }
+        pair |= {"kept_id": owner.id, "kept_text": owner.text}
+        if form == "plain":
+            pair["place"] = place_of(text, saved=found.saved)
+            pair["kept_place"] = place_of(owner, saved=found.saved)
+        yield pair
+
+
+def _members(found: Duplicates, form: str) -> Iterator[Row]:
+    for number, (owner, rows) in enumerate(_groups(found), 1):
+        members = [(owner, None, True), *((found.texts[row], found.scores[row], False) for row in rows)]
+        for text, score, kept in members:
+            member: dict[str, object] = {"group": number, "id": text.id, "score": score}
+            member |= {**_facts(text, saved=found.saved), "kept": kept}
+            if form == "plain":
+                member["place"] = place_of(text, saved=found.saved)
+            yield member
+
+
+def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
+    """Yield each text that stands for others, and their rows, in the order of the first of them removed."""
+    groups: dict[tuple[bool, int], list[int]] = {}
+    for row in (~found.kept).nonzero()[0].tolist():
+        groups.setdefault((bool(found.elsewhere[row]), int(found.owners[row])), []).append(row)
+    for rows in groups.values():
+        yield found.owner_of(rows[0]), rows
+
+
+def _facts(text: Text, *, saved: bool) -> dict[str, object]:
+    return {"text": text.text, **source_cells(text, saved=saved)}
+
+
+def _pairs_table(found: Duplicates) -> None:
+    terminal = console()
+    room = max((width() - 11) // 2, 4)
+    for row in (~found.kept).nonzero()[0].tolist():
+        left, right = (fit(content_of(text), room) for text in (found.texts[row], found.owner_of(row)))
+        terminal.print(
+            f"[bold]{found.scores[row]:.4f}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
+            highlight=False,
+        )
+
+
+def _groups_table(found: Duplicates) -> None:
+    terminal = console()
+    for number, (owner, rows) in enumerate(_groups(found)):
+        if number:
+            terminal.print()
+        name = escaped(fit(content_of(owner), width()).rstrip())
+        terminal.print(f"[bold]{name}[/bold]", highlight=False)
+        for row in rows:
+            text = found.texts[row]
+            shown = escaped(fit(content_of(text), max(width() - 10, 4)).rstrip())
+            terminal.print(f"  {found.scores[row]:.4f}  {shown}", highlight=False)

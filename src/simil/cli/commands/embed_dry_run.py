@@ -1,0 +1,48 @@
+"""How the outcome of a dry run is shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, BinaryIO
+
+from simil.cli.output.notes import dollars
+from simil.cli.output.output_file import is_terminal
+from simil.cli.output.rows import json_of
+
+if TYPE_CHECKING:
+    from simil.tasks.dry_run import DryRun
+
+__all__ = ["show_dry_run"]
+
+
+def show_dry_run(found: DryRun, stream: BinaryIO, *, as_json: bool) -> None:
+    """Write a line for each figure, or one object."""
+    if as_json:
+        stream.write(json_of(asdict(found)) + b"\n")
+    elif is_terminal():
+        width = max(len(name) for name, _ in _lines(found)) + 2
+        stream.write("".join(f"{name:<{width}}{value}\n" for name, value in _lines(found)).encode())
+    else:
+        stream.write("".join(f"{name}\t{value}\n" for name, value in _lines(found)).encode())
+    stream.flush()
+
+
+def _lines(found: DryRun) -> list[tuple[str, str]]:
+    lines = [
+        ("model", found.model),
+        ("inputs", f"{found.inputs:,}"),
+        ("duplicates", f"{found.duplicates:,}"),
+        ("cached", f"{found.cached:,}"),
+    ]
+    if found.tokens is None:
+        return [*lines, ("cost", "nothing, the model runs on this machine")]
+    most, how = ("", "exact") if found.is_exact else ("at most ", "one a byte; tiktoken would count them")
+    cost = "unknown" if found.cost is None else dollars(found.cost)
+    if found.cost and not cost.startswith("under"):
+        cost = f"{most}{cost}"
+    return [
+        *lines,
+        ("tokens", f"{most}{found.tokens:,} ({how})"),
+        ("requests", f"about {found.requests:,}"),
+        ("cost", cost),
+    ]

@@ -1,0 +1,132 @@
+"""Reads what `simil eval` measures on: labelled pairs, or queries and documents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simil.cli.options.groups import InputFlags
+from simil.cli.options.values import tell_of_stdin
+from simil.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.cli.output.notes import Notes
+    from simil.tasks.evaluation.datasets import Columns, LabelledPairs, Retrieval
+    from simil.texts import Text
+
+__all__ = ["DEMO_POSITIVE_FROM", "Sources", "read_judged"]
+
+log = logging.getLogger("simil")
+
+# The scores of the demo's pairs go from 0 to 5; from 3 on they say nearly the same.
+DEMO_POSITIVE_FROM = 3.0
+_DEMO = Path(__file__).parents[2] / "tasks" / "evaluation" / "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where it is read from, and as what; see the options of `simil eval`.
+
+    Raises `UsageError` for options that contradict each other.
+    """
+
+    data: str | None
+    queries: str | None
+    documents: str | None
+    retrieval: bool
+    demo: bool
+
+    def __post_init__(self) -> None:
+        if self.demo and (self.data or self.queries or self.documents):
+            raise UsageError("--demo brings its own data", hint="leave the files away")
+        if self.queries is not None and self.documents is None:
+            raise UsageError("--queries needs --documents", hint="name the file that is searched")
+
+    @property
+    def path(self) -> str:
+        """The file of pairs, or of queries and what is relevant to them."""
+        if self.demo:
+            return str(_DEMO / ("queries.tsv" if self.retrieval else "pairs.tsv"))
+        return self.data or "-"
+
+    @property
+    def name(self) -> str:
+        """What messages and results call that file."""
+        return "stdin" if self.path == "-" else "the demo" if self.demo else self.path
+
+
+def read_judged(
+    sources: Sources, reading: InputFlags, score_field: str | None, notes: Notes
+) -> LabelledPairs | Retrieval:
+    """Return the pairs, or the queries and documents.
+
+    Raises `UsageError` where it is not clear which columns hold what, `InputError` for bad data.
+    """
+    from simil.tasks.evaluation import datasets as judgements
+    from simil.texts import read_records
+
+    if sources.data is None and not sources.demo and reading.input_format is None:
+        raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
+    options = reading.options()
+    if len(options.fields) not in (0, 2):
+        raise UsageError("a pair is in two fields", hint="pass --field twice")
+    for path in filter(None, (sources.path, sources.queries, sources.documents)):
+        _check_no_vectors(path)
+    tell_of_stdin([sources.path])
+    records = read_records(sources.path, options, on_error=notes.on_error)
+    first = next(records, None)
+    if first is None:
+        raise InputError("there is nothing in it", place=Place(sources.name))
+    every = chain([first], records)
+    by_name = not options.fields and judgements.names_queries(first)
+    if not (sources.retrieval or sources.documents or by_name):
+        columns = judgements.columns_of_pairs(first, options.fields, score_field)
+        _tell(columns, "pairs")
+        return judgements.labelled_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
+    columns = judgements.columns_of_relevance(first, options.fields, score_field)
+    _tell(columns, "queries and documents")
+    asked, given = (
+        _texts(path, reading, notes) if path else None for path in (sources.queries, sources.documents)
+    )
+    return judgements.retrieval(
+        every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
+    )
+
+
+def _check_no_vectors(path: str) -> None:
+    """Raise `InputError` for a .npy file; other forms of vectors have texts beside them, and are read."""
+    from simil.session.inputs import vector_form
+    from simil.vectors import VectorFormat
+
+    if path != "-" and vector_form(path) is VectorFormat.NPY:
+        raise InputError(
+            "is a file of vectors", hint="name the texts: models are what is measured", place=Place(path)
+        )
+
+
+def _texts(path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:
+    """Read queries or documents: by suffix, the text in "text" or the only column.
+
+    Ids are as --id-field says, else in "id", or in "_id", as BEIR has them.
+    """
+    from simil.texts import InputFormat, format_of, read_texts
+
+    plain = format_of(path) is InputFormat.TEXT
+    wanted = InputFlags() if plain else replace(reading, field=None, input_format=None)
+    options = replace(wanted.options(), all_fields=True)
+    texts = read_texts([path], options, on_blank=notes.blank, on_error=notes.on_error)
+    return [*texts] if wanted.id_field is not None else [*map(_by_own_id, texts)]
+
+
+def _by_own_id(text: Text) -> Text:
+    own = None if "id" in text.fields else text.fields.get("_id")
+    return replace(text, id=str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else text
+
+
+def _tell(columns: Columns, what: str) -> None:
+    score = f", scores from {columns.score!r}" if columns.score else ""
+    log.info("%s are read from %r and %r%s", what, columns.left, columns.right, score)

@@ -1,0 +1,206 @@
+"""`simil models`: what there is to choose from, and what of it is on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options import values
+from simil.cli.options.completion import model_names
+from simil.cli.options.fast_typer import Command, Group
+from simil.cli.options.run import start_run
+from simil.cli.output.units import megabytes
+from simil.errors import ModelError, ModelNotFound, UsageError
+
+if TYPE_CHECKING:
+    from simil.models.resolve import ModelRef
+
+__all__ = ["models"]
+
+models = typer.Typer(
+    name="models",
+    cls=Group,
+    invoke_without_command=True,
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="As after -m: bge-base, org/name, openai:MODEL …", autocompletion=model_names
+    ),
+]
+Json = Annotated[
+    str, typer.Option("-f", "--format", metavar="text|json", help="For a person, or for machines.")
+]
+
+
+@models.callback()
+def listed(
+    context: typer.Context,
+    form: opt.Form = None,
+    output: opt.Output = None,
+    offline: opt.Offline = False,
+    env_file: opt.EnvFile = None,
+) -> None:
+    """List models with facts about each, and what of them is here; fetch, prepare and remove them.
+
+    The model that a run without -m would use now is marked. Nothing is loaded, and nobody is asked.
+
+    · simil models
+    · simil models show bge-base
+    · simil models pull bge-base
+    """
+    if context.invoked_subcommand is not None:
+        if offline or (form, output, env_file) != (None, None, None):
+            raise UsageError(f"options go behind {context.invoked_subcommand}", hint="move them there")
+        return
+    from simil.cli.commands.models_view import show_models
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
+    from simil.models.status import all_models, choice
+
+    shown_as = form_of(form, output)
+    with start_run(quiet=False, verbose=False, offline=offline or None, env_file=env_file) as run:
+        found, chosen = all_models(run.settings), choice(run.settings)
+        with open_output(output) as stream:
+            show_models(found, chosen, shown_as, stream)
+
+
+@models.command(cls=Command)
+def show(name: Name, form: Json = "text", env_file: opt.EnvFile = None) -> None:
+    """Show everything known of a model: figures and where they come from, prompts, folders."""
+    from simil.cli.commands.models_card import card_json, card_text
+    from simil.models.status import choice, status_of
+
+    values.check_choice("--format", form, ("text", "json"))
+    with start_run(quiet=False, verbose=False, env_file=env_file) as run:
+        status = status_of(_known(name), run.settings)
+        if status.info is None and status.where == "local":
+            raise _not_here(_known(name))
+        chosen = choice(run.settings)
+        sys.stdout.write(card_json(status, chosen) if form == "json" else card_text(status, chosen))
+
+
+@models.command(cls=Command)
+def pull(
+    name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
+) -> None:
+    """Fetch a model from the hub; of one that is here, only what is not whole or not the newest."""
+    from simil.cli.output.progress_bar import terminal_progress
+    from simil.models.hub import download as hub
+    from simil.models.resolve import Provider
+    from simil.models.select import fetch, find_local
+    from simil.models.status import status_of
+
+    with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
+        ref = _known(name)
+        if ref.provider is Provider.EMBEDDED:
+            _say(f"{name} is a part of simil: there is nothing to fetch", quiet=quiet)
+            return
+        if ref.provider is not Provider.HUB:
+            raise UsageError(f"{name} is no model of the hub: there is nothing to fetch")
+        if run.settings.offline:
+            raise ModelError(
+                f"{ref.target} cannot be fetched: simil is offline",
+                hint="leave --offline away, or unset HF_HUB_OFFLINE",
+            )
+        before = find_local(ref)
+        source = fetch(ref, terminal_progress(quiet=quiet))
+        hub.forget(run.settings.cache_dir)
+        done = "is here, and whole" if before and before.revision == source.revision else "fetched"
+        size = megabytes(status_of(ref, run.settings).size)
+        revision = (source.revision or "")[:12]
+        _say(f"{name} {done}: {size}, revision {revision} in {source.folder}", quiet=quiet)
+
+
+@models.command(cls=Command)
+def remove(name: Name, quiet: opt.Quiet = False) -> None:
+    """Delete a model's files, and what was prepared from them. Vectors in the cache stay."""
+    from simil.models.removal import remove_model
+    from simil.models.status import prepared_root
+
+    with start_run(quiet=quiet, verbose=False) as run:
+        removed = remove_model(_known(name), prepared_root(run.settings.cache_dir))
+        lines = [f"{name} removed, {megabytes(removed.freed)} freed", *map(str, removed.folders)]
+        _say("\n  ".join(lines), quiet=quiet)
+
+
+@models.command(cls=Command)
+def prepare(
+    name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
+) -> None:
+    """Make the graph that later runs map from disk, fetching the model where need be; prints its folder."""
+    from simil.cli.output.progress_bar import terminal_progress
+    from simil.models.files.chain import UnknownChain, read_chain
+    from simil.models.files.token_table import read_static
+    from simil.models.graphs.prepare import prepare as make
+    from simil.models.select import locate
+
+    with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
+        progress = terminal_progress(quiet=quiet)
+        source = locate(_known(name), offline=run.settings.offline, progress=progress)
+        if source is None:
+            raise ModelError(f"{name} has nothing to prepare: no graph of it is run here")
+        if read_static(source.folder) is not None:
+            raise ModelError(f"{name} is not prepared: it is a static model", hint="it is run as it is")
+        try:
+            read_chain(source.folder)
+            made = make(source, run.settings.cache_dir, progress)
+        except UnknownChain as exc:
+            raise ModelError(f"{name} is not prepared: {exc}", hint="it is run as it is") from exc
+        if not made.optimized or isinstance(made.graph, bytes):
+            raise ModelError(
+                f"the prepared {name} cannot be written to {run.settings.cache_dir}",
+                hint="make it writable, or name another with SIMIL_CACHE_DIR",
+            )
+        sys.stdout.write(f"{made.graph.parent}\n")
+
+
+@models.command(cls=Command)
+def path(name: Name) -> None:
+    """Print the folder of a model's files; exit 4 where it is not here."""
+    from simil.models.status import status_of
+
+    with start_run(quiet=False, verbose=False) as run:
+        ref = _known(name)
+        status = status_of(ref, run.settings)
+        if status.where != "local":
+            raise ModelError(f"{name} has no files here: it is run by {_RUN_BY[status.where]}")
+        if status.folder is None:
+            raise _not_here(ref)
+        sys.stdout.write(f"{status.folder}\n")
+
+
+_RUN_BY = {"API": "an API", "plug-in": "a plug-in"}
+
+
+def _known(name: str) -> ModelRef:
+    """Return the model that is meant; a plug-in or an API's model that nobody knows is not found either."""
+    from simil.models.catalog import catalog
+    from simil.models.entry_points import find_plugins
+    from simil.models.names import did_you_mean, nearest
+    from simil.models.resolve import Provider, resolve
+
+    ref = resolve(name)
+    if ref.provider is Provider.PLUGIN:
+        find_plugins(ref.target)
+    if ref.provider is Provider.OPENAI and ref.info is None:
+        known = {info.name: info.written for info in catalog().values() if info.provider == "openai"}
+        meant = did_you_mean(known[one] for one in nearest(ref.target, known))
+        raise ModelNotFound(f"nothing is known of {name}", hint=meant or "its server may still have it")
+    return ref
+
+
+def _not_here(ref: ModelRef) -> ModelNotFound:
+    from simil.models.names import did_you_mean, near_repository
+
+    hint = did_you_mean(near_repository(ref.target)) or f"simil models pull {ref.target} fetches it"
+    return ModelNotFound(f"{ref.target} is not on this machine", hint=hint)
+
+
+def _say(line: str, *, quiet: bool) -> None:
+    if not quiet:
+        sys.stdout.write(f"{line}\n")

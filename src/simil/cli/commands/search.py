@@ -1,0 +1,258 @@
+"""`simil search`: which of these texts come nearest to that one?"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options import values
+from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.errors import Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.embedders.base import Embedder
+    from simil.session.session import Session
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.retrieval import SearchResult
+    from simil.texts import Chunking, ReadOptions, Text
+
+__all__ = ["search"]
+
+log = logging.getLogger("simil")
+
+
+@expanded
+def search(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUERY [FILE]...",
+            help="What to look for, and where: texts, one a line, or saved vectors; - or nothing for stdin.",
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option("--queries", metavar="FILE", help="Look for each text of FILE; no QUERY is given then."),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "-k",
+            "--top-k",
+            metavar="N",
+            min=1,
+            help="Show the N best (default: 10; with --threshold, all that reach it).",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="Show what scores at least X; exit 1 if nothing does."),
+    ] = None,
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "-r", "--recursive", help="Search the text files of folders, but for what .gitignore leaves out."
+        ),
+    ] = False,
+    chunk: Annotated[
+        str | None,
+        typer.Option(
+            "--chunk",
+            metavar="lines|paragraphs|tokens:256/32",
+            help="Cut files into lines (the default), paragraphs, or windows of so many tokens and overlap.",
+        ),
+    ] = None,
+    context: Annotated[
+        int, typer.Option("-C", "--context", metavar="N", min=0, help="Show N lines before and after, too.")
+    ] = 0,
+    files_only: Annotated[
+        bool, typer.Option("-l", "--files", help="Print only the names of the files, the best first.")
+    ] = False,
+    count: Annotated[
+        bool, typer.Option("-c", "--count", help="Print how much was found in each file.")
+    ] = False,
+    output: opt.Output = None,
+    form: opt.Form = None,
+    whole: opt.Whole = False,
+    *,
+    model: ModelFlags,
+    reading: InputFlags,
+    running: RunFlags,
+) -> None:
+    """Find the texts that come nearest to a query, the best first.
+
+    simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
+    """
+    from simil.cli.commands.search_view import show_counts, show_files, show_hits
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
+    from simil.session.session import open_session
+    from simil.tasks.retrieval import search as find
+
+    query, files = _query_and_files(arguments or [], queries)
+    values.check_threshold(threshold)
+    names_only = files_only or count
+    if files_only and count:
+        raise UsageError("-l and -c contradict each other", hint="pass one of them")
+    if names_only and (form or context):
+        raise UsageError(
+            "-l and -c print names, so that --format and -C have no effect", hint="leave them out"
+        )
+    if context and (chunk not in (None, "lines") or whole):
+        raise UsageError("-C shows lines, and the texts are none", hint="leave out --chunk or --whole")
+    shown_as = "plain" if names_only else form_of(form, output)
+    # With -l and -c it is names that end with NUL, as `xargs -0` wants them, and not what is searched.
+    end = b"\0" if reading.nul else b"\n"
+    reads = replace(reading, nul=reading.nul and not names_only)
+    with open_session(model, running, on_error=reading.on_error) as session:
+        asked, corpus = _both_sides(
+            session,
+            query,
+            queries,
+            _sources(files, recursive=recursive),
+            _Cut(reads, whole, chunk, recursive),
+        )
+        answers = find(asked, corpus, top_k=top_k, threshold=threshold)
+        with open_output(output) as stream:
+            if names_only:
+                (show_files if files_only else show_counts)(answers, corpus, stream, end)
+            elif any(len(answer.rows) for answer in answers) or shown_as != "table":
+                show_hits(answers, corpus, shown_as, stream, context=context)
+        _tell_of_misses(answers, corpus, threshold)
+    if not any(len(answer.rows) for answer in answers):
+        raise typer.Exit(1)
+
+
+class _Cut:
+    """How the files are read and cut into the texts that are searched."""
+
+    def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
+        from simil.texts import InputFormat, chunking_named
+
+        self._reading = reading
+        self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
+        if self.chunking and whole:
+            raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
+        options = reading.options(whole=whole)
+        if recursive and reading.input_format is None:
+            # As grep reads them: a .json among the files of a program has no texts of ours.
+            options = replace(options, format=InputFormat.TEXT)
+        self.files: ReadOptions = options
+
+    def reading_of_queries(self, path: str) -> ReadOptions:
+        """Return how the file of queries is read: by its suffix, plain text a query a line."""
+        from simil.texts import InputFormat, format_of
+
+        if format_of(path) is InputFormat.TEXT:
+            return InputFlags().options()
+        return replace(self._reading, nul=False, input_format=None).options()
+
+    def reading_of(self, files: Sequence[str]) -> ReadOptions:
+        """Return how `files` are read: plain text that is cut, whole; the rows of tables one by one."""
+        from simil.texts import InputFormat
+
+        plain = {self.files.format_for(path) is InputFormat.TEXT and not self.files.nul for path in files}
+        if self.chunking is None or plain == {False}:
+            return self.files
+        if len(plain) > 1:
+            raise UsageError("--chunk cuts either plain text or records", hint="search them in two runs")
+        return replace(self.files, whole=True, format=None)
+
+    def applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
+        """Yield `texts` in parts; see `in_chunks`."""
+        from simil.embedders.local.token_spans import token_spans
+        from simil.texts import in_chunks, paragraphs
+
+        if self.chunking is None:
+            return texts
+        if self.chunking.unit == "paragraphs":
+            return in_chunks(texts, paragraphs, several=several)
+        if embedder.folder is None:
+            log.warning("the tokens of %s are not known here: those of minilm are counted", embedder.stamp)
+        spans = token_spans(embedder.folder, self.chunking.tokens, self.chunking.overlap)
+        return in_chunks(texts, spans, several=several)
+
+
+def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str | None, list[str]]:
+    if queries is not None:
+        return None, [*arguments]
+    if not arguments:
+        raise UsageError("there is no query", hint="simil search QUERY [FILE]..., or --queries FILE")
+    if len(arguments) == 1 and os.path.isfile(arguments[0]):  # noqa: PTH113 (as in compare)
+        log.warning("%s is taken for the query; what is searched comes from stdin", arguments[0])
+    return arguments[0], [*arguments[1:]]
+
+
+def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
+    from simil.texts import files_in
+
+    if not recursive:
+        for path in files:
+            if os.path.isdir(path):  # noqa: PTH112 (as in compare)
+                raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
+        return [*files]
+    found: list[str] = []
+    for path in files or ["."]:
+        found += files_in(path) if os.path.isdir(path) else [path]  # noqa: PTH112
+    if not found:
+        raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
+    return found
+
+
+def _both_sides(
+    session: Session, query: str | None, queries: str | None, files: Sequence[str], cut: _Cut
+) -> tuple[Corpus, Corpus]:
+    """Return the queries and what is searched; saved vectors are read first, since they name the model."""
+    from simil.embedders.base import Kind
+
+    given = [*values.given([query], "query", values.refuse_blank)] if query is not None else []
+    if queries is not None:
+        reading = cut.reading_of_queries(queries)
+        inputs = session.inputs([queries], reading)
+        if inputs.forms:
+            asked = session.saved(inputs)
+            return asked, _corpus(session, files, cut)
+        given = [*session.read(inputs, reading)]
+    corpus = _corpus(session, files, cut)
+    return session.embed(given, Kind.QUERY), corpus
+
+
+def _corpus(session: Session, files: Sequence[str], cut: _Cut) -> Corpus:
+    from simil.embedders.base import Kind
+
+    reading = cut.reading_of(files or ["-"])
+    if cut.chunking is None:
+        return session.corpus(files, reading, Kind.DOCUMENT)
+    inputs = session.inputs(files, reading)
+    if inputs.forms:
+        raise UsageError("saved vectors cannot be cut", hint="leave out --chunk")
+    texts = cut.applied(session.read(inputs, reading), session.embedder(), several=len(inputs.sources) > 1)
+    return session.embed(texts, Kind.DOCUMENT)
+
+
+def _tell_of_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:
+    from simil.cli.output.cells import fit
+
+    if not answers:
+        log.warning("there is nothing to search in" if not len(corpus) else "there is no query")
+        return
+    missed = [answer for answer in answers if not len(answer.rows)]
+    if not missed:
+        return
+    closest = max(missed, key=lambda answer: answer.nearest_score)
+    what = (
+        "nothing reaches"
+        if len(missed) == len(answers)
+        else f"{len(missed)} of {len(answers)} queries find nothing at"
+    )
+    text = fit(corpus.content(closest.nearest), 60).rstrip()
+    log.warning(
+        "%s %g; the nearest is %.6f at %s: %s",
+        what, threshold, closest.nearest_score, corpus.place(closest.nearest), text,
+    )  # fmt: skip

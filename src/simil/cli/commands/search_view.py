@@ -1,0 +1,143 @@
+"""What a search found: lines as grep prints them, rows, a table with bars; or files and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from simil.cli.output.cells import end_of, fit, tsv_cell
+from simil.cli.output.output_file import width
+from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
+from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
+from simil.tasks.retrieval import SearchResult, context_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simil.tasks.corpus import Corpus
+
+__all__ = ["show_counts", "show_files", "show_hits"]
+
+
+def show_hits(
+    answers: Sequence[SearchResult], corpus: Corpus, form: str, stream: BinaryIO, *, context: int
+) -> None:
+    """Write what was found, the best first, query by query, in `form`."""
+    if form == "table":
+        _show_table(answers, corpus, context)
+    elif form == "plain" and context:
+        stream.writelines(_plain_with_context(answers, corpus, context))
+        stream.flush()
+    else:
+        several = len(answers) > 1
+        plain = ["score", *(["query"] if several else []), "place", "content"]
+        rows = _rows(answers, corpus, form, context)
+        columns = ["id", "score", "content", "file", "line"]
+        if form in ("json", "jsonl"):
+            write_rows(rows, form, stream, facts={"model": corpus.model})
+        else:
+            write_rows(rows, form, stream, facts={}, plain=plain, columns=columns)
+
+
+def show_files(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
+    """Write the name of each file that holds something that was found, the best first."""
+    stream.writelines(name.encode("utf-8", "surrogateescape") + end for name in _files(answers, corpus))
+    stream.flush()
+
+
+def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
+    """Write how much was found in each file, and its name, most first."""
+    stream.writelines(
+        f"{count}\t".encode() + name.encode("utf-8", "surrogateescape") + end
+        for name, count in Counter(_sources(answers, corpus)).most_common()
+    )
+    stream.flush()
+
+
+def _sources(answers: Sequence[SearchResult], corpus: Corpus) -> Iterator[str]:
+    for answer in answers:
+        # A text that several queries find counts once for each.
+        yield from (corpus.texts[row].origin.source for row in answer.rows.tolist())
+
+
+def _files(answers: Sequence[SearchResult], corpus: Corpus) -> list[str]:
+    best: dict[str, float] = {}
+    for answer in answers:
+        for row, score in zip(answer.rows.tolist(), answer.scores.tolist(), strict=True):
+            source = corpus.texts[row].origin.source
+            best[source] = max(score, best.get(source, score))
+    return sorted(best, key=lambda source: -best[source])
+
+
+def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: int) -> Iterator[Row]:
+    several = len(answers) > 1
+    for answer in answers:
+        for row, score in zip(answer.rows.tolist(), answer.scores, strict=True):
+            text = corpus.texts[row]
+            # The keys of llm's `similar` come first, in its order.
+            found: dict[str, object] = {"id": text.id, "score": score, "content": text.text}
+            if several:
+                found["query"] = answer.query
+            found |= source_cells(text, saved=corpus.saved)
+            if form == "plain":
+                found |= {"place": corpus.place(row), "content": corpus.content(row)}
+            if context and form in ("json", "jsonl"):
+                around = context_of(corpus, row, context)
+                found["before"] = [line for _, line in around.before]
+                found["after"] = [line for _, line in around.after]
+            if text.fields:
+                found["fields"] = text.fields
+            yield found
+
+
+def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> Iterator[bytes]:
+    first = True
+    for answer in answers:
+        for row, score in zip(answer.rows.tolist(), answer.scores, strict=True):
+            if not first:
+                yield b"--\n"
+            first = False
+            source = tsv_cell(corpus.texts[row].origin.source)
+            cells = [digits(score), corpus.place(row), corpus.content(row)]
+            around = context_of(corpus, row, context)
+            for line, text in around.before:
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+            yield table_row(cells, "\t")
+            for line, text in around.after:
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+
+
+def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> None:
+    terminal = console()
+    places = [corpus.place(row) for answer in answers for row in answer.rows.tolist()]
+    label = min(max(map(len, places), default=0), max(width() // 3, 8))
+    for number, answer in enumerate(answers):
+        if len(answers) > 1:
+            if number:
+                terminal.print()
+            terminal.print(escaped(fit(answer.query, width()).rstrip()), style="bold", highlight=False)
+        for row, score in zip(answer.rows.tolist(), answer.scores.tolist(), strict=True):
+            around = context_of(corpus, row, context)
+            for line, text in around.before:
+                _context_line(terminal, line, text, label)
+            _hit_line(terminal, score, corpus.place(row), corpus.content(row), label)
+            for line, text in around.after:
+                _context_line(terminal, line, text, label)
+            if around.before or around.after:
+                terminal.print()
+    sign(terminal, "", corpus.model)
+
+
+def _hit_line(terminal: Console, score: float, place: str, text: str, label: int) -> None:
+    room = width() - label - 10 - meter_columns()
+    shown = escaped(fit(text, max(room, 8)).rstrip())
+    where = escaped(end_of(place, label))
+    drawn = meter(terminal, score)
+    terminal.print(f"[bold]{score:.4f}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
+
+
+def _context_line(terminal: Console, line: int, text: str, label: int) -> None:
+    indent = 8 + meter_columns()
+    shown = escaped(fit(text, max(width() - label - indent - 2, 8)).rstrip())
+    terminal.print(f"{' ' * indent}[dim]{line:>{label}}  {shown}[/dim]", highlight=False)

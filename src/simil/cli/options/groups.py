@@ -1,0 +1,164 @@
+"""Groups of options that commands share, each declared once and taken by a command as one value."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, asdict, dataclass, fields
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from simil.cli.options import types as opt
+from simil.cli.options import values
+from simil.cli.options.run import Run, start_run
+
+if TYPE_CHECKING:
+    from simil.texts import ReadOptions
+
+__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFlags:
+    """How a model runs, whichever it is."""
+
+    engine: opt.Engine = None
+    device: opt.Device = None
+    precision: opt.Precision = None
+    threads: opt.Threads = None
+    overflow: opt.OverflowPolicy = None
+    dimensions: opt.Dimensions = None
+    base_url: opt.BaseUrl = None
+    concurrency: opt.Concurrency = None
+    retries: opt.RetriesLimit = None
+    offline: opt.Offline = False
+    no_cache: opt.NoCache = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFlags(EngineFlags):
+    """Which model, and how it runs."""
+
+    model: opt.Model = None
+
+    @classmethod
+    def of(cls, model: str | None, engine: EngineFlags) -> ModelFlags:
+        """Return the flags of one of several models that run alike."""
+        return cls(**asdict(engine), model=model)
+
+
+@dataclass(frozen=True, slots=True)
+class InputFlags:
+    """How texts are read."""
+
+    input_format: opt.InputFormatName = None
+    field: opt.Fields = None
+    id_field: opt.IdField = None
+    no_header: opt.NoHeader = False
+    nul: opt.Nul = False
+    on_error: opt.OnError = "fail"
+
+    def options(self, *, whole: bool = False, all_fields: bool = False) -> ReadOptions:
+        """Return them as the reader takes them; raises `UsageError` where they contradict each other."""
+        return values.read_options(
+            self.input_format,
+            self.field,
+            self.id_field,
+            nul=self.nul,
+            whole=whole,
+            header=not self.no_header,
+            all_fields=all_fields,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFlags(InputFlags):
+    """How judged texts are read: every model has to embed all of them, so that they can be compared."""
+
+    on_error: opt.OnErrorReading = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """Where settings come from, and how much is said."""
+
+    env_file: opt.EnvFile = None
+    quiet: opt.Quiet = False
+    verbose: opt.Verbose = False
+
+
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, JudgedFlags, RunFlags)
+
+
+@contextmanager
+def start(model: ModelFlags, run: RunFlags) -> Iterator[Run]:
+    """Set up a run by its flags; see `start_run`."""
+    with start_run(
+        quiet=run.quiet,
+        verbose=run.verbose,
+        model=model.model,
+        engine=model.engine,
+        device=model.device,
+        precision=model.precision,
+        threads=model.threads,
+        overflow=model.overflow,
+        offline=model.offline or None,
+        base_url=model.base_url,
+        concurrency=model.concurrency,
+        retries=model.retries,
+        env_file=run.env_file,
+        cache=False if model.no_cache else None,
+    ) as begun:
+        yield begun
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the options of each group that it takes as a parameter.
+
+    Typer reads options from a function's signature, one parameter each: here a parameter of a group's
+    type stands for all of the group's fields, which are gathered again when the command is called.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if hint in _GROUPS:
+            groups[parameter.name] = hint
+            parameters += _options_of(hint)
+        else:
+            parameters.append(
+                parameter.replace(annotation=hint, kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            )
+
+    @wraps(command)
+    def call(**given: Any) -> None:
+        gathered = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**given, **gathered)
+
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+@cache
+def _options_of(group: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=_default(field),
+            annotation=hints[field.name],
+        )
+        # What a group adds to the one that it extends is shown first: the model before its engine.
+        for field in sorted(fields(group), key=lambda field: field.name not in group.__annotations__)
+    ]
+
+
+def _default(field: Field[Any]) -> Any:
+    return inspect.Parameter.empty if field.default is MISSING else field.default

@@ -1,0 +1,109 @@
+"""What options are checked for, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import isnan
+from typing import TYPE_CHECKING
+
+from simil.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.embedders.base import Kind
+    from simil.texts import ReadOptions, Text
+
+__all__ = [
+    "check_choice",
+    "check_threshold",
+    "given",
+    "kind_named",
+    "read_options",
+    "refuse_blank",
+    "tell_of_stdin",
+]
+
+
+def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    """Raise `UsageError` for a value of an option that is none of its choices."""
+    known = [*choices]
+    if value not in known:
+        raise UsageError(f"{option} cannot be {value!r}", hint=f"choose one of {', '.join(known)}")
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raise `UsageError` for a threshold that nothing can be compared with."""
+    if threshold is not None and isnan(threshold):
+        raise UsageError("--threshold cannot be nan", hint="give a number")
+
+
+def read_options(
+    input_format: str | None,
+    fields: list[str] | None,
+    id_field: str | None,
+    *,
+    nul: bool,
+    whole: bool,
+    header: bool,
+    all_fields: bool = False,
+) -> ReadOptions:
+    """Return how texts are to be read, from the options that say so."""
+    from simil.texts import InputFormat, ReadOptions
+
+    if input_format is not None:
+        check_choice("--input-format", input_format, InputFormat)
+    form = InputFormat(input_format) if input_format else None
+    return ReadOptions(
+        form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
+    )
+
+
+def tell_of_stdin(sources: Sequence[str]) -> None:
+    """Say on stderr that the run waits for texts, where a person at a terminal is to type them."""
+    if "-" in sources and sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
+
+
+def kind_named(name: str) -> Kind:
+    """Return the kind of text that `--kind` names."""
+    from simil.embedders.base import Kind
+
+    check_choice("--kind", name, Kind)
+    return Kind(name)
+
+
+def given(
+    texts: Iterable[str], source: str, on_blank: Callable[[Place], None], *, first: int = 1
+) -> Iterator[Text]:
+    """Yield texts from the command line; their ids are numbers from `first`, their places `source:number`.
+
+    Blank ones go to `on_blank`. Raises `InputError` for bytes that are not UTF-8.
+    """
+    from simil.texts import Text, is_blank
+
+    for number, text in enumerate(texts, first):
+        place = Place(source, number)
+        if is_blank(text):
+            on_blank(place)
+        else:
+            yield Text(str(number), _checked(text, place), place, {})
+
+
+def refuse_blank(place: Place) -> None:
+    """Raise the `InputError` of a blank text where one cannot be left out."""
+    raise InputError("there is no text in it", place=place)
+
+
+def _checked(text: str, place: Place) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    try:
+        # Python could not read it in the encoding of this locale, which is not always that of the text.
+        return os.fsencode(text).decode()
+    except UnicodeError as exc:
+        raise InputError("is not UTF-8", place=place, hint="convert it first, as with iconv") from exc

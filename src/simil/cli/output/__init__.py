@@ -1,0 +1,1 @@
+"""Everything that commands write: rows, tables, files, progress, notes."""

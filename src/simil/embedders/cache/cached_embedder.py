@@ -1,0 +1,180 @@
+"""Any embedder, wrapped: texts seen before come from the cache, the rest are embedded and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
+from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.store import Hits, VectorCache
+from simil.embedders.usage import Plan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["CachedEmbedder"]
+
+# New vectors are written when so many are there, or so many seconds have passed: a run that is
+# interrupted or killed loses no more.
+_ROWS, _SECONDS = 1024, 1.0
+
+
+class CachedEmbedder(Embedder):
+    """Gives the vectors of the embedder that `open_embedder` opens, which it does for the first new text."""
+
+    def __init__(
+        self, stamp: str, recipe: Recipe, cache: VectorCache, open_embedder: Callable[[], Embedder]
+    ) -> None:
+        self.stamp = stamp
+        self._recipe = recipe
+        self._cache = cache
+        self._open = open_embedder
+        self._opened: Embedder | None = None
+        self._begun: set[bytes] = set()
+        self.at_close = ExitStack()
+
+    def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed without the cache; see `Embedder.embed_batch`."""
+        return self._embedder().embed_batch(texts)
+
+    def start(
+        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+    ) -> Iterator[Piece | TextRejected]:
+        """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
+        keys = self._recipe.keys(texts, kind, form)
+        hits, missing = self._looked_up(keys)
+        if hits and self.is_paid:
+            self._embedder().trust()
+        # An earlier batch that nobody has waited for yet may be at the same text.
+        waiting = [row for row in missing if keys[row] in self._begun]
+        new = [row for row in missing if keys[row] not in self._begun]
+
+        def begin(rows: Sequence[int]) -> Iterator[Piece | TextRejected]:
+            return self._begin([texts[row] for row in rows], [keys[row] for row in rows], kind, form)
+
+        pieces = begin(new)
+        mine = {keys[row] for row in new}
+        self._begun |= mine
+        merged = self._merged(hits, moved(pieces, new), keys, mine, waiting, begin)
+        return merged if keep is None else _told(merged, keep)
+
+    def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
+        """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
+        return self._looked_up(self._recipe.keys(texts, kind, form))[1]
+
+    def plan(self) -> Plan | None:
+        """Return what counts requests; see `Embedder.plan`."""
+        return self._embedder().plan() if self.is_paid else None
+
+    def status(self) -> str:
+        """Return what the embedder waits for; see `Embedder.status`."""
+        return self._opened.status() if self._opened is not None else ""
+
+    def close(self) -> None:
+        """Close the embedder, if it was needed, and the cache."""
+        if self._opened is not None:
+            self._opened.close()
+        self._cache.close()
+        self.at_close.close()
+
+    def _embedder(self) -> Embedder:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def _looked_up(self, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:
+        """Return what the cache holds of `keys`, and the places of those that it does not hold."""
+        hits = self._cache.get(keys)
+        found = set(hits.rows.tolist()) if hits else set()
+        return hits, [row for row in range(len(keys)) if row not in found]
+
+    def _begin(
+        self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: Form
+    ) -> Iterator[Piece | TextRejected]:
+        """Begin to embed texts that are new, and keep their vectors; the pieces count among them."""
+        if not texts:
+            return iter(())
+        keeper = _Keeper(self._cache, self.stamp, keys, at_once=self.is_paid)
+        return keeper.flushed(self._embedder().start(texts, kind, form, keeper.keep))
+
+    def _merged(
+        self,
+        hits: Hits | None,
+        pieces: Iterator[Piece | TextRejected],
+        keys: Sequence[bytes],
+        mine: set[bytes],
+        waiting: Sequence[int],
+        begin: Callable[[Sequence[int]], Iterator[Piece | TextRejected]],
+    ) -> Iterator[Piece | TextRejected]:
+        try:
+            yield from _piece(hits)
+            yield from pieces
+        finally:
+            self._begun -= mine
+        if waiting:
+            hits, missing = self._looked_up([keys[row] for row in waiting])
+            yield from moved(_piece(hits), waiting)
+            rest = [waiting[place] for place in missing]
+            yield from moved(begin(rest), rest)
+
+
+class _Keeper:
+    """Writes new vectors to the cache: each piece at once where it was paid for, else some together."""
+
+    def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
+        self._cache = cache
+        self._space = space
+        self._keys = keys
+        self._at_once = at_once
+        self._pending: list[Piece] = []
+        self._written = time.monotonic()
+
+    def keep(self, piece: Piece) -> None:
+        """Write the piece, now or soon; from several threads only where it is at once."""
+        if self._at_once:
+            self._write([piece])
+            return
+        self._pending.append(piece)
+        rows = sum(len(one.rows) for one in self._pending)
+        if rows >= _ROWS or time.monotonic() - self._written >= _SECONDS:
+            self._flush()
+
+    def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
+        """Pass on the pieces, and write the last ones also where the run ends early."""
+        try:
+            yield from pieces
+        finally:
+            self._flush()
+
+    def _flush(self) -> None:
+        pieces, self._pending = self._pending, []
+        self._written = time.monotonic()
+        if pieces:
+            self._write(pieces)
+
+    def _write(self, pieces: Sequence[Piece]) -> None:
+        import numpy as np
+
+        rows = np.concatenate([piece.rows for piece in pieces])
+        vectors = np.concatenate([piece.vectors for piece in pieces])
+        cut = np.concatenate([piece.cut for piece in pieces])
+        self._cache.put(self._space, [self._keys[row] for row in rows], vectors, cut)
+
+
+def _told(
+    pieces: Iterator[Piece | TextRejected], keep: Callable[[Piece], None]
+) -> Iterator[Piece | TextRejected]:
+    for piece in pieces:
+        if isinstance(piece, Piece):
+            keep(piece)
+        yield piece
+
+
+def _piece(hits: Hits | None) -> Iterator[Piece]:
+    """Yield what was found as a piece."""
+    if hits is not None:
+        yield Piece(hits.rows, hits.vectors, hits.cut)

@@ -1,0 +1,190 @@
+"""Which engine runs a model on this machine, and how it is opened.
+
+A few texts go through ONNX Runtime, which maps the prepared graph and starts at once. For many it is
+OpenVINO where that is installed, else ONNX Runtime with its weights repacked. sentence-transformers
+runs on a GPU, and what has a chain of modules that is not known here. A static model is model2vec's.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simil.config import Settings
+from simil.embedders.base import Embedder
+from simil.errors import ModelError, UsageError
+from simil.models.files.chain import Chain, UnknownChain, read_chain
+from simil.models.files.model_source import ModelSource, verify_embedded
+from simil.models.files.token_table import StaticTable, read_static
+from simil.progress import Progress
+
+if TYPE_CHECKING:
+    from simil.embedders.local.base import LocalModel
+    from simil.embedders.local.graph import InferenceSession, Sessions
+    from simil.models.graphs.prepare import Prepared
+
+__all__ = ["find_chain", "open_local"]
+
+log = logging.getLogger("simil")
+
+
+def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
+    """Return the chain that simil's own engines run, None where sentence-transformers is to run the model.
+
+    Of a static model it is its table.
+
+    Raises `UsageError` for settings that contradict each other, `ModelError` where `settings` ask for an
+    engine that cannot run this model.
+    """
+    _check(settings)
+    if settings.engine == "torch" or settings.device in ("cuda", "mps"):
+        return None
+    table = read_static(source.folder)
+    if table is not None:
+        _check_static(source, settings)
+        return table
+    try:
+        return read_chain(source.folder)
+    except UnknownChain as exc:
+        _leave_to_torch(source, settings, exc)
+        return None
+
+
+def open_local(
+    source: ModelSource,
+    chain: Chain | StaticTable | None,
+    model: LocalModel,
+    settings: Settings,
+    *,
+    raw: bool,
+    progress: Progress,
+) -> Embedder:
+    """Return the embedder of a model's files; `chain` is what `find_chain` gave.
+
+    `raw` leaves out a normalization at the chain's end. Raises `ModelError`.
+    """
+    if isinstance(chain, StaticTable):
+        from simil.embedders.local.static import StaticEmbedder
+
+        return StaticEmbedder(model, source.folder, chain, raw=raw)
+    if chain is not None:
+        try:
+            return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
+        except UnknownChain as exc:
+            _leave_to_torch(source, settings, exc)
+    from simil.embedders.local.torch import TorchEmbedder
+
+    if source.embedded:
+        verify_embedded()
+    device = "cpu" if settings.device == "auto" and source.embedded else settings.device
+    return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
+
+
+def _check(settings: Settings) -> None:
+    on_gpu = settings.device in ("cuda", "mps")
+    if on_gpu and settings.engine in ("onnx", "openvino"):
+        raise ModelError(
+            f"the {settings.engine} engine does not run on {settings.device}", hint="use --engine torch"
+        )
+    if settings.precision != "float32" and (on_gpu or settings.engine in ("onnx", "torch")):
+        where = f"on {settings.device}" if on_gpu else f"by the {settings.engine} engine"
+        raise UsageError(
+            f"{settings.precision} is not computed {where}",
+            hint="use --engine openvino, or leave --precision away",
+        )
+
+
+def _check_static(source: ModelSource, settings: Settings) -> None:
+    if settings.engine != "auto":
+        raise ModelError(
+            f"the {settings.engine} engine cannot run {source.name}: it is a static model",
+            hint="leave --engine away",
+        )
+    if settings.precision != "float32":
+        raise ModelError(
+            f"{settings.precision} is not computed for {source.name}: it is a static model",
+            hint="leave --precision away",
+        )
+
+
+def _leave_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+    if settings.engine != "auto" or settings.precision != "float32":
+        engine = "openvino" if settings.engine == "auto" else settings.engine
+        raise ModelError(
+            f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
+        ) from exc
+    log.info("%s is run by sentence-transformers: %s", source.name, exc)
+
+
+def _open_graph(
+    source: ModelSource,
+    chain: Chain,
+    model: LocalModel,
+    settings: Settings,
+    *,
+    raw: bool,
+    progress: Progress,
+) -> Embedder:
+    from simil.embedders.local.graph import GraphEmbedder
+    from simil.embedders.local.pooling import load_dense
+    from simil.models.files.tokenizer import open_tokenizer
+    from simil.models.graphs.prepare import prepare
+
+    prepared = prepare(source, settings.cache_dir, progress)
+    dense = [load_dense(source.folder, layer) for layer in chain.dense]
+    tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
+    sessions = _sessions(prepared, chain, model.stamp, settings, progress)
+    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw)
+
+
+def _sessions(
+    prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> Sessions:
+    from simil.embedders.local.cores import physical_cores
+    from simil.embedders.local.graph import Sessions
+    from simil.models.graphs.openvino_runtime import has_openvino
+
+    threads = settings.threads or physical_cores()
+
+    def few() -> InferenceSession:
+        from simil.embedders.local.onnx import OnnxSession
+
+        return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
+
+    def onnx() -> InferenceSession:
+        from simil.embedders.local.onnx import OnnxSession
+
+        return OnnxSession(stamp, prepared, threads=threads, bulk=True)
+
+    def openvino() -> InferenceSession:
+        from simil.embedders.local.openvino import OpenVinoSession
+
+        graph = _graph(prepared, chain, stamp, settings, progress)
+        return OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+
+    def best() -> InferenceSession:
+        if has_openvino() and prepared.optimized:
+            try:
+                return openvino()
+            except ModelError as exc:
+                log.info("%s; ONNX Runtime is used", exc.message)
+        return onnx()
+
+    if settings.engine == "openvino" or settings.precision != "float32":
+        return Sessions(few=None, bulk=openvino)
+    # A graph that could not be kept is optimized while it is opened, so it is opened once.
+    return Sessions(few if prepared.optimized else None, onnx if settings.engine == "onnx" else best)
+
+
+def _graph(prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
+    if settings.precision == "int8":
+        from simil.models.graphs.quantize import quantized
+
+        return quantized(prepared, chain, stamp, progress)
+    if not prepared.optimized or not isinstance(prepared.graph, Path):
+        raise ModelError(
+            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+        )
+    return prepared.graph

@@ -1,0 +1,136 @@
+"""A model on the CPU, without torch: a prepared graph, its tokenizer, and the chain's pooling in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simil import similarity
+from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.embedders.local.batches import batches, pad
+from simil.embedders.local.pooling import DenseLayer, pool
+from simil.embedders.local.workers import Workers
+from simil.models.files.chain import Chain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
+
+# From so many tokens in a run on it pays to open the session for bulk: that costs up to half a second,
+# and the other needs twice as long for each token.
+_BULK_TOKENS = 1536
+
+
+class InferenceSession(Protocol):
+    """An open graph; `workers` threads at a time may call `run`."""
+
+    workers: int
+
+    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """How a graph is opened: `few` so that it starts at once, `bulk` so that it is fast.
+
+    Without `few` every text goes through the session for bulk.
+    """
+
+    few: Callable[[], InferenceSession] | None
+    bulk: Callable[[], InferenceSession]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Texts of one padded length: their rows, their token ids, and how many tokens a prompt takes."""
+
+    rows: NDArray[np.intp]
+    ids: Sequence[Sequence[int]]
+    length: int
+    skip: int
+
+
+_Vectors = tuple["NDArray[np.intp]", "NDArray[np.float32]"]
+
+
+class GraphEmbedder(LocalEmbedder):
+    """Runs a graph in the session that suits the work at hand."""
+
+    def __init__(
+        self,
+        model: LocalModel,
+        tokenizer: Any,
+        chain: Chain,
+        dense: Sequence[DenseLayer],
+        sessions: Sessions,
+        *,
+        raw: bool,
+    ) -> None:
+        """Take the parts; nothing is opened before the first text. `raw` leaves out a final normalization."""
+        super().__init__(model, tokenizer, chain.max_tokens)
+        self._chain = chain
+        self._dense = tuple(dense)
+        self._sessions = sessions
+        self._raw = raw
+        self._tokens = 0
+        self._few: InferenceSession | None = None
+        self._bulk: InferenceSession | None = None
+        self._workers: Workers[_Batch, _Vectors] | None = None
+
+    def close(self) -> None:
+        """End the threads and let go of the sessions."""
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = self._few = self._bulk = None
+
+    def _normalizes(self) -> bool:
+        return self._chain.normalize and not self._raw
+
+    def _start(
+        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+    ) -> Iterator[_Vectors]:
+        import numpy as np
+
+        assert encodings is not None
+        if not encodings:
+            return iter(())
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter(map(len, ids), np.intp, len(ids))
+        skip = 0 if self._chain.pools_prompt or not prompt else self._prompt_tokens(prompt)
+        jobs = [_Batch(rows, [ids[row] for row in rows], length, skip) for rows, length in batches(lengths)]
+        self._tokens += int(lengths.sum())
+        if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
+            self._few = self._few or self._sessions.few()
+            return map(self._run, jobs)
+        return self._many().start(jobs)
+
+    def _many(self) -> Workers[_Batch, _Vectors]:
+        """Return the threads of the session for bulk, which takes the place of the one for a few texts."""
+        if self._workers is None:
+            self._few, self._bulk = None, self._sessions.bulk()
+            self._workers = Workers(self._bulk.workers, self._run)
+        return self._workers
+
+    def _run(self, batch: _Batch) -> _Vectors:
+        import numpy as np
+
+        session = self._bulk or self._few
+        assert session is not None
+        ids, mask = pad(batch.ids, batch.length)
+        vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
+        for layer in self._dense:
+            vectors = layer(vectors)
+        # What is not finite cannot be normalized; `embed` says so of the model.
+        if self._normalizes() and bool(np.isfinite(vectors).all()):
+            vectors = similarity.unit_or_zero(vectors)
+        return batch.rows, vectors
+
+    def _prompt_tokens(self, prompt: str) -> int:
+        """Count as sentence-transformers does: with the special tokens before, without those after."""
+        assert self._tokenizer is not None
+        encoding = self._tokenizer.encode(prompt)
+        return len(encoding.ids) - int(encoding.special_tokens_mask[-1:] == [1])

@@ -1,0 +1,94 @@
+"""sentence-transformers itself: for a GPU, and for models that the ONNX engine does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.errors import ModelError
+from simil.models.files.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["TorchEmbedder", "usable_devices"]
+
+
+class TorchEmbedder(LocalEmbedder):
+    """A model folder in PyTorch, float32."""
+
+    def __init__(self, model: LocalModel, folder: Path, *, device: str, raw: bool, threads: int) -> None:
+        """Load the model on `device`; `raw` takes the normalization off its end; `threads` 0 is all cores."""
+        self._network = _load(folder, device, threads)
+        self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
+        if raw and self._ends_in_unit:
+            del self._network[len(self._network) - 1]
+            self._ends_in_unit = False
+        tokenizer = getattr(getattr(self._network, "tokenizer", None), "backend_tokenizer", None)
+        limit = self._network.max_seq_length
+        # "No limit" is written as a number beyond any length.
+        super().__init__(model, _copy(tokenizer), int(limit) if limit and limit < 10**9 else None)
+        self.dimensions = self._network.get_embedding_dimension()
+
+    def _normalizes(self) -> bool:
+        return self._ends_in_unit
+
+    def _start(
+        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        import numpy as np
+
+        if texts:
+            vectors: NDArray[np.float32] = self._network.encode(
+                list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
+            )
+            yield np.arange(len(texts)), vectors
+
+
+def _copy(tokenizer: Any) -> Any:
+    """Return a tokenizer of our own: we set truncation and padding on it, sentence-transformers on its."""
+    if tokenizer is None:
+        return None
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
+def _load(folder: Path, device: str, threads: int) -> Any:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError(
+            "no CUDA device can be used here",
+            hint="leave --device away, or check the driver and PyTorch's build",
+        )
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ModelError("no MPS device can be used here", hint="leave --device away")
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        with quiet_transformers():
+            # Never trust_remote_code: a model is data.
+            network = SentenceTransformer(
+                str(folder), device=None if device == "auto" else device, local_files_only=True
+            )
+    except Exception as exc:
+        # Whatever a broken folder makes transformers raise, it means that the model cannot be used.
+        raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
+    return network.float().eval()
+
+
+def usable_devices() -> list[str]:
+    """Return what `--device` can name here, the processor first; imports torch."""
+    import torch
+
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices.append("cuda")
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return devices

@@ -1,0 +1,200 @@
+"""Vectors from OpenAI's API, or from any server that speaks its protocol."""
+
+from __future__ import annotations
+
+import random as random_numbers
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from simil.config import OPENAI_BASE_URL
+from simil.embedders.base import Embedder, Form, Kind, Piece, Reading, TextRejected
+from simil.embedders.openai import protocol
+from simil.embedders.openai.batch import Batch, Limits
+from simil.embedders.openai.clock import Clock
+from simil.embedders.openai.endpoint import Endpoint
+from simil.embedders.openai.error_replies import ServerError, quotation, refusal
+from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
+from simil.embedders.openai.protocol import BadAnswer, Reply
+from simil.embedders.openai.requests import EmbeddingReply
+from simil.embedders.openai.retries import Failed, Retries
+from simil.embedders.openai.sender import Sender
+from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
+from simil.embedders.openai.transport import Timeout, Wire
+from simil.embedders.overflow import Overflow
+from simil.embedders.usage import Plan, Usage
+from simil.errors import ServerFailed, UsageError
+
+if TYPE_CHECKING:
+    import httpx
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["OpenAIEmbedder"]
+
+_NEXT_ENCODING: dict[str, str | None] = {"base64": "float", "float": None}
+# Up to here bounds are good enough, and the table of exact counts is not worth its loading.
+_FEW_BYTES = 32_768
+# Characters to a request: a token has some four of them.
+_REQUEST_CHARACTERS = 1 << 20
+
+
+class OpenAIEmbedder(Embedder):
+    """A model behind `POST {base_url}/embeddings`.
+
+    `request_dimensions` is sent as `dimensions`; `known_dimensions` is what the model is known to
+    return without it; `max_tokens` what it reads of a text, None where only the server knows; `price`
+    what a million tokens cost, in US dollars. Raises `UsageError` for a base URL or model name that
+    cannot be one; a missing key is an error only when a request would be sent.
+    """
+
+    is_paid = True
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        api_key: str | None,
+        base_url: str = OPENAI_BASE_URL,
+        api_version: str | None = None,
+        request_dimensions: int | None = None,
+        known_dimensions: int | None = None,
+        max_tokens: int | None = None,
+        overflow: Overflow = Overflow.WARN,
+        price: float | None = None,
+        concurrency: int = 4,
+        retries: int = 5,
+        transport: httpx.BaseTransport | None = None,
+        timeout: Timeout | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = random_numbers.random,
+    ) -> None:
+        if not model.strip() or not model.isprintable():
+            raise UsageError(f"{model!r} is not the name of a model")
+        self.stamp = model
+        self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
+        self.reading = Reading(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
+        self._api_key = (api_key or "").strip() or None
+        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
+        self._scrub = self._endpoint.scrubber(self._api_key)
+        self._request_dimensions = request_dimensions
+        self._limits = Limits(model, max_tokens, overflow)
+        self._counter: TokenCounter | None = None
+        self._encoding: str | None = "base64"
+        self._clock = clock or Clock()
+        self._wire = Wire(
+            self._endpoint,
+            self._api_key,
+            connections=concurrency,
+            timeout=timeout or Timeout(),
+            clock=self._clock,
+            transport=transport,
+        )
+        usage = Usage(self._endpoint.host, price)
+        self.usage: Usage = usage
+        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage)
+
+    @property
+    def address(self) -> str:
+        """Where requests go, without what may be secret in it."""
+        return self._endpoint.url.partition("?")[0]
+
+    def __repr__(self) -> str:
+        return f"OpenAIEmbedder({self.stamp!r} at {self._endpoint.host})"
+
+    def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the server's vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
+
+        Raises a `ProviderError` that says in one line what failed, without the key.
+        """
+        return self.embed(texts, normalize=False)
+
+    def start(
+        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+    ) -> Iterator[Piece | TextRejected]:
+        """Begin to send `texts`; each answer is brought into form and kept by the thread that got it."""
+
+        def finish(piece: Piece) -> Piece:
+            finished = self._in_form(piece, form)
+            if keep is not None:
+                keep(finished)
+            return finished
+
+        batch = Batch(texts, self._counter_for(texts), self._limits, finish)
+        self._sender.begin(batch)
+        return iter(batch)
+
+    def plan(self) -> Plan:
+        """Return what counts the requests that texts would take; see `Embedder.plan`."""
+        limits = self._limits
+        return PackingPlan(
+            self._exact_counter(), limit=limits.tokens, overflow=limits.overflow, price=self.usage.price
+        )
+
+    def trust(self) -> None:
+        """Take in that the server has taken texts before; see `Embedder.trust`."""
+        self._sender.trust()
+
+    def status(self) -> str:
+        """Return what the next request waits for; see `Embedder.status`."""
+        return self._sender.status()
+
+    def close(self) -> None:
+        """Wait a little for requests under way, and let connections go."""
+        self._sender.close()
+        self._wire.close()
+
+    def _counter_for(self, texts: Sequence[str]) -> TokenCounter:
+        sizes = ByteCounter().counts(texts)
+        limit = self._limits.tokens
+        if sum(sizes) <= _FEW_BYTES and (limit is None or max(sizes, default=0) <= limit):
+            return ByteCounter()
+        return self._exact_counter()
+
+    def _exact_counter(self) -> TokenCounter:
+        """Return what counts tokens, exactly where that can be."""
+        if self._counter is None:
+            self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
+        return self._counter
+
+    def _ask(self, texts: Sequence[str]) -> EmbeddingReply:
+        """Return the vectors of one request, asking again while the server refuses the encoding."""
+        encoding = self._encoding
+        while True:
+            body = protocol.request_body(self.stamp, texts, encoding, self._request_dimensions)
+            reply = self._wire.post(body, protocol.answer_limit(len(texts)))
+            if encoding is None or not protocol.refuses_encoding(reply):
+                break
+            encoding = _NEXT_ENCODING[encoding]
+        if not 200 <= reply.status < 300:
+            raise refusal(
+                reply,
+                count=len(texts),
+                host=self._endpoint.host,
+                model=self.stamp,
+                proof=self._endpoint.proof(self._api_key),
+                scrub=self._scrub,
+                date=self._clock.date(),
+            )
+        vectors, tokens = self._vectors(reply, len(texts))
+        self._encoding = encoding
+        return EmbeddingReply(vectors, reply.headers, tokens)
+
+    def _vectors(self, reply: Reply, count: int) -> tuple[NDArray[np.float32], int | None]:
+        try:
+            vectors, tokens = protocol.vectors_of(reply, count)
+        except BadAnswer as exc:
+            said = quotation(ServerError.in_answer(reply), self._scrub)
+            wrong = self._wrong(f"{exc}{said}", "check the base URL and the server")
+            # What was damaged on its way may arrive the next time; what is wrong stays so, and is paid for.
+            raise Failed(wrong, may_be_retried=exc.is_damaged, headers=reply.headers) from exc
+        if self.dimensions is None:
+            self.dimensions = vectors.shape[1]
+        if vectors.shape[1] != self.dimensions:
+            raise self._wrong(
+                f"returned {vectors.shape[1]} dimensions where {self.dimensions} were expected",
+                "check the name of the model, and whether it can return other dimensions",
+            )
+        return vectors, tokens
+
+    def _wrong(self, what: str, hint: str) -> ServerFailed:
+        return ServerFailed(f"{self._endpoint.host} {what}", hint=hint)

@@ -1,0 +1,1 @@
+"""Graphs that engines run: written, exported, prepared once, quantized."""

@@ -1,0 +1,205 @@
+"""The computation graph of a BERT encoder, written straight from its configuration and weights.
+
+Most sentence-embedding models are BERT encoders (bge, e5, gte, MiniLM, mxbai). Writing their graph
+needs neither torch nor an exporter, takes milliseconds, and names ONNX Runtime's fused operators
+(`com.microsoft`: Attention, SkipLayerNormalization, BiasGelu, EmbedLayerNormalization) instead of
+hoping that an optimizer finds them. The weights stay where they are: the graph points into
+`model.safetensors`.
+
+The architecture is that of Devlin et al., arXiv:1810.04805, with the parameter names of
+transformers' `BertModel`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from simil.errors import ModelDamaged, Place
+from simil.models.files.chain import UnknownChain, read_object
+from simil.models.files.weights import WEIGHTS, read_header
+
+__all__ = ["bert_graph"]
+
+OUTPUT = "last_hidden_state"
+_DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
+_GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
+
+
+def bert_graph(folder: Path) -> tuple[bytes, Path]:
+    """Return the ONNX model of the BERT encoder in `folder`, and the folder its weights are left in.
+
+    Inputs `input_ids` and `attention_mask`, int32 [batch, tokens]; output `last_hidden_state`,
+    float32 [batch, tokens, hidden], whatever the precision of the weights at rest. Raises
+    `UnknownChain` when the model is not such an encoder, `ModelDamaged` when its files are broken.
+    """
+    config = read_object(folder / "config.json") or {}
+    _check(config, folder)
+    # The hub's cache holds links; ONNX Runtime wants the weights beside each other in one real folder.
+    weights = (folder / WEIGHTS).resolve()
+    tensors = read_header(weights)
+    try:
+        return _Writer(config, weights.name, tensors).write(), weights.parent
+    except (KeyError, TypeError, ValueError) as exc:
+        raise ModelDamaged(
+            f"does not describe a BERT encoder ({type(exc).__name__}: {exc})",
+            place=Place(str(folder / "config.json")),
+        ) from exc
+
+
+def _check(config: dict[str, Any], folder: Path) -> None:
+    if config.get("model_type") != "bert":
+        raise UnknownChain(f"its transformer is of type {config.get('model_type')}")
+    if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+        raise UnknownChain("its transformer is not a plain BERT encoder")
+    if config.get("hidden_act", "gelu") not in _GELU:
+        raise UnknownChain(f"its activation is {config['hidden_act']}")
+    if not (folder / WEIGHTS).is_file():
+        raise UnknownChain(f"it has no {WEIGHTS}")
+
+
+class _Writer:
+    """Collects the nodes and weights of one graph; methods return the name of what they compute."""
+
+    def __init__(
+        self, config: dict[str, Any], location: str, tensors: dict[str, tuple[str, list[int], int, int]]
+    ) -> None:
+        self.config = config
+        self.location = location
+        self.tensors = tensors
+        # Checkpoints of a model with a head on top prefix the encoder's names.
+        self.prefix = "" if "embeddings.word_embeddings.weight" in tensors else "bert."
+        self.epsilon = float(config.get("layer_norm_eps", 1e-12))
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+
+    def write(self) -> bytes:
+        from onnx import TensorProto, helper
+
+        hidden = self.embeddings()
+        for layer in range(self.config["num_hidden_layers"]):
+            hidden = self.layer(hidden, f"encoder.layer.{layer}.")
+        self.node("Identity", [hidden], OUTPUT, domain="")
+        tokens = ["batch", "tokens"]
+        graph = helper.make_graph(
+            self.nodes,
+            "bert",
+            [
+                helper.make_tensor_value_info(name, TensorProto.INT32, tokens)
+                for name in ("input_ids", "attention_mask")
+            ],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [*tokens, self.config["hidden_size"]])],
+            self.weights,
+        )
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="simil")
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def embeddings(self) -> str:
+        # Every token is of the first segment: its embedding is added to the positions' beforehand.
+        segment = self.node(
+            "Slice",
+            [
+                self.weight("embeddings.token_type_embeddings.weight"),
+                self.ints("from", 0),
+                self.ints("to", 1),
+            ],
+            "segment",
+            domain="",
+        )
+        positions = self.node(
+            "Add", [self.weight("embeddings.position_embeddings.weight"), segment], "positions", domain=""
+        )
+        words = self.weight("embeddings.word_embeddings.weight")
+        norm = [self.weight(f"embeddings.LayerNorm.{part}") for part in ("weight", "bias")]
+        return self.node(
+            "EmbedLayerNormalization",
+            ["input_ids", "", words, positions, "", *norm],
+            "embedded",
+            epsilon=self.epsilon,
+        )
+
+    def layer(self, hidden: str, at: str) -> str:
+        parts = ("query", "key", "value")
+        projection = self.node(
+            "Concat",
+            [self.weight(f"{at}attention.self.{part}.weight", transposed=True) for part in parts],
+            f"{at}qkv.weight",
+            domain="",
+            axis=1,
+        )
+        bias = self.node(
+            "Concat",
+            [self.weight(f"{at}attention.self.{part}.bias") for part in parts],
+            f"{at}qkv.bias",
+            domain="",
+            axis=0,
+        )
+        heads = self.config["num_attention_heads"]
+        context = self.node(
+            "Attention", [hidden, projection, bias, "attention_mask"], f"{at}context", num_heads=heads
+        )
+        attended = self.add_and_norm(
+            self.matmul(context, f"{at}attention.output.dense"), hidden, f"{at}attention.output"
+        )
+        inner = self.matmul(attended, f"{at}intermediate.dense")
+        activated = self.node(
+            _GELU[self.config.get("hidden_act", "gelu")],
+            [inner, self.weight(f"{at}intermediate.dense.bias")],
+            f"{at}activated",
+        )
+        return self.add_and_norm(self.matmul(activated, f"{at}output.dense"), attended, f"{at}output")
+
+    def matmul(self, left: str, name: str) -> str:
+        return self.node(
+            "MatMul", [left, self.weight(f"{name}.weight", transposed=True)], f"{name}.product", domain=""
+        )
+
+    def add_and_norm(self, product: str, skip: str, at: str) -> str:
+        norm = [self.weight(f"{at}.LayerNorm.{part}") for part in ("weight", "bias")]
+        inputs = [product, skip, *norm, self.weight(f"{at}.dense.bias")]
+        return self.node("SkipLayerNormalization", inputs, f"{at}.normed", epsilon=self.epsilon)
+
+    def node(
+        self,
+        operator: str,
+        inputs: list[str],
+        output: str,
+        *,
+        domain: str = "com.microsoft",
+        **attributes: Any,
+    ) -> str:
+        from onnx import helper
+
+        # The mask's index is a second output that this operator insists on.
+        outputs = [output, f"{output}.mask"] if operator == "EmbedLayerNormalization" else [output]
+        self.nodes.append(helper.make_node(operator, inputs, outputs, domain=domain, **attributes))
+        return output
+
+    def ints(self, name: str, value: int) -> str:
+        from onnx import TensorProto, helper
+
+        self.weights.append(helper.make_tensor(name, TensorProto.INT64, [1], [value]))
+        return name
+
+    def weight(self, name: str, *, transposed: bool = False) -> str:
+        """Name a tensor of the checkpoint, as float32; ONNX Runtime folds cast and transposition away."""
+        from onnx import TensorProto
+
+        full = self.prefix + name
+        if full not in self.tensors:
+            raise UnknownChain(f"its weights lack {full}")
+        dtype, shape, offset, length = self.tensors[full]
+        if dtype not in _DTYPES:
+            raise UnknownChain(f"its weights are of type {dtype}")
+        tensor = TensorProto(name=name, data_type=TensorProto.DataType.Value(_DTYPES[dtype]), dims=shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", self.location), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        self.weights.append(tensor)
+        out = name
+        if dtype != "F32":
+            out = self.node("Cast", [out], f"{name}.float32", domain="", to=TensorProto.FLOAT)
+        return (
+            self.node("Transpose", [out], f"{name}.transposed", domain="", perm=[1, 0]) if transposed else out
+        )

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: downloads, the shared cache of snapshots, checks."""

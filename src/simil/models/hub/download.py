@@ -1,0 +1,288 @@
+"""Fetching a model's files from the Hugging Face Hub into the cache that all its libraries share.
+
+Nothing of a download counts before all of it is verified: files appear under their name only when
+complete, the snapshot is marked as unfinished before the first of them, and the branch is pointed
+to the commit, and the mark taken away, after the last was compared with what the hub announced.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from simil._version import __version__
+from simil.deadline import within
+from simil.errors import ModelDamaged, ModelError, ServerFailed
+from simil.models.hub.download_progress import Meter
+from simil.models.hub.hub_errors import translate, unreachable
+from simil.models.hub.reachability import forget, remember, remembered
+from simil.models.hub.snapshots import (
+    MAIN,
+    RepoCache,
+    Snapshot,
+    endpoint,
+    find,
+    hub_cache_dir,
+    is_offline,
+    public_name,
+)
+from simil.models.hub.verify import Announced, mismatch
+from simil.progress import Progress
+
+__all__ = [
+    "Snapshot",
+    "delete_cached",
+    "fetch",
+    "find",
+    "forget",
+    "is_offline",
+    "reach",
+    "remember",
+    "remembered",
+]
+
+_LEFT_BEHIND_S = 3600.0  # no download that goes on leaves its file untouched for so long
+
+
+def fetch(
+    repo: str,
+    revision: str | None = None,
+    *,
+    want: Callable[[Sequence[str]], Sequence[str]],
+    progress: Progress,
+    first_contact_s: float,
+) -> Snapshot:
+    """Download the files of a model repository that `want` chooses, verify them, return the snapshot.
+
+    `revision` is a branch, a tag or a commit; None is the branch `main`. `want` is given the names
+    of all files of that commit and returns those to download. What is in the cache already is
+    verified too, and fetched again where it is damaged. The hub has `first_contact_s` seconds in
+    all for its first answer; afterwards the library's own timeouts and retries hold.
+
+    Raises `Unreachable`, `ServerFailed`, `RateLimited`, `RequestRejected`, `ModelNotFound`,
+    `ModelDamaged`, and `ModelError` where access is missing, the disk is full or cannot be written,
+    or `HF_HUB_OFFLINE` is set.
+    """
+    if is_offline(False):
+        raise ModelError(f"{repo} cannot be fetched: HF_HUB_OFFLINE is set", hint="unset it to download")
+    call = _Call(repo, revision or MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
+    with _quiet_library():
+        listing = _ask(call, first_contact_s)
+        names = set(want(sorted(listing.files)))
+        _download(call, listing.commit, [listing.files[name] for name in sorted(names)], progress)
+    with suppress(OSError):  # a cache that others keep, with all files in it, is good enough to read
+        call.cache.remember_commit(call.revision, listing.commit)
+    return Snapshot(repo, listing.commit, call.cache.snapshot(listing.commit))
+
+
+def reach(repo: str, seconds: float) -> str:
+    """Ask the hub for what it has of `repo`, and return the hub's address as it may be shown.
+
+    It has `seconds` in all; nothing is downloaded or noted. Raises what `fetch` raises.
+    """
+    call = _Call(repo, MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
+    with _quiet_library():
+        _ask(call, seconds)
+    return call.hub
+
+
+def delete_cached(repo: str, root: Path) -> None:
+    """Delete what the cache in `root` has of a repository, as far as the library makes sense of it.
+
+    Files that it shares with other repositories stay. Raises OSError.
+    """
+    with _quiet_library():
+        from huggingface_hub import scan_cache_dir
+
+        found = scan_cache_dir(root)
+        own = frozenset(one for one in found.repos if one.repo_type == "model" and one.repo_id == repo)
+        commits = [revision.commit_hash for cached in own for revision in cached.revisions]
+        if commits:
+            # It goes by commits alone, which mirrors and renamed repositories share.
+            replace(found, repos=own).delete_revisions(*commits).execute()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is fetched, from where, to where."""
+
+    repo: str
+    revision: str
+    endpoint: str
+    cache: RepoCache
+
+    @property
+    def hub(self) -> str:
+        return public_name(self.endpoint)
+
+    def api(self) -> Any:
+        """Return the library's client of this hub."""
+        from huggingface_hub import HfApi
+
+        return HfApi(endpoint=self.endpoint, library_name="simil", library_version=__version__)
+
+    @contextmanager
+    def errors(self, *also: type[Exception], file: str = "") -> Iterator[None]:
+        """Turn what a call of the library raises into what it means."""
+        from huggingface_hub.errors import HTTPError
+
+        try:
+            yield
+        # RuntimeError and ValueError are what the library's transfer extension raises.
+        except (HTTPError, OSError, RuntimeError, ValueError, *also) as exc:
+            raise translate(
+                exc, repo=self.repo, revision=self.revision, hub=self.hub, cache=self.cache.root, file=file
+            ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The commit that a revision stands for, and what the hub says of its files."""
+
+    commit: str
+    files: dict[str, Announced]
+
+
+def _ask(call: _Call, seconds: float) -> _Listing:
+    """Return what the hub has, after at most `seconds`, whatever it or the name service does."""
+    api = call.api()
+
+    def info() -> tuple[str | None, list[Announced]]:
+        answer = api.model_info(call.repo, revision=call.revision, files_metadata=True, timeout=seconds)
+        return answer.sha, [
+            Announced(
+                file.rfilename,
+                size=file.size,
+                sha256=file.lfs.sha256 if file.lfs else None,
+                git_id=None if file.lfs else file.blob_id,
+            )
+            for file in answer.siblings or ()
+        ]
+
+    # An answer that is not one (a captive portal's page, another service's JSON) fails on its shape.
+    with call.errors(AttributeError, KeyError, TypeError):
+        commit, files = within(seconds, info)
+    if (
+        commit is None
+        or not re.fullmatch("[0-9a-f]{40}", commit)
+        or not all(_is_inside(f.name) for f in files)
+    ):
+        raise ServerFailed(
+            f"{call.hub} did not answer for {call.repo} as a hub does", hint="check HF_ENDPOINT"
+        )
+    return _Listing(commit, {file.name: file for file in files})
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a file of this name stays in its folder, under the rules of either system."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    return bool(posix.parts) and not (
+        posix.is_absolute() or windows.anchor or ".." in windows.parts or "\0" in name
+    )
+
+
+def _download(call: _Call, commit: str, files: Sequence[Announced], progress: Progress) -> None:
+    """Bring all files into the snapshot, each equal to what was announced."""
+    with call.errors():
+        missing = [file for file in files if not _is_here(call, commit, file)]
+        if missing:
+            call.cache.mark_unfinished(commit)
+            _check_space(call, missing)
+    sizes = [file.size for file in missing if file.size is not None]
+    if missing:
+        total = sum(sizes) if len(sizes) == len(missing) else None
+        with progress(f"downloading {call.repo}", total=total, unit="B") as advance:
+            for file in missing:
+                meter = Meter(
+                    advance, file.size, lambda: unreachable(call.repo, call.hub, why="keeps breaking off")
+                )
+                _download_one(call, commit, file, meter)
+    with suppress(OSError):
+        call.cache.mark_finished(commit)
+
+
+def _is_here(call: _Call, commit: str, file: Announced) -> bool:
+    """Return whether a whole copy is in the snapshot; delete one that is damaged, there or as a blob."""
+    entry = call.cache.snapshot(commit) / file.name
+    copies = [entry]
+    digest = file.sha256 or file.git_id
+    if digest and re.fullmatch("[0-9a-f]+", digest):
+        copies.append(call.cache.blob(digest))
+        call.cache.drop_leftovers(digest, time.time() - _LEFT_BEHIND_S)
+    for copy in copies:
+        if copy.is_file() and mismatch(copy, file):
+            call.cache.discard(copy)
+    return entry.is_file()
+
+
+def _check_space(call: _Call, files: Sequence[Announced]) -> None:
+    import shutil
+
+    needed = sum(file.size or 0 for file in files)
+    free = shutil.disk_usage(call.cache.root).free
+    if needed > free:
+        raise ModelError(
+            f"{call.repo} needs {needed / 1e6:,.0f} MB, {call.cache.root} has {free / 1e6:,.0f} MB free",
+            hint="free some space, or set HF_HOME to another disk",
+        )
+
+
+def _download_one(call: _Call, commit: str, file: Announced, meter: Meter) -> None:
+    from huggingface_hub import hf_hub_url
+
+    api = call.api()
+    with call.errors(file=file.name):
+        # The download asks for this first, too, but repeats the question for minutes where the
+        # hub has broken down meanwhile, with nothing to turn that off.
+        api.get_hf_file_metadata(
+            url=hf_hub_url(call.repo, file.name, revision=commit, endpoint=call.endpoint)
+        )
+        path = Path(
+            api.hf_hub_download(
+                call.repo,
+                file.name,
+                revision=commit,
+                cache_dir=call.cache.root,
+                tqdm_class=meter.tqdm_class(),
+            )
+        )
+        wrong = mismatch(path, file)
+        if wrong:
+            call.cache.discard(path)
+    if wrong:
+        raise ModelDamaged(f"{file.name} of {call.repo} does not match the hub's {wrong}", hint="run again")
+    meter.finish()
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Keep the library from writing to stderr and from asking the hub more than it is told to.
+
+    A user who set it to say more than by default is let hear it. What is changed is set back.
+    """
+    import logging
+    import warnings
+
+    with warnings.catch_warnings():
+        for kind in (UserWarning, FutureWarning):
+            warnings.filterwarnings("ignore", category=kind, module="huggingface_hub")
+        import huggingface_hub.utils.logging  # noqa: F401 - sets its logger's level
+        from huggingface_hub import constants
+
+        logger = logging.getLogger("huggingface_hub")
+        level, telemetry_off = logger.level, constants.HF_HUB_DISABLE_TELEMETRY
+        if level >= logging.WARNING:
+            logger.setLevel(logging.CRITICAL + 1)
+        # Otherwise the first request of a day is one for a list of programs to look for around the
+        # caller, to be named in its user agent, and its timeout comes before that of our question.
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            constants.HF_HUB_DISABLE_TELEMETRY = telemetry_off

@@ -1,0 +1,277 @@
+"""Groups of texts that are near each other, so many as are asked for or as there are."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from simil import similarity
+from simil.errors import InputError, UsageError
+from simil.similarity import Metric
+from simil.similarity.blas import use_all_cores
+from simil.tasks.communities import communities
+from simil.tasks.corpus import Corpus
+from simil.tasks.terms import telling_words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["NONE", "Cluster", "Clustering", "ClusteringMethod", "check_asked", "cluster", "default_min_size"]
+
+log = logging.getLogger("simil")
+
+NONE = -1
+"""The label of a text that is in no cluster."""
+
+_SEED = 0
+_STARTS = 10  # of k-means; the best of them counts
+_DIMENSIONS = 50  # density means little in more, and distances cost more
+_PATIENCE = 60_000  # texts that HDBSCAN takes about a minute for
+_SAMPLED = 10_000  # texts whose silhouette is taken, at most: it grows with the square
+_MEGABYTES = 128  # of distances at once, for the silhouette
+
+
+class ClusteringMethod(StrEnum):
+    """How clusters are found."""
+
+    KMEANS = "k-means"
+    HDBSCAN = "hdbscan"
+    COMMUNITIES = "communities"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cluster:
+    """Texts near each other.
+
+    `number` counts from 1, the largest cluster first; `rows` are its texts in the corpus, int64 [size],
+    the nearest to the centroid first; `cohesion` is their mean cosine similarity to it; `words` are those
+    that its texts use and others do not.
+    """
+
+    number: int
+    rows: NDArray[np.int64]
+    words: Sequence[str]
+    cohesion: np.float32
+
+    @property
+    def size(self) -> int:
+        """How many texts are in it."""
+        return len(self.rows)
+
+    @property
+    def medoid(self) -> int:
+        """The row of the text that is nearest to the centroid."""
+        return int(self.rows[0])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clustering:
+    """Texts, and the clusters that were found among them.
+
+    `labels` int64 [n] are the numbers of the clusters, -1 for a text in none; `scores` float32 [n] the
+    cosine similarity to the centroid, NaN for a text in none; `centroids` float32 [clusters, d] are the
+    directions of the mean vectors. `silhouette` (by cosine, of the texts in clusters, from -1 to 1) is
+    None where it is not defined; `sampled` is the number of texts it was taken from where not all.
+    """
+
+    corpus: Corpus
+    method: ClusteringMethod
+    labels: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    centroids: NDArray[np.float32]
+    clusters: Sequence[Cluster]
+    silhouette: np.float32 | None
+    sampled: int | None
+
+    @property
+    def outside(self) -> NDArray[np.int64]:
+        """The rows that are in no cluster, in their order."""
+        import numpy as np
+
+        return np.flatnonzero(self.labels == NONE)
+
+
+def cluster(
+    corpus: Corpus,
+    *,
+    clusters: int | None = None,
+    threshold: float | None = None,
+    min_size: int | None = None,
+) -> Clustering:
+    """Return the clusters of a corpus; there may be none.
+
+    With `clusters` there are so many, by k-means; with `threshold` a cluster is a text with all that have
+    this cosine similarity to it (`communities`); with neither HDBSCAN finds how many there are. The last two
+    leave out texts, and every cluster has at least `min_size`.
+
+    Raises `UsageError` for less than two texts, for more clusters than there are different texts, and
+    for a threshold that no cosine is; `InputError` where HDBSCAN gets the same text only.
+    """
+    import numpy as np
+
+    vectors = corpus.vectors
+    check_asked(clusters, threshold, min_size)
+    _check_count(len(corpus), clusters)
+    size = min_size or default_min_size(len(corpus))
+    if clusters is not None:
+        method, found = ClusteringMethod.KMEANS, _by_size(_kmeans(vectors, clusters))
+    elif threshold is not None:
+        method, found = ClusteringMethod.COMMUNITIES, communities(vectors, threshold, size)
+    else:
+        method, found = ClusteringMethod.HDBSCAN, _by_size(_hdbscan(vectors, size))
+    labels = np.full(len(corpus), NONE, np.int64)
+    for number, rows in enumerate(found, 1):
+        labels[rows] = number
+    scores = np.full(len(corpus), np.nan, np.float32)
+    centroids = np.empty((len(found), vectors.shape[1]), np.float32)
+    for index, rows in enumerate(found):
+        centroids[index], scores[rows] = _centroid(vectors[rows])
+    silhouette, sampled = _silhouette(vectors, labels)
+    return Clustering(
+        corpus, method, labels, scores, centroids, _described(corpus, labels, scores), silhouette, sampled
+    )
+
+
+def default_min_size(texts: int) -> int:
+    """Return how small a cluster of so many texts may be: 5, and less in less than 50."""
+    return max(2, min(5, texts // 10))
+
+
+def check_asked(clusters: int | None, threshold: float | None, min_size: int | None) -> None:
+    """Raise `UsageError` for what no texts can be clustered by; see `cluster`."""
+    if clusters is not None and threshold is not None:
+        raise UsageError(
+            "a number of clusters and a threshold contradict each other", hint="give one of them"
+        )
+    if threshold is not None and not -1 <= threshold <= 1:
+        raise UsageError(f"no cosine similarity reaches {threshold:g}", hint="give a threshold up to 1")
+    if clusters is not None and clusters < 1:
+        raise UsageError(f"there cannot be {clusters} clusters", hint="give at least 1")
+    if clusters is threshold is None and min_size is not None and min_size < 2:
+        raise UsageError("HDBSCAN finds no clusters of one text", hint="pass --min-size 2 or more")
+
+
+def _check_count(texts: int, clusters: int | None) -> None:
+    if not texts:
+        raise UsageError("there is nothing to cluster", hint="give at least two texts")
+    if clusters is not None and clusters > texts:
+        what = "1 text cannot" if texts == 1 else f"{texts} texts cannot"
+        raise UsageError(f"{what} make {clusters} clusters", hint="ask for fewer with -n")
+    if texts == 1 and clusters is None:
+        raise UsageError("there is only one text to cluster", hint="give at least two")
+
+
+def _kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
+    import numpy as np
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(clusters, n_init=_STARTS, random_state=_SEED).fit(vectors)
+    labels: NDArray[np.int64] = found.labels_.astype(np.int64)
+    different = len(np.unique(labels))
+    if different < clusters:
+        raise UsageError(
+            f"{len(vectors)} texts with only {different} different vector{'s' if different > 1 else ''} "
+            f"cannot make {clusters} clusters",
+            hint="ask for fewer with -n",
+        )
+    return labels
+
+
+def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
+    import numpy as np
+    from sklearn.cluster import HDBSCAN
+    from sklearn.decomposition import PCA
+
+    if (vectors == vectors[0]).all():
+        raise InputError(
+            f"all {len(vectors)} texts are alike, so there are no clusters to tell apart",
+            hint="give texts that differ",
+        )
+    if min_size > len(vectors):
+        return np.full(len(vectors), NONE)
+    if len(vectors) > _PATIENCE:
+        log.warning(
+            "finding the clusters of %d texts takes about %d minutes; with -n or --threshold it is faster",
+            len(vectors),
+            round((len(vectors) / _PATIENCE) ** 2),
+        )
+    if min(vectors.shape) > _DIMENSIONS:
+        use_all_cores(vectors.size * vectors.shape[1])
+        pca = PCA(_DIMENSIONS, random_state=_SEED)
+        vectors = pca.fit_transform(vectors)
+        log.info(
+            "HDBSCAN works on %d of %d dimensions (PCA), which hold %.0f %% of the variance",
+            _DIMENSIONS,
+            pca.n_features_in_,
+            100 * pca.explained_variance_ratio_.sum(),
+        )
+    # A text's own neighbourhood is the text: with more, as by default, most texts are in no cluster.
+    found = HDBSCAN(min_cluster_size=min_size, min_samples=1, copy=True).fit(vectors)
+    labels: NDArray[np.int64] = found.labels_.astype(np.int64)
+    return labels
+
+
+def _by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each label but -1, the largest first, of equal ones that with the first row."""
+    import numpy as np
+
+    order = np.argsort(labels, kind="stable")
+    order = order[np.searchsorted(labels[order], 0) :]
+    groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else []
+    return sorted(groups, key=lambda rows: (-len(rows), rows[0]))
+
+
+def _centroid(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the direction of the mean [d] of rows [m, d], and their cosine similarities to it [m]."""
+    import numpy as np
+
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    # Vectors that cancel out have no direction together; then every similarity is 0.
+    centroid = similarity.unit_or_zero(mean[None])
+    scores = similarity.pairwise(vectors, np.broadcast_to(centroid, vectors.shape), Metric.DOT)
+    return centroid[0], np.clip(scores, -1, 1)
+
+
+def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Cluster]:
+    import numpy as np
+
+    # By cluster, then by falling score; NaN sorts last, but those come first here, by their label.
+    order = np.lexsort((-scores, labels))
+    first = int(np.searchsorted(labels[order], 1))
+    outside, inside = order[:first], order[first:]
+    members = np.split(inside, np.flatnonzero(np.diff(labels[inside])) + 1) if len(inside) else []
+    # What is in no cluster counts as a group too: words that are common there tell little.
+    groups = [*members, outside] if len(outside) else members
+    words = telling_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
+    return [
+        Cluster(number, rows, words[number - 1], scores[rows].mean())
+        for number, rows in enumerate(members, 1)
+    ]
+
+
+def _silhouette(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[np.float32 | None, int | None]:
+    """Return the mean silhouette of the rows in clusters, and of how many it was taken where not of all."""
+    import numpy as np
+    from sklearn import config_context
+    from sklearn.metrics import silhouette_score
+
+    rows = np.flatnonzero(labels != NONE)
+    sampled = None
+    if len(rows) > _SAMPLED:
+        sampled = _SAMPLED
+        rows = np.sort(np.random.default_rng(_SEED).choice(rows, _SAMPLED, replace=False))
+    if not 2 <= len(np.unique(labels[rows])) < len(rows):
+        return None, None
+    with config_context(working_memory=_MEGABYTES):
+        score = silhouette_score(vectors[rows], labels[rows], metric="cosine")
+    return np.float32(score), sampled

@@ -1,0 +1,229 @@
+"""How alike texts are: two, each with each, or the two of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simil import similarity
+from simil.embedders.base import Embedder, TextRejected
+from simil.errors import InputError, ModelMismatch, UsageError
+from simil.similarity import Metric
+from simil.tasks.corpus import check_models
+from simil.tasks.embedding import EmbedOptions, embed_all, rejected
+from simil.tasks.evaluation.scales import Scale, reaches
+from simil.tasks.prefetch import batches_ahead
+from simil.texts import Pair, Text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Comparison", "Item", "PairScores", "compare", "compare_pairs"]
+
+# Rows whose texts are embedded together.
+_PAIRS_AT_ONCE = 512
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Item:
+    """One side of a comparison: a text, or a vector that a file brought, with its id and model there."""
+
+    name: str
+    text: Text | None = None
+    vector: NDArray[np.float32] | None = None
+    model: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Comparison:
+    """What was compared and by which model.
+
+    `vectors` is float32 [items, dimensions]; scores are computed from it a block at a time, since their
+    number grows with the square of the items'. With a `scale` they are given on it.
+    """
+
+    names: Sequence[str]
+    ids: Sequence[str]
+    vectors: NDArray[np.float32]
+    metric: Metric
+    model: str | None
+    scale: Scale | None = None
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether less is more alike."""
+        return self.metric.is_distance and self.scale is None
+
+    @property
+    def dimensions(self) -> int:
+        """The length of the vectors."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def score(self) -> float:
+        """The score of the first two items."""
+        return float(self._shown(similarity.pairwise(self.vectors[:1], self.vectors[1:2], self.metric))[0])
+
+    def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each item's number and its scores with all items, float32 [items]."""
+        for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
+            for offset, row in enumerate(block):
+                yield start + offset, self._shown(row)
+
+    def all_reach(self, threshold: float) -> bool:
+        """Say whether every two items score at least (for a distance: at most) `threshold`."""
+        import numpy as np
+
+        for index, row in self.rows():
+            missed = np.flatnonzero(~reaches(row, threshold, self.metric, self.scale))
+            missed = missed[missed != index]
+            if len(missed):
+                # A matrix product is off in its last digit: equal vectors may score just below 1.
+                own = np.repeat(self.vectors[index : index + 1], len(missed), axis=0)
+                exact = self._shown(similarity.pairwise(own, self.vectors[missed], self.metric))
+                if not reaches(exact, threshold, self.metric, self.scale).all():
+                    return False
+        return True
+
+    def _shown(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scores if self.scale is None else self.scale.apply(scores)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PairScores:
+    """Some rows and the scores of their two texts, float32 [len(pairs)], of vectors of so many dimensions."""
+
+    pairs: Sequence[Pair]
+    scores: NDArray[np.float32]
+    dimensions: int
+
+
+def compare(
+    items: Sequence[Item],
+    metric: Metric,
+    options: EmbedOptions,
+    open_embedder: Callable[[], Embedder],
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+) -> Comparison:
+    """Return the comparison of at least two items; the embedder is opened only where there is text.
+
+    A text that the model refuses goes to `on_error` and is left out; without it an `InputError` is
+    raised. Raises `UsageError` for fewer than two items, `ModelMismatch` when vectors of two models
+    meet, `InputError` for a vector that has no direction.
+    """
+    import numpy as np
+
+    _check_count(items)
+    models = {item.model for item in items if item.vector is not None}
+    check_models(models)
+    texts = [item.text for item in items if item.text is not None]
+    vector_of: dict[int, NDArray[np.float32]] = {}
+    if texts:
+        embedder = open_embedder()
+        models.add(embedder.stamp)
+        check_models(models)
+        embedded = embed_all(texts, embedder, options, on_error=on_error)
+        vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
+    kept = [item for item in items if item.text is None or id(item.text) in vector_of]
+    _check_count(kept)
+    vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
+    _check_lengths(kept, vectors)
+    stacked = np.stack(vectors)
+    directed = stacked.any(axis=1)
+    if metric is Metric.COSINE and not directed.all():
+        raise InputError(
+            f"the vector of {kept[int(directed.argmin())].name!r} is zero and has no direction",
+            hint="leave it out, or use --metric euclidean",
+        )
+    return Comparison(
+        names=[item.name for item in kept],
+        ids=[_id_of(item, number) for number, item in enumerate(kept, 1)],
+        vectors=stacked,
+        metric=metric,
+        model=next(iter(models)),
+    )
+
+
+def _check_count(items: Sequence[Item]) -> None:
+    if len(items) < 2:
+        found = "only one text" if items else "nothing"
+        raise UsageError(f"there is {found} to compare", hint="give at least two")
+
+
+def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]) -> None:
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) < 2:
+        return
+    given = {len(item.vector) for item in items if item.vector is not None}
+    # Where all files agree, the texts can be given vectors of that length.
+    hint = f"pass --dimensions {given.pop()}" if len(given) == 1 else "make them alike with simil embed"
+    raise ModelMismatch(
+        f"vectors of {' and '.join(map(str, lengths))} dimensions cannot be compared", hint=hint
+    )
+
+
+def _id_of(item: Item, number: int) -> str:
+    return (item.text.id if item.text else item.id) or str(number)
+
+
+def compare_pairs(
+    pairs: Iterable[Pair],
+    metric: Metric,
+    options: EmbedOptions,
+    embedder: Embedder,
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+    keeps_failed: bool = False,
+) -> Iterator[PairScores]:
+    """Yield the scores of each row's two texts, in order, the first before the last row is read.
+
+    A text that stands in several of some hundred rows is embedded once. A row with a text that the model
+    refuses goes to `on_error` and is left out, or has the score nan where `keeps_failed`; other errors
+    are those of `embed_stream`.
+    """
+    import numpy as np
+
+    most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
+    for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
+        vectors, refused = _embed_pairs(batch, options, embedder, on_error)
+        good = [row for row in range(len(batch)) if row not in refused]
+        scores = np.full(len(batch), np.nan, np.float32)
+        if good:
+            right = [row + len(batch) for row in good]
+            scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
+        kept = list(range(len(batch))) if keeps_failed else good
+        if kept:
+            yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
+
+
+def _embed_pairs(
+    batch: Sequence[Pair],
+    options: EmbedOptions,
+    embedder: Embedder,
+    on_error: Callable[[InputError], None] | None,
+) -> tuple[NDArray[np.float32], set[int]]:
+    """Return the vectors of the left and then the right texts, and the rows with a refused text."""
+    refused: set[int] = set()
+
+    def refuse(exc: TextRejected) -> None:
+        row = exc.index % len(batch)
+        error = rejected(exc, batch[row].origin)
+        if on_error is None:
+            raise error from exc
+        if row not in refused:
+            on_error(error)
+        refused.add(row)
+
+    texts = [pair.left for pair in batch] + [pair.right for pair in batch]
+    wait = embedder.begin(
+        texts,
+        options.kind,
+        dimensions=options.dimensions,
+        normalize=options.normalize,
+        on_refused=refuse,
+    )
+    return wait(), refused

@@ -1,0 +1,104 @@
+"""Settings: where they come from, which are set, never what they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from simil.config import SettingSource
+from simil.embedders.openai.endpoint import Endpoint
+from simil.errors import SimilError
+from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok
+
+__all__ = ["api_key", "config_file", "dotenv", "environment", "settings"]
+
+_HUB = (
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
+_KEY = "OPENAI_API_KEY"
+
+
+def settings(context: CheckContext) -> Iterator[Finding]:
+    """Tell whether the settings make sense, and those that are no secret."""
+    if context.error is not None:
+        if len(context.readable) < len(context.sources):
+            yield note("settings", "the defaults are looked at: not all of yours can be read")
+        else:
+            yield fail("settings", context.error)
+        return
+    now = context.settings
+    offline = ", offline" if context.offline else ""
+    cache = "" if now.cache else ", no vector cache"
+    yield ok(
+        "settings",
+        f"engine {now.engine}, device {now.device}, precision {now.precision}, overflow {now.overflow}"
+        f"{offline}{cache}",
+    )
+
+
+def environment(context: CheckContext) -> Iterator[Finding]:
+    """Tell which variables of the environment simil and the hub's library heed."""
+    names = SettingSource("", os.environ).set_here + [name for name in _HUB if os.environ.get(name)]
+    yield ok("environment", f"set: {', '.join(names)}" if names else "nothing set")
+
+
+def config_file(context: CheckContext) -> Iterator[Finding]:
+    """Tell which config file is read, and what it sets."""
+    yield _told("config file", context)
+
+
+def dotenv(context: CheckContext) -> Iterator[Finding]:
+    """Tell which `.env` is read, and what it sets that simil knows."""
+    yield _told(".env", context)
+
+
+def api_key(context: CheckContext) -> Iterator[Finding]:
+    """Tell whether there is a key for the API in use, from where, and whether it can be one."""
+    name = "API key"
+    endpoint = _endpoint(context)
+    if context.error is not None:
+        yield note(name, "not looked for: the settings cannot be read")
+    elif context.settings.openai.api_key:
+        if endpoint is not None:
+            endpoint.authorization(context.settings.openai.api_key)
+        holders = [source.name for source in context.readable if source.get(_KEY) is not None]
+        yield ok(name, f"{_KEY} is set, in {', '.join(holders)}")
+    elif any(source.get(_KEY) for source in context.readable):
+        tell = fail if endpoint is not None and endpoint.wants_key else note
+        yield tell(
+            name,
+            "set, and not used: the base URL is of a .env, which has none",
+            f"set {_KEY} in the same .env",
+        )
+    elif endpoint is not None and endpoint.wants_key:
+        yield fail(name, f"{_KEY} is not set, and the model runs behind an API", f"set {_KEY}")
+    else:
+        yield note(name, f"{_KEY} is not set", "only models behind an API need one")
+
+
+def _endpoint(context: CheckContext) -> Endpoint | None:
+    """Return where the pinned model is asked, None where that is no address, too."""
+    try:
+        return context.endpoint
+    except SimilError:  # The check of the API tells of it.
+        return None
+
+
+def _told(check: str, context: CheckContext) -> Finding:
+    source = context.sources[check]
+    if not isinstance(source, SettingSource):
+        return fail(check, source, "correct or remove it")
+    if not Path(source.name).is_file():
+        return note(check, "none here" if check == ".env" else f"none at {source.name}")
+    known = source.set_here
+    others = len(source.values) - len(known)
+    more = f", and {others} that simil does not read" if others else ""
+    return ok(check, f"{Path(source.name).absolute()}: sets {', '.join(known) or 'nothing'}{more}")

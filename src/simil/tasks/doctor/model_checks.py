@@ -1,0 +1,111 @@
+"""Which model a run uses, and whether it is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from simil.embedders.plugins import load_plugin
+from simil.errors import SimilError
+from simil.models.catalog import DEFAULT, FALLBACK
+from simil.models.entry_points import plugin_points
+from simil.models.files.chain import UnknownChain, read_chain, read_prompts
+from simil.models.files.model_source import verify_embedded
+from simil.models.files.token_table import read_static
+from simil.models.files.weights import WEIGHTS, read_header
+from simil.models.resolve import Provider, resolve
+from simil.models.status import ModelStatus, State, choice, status_of
+from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
+
+__all__ = ["chosen", "default", "embedded", "plugins"]
+
+
+def embedded(context: CheckContext) -> Iterator[Finding]:
+    """Tell whether the model that ships with simil is as it was shipped."""
+    verify_embedded()
+    yield ok(FALLBACK, f"all files as shipped; {status_of(resolve(FALLBACK), context.settings).said}")
+
+
+def chosen(context: CheckContext) -> Iterator[Finding]:
+    """Tell which model a run without -m uses, and why."""
+    name = "model"
+    if context.error is not None:
+        yield note(name, "not looked for: the settings cannot be read")
+        return
+    used = choice(context.settings)
+    if used.name is None:
+        yield fail(name, used.why)
+        return
+    told = f"{used.name}: {used.why}"
+    if not used.pinned:
+        if used.name == FALLBACK:
+            yield warn(name, told, f"run once with a connection, or pin it: -m {FALLBACK} or SIMIL_MODEL")
+        else:
+            yield ok(name, told)
+        return
+    ref = context.pinned
+    if ref is None or ref.provider not in (Provider.HUB, Provider.FOLDER):
+        yield ok(name, told)
+        return
+    status = status_of(ref, context.settings)
+    if status.folder is not None:
+        _read_through(status.folder)
+    yield _pinned(told, status, offline=context.offline)
+
+
+def _read_through(folder: Path) -> None:
+    """Read what a model's files say of themselves; raises `ModelDamaged` where a run would."""
+    if read_static(folder) is not None:
+        return
+    with suppress(UnknownChain):  # It is sentence-transformers' to run.
+        read_chain(folder)
+    read_prompts(folder)
+    for pattern in (WEIGHTS, "model-*.safetensors", f"[0-9]*_*/{WEIGHTS}"):
+        for path in sorted(folder.glob(pattern)):
+            read_header(path)
+
+
+def _pinned(told: str, status: ModelStatus, *, offline: bool) -> Finding:
+    if status.state in (State.DOWNLOADED, State.FOLDER):
+        return ok("model", f"{told}; {_said(status)}")
+    if status.state is State.OWN_CODE:
+        return fail("model", f"{told}; it needs code of its own, which simil never runs", "choose another")
+    if offline:
+        return fail("model", f"{told}; it is not here, and simil is offline", "run once without --offline")
+    return note("model", f"{told}; {status.said}", "the first run fetches it")
+
+
+def default(context: CheckContext) -> Iterator[Finding]:
+    """Tell whether the model that runs use by default is here and prepared."""
+    status = status_of(resolve(DEFAULT), context.settings)
+    if status.state is State.DOWNLOADED:
+        yield ok(DEFAULT, _said(status))
+    else:
+        yield note(DEFAULT, status.said, "the first run that uses it fetches 438 MB")
+
+
+def plugins(context: CheckContext) -> Iterator[Finding]:
+    """Tell which plug-ins are installed; `deep` also whether they can be loaded."""
+    names = list(dict.fromkeys(point.name for point in plugin_points()))
+    if not names:
+        yield ok("plug-ins", "none installed")
+    for name in names:
+        yield _plugin(name, deep=context.deep)
+
+
+def _plugin(name: str, *, deep: bool) -> Finding:
+    check = f"plugin:{name}"
+    if not deep:
+        return ok(check, "installed; --deep loads it")
+    try:
+        load_plugin(name).close()
+    except SimilError as exc:
+        return warn(check, exc.message, exc.hint or "update or uninstall it")
+    return ok(check, "can be loaded")
+
+
+def _said(status: ModelStatus) -> str:
+    prepared = "" if status.prepared or status.prepared is None else ", not prepared yet"
+    revision = f", revision {status.revision[:12]}" if status.revision else ""
+    return f"{status.said}{prepared}{revision}"

@@ -1,0 +1,98 @@
+"""Whether the hub and the API can be reached; each is waited for a few seconds at most."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from simil.config import OPENAI_BASE_URL, Credentials
+from simil.errors import SimilError
+from simil.models.catalog import DEFAULT
+from simil.models.hub.reachability import remembered
+from simil.models.resolve import Provider, resolve
+from simil.models.status import State, status_of
+from simil.tasks.doctor.findings import CheckContext, Finding, Status, endpoint_of, note, ok, warn
+
+__all__ = ["api", "certificates", "hub", "proxy"]
+
+_SECONDS = 3.0
+_OFFLINE = "not asked: offline"
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def proxy(context: CheckContext) -> Iterator[Finding]:
+    """Tell which variables name a proxy; not what they say, which may be a password."""
+    spelled = [each for name in _PROXIES for each in (name, name.lower()) if os.environ.get(each)]
+    yield ok("proxy", f"set: {', '.join(spelled)}" if spelled else "none set")
+
+
+def certificates(context: CheckContext) -> Iterator[Finding]:
+    """Tell which variables name certificates, and whether these are there."""
+    spelled = [name for name in _CERTIFICATES if os.environ.get(name)]
+    missing = [name for name in spelled if not Path(os.environ[name]).expanduser().exists()]
+    if missing:
+        yield warn("certificates", f"{', '.join(missing)}: no such file", "correct or unset it")
+    else:
+        yield ok("certificates", f"set: {', '.join(spelled)}" if spelled else "none set")
+
+
+def hub(context: CheckContext) -> Iterator[Finding]:
+    """Ask the hub for what it has of the model that runs want."""
+    if context.offline:
+        yield note("hub", _OFFLINE)
+        return
+    from simil.models.hub.download import reach
+
+    ref = resolve(DEFAULT)
+    try:
+        address = reach(ref.target, _SECONDS)
+    except SimilError as exc:
+        yield Finding("hub", _weight_of_the_hub(context), exc.message, exc.hint)
+        return
+    cache_dir = context.settings.cache_dir
+    if remembered(cache_dir, time.time()):
+        yield note("hub", f"{address} answers, and did not a moment ago", "runs ask it again in ten minutes")
+    else:
+        yield ok("hub", f"{address} answers, and has {ref.target}")
+
+
+def api(context: CheckContext) -> Iterator[Finding]:
+    """Ask the API for its models, without the key; `deep` shows it the key, as embedding does."""
+    server = context.settings.openai
+    needed = context.endpoint is not None
+    if context.offline:
+        yield note("API", _OFFLINE)
+    elif not (server.api_key or needed or server.base_url != OPENAI_BASE_URL):
+        yield note("API", "not asked: neither a key nor a base URL is set")
+    else:
+        show_key = context.deep and server.api_key is not None
+        yield _asked(server, show_key=show_key, needed=needed)
+
+
+def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
+    from simil.embedders.openai.probe import ask_for_models
+
+    bad = Status.FAIL if needed else Status.WARN
+    try:
+        host, status = ask_for_models(server, show_key=show_key, seconds=_SECONDS)
+    except SimilError as exc:
+        return Finding("API", bad, exc.message, exc.hint)
+    if status >= 500 or status == 429:
+        return Finding("API", bad, f"{host} answers {status}", "try again later")
+    if not show_key:
+        return ok("API", f"{host} answers ({status} without a key)")
+    proof = endpoint_of(server).proof(server.api_key)
+    if status in (401, 403):
+        return Finding("API", bad, f"{host} does not accept {proof} ({status})", "correct it")
+    return ok("API", f"{host} answers {status} to {proof}")
+
+
+def _weight_of_the_hub(context: CheckContext) -> Status:
+    """Say how bad it is that the hub cannot be reached."""
+    ref = context.pinned or resolve(DEFAULT)
+    if ref.provider is not Provider.HUB or status_of(ref, context.settings).state is State.DOWNLOADED:
+        return Status.NOTE
+    return Status.FAIL if context.pinned else Status.WARN

@@ -1,0 +1,86 @@
+"""The packages that simil uses, by what is said of their installation; none is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from importlib import metadata
+
+from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
+
+__all__ = ["packages"]
+
+_OURS = "simil-cli"
+_TOLD = (
+    "onnxruntime",
+    "tokenizers",
+    "numpy",
+    "huggingface_hub",
+    "typer",
+    "httpx",
+    "sentence-transformers",
+    "torch",
+    "openvino",
+    "nncf",
+    "model2vec",
+    "tiktoken",
+)
+# Other builds of a package, under names of their own.
+_BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}
+# Only what the user may ask for needs these: other models than the embedded one and plain encoders.
+_FOR_SOME = ("sentence-transformers", "torch")
+_NOT_HERE = "is not installed"
+_AGAIN = f"run: pip install --force-reinstall {_OURS}"
+
+
+def packages(context: CheckContext) -> Iterator[Finding]:
+    """Tell the version of each package that matters to a bug report, and which needed ones are missing."""
+    required, extras = _asked_for()
+    for name in _TOLD:
+        found = _version(name)
+        yield ok(name, found) if found else _missing(name, required, extras)
+    for name in sorted(required - {_plain(name) for name in _TOLD}):
+        if _version(name) is None:
+            yield fail(name, _NOT_HERE, _AGAIN)
+
+
+def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Finding:
+    plain = _plain(name)
+    if plain in _FOR_SOME:
+        return warn(name, f"{_NOT_HERE}: most models of the hub cannot be used", _AGAIN)
+    if plain in required:
+        return fail(name, _NOT_HERE, _AGAIN)
+    wanted = f"'{_OURS}[{extras[plain]}]'" if plain in extras else name
+    return note(name, _NOT_HERE, f"run: pip install {wanted}")
+
+
+def _version(name: str) -> str | None:
+    for one in (name, *_BUILDS.get(name, ())):
+        try:
+            version = metadata.version(one)
+        except metadata.PackageNotFoundError:
+            continue
+        # A folder that an interrupted uninstallation left has no version.
+        return str(version) if one == name else f"{version} ({one})"
+    return None
+
+
+def _asked_for() -> tuple[set[str], dict[str, str]]:
+    """Return the packages that simil asks for, and the extra that brings each of the others."""
+    try:
+        lines = metadata.requires(_OURS) or []
+    except metadata.PackageNotFoundError:  # Run from a checkout.
+        lines = []
+    required, extras = set(), {}
+    for line in lines:
+        name = _plain(re.split(r"[^\w.-]", line)[0])
+        extra = re.search(r"""extra == ['"]([\w-]+)['"]""", line)
+        if extra:
+            extras[name] = extra.group(1)
+        else:
+            required.add(name)
+    return required, extras
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

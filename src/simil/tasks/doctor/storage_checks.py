@@ -1,0 +1,108 @@
+"""The cache directory, its disk, and the vectors in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from simil.embedders.cache.maintenance import info, sample
+from simil.embedders.cache.store import cache_folder
+from simil.errors import UsageError
+from simil.models.hub.snapshots import hub_cache_dir
+from simil.tasks.doctor.findings import CheckContext, Finding, note, ok, warn
+
+__all__ = ["directory", "disk", "vectors"]
+
+# A model of the default's size, and what is prepared of it.
+_ROOM = 1e9
+_SAMPLE = 1000
+
+
+def directory(context: CheckContext) -> Iterator[Finding]:
+    """Tell where simil keeps models and vectors, how much, and whether it can."""
+    name, path = "cache directory", context.settings.cache_dir
+    size = f"{_size(path) / 1e6:,.0f} MB"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"simil")
+    except OSError as exc:
+        yield warn(
+            name,
+            f"{path} cannot be written ({exc.strerror or exc}): nothing is kept between runs",
+            "make it writable, or set SIMIL_CACHE_DIR to a folder of yours",
+        )
+        return
+    yield ok(name, f"{path}, {size}, can be written")
+
+
+def disk(context: CheckContext) -> Iterator[Finding]:
+    """Tell how much room there is for models and vectors."""
+    cache, hub = context.settings.cache_dir, hub_cache_dir()
+    yield _room("disk", cache)
+    if _existing(cache).stat().st_dev != _existing(hub).stat().st_dev:
+        yield _room("disk of the hub's files", hub)
+
+
+def _room(check: str, path: Path) -> Finding:
+    usage = shutil.disk_usage(_existing(path))
+    if not usage.total:  # A file system of the kernel's.
+        return note(check, f"the room at {path} is not known")
+    told = f"{usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}, at {path}"
+    if usage.free < _ROOM:
+        return warn(check, told, "free some space: simil cache prune; or set SIMIL_CACHE_DIR and HF_HOME")
+    return ok(check, told)
+
+
+def vectors(context: CheckContext) -> Iterator[Finding]:
+    """Tell how many vectors are kept, and whether some of them are as they were written."""
+    name, settings = "vector cache", context.settings
+    try:
+        kept = info(settings.cache_dir, settings.cache_mb * 10**6)
+        looked = sample(settings.cache_dir, _SAMPLE)
+    except UsageError as exc:
+        where = f"{exc.place}: " if exc.place else ""
+        # The next run that wants it sets it aside, or does without.
+        yield warn(
+            name, f"{where}{exc.message}", exc.hint or "vectors are computed anew until it can be used"
+        )
+        return
+    except OSError as exc:
+        yield warn(
+            name,
+            f"{cache_folder(settings.cache_dir)} cannot be looked at: {exc.strerror or exc}",
+            "vectors are computed anew until it can",
+        )
+        return
+    told = f"{kept.vectors:,} vectors, {kept.size / 1e6:,.1f} of {kept.max_bytes / 1e6:,.0f} MB"
+    if looked.damaged:
+        yield warn(
+            name, f"{told}; {looked.damaged} of {looked.checked} are damaged", "run: simil cache verify"
+        )
+    elif kept.set_aside:
+        yield warn(
+            name, f"{told}; a damaged file was set aside", "run: simil cache clear, which forgets all of it"
+        )
+    elif looked.checked:
+        yield ok(name, f"{told}; {looked.checked:,} looked at, all as written")
+    else:
+        yield ok(name, "empty")
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(parent, name).lstat().st_size
+    return total
+
+
+def _existing(path: Path) -> Path:
+    """Return the innermost folder of a path that can be seen."""
+    # Unlike pathlib's, this takes what may not be looked at for not there.
+    return next(one for one in (path.absolute(), *path.absolute().parents) if os.path.exists(one))  # noqa: PTH110

@@ -1,0 +1,162 @@
+"""How strange each text is: among the others, or beside texts that are known to be normal."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from simil import similarity
+from simil.errors import InputError
+from simil.similarity.blas import use_all_cores
+from simil.tasks.corpus import Corpus
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["OutlierMethod", "Outliers", "outliers", "strangest"]
+
+# What float32 can be off by between equal vectors: no distance.
+_NO_DISTANCE = 5e-7
+_SEED = 0
+
+
+class OutlierMethod(StrEnum):
+    """What makes a text strange. The higher its score, the stranger; methods have scales of their own.
+
+    KNN: it is far from its nearest, 1 - their mean cosine similarity. LOF: it is farther from its nearest
+    than these are from theirs (Breunig et al. 2000), about 1 where it is not. FOREST: few random cuts
+    part it from the rest (Liu et al. 2008), 0 to 1.
+    """
+
+    KNN = "knn"
+    LOF = "lof"
+    FOREST = "isolation-forest"
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether it looks at a number of nearest texts."""
+        return self is not OutlierMethod.FOREST
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outliers:
+    """A score for each text, float32 [n], and its nearest other: row int64 [n], cosine float32 [n].
+
+    The rows are those of the reference where there was one. `k` is the number of nearest texts that
+    counted, None for a method without.
+    """
+
+    scores: NDArray[np.float32]
+    nearest: NDArray[np.int64]
+    similarities: NDArray[np.float32]
+    k: int | None
+
+
+def outliers(
+    corpus: Corpus, reference: Corpus | None = None, *, method: OutlierMethod = OutlierMethod.KNN, k: int = 10
+) -> Outliers:
+    """Score each text of `corpus` among the others, or, with a `reference`, among the texts of that only.
+
+    `k` is brought down to the number of texts there are. Scores are those of scikit-learn: of
+    `NearestNeighbors` under cosine distance, `LocalOutlierFactor` under the Euclidean distance of unit
+    vectors, and `IsolationForest` with a fixed seed. Raises `InputError` for too few texts.
+    """
+    import numpy as np
+
+    among = corpus if reference is None else reference
+    least = 1 if reference is not None and method is OutlierMethod.KNN else 2
+    if len(among) < least:
+        raise _too_few(len(among), least, reference is not None)
+    most = len(among) if reference is not None and method is OutlierMethod.KNN else len(among) - 1
+    k = max(1, min(k, most))
+    if not len(corpus):
+        none = np.empty(0, np.float32)
+        return Outliers(none, np.empty(0, np.int64), none, k if method.has_neighbours else None)
+    wanted = k if method is OutlierMethod.KNN else 1
+    if reference is None:
+        cosines, rows = _nearest_others(corpus.vectors, wanted)
+    else:
+        cosines, rows = similarity.top_k(corpus.vectors, reference.vectors, wanted)
+    cosines = np.clip(cosines, -1, 1)
+    if method is OutlierMethod.KNN:
+        scores = 1 - cosines.mean(axis=1, dtype=np.float64)
+        scores[np.abs(scores) < _NO_DISTANCE] = 0
+    else:
+        use_all_cores(len(corpus) * among.vectors.size)
+        estimator = _lof(k, novel=reference is not None) if method is OutlierMethod.LOF else _forest()
+        scores = _scores_by(estimator, corpus.vectors, None if reference is None else reference.vectors)
+    return Outliers(
+        scores.astype(np.float32), rows[:, 0], cosines[:, 0], k if method.has_neighbours else None
+    )
+
+
+def strangest(
+    scores: NDArray[np.float32],
+    *,
+    count: int | None = None,
+    threshold: float | None = None,
+    share: float | None = None,
+) -> NDArray[np.int64]:
+    """Return the rows with the highest scores, highest first, equal ones in their order.
+
+    At most `count`, those that score at least `threshold`, and of n rows as many as scikit-learn calls
+    outliers at a contamination of `share`: that share of n - 1, rounded up.
+    """
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")
+    if share is not None:
+        # 0.07 * 100 is a little more than 7.
+        order = order[: max(1, ceil(round(share * (len(scores) - 1), 9)))]
+    if threshold is not None:
+        order = order[scores[order] >= np.float32(threshold)]
+    return order[:count]
+
+
+def _nearest_others(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return the cosines and rows of the k nearest of each row, without itself."""
+    import numpy as np
+
+    cosines, rows = similarity.top_k(vectors, vectors, k + 1)
+    left_out = rows == np.arange(len(rows))[:, None]
+    # A row that has more than k equals may not be among them itself; then any of them goes.
+    left_out[~left_out.any(axis=1), -1] = True
+    return cosines[~left_out].reshape(-1, k), rows[~left_out].reshape(-1, k)
+
+
+def _lof(k: int, *, novel: bool) -> Any:
+    from sklearn.neighbors import LocalOutlierFactor
+
+    return LocalOutlierFactor(n_neighbors=k, metric="euclidean", novelty=novel)
+
+
+def _forest() -> Any:
+    from sklearn.ensemble import IsolationForest
+
+    return IsolationForest(random_state=_SEED)
+
+
+def _scores_by(
+    estimator: Any, vectors: NDArray[np.float32], reference: NDArray[np.float32] | None
+) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        # Of many equal texts: scores tell that, and the caller says it in its own words.
+        warnings.filterwarnings("ignore", message="Duplicate values", category=UserWarning)
+        estimator.fit(vectors if reference is None else reference)
+    if reference is None and hasattr(estimator, "negative_outlier_factor_"):
+        return -estimator.negative_outlier_factor_  # type: ignore[no-any-return]
+    return -estimator.score_samples(vectors)  # type: ignore[no-any-return]
+
+
+def _too_few(found: int, least: int, in_reference: bool) -> InputError:
+    what = "no text" if found == 0 else "only one text"
+    if in_reference:
+        return InputError(f"there is {what} in the reference", hint=f"give at least {_NUMBERS[least]}")
+    return InputError(f"there is {what}, and none is strange alone", hint="give at least two, or --reference")
+
+
+_NUMBERS = {1: "one", 2: "two"}

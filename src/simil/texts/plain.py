@@ -1,0 +1,49 @@
+"""Plain text: a text a line, a text between NULs, or a file that is one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simil.errors import InputError, Place
+from simil.formats.encoding import bad_byte, decoded
+from simil.formats.lines import line_batches
+from simil.texts.records import Record
+
+__all__ = ["plain_records", "whole_record"]
+
+
+def plain_records(chunks: Iterator[bytes], name: str, *, nul: bool) -> Iterator[Record | InputError]:
+    """A text a line, or with `nul` a text between NULs.
+
+    A line ends with \\n or \\r\\n. The place's line is the number of the line or, with `nul`, of the text.
+    """
+    number = 0
+    for batch in line_batches(chunks, b"\0" if nul else b"\n"):
+        for raw in batch:
+            number += 1
+            place = Place(name, number)
+            try:
+                text = raw.decode("utf-8")
+            except UnicodeDecodeError as exc:
+                yield bad_byte(raw, exc, place)
+                continue
+            if not nul and text.endswith("\r"):
+                text = text[:-1]
+            yield Record(place, text)
+
+
+def whole_record(chunks: Iterator[bytes], name: str) -> Iterator[Record | InputError]:
+    """The whole source as one text: a single record, or the error for bytes that are not UTF-8.
+
+    The line ending at its very end is dropped, so that a file of one line is the same text with and
+    without --whole.
+    """
+    data = b"".join(chunks)
+    try:
+        text = decoded(data, name)
+    except InputError as error:
+        yield error
+        return
+    if text.endswith("\n"):
+        text = text[:-1].removesuffix("\r")
+    yield Record(Place(name), text)

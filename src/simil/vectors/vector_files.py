@@ -1,0 +1,77 @@
+"""Opening vector files: which writer and which reader a form has."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from simil.errors import InputError, Place, UsageError
+from simil.vectors.collect import VectorFile
+from simil.vectors.json_form import JsonLinesWriter, JsonWriter, read_json, read_jsonl
+from simil.vectors.npy_form import NpyWriter, read_npy
+from simil.vectors.sniff import looks_like_vectors, peek
+from simil.vectors.table_form import CSV, TSV, TableWriter, read_table
+from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
+from simil.vectors.writer import VectorWriter
+
+__all__ = ["open_writer", "read_vectors"]
+
+
+def open_writer(
+    format: VectorFormat,  # noqa: A002
+    stream: BinaryIO,
+    *,
+    model: str,
+    sidecar: BinaryIO | None = None,
+) -> VectorWriter:
+    """Return a writer of `format` onto `stream`, for vectors made by `model`.
+
+    `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
+    `sidecar_path`. Raises `UsageError` for a sidecar of any other form.
+    """
+    if format is VectorFormat.NPY:
+        return NpyWriter(stream, model, sidecar)
+    if sidecar is not None:
+        raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
+    if format is VectorFormat.JSONL:
+        return JsonLinesWriter(stream, model)
+    if format in (VectorFormat.CSV, VectorFormat.TSV):
+        return TableWriter(stream, model, CSV if format is VectorFormat.CSV else TSV)
+    return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
+
+
+def read_vectors(
+    source: str,
+    *,
+    stdin: BinaryIO | None = None,
+    format: VectorFormat | None = None,  # noqa: A002
+) -> VectorFile:
+    """Read the vector file `source`, or standard input (`stdin`, if given) for "-".
+
+    Without `format`, the suffix tells the form, else the first bytes. Raises `InputError` with file
+    and, where known, line and column for whatever is wrong with it, and `ModelMismatch` where it mixes
+    models.
+    """
+    if source == "-":
+        return _read("stdin", stdin or sys.stdin.buffer, format, None)
+    try:
+        with Path(source).open("rb") as stream:
+            return _read(source, stream, format or format_of(source), sidecar_path(source))
+    except OSError as exc:
+        raise InputError(f"cannot be read: {exc.strerror or exc}", place=Place(source)) from exc
+
+
+def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Path | None) -> VectorFile:
+    if form is None:
+        head, stream = peek(stream)
+        form = looks_like_vectors(head, "-")
+    if form is VectorFormat.NPY:
+        return read_npy(source, stream, sidecar)
+    if form is VectorFormat.JSONL:
+        return read_jsonl(source, stream)
+    if form in (VectorFormat.CSV, VectorFormat.TSV):
+        return read_table(source, stream, CSV if form is VectorFormat.CSV else TSV)
+    if form is None:
+        raise InputError("does not begin as a vector file does", hint="name its form", place=Place(source))
+    return read_json(source, stream)
