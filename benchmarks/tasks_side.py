@@ -10,8 +10,8 @@ import numpy as np
 from limits_side import sgemm_gflops
 from workers import serve
 
+from simil.session.loader import saved_corpus
 from simil.similarity import unit
-from simil.tasks.corpus import saved_corpus
 from simil.tasks.deduplication import near_duplicates
 from simil.vectors import VectorFormat, open_writer, read_vectors, sidecar_path
 

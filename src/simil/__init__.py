@@ -8,7 +8,7 @@ Importing this package loads nothing heavy; a model is opened by the first call 
 """
 
 from simil._version import __version__
-from simil.api import compare, embed
+from simil.api import Model, compare, embed, open  # noqa: A004 (`simil.open`, as in other libraries)
 from simil.errors import SimilError
 
-__all__ = ["SimilError", "__version__", "compare", "embed"]
+__all__ = ["Model", "SimilError", "__version__", "compare", "embed", "open"]

@@ -1,33 +1,321 @@
-"""The Python API: what the commands do, as two functions."""
+"""The Python API: `simil.open` gives a model that does what the commands do, on lists and arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, overload
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import numpy as np
     from numpy.typing import NDArray
 
     from simil.config import Settings
-    from simil.embedders.base import Embedder
+    from simil.embedders.base import Kind
+    from simil.similarity import Metric
+    from simil.tasks.classification import Classified
+    from simil.tasks.clustering import Clustering
+    from simil.tasks.comparison import Comparison
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.deduplication import Duplicates
+    from simil.tasks.matching import Matches
+    from simil.tasks.outlier_detection import Outliers
+    from simil.tasks.retrieval import SearchResult
 
-__all__ = ["compare", "embed"]
+    Texts = Sequence[str] | NDArray[np.floating[Any]]
+
+__all__ = ["Model", "compare", "embed", "open"]
+
+
+def open(  # noqa: A001 (as in `simil.open`)
+    model: str | None = None, *, dimensions: int | None = None, normalize: bool = True, **settings: Any
+) -> Model:
+    """Return a model, ready to embed; its files are fetched and loaded when they are first needed.
+
+        >>> import simil
+        >>> model = simil.open("minilm")
+        >>> model.compare("Apple", "Orange")
+        0.3725...
+
+    `model` is what `simil -m` takes; None goes by environment, `.env` and config file as the command does.
+    `dimensions` keeps the first so many of each vector; `normalize` gives each vector length 1. `settings`
+    are `engine`, `device`, `precision`, `threads`, `overflow`, `offline`, `cache`, `base_url`,
+    `concurrency`, `retries` and `env_file`, as the options of that name. Raises `UsageError` for a value
+    that a setting cannot have.
+    """
+    from simil.config import load_settings
+
+    return Model(load_settings(model=model, **settings), dimensions=dimensions, normalize=normalize)
+
+
+class Model:
+    """An open model. Made by `simil.open`; a context manager that lets go of the model at its end.
+
+    Where a method takes `texts` it takes a list of strings, or vectors of this model: an array of floats,
+    shape [n, dimensions]. Rows of results are indices into these. All methods raise `InputError` for a
+    blank text, one that the model refuses, and a vector without direction, `ModelError` for a model that
+    cannot be used, `ProviderError` for a hub or an API that fails.
+    """
+
+    def __init__(self, settings: Settings, *, dimensions: int | None = None, normalize: bool = True) -> None:
+        """Take the settings; see `open`."""
+        from simil.session.session import Session
+
+        self._session = Session(settings, dimensions=dimensions, normalize=normalize)
+        self._dimensions = dimensions
+        self._normalize = normalize
+
+    @property
+    def name(self) -> str:
+        """The model's name and, where it has one, its revision; vectors of two names are never compared."""
+        return self._session.embedder().stamp
+
+    def embed(self, texts: Sequence[str], *, kind: str = "symmetric") -> NDArray[np.float32]:
+        """Return the vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
+
+            >>> import simil
+            >>> simil.open("minilm").embed(["Apple", "Orange"]).shape
+            (2, 384)
+
+        `kind` is "symmetric", "query" or "document" and decides which prompt of the model is put before
+        the texts. Raises `ValueError` for another kind.
+        """
+        from simil.embedders.base import Kind, TextRejected
+        from simil.errors import InputError
+        from simil.session.in_memory import texts_in_memory
+
+        wanted = Kind(kind)
+        given = [text.text for text in texts_in_memory(texts)]
+        try:
+            return self._session.embedder().embed(
+                given, wanted, dimensions=self._dimensions, normalize=self._normalize
+            )
+        except TextRejected as exc:
+            raise InputError(f"text {exc.index}: {exc.message}", hint=exc.hint) from exc
+
+    @overload
+    def compare(self, left: str, right: str, *, metric: str = "cosine") -> float: ...
+    @overload
+    def compare(self, left: Texts, right: None = None, *, metric: str = "cosine") -> Comparison: ...
+    def compare(
+        self, left: str | Texts, right: str | None = None, *, metric: str = "cosine"
+    ) -> float | Comparison:
+        """Return how alike two texts are, or a comparison of each of several with each.
+
+        `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike). Raises
+        `ValueError` for another one, `UsageError` for fewer than two texts.
+        """
+        from simil import similarity
+
+        wanted = similarity.Metric(metric)
+        if isinstance(left, str):
+            if right is None:
+                raise TypeError("a text is compared with another: pass two, or a list")
+            vectors = self.embed([left, right])
+            return float(similarity.pairwise(vectors[:1], vectors[1:], wanted)[0])
+        return self._compared(left, wanted)
+
+    @overload
+    def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
+        self, queries: str, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+    ) -> SearchResult: ...
+    @overload
+    def search(
+        self, queries: Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+    ) -> list[SearchResult]: ...
+    def search(
+        self, queries: str | Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+    ) -> SearchResult | list[SearchResult]:
+        """Return the `texts` nearest to a query, or a list with those of each of several queries.
+
+            >>> import simil
+            >>> result = simil.open("minilm").search("fruit", ["a red car", "an apple", "the sea"], top_k=1)
+            >>> result.rows.tolist()
+            [1]
+
+        At most `top_k` of them, best first (10 without a threshold, with one as many as reach it). Raises
+        `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths.
+        """
+        from simil.embedders.base import Kind
+        from simil.errors import InputError
+        from simil.tasks.retrieval import search
+
+        corpus = self._corpus(texts, Kind.DOCUMENT)
+        if not len(corpus):
+            raise InputError("there is nothing to search in")
+        asked = self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
+        results = search(asked, corpus, top_k=top_k, threshold=threshold)
+        return results[0] if isinstance(queries, str) else results
+
+    def classify(
+        self,
+        texts: Texts,
+        labels: Sequence[str] | Mapping[str, str],
+        *,
+        examples: Texts | None = None,
+        method: str | None = None,
+        k: int | None = None,
+        threshold: float | None = None,
+    ) -> Classified:
+        """Return how well each label suits each text.
+
+            >>> import simil
+            >>> model = simil.open("minilm")
+            >>> found = model.classify(["the app crashes"], ["bug report", "feature request"])
+            >>> [verdict.label for verdict in found.best()]
+            ['bug report']
+
+        Without `examples`, `labels` are the labels, or map each to its description. With them, `labels` has
+        the label of each example; `method` is "centroid", "knn" or "logistic", None for the one that does
+        best on the examples themselves; `k` is how many neighbours count. A text whose best label does
+        not reach `threshold` is "unknown". Raises `ValueError` for another method, or a number of labels
+        that is not that of the examples; `InputError` where the examples are too few.
+        """
+        from simil.tasks.classification import classify_by_descriptions, classify_by_examples
+        from simil.tasks.classifiers import NEIGHBOURS, ClassificationMethod
+
+        corpus = self._corpus(texts)
+        if examples is None:
+            described = labels if isinstance(labels, Mapping) else {label: label for label in labels}
+            descriptions = self._corpus([*described.values()])
+            return classify_by_descriptions(corpus, descriptions, [*described], threshold=threshold)
+        if len(labels) != len(examples):
+            raise ValueError(f"there are {len(examples)} examples and {len(labels)} labels")
+        return classify_by_examples(
+            corpus,
+            self._corpus(examples),
+            [*labels],
+            method=None if method is None else ClassificationMethod(method),
+            k=k or NEIGHBOURS,
+            threshold=threshold,
+        )
+
+    def cluster(
+        self,
+        texts: Texts,
+        *,
+        clusters: int | None = None,
+        threshold: float | None = None,
+        min_size: int | None = None,
+    ) -> Clustering:
+        """Return the clusters of `texts`; there may be none.
+
+        With `clusters` there are so many (k-means); with `threshold` a cluster is a text with all that have
+        this cosine similarity to it; with neither HDBSCAN finds how many there are. The last two leave out
+        texts, and every cluster has at least `min_size`. Raises `UsageError` for numbers that contradict
+        each other, `InputError` for fewer texts than clusters.
+        """
+        from simil.tasks.clustering import check_asked, cluster
+
+        check_asked(clusters, threshold, min_size)
+        return cluster(self._corpus(texts), clusters=clusters, threshold=threshold, min_size=min_size)
+
+    def outliers(
+        self, texts: Texts, *, reference: Texts | None = None, method: str = "knn", k: int = 10
+    ) -> Outliers:
+        """Return how unlike the others each text is, and its nearest other.
+
+        With a `reference` texts are scored among those. `method` is "knn", "lof" or "isolation-forest", `k`
+        how many of the nearest count. Raises `ValueError` for another method, `InputError` for too few
+        texts.
+        """
+        from simil.tasks.outlier_detection import OutlierMethod, outliers
+
+        normal = None if reference is None else self._corpus(reference)
+        return outliers(self._corpus(texts), normal, method=OutlierMethod(method), k=k)
+
+    def dedupe(
+        self, texts: Texts, *, threshold: float | None = None, against: Texts | None = None
+    ) -> Duplicates:
+        """Return which texts repeat an earlier one, or one of `against`: their cosine reaches `threshold`.
+
+            >>> import simil
+            >>> found = simil.open("minilm").dedupe(["The cat sat.", "The sea is calm.", "The cat sat!"])
+            >>> found.kept.tolist()
+            [True, True, False]
+
+        Without a `threshold` it is the model's own, or 0.9 where none is known.
+        """
+        from simil.tasks.deduplication import UNKNOWN_THRESHOLD, default_threshold, near_duplicates
+
+        known = default_threshold(self.name)
+        limit = threshold if threshold is not None else known[0] if known else UNKNOWN_THRESHOLD
+        others = None if against is None else self._corpus(against)
+        return near_duplicates(self._corpus(texts), limit, others)
+
+    def match(
+        self,
+        left: Texts,
+        right: Texts,
+        *,
+        k: int = 1,
+        threshold: float | None = None,
+        one_to_one: bool = False,
+    ) -> Matches:
+        """Return for each text of `left` its `k` best of `right` that score at least `threshold`.
+
+        With `one_to_one` each text is in one pair at most, and the sum of the scores is the largest.
+        """
+        from simil.tasks.matching import match, match_one_to_one
+
+        ours, theirs = self._corpus(left), self._corpus(right)
+        if one_to_one:
+            return match_one_to_one(ours, theirs, threshold=threshold)
+        return match(ours, theirs, k=k, threshold=threshold)
+
+    def close(self) -> None:
+        """Let go of the model; it is not used afterwards."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _compared(self, texts: Texts, metric: Metric) -> Comparison:
+        import numpy as np
+
+        from simil.session.in_memory import texts_in_memory, vectors_in_memory
+        from simil.tasks.comparison import Item, compare
+        from simil.tasks.embedding import EmbedOptions
+
+        if isinstance(texts, np.ndarray):
+            file = vectors_in_memory(texts, self.name)
+            items = [
+                Item(id_, None, vector[: self._dimensions], file.model, id_)
+                for id_, vector in zip(file.ids, file.vectors, strict=True)
+            ]
+        else:
+            items = [Item(text.text, text) for text in texts_in_memory(texts)]
+        options = EmbedOptions(dimensions=self._dimensions, normalize=self._normalize)
+        return compare(items, metric, options, self._session.embedder)
+
+    def _corpus(self, texts: Texts, kind: Kind | None = None) -> Corpus:
+        """Return texts or vectors as the tasks take them, with vectors of length 1."""
+        import numpy as np
+
+        from simil.embedders.base import Kind
+        from simil.session.in_memory import texts_in_memory, vectors_in_memory
+        from simil.session.loader import saved_corpus
+
+        if isinstance(texts, np.ndarray):
+            return saved_corpus([vectors_in_memory(texts, self.name)], self._dimensions)
+        return self._session.embed(texts_in_memory(texts), kind or Kind.SYMMETRIC, total=len(texts))
 
 
 def compare(left: str, right: str, *, model: str | None = None, metric: str = "cosine") -> float:
-    """Return how alike two texts are.
+    """Return how alike two texts are; see `Model.compare` and `open`.
 
-    `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike), of vectors of
-    length 1. `model` is what `simil -m` takes; None goes by environment, `.env` and config file as the
-    command does. Raises `SimilError`: `InputError` for a blank text, `ModelError` for a model that
-    cannot be used, `ProviderError` for a hub or an API that fails; `ValueError` for another metric.
+    The model stays open for later calls.
     """
-    from simil import similarity
+    from simil.config import load_settings
 
-    vectors = embed([left, right], model=model)
-    return float(similarity.pairwise(vectors[:1], vectors[1:], similarity.Metric(metric))[0])
+    return _shared(load_settings(model=model), None, True).compare(left, right, metric=metric)
 
 
 def embed(
@@ -40,30 +328,13 @@ def embed(
 ) -> NDArray[np.float32]:
     """Return the vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
 
-    `kind` is "symmetric", "query" or "document" and decides which prompt of the model is put before
-    the texts; `dimensions` keeps the first so many; `normalize` gives each vector length 1. The model
-    stays open for later calls. Errors as in `compare`; `ValueError` for another kind.
+    See `Model.embed` and `open`. The model stays open for later calls.
     """
     from simil.config import load_settings
-    from simil.embedders.base import Kind, TextRejected
-    from simil.errors import InputError
-    from simil.texts import is_blank
 
-    wanted = Kind(kind)
-    if isinstance(texts, str):
-        raise TypeError("texts is one string; pass a list of them")
-    for index, text in enumerate(texts):
-        if is_blank(text):
-            raise InputError(f"text {index} is blank")
-    embedder = _open(load_settings(model=model), dimensions, normalize)
-    try:
-        return embedder.embed(texts, wanted, dimensions=dimensions, normalize=normalize)
-    except TextRejected as exc:
-        raise InputError(f"text {exc.index}: {exc.message}", hint=exc.hint) from exc
+    return _shared(load_settings(model=model), dimensions, normalize).embed(texts, kind=kind)
 
 
 @lru_cache(maxsize=2)
-def _open(settings: Settings, dimensions: int | None, normalize: bool) -> Embedder:
-    from simil.embedders.factory import open_embedder
-
-    return open_embedder(settings, dimensions=dimensions, normalize=normalize)
+def _shared(settings: Settings, dimensions: int | None, normalize: bool) -> Model:
+    return Model(settings, dimensions=dimensions, normalize=normalize)

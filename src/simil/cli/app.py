@@ -105,50 +105,46 @@ def _function(name: str) -> Callable[..., None]:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; errors are told on stderr in one line each."""
-    try:
-        code = _run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return 141
-    except OSError as exc:
-        # Readers, models and files written have translated theirs: what is left is mostly stdout.
-        where = f"{exc.filename} cannot be used" if exc.filename else "stdout cannot be written"
-        _tell(f"{where}: {exc.strerror or exc}; the output is not complete")
-        return 2
-    return code
-
-
-def _run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error is one line on stderr."""
     if INSTRUCTION in os.environ:
         part_at_colon(os.environ)
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
-    except SimilError as exc:
-        _tell(str(exc))
-        return exc.exit_code
-    except typer.Abort:
-        return 130
-    except typer.TyperException as exc:
-        return _tell_usage(exc)
-    except MemoryError:
-        _tell("there is not enough memory; embed fewer or shorter texts at once")
-        return 2
-    except SystemExit as exc:
-        if isinstance(exc.__context__, BrokenPipeError):  # Typer makes an exit with 1 of it.
-            raise exc.__context__ from None
-        raise
+        sys.stdout.flush()
+    except (SimilError, typer.Abort, typer.TyperException, MemoryError, OSError, SystemExit) as exc:
+        code, line = _outcome(exc)
+        if line:
+            _tell(line)
+        return code
     return result if isinstance(result, int) else 0
 
 
-def _tell_usage(exc: typer.TyperException) -> int:
+def _outcome(exc: BaseException) -> tuple[int, str]:
+    """Return the exit code that an error stands for, and the line that it is worth, empty for none."""
+    match exc:
+        case SimilError():
+            return exc.exit_code, str(exc)
+        case typer.TyperException():
+            return exc.exit_code, _usage_line(exc)
+        case MemoryError():
+            return 2, "there is not enough memory; embed fewer or shorter texts at once"
+        case typer.Abort():
+            return 130, ""
+        case BrokenPipeError() | SystemExit(__context__=BrokenPipeError()):  # Typer exits with 1 for it.
+            return 141, ""
+        case OSError():
+            # Readers, models and files written have translated theirs: what is left is mostly stdout.
+            where = f"{exc.filename} cannot be used" if exc.filename else "stdout cannot be written"
+            return 2, f"{where}: {exc.strerror or exc}; the output is not complete"
+    raise exc
+
+
+def _usage_line(exc: typer.TyperException) -> str:
     context = getattr(exc, "ctx", None)
-    if not exc.format_message():  # `simil` alone: its help was asked for, and is printed.
-        return exc.exit_code
-    where = f"; see {context.command_path} --help" if context else ""
-    _tell(" ".join(exc.format_message().split()).rstrip(".") + where)
-    return exc.exit_code
+    message = " ".join(exc.format_message().split()).rstrip(".")
+    # `simil` alone: its help was asked for, and is printed.
+    return f"{message}; see {context.command_path} --help" if message and context else message
 
 
 def _tell(message: str) -> None:

@@ -23,20 +23,16 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 _received: list[int] = []
 
 
-def run_process(arguments: Sequence[str], run: Callable[[Sequence[str]], int] | None = None) -> NoReturn:
-    """Run the command line and end the process with its exit code, or with that of the signal it got.
+def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[str]], int]]) -> NoReturn:
+    """Run a program and end the process with its exit code, or with that of the signal it got.
 
-    `run` is what to run instead of the command line, in a process that is not begun by `simil`.
+    `load` imports the program: what goes wrong in its imports, Ctrl-C too, ends here as well.
     """
     try:
         _mend_streams()
         _heed_signals()
         start_with_one_thread()
-        if run is None:
-            from simil.cli.app import run as run_command
-
-            run = run_command
-        code = run(arguments)
+        code = load()(arguments)
     except BaseException:
         # Modules in C turn the interrupt that met them into errors of their own.
         if not _received:

@@ -1,49 +1,128 @@
-"""Whether an input holds texts or vectors: files of vectors are accepted wherever texts are."""
+"""What files and standard input hold: looked at once, then read as texts or as vectors."""
 
 from __future__ import annotations
 
 import errno
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from simil.errors import InputError, Place, UsageError
-from simil.texts import InputFormat, ReadOptions
+from simil.texts import InputFormat, ReadOptions, Text, count_roughly, read_texts
 from simil.vectors import HEAD_BYTES, Rejoined, VectorFile, VectorFormat, looks_like_vectors, read_vectors
 
-__all__ = ["Inputs", "open_inputs", "vector_form"]
+__all__ = ["Input", "InputOpener", "OpenInput", "fitted", "vector_form"]
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """Sources that all hold texts, or all hold vectors.
+class Input:
+    """What a user names as one input: files, where "-" or none is stdin, and how their texts are read.
+
+    `label` is shown beside the progress bar while the texts are embedded.
+    """
+
+    files: Sequence[str]
+    reading: ReadOptions
+    label: str = "embedding"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of it is plain text, which has no fields."""
+        formats = {self.reading.format_for(path) for path in self.files or ["-"]}
+        return formats <= {InputFormat.TEXT}
+
+
+def fitted(first: Input, second: Input) -> tuple[Input, Input]:
+    """Return both inputs, options for fields taken off the one that is plain text where the other is not."""
+    if first.is_plain == second.is_plain:
+        return first, second
+    return _without_fields(first), _without_fields(second)
+
+
+def _without_fields(given: Input) -> Input:
+    if not given.is_plain:
+        return given
+    return replace(given, reading=replace(given.reading, fields=(), id_field=None, header=True))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenInput:
+    """An input that was looked at: its sources all hold texts, or all hold vectors.
 
     `stdin` is standard input with what was looked at put back, None where it is no source; `forms` are
     those of the vector files, empty for texts.
     """
 
     sources: Sequence[str]
+    reading: ReadOptions
+    label: str
     stdin: BinaryIO | None
     forms: Sequence[VectorFormat]
 
+    @property
+    def holds_vectors(self) -> bool:
+        """Whether the sources are vector files."""
+        return bool(self.forms)
+
     def vector_files(self) -> list[VectorFile]:
-        """Read the files; call it only where there are `forms`."""
+        """Read the vector files; errors as in `read_vectors`."""
+        stdin = io.BufferedReader(self.stdin) if isinstance(self.stdin, io.RawIOBase) else self.stdin
         return [
-            read_vectors(source, stdin=_buffered(self.stdin), format=form)
+            read_vectors(source, stdin=stdin, format=form)
             for source, form in zip(self.sources, self.forms, strict=True)
         ]
 
+    def texts(
+        self,
+        on_blank: Callable[[Place], None] = lambda place: None,
+        on_error: Callable[[InputError], None] | None = None,
+    ) -> Iterator[Text]:
+        """Yield the texts as they arrive; errors and callbacks as in `read_texts`."""
+        return read_texts(self.sources, self.reading, on_blank=on_blank, on_error=on_error, stdin=self.stdin)
 
-def open_inputs(sources: Sequence[str], options: ReadOptions) -> Inputs:
-    """Look at the beginning of each source; no source is standard input.
+    def count(self) -> int | None:
+        """Return about how many texts there are, None if unknown."""
+        return count_roughly(self.sources, self.reading)
 
-    Raises `UsageError` when some hold vectors and others texts.
-    """
-    names = tuple(sources) or ("-",)
-    if options.whole or options.nul or options.format is InputFormat.TEXT:
-        return Inputs(names, _raw_stdin() if "-" in names else None, ())
+
+class InputOpener:
+    """Opens the inputs of one session, and standard input for one of them only."""
+
+    def __init__(self, on_stdin: Callable[[], None] = lambda: None) -> None:
+        """Take a callback for when standard input is about to be read."""
+        self._on_stdin = on_stdin
+        self._stdin_taken = False
+
+    def open(self, given: Input) -> OpenInput:
+        """Look at the beginning of each source.
+
+        Raises `UsageError` where some hold vectors and others texts, and for a second input from stdin.
+        """
+        names = tuple(given.files) or ("-",)
+        if "-" in names:
+            if self._stdin_taken:
+                raise UsageError("stdin can be read only once", hint="name a file for one of the two")
+            self._stdin_taken = True
+            self._on_stdin()
+        stdin, forms = _look(names, given.reading)
+        return OpenInput(names, given.reading, given.label, stdin, forms)
+
+
+def vector_form(path: str) -> VectorFormat | None:
+    """Return the form of a vector file, None for texts and for what cannot be read (its reader will say)."""
+    try:
+        with Path(path).open("rb", buffering=0) as stream:
+            return looks_like_vectors(stream.read(HEAD_BYTES) or b"", path)
+    except OSError:
+        return None
+
+
+def _look(names: Sequence[str], reading: ReadOptions) -> tuple[BinaryIO | None, Sequence[VectorFormat]]:
+    """Return standard input, with what was looked at put back, and the forms of vector files."""
+    if reading.whole or reading.nul or reading.format is InputFormat.TEXT:
+        return _raw_stdin() if "-" in names else None, ()
     stdin: BinaryIO | None = None
     found: list[VectorFormat | None] = []
     for name in names:
@@ -57,16 +136,7 @@ def open_inputs(sources: Sequence[str], options: ReadOptions) -> Inputs:
         raise UsageError(
             "some inputs are files of vectors and some are texts", hint="give them to separate runs"
         )
-    return Inputs(names, stdin, forms)
-
-
-def vector_form(path: str) -> VectorFormat | None:
-    """Return the form of a vector file, None for texts and for what cannot be read (its reader will say)."""
-    try:
-        with Path(path).open("rb", buffering=0) as stream:
-            return looks_like_vectors(stream.read(HEAD_BYTES) or b"", path)
-    except OSError:
-        return None
+    return stdin, forms
 
 
 def _raw_stdin() -> BinaryIO:
@@ -114,7 +184,3 @@ def _is_json(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
-
-
-def _buffered(stream: BinaryIO | None) -> BinaryIO | None:
-    return io.BufferedReader(stream) if isinstance(stream, io.RawIOBase) else stream

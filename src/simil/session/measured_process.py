@@ -1,30 +1,37 @@
-"""The process in which one model is measured: nothing else is in its memory, and its start is its own.
+"""What happens in a process that measures one model: nothing else is in its memory, and its start is its own.
 
-`simil eval` begins it with a folder and the time at which it did. In the folder is a
-`MeasurementRequest`; the process adds
-the vectors and an `Outcome`, or a `Failure`.
+It gets a `MeasurementRequest` on stdin, and puts the vectors and an `Outcome`, or a `Failure`, into a folder.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.process import run_process
+from simil.config import Credentials, Settings
+from simil.embedders.base import Form, Kind
 from simil.errors import Place, SimilError
+from simil.texts import Text
 
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
-    from simil.texts import Text
+    from simil.session.session import Session
 
-__all__ = ["Failure", "MeasurementRequest", "Outcome", "vectors_name", "warm_up"]
+__all__ = [
+    "Failure",
+    "MeasurementRequest",
+    "Outcome",
+    "measure_in",
+    "vectors_name",
+    "warm_up",
+    "write_result",
+]
 
 # Texts that are embedded once before the clock runs: enough that the engine for many is open.
 _WARM_CHARACTERS = 10_000
@@ -32,17 +39,42 @@ _WARM_CHARACTERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRequest:
-    """What to embed by which model: `texts` by their kind, as (text, id, source, line).
+    """What to embed, `texts` by their kind, and with which settings; `dimensions` None keeps all of them.
 
-    With `warm` some are embedded once before the time is taken, which an API would charge for. `mute` keeps
-    notes back that the next process has again; progress is shown.
+    With `warm` some are embedded once before the time is taken, which an API would charge for.
     """
 
-    model: Mapping[str, Any]
-    run: Mapping[str, Any]
-    texts: Mapping[str, Sequence[tuple[str, str, str, int | None]]]
+    settings: Settings
+    dimensions: int | None
+    texts: Mapping[Kind, Sequence[Text]]
     warm: bool
-    mute: bool
+
+    def to_json(self) -> bytes:
+        """Return the request as one line; with the key of an API, so that it goes into no file."""
+        # Not by orjson: the path of a model need not be UTF-8.
+        settings = {**asdict(self.settings), "cache_dir": str(self.settings.cache_dir)}
+        texts = {
+            str(kind): [(item.text, item.id, item.origin.source, item.origin.line) for item in items]
+            for kind, items in self.texts.items()
+        }
+        request = {
+            "settings": settings, "dimensions": self.dimensions, "texts": texts, "warm": self.warm,
+        }  # fmt: skip
+        return json.dumps(request).encode("ascii")
+
+    @classmethod
+    def from_json(cls, line: bytes) -> MeasurementRequest:
+        """Return the request that `to_json` gave."""
+        given: dict[str, Any] = json.loads(line)
+        own = given["settings"]
+        settings = Settings(
+            **{**own, "cache_dir": Path(own["cache_dir"]), "openai": Credentials(**own["openai"])}
+        )
+        texts = {
+            Kind(kind): [Text(id_, text, Place(source, line), {}) for text, id_, source, line in items]
+            for kind, items in given["texts"].items()
+        }
+        return cls(settings, given["dimensions"], texts, given["warm"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +109,11 @@ def vectors_name(kind: str) -> str:
     return f"{kind}.npy"
 
 
-def _run(arguments: Sequence[str]) -> int:
-    folder, began = Path(arguments[0]), float(arguments[1])
-    try:
-        _do(folder, began)
-    except FileNotFoundError:
-        if folder.exists():
-            raise
-        return 130  # Who asked was interrupted, and has gone with all that it had.
-    return 0
-
-
-def _do(folder: Path, began: float) -> None:
-    job = MeasurementRequest(**json.loads(folder.joinpath("job.json").read_text("ascii")))
+def write_result(folder: Path, measure: Callable[[], Outcome]) -> None:
+    """Write what `measure` returns, or why it raises an error, into `folder`."""
     result: Outcome | Failure
     try:
-        result = _measured(job, folder, began)
+        result = measure()
     except SimilError as exc:
         result = Failure(str(exc), exc.exit_code)
     except MemoryError:
@@ -101,54 +122,43 @@ def _do(folder: Path, began: float) -> None:
     folder.joinpath(name).write_text(json.dumps(asdict(result)), "ascii")
 
 
-def _measured(job: MeasurementRequest, folder: Path, began: float) -> Outcome:
+def measure_in(session: Session, request: MeasurementRequest, folder: Path, began: float) -> Outcome:
+    """Embed the texts, put their vectors into `folder`, and return what it took.
+
+    `began` is when the process was started, by `time.monotonic`.
+    """
     import numpy as np
 
-    from simil.cli.options.groups import ModelFlags, RunFlags
-    from simil.embedders.base import Form, Kind
-    from simil.session.session import open_session
-
-    env_file = job.run["env_file"]
-    running = RunFlags(**{**job.run, "env_file": Path(env_file) if env_file else None})
-    texts = {Kind(kind): [_text(*item) for item in items] for kind, items in job.texts.items()}
+    texts = request.texts
     first = next(iter(texts))
-    head = texts[first][: warm_up([text.text for text in texts[first]]) if job.warm else 1]
-    what = str(job.model["model"] or "embedding")
-    with open_session(ModelFlags(**job.model), running, on_error="fail") as session:
-        if job.mute:
-            logging.getLogger("simil").setLevel(logging.ERROR)
-        embedder = session.embedder()
-        form = Form(job.model["dimensions"])
-        new = {kind: embedder.missing([*map(_words, items)], kind, form) for kind, items in texts.items()}
-        clock = time.monotonic()
-        early = session.embed(head, first, what=what).vectors
-        start_s = time.monotonic() - began if 0 in new[first] else None
-        if job.warm:
-            clock, early, embedder.truncated = time.monotonic(), early[:0], 0
-        for kind, items in texts.items():
-            done = early if kind is first else early[:0]
-            rest = session.embed(items[len(done) :], kind, what=what, total=len(items)).vectors
-            # Of no texts there are vectors of no length.
-            np.save(folder / vectors_name(kind), np.concatenate([part for part in (done, rest) if len(part)]))
-        seconds = time.monotonic() - clock
-        memory = _most_memory()
-        tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])
-        return Outcome(
-            model=embedder.stamp,
-            dimensions=early.shape[1],
-            start_s=start_s,
-            computed=sum(map(len, new.values())),
-            seconds=seconds,
-            memory_bytes=memory,
-            tokens=tokens,
-            price=price,
-        )
-
-
-def _text(text: str, id_: str, source: str, line: int | None) -> Text:
-    from simil.texts import Text
-
-    return Text(id_, text, Place(source, line), {})
+    head = texts[first][: warm_up([text.text for text in texts[first]]) if request.warm else 1]
+    label = request.settings.model or "embedding"
+    embedder = session.embedder()
+    form = Form(request.dimensions)
+    new = {kind: embedder.missing([*map(_words, items)], kind, form) for kind, items in texts.items()}
+    clock = time.monotonic()
+    early = session.embed(head, first, label=label).vectors
+    start_s = time.monotonic() - began if 0 in new[first] else None
+    if request.warm:
+        clock, early, embedder.truncated = time.monotonic(), early[:0], 0
+    for kind, items in texts.items():
+        done = early if kind is first else early[:0]
+        rest = session.embed(items[len(done) :], kind, label=label, total=len(items)).vectors
+        # Of no texts there are vectors of no length.
+        np.save(folder / vectors_name(kind), np.concatenate([part for part in (done, rest) if len(part)]))
+    seconds = time.monotonic() - clock
+    memory = _most_memory()
+    tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])
+    return Outcome(
+        model=embedder.stamp,
+        dimensions=early.shape[1],
+        start_s=start_s,
+        computed=sum(map(len, new.values())),
+        seconds=seconds,
+        memory_bytes=memory,
+        tokens=tokens,
+        price=price,
+    )
 
 
 def _words(text: Text) -> str:
@@ -192,7 +202,3 @@ def _tokens(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float
     if not usage.answers or usage.answers_without_tokens:
         return None, None
     return usage.tokens, usage.cost
-
-
-if __name__ == "__main__":
-    run_process(sys.argv[1:], _run)

@@ -6,15 +6,14 @@ import dataclasses
 import json
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.cli.options.groups import ModelFlags, RunFlags
 from simil.embedders.base import Kind
 from simil.errors import ModelError, SimilError
 from simil.models.catalog import DEFAULT
@@ -25,9 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.config import Settings
     from simil.texts import Text
 
-__all__ = ["Cost", "Measured", "NotMeasured", "measure"]
+__all__ = ["Cost", "Loudness", "Measured", "NotMeasured", "measure"]
 
 _LOCAL = (Provider.EMBEDDED, Provider.HUB, Provider.FOLDER)
 
@@ -67,71 +67,79 @@ class NotMeasured(SimilError):
         self.exit_code = exit_code
 
 
-def measure(model: ModelFlags, running: RunFlags, texts: Mapping[Kind, Sequence[Text]]) -> Measured:
-    """Return the vectors of `texts`, each of length 1, by one model, and what they took.
+class Loudness(StrEnum):
+    """What of a measuring process's notes and progress is of use to who waits for it."""
 
-    A model of this machine computes all of them, whatever the cache holds. Before, a process of its own sees
-    to it that its files are fetched and prepared, which would count as memory; after, another is given a
-    single text, to see how long the model takes to start. Of an API the cache gives what was paid for before,
-    and only the others count for its speed. Raises `NotMeasured`.
+    FULL = "full"
+    PROGRESS = "progress"
+    SILENT = "silent"
+
+
+def measure(
+    settings: Settings,
+    dimensions: int | None,
+    texts: Mapping[Kind, Sequence[Text]],
+    command: Sequence[str],
+) -> Measured:
+    """Return the vectors of `texts`, each of length 1, by the model of `settings`, and what they took.
+
+    `command` starts a process that measures: it is given a `Loudness`, a folder and the time as arguments,
+    and a `MeasurementRequest` on stdin. A model of this machine computes all vectors, whatever the cache
+    holds. Before, a process of its own sees to it that its files are fetched and prepared, which would count
+    as memory; after, another is given a single text, to see how long the model takes to start. Of an API
+    the cache gives what was paid for before, and only the others count for its speed. Raises `NotMeasured`.
     """
-    local = resolve(model.model or DEFAULT).provider in _LOCAL
+    local = resolve(settings.model or DEFAULT).provider in _LOCAL
     kind, items = next(iter(texts.items()))
     if local:
-        model = dataclasses.replace(model, no_cache=True)
+        settings = dataclasses.replace(settings, cache=False)
     with tempfile.TemporaryDirectory(prefix="simil-") as name:
-        folder = Path(name)
+        process = _Process(command, settings, dimensions, Path(name))
         if local:
             some = {kind: items[: warm_up([item.text for item in items])]}
-            _outcome(_job(model, running, some, warm=False, mute=True), folder)
-        outcome = _outcome(_job(model, running, texts, warm=local), folder)
-        vectors = {kind: _vectors(folder, kind) for kind in texts}
+            process.outcome(some, Loudness.PROGRESS)
+        outcome = process.outcome(texts, Loudness.FULL, warm=local)
+        vectors = {kind: process.vectors(kind) for kind in texts}
         start_s = outcome.start_s
         if local:
-            quiet = dataclasses.replace(running, quiet=True, verbose=False)
-            start_s = _outcome(_job(model, quiet, {kind: items[:1]}, warm=False), folder).start_s
+            start_s = process.outcome({kind: items[:1]}, Loudness.SILENT).start_s
     return Measured(
-        model.model or outcome.model, outcome.model, outcome.dimensions, vectors, _cost(outcome, start_s)
+        settings.model or outcome.model, outcome.model, outcome.dimensions, vectors, _cost(outcome, start_s)
     )
 
 
-def _job(
-    model: ModelFlags,
-    running: RunFlags,
-    texts: Mapping[Kind, Sequence[Text]],
-    *,
-    warm: bool,
-    mute: bool = False,
-) -> MeasurementRequest:
-    return MeasurementRequest(
-        dataclasses.asdict(model),
-        dataclasses.asdict(running) | {"env_file": str(running.env_file) if running.env_file else None},
-        {
-            str(kind): [(item.text, item.id, item.origin.source, item.origin.line) for item in items]
-            for kind, items in texts.items()
-        },
-        warm,
-        mute,
-    )
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """Starts measuring processes of one model, which leave what they find in `folder`."""
 
+    command: Sequence[str]
+    settings: Settings
+    dimensions: int | None
+    folder: Path
 
-def _outcome(job: MeasurementRequest, folder: Path) -> Outcome:
-    """Run a job to its end; stderr is that of this process, for notes and the progress bar."""
-    # Not by orjson: the path of --env-file, and of a model, need not be UTF-8.
-    folder.joinpath("job.json").write_text(json.dumps(dataclasses.asdict(job)), "ascii")
-    began = time.monotonic()
-    # -P: what lies in the current folder is not to be taken for a part of Python or simil.
-    command = [sys.executable, "-P", "-m", "simil.session.measured_process", str(folder), repr(began)]
-    code = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
-    ).returncode
-    failure, outcome = folder / "failure.json", folder / "outcome.json"
-    if failure.exists():
-        why = Failure(**json.loads(failure.read_text("ascii")))
-        raise NotMeasured(why.message, why.exit_code)
-    if code or not outcome.exists():
-        raise NotMeasured(_ended(code), ModelError.exit_code)
-    return Outcome(**json.loads(outcome.read_text("ascii")))
+    def outcome(
+        self, texts: Mapping[Kind, Sequence[Text]], loudness: Loudness, *, warm: bool = False
+    ) -> Outcome:
+        """Run a process to its end; stderr is that of this one, for notes and the progress bar."""
+        request = MeasurementRequest(self.settings, self.dimensions, texts, warm)
+        arguments = [loudness, str(self.folder), repr(time.monotonic())]
+        code = subprocess.run(
+            [*self.command, *arguments], input=request.to_json(), stdout=subprocess.DEVNULL, check=False
+        ).returncode
+        failure, outcome = self.folder / "failure.json", self.folder / "outcome.json"
+        if failure.exists():
+            why = Failure(**json.loads(failure.read_text("ascii")))
+            raise NotMeasured(why.message, why.exit_code)
+        if code or not outcome.exists():
+            raise NotMeasured(_ended(code), ModelError.exit_code)
+        return Outcome(**json.loads(outcome.read_text("ascii")))
+
+    def vectors(self, kind: Kind) -> NDArray[np.float32]:
+        """Return the vectors of one kind of texts that the last process left."""
+        import numpy as np
+
+        found: NDArray[np.float32] = np.load(self.folder / vectors_name(kind), allow_pickle=False)
+        return found
 
 
 def _ended(code: int) -> str:
@@ -139,13 +147,6 @@ def _ended(code: int) -> str:
         name = signal.Signals(-code).name
         return f"its process was ended by {name}; if that is for want of memory, use a smaller model"
     return f"its process ended with {code}"
-
-
-def _vectors(folder: Path, kind: Kind) -> NDArray[np.float32]:
-    import numpy as np
-
-    vectors: NDArray[np.float32] = np.load(folder / vectors_name(kind), allow_pickle=False)
-    return vectors
 
 
 def _cost(outcome: Outcome, start_s: float | None) -> Cost:

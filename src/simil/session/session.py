@@ -1,143 +1,125 @@
-"""What one run of a command opens and has to close: its texts, its model, its notes."""
+"""One session: its settings, its inputs, and the one model that gives their texts vectors."""
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from simil.cli.options import values
-from simil.cli.options.groups import ModelFlags, RunFlags, start
-from simil.cli.options.run import Run
-from simil.cli.output.notes import Notes, tell_usage
-from simil.cli.output.progress_bar import terminal_progress
-from simil.embedders.base import Embedder, Kind
-from simil.errors import ModelMismatch, UsageError
-from simil.models.catalog import find_stamped
-from simil.session.inputs import Inputs, open_inputs
-from simil.tasks.corpus import Corpus, check_models, embed_corpus, saved_corpus
-from simil.tasks.embedding import EmbedOptions
-from simil.texts import Text, count_roughly, read_texts
+from simil.embedders.base import Kind
+from simil.progress import Progress, Total, silent
+from simil.session.inputs import Input, InputOpener, OpenInput, fitted
+from simil.session.open_model import OpenModel
 
 if TYPE_CHECKING:
-    from simil.progress import Total
-    from simil.texts import ReadOptions
+    from types import TracebackType
+    from typing import Self
 
-__all__ = ["Session", "open_session"]
+    from simil.config import Settings
+    from simil.embedders.base import Embedder
+    from simil.errors import InputError, Place
+    from simil.tasks.corpus import Corpus
+    from simil.texts import ReadOptions, Text
 
-log = logging.getLogger("simil")
-
-_Told = TypeVar("_Told")
-
-
-@contextmanager
-def open_session(
-    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
-) -> Iterator[Session]:
-    """Give the session of one run; at the end of a block that ends well, say what was left out.
-
-    Without `normalize` the model leaves vectors as long as it makes them; `nulls` tells that the output
-    has a form for texts that failed.
-    """
-    with start(model, running) as run:
-        pinned = model.model is not None
-        notes = Notes(on_error, nulls=nulls)
-        session = Session(run, model.dimensions, pinned=pinned, normalize=normalize, notes=notes)
-        try:
-            yield session
-        finally:
-            session.close()
-        session.finish()
+__all__ = ["Session"]
 
 
 class Session:
-    """Gives a command its texts and their vectors, all by one model, which is opened once it is needed."""
+    """Gives texts and their vectors, all by one model, which is opened when it is first needed.
+
+    The command line, the Python API and whatever else asks stand on this class. It prints nothing: it
+    raises errors and calls back.
+    """
 
     def __init__(
-        self, run: Run, dimensions: int | None, *, pinned: bool, normalize: bool, notes: Notes
+        self,
+        settings: Settings,
+        *,
+        dimensions: int | None = None,
+        normalize: bool = True,
+        progress: Progress = silent,
+        on_stdin: Callable[[], None] = lambda: None,
+        on_blank: Callable[[Place], None] = lambda place: None,
+        on_error: Callable[[InputError], None] | None = None,
     ) -> None:
-        """Take the settings of a run; `pinned` tells that the command line names a model."""
-        self.run = run
-        self.notes = notes
-        self._dimensions = dimensions
-        self._pinned = pinned
-        self._normalize = normalize
-        self._embedder: Embedder | None = None
-        self._stamps: set[str | None] = set()
-        self._width: int | None = None
-        self._stdin_taken = False
+        """Open nothing yet.
+
+        `dimensions` keeps the first so many of each vector; without `normalize` the model leaves vectors as
+        long as it makes them. `on_stdin` is called before standard input is read, `on_blank` for each
+        blank text, `on_error` for each text that cannot be read or embedded; without it the first of
+        these is raised.
+        """
+        self.settings = settings
+        self._progress = progress
+        self._on_blank = on_blank
+        self._on_error = on_error
+        self._inputs = InputOpener(on_stdin)
+        self._model = OpenModel(settings, dimensions, normalize=normalize, progress=progress)
 
     @property
-    def model(self) -> str | None:
-        """The model of all vectors so far, None where files do not say."""
-        return next(iter(self._stamps), None)
+    def stamp(self) -> str | None:
+        """The model of the vectors so far; None where there are none, or their file does not say."""
+        return self._model.stamp
 
-    def inputs(self, files: Sequence[str], reading: ReadOptions) -> Inputs:
-        """Look at what `files` hold; none is stdin, which one run can read once."""
-        if "-" in (files or ["-"]):
-            if self._stdin_taken:
-                raise UsageError("stdin can be read only once", hint="name a file for one of the two")
-            self._stdin_taken = True
-        values.tell_of_stdin(files or ["-"])
-        return open_inputs(files, reading)
+    @property
+    def opened(self) -> Embedder | None:
+        """The embedder, None while no text has needed one."""
+        return self._model.opened
 
-    def read(
-        self, inputs: Inputs, reading: ReadOptions, *, left_out: Callable[[], None] = lambda: None
-    ) -> Iterator[Text]:
-        """Return the texts of `inputs` as they come; blank and bad ones go to the notes.
+    @property
+    def used_saved_only(self) -> bool:
+        """Whether all vectors so far came from files."""
+        return self._model.was_met and self._model.opened is None
 
-        `left_out` is called for each of these, between the texts that it stands between.
+    def embedder(self) -> Embedder:
+        """Return the model, opened by the first call; errors as in `OpenModel.embedder`."""
+        return self._model.embedder()
+
+    def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
+        """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
+        return self._inputs.open(Input(files, reading, label))
+
+    def texts(self, opened: OpenInput, *, on_left_out: Callable[[], None] = lambda: None) -> Iterator[Text]:
+        """Yield the texts of an input as they arrive.
+
+        `on_left_out` is called for each blank or failed one, between the texts that it stands between.
         """
-        on_error = self.notes.on_error
-        return read_texts(
-            inputs.sources,
-            reading,
-            on_blank=_both(left_out, self.notes.blank),
-            on_error=_both(left_out, on_error) if on_error else None,
-            stdin=inputs.stdin,
-        )
+        on_blank, on_error = self._on_blank, self._on_error
+
+        def blank(place: Place) -> None:
+            on_left_out()
+            on_blank(place)
+
+        def failed(error: InputError) -> None:
+            on_left_out()
+            if on_error is not None:
+                on_error(error)
+
+        return opened.texts(blank, failed if on_error else None)
 
     def corpus(
-        self,
-        files: Sequence[str],
-        reading: ReadOptions,
-        kind: Kind = Kind.SYMMETRIC,
-        *,
-        what: str = "embedding",
+        self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC, *, texts: Iterable[Text] | None = None
     ) -> Corpus:
-        """Return the texts or saved vectors of `files` with their vectors, all of length 1.
+        """Return the texts or saved vectors of an input with their vectors, each of length 1.
 
-        `kind` says what they are to the model, `what` is shown beside the progress bar. Raises
-        `ModelMismatch` where they do not go with what this session gave before.
+        `kind` says what the texts are to the model; `texts` are those of the input where the caller changed
+        them on their way. Raises `ModelMismatch` where the vectors cannot meet those the session gave before.
         """
-        return self.corpus_of(self.inputs(files, reading), reading, kind, what=what)
+        if opened.holds_vectors:
+            return self._saved(opened)
+        given = self.texts(opened) if texts is None else texts
+        return self.embed(given, kind, total=opened.count, label=opened.label)
 
-    def corpus_of(
-        self,
-        inputs: Inputs,
-        reading: ReadOptions,
-        kind: Kind = Kind.SYMMETRIC,
-        *,
-        what: str = "embedding",
-        texts: Iterable[Text] | None = None,
-    ) -> Corpus:
-        """Return what `corpus` does, of files that were looked at already.
+    def corpora(self, first: Input, second: Input) -> tuple[Corpus, Corpus]:
+        """Return two inputs that are to be compared, each as `corpus` does.
 
-        `texts` are those of `inputs` where the caller has a hand in them on their way.
+        Saved vectors are read before texts, whichever side they are on: they say which model the texts need.
         """
-        if inputs.forms:
-            return self.saved(inputs)
-        given = self.read(inputs, reading) if texts is None else texts
-        return self.embed(given, kind, total=lambda: count_roughly(inputs.sources, reading), what=what)
-
-    def saved(self, inputs: Inputs) -> Corpus:
-        """Return the vectors of files, as `corpus` does."""
-        corpus = saved_corpus(inputs.vector_files(), self._dimensions)
-        if len(corpus):
-            self._meet(corpus.model, corpus.vectors.shape[1])
-        return corpus
+        opened = [self._inputs.open(given) for given in fitted(first, second)]
+        if opened[1].holds_vectors and not opened[0].holds_vectors:
+            right, left = self.corpus(opened[1]), self.corpus(opened[0])
+        else:
+            left, right = self.corpus(opened[0]), self.corpus(opened[1])
+        return left, right
 
     def embed(
         self,
@@ -145,71 +127,37 @@ class Session:
         kind: Kind = Kind.SYMMETRIC,
         *,
         total: Total = None,
-        what: str = "embedding",
+        label: str = "embedding",
     ) -> Corpus:
         """Return `texts` with their vectors, as `corpus` does."""
-        embedder = self.embedder()
-        with terminal_progress(quiet=self.run.quiet)(
-            what, total=total, unit="texts", status=embedder.status
-        ) as advance:
-            corpus = embed_corpus(
-                texts,
-                embedder,
-                EmbedOptions(kind, self._dimensions),
-                on_error=self.notes.on_error,
-                advance=advance,
-            )
-        if len(corpus):
-            self._meet(corpus.model, corpus.vectors.shape[1])
-        return corpus
+        from simil.session.loader import embed_corpus
 
-    def embedder(self) -> Embedder:
-        """Return the model, opened at the first call; saved vectors that came before say which it is.
-
-        That is so where the user names none and it runs on this machine; where he does, the two must agree.
-        """
-        from simil.embedders.factory import open_embedder
-
-        if self._embedder is None:
-            settings = self.run.settings
-            known = find_stamped(self.model) if self.model else None
-            if settings.model is None and known is not None and known.provider != "openai":
-                settings = dataclasses.replace(settings, model=known.name)
-            self._embedder = open_embedder(
-                settings,
-                dimensions=self._dimensions,
-                normalize=self._normalize,
-                progress=terminal_progress(quiet=self.run.quiet),
-            )
-            check_models(self._stamps | {self._embedder.stamp})
-        return self._embedder
+        return embed_corpus(
+            texts,
+            self._model,
+            kind,
+            on_error=self._on_error,
+            progress=self._progress,
+            total=total,
+            label=label,
+        )
 
     def close(self) -> None:
-        """Let go of the model, and say what it cost."""
-        if self._embedder is not None:
-            self._embedder.close()
-            tell_usage(self._embedder.usage)
+        """Let go of the model."""
+        self._model.close()
 
-    def finish(self) -> None:
-        """Say what was left out; raises `PartlyDone` when texts failed."""
-        if self._pinned and self._embedder is None and self._stamps:
-            log.warning("the input holds vectors already, so -m has no effect")
-        self.notes.finish(self._embedder, warn_of_cut=self.run.settings.overflow == "warn")
+    def __enter__(self) -> Self:
+        return self
 
-    def _meet(self, stamp: str | None, width: int) -> None:
-        self._stamps.add(stamp)
-        check_models(self._stamps)
-        if self._width not in (None, width):
-            raise ModelMismatch(
-                f"vectors of {self._width} and {width} dimensions cannot be compared",
-                hint=f"pass --dimensions {min(self._width or width, width)}",
-            )
-        self._width = width
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
+    def _saved(self, opened: OpenInput) -> Corpus:
+        from simil.session.loader import saved_corpus
 
-def _both(first: Callable[[], None], second: Callable[[_Told], None]) -> Callable[[_Told], None]:
-    def both(told: _Told) -> None:
-        first()
-        second(told)
-
-    return both
+        corpus = saved_corpus(opened.vector_files(), self._model.dimensions)
+        if len(corpus):
+            self._model.admit(corpus.model, corpus.vectors.shape[1])
+        return corpus

@@ -41,12 +41,14 @@ class Item:
 class Comparison:
     """What was compared and by which model.
 
-    `vectors` is float32 [items, dimensions]; scores are computed from it a block at a time, since their
-    number grows with the square of the items'. With a `scale` they are given on it.
+    `first_score` float32 [1] is that of the first two items. `vectors` is float32 [items, dimensions]; other
+    scores are computed from it a block at a time, since their number grows with the square of the
+    items'. With a `scale` they are given on it.
     """
 
     names: Sequence[str]
     ids: Sequence[str]
+    first_score: NDArray[np.float32]
     vectors: NDArray[np.float32]
     metric: Metric
     model: str | None
@@ -65,7 +67,7 @@ class Comparison:
     @property
     def score(self) -> float:
         """The score of the first two items."""
-        return float(self._shown(similarity.pairwise(self.vectors[:1], self.vectors[1:2], self.metric))[0])
+        return float(self._shown(self.first_score)[0])
 
     def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each item's number and its scores with all items, float32 [items]."""
@@ -142,6 +144,7 @@ def compare(
     return Comparison(
         names=[item.name for item in kept],
         ids=[_id_of(item, number) for number, item in enumerate(kept, 1)],
+        first_score=similarity.pairwise(stacked[:1], stacked[1:2], metric),
         vectors=stacked,
         metric=metric,
         model=next(iter(models)),

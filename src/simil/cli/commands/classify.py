@@ -16,8 +16,8 @@ from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from simil.session.inputs import Inputs
-    from simil.session.session import Session
+    from simil.cli.options.run import SessionRun
+    from simil.session.inputs import OpenInput
     from simil.tasks.classification import Classified
     from simil.tasks.classifiers import ClassificationMethod, ClassifierChoice
     from simil.tasks.corpus import Corpus
@@ -101,9 +101,9 @@ def classify(
     · simil classify --examples labelled.tsv new.txt
     """
     from simil.cli.commands.classify_view import show_verdicts
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.session.session import open_session
 
     values.check_threshold(threshold)
     if evaluate and top is not None:
@@ -112,8 +112,8 @@ def classify(
         raise UsageError("--label-field is for --examples and --evaluate", hint="leave it out")
     taught = _Taught(examples, label or [], method, k, label_field or _LABEL_FIELD, threshold)
     shown_as = form_of(form, output)
-    with open_session(model, running, on_error=reading.on_error) as session:
-        corpus, classified = taught.applied(session, files or [], reading, whole=whole, labelled=evaluate)
+    with open_run(model, running, on_error=reading.on_error) as run:
+        corpus, classified = taught.applied(run, files or [], reading, whole=whole, labelled=evaluate)
         _tell_of(classified.choice)
         with open_output(output) as stream:
             if evaluate:
@@ -165,7 +165,7 @@ class _Taught:
         self.field = field
 
     def applied(
-        self, session: Session, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
+        self, run: SessionRun, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
     ) -> tuple[Corpus, Classified]:
         """Return the texts of `files` with the labels that they get; with `labelled`, those that have one."""
         from simil.embedders.base import Kind
@@ -175,9 +175,10 @@ class _Taught:
             raise UsageError(
                 f"the text and the label cannot both be in {self.field!r}", hint="name them apart"
             )
+        session = run.session
         options = self._input_options(files, reading.options(whole=whole, all_fields=labelled))
         if self._examples is None:
-            corpus = self._corpus(session, session.inputs(files, options), options, labelled=labelled)
+            corpus = self._corpus(run, session.open(files, options), labelled=labelled)
             texts = [item.text for item in self._descriptions]
             described = session.embed(values.given(texts, "--label", values.refuse_blank), Kind.SYMMETRIC)
             if len(described) < len(texts):
@@ -185,14 +186,14 @@ class _Taught:
             owners = [item.label for item in self._descriptions]
             return corpus, classify_by_descriptions(corpus, described, owners, threshold=self._threshold)
         how = self._example_options(reading)
-        asked, given = session.inputs([self._examples], how), session.inputs(files, options)
+        asked, given = session.open([self._examples], how), session.open(files, options)
         # Saved vectors are read first, since they name the model.
-        if given.forms and not asked.forms:
-            corpus = self._corpus(session, given, options, labelled=labelled)
-            examples = self._corpus(session, asked, how, labelled=True)
+        if given.holds_vectors and not asked.holds_vectors:
+            corpus = self._corpus(run, given, labelled=labelled)
+            examples = self._corpus(run, asked, labelled=True)
         else:
-            examples = self._corpus(session, asked, how, labelled=True)
-            corpus = self._corpus(session, given, options, labelled=labelled)
+            examples = self._corpus(run, asked, labelled=True)
+            corpus = self._corpus(run, given, labelled=labelled)
         return corpus, classify_by_examples(
             corpus,
             examples,
@@ -204,9 +205,9 @@ class _Taught:
 
     def _input_options(self, files: Sequence[str], options: ReadOptions) -> ReadOptions:
         """Return how `files` are read: for plain text, the names of fields are those of the examples."""
-        from simil.session.two_inputs import Side
+        from simil.session.inputs import Input
 
-        if self._examples is not None and Side(files or ["-"], options).is_plain:
+        if self._examples is not None and Input(files, options).is_plain:
             return replace(options, fields=(), header=True)
         return options
 
@@ -218,27 +219,28 @@ class _Taught:
         form = None if by_suffix else reading.input_format
         return replace(reading, nul=False, id_field=None, input_format=form).options(all_fields=True)
 
-    def _corpus(self, session: Session, inputs: Inputs, options: ReadOptions, *, labelled: bool) -> Corpus:
+    def _corpus(self, run: SessionRun, opened: OpenInput, *, labelled: bool) -> Corpus:
         from simil.tasks.labels import labelled as with_labels
         from simil.tasks.labels import labelled_rows
         from simil.texts import InputFormat
 
-        on_error = session.notes.on_error
-        if inputs.forms:
-            saved = session.saved(inputs)
+        on_error = run.notes.on_error
+        if opened.holds_vectors:
+            saved = run.session.corpus(opened)
             return labelled_rows(saved, self.field, on_error=on_error) if labelled else saved
-        texts = session.read(inputs, options)
+        texts = run.session.texts(opened)
         if labelled:
-            forms = {options.format_for(source) for source in inputs.sources}
+            options, sources = opened.reading, opened.sources
+            forms = {options.format_for(source) for source in sources}
             if InputFormat.TEXT in forms:
-                plain = next(path for path in inputs.sources if options.format_for(path) is InputFormat.TEXT)
+                plain = next(path for path in sources if options.format_for(path) is InputFormat.TEXT)
                 raise UsageError(
                     f"{'stdin' if plain == '-' else plain} is plain text, which has no labels",
                     hint="pass --input-format csv, tsv, json or jsonl",
                 )
             table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))
             texts = with_labels(texts, self.field, on_error=on_error, table=table)
-        return session.corpus_of(inputs, options, texts=texts)
+        return run.session.corpus(opened, texts=texts)
 
 
 def _method_named(name: str | None) -> ClassificationMethod | None:

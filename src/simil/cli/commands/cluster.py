@@ -79,11 +79,11 @@ def cluster(
     simil cluster notes.txt · simil cluster -n 8 --summary feedback.csv --field comment
     """
     from simil.cli.commands.cluster_view import show_clustering, show_labels
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.cli.plots import takes_the_place
     from simil.cli.plots.maps import check_map, plot_clusters
-    from simil.session.session import open_session
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
 
@@ -103,9 +103,9 @@ def cluster(
     check_asked(clusters, threshold, min_size)
     check_map(plot, projection)
     shown_as = "plain" if labels_only else form_of(form, output)
-    with open_session(model, running, on_error=reading.on_error) as session:
+    with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
-            corpus, lines = _corpus(session, files or [], reading.options(whole=whole))
+            corpus, lines = _corpus(run.session, files or [], reading.options(whole=whole))
             result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
             if plot is not None:  # Before the text, whose reader may have seen enough.
                 plot_clusters(plot, projection, result)
@@ -122,9 +122,9 @@ def _corpus(
     session: Session, files: Sequence[str], reading: ReadOptions
 ) -> tuple[Corpus, Sequence[int | None]]:
     """Return the corpus, and for each text that was read its row there, None where it was left out."""
-    inputs = session.inputs(files, reading)
-    if inputs.forms:
-        corpus = session.saved(inputs)
+    opened = session.open(files, reading)
+    if opened.holds_vectors:
+        corpus = session.corpus(opened)
         return corpus, range(len(corpus))
     # Reading goes on in another thread than embedding, but what comes here does so in order.
     read: list[Text | None] = []
@@ -134,8 +134,8 @@ def _corpus(
             read.append(text)
             yield text
 
-    texts = noted(session.read(inputs, reading, left_out=lambda: read.append(None)))
-    corpus = session.corpus_of(inputs, reading, texts=texts)
+    texts = noted(session.texts(opened, on_left_out=lambda: read.append(None)))
+    corpus = session.corpus(opened, texts=texts)
     rows = {id(text): row for row, text in enumerate(corpus.texts)}
     return corpus, [rows.get(id(text)) if text is not None else None for text in read]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,8 +19,12 @@ from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from simil.cli.commands.compare_scale import Scaling
+    from simil.cli.options.run import SessionRun
+    from simil.embedders.base import Embedder
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.similarity import Metric
     from simil.tasks.comparison import Comparison, Item, PairScores
@@ -91,20 +95,22 @@ def compare(
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
     from simil.cli.commands.compare_scale import Asked, Scaling
-    from simil.session.session import open_session
+    from simil.cli.options.run import open_run
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.rows import form_of
     from simil.similarity import Metric
+    from simil.tasks.comparison import compare as compare_items
     from simil.tasks.embedding import EmbedOptions
 
     values.check_choice("--metric", metric, Metric)
     values.check_threshold(threshold)
     normalize = not no_normalize
-    nulls = pairs is not None
     asked = Asked(calibrated, calibration, percentile)
     asked.check(Metric(metric), normalize=normalize)
-    with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as session:
+    nulls = pairs is not None
+    with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
-        scaling = Scaling(asked, session, Metric(metric), reading)
-        task = _Task(session, Metric(metric), threshold, wanted, reading.options(), scaling)
+        scaling = Scaling(asked, run.session, Metric(metric), reading)
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
         if plot is not None:
@@ -113,163 +119,158 @@ def compare(
             if pairs is not None:
                 raise UsageError("--pairs has no matrix to draw", hint="leave --plot away")
             check_plot(plot)
+        shown_as = form_of(form, output)
         if pairs is not None:
-            reached = task.pairs(pairs, form, output)
+            rows = _Rows(pairs, reading.options(), Metric(metric), wanted, scaling, threshold)
+            reached = rows.score(run, shown_as, output)
         else:
-            reached = task.each_with_each(texts or [], file or [], form, output, plot)
+            items = [*_items(run.session, texts or [], file or [], reading.options())]
+            with open_output(output) as stream:
+                comparison = compare_items(
+                    items, Metric(metric), wanted, run.session.embedder, on_error=run.notes.on_error
+                )
+                comparison = replace(comparison, scale=scaling.scale(comparison.model, comparison.dimensions))
+                _show(comparison, shown_as, stream, plot, quiet=run.quiet and output is None)
+            reached = threshold is None or comparison.all_reach(threshold)
     if not reached:
         raise typer.Exit(1)
 
 
-class _Task:
-    """One run of the command: what was asked, and of whom."""
+def _show(comparison: Comparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
+    from simil.cli.commands.compare_view import show_comparison
+    from simil.cli.plots import takes_the_place
 
-    def __init__(
-        self,
-        session: Session,
-        metric: Metric,
-        threshold: float | None,
-        wanted: EmbedOptions,
-        reading: ReadOptions,
-        scaling: Scaling,
-    ) -> None:
-        self._session = session
-        self._metric = metric
-        self._threshold = threshold
-        self._wanted = wanted
-        self._reading = reading
-        self._scaling = scaling
-        self._on_error = session.notes.on_error
+    if plot is not None:  # Before the text, whose reader may have seen enough.
+        _draw(comparison, plot)
+    if not quiet and not takes_the_place(plot, form):
+        show_comparison(comparison, form, stream)
 
-    def each_with_each(
-        self, texts: list[str], files: list[str], form: str | None, output: Path | None, plot: str | None
-    ) -> bool:
-        """Compare all items with each other; return whether the threshold is reached."""
-        from simil.cli.commands.compare_view import show_comparison
-        from simil.cli.output.output_file import open_output
-        from simil.cli.output.rows import form_of
-        from simil.cli.plots import takes_the_place
-        from simil.tasks.comparison import compare
 
-        shown_as = form_of(form, output)
-        items = [*self._items(texts, files)]
-        with open_output(output) as stream:
-            comparison = compare(
-                items, self._metric, self._wanted, self._session.embedder, on_error=self._on_error
-            )
-            scale = self._scaling.scale(comparison.model, comparison.dimensions)
-            comparison = replace(comparison, scale=scale)
-            if plot is not None:  # Before the text, whose reader may have seen enough.
-                _draw(comparison, plot)
-            if (not self._session.run.quiet or output) and not takes_the_place(plot, shown_as):
-                show_comparison(comparison, shown_as, stream)
-        return self._threshold is None or comparison.all_reach(self._threshold)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of --pairs, and how the two texts of each are scored."""
 
-    def pairs(self, source: str, form: str | None, output: Path | None) -> bool:
-        """Score the rows of `source`; return whether all reach the threshold."""
+    source: str
+    reading: ReadOptions
+    metric: Metric
+    wanted: EmbedOptions
+    scaling: Scaling
+    threshold: float | None
+
+    def score(self, run: SessionRun, form: str, output: Path | None) -> bool:
+        """Write a score for each row; return whether all reach the threshold."""
         from simil.cli.commands.compare_view import show_pairs
         from simil.cli.output.output_file import open_output
-        from simil.cli.output.progress_bar import terminal_progress
-        from simil.cli.output.rows import form_of
         from simil.tasks.comparison import compare_pairs
-        from simil.tasks.evaluation.scales import reaches
-        from simil.texts import count_roughly, read_pairs
+        from simil.texts import read_pairs
 
-        shown_as = form_of(form, output)
-        inputs = self._session.inputs([source], self._reading)
-        if inputs.forms:
-            raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(source))
+        opened = run.session.open([self.source], self.reading)
+        if opened.holds_vectors:
+            raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(self.source))
         rows = read_pairs(
-            source,
-            self._reading,
-            on_blank=self._session.notes.blank,
-            on_error=self._on_error,
-            stdin=inputs.stdin,
+            self.source,
+            self.reading,
+            on_blank=run.notes.blank,
+            on_error=run.notes.on_error,
+            stdin=opened.stdin,
         )
-        embedder = self._session.embedder()
-        reached = True
-
-        def watched(batches: Iterable[PairScores], scale: Scale | None) -> Iterator[PairScores]:
-            nonlocal reached
-            progress = terminal_progress(quiet=self._session.run.quiet, beside_output=output is None)
-            with progress(
-                "comparing",
-                total=lambda: count_roughly(inputs.sources, self._reading),
-                unit="rows",
-                status=embedder.status,
-            ) as advance:
-                for batch in batches:
-                    scores = batch.scores if scale is None else scale.apply(batch.scores)
-                    if self._threshold is not None:
-                        reached &= bool(reaches(scores, self._threshold, self._metric, scale).all())
-                    yield replace(batch, scores=scores)
-                    advance(len(batch.pairs))
-
+        embedder = run.session.embedder()
         scored = compare_pairs(
             rows,
-            self._metric,
-            self._wanted,
+            self.metric,
+            self.wanted,
             embedder,
-            on_error=self._on_error,
-            keeps_failed=self._session.notes.keeps_failed,
+            on_error=run.notes.on_error,
+            keeps_failed=run.notes.keeps_failed,
         )
+        missed: list[PairScores] = []
         with open_output(output) as stream:
             # The first rows tell how long vectors are, and with that the scale is known.
             first = next(scored, None)
-            scale = self._scaling.scale(embedder.stamp, first.dimensions) if first else None
-            shown = watched(chain([first] if first else [], scored), scale)
-            if self._session.run.quiet and not output:
+            scale = self.scaling.scale(embedder.stamp, first.dimensions) if first else None
+            batches = self._checked(chain([first] if first else [], scored), scale, missed)
+            shown = _watched(batches, opened, run, embedder, beside_output=output is None)
+            if run.quiet and not output:
                 for _ in shown:
                     pass
             else:
-                show_pairs(shown, shown_as, stream, self._metric, embedder.stamp, scale)
-        return reached
+                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale)
+        return not missed
 
-    def _items(self, texts: list[str], files: list[str]) -> Iterator[Item]:
-        from simil.tasks.comparison import Item
+    def _checked(
+        self, batches: Iterable[PairScores], scale: Scale | None, missed: list[PairScores]
+    ) -> Iterator[PairScores]:
+        """Yield scores on the scale; the first batch with one below the threshold goes to `missed`."""
+        from simil.tasks.evaluation.scales import reaches
 
-        if not texts and not files:
-            texts = ["-"]
-        if texts.count("-") > 1:
-            raise UsageError("- stands for stdin and can be given once")
-        for number, text in enumerate(texts, 1):
-            if text == "-":
-                yield from self._stdin_items()
-            else:
-                if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
-                    log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
-                (given,) = values.given([text], "text", values.refuse_blank, first=number)
-                yield Item(given.text, given)
-        for path in files:
-            yield from self._file_items(path)
+        for batch in batches:
+            scores = batch.scores if scale is None else scale.apply(batch.scores)
+            if self.threshold is not None and not missed:
+                below = not reaches(scores, self.threshold, self.metric, scale).all()
+                missed += [batch] if below else []
+            yield replace(batch, scores=scores)
 
-    def _stdin_items(self) -> Iterator[Item]:
-        from simil.tasks.comparison import Item
 
-        inputs = self._session.inputs(["-"], self._reading)
-        if inputs.forms:
-            for file in inputs.vector_files():
-                yield from _rows_of(file)
-            return
-        for text in self._session.read(inputs, self._reading):
-            yield Item(text.text, text)
+def _watched(
+    batches: Iterable[PairScores],
+    opened: OpenInput,
+    run: SessionRun,
+    embedder: Embedder,
+    *,
+    beside_output: bool,
+) -> Iterator[PairScores]:
+    """Yield the batches beside a progress bar."""
+    from simil.cli.output.progress_bar import terminal_progress
 
-    def _file_items(self, path: str) -> Iterator[Item]:
-        from simil.session.inputs import vector_form
-        from simil.vectors import read_vectors
+    progress = terminal_progress(quiet=run.quiet, beside_output=beside_output)
+    with progress("comparing", total=opened.count, unit="rows", status=embedder.status) as advance:
+        for batch in batches:
+            yield batch
+            advance(len(batch.pairs))
 
-        form = vector_form(path)
-        if form:
-            yield from _rows_of(read_vectors(path, format=form))
+
+def _items(session: Session, texts: list[str], files: list[str], reading: ReadOptions) -> Iterator[Item]:
+    from simil.tasks.comparison import Item
+
+    if not texts and not files:
+        texts = ["-"]
+    if texts.count("-") > 1:
+        raise UsageError("- stands for stdin and can be given once")
+    for number, text in enumerate(texts, 1):
+        if text == "-":
+            yield from _input_items(session, session.open(["-"], reading))
         else:
-            yield self._whole_file(path)
+            if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
+                log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
+            (given,) = values.given([text], "text", values.refuse_blank, first=number)
+            yield Item(given.text, given)
+    for path in files:
+        yield from _file_items(path)
 
-    def _whole_file(self, path: str) -> Item:
-        from simil.tasks.comparison import Item
-        from simil.texts import ReadOptions, read_texts
 
+def _input_items(session: Session, opened: OpenInput) -> Iterator[Item]:
+    from simil.tasks.comparison import Item
+
+    if opened.holds_vectors:
+        for file in opened.vector_files():
+            yield from _rows_of(file)
+        return
+    for text in session.texts(opened):
+        yield Item(text.text, text)
+
+
+def _file_items(path: str) -> Iterator[Item]:
+    from simil.session.inputs import vector_form
+    from simil.tasks.comparison import Item
+    from simil.texts import ReadOptions, read_texts
+    from simil.vectors import read_vectors
+
+    form = vector_form(path)
+    if form:
+        yield from _rows_of(read_vectors(path, format=form))
+    else:
         (text,) = read_texts([path], ReadOptions(whole=True), on_blank=values.refuse_blank)
-        return Item(text.id, text)
+        yield Item(text.id, text)
 
 
 def _draw(comparison: Comparison, path: str) -> None:

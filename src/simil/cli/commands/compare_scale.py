@@ -12,7 +12,6 @@ from simil.errors import ModelMismatch, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import InputFlags
-    from simil.session.inputs import Inputs
     from simil.session.session import Session
     from simil.similarity import Metric
     from simil.tasks.corpus import Corpus
@@ -60,11 +59,11 @@ class Scaling:
         self._texts: list[Text] = []
         if asked.percentile is not None:
             options = _reading_of(asked.percentile, reading)
-            inputs: Inputs = session.inputs([asked.percentile], options)
-            if inputs.forms:
-                self._reference = session.saved(inputs)
+            opened = session.open([asked.percentile], options)
+            if opened.holds_vectors:
+                self._reference = session.corpus(opened)
             else:
-                self._texts = [*session.read(inputs, options)]
+                self._texts = [*session.texts(opened)]
 
     def scale(self, model: str | None, dimensions: int) -> Scale | None:
         """Return the scale for scores of such vectors, None where none was asked for.
@@ -81,7 +80,7 @@ class Scaling:
 
         corpus = self._reference
         if corpus is None:
-            corpus = self._session.embed(self._texts, total=len(self._texts), what="reference")
+            corpus = self._session.embed(self._texts, total=len(self._texts), label="reference")
         check_models({model, corpus.model} if len(corpus) else {model})
         name = "stdin" if self._asked.percentile == "-" else file_name(str(self._asked.percentile))
         found = percentiles(corpus.vectors, self._metric, name)

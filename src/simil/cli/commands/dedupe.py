@@ -16,9 +16,8 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simil.session.inputs import Inputs
+    from simil.session.inputs import Input, OpenInput
     from simil.session.session import Session
-    from simil.session.two_inputs import Side
     from simil.tasks.corpus import Corpus
     from simil.tasks.deduplication import Duplicates
     from simil.texts import ReadOptions, Text
@@ -70,10 +69,10 @@ def dedupe(
     """
     from simil.cli.commands.dedupe_view import show_duplicates
     from simil.cli.commands.embed import vector_form, write_vectors
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.session.session import open_session
-    from simil.session.two_inputs import Side, fitted
+    from simil.session.inputs import Input, fitted
     from simil.tasks.embedding import EmbeddedBatch
 
     values.check_choice("--show", show, _SHOWN)
@@ -82,18 +81,19 @@ def dedupe(
         raise UsageError("--exact and --threshold contradict each other", hint="pass one of them")
     options = reading.options(whole=whole, all_fields=True)
     records = show in ("kept", "removed")
-    with open_session(model, running, on_error=reading.on_error) as session:
-        ours, known = Side(files or ["-"], options), None
+    with open_run(model, running, on_error=reading.on_error) as run:
+        session = run.session
+        ours, known = Input(files or [], options), None
         if against is not None:
-            ours, known = fitted(ours, Side([against], options))
-        inputs = session.inputs(ours.files, ours.reading)
-        saved_form = vector_form(form, output) if records and inputs.forms else None
+            ours, known = fitted(ours, Input([against], options))
+        opened = session.open(ours.files, ours.reading)
+        saved_form = vector_form(form, output) if records and opened.holds_vectors else None
         text_form = ""
         if not records:
             text_form = form_of(form, output)
-        elif not inputs.forms:
-            text_form = _form(form, output, ours.reading, inputs.sources)
-        found, saved = _find(session, inputs, ours.reading, known, threshold, exact=exact)
+        elif not opened.holds_vectors:
+            text_form = _form(form, output, opened.reading, opened.sources)
+        found, saved = _find(session, opened, known, threshold, exact=exact)
         rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
         if saved is not None and records:
             batch = EmbeddedBatch([saved.texts[row] for row in rows.tolist()], saved.vectors[rows])
@@ -104,7 +104,7 @@ def dedupe(
                 texts = [found.texts[row] for row in rows.tolist()]
                 _write_texts(texts, text_form, stream, reading, whole=whole)
             else:
-                show_duplicates(found, show, text_form, stream, model=session.model)
+                show_duplicates(found, show, text_form, stream, model=session.stamp)
 
 
 def _form(name: str | None, output: Path | None, options: ReadOptions, files: Sequence[str]) -> str:
@@ -121,9 +121,8 @@ def _form(name: str | None, output: Path | None, options: ReadOptions, files: Se
 
 def _find(
     session: Session,
-    inputs: Inputs,
-    options: ReadOptions,
-    known: Side | None,
+    opened: OpenInput,
+    known: Input | None,
     threshold: float | None,
     *,
     exact: bool,
@@ -131,24 +130,24 @@ def _find(
     """Return what was found, and the saved vectors that it was found in, if they were some."""
     from simil.tasks import deduplication as task
 
-    other_inputs = session.inputs(known.files, known.reading) if known else None
+    against = session.open(known.files, known.reading) if known else None
     if exact:
-        if inputs.forms or (other_inputs and other_inputs.forms):
+        if opened.holds_vectors or (against and against.holds_vectors):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
-        others = [*session.read(other_inputs, known.reading)] if known and other_inputs else []
-        found = task.equal_texts([*session.read(inputs, options)], others)
+        others = [*session.texts(against)] if against else []
+        found = task.equal_texts([*session.texts(opened)], others)
         return _told(found, "are equal to one before"), None
     # Saved vectors come first: they say which model the texts need.
-    ours = session.saved(inputs) if inputs.forms else None
+    ours = session.corpus(opened) if opened.holds_vectors else None
     others_corpus: Corpus | None = None
-    if known and other_inputs:
+    if against:
         others_corpus = (
-            session.saved(other_inputs)
-            if other_inputs.forms
-            else session.embed(task.first_of_equal(session.read(other_inputs, known.reading)))
+            session.corpus(against)
+            if against.holds_vectors
+            else session.embed(task.first_of_equal(session.texts(against)))
         )
     if ours is None:
-        texts = [*session.read(inputs, options)]
+        texts = [*session.texts(opened)]
         limit, whose = _threshold(threshold, session.embedder().stamp)
         found = task.dedupe(
             texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others_corpus

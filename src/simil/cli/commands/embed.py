@@ -16,8 +16,9 @@ from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.commands.embed_view import Preview
+    from simil.cli.options.run import SessionRun
     from simil.progress import Advance, Total
-    from simil.session.inputs import Inputs
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
     from simil.texts import Text
@@ -67,38 +68,34 @@ def embed(
 
     simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
     """
-    from simil.session.session import open_session
+    from simil.cli.options.run import open_run
     from simil.tasks.embedding import EmbedOptions
-    from simil.texts import count_roughly
 
     normalize = not no_normalize
-    with open_session(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as session:
+    with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
         written = None if dry_run else vector_form(form, output)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            texts = values.given(text, "--text", session.notes.blank)
+            texts = values.given(text, "--text", run.notes.blank)
             if dry_run:
-                _say_what_it_takes(session, texts, wanted, form, output)
+                _say_what_it_takes(run.session, texts, wanted, form, output)
             else:
-                _embed_texts(session, texts, wanted, written, output)
+                _embed_texts(run, texts, wanted, written, output)
             return
-        inputs = session.inputs(files or [], options)
-        if inputs.forms:
+        opened = run.session.open(files or [], options)
+        if opened.holds_vectors:
             if dry_run:
                 raise UsageError("the input holds vectors already: there is nothing to embed")
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave -m away")
-            _convert(inputs, wanted, written, output)
+            _convert(opened, wanted, written, output)
         elif dry_run:
-            _say_what_it_takes(session, session.read(inputs, options), wanted, form, output)
+            _say_what_it_takes(run.session, run.session.texts(opened), wanted, form, output)
         else:
-            texts = session.read(inputs, options)
-            _embed_texts(
-                session, texts, wanted, written, output, lambda: count_roughly(inputs.sources, options)
-            )
+            _embed_texts(run, run.session.texts(opened), wanted, written, output, opened.count)
 
 
 def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
@@ -124,7 +121,7 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
 
 
 def _embed_texts(
-    session: Session,
+    run: SessionRun,
     texts: Iterator[Text],
     wanted: EmbedOptions,
     form: VectorFormat | None,
@@ -134,12 +131,11 @@ def _embed_texts(
     from simil.cli.output.progress_bar import terminal_progress
     from simil.tasks.embedding import embed_stream
 
-    embedder = session.embedder()
-    progress = terminal_progress(quiet=session.run.quiet, beside_output=output is None)
+    embedder = run.session.embedder()
+    progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
-        notes = session.notes
         batches = embed_stream(
-            texts, embedder, wanted, on_error=notes.on_error, keeps_failed=notes.keeps_failed
+            texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
         )
         write_vectors(_counted(batches, advance), form, output, embedder.stamp)
 
@@ -159,11 +155,11 @@ def _say_what_it_takes(
         show_dry_run(found, stream, as_json=form == "json")
 
 
-def _convert(inputs: Inputs, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:
+def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:
     """Write files of vectors in another form; no model is asked."""
     from simil.tasks.conversion import convert
 
-    model, batches = convert(inputs.vector_files(), wanted)
+    model, batches = convert(opened.vector_files(), wanted)
     write_vectors(batches, form, output, model or "unknown")
 
 

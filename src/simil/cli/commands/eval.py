@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli.options import types as opt
-from simil.cli.options.groups import EngineFlags, JudgedFlags, ModelFlags, RunFlags, expanded, start
+from simil.cli.options.groups import EngineFlags, JudgedFlags, ModelFlags, RunFlags, expanded
 from simil.cli.options.plot import PlotTo
 from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
@@ -99,6 +99,7 @@ def evaluate(
     """
     from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_judged
     from simil.cli.commands.eval_view import show_ratings
+    from simil.cli.options.run import heard
     from simil.cli.output.notes import Notes
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -110,9 +111,10 @@ def evaluate(
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
-    with start(ModelFlags.of(None, engine), running) as run:
+    with heard(quiet=running.quiet, verbose=running.verbose):
         saving = save_calibration or calibration is not None
-        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [run.settings.model]
+        pinned = ModelFlags.of(None, engine).settings(running.env_file).model
+        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [pinned]
         notes = Notes(reading.on_error)
         judged = read_judged(sources, reading, score_field, notes)
         trial = _trial(judged, positive_from, recall_at, resamples)
@@ -167,12 +169,15 @@ def _rated(
     Raises the reason where none could.
     """
     from simil.cli.commands.eval_view import Rating
+    from simil.cli.eval_worker import worker_command
     from simil.session.measuring import NotMeasured, measure
 
+    command = worker_command(quiet=running.quiet, verbose=running.verbose)
     ratings: list[Rating] = []
     for number, name in enumerate(names, 1):
         try:
-            measured = measure(ModelFlags.of(name, engine), running, trial.texts)
+            settings = ModelFlags.of(name, engine).settings(running.env_file)
+            measured = measure(settings, engine.dimensions, trial.texts, command)
             ratings.append(Rating(measured, trial.quality(measured.vectors)))
         except SimilError as exc:
             if len(names) == 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.cli.options.groups import InputFlags
-from simil.cli.options.values import tell_of_stdin
+from simil.cli.options.run import note_terminal_input
 from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def read_judged(
         raise UsageError("a pair is in two fields", hint="pass --field twice")
     for path in filter(None, (sources.path, sources.queries, sources.documents)):
         _check_no_vectors(path)
-    tell_of_stdin([sources.path])
+    if sources.path == "-":
+        note_terminal_input()
     records = read_records(sources.path, options, on_error=notes.on_error)
     first = next(records, None)
     if first is None:

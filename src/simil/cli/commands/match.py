@@ -94,9 +94,9 @@ def match(
 
     simil match ours.csv theirs.csv --field name --field title > joined.csv
     """
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.session.session import open_session
-    from simil.session.two_inputs import Side, both_sides
+    from simil.session.inputs import Input
     from simil.tasks import matching as task
 
     values.check_choice("--unmatched", unmatched, _UNMATCHED)
@@ -108,11 +108,11 @@ def match(
     )
     fields, id_fields = _of_sides(field, "--field"), _of_sides(id_field, "--id-field")
     sides = [
-        Side([path], replace(common, fields=(name,) if name is not None else (), id_field=id_name))
+        Input([path], replace(common, fields=(name,) if name is not None else (), id_field=id_name))
         for path, name, id_name in zip((left, right), fields, id_fields, strict=True)
     ]
-    with open_session(model, running, on_error=on_error) as session:
-        ours, theirs = both_sides(session, *sides)
+    with open_run(model, running, on_error=on_error) as run:
+        ours, theirs = run.session.corpora(*sides)
         shown_as = _form(form, output, [(side.reading, side.files[0]) for side in sides], ours, theirs)
         if one_to_one:
             found = task.match_one_to_one(ours, theirs, threshold=threshold)

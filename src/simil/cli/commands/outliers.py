@@ -91,11 +91,11 @@ def outliers(
 
     simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
     """
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.cli.plots import takes_the_place
     from simil.cli.plots.maps import check_map, plot_outliers
-    from simil.session.session import open_session
     from simil.tasks.outlier_detection import OutlierMethod, strangest
     from simil.tasks.outlier_detection import outliers as find
 
@@ -108,8 +108,8 @@ def outliers(
     k = neighbours or (1 if reference is not None and how is OutlierMethod.KNN else _NEIGHBOURS)
     options = reading.options(whole=whole)
     shown_as = form_of(form, output)
-    with open_session(model, running, on_error=reading.on_error) as session:
-        corpus, normal = _corpora(session, files or ["-"], reference, options)
+    with open_run(model, running, on_error=reading.on_error) as run:
+        corpus, normal = _corpora(run.session, files or [], reference, options)
         found = find(corpus, normal, method=how, k=k)
         if found.k is not None and found.k < k:
             log.info("-k %d is brought down to %d: there are no more texts", k, found.k)
@@ -161,11 +161,11 @@ def _corpora(
     session: Session, files: Sequence[str], reference: str | None, options: ReadOptions
 ) -> tuple[Corpus, Corpus | None]:
     if reference is None:
-        return session.corpus(files, options), None
-    from simil.session.two_inputs import Side, both_sides
+        return session.corpus(session.open(files, options)), None
+    from simil.session.inputs import Input
 
-    normal, corpus = both_sides(
-        session, Side([reference], options, "embedding the reference"), Side(files, options)
+    normal, corpus = session.corpora(
+        Input([reference], options, "embedding the reference"), Input(files, options)
     )
     return corpus, normal
 

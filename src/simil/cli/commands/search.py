@@ -90,9 +90,9 @@ def search(
     simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
     """
     from simil.cli.commands.search_view import show_counts, show_files, show_hits
+    from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.session.session import open_session
     from simil.tasks.retrieval import search as find
 
     query, files = _query_and_files(arguments or [], queries)
@@ -110,9 +110,9 @@ def search(
     # With -l and -c it is names that end with NUL, as `xargs -0` wants them, and not what is searched.
     end = b"\0" if reading.nul else b"\n"
     reads = replace(reading, nul=reading.nul and not names_only)
-    with open_session(model, running, on_error=reading.on_error) as session:
+    with open_run(model, running, on_error=reading.on_error) as run:
         asked, corpus = _both_sides(
-            session,
+            run.session,
             query,
             queries,
             _sources(files, recursive=recursive),
@@ -214,11 +214,11 @@ def _both_sides(
     given = [*values.given([query], "query", values.refuse_blank)] if query is not None else []
     if queries is not None:
         reading = cut.reading_of_queries(queries)
-        inputs = session.inputs([queries], reading)
-        if inputs.forms:
-            asked = session.saved(inputs)
+        opened = session.open([queries], reading)
+        if opened.holds_vectors:
+            asked = session.corpus(opened)
             return asked, _corpus(session, files, cut)
-        given = [*session.read(inputs, reading)]
+        given = [*session.texts(opened)]
     corpus = _corpus(session, files, cut)
     return session.embed(given, Kind.QUERY), corpus
 
@@ -227,12 +227,12 @@ def _corpus(session: Session, files: Sequence[str], cut: _Cut) -> Corpus:
     from simil.embedders.base import Kind
 
     reading = cut.reading_of(files or ["-"])
+    opened = session.open(files, reading)
     if cut.chunking is None:
-        return session.corpus(files, reading, Kind.DOCUMENT)
-    inputs = session.inputs(files, reading)
-    if inputs.forms:
+        return session.corpus(opened, Kind.DOCUMENT)
+    if opened.holds_vectors:
         raise UsageError("saved vectors cannot be cut", hint="leave out --chunk")
-    texts = cut.applied(session.read(inputs, reading), session.embedder(), several=len(inputs.sources) > 1)
+    texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
     return session.embed(texts, Kind.DOCUMENT)
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.run import Run, start_run
+from simil.config import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simil.texts import ReadOptions
 
-__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,23 @@ class ModelFlags(EngineFlags):
     def of(cls, model: str | None, engine: EngineFlags) -> ModelFlags:
         """Return the flags of one of several models that run alike."""
         return cls(**asdict(engine), model=model)
+
+    def settings(self, env_file: Path | None) -> Settings:
+        """Return the settings of a run with these flags; errors as in `load_settings`."""
+        return load_settings(
+            model=self.model,
+            engine=self.engine,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            overflow=self.overflow,
+            offline=self.offline or None,
+            base_url=self.base_url,
+            concurrency=self.concurrency,
+            retries=self.retries,
+            env_file=env_file,
+            cache=False if self.no_cache else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +107,6 @@ class RunFlags:
 
 
 _GROUPS = (EngineFlags, ModelFlags, InputFlags, JudgedFlags, RunFlags)
-
-
-@contextmanager
-def start(model: ModelFlags, run: RunFlags) -> Iterator[Run]:
-    """Set up a run by its flags; see `start_run`."""
-    with start_run(
-        quiet=run.quiet,
-        verbose=run.verbose,
-        model=model.model,
-        engine=model.engine,
-        device=model.device,
-        precision=model.precision,
-        threads=model.threads,
-        overflow=model.overflow,
-        offline=model.offline or None,
-        base_url=model.base_url,
-        concurrency=model.concurrency,
-        retries=model.retries,
-        env_file=run.env_file,
-        cache=False if model.no_cache else None,
-    ) as begun:
-        yield begun
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

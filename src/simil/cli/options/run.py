@@ -7,12 +7,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from simil.cli.output.notes import Notes, tell_usage
+from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
 
-__all__ = ["Run", "quieted", "start_run"]
+if TYPE_CHECKING:
+    from simil.cli.options.groups import ModelFlags, RunFlags
+    from simil.session.session import Session
+
+__all__ = [
+    "Run",
+    "SessionRun",
+    "heard",
+    "note_terminal_input",
+    "open_run",
+    "quieted",
+    "session_run",
+    "start_run",
+]
+
+log = logging.getLogger("simil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +40,97 @@ class Run:
     quiet: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRun(Run):
+    """The run of a command that works on texts and vectors."""
+
+    session: Session
+    notes: Notes
+
+
 @contextmanager
 def start_run(*, quiet: bool, verbose: bool, **flags: Any) -> Iterator[Run]:
     """Set up a run: settings from flags and elsewhere, notes on stderr as loud as asked for."""
-    if quiet and verbose:
-        raise UsageError("-q and -v contradict each other", hint="pass one of them")
-    with _logging(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING):
+    with heard(quiet=quiet, verbose=verbose):
         yield Run(load_settings(**flags), quiet)
+
+
+@contextmanager
+def open_run(
+    model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
+) -> Iterator[SessionRun]:
+    """Set up a run with a session by its flags; see `session_run`."""
+    with (
+        heard(quiet=running.quiet, verbose=running.verbose),
+        session_run(
+            model.settings(running.env_file),
+            model.dimensions,
+            on_error=on_error,
+            normalize=normalize,
+            nulls=nulls,
+            quiet=running.quiet,
+        ) as run,
+    ):
+        yield run
+        if model.model is not None and run.session.used_saved_only:
+            log.warning("the input holds vectors already, so -m has no effect")
+
+
+@contextmanager
+def session_run(
+    settings: Settings,
+    dimensions: int | None,
+    *,
+    on_error: str,
+    normalize: bool = True,
+    nulls: bool = False,
+    quiet: bool,
+) -> Iterator[SessionRun]:
+    """Set up a run with a session; at the end of a block that ends well, report what was left out.
+
+    Without `normalize` the model leaves vectors as long as it makes them; `nulls` says that the output
+    has a form for texts that failed.
+    """
+    from simil.session.session import Session
+
+    notes = Notes(on_error, nulls=nulls)
+    session = Session(
+        settings,
+        dimensions=dimensions,
+        normalize=normalize,
+        progress=terminal_progress(quiet=quiet),
+        on_stdin=note_terminal_input,
+        on_blank=notes.blank,
+        on_error=notes.on_error,
+    )
+    try:
+        yield SessionRun(settings, quiet, session, notes)
+    finally:
+        session.close()
+        if session.opened is not None:
+            tell_usage(session.opened.usage)
+    notes.finish(session.opened, warn_of_cut=settings.overflow == "warn")
 
 
 @contextmanager
 def quieted() -> Iterator[None]:
     """Let nothing but errors be said on stderr, in a run that tells of everything itself."""
     with _logging(logging.ERROR):
+        yield
+
+
+def note_terminal_input() -> None:
+    """Say on stderr that the run waits for texts, where a person at a terminal is to type them."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
+
+
+@contextmanager
+def heard(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """Print notes to stderr while the block runs, as many as the user asked for."""
+    if quiet and verbose:
+        raise UsageError("-q and -v contradict each other", hint="pass one of them")
+    with _logging(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING):
         yield
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ __all__ = [
     "kind_named",
     "read_options",
     "refuse_blank",
-    "tell_of_stdin",
 ]
 
 
@@ -57,12 +55,6 @@ def read_options(
     return ReadOptions(
         form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
     )
-
-
-def tell_of_stdin(sources: Sequence[str]) -> None:
-    """Say on stderr that the run waits for texts, where a person at a terminal is to type them."""
-    if "-" in sources and sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
 
 
 def kind_named(name: str) -> Kind:

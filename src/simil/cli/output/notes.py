@@ -6,10 +6,13 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from simil.embedders.base import Embedder
-from simil.embedders.usage import Usage
 from simil.errors import InputError, PartlyDone, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.embedders.base import Embedder
+    from simil.embedders.usage import Usage
 
 __all__ = ["Notes", "dollars", "tell_usage"]
 

@@ -1,0 +1,101 @@
+"""From an open input to a corpus: read, embed, collect. Each step calls the next and none calls back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from simil import similarity
+from simil.embedders.base import Kind
+from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.progress import Progress, Total
+from simil.tasks.corpus import Corpus, check_models, saved_texts
+from simil.tasks.embedding import EmbedOptions, embed_stream
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from simil.session.open_model import OpenModel
+    from simil.texts import Text
+    from simil.vectors import VectorFile
+
+__all__ = ["embed_corpus", "saved_corpus"]
+
+# How far the square of a vector's length may be from 1, as float32 sums it: less than a score's digits.
+_NEAR_ONE = 2e-6
+
+
+def embed_corpus(
+    texts: Iterable[Text],
+    model: OpenModel,
+    kind: Kind,
+    *,
+    on_error: Callable[[InputError], None] | None,
+    progress: Progress,
+    total: Total,
+    label: str,
+) -> Corpus:
+    """Return texts with their vectors by the session's model, each of length 1.
+
+    Errors as in `embed_stream`; also `ModelError` for a vector without direction.
+    """
+    import numpy as np
+
+    embedder = model.embedder()
+    options = EmbedOptions(kind, model.dimensions)
+    kept: list[Text] = []
+    parts: list[NDArray[np.float32]] = []
+    with progress(label, total=total, unit="texts", status=embedder.status) as advance:
+        for batch in embed_stream(texts, embedder, options, on_error=on_error):
+            kept += batch.texts
+            parts.append(batch.vectors)
+            advance(len(batch.texts))
+    width = options.dimensions or embedder.dimensions or 0
+    vectors = np.concatenate(parts) if parts else np.empty((0, width), np.float32)
+    _check_directions(vectors, lambda row: kept[row].origin)
+    if kept:
+        model.admit(embedder.stamp, vectors.shape[1])
+    return Corpus(kept, vectors, embedder.stamp)
+
+
+def saved_corpus(files: Sequence[VectorFile], dimensions: int | None = None) -> Corpus:
+    """Return the vectors of files, brought to length 1 and to their first `dimensions`.
+
+    A file whose vectors have that length already is not copied. Raises `ModelMismatch` when the files
+    are of two models or lengths, `InputError` for a vector without direction.
+    """
+    import numpy as np
+
+    filled = [file for file in files if len(file)]
+    check_models({file.model for file in filled})
+    lengths = sorted({file.vectors.shape[1] for file in filled})
+    if len(lengths) > 1:
+        raise ModelMismatch(
+            f"vectors of {' and '.join(map(str, lengths))} dimensions cannot be compared",
+            hint="make them alike with simil embed",
+        )
+    if dimensions and lengths and dimensions > lengths[0]:
+        raise UsageError(f"the vectors have {lengths[0]} dimensions", hint="ask for fewer with --dimensions")
+    if not filled:
+        return Corpus([], np.empty((0, dimensions or 0), np.float32), None, saved=True)
+    texts = saved_texts(filled)
+    parts = [file.vectors[:, :dimensions] for file in filled]
+    vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return Corpus(texts, _of_length_one(vectors, texts), filled[0].model, saved=True)
+
+
+def _of_length_one(vectors: NDArray[np.float32], texts: Sequence[Text]) -> NDArray[np.float32]:
+    import numpy as np
+
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    if (np.abs(squares - 1) <= _NEAR_ONE).all():
+        return vectors
+    _check_directions(vectors, lambda row: texts[row].origin)
+    return similarity.unit(vectors)
+
+
+def _check_directions(vectors: NDArray[np.float32], place: Callable[[int], Place]) -> None:
+    directed = vectors.any(axis=1)
+    if not directed.all():
+        raise InputError("the vector is zero and has no direction", place=place(int(directed.argmin())))
