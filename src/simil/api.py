@@ -205,7 +205,7 @@ class Model:
         With `clusters` there are so many (k-means); with `threshold` a cluster is a text with all that have
         this cosine similarity to it; with neither HDBSCAN finds how many there are. The last two leave out
         texts, and every cluster has at least `min_size`. Raises `UsageError` for numbers that contradict
-        each other, `InputError` for fewer texts than clusters.
+        each other, and for fewer texts than clusters.
         """
         from simil.tasks.clustering import check_asked, cluster
 
