@@ -242,7 +242,7 @@ def test_a_bare_model_that_generates_text_is_left_to_sentence_transformers(
     shutil.copytree(bert_folder, folder)
     tiny.edit_json(folder / "config.json", architectures=["BertForCausalLM"])
 
-    with pytest.raises(ModelError, match="made to generate text"):
+    with pytest.raises(ModelError, match="it is a model that generates text"):
         open_model(folder, "onnx")
 
 

@@ -17,7 +17,7 @@ from engines.corpus import LONG
 from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import Prepared
+from simil.models.graphs.prepare import PreparedGraph
 
 # Takes note of every connection and look-up of a name, then runs the command.
 _WATCHED = """
@@ -155,9 +155,9 @@ def test_without_the_extra_the_message_says_what_to_install(
 def test_without_nncf_the_message_says_what_to_install(
     open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simil.models.graphs.quantize import quantization
+    from simil.models.graphs.quantize import quantization_name
 
-    quantization.cache_clear()
+    quantization_name.cache_clear()
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(ExtraMissing, match="NNCF, which quantizes models, is not installed"):
         open_model("minilm", "auto", precision="int8", cache=shared_cache)
@@ -190,12 +190,12 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
 
 def test_where_nothing_can_be_kept_int8_says_so(shared_cache: Path) -> None:
     from simil.models.files.chain import Chain
-    from simil.models.graphs.quantize import quantized
+    from simil.models.graphs.quantize import quantize
     from simil.progress import silent
 
-    in_memory = Prepared(b"", b"", optimized=False)
+    in_memory = PreparedGraph(b"", b"", optimized=False)
     with pytest.raises(ModelError, match="cannot be kept on disk"):
-        quantized(in_memory, Chain(), "it", silent)
+        quantize(in_memory, Chain(), "it", silent)
 
 
 def test_nothing_of_openvino_or_nncf_reaches_for_the_network(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_an_altered_file_of_the_embedded_model(
     with pytest.raises(ModelDamaged) as caught:
         open_model("minilm", engine)
     _one_line(caught.value, name)
-    assert "install simil-cli again" in str(caught.value)
+    assert "reinstall simil-cli" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "1_Pooling/config.json", "origin.json"])
@@ -114,7 +114,7 @@ def test_a_missing_file_of_the_embedded_model(name: str, embedded: Path, open_mo
     with pytest.raises(ModelDamaged, match="missing") as caught:
         open_model("minilm")
     _one_line(caught.value, "shipped")
-    assert "install simil-cli again" in str(caught.value)
+    assert "reinstall simil-cli" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"sha256": 3}', '{"sha256": {}, "source_sha256": {}}'])

@@ -22,7 +22,7 @@ from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_prompts
 from simil.models.files.model_source import ModelSource
 from simil.models.resolve import ModelRef, Provider
-from simil.models.select import choose
+from simil.models.select import choose_model
 from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def open_embedder(
     warning is logged for a model that was not trained for it. Without `normalize` a local model
     leaves out the normalization at the end of its chain.
     """
-    ref, source = choose(
+    ref, source = choose_model(
         settings.model, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
     )
     if ref.provider is Provider.PLUGIN:
@@ -137,9 +137,9 @@ def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Prog
     chain = find_chain(source, settings)
     stamp = source.stamp(settings.cache_dir)
     if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantization
+        from simil.models.graphs.quantize import quantization_name
 
-        stamp = f"{stamp}+{quantization()}"
+        stamp = f"{stamp}+{quantization_name()}"
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     recipe = Recipe(
         backend="local",

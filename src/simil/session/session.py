@@ -15,7 +15,7 @@ from simil.cli.output.notes import Notes, tell_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.embedders.base import Embedder, Kind
 from simil.errors import ModelMismatch, UsageError
-from simil.models.catalog import find_stamped
+from simil.models.catalog import find_by_stamp
 from simil.session.inputs import Inputs, open_inputs
 from simil.tasks.corpus import Corpus, check_models, embed_corpus, saved_corpus
 from simil.tasks.embedding import EmbedOptions
@@ -172,7 +172,7 @@ class Session:
 
         if self._embedder is None:
             settings = self.run.settings
-            known = find_stamped(self.model) if self.model else None
+            known = find_by_stamp(self.model) if self.model else None
             if settings.model is None and known is not None and known.provider != "openai":
                 settings = dataclasses.replace(settings, model=known.name)
             self._embedder = open_embedder(

@@ -22,7 +22,7 @@ from simil.progress import Progress
 if TYPE_CHECKING:
     from simil.embedders.local.base import LocalModel
     from simil.embedders.local.graph import InferenceSession, Sessions
-    from simil.models.graphs.prepare import Prepared
+    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["find_chain", "open_local"]
 
@@ -139,7 +139,7 @@ def _open_graph(
 
 
 def _sessions(
-    prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress
+    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
 ) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
@@ -177,11 +177,11 @@ def _sessions(
     return Sessions(few if prepared.optimized else None, onnx if settings.engine == "onnx" else best)
 
 
-def _graph(prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
+def _graph(prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
     if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantized
+        from simil.models.graphs.quantize import quantize
 
-        return quantized(prepared, chain, stamp, progress)
+        return quantize(prepared, chain, stamp, progress)
     if not prepared.optimized or not isinstance(prepared.graph, Path):
         raise ModelError(
             f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",

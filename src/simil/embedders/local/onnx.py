@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simil.errors import ModelError
 from simil.models.graphs.onnx_runtime import import_onnxruntime
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, Prepared, graph_feed, optimizing_options
+from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed, optimizing_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ __all__ = ["OnnxSession"]
 class OnnxSession:
     """An open graph. `workers` is how many threads may call `run` at a time."""
 
-    def __init__(self, stamp: str, prepared: Prepared, *, threads: int, bulk: bool) -> None:
+    def __init__(self, stamp: str, prepared: PreparedGraph, *, threads: int, bulk: bool) -> None:
         """Open the graph of the model called `stamp`.
 
         For a few texts it is mapped from disk and a run uses `threads` cores (0: as ONNX Runtime sees
