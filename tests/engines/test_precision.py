@@ -80,7 +80,7 @@ def test_bfloat16_is_near_and_does_not_depend_on_the_batch(
 ) -> None:
     embedder = open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
     if not _has_bfloat16():
-        with pytest.raises(ModelError, match="this processor does not compute in bfloat16"):
+        with pytest.raises(ModelError, match="this processor does not support bfloat16"):
             embedder.embed(texts[:1])
         return
     vectors = _one_vector_each(embedder, texts)
@@ -125,9 +125,9 @@ def test_int8_is_made_once(open_model: Open, shared_cache: Path, texts: list[str
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "onnx"}, "int8 is not computed by the onnx engine"),
-        ({"engine": "torch"}, "int8 is not computed by the torch engine"),
-        ({"device": "cuda"}, "int8 is not computed on cuda"),
+        ({"engine": "onnx"}, "int8 is not supported by the onnx engine"),
+        ({"engine": "torch"}, "int8 is not supported by the torch engine"),
+        ({"device": "cuda"}, "int8 is not supported on cuda"),
     ],
 )
 def test_who_cannot_compute_it_says_so(

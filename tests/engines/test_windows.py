@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from engines.corpus import LONG, varied_texts
-from simil.embedders.local.windows import head, split_windows
+from simil.embedders.local.windows import split_windows, sufficient_prefix
 from simil.models.files import model_source as source
 
 WORDS = st.text(alphabet=st.sampled_from("abcdefgéÅ中한"), min_size=1, max_size=9)
@@ -94,7 +94,7 @@ def test_a_text_of_no_tokens_has_no_windows() -> None:
 
 @given(text=st.lists(WORDS, max_size=400).map(" ".join), limit=st.integers(1, 20))
 def test_a_beginning_is_a_beginning_and_ends_at_white_space(text: str, limit: int) -> None:
-    part = head(text, limit)
+    part = sufficient_prefix(text, limit)
 
     assert text.startswith(part)
     assert part == text or text[len(part)] == " "
@@ -108,7 +108,7 @@ def test_a_beginning_is_a_beginning_and_ends_at_white_space(text: str, limit: in
 def test_the_beginning_has_the_same_first_tokens_as_the_whole(kind: str, text: str, limit: int) -> None:
     tokenizer = _tokenizer(kind)
     whole = tokenizer.encode(text, add_special_tokens=False).ids
-    part = tokenizer.encode(head(text, limit), add_special_tokens=False).ids
+    part = tokenizer.encode(sufficient_prefix(text, limit), add_special_tokens=False).ids
 
     if len(part) > limit:
         assert part[:limit] == whole[:limit]

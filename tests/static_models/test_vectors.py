@@ -134,7 +134,7 @@ def test_the_vector_of_a_text_does_not_depend_on_the_others(static_folder: Path,
 
 @pytest.mark.parametrize("text", ["\u0300", "\x00\x01", "今", "漢字"])
 def test_a_text_without_a_known_token_is_refused(text: str, static_folder: Path, open_static: Open) -> None:
-    with pytest.raises(TextRejected, match="the text has nothing that ") as caught:
+    with pytest.raises(TextRejected, match="the text contains nothing that ") as caught:
         open_static(static_folder).embed(["orange", text, "river"])
 
     assert caught.value.index == 1

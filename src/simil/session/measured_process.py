@@ -105,7 +105,7 @@ def _measured(job: MeasurementRequest, folder: Path, began: float) -> Outcome:
     import numpy as np
 
     from simil.cli.options.groups import ModelFlags, RunFlags
-    from simil.embedders.base import Form, Kind
+    from simil.embedders.base import Kind, VectorForm
     from simil.session.session import open_session
 
     env_file = job.run["env_file"]
@@ -118,7 +118,7 @@ def _measured(job: MeasurementRequest, folder: Path, began: float) -> Outcome:
         if job.mute:
             logging.getLogger("simil").setLevel(logging.ERROR)
         embedder = session.embedder()
-        form = Form(job.model["dimensions"])
+        form = VectorForm(job.model["dimensions"])
         new = {kind: embedder.missing([*map(_words, items)], kind, form) for kind, items in texts.items()}
         clock = time.monotonic()
         early = session.embed(head, first, what=what).vectors
