@@ -1,4 +1,4 @@
-"""Cutting long texts: nothing lost, nothing longer than the model reads, no word read as two."""
+"""Splitting long texts: nothing is lost, no window is longer than the model reads, no word is split."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_windows_joined_are_the_text_and_each_fits(kind: str, text: str, limit: 
         assert tokenizer.encode(text, add_special_tokens=False).ids == []
     for window in windows:
         assert len(tokenizer.encode(window.text, add_special_tokens=False).ids) == window.tokens
-        # One character may have more tokens than fit; it is not cut.
+        # A character may have more tokens than fit; it is not cut.
         assert window.tokens <= limit or len(window.text.strip()) == 1
 
 
@@ -66,7 +66,7 @@ def test_no_word_is_split(kind: str, words: list[str]) -> None:
     longest = max(len(tokenizer.encode(f" {word}", add_special_tokens=False).ids) for word in words)
     windows = split_windows(" ".join(words), tokenizer, longest + 1)
 
-    # BERT's tokenizers take each Chinese character for a word.
+    # For BERT's tokenizers each Chinese character is a word.
     found = [word for window in windows for word in window.text.replace("中", " 中 ").split()]
     expected = [part for word in words for part in word.replace("中", " 中 ").split()]
     assert found == expected

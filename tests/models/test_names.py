@@ -1,4 +1,4 @@
-"""A wrong name gets the nearest known ones."""
+"""An error about an unknown name suggests similar ones."""
 
 from __future__ import annotations
 

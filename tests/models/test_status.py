@@ -1,4 +1,4 @@
-"""What state a model is in, found in folders as the libraries and simil leave them."""
+"""The state of a model, in folders as the libraries and simil write them."""
 
 from __future__ import annotations
 

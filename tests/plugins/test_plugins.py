@@ -1,4 +1,4 @@
-"""Embedders of other packages, installed for real and used from the command line."""
+"""Embedders of other packages, installed and used from the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plugins.conftest import BROKEN, LETTERS, Ran, Simil, declare, install
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a good plug-in, installed by pip, and a broken one."""
+    """A folder with a working plug-in, installed by pip, and a broken one."""
     target = tmp_path_factory.mktemp("packages")
     install("letters", LETTERS, tmp_path_factory.mktemp("work"), target)
     declare("broken", BROKEN, target)

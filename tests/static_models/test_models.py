@@ -15,7 +15,7 @@ from simil.errors import ModelDamaged, ModelError
 from simil.models.files.token_table import read_static
 from static_models.conftest import Open
 
-# A program in which model2vec is not installed.
+# A program for which model2vec is not installed.
 _WITHOUT = """
 import sys
 sys.modules["model2vec"] = None
@@ -23,7 +23,7 @@ sys.argv[0] = "simil"
 from simil.__main__ import main
 main()
 """
-# Ends with the names of the libraries that are loaded, on stderr.
+# Prints the names of the loaded libraries to stderr at the end.
 _LOADED = """
 import os, sys
 leave = os._exit
@@ -47,7 +47,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def in_a_subfolder(folder: Path) -> None:
-    """Move a model of sentence-transformers into the folder of its module, as several on the hub have it."""
+    """Move a sentence-transformers model into its module's folder, as in several repositories of the hub."""
     inner = folder / "0_StaticEmbedding"
     inner.mkdir()
     for name in ("model.safetensors", "tokenizer.json"):
