@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simil.embedders.base import Embedder, Form, Kind
+from simil.embedders.base import Embedder, Kind, VectorForm
 from simil.embedders.cache import maintenance as upkeep
 from simil.embedders.cache.cached_embedder import CachedEmbedder
 from simil.embedders.cache.database import CacheFile, current, files
@@ -77,7 +77,7 @@ def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
 
 def keys(texts: Sequence[str]) -> list[bytes]:
     """Return the keys of `texts` as all here use them."""
-    return RECIPE.keys(texts, Kind.SYMMETRIC, Form(normalize=False))
+    return RECIPE.keys(texts, Kind.SYMMETRIC, VectorForm(normalize=False))
 
 
 class Numbers(Embedder):

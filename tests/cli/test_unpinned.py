@@ -45,7 +45,7 @@ def test_the_embedded_model_steps_in_and_the_hub_is_left_alone_for_a_while(no_mo
     assert first.code == 0
     assert float(first.out) == pytest.approx(0.37258, abs=2e-4)
     assert first.error_line.startswith("bge-base is not on this machine")
-    assert first.error_line.endswith("minilm is used; -m minilm (or SIMIL_MODEL) pins it")
+    assert first.error_line.endswith("using minilm; to pin it, use -m minilm or SIMIL_MODEL=minilm")
     note = no_models / "hub-unreachable.json"
     assert json.loads(note.read_bytes())["endpoint"] == HUB
     before = note.read_bytes()
@@ -89,7 +89,7 @@ def test_offline_opens_no_socket() -> None:
     code, out, err = offline("compare", "--offline", "Apple", "Orange")
     assert (code, err.count("\n")) == (0, 1)
     assert out.startswith("0.3725")
-    assert err.startswith("simil: bge-base is not on this machine (simil is offline): minilm is used")
+    assert err.startswith("simil: bge-base is not on this machine (simil is offline): using minilm; ")
     for model in ("bge-base", "org/name", "openai"):
         code, out, err = offline(
             "compare", "-m", model, "Apple", "Orange", HF_HUB_OFFLINE="1", OPENAI_API_KEY="k"

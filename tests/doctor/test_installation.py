@@ -83,7 +83,7 @@ def test_altered_files_of_the_embedded_model_are_named(
     for check in ("minilm", "engine onnx"):
         assert found[check].status is Status.FAIL
         assert "a file of the embedded model was altered" in found[check].detail
-        assert found[check].hint == "install simil-cli again"
+        assert found[check].hint == "reinstall simil-cli"
 
 
 def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def few_texts(texts: list[str]) -> list[str]:
-    """Every eighth of the varied texts, and a long one."""
+    """Every eighth of the varied texts, and a long text."""
     return [*texts[::8], LONG]
 
 
@@ -56,7 +56,7 @@ def open_model(tmp_path: Path) -> Open:
             engine=engine,
             overflow=overflow,
             precision=precision,
-            # Other processes may want the cores, and threads that wait for each other suffer most.
+            # Other processes may use the cores, which slows threads that wait for each other most.
             threads=threads,
             cache=False,
             environ={"SIMIL_CACHE_DIR": str(cache_dir), "SIMIL_CONFIG": os.devnull},
@@ -76,7 +76,7 @@ def cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np
 
 @pytest.fixture
 def engines_agree(open_model: Open, few_texts: list[str]) -> Iterator[Agree]:
-    """Hold the two engines' vectors of one model folder together, direction and length."""
+    """Compare the two engines' vectors of one model folder in direction and length."""
 
     def agree(folder: Path, kind: Kind = Kind.SYMMETRIC, *, raw: bool = True) -> None:
         by_engine = [
@@ -85,10 +85,10 @@ def engines_agree(open_model: Open, few_texts: list[str]) -> Iterator[Agree]:
         ]
         assert by_engine[0].shape == by_engine[1].shape
         assert cosines(*by_engine).min() >= 0.99999
-        # A cosine does not see small faults, such as the other formula of an activation.
+        # A cosine does not show small errors, such as another formula of an activation.
         lengths = [np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in by_engine]
         np.testing.assert_allclose(by_engine[0] / lengths[1], by_engine[1] / lengths[1], atol=1e-5)
-        # Vectors that are all alike would agree whatever is wrong.
+        # Vectors that are all alike would agree in spite of errors.
         assert np.ptp(by_engine[0], axis=0).max() > 0.05
 
     yield agree

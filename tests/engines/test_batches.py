@@ -1,4 +1,4 @@
-"""Which texts share a batch: every one once, in a shape that depends on the text alone, little padding."""
+"""Batches: every text once, in a shape that depends on the text alone, with little padding."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_padding_is_under_a_twentieth_of_every_text() -> None:
     assert (padded >= lengths).all()
     assert ((padded - lengths) / padded).max() < 1 / 32
     assert (padded[:63] == lengths[:63]).all()
-    # Lengths are few, so that there are texts enough to share each.
+    # There are only a few lengths, so that several texts share each.
     assert len(np.unique(padded[: 1 << 13])) < 300
 
 

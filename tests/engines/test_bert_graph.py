@@ -1,4 +1,4 @@
-"""The graph that is written from a BERT's own files, for every form those files come in."""
+"""The graph that is written from the files of a BERT model, in every layout of these files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _made(folder: Path, model: Any, *, dtype: str = "float32") -> Path:
 
 @pytest.fixture
 def written(caplog: pytest.LogCaptureFixture) -> Any:
-    """Assert that nothing was left to torch: the log would say so."""
+    """Assert that torch was not used; the log would say so."""
     caplog.set_level(logging.INFO, "simil")
     yield
     assert caplog.messages == []

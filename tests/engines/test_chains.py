@@ -1,4 +1,4 @@
-"""Whatever stands in a model's chain, both engines give the same vectors."""
+"""Both engines give the same vectors for every kind of chain."""
 
 from __future__ import annotations
 

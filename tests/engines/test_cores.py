@@ -1,4 +1,4 @@
-"""How many threads a run uses by itself."""
+"""The number of threads that a run uses by default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _machine(root: Path, core_of: dict[int, int]) -> Path:
 
 @pytest.fixture
 def four_of_eight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four cores of two threads each, of which the process may use six threads on three cores."""
+    """Four cores of two threads each; the process may use six threads on three cores."""
     cpus = _machine(tmp_path / "cpu", {number: number % 4 for number in range(8)})
     monkeypatch.setattr(cores, "_CPUS", cpus)
     monkeypatch.setattr(cores, "_CGROUP", tmp_path / "cpu.max")

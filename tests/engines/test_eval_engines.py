@@ -1,4 +1,4 @@
-"""`simil eval` by both engines against scipy on sentence-transformers' own vectors."""
+"""`simil eval` in both engines, compared with scipy on sentence-transformers' vectors."""
 
 from __future__ import annotations
 

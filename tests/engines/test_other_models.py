@@ -1,4 +1,4 @@
-"""Models that are not a BERT, and chains that only sentence-transformers runs."""
+"""Models other than BERT, and chains that only sentence-transformers runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _mpnet(folder: Path) -> Path:
 
 
 def _roberta(folder: Path) -> Path:
-    """With a byte-level BPE, which keeps white space and knows every character."""
+    """A model with a byte-level BPE tokenizer, which keeps white space and knows every character."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
@@ -118,7 +118,7 @@ def test_the_onnx_file_of_a_model_that_is_not_bert_is_used(
     graph, _ = export_graph(folder)
     (folder / "onnx").mkdir()
     (folder / "onnx" / "model.onnx").write_bytes(graph)
-    # Without weights of torch's kind nothing else is left to run.
+    # Without PyTorch weights only the graph can run.
     (folder / "model.safetensors").unlink()
 
     assert cosines(open_model(folder, "onnx").embed(few_texts), expected).min() >= 0.99999
@@ -242,7 +242,7 @@ def test_a_bare_model_that_generates_text_is_left_to_sentence_transformers(
     shutil.copytree(bert_folder, folder)
     tiny.edit_json(folder / "config.json", architectures=["BertForCausalLM"])
 
-    with pytest.raises(ModelError, match="made to generate text"):
+    with pytest.raises(ModelError, match="it is a model that generates text"):
         open_model(folder, "onnx")
 
 

@@ -88,7 +88,7 @@ def test_chunk_is_the_mean_of_the_windows_by_their_tokens(
     short = "a short text beside it"
     got = open_model(folder, engine, "chunk").embed([short, LONG, short], kind)
 
-    # All of these words are one token or are cut nowhere: count them into windows by hand.
+    # Each of these words is one token or is never cut, so the windows can be counted by hand.
     windows: list[list[str]] = [[]]
     for word in LONG.split():
         if _tokens(tokenizer, " ".join([*windows[-1], word])) > room:
@@ -153,7 +153,7 @@ def test_a_long_text_has_the_vector_of_its_truncation(
     ids = tokenizer.encode(text).ids
     embedder = truncating
     whole = embedder.embed([text])[0]
-    # What the model must have read, fed past all that looks at text.
+    # What the model must have read, encoded directly.
     tokenizer.enable_truncation(LIMIT)
     try:
         encoding = tokenizer.encode(text)

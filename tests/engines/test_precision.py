@@ -1,4 +1,4 @@
-"""Fewer bits: as near to float32 as promised, and a text has one vector whatever is beside it."""
+"""Lower precisions: close enough to float32, and a text's vector does not depend on its batch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from engines.corpus import LONG
 from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import Prepared
+from simil.models.graphs.prepare import PreparedGraph
 
-# Takes note of every connection and look-up of a name, then runs the command.
+# Records every connection and name look-up, then runs the command.
 _WATCHED = """
 import json, os, sys
 seen = []
@@ -38,7 +38,7 @@ main()
 
 @pytest.fixture(scope="module")
 def float32(texts: list[str], shared_cache: Path) -> NDArray[np.float32]:
-    """The vectors of sentence-transformers' engine, rounded nowhere."""
+    """The vectors of sentence-transformers, in float32 throughout."""
     from simil.config import load_settings
     from simil.embedders.factory import open_embedder
 
@@ -54,11 +54,11 @@ def _has_bfloat16() -> bool:
 
 
 def _one_vector_each(embedder: Embedder, texts: list[str]) -> NDArray[np.float32]:
-    """Check that texts get one vector alone, in other batches and all together; return the last."""
+    """Check that texts have the same vectors alone, in other batches and all together; return these."""
     together = embedder.embed(texts)
     rows = range(0, len(texts), 7)
     alone = np.stack([embedder.embed([texts[row]])[0] for row in rows])
-    # The same bits where it was measured; other processors' kernels may differ in a sum's last bit.
+    # On the processors measured the bits are equal; other kernels may differ in the last bit of a sum.
     assert cosines(alone, together[rows]).min() >= 0.999999
     assert cosines(embedder.embed([LONG, *texts[40:90]])[1:], together[40:90]).min() >= 0.999999
     return together
@@ -80,14 +80,14 @@ def test_bfloat16_is_near_and_does_not_depend_on_the_batch(
 ) -> None:
     embedder = open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
     if not _has_bfloat16():
-        with pytest.raises(ModelError, match="this processor does not compute in bfloat16"):
+        with pytest.raises(ModelError, match="this processor does not support bfloat16"):
             embedder.embed(texts[:1])
         return
     vectors = _one_vector_each(embedder, texts)
     embedder.close()
 
     assert cosines(vectors, float32).min() >= 0.9999
-    # It is really computed in fewer bits.
+    # The computation really uses fewer bits.
     assert cosines(vectors, float32).min() < 0.999999
     assert embedder.stamp == "all-MiniLM-L6-v2@53aa51172d14"
 
@@ -125,9 +125,9 @@ def test_int8_is_made_once(open_model: Open, shared_cache: Path, texts: list[str
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "onnx"}, "int8 is not computed by the onnx engine"),
-        ({"engine": "torch"}, "int8 is not computed by the torch engine"),
-        ({"device": "cuda"}, "int8 is not computed on cuda"),
+        ({"engine": "onnx"}, "int8 is not supported by the onnx engine"),
+        ({"engine": "torch"}, "int8 is not supported by the torch engine"),
+        ({"device": "cuda"}, "int8 is not supported on cuda"),
     ],
 )
 def test_who_cannot_compute_it_says_so(
@@ -155,9 +155,9 @@ def test_without_the_extra_the_message_says_what_to_install(
 def test_without_nncf_the_message_says_what_to_install(
     open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simil.models.graphs.quantize import quantization
+    from simil.models.graphs.quantize import quantization_name
 
-    quantization.cache_clear()
+    quantization_name.cache_clear()
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(ExtraMissing, match="NNCF, which quantizes models, is not installed"):
         open_model("minilm", "auto", precision="int8", cache=shared_cache)
@@ -176,7 +176,7 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
 ) -> None:
     expected = open_model("minilm", "onnx").embed(texts)
     embedder = open_model("minilm", "auto")
-    # Opened first for a few texts, then the file is spoilt for whoever comes next.
+    # Opened for a few texts first; then the file is damaged for the next one to open it.
     prepared = next((tmp_path / "cache" / "prepared").glob("*/model.onnx"))
     from simil.embedders.local.openvino import OpenVinoSession
 
@@ -190,12 +190,12 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
 
 def test_where_nothing_can_be_kept_int8_says_so(shared_cache: Path) -> None:
     from simil.models.files.chain import Chain
-    from simil.models.graphs.quantize import quantized
+    from simil.models.graphs.quantize import quantize
     from simil.progress import silent
 
-    in_memory = Prepared(b"", b"", optimized=False)
+    in_memory = PreparedGraph(b"", b"", optimized=False)
     with pytest.raises(ModelError, match="cannot be kept on disk"):
-        quantized(in_memory, Chain(), "it", silent)
+        quantize(in_memory, Chain(), "it", silent)
 
 
 def test_nothing_of_openvino_or_nncf_reaches_for_the_network(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_nothing_of_openvino_or_nncf_reaches_for_the_network(tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # Only the score on stdout: NNCF's bars and remarks are nobody's business.
+    # stdout has only the score, not NNCF's progress bars and log messages.
     assert 0.2 < float(done.stdout) < 0.6
     assert json.loads(done.stderr) == [[], False]
     assert not (tmp_path / "intel").exists()

@@ -1,4 +1,4 @@
-"""A run on this machine leaves nothing behind but what simil keeps, and tells nobody."""
+"""A run leaves only simil's own files behind, and sends nothing over the network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cli.command import simil
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
 def test_an_engine_keeps_no_notes_of_its_own(engine: str, tmp_path: Path) -> None:
-    # ONNX Runtime's telemetry writes there what it will report later, unless it was told not to.
+    # ONNX Runtime's telemetry writes its pending reports there unless it is turned off.
     result = simil(
         "compare", "Apple", "Orange", "-m", "minilm", "--engine", engine, "--no-cache", "--offline",
         env={"HOME": str(tmp_path), "XDG_CACHE_HOME": "", "LOCALAPPDATA": str(tmp_path)},

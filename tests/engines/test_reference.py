@@ -1,4 +1,4 @@
-"""The shipped model gives the original's vectors, whichever engine runs it, however texts are batched."""
+"""The embedded model gives the original's vectors, in every engine and in any batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting long texts: nothing lost, nothing longer than the model reads, no word read as two."""
+"""Splitting long texts: nothing is lost, no window is longer than the model reads, no word is split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from engines.corpus import LONG, varied_texts
-from simil.embedders.local.windows import head, split_windows
+from simil.embedders.local.windows import split_windows, sufficient_prefix
 from simil.models.files import model_source as source
 
 WORDS = st.text(alphabet=st.sampled_from("abcdefgéÅ中한"), min_size=1, max_size=9)
@@ -55,7 +55,7 @@ def test_windows_joined_are_the_text_and_each_fits(kind: str, text: str, limit: 
         assert tokenizer.encode(text, add_special_tokens=False).ids == []
     for window in windows:
         assert len(tokenizer.encode(window.text, add_special_tokens=False).ids) == window.tokens
-        # One character may have more tokens than fit; it is not cut.
+        # A character may have more tokens than fit; it is not cut.
         assert window.tokens <= limit or len(window.text.strip()) == 1
 
 
@@ -66,7 +66,7 @@ def test_no_word_is_split(kind: str, words: list[str]) -> None:
     longest = max(len(tokenizer.encode(f" {word}", add_special_tokens=False).ids) for word in words)
     windows = split_windows(" ".join(words), tokenizer, longest + 1)
 
-    # BERT's tokenizers take each Chinese character for a word.
+    # For BERT's tokenizers each Chinese character is a word.
     found = [word for window in windows for word in window.text.replace("中", " 中 ").split()]
     expected = [part for word in words for part in word.replace("中", " 中 ").split()]
     assert found == expected
@@ -94,7 +94,7 @@ def test_a_text_of_no_tokens_has_no_windows() -> None:
 
 @given(text=st.lists(WORDS, max_size=400).map(" ".join), limit=st.integers(1, 20))
 def test_a_beginning_is_a_beginning_and_ends_at_white_space(text: str, limit: int) -> None:
-    part = head(text, limit)
+    part = sufficient_prefix(text, limit)
 
     assert text.startswith(part)
     assert part == text or text[len(part)] == " "
@@ -108,7 +108,7 @@ def test_a_beginning_is_a_beginning_and_ends_at_white_space(text: str, limit: in
 def test_the_beginning_has_the_same_first_tokens_as_the_whole(kind: str, text: str, limit: int) -> None:
     tokenizer = _tokenizer(kind)
     whole = tokenizer.encode(text, add_special_tokens=False).ids
-    part = tokenizer.encode(head(text, limit), add_special_tokens=False).ids
+    part = tokenizer.encode(sufficient_prefix(text, limit), add_special_tokens=False).ids
 
     if len(part) > limit:
         assert part[:limit] == whole[:limit]

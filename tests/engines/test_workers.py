@@ -1,4 +1,4 @@
-"""Threads that work ahead: every result, errors where they belong, and an end."""
+"""Worker threads: every result arrives, errors are raised in their place, and the threads end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_as_many_run_at_a_time_as_there_are_threads() -> None:
     meeting = threading.Barrier(3, timeout=30)
     workers: Workers[int, int] = Workers(3, lambda job: meeting.wait() * 0 + job)
 
-    # Each of three waits for the other two: fewer at a time would never get past.
+    # Each of the three waits for the other two, so fewer threads would never finish.
     assert sorted(workers.start([1, 2, 3])) == [1, 2, 3]
     workers.close()
 
@@ -49,7 +49,7 @@ def test_an_error_is_raised_where_results_are_taken_and_the_rest_is_left_out() -
 
     assert list(after) == [3]
     workers.close()
-    # One of the others may have begun before anybody took the error.
+    # Another item may have started before the error was taken.
     assert ran[0] == 0
     assert ran[-1] == 3
 

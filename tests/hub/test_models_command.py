@@ -119,7 +119,7 @@ def test_what_broke_off_can_be_removed(simil: Simil, hub: HubServer, tmp_path: P
     done = simil("models", "remove", REPO)
     assert (done.returncode, done.stderr) == (
         4,
-        f"simil: {REPO} is not on this machine; simil models lists what is\n",
+        f"simil: {REPO} is not on this machine; simil models lists those that are\n",
     )
 
 

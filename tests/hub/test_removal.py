@@ -29,7 +29,7 @@ def test_repositories_at_the_same_commit_stay(cache: Path, tmp_path: Path, remov
         put(cache / name)
     gone = cache / f"models--{removed.replace('/', '--')}"
 
-    assert remove_model(resolve(removed), tmp_path / "prepared").folders == (gone,)
+    assert remove_model(resolve(removed), tmp_path).folders == (gone,)
 
     assert not gone.exists()
     kept = [folder for folder in cache.glob("*--*--*") if folder != gone]
@@ -45,5 +45,5 @@ def test_a_link_that_leads_nowhere_is_taken_away(cache: Path, tmp_path: Path) ->
     cache.mkdir(parents=True)
     link.symlink_to(tmp_path / "gone")
 
-    assert remove_model(resolve("dead/link"), tmp_path / "prepared").folders == (link,)
+    assert remove_model(resolve("dead/link"), tmp_path).folders == (link,)
     assert not link.is_symlink()

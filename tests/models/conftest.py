@@ -32,14 +32,14 @@ print(json.dumps({"vectors": vectors.tolist(), "optimized": embedder._sessions.f
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache directory of the test's own, in which nothing is prepared."""
+    """An empty cache directory for this test."""
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small model in a folder of the user's."""
+    """A small model in a user's folder."""
     return write_bert(tmp_path / "mine")
 
 
@@ -70,12 +70,12 @@ def start(cache: Path) -> Started:
 
 
 def outcome(process: subprocess.Popen[str]) -> Any:
-    """Wait for a process of `start` and return what it printed."""
+    """Wait for a process of `start` and return its output."""
     printed, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     return json.loads(printed)
 
 
 def prepared_folders(cache: Path) -> list[Path]:
-    """All folders of the cache, finished or not; lock files do not count."""
+    """Return all folders of prepared models, complete or not, without lock files."""
     return sorted(path for path in (cache / "prepared").iterdir() if path.is_dir())

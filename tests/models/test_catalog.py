@@ -1,4 +1,4 @@
-"""The catalog is whole, and each of its figures has a source."""
+"""The catalog is complete, and each of its figures has a source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIGURES = ("parameters", "download_mb", "mteb", "sts", "price", "duplicates_at")
 @pytest.mark.parametrize("info", MODELS, ids=lambda info: info.name)
 def test_every_figure_has_a_source_and_every_source_a_figure(info: ModelInfo) -> None:
     told = {name for name in FIGURES if getattr(info, name) is not None}
-    # Only where the card does not say it.
+    # `max_tokens` has a source of its own only if the card does not give it.
     assert set(info.sources) - {"max_tokens"} == told | {"card"}
     assert all(info.sources.values())
 

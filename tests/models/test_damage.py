@@ -1,4 +1,4 @@
-"""A model whose files are damaged is an error in one line that names the file, prepared before or not."""
+"""A damaged model is an error of one line that names the file, whether it was prepared before or not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUT = slice(None, -1000)
 
 @pytest.fixture
 def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The embedded model itself, where a test may damage it."""
+    """A copy of the embedded model that a test may damage."""
     shutil.copytree(source.EMBEDDED, tmp_path / "shipped", copy_function=_link_if_large)
     monkeypatch.setattr(source, "EMBEDDED", tmp_path / "shipped")
     return tmp_path / "shipped"
@@ -32,7 +32,7 @@ def _link_if_large(original: str, copy: str) -> None:
 
 
 def _rewrite(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)  # It may be a link to the real one.
+    path.unlink(missing_ok=True)  # It may be a link to the original.
     path.write_bytes(data)
 
 
@@ -104,7 +104,7 @@ def test_an_altered_file_of_the_embedded_model(
     with pytest.raises(ModelDamaged) as caught:
         open_model("minilm", engine)
     _one_line(caught.value, name)
-    assert "install simil-cli again" in str(caught.value)
+    assert "reinstall simil-cli" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "1_Pooling/config.json", "origin.json"])
@@ -114,7 +114,7 @@ def test_a_missing_file_of_the_embedded_model(name: str, embedded: Path, open_mo
     with pytest.raises(ModelDamaged, match="missing") as caught:
         open_model("minilm")
     _one_line(caught.value, "shipped")
-    assert "install simil-cli again" in str(caught.value)
+    assert "reinstall simil-cli" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"sha256": 3}', '{"sha256": {}, "source_sha256": {}}'])

@@ -1,4 +1,4 @@
-"""The model that ships inside the package: its files, where they come from, and that they are enough."""
+"""The embedded model: its files and their origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _files(folder: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, minilm_original: Path) -> Path:
-    """What the build script makes of the original files."""
+    """The output of the build script for the original files."""
     target = tmp_path_factory.mktemp("built")
     subprocess.run([sys.executable, BUILDER, minilm_original, "--target", target], check=True)
     return target

@@ -1,4 +1,4 @@
-"""A wrong name gets the nearest known ones."""
+"""An error about an unknown name suggests similar ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simil.errors import ModelNotFound
 from simil.models.catalog import catalog
-from simil.models.names import near_repository, nearest, nearest_models
+from simil.models.names import close_matches, near_repository, nearest_models
 from simil.models.resolve import resolve
 
 
@@ -43,7 +43,7 @@ def test_two_letters_swapped_are_understood(name: str) -> None:
     info = catalog()[name]
     swapped = name[:-3] + name[-2] + name[-3] + name[-1]
     if swapped not in catalog() and swapped != name:
-        assert info.written in nearest_models(swapped)
+        assert info.cli_name in nearest_models(swapped)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_repository_that_is_nearly_a_known_one(repo: str, meant: list[str]) ->
 
 @given(st.text(max_size=12))
 def test_any_name_is_answered_with_names_or_nothing(name: str) -> None:
-    near = nearest(name, ["bge-base", "minilm"])
+    near = close_matches(name, ["bge-base", "minilm"])
     assert set(near) <= {"bge-base", "minilm"}
     assert len(set(near)) == len(near)
 
@@ -71,5 +71,5 @@ def test_any_name_is_answered_with_names_or_nothing(name: str) -> None:
 def test_an_api_model_without_its_prefix_is_told_how_it_is_written() -> None:
     with pytest.raises(ModelNotFound) as raised:
         resolve("text-embedding-3-small")
-    assert raised.value.hint == "an API's model is written openai:text-embedding-3-small"
+    assert raised.value.hint == "write a model behind OpenAI's API as openai:text-embedding-3-small"
     assert raised.value.exit_code == 4

@@ -1,4 +1,4 @@
-"""A model is prepared once, and again when its files or the versions change."""
+"""A model is prepared once, and again if its files or the versions change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = ["Apple", "an orange on the table"]
 
 @pytest.fixture
 def expected(folder: Path) -> NDArray[np.float32]:
-    """The vectors of the model, prepared elsewhere."""
+    """The vectors of the model, prepared in another cache."""
     environ = {"SIMIL_CACHE_DIR": str(folder.parent / "elsewhere")}
     return open_embedder(load_settings(model=str(folder), threads=1, cache=False, environ=environ)).embed(
         TEXTS

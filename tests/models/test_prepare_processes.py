@@ -1,4 +1,4 @@
-"""Several processes, and one that is killed, leave nothing but whole models."""
+"""Several processes, and one that is killed, leave only complete models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from models.conftest import PROGRAM, Started, outcome, prepared_folders
 
-# As `PROGRAM`, but the saving of the graph takes as long as it would for a large model.
+# Like `PROGRAM`, but saving the graph takes as long as for a large model.
 _SLOW = """
 import time
 import onnxruntime

@@ -1,4 +1,4 @@
-"""What state a model is in, found in folders as the libraries and simil leave them."""
+"""The state of a model, in folders as the libraries and simil write them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from simil.config import Settings, load_settings
 from simil.models.files.model_source import EMBEDDED
 from simil.models.graphs.prepare import prepare
+from simil.models.model_choice import ModelChoice, predict_choice
 from simil.models.resolve import resolve
-from simil.models.status import ModelChoice, State, all_models, choice, status_of
+from simil.models.status import State, all_models, status_of
 from simil.progress import silent
 
 
@@ -27,12 +28,12 @@ def settings(environ: dict[str, str], **more: str) -> Settings:
 def test_the_embedded_model_is_prepared_once_it_is(environ: dict[str, str]) -> None:
     before = status_of(resolve("minilm"), settings(environ))
     assert (before.state, before.prepared, before.prepared_size) == (State.EMBEDDED, False, 0)
-    assert (before.folder, before.said) == (EMBEDDED, "embedded")
+    assert (before.folder, before.description) == (EMBEDDED, "embedded")
     from simil.models.files.model_source import embedded_source
 
     made = prepare(embedded_source(before.info), Path(environ["SIMIL_CACHE_DIR"]), silent)
     after = status_of(resolve("minilm"), settings(environ))
-    assert (after.prepared, after.said) == (True, "embedded, prepared")
+    assert (after.prepared, after.description) == (True, "embedded, prepared")
     assert after.prepared_size == sum(path.stat().st_size for path in made.graph.parent.iterdir())
     (made.graph.parent / "weights.bin").write_bytes(b"")
     assert status_of(resolve("minilm"), settings(environ)).prepared is False
@@ -112,7 +113,7 @@ NO_PLUGIN = "there is no plug-in 'x'; installed: none (pinned by the environment
     ],
 )
 def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: str, name: str) -> None:
-    chosen = choice(settings(environ, SIMIL_MODEL=pin))
+    chosen = predict_choice(settings(environ, SIMIL_MODEL=pin))
     assert chosen == ModelChoice(name, "pinned by the environment", pinned=True)
 
 
@@ -131,14 +132,14 @@ def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: st
 def test_which_model_a_run_uses_and_why(
     environ: dict[str, str], more: dict[str, str], expected: ModelChoice
 ) -> None:
-    assert choice(settings(environ, **more)) == expected
+    assert predict_choice(settings(environ, **more)) == expected
 
 
 def test_a_pin_is_told_by_where_it_stands(environ: dict[str, str], tmp_path: Path) -> None:
-    assert choice(load_settings(environ=environ, model="minilm")).why == "pinned by a flag"
+    assert predict_choice(load_settings(environ=environ, model="minilm")).why == "pinned by a flag"
     config = tmp_path / "config.toml"
     config.write_text('model = "minilm"\n')
-    assert choice(settings(environ, SIMIL_CONFIG=str(config))).why == f"pinned by {config}"
+    assert predict_choice(settings(environ, SIMIL_CONFIG=str(config))).why == f"pinned by {config}"
     dotenv = tmp_path / ".env"
     dotenv.write_text("SIMIL_MODEL=minilm\n")
-    assert choice(load_settings(environ=environ, env_file=dotenv)).why == f"pinned by {dotenv}"
+    assert predict_choice(load_settings(environ=environ, env_file=dotenv)).why == f"pinned by {dotenv}"

@@ -19,7 +19,7 @@ from openai_proofs import mixed
 from openai_rules import tables_of_tokens
 from openai_server import OpenAIServer, vectors
 
-from simil.embedders.base import Form, Kind, Piece, TextRejected
+from simil.embedders.base import Kind, Piece, TextRejected, VectorForm
 from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.overflow import Overflow
 from simil.errors import RateLimited, ServerFailed
@@ -127,7 +127,7 @@ def test_each_answer_is_kept_before_another_request_takes_its_place(make: Make) 
             # At most the other two may be under way; what they ask was sent before this was kept.
             assert server.charges.total() - len(kept) <= 2 * 2
 
-        pieces = list(embedder.start(texts, Kind.SYMMETRIC, Form(normalize=False), keep))
+        pieces = list(embedder.start(texts, Kind.SYMMETRIC, VectorForm(normalize=False), keep))
     assert sorted(kept) == list(range(40))
     assert all(isinstance(piece, Piece) for piece in pieces)
 
@@ -137,7 +137,7 @@ def test_what_was_answered_is_given_before_an_error_is_raised(make: Make, server
     texts = [f"text {n}" for n in range(3000)]
     got: list[int] = []
     with pytest.raises(ServerFailed, match="not a finite number"):
-        for piece in make(concurrency=1, **SHORT).start(texts, Kind.SYMMETRIC, Form()):
+        for piece in make(concurrency=1, **SHORT).start(texts, Kind.SYMMETRIC, VectorForm()):
             assert isinstance(piece, Piece)
             got.extend(piece.rows.tolist())
     assert len(got) == server.log[0].inputs > 0
@@ -222,6 +222,6 @@ def test_what_it_used_is_counted(make: Make, server: OpenAIServer) -> None:
     embedder = make(price=0.02, **SHORT)
     embedder.embed_batch(["Apple", "Orange"])
     usage = embedder.usage
-    assert (usage.requests, usage.again, usage.tokens) == (2, 1, server.log[1].tokens)
+    assert (usage.requests, usage.retries, usage.tokens) == (2, 1, server.log[1].tokens)
     assert usage.cost == pytest.approx(usage.tokens * 0.02 / 1e6)
     assert 0.375 <= usage.seconds <= 0.5

@@ -51,7 +51,7 @@ class Letters:
 
 
 def install(name: str, code: str, work: Path, target: Path, *, what: str = "Letters") -> None:
-    """Install a package with one plug-in by pip, into a folder of its own."""
+    """Install a package with one plug-in by pip into a new folder."""
     project = work / f"simil-{name}"
     project.mkdir()
     (project / "pyproject.toml").write_text(_PROJECT.format(name=name, what=what), "utf-8")
@@ -63,7 +63,7 @@ def install(name: str, code: str, work: Path, target: Path, *, what: str = "Lett
 
 
 def declare(name: str, code: str, target: Path, *, what: str = "Letters") -> None:
-    """As `install`, without pip's two seconds: write the files that pip would write."""
+    """Like `install`, but write the files that pip would write, which saves two seconds."""
     info = target / f"simil_{name}-1.0.dist-info"
     info.mkdir(parents=True)
     (target / f"simil_{name}.py").write_text(code, "utf-8")

@@ -1,4 +1,4 @@
-"""Embedders of other packages, installed for real and used from the command line."""
+"""Embedders of other packages, installed and used from the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from plugins.conftest import BROKEN, LETTERS, Ran, Simil, declare, install
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a good plug-in, installed by pip, and a broken one."""
+    """A folder with a working plug-in, installed by pip, and a broken one."""
     target = tmp_path_factory.mktemp("packages")
     install("letters", LETTERS, tmp_path_factory.mktemp("work"), target)
     declare("broken", BROKEN, target)
@@ -84,7 +84,7 @@ _CLASS = f"{_HEAD}class Letters(Embedder):\n    dimensions = 3\n    def embed_ba
         (f"{_CLASS}return np.zeros((len(texts) + 1, 3))", "vectors of shape (2, 3) for 1 texts"),
         (f"{_CLASS}return np.zeros(3)", "vectors of shape (3,) for 1 texts"),
         (f"{_CLASS}return None", "vectors of shape (1,) for 1 texts"),
-        (f"{_CLASS}return np.zeros((len(texts), 4))", "announced 3 dimensions and returned 4"),
+        (f"{_CLASS}return np.zeros((len(texts), 4))", "declares 3 dimensions but returned 4"),
         (f"{_CLASS}return np.full((len(texts), 3), np.nan)", "a value that is not finite, for text 1"),
         (f"{_CLASS}return np.full((len(texts), 3), np.inf)", "a value that is not finite, for text 1"),
         (f"{_CLASS}return [[1, 2, 3], [1]]", "plugin:odd failed: ValueError"),
@@ -120,4 +120,4 @@ def test_two_packages_with_one_name_are_told_apart_by_neither(simil: Simil, tmp_
     both = Path(f"{tmp_path / 'one'}:{tmp_path / 'two'}")
 
     said = _one_line(simil(both, "embed", "-m", "plugin:letters", "-t", "a"), 4)
-    assert "several packages bring a plug-in 'letters'" in said
+    assert "several packages provide a plug-in 'letters'" in said

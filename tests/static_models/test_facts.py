@@ -1,4 +1,4 @@
-"""What is told of a static model before it is loaded, held against the model that is."""
+"""The facts about a static model before it is loaded, compared with the loaded model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_folder_of_sentence_transformers_tells_of_itself(
 
 
 def test_what_comes_after_512_tokens_is_not_read(static_folder: Path, open_static: Open) -> None:
-    """As model2vec itself does, where config.json names no limit."""
+    """model2vec's default if config.json sets no limit."""
     read = " ".join(["river"] * 512)
     embedder = open_static(static_folder)
     whole = embedder.embed([read])

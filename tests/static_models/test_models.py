@@ -15,7 +15,7 @@ from simil.errors import ModelDamaged, ModelError
 from simil.models.files.token_table import read_static
 from static_models.conftest import Open
 
-# A program in which model2vec is not installed.
+# A program for which model2vec is not installed.
 _WITHOUT = """
 import sys
 sys.modules["model2vec"] = None
@@ -23,7 +23,7 @@ sys.argv[0] = "simil"
 from simil.__main__ import main
 main()
 """
-# Ends with the names of the libraries that are loaded, on stderr.
+# Prints the names of the loaded libraries to stderr at the end.
 _LOADED = """
 import os, sys
 leave = os._exit
@@ -47,7 +47,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def in_a_subfolder(folder: Path) -> None:
-    """Move a model of sentence-transformers into the folder of its module, as several on the hub have it."""
+    """Move a sentence-transformers model into its module's folder, as in several repositories of the hub."""
     inner = folder / "0_StaticEmbedding"
     inner.mkdir()
     for name in ("model.safetensors", "tokenizer.json"):
@@ -102,7 +102,7 @@ def test_engines_that_cannot_run_it_say_so(static_folder: Path, open_static: Ope
     result = simil("compare", "-m", str(static_folder), "--precision", "int8", "a", "b")
     assert result.code == 4
     assert result.error_line == (
-        f"int8 is not computed for {static_folder.name}: it is a static model; leave --precision away"
+        f"int8 is not supported for {static_folder.name}: it is a static model; leave out --precision"
     )
 
 
@@ -132,7 +132,7 @@ def test_a_table_that_does_not_fit_the_tokenizer_is_refused(
 ) -> None:
     shutil.copy(minilm_original / "tokenizer.json", copied / "tokenizer.json")
 
-    with pytest.raises(ModelDamaged, match="is no table for the tokenizer beside it: Number of tokens"):
+    with pytest.raises(ModelDamaged, match="does not match the tokenizer beside it: Number of tokens"):
         open_static(copied)
 
 
@@ -170,7 +170,7 @@ def test_a_text_that_it_knows_nothing_of_is_told_with_its_place(static_folder: P
     result = simil("embed", "-m", str(static_folder), "texts.txt", cwd=tmp_path)
 
     assert result.code == 3
-    assert result.error_line.startswith("texts.txt:2: the text has nothing that")
+    assert result.error_line.startswith("texts.txt:2: the text contains nothing that")
 
 
 @pytest.fixture

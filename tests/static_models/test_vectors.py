@@ -30,7 +30,7 @@ def by_sentence_transformers_itself(folder: Path, texts: list[str], **how: Any) 
 
 
 def read_by(folder: Path) -> list[str]:
-    """The varied texts, without those that the model knows nothing of."""
+    """The varied texts, without those that have no token known to the model."""
     texts = [*varied_texts(), BOOK]
     return [text for text, vector in zip(texts, by_the_library(folder, texts), strict=True) if vector.any()]
 
@@ -96,7 +96,7 @@ def test_vectors_are_those_of_sentence_transformers_for_its_own_models(
     how: dict[str, Any], by_sentence_transformers: Callable[..., Path], open_static: Open
 ) -> None:
     folder = by_sentence_transformers(**how)
-    # An unknown word counts there, so these are all but those without any token.
+    # An unknown word counts there, so these are all texts with any token.
     expected = by_sentence_transformers_itself(folder, [*varied_texts(), BOOK])
     texts = [text for text, vector in zip([*varied_texts(), BOOK], expected, strict=True) if vector.any()]
     expected = expected[expected.any(axis=1)]
@@ -134,7 +134,7 @@ def test_the_vector_of_a_text_does_not_depend_on_the_others(static_folder: Path,
 
 @pytest.mark.parametrize("text", ["\u0300", "\x00\x01", "今", "漢字"])
 def test_a_text_without_a_known_token_is_refused(text: str, static_folder: Path, open_static: Open) -> None:
-    with pytest.raises(TextRejected, match="the text has nothing that ") as caught:
+    with pytest.raises(TextRejected, match="the text contains nothing that ") as caught:
         open_static(static_folder).embed(["orange", text, "river"])
 
     assert caught.value.index == 1
@@ -150,7 +150,7 @@ def test_a_long_text_is_cut_and_counted(
     short = open_static(by_model2vec(normalize=True, max_length=3))
     short.embed(
         ["one two cat", "one two cat sat", "international communications"]
-    )  # model2vec counts characters, too.
+    )  # model2vec also limits characters.
     assert short.truncated == 2
     assert short.embed(["one two cat"]).tolist() == short.embed(["one two cat sat"]).tolist()
 
@@ -170,7 +170,7 @@ def test_chunks_give_the_mean_of_all_tokens(
     for at_once in (1 << 16, 100):
         monkeypatch.setattr(static, "_TOKENS_AT_ONCE", at_once)
         embedder = open_static(static_folder, overflow="chunk")
-        # Thousands of float32 added up one after the other, as there, lose a digit or two.
+        # Adding up thousands of float32 one after the other, as there, loses a digit or two.
         np.testing.assert_allclose(embedder.embed([BOOK, "orange"]), expected, atol=1e-5)
         assert embedder.truncated == 0
 

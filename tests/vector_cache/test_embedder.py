@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.cached_embedder import CachedEmbedder
 from simil.embedders.cache.keys import Recipe
 from simil.embedders.cache.store import VectorCache
+from simil.embedders.pieces import reindex
 from simil.errors import ModelError
 from vector_cache.conftest import Counting, Open, cached
 
@@ -107,7 +108,7 @@ class Refusing(Counting):
     def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
         refused = [TextRejected(row, "bad text") for row, text in enumerate(texts) if text == "bad"]
         rows = [row for row, text in enumerate(texts) if text != "bad"]
-        pieces = moved(super().start_batch(kind, [texts[row] for row in rows]), rows)
+        pieces = reindex(super().start_batch(kind, [texts[row] for row in rows]), rows)
         return chain(pieces, refused) if self.late else chain(refused, pieces)
 
 
@@ -163,7 +164,7 @@ def test_what_is_done_is_kept_when_the_run_is_interrupted(open_cache: Open) -> N
 
 def test_what_is_done_is_kept_when_nobody_takes_the_rest(open_cache: Open) -> None:
     embedder = cached(open_cache(), Pieces())
-    pieces = embedder.start(["pear", "fig", "plum"], Kind.SYMMETRIC, Form())
+    pieces = embedder.start(["pear", "fig", "plum"], Kind.SYMMETRIC, VectorForm())
     assert [next(pieces).rows.tolist() for _ in range(2)] == [[0], [1]]
     del pieces
     gc.collect()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.embedders.base import Form, Kind
+from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache.keys import Recipe
 
 WORDS = st.text(st.sampled_from('ab"\\{},: \x00é😀'), max_size=6)
@@ -31,7 +31,7 @@ ASKED = st.tuples(
 
 def _key(asked: tuple[Recipe, str, Kind, int | None, bool]) -> bytes:
     recipe, text, kind, dimensions, normalize = asked
-    (key,) = recipe.keys([text], kind, Form(dimensions, normalize))
+    (key,) = recipe.keys([text], kind, VectorForm(dimensions, normalize))
     return key
 
 

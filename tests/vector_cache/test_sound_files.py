@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simil.embedders.base import Form, Kind
+from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache import maintenance as upkeep
 from simil.embedders.cache import store
 from simil.embedders.cache.database import CacheFile, Damaged, current, files
@@ -203,7 +203,7 @@ def test_a_file_does_not_get_a_log_while_an_older_sqlite_may_have_it_open(tmp_pa
 
 
 def test_halves_of_a_character_are_not_the_character() -> None:
-    whole, halves = (Recipe("b", model).keys(["x"], Kind.QUERY, Form()) for model in HALVES)
+    whole, halves = (Recipe("b", model).keys(["x"], Kind.QUERY, VectorForm()) for model in HALVES)
 
     assert whole != halves
 

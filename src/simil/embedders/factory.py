@@ -1,4 +1,4 @@
-"""From settings to the embedder of this run."""
+"""Opens the embedder that the settings of a run ask for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_prompts
 from simil.models.files.model_source import ModelSource
 from simil.models.resolve import ModelRef, Provider
-from simil.models.select import choose
+from simil.models.select import choose_model
 from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ __all__ = ["open_embedder"]
 
 log = logging.getLogger("simil")
 
-# Of a text with so many bytes no embedding model that is about cuts anything off.
+# No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
-    """A model that was found: its name in outputs, what its vectors depend on, and how it is opened."""
+class _LocatedModel:
+    """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it."""
 
     stamp: str
     recipe: Recipe
@@ -48,14 +48,14 @@ class _Model:
 def open_embedder(
     settings: Settings, *, dimensions: int | None = None, normalize: bool = True, progress: Progress = silent
 ) -> Embedder:
-    """Return the embedder that `settings` ask for, its files fetched where need be.
+    """Return the embedder that `settings` ask for; fetches the model's files if need be.
 
-    With a cache the model is prepared and opened for the first text that the cache does not hold.
-    `dimensions` is how many the caller will keep: an API that can shorten vectors is asked to; a
-    warning is logged for a model that was not trained for it. Without `normalize` a local model
-    leaves out the normalization at the end of its chain.
+    With a cache, the model is prepared and opened only for the first text that is not cached. `dimensions` is
+    how many the caller will keep: an API that can shorten vectors does so, and for a model that was not
+    trained for it a warning is logged. Without `normalize`, a local model leaves out its final normalization.
+    Raises `ModelError`, `ProviderError` or `UsageError` if there is no such embedder.
     """
-    ref, source = choose(
+    ref, source = choose_model(
         settings.model, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
     )
     if ref.provider is Provider.PLUGIN:
@@ -69,33 +69,33 @@ def open_embedder(
             dimensions,
         )
     if source is None:
-        return _behind_api(ref, settings, dimensions)
-    model = _local(source, settings, raw=not normalize, progress=progress)
+        return _open_api(ref, settings, dimensions)
+    model = _locate_local(source, settings, raw=not normalize, progress=progress)
     embedder = _cached(model, settings) if settings.cache else model.open()
     embedder.folder = source.folder
     return embedder
 
 
-def _cached(model: _Model, settings: Settings, folder: Path | None = None) -> CachedEmbedder:
-    """Return the embedder of a model with a cache around it: the user's, or one in `folder`."""
+def _cached(model: _LocatedModel, settings: Settings, folder: Path | None = None) -> CachedEmbedder:
+    """Return the embedder of a model with a cache around it: the user's cache, or one in `folder`."""
     from simil.embedders.cache.cached_embedder import CachedEmbedder
     from simil.embedders.cache.store import VectorCache, cache_folder
 
-    # What one run has paid for is not to make way within it.
+    # A cache for one run keeps everything that the run has paid for.
     most = settings.cache_mb * 10**6 if folder is None else sys.maxsize
     cache = VectorCache(folder or cache_folder(settings.cache_dir), most)
     return CachedEmbedder(model.stamp, model.recipe, cache, model.open)
 
 
 def _shortens(ref: ModelRef) -> bool:
-    # An API's model that the catalog does not know is asked, and says itself whether it can.
+    # An API's server itself rejects the request if a model unknown here cannot shorten vectors.
     return ref.info.shortens if ref.info else ref.provider is Provider.OPENAI
 
 
-def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embedder:
-    """Return the embedder of a model behind an API, with a cache in any case: what is paid for is kept.
+def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embedder:
+    """Return the embedder of a model behind an API, always with a cache, since its vectors cost money.
 
-    With the cache turned off it lasts for this run, whose equal texts are sent once all the same.
+    If the cache is turned off, a temporary one lasts for this run, so that equal texts are still sent once.
     """
     from simil.embedders.openai.client import OpenAIEmbedder
 
@@ -121,49 +121,49 @@ def _behind_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Em
         overflow=_same_vector(overflow),
         fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
     )
-    model = _Model(api.stamp, recipe, lambda: api)
+    model = _LocatedModel(api.stamp, recipe, lambda: api)
     with ExitStack() as at_close:
-        passing = None
+        temporary = None
         if not settings.cache:
-            passing = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
-        embedder = _cached(model, settings, passing)
+            temporary = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
+        embedder = _cached(model, settings, temporary)
         embedder.at_close = at_close.pop_all()
     embedder.is_paid, embedder.reading, embedder.usage = api.is_paid, api.reading, api.usage
     embedder.dimensions = dimensions or api.dimensions
     return embedder
 
 
-def _local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _Model:
+def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _LocatedModel:
     chain = find_chain(source, settings)
     stamp = source.stamp(settings.cache_dir)
     if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantization
+        from simil.models.graphs.quantize import quantization_name
 
-        stamp = f"{stamp}+{quantization()}"
+        stamp = f"{stamp}+{quantization_name()}"
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     recipe = Recipe(
         backend="local",
         model=stamp,
         revision=source.digest(settings.cache_dir),
         precision=settings.precision,
-        # A chain that is not known here is told by the files, and so by the revision.
+        # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
         prompts=model.prompts,
         max_tokens=chain.max_tokens if chain else None,
         overflow=_same_vector(model.overflow),
     )
-    return _Model(
+    return _LocatedModel(
         stamp, recipe, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
     )
 
 
 def _same_vector(overflow: Overflow) -> Overflow:
-    # With a warning or without is the same vector.
+    # The vector is the same with and without a warning.
     return Overflow.TRUNCATE if overflow is Overflow.WARN else overflow
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:
-    """Take the prompts of the model's own files; where they are silent, those of its card."""
+    """Return the prompts of the model's own files or, for a kind that they lack, those of its card."""
     own = read_prompts(folder)
     card = info.prompts if info else {}
     return {kind: own.get(kind) or card.get(kind, "") for kind in Kind}

@@ -1,6 +1,6 @@
-"""Embedders of other packages: the entry-point group `simil.embedders`.
+"""Loads embedders of other packages, from the entry-point group `simil.embedders`.
 
-A plug-in is a class derived from `simil.embedders.base.Embedder` that is made without arguments.
+A plug-in is a subclass of `simil.embedders.base.Embedder` whose constructor takes no arguments.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ __all__ = ["load_plugin"]
 def load_plugin(name: str) -> Embedder:
     """Return the embedder of the plug-in `name`.
 
-    Raises `ModelNotFound` when there is none, `ModelError` when it cannot be made or is no embedder.
+    Raises `ModelNotFound` if there is none, `ModelError` if it cannot be loaded or is not an embedder.
     """
     points = find_plugins(name)
     if len(points) > 1:
         owners = ", ".join(sorted(point.value for point in points))
-        raise ModelError(f"several packages bring a plug-in {name!r}: {owners}", hint="uninstall all but one")
+        raise ModelError(
+            f"several packages provide a plug-in {name!r}: {owners}", hint="uninstall all but one"
+        )
     try:
         embedder = points[0].load()()
     except Exception as exc:
-        raise ModelError(f"the plug-in {name} ({points[0].value}) is broken: {_said(exc)}") from exc
+        what = f"{type(exc).__name__}: {exc}"
+        raise ModelError(f"the plug-in {name} ({points[0].value}) is broken: {what}") from exc
     if not isinstance(embedder, Embedder):
         raise ModelError(f"the plug-in {name} ({points[0].value}) is not an Embedder")
     if not getattr(embedder, "stamp", None):
         embedder.stamp = f"plugin:{name}"
     return embedder
-
-
-def _said(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {exc}"

@@ -1,4 +1,4 @@
-"""What the use of an API came to, and what it would come to."""
+"""Counts the requests, tokens and costs of an API, before and after they are sent."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ __all__ = ["Plan", "Usage", "cost_of"]
 
 
 def cost_of(tokens: int, price: float | None) -> float | None:
-    """Return what tokens cost in US dollars, at `price` for a million; None where that is not known."""
+    """Return the cost of `tokens` in US dollars, at `price` for a million; None if the price is unknown."""
     return None if price is None else tokens * price / 1e6
 
 
 class Plan(ABC):
-    """Counts what texts would take that are not sent.
+    """Counts the tokens and requests that texts would need, without sending them.
 
-    `tokens` is their number, or an upper bound where not `is_exact`; `cost` that in US dollars, None where
-    the price is not known.
+    `tokens` is an upper bound unless `is_exact`; `cost` is in US dollars, None if the price is unknown.
     """
 
     tokens: int = 0
@@ -28,49 +27,48 @@ class Plan(ABC):
 
     @abstractmethod
     def add(self, texts: Sequence[str]) -> None:
-        """Count some texts more."""
+        """Count `texts` too."""
 
 
 @dataclass(eq=False, slots=True)
 class Usage:
-    """Counts requests of one run, those of them that were sent again, and the tokens that the server counted.
+    """Counts the requests of one run, the retries among them, and the tokens that the server reports.
 
-    `price` is in US dollars for a million tokens, None where it is not known; `seconds` go from the
-    first request to the last answer.
+    `price` is in US dollars for a million tokens, None if unknown.
     """
 
     host: str
     price: float | None = None
     requests: int = 0
-    again: int = 0
+    retries: int = 0
     tokens: int = 0
     answers: int = 0
     answers_without_tokens: int = 0
     _began: float | None = None
     _ended: float = 0.0
 
-    def begin(self, now: float, *, again: bool) -> None:
-        """Count a request that is sent at `now`."""
+    def begin(self, now: float, *, retry: bool) -> None:
+        """Count a request that is sent at `now`, in seconds."""
         self.requests += 1
-        self.again += again
+        self.retries += retry
         self._began = now if self._began is None else self._began
 
     def answered(self, tokens: int | None) -> None:
-        """Count an answer with vectors, and the tokens that it says it took."""
+        """Count an answer with vectors, and the tokens that it reports, None if it reports none."""
         self.answers += 1
         self.answers_without_tokens += tokens is None
         self.tokens += tokens or 0
 
     def end(self, now: float) -> None:
-        """Take in that a request ended, well or not."""
+        """Record that a request ended at `now`, with or without success."""
         self._ended = now
 
     @property
     def seconds(self) -> float:
-        """How long it all took."""
+        """The time from the first request to the end of the last one."""
         return 0.0 if self._began is None else max(self._ended - self._began, 0.0)
 
     @property
     def cost(self) -> float | None:
-        """What it cost in US dollars, None where that is not known."""
+        """The cost in US dollars, None if unknown."""
         return None if self.answers_without_tokens else cost_of(self.tokens, self.price)

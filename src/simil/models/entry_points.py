@@ -1,34 +1,38 @@
-"""Installed plug-ins: the entry-point group `simil.embedders`, read without importing what it names."""
+"""Lists the installed plug-ins, the entry points of the group `simil.embedders`, without importing them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from simil.errors import ModelNotFound
-from simil.models.names import did_you_mean, nearest
+from simil.models.names import close_matches, did_you_mean
 
-__all__ = ["GROUP", "find_plugins", "plugin_points"]
+__all__ = ["find_plugins", "installed_plugins"]
 
-GROUP = "simil.embedders"
+_GROUP = "simil.embedders"
 
 
-def plugin_points() -> list[Any]:
-    """Return the entry points of all installed plug-ins, sorted by name; none of them is imported."""
-    from importlib.metadata import entry_points
-
-    return sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
+def installed_plugins() -> list[str]:
+    """Return the names of all installed plug-ins, sorted."""
+    return list(dict.fromkeys(point.name for point in _entry_points()))
 
 
 def find_plugins(name: str) -> list[Any]:
-    """Return the entry points called `name`, more than one where packages disagree.
+    """Return the entry points called `name`; more than one if several packages provide it.
 
-    Raises `ModelNotFound` where there is none, with the nearest of those that are installed.
+    Raises `ModelNotFound` if there is none, with the installed plug-ins of similar names.
     """
-    points = plugin_points()
-    found = [point for point in points if point.name == name]
+    found = [point for point in _entry_points() if point.name == name]
     if found:
         return found
-    installed = list(dict.fromkeys(point.name for point in points))
-    near = did_you_mean(f"plugin:{one}" for one in nearest(name, installed)[:3])
+    installed = installed_plugins()
+    suggestion = did_you_mean(f"plugin:{other}" for other in close_matches(name, installed)[:3])
     listed = f"installed: {', '.join(installed) or 'none'}"
-    raise ModelNotFound(f"there is no plug-in {name!r}", hint=f"{near} {listed}" if near else listed)
+    hint = f"{suggestion} {listed}" if suggestion else listed
+    raise ModelNotFound(f"there is no plug-in {name!r}", hint=hint)
+
+
+def _entry_points() -> list[Any]:
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=_GROUP), key=lambda point: (point.name, point.value))

@@ -1,4 +1,4 @@
-"""What a wrong name may have meant: the names that are known here, and the nearest of them."""
+"""The known names of models, and those that resemble a mistyped one."""
 
 from __future__ import annotations
 
@@ -6,71 +6,70 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from simil.models.catalog import catalog
 
-__all__ = ["did_you_mean", "known_names", "near_repository", "nearest", "nearest_models"]
+__all__ = ["close_matches", "did_you_mean", "known_names", "near_repository", "nearest_models"]
 
-# How alike two names are to be, by difflib's ratio: a slip or two in a short name, or in a repository's,
-# much of which is alike in any two. What is less alike than the best by more than `_BEHIND` is not named.
-_NAME, _REPOSITORY, _BEHIND = 0.6, 0.88, 0.1
+# The least similarity of two names, by difflib's ratio. Any two repositories have much in common, so theirs
+# is higher. Names that are worse than the best match by more than `_MARGIN` are not suggested.
+_NAME_CUTOFF, _REPOSITORY_CUTOFF, _MARGIN = 0.6, 0.88, 0.1
 _MOST = 3
 
 
 def known_names() -> list[str]:
-    """Return the short names of the catalog as they are written after `-m`, APIs with their prefix."""
-    return [*(info.written for info in catalog().values()), "openai"]
+    """Return the names of the catalog's models for `-m`, those behind an API with their prefix."""
+    return [*(info.cli_name for info in catalog().values()), "openai"]
 
 
-def did_you_mean(near: Iterable[str]) -> str:
-    """Return the question as a hint, nothing where there is nothing to ask."""
-    named = " or ".join(near)
-    return f"did you mean {named}?" if named else ""
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return a hint that suggests `names`, "" if there are none."""
+    listed = " or ".join(names)
+    return f"did you mean {listed}?" if listed else ""
 
 
-def nearest(name: str, known: Collection[str], cutoff: float = _NAME) -> list[str]:
-    """Return those of `known` that `name` may have meant, the best first; case does not count.
+def close_matches(name: str, known: Collection[str], cutoff: float = _NAME_CUTOFF) -> list[str]:
+    """Return those of `known` that `name` may have meant, best first, ignoring case.
 
-    Those that begin with all of `name`; else those that are alike letter by letter; else those that hold it.
+    These are the names that begin with `name`; if none does, those that are similar letter by letter; if
+    none is, those that contain it.
     """
-    lower = {one: one.lower() for one in known}
-    begun = [one for one in known if lower[one].startswith(name.lower())] if len(name) > 1 else []
-    near = begun or _alike(name.lower(), lower, cutoff)
-    if not near and len(name) > 1:
-        near = [one for one in known if name.lower() in lower[one]]
-    return near
+    lower = {other: other.lower() for other in known}
+    prefixed = [other for other in known if lower[other].startswith(name.lower())] if len(name) > 1 else []
+    matches = prefixed or _similar(name.lower(), lower, cutoff)
+    if not matches and len(name) > 1:
+        matches = [other for other in known if name.lower() in lower[other]]
+    return matches
 
 
-def _alike(name: str, lower: Mapping[str, str], cutoff: float) -> list[str]:
+def _similar(name: str, lower: Mapping[str, str], cutoff: float) -> list[str]:
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(b=name, autojunk=False)
     rated = []
-    for one, spelled in lower.items():
-        matcher.set_seq1(spelled)
+    for other, lowered in lower.items():
+        matcher.set_seq1(lowered)
         if matcher.quick_ratio() >= cutoff:
-            rated.append((matcher.ratio(), one))
+            rated.append((matcher.ratio(), other))
     best = max((ratio for ratio, _ in rated), default=0.0)
-    least = max(cutoff, best - _BEHIND)
-    return [one for ratio, one in sorted(rated, key=lambda pair: -pair[0]) if ratio >= least]
+    least = max(cutoff, best - _MARGIN)
+    return [other for ratio, other in sorted(rated, key=lambda pair: -pair[0]) if ratio >= least]
 
 
 def nearest_models(name: str) -> list[str]:
-    """Return up to three models of the catalog that `name` may have meant, as they are written after `-m`."""
-    written = dict(_spellings())
-    near = nearest(name.removeprefix("local:"), written)
-    return list(dict.fromkeys(written[one] for one in near))[:_MOST]
+    """Return up to three models of the catalog that `name` may have meant, by their names for `-m`."""
+    cli_names = dict(_aliases())
+    matches = close_matches(name.removeprefix("local:"), cli_names)
+    return list(dict.fromkeys(cli_names[match] for match in matches))[:_MOST]
 
 
 def near_repository(repo: str) -> list[str]:
-    """Return the known repositories that `repo` is nearly, none where it is one of them."""
+    """Return the known repository that resembles `repo` most, in a list; none if `repo` is known."""
     known = [info.repo for info in catalog().values() if info.provider == "hub"]
-    return [] if repo in known else nearest(repo, known, _REPOSITORY)[:1]
+    return [] if repo in known else close_matches(repo, known, _REPOSITORY_CUTOFF)[:1]
 
 
-def _spellings() -> Iterator[tuple[str, str]]:
-    """Yield each name by which a model goes somewhere, and how it is written here."""
+def _aliases() -> Iterator[tuple[str, str]]:
+    """Yield every name that a model has anywhere, with its name for `-m`."""
     for info in catalog().values():
-        yield info.name, info.written
-        yield info.written, info.written
-        if info.repo:
-            yield info.repo, info.written
-            yield info.repo.rpartition("/")[2], info.written
+        for alias in (info.name, info.cli_name, info.repo, info.repo.rpartition("/")[2]):
+            if alias:
+                yield alias, info.cli_name
     yield "openai", "openai"

@@ -1,4 +1,4 @@
-"""From what a user writes after `-m` to the one model that is meant."""
+"""Resolves the name that a user gives to `-m` to a model."""
 
 from __future__ import annotations
 
@@ -36,11 +36,22 @@ class ModelRef:
     revision: str | None = None
     info: ModelInfo | None = None
 
+    @property
+    def cli_name(self) -> str:
+        """The model's shortest name for `-m`, without its revision."""
+        if self.provider is Provider.PLUGIN:
+            return f"plugin:{self.target}"
+        if self.provider is Provider.OPENAI:
+            return f"openai:{self.target}"
+        if self.provider is Provider.HUB and self.info is not None and self.info.provider == "hub":
+            return self.info.name
+        return self.target
+
 
 def resolve(name: str) -> ModelRef:
-    """Return the model that `name` means; nothing is opened or fetched.
+    """Return the model that `name` means; opens and fetches nothing.
 
-    Raises `ModelNotFound`, with the nearest known names, when it means none.
+    Raises `ModelNotFound`, with similar known names, if it means none.
     """
     if name.startswith("plugin:"):
         return ModelRef(Provider.PLUGIN, name.removeprefix("plugin:"))
@@ -53,7 +64,9 @@ def resolve(name: str) -> ModelRef:
     info = find_info(base)
     if info is not None and info.provider == "embedded" and base != info.repo:
         if revision:
-            raise ModelNotFound(f"{info.name} ships with simil and has one revision", hint="leave the @ away")
+            raise ModelNotFound(
+                f"{info.name} ships with simil in a single revision", hint=f"leave out @{revision}"
+            )
         return ModelRef(Provider.EMBEDDED, info.name, info=info)
     if info is not None and info.provider == "hub":
         return ModelRef(Provider.HUB, info.repo, revision or None, info)
@@ -81,12 +94,12 @@ def _folder(name: str) -> ModelRef:
 
 def _not_found(name: str) -> ModelNotFound:
     near = nearest_models(name)
-    if name and Path(name).is_dir():  # The empty name is the path of the folder we are in.
-        hint = f"a folder is written ./{name}"
+    if name and Path(name).is_dir():  # The path of an empty name is the current folder.
+        hint = f"write a folder as ./{name}"
     elif f"openai:{name}" in near:
-        hint = f"an API's model is written openai:{name}"
+        hint = f"write a model behind OpenAI's API as openai:{name}"
     else:
         hint = did_you_mean(near) or (
-            "simil models lists what there is; a repository is written org/name, a folder ./dir"
+            "simil models lists the known ones; write a repository as org/name, a folder as ./dir"
         )
     return ModelNotFound(f"unknown model {name!r}", hint=hint)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.config import Credentials, Settings
-from simil.embedders.base import Form, Kind
+from simil.embedders.base import Kind, VectorForm
 from simil.errors import Place, SimilError
 from simil.texts import Text
 
@@ -134,7 +134,7 @@ def measure_in(session: Session, request: MeasurementRequest, folder: Path, bega
     head = texts[first][: warm_up([text.text for text in texts[first]]) if request.warm else 1]
     label = request.settings.model or "embedding"
     embedder = session.embedder()
-    form = Form(request.dimensions)
+    form = VectorForm(request.dimensions)
     new = {kind: embedder.missing([*map(_words, items)], kind, form) for kind, items in texts.items()}
     clock = time.monotonic()
     early = session.embed(head, first, label=label).vectors

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelMismatch
-from simil.models.catalog import find_stamped
+from simil.models.catalog import find_by_stamp
 from simil.progress import Progress
 from simil.tasks.corpus import check_models
 
@@ -57,7 +57,7 @@ class OpenModel:
 
         if self.opened is None:
             settings = self._settings
-            known = find_stamped(self.stamp) if self.stamp else None
+            known = find_by_stamp(self.stamp) if self.stamp else None
             if settings.model is None and known is not None and known.provider != "openai":
                 settings = dataclasses.replace(settings, model=known.name)
             self.opened = open_embedder(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.models.catalog import find_stamped
+from simil.models.catalog import find_by_stamp
 from simil.tasks.corpus import Corpus
 from simil.texts import Text
 
@@ -63,7 +63,7 @@ def default_threshold(stamp: str | None) -> tuple[float, str] | None:
 
     None where it is not known.
     """
-    info = find_stamped(stamp) if stamp else None
+    info = find_by_stamp(stamp) if stamp else None
     if info is None or info.duplicates_at is None:
         return None
     return info.duplicates_at, info.sources["duplicates_at"]

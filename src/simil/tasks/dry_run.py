@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from simil.embedders.base import Embedder, Form
+from simil.embedders.base import Embedder, VectorForm
 from simil.tasks.embedding import EmbedOptions
 from simil.tasks.prefetch import batches_ahead
 from simil.texts import Text
@@ -38,7 +38,7 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
 
     Memory is some bytes a text. Raises the reader's errors.
     """
-    form = Form(options.dimensions, options.normalize)
+    form = VectorForm(options.dimensions, options.normalize)
     plan = embedder.plan()
     seen: set[bytes] = set()
     inputs = cached = 0

@@ -60,11 +60,12 @@ def listed(
     from simil.cli.commands.models_view import show_models
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.models.status import all_models, choice
+    from simil.models.model_choice import predict_choice
+    from simil.models.status import all_models
 
     shown_as = form_of(form, output)
     with start_run(quiet=False, verbose=False, offline=offline or None, env_file=env_file) as run:
-        found, chosen = all_models(run.settings), choice(run.settings)
+        found, chosen = all_models(run.settings), predict_choice(run.settings)
         with open_output(output) as stream:
             show_models(found, chosen, shown_as, stream)
 
@@ -73,14 +74,15 @@ def listed(
 def show(name: Name, form: Json = "text", env_file: opt.EnvFile = None) -> None:
     """Show everything known of a model: figures and where they come from, prompts, folders."""
     from simil.cli.commands.models_card import card_json, card_text
-    from simil.models.status import choice, status_of
+    from simil.models.model_choice import predict_choice
+    from simil.models.status import status_of
 
     values.check_choice("--format", form, ("text", "json"))
     with start_run(quiet=False, verbose=False, env_file=env_file) as run:
         status = status_of(_known(name), run.settings)
         if status.info is None and status.where == "local":
             raise _not_here(_known(name))
-        chosen = choice(run.settings)
+        chosen = predict_choice(run.settings)
         sys.stdout.write(card_json(status, chosen) if form == "json" else card_text(status, chosen))
 
 
@@ -120,10 +122,9 @@ def pull(
 def remove(name: Name, quiet: opt.Quiet = False) -> None:
     """Delete a model's files, and what was prepared from them. Vectors in the cache stay."""
     from simil.models.removal import remove_model
-    from simil.models.status import prepared_root
 
     with start_run(quiet=quiet, verbose=False) as run:
-        removed = remove_model(_known(name), prepared_root(run.settings.cache_dir))
+        removed = remove_model(_known(name), run.settings.cache_dir)
         lines = [f"{name} removed, {megabytes(removed.freed)} freed", *map(str, removed.folders)]
         _say("\n  ".join(lines), quiet=quiet)
 
@@ -137,11 +138,11 @@ def prepare(
     from simil.models.files.chain import UnknownChain, read_chain
     from simil.models.files.token_table import read_static
     from simil.models.graphs.prepare import prepare as make
-    from simil.models.select import locate
+    from simil.models.select import find_or_fetch
 
     with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
         progress = terminal_progress(quiet=quiet)
-        source = locate(_known(name), offline=run.settings.offline, progress=progress)
+        source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: no graph of it is run here")
         if read_static(source.folder) is not None:
@@ -181,15 +182,15 @@ def _known(name: str) -> ModelRef:
     """Return the model that is meant; a plug-in or an API's model that nobody knows is not found either."""
     from simil.models.catalog import catalog
     from simil.models.entry_points import find_plugins
-    from simil.models.names import did_you_mean, nearest
+    from simil.models.names import close_matches, did_you_mean
     from simil.models.resolve import Provider, resolve
 
     ref = resolve(name)
     if ref.provider is Provider.PLUGIN:
         find_plugins(ref.target)
     if ref.provider is Provider.OPENAI and ref.info is None:
-        known = {info.name: info.written for info in catalog().values() if info.provider == "openai"}
-        meant = did_you_mean(known[one] for one in nearest(ref.target, known))
+        known = {info.name: info.cli_name for info in catalog().values() if info.provider == "openai"}
+        meant = did_you_mean(known[one] for one in close_matches(ref.target, known))
         raise ModelNotFound(f"nothing is known of {name}", hint=meant or "its server may still have it")
     return ref
 

@@ -11,7 +11,8 @@ from simil.cli.output.units import dollars, megabytes, millions
 
 if TYPE_CHECKING:
     from simil.models.catalog import ModelInfo
-    from simil.models.status import ModelChoice, ModelStatus
+    from simil.models.model_choice import ModelChoice
+    from simil.models.status import ModelStatus
 
 __all__ = ["card_json", "card_text"]
 
@@ -51,7 +52,7 @@ def _lines(status: ModelStatus, chosen: ModelChoice) -> Iterator[tuple[str, str]
     yield "model", status.name
     if status.name == chosen.name:
         yield "used", f"without -m: {chosen.why}"
-    yield "state", f"{status.where}, {status.said}"
+    yield "state", f"{status.where}, {status.description}"
     yield "folder", str(status.folder or "")
     yield "revision", status.revision or ""
     yield "on disk", megabytes(status.size)

@@ -13,7 +13,8 @@ from simil.cli.output.rows import Row, write_rows
 from simil.cli.output.units import dollars, megabytes, millions
 
 if TYPE_CHECKING:
-    from simil.models.status import ModelChoice, ModelStatus
+    from simil.models.model_choice import ModelChoice
+    from simil.models.status import ModelStatus
 
 __all__ = ["model_row", "show_models"]
 
@@ -110,7 +111,7 @@ def _columns(models: Sequence[ModelStatus], chosen: ModelChoice) -> list[_Column
         _Column("STS", each("sts", ".1f"), 3),
         _Column("price", [dollars(info.price if info else None) for info in infos], 7),
         _Column("licence", each("licence"), 9, right=False),
-        _Column("state", [model.said for model in models], right=False),
+        _Column("state", [model.description for model in models], right=False),
     ]
 
 
@@ -131,7 +132,7 @@ def _narrow(models: Sequence[ModelStatus], chosen: ModelChoice) -> list[str]:
     lines = []
     for model in models:
         info = model.info
-        facts = [model.said]
+        facts = [model.description]
         if info is not None:
             facts += [f"{info.dimensions} dim"] if info.dimensions else []
             facts += [f"MTEB {info.mteb:.1f}"] if info.mteb is not None else []

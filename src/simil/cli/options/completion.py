@@ -18,11 +18,11 @@ def model_names(incomplete: str) -> list[str]:
 
     Nothing is loaded, and no socket opened.
     """
-    from simil.models.entry_points import plugin_points
+    from simil.models.entry_points import installed_plugins
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
     from simil.models.names import known_names
 
-    names = [*known_names(), *(f"plugin:{point.name}" for point in plugin_points())]
+    names = [*known_names(), *(f"plugin:{name}" for name in installed_plugins())]
     names += cached_repos(hub_cache_dir())
     before = os.environ.get(_BEFORE, "")
     begun = dict.fromkeys(name for name in names if name.startswith(before + incomplete))

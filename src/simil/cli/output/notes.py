@@ -86,7 +86,7 @@ def dollars(amount: float) -> str:
 
 
 def _report(usage: Usage) -> str:
-    again = f" ({usage.again:,} again)" if usage.again else ""
+    again = f" ({usage.retries:,} again)" if usage.retries else ""
     tokens = "tokens not told" if usage.answers_without_tokens else f"{usage.tokens:,} tokens"
     parts = [f"{usage.requests:,} request{'s' * (usage.requests != 1)}{again}", tokens]
     if usage.cost is not None:

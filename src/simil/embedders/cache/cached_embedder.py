@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from simil.embedders.base import Embedder, Form, Kind, Piece, TextRejected, moved
+from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import Recipe
 from simil.embedders.cache.store import Hits, VectorCache
+from simil.embedders.pieces import reindex
 from simil.embedders.usage import Plan
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class CachedEmbedder(Embedder):
         return self._embedder().embed_batch(texts)
 
     def start(
-        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+        self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._recipe.keys(texts, kind, form)
@@ -59,10 +60,10 @@ class CachedEmbedder(Embedder):
         pieces = begin(new)
         mine = {keys[row] for row in new}
         self._begun |= mine
-        merged = self._merged(hits, moved(pieces, new), keys, mine, waiting, begin)
+        merged = self._merged(hits, reindex(pieces, new), keys, mine, waiting, begin)
         return merged if keep is None else _told(merged, keep)
 
-    def missing(self, texts: Sequence[str], kind: Kind, form: Form) -> list[int]:
+    def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
         return self._looked_up(self._recipe.keys(texts, kind, form))[1]
 
@@ -93,7 +94,7 @@ class CachedEmbedder(Embedder):
         return hits, [row for row in range(len(keys)) if row not in found]
 
     def _begin(
-        self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: Form
+        self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: VectorForm
     ) -> Iterator[Piece | TextRejected]:
         """Begin to embed texts that are new, and keep their vectors; the pieces count among them."""
         if not texts:
@@ -117,9 +118,9 @@ class CachedEmbedder(Embedder):
             self._begun -= mine
         if waiting:
             hits, missing = self._looked_up([keys[row] for row in waiting])
-            yield from moved(_piece(hits), waiting)
+            yield from reindex(_piece(hits), waiting)
             rest = [waiting[place] for place in missing]
-            yield from moved(begin(rest), rest)
+            yield from reindex(begin(rest), rest)
 
 
 class _Keeper:

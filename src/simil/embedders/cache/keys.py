@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from simil.embedders.base import Form, Kind
+from simil.embedders.base import Kind, VectorForm
 
 __all__ = ["Recipe"]
 
@@ -36,7 +36,7 @@ class Recipe:
     overflow: str = ""
     fits_bytes: int = -1
 
-    def keys(self, texts: Sequence[str], kind: Kind, form: Form) -> list[bytes]:
+    def keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
         """Return the key of each text: 32 bytes, SHA-256 over everything that its vector depends on."""
         head, head_of_short = self._head(kind, form, self.overflow), self._head(kind, form, "")
         keys = []
@@ -47,7 +47,7 @@ class Recipe:
             keys.append(hashlib.sha256(start + encoded).digest())
         return keys
 
-    def _head(self, kind: Kind, form: Form, overflow: str) -> bytes:
+    def _head(self, kind: Kind, form: VectorForm, overflow: str) -> bytes:
         how = asdict(self) | {
             "version": _VERSION,
             "prompts": self.prompts.get(kind, ""),

@@ -1,9 +1,9 @@
-"""Which texts go through the model together.
+"""Groups texts into batches.
 
 The length that a text is padded to depends on that text alone, and only texts of one padded length
-share a batch. So every text is computed in the same shape whatever stands beside it, and its vector
-does not depend on its batch: on AVX-512 not in a single bit, which matters where a quantizer would
-magnify the last one of a sum. It costs at most one padded token in 32.
+share a batch. So a text is always computed in the same shape, and its vector does not depend on its
+batch: on AVX-512 not in a single bit, which matters since quantization can magnify the last bit of a
+sum. This costs at most one padding token in 32.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths"]
 
 BATCH_TOKENS = 512
-"""Tokens in a batch, padding counted: enough to fill a core, few enough to stay in its caches."""
+"""Tokens in a batch, with padding: enough to keep a core busy, few enough to stay in its caches."""
 
 
 def padded_lengths(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -36,9 +36,9 @@ def padded_lengths(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def batches(lengths: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], int]]:
-    """Yield rows [n] of one padded length and that length, longest first, `BATCH_TOKENS` at most.
+    """Yield batches as their rows, int [n], and their padded length, longest first.
 
-    A single text that is longer makes a batch of its own. Every row comes once.
+    A batch has at most `BATCH_TOKENS` tokens, but at least one text. Every row comes once.
     """
     import numpy as np
 
@@ -53,7 +53,7 @@ def batches(lengths: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], int]]
 
 
 def pad(ids: Sequence[Sequence[int]], length: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return token ids and mask, int32 [texts, length]; the mask is 0 where there is only padding."""
+    """Return token ids and mask, int32 [texts, length]; the mask is 0 for padding."""
     import numpy as np
 
     lengths = np.fromiter(map(len, ids), np.intp, len(ids))

@@ -1,4 +1,4 @@
-"""How many cores this process may compute on, and of which kind."""
+"""The cores that this process may use, and the features of the processor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["physical_cores", "processor_facts"]
 
-# What matrix products use of x86 and ARM processors.
+# The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
     *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8"),
     *("asimd", "bf16", "i8mm"),
@@ -22,8 +22,8 @@ def physical_cores() -> int:
     """Return how many physical cores this process may use, at least 1.
 
     Two hyper-threads of a core share its multipliers, so more threads than cores slow matrix products
-    down. Heeded are the processors the process is bound to and, on Linux, a container's quota; where
-    the system does not tell cores from threads, its count of processors.
+    down. On Linux this respects the processors that the process is bound to and a container's quota.
+    Elsewhere it is the number of logical processors.
     """
     try:
         allowed = os.sched_getaffinity(0)
@@ -34,7 +34,7 @@ def physical_cores() -> int:
 
 
 def processor_facts() -> tuple[str, list[str]]:
-    """Return the processor's name and those of its features that matrix products use; none off Linux."""
+    """Return the processor's name and, on Linux, those of its features that matrix products use."""
     import platform
 
     try:
@@ -48,7 +48,7 @@ def processor_facts() -> tuple[str, list[str]]:
 
 
 def _core_of(processor: int) -> tuple[str, str]:
-    """Name the core of a processor by its package and number; the processor itself where it is unknown."""
+    """Return the package and the core of a logical processor; the processor itself if they are unknown."""
     topology = _CPUS / f"cpu{processor}" / "topology"
     try:
         return (topology / "physical_package_id").read_text(), (topology / "core_id").read_text()
@@ -57,7 +57,7 @@ def _core_of(processor: int) -> tuple[str, str]:
 
 
 def _quota() -> int | None:
-    """Return the processors' worth of time that a container is given (cgroup v2), None for no limit."""
+    """Return how many processors' worth of time a container may use (cgroup v2), None for no limit."""
     try:
         quota, period = _CGROUP.read_text("ascii").split()
         return None if quota == "max" else max(1, round(int(quota) / int(period)))

@@ -1,13 +1,14 @@
-"""Which engine runs a model on this machine, and how it is opened.
+"""Chooses and opens the engine that runs a model on this machine.
 
-A few texts go through ONNX Runtime, which maps the prepared graph and starts at once. For many it is
-OpenVINO where that is installed, else ONNX Runtime with its weights repacked. sentence-transformers
-runs on a GPU, and what has a chain of modules that is not known here. A static model is model2vec's.
+ONNX Runtime maps the prepared graph, starts at once and embeds a few texts. Many texts go to OpenVINO if
+it is installed, else to ONNX Runtime with repacked weights. sentence-transformers runs models on a GPU
+and those whose chain of modules simil's own engines do not support. model2vec runs static models.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from simil.progress import Progress
 if TYPE_CHECKING:
     from simil.embedders.local.base import LocalModel
     from simil.embedders.local.graph import InferenceSession, Sessions
-    from simil.models.graphs.prepare import Prepared
+    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["find_chain", "open_local"]
 
@@ -30,14 +31,12 @@ log = logging.getLogger("simil")
 
 
 def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
-    """Return the chain that simil's own engines run, None where sentence-transformers is to run the model.
+    """Return the model's chain or static table, None if sentence-transformers runs the model.
 
-    Of a static model it is its table.
-
-    Raises `UsageError` for settings that contradict each other, `ModelError` where `settings` ask for an
-    engine that cannot run this model.
+    Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
+    that cannot run this model.
     """
-    _check(settings)
+    _check_settings(settings)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)
@@ -47,7 +46,7 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     try:
         return read_chain(source.folder)
     except UnknownChain as exc:
-        _leave_to_torch(source, settings, exc)
+        _fall_back_to_torch(source, settings, exc)
         return None
 
 
@@ -60,9 +59,9 @@ def open_local(
     raw: bool,
     progress: Progress,
 ) -> Embedder:
-    """Return the embedder of a model's files; `chain` is what `find_chain` gave.
+    """Return the embedder of a model's files; `chain` is the result of `find_chain`.
 
-    `raw` leaves out a normalization at the chain's end. Raises `ModelError`.
+    `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
@@ -72,7 +71,7 @@ def open_local(
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
-            _leave_to_torch(source, settings, exc)
+            _fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
     if source.embedded:
@@ -81,7 +80,7 @@ def open_local(
     return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
 
 
-def _check(settings: Settings) -> None:
+def _check_settings(settings: Settings) -> None:
     on_gpu = settings.device in ("cuda", "mps")
     if on_gpu and settings.engine in ("onnx", "openvino"):
         raise ModelError(
@@ -90,8 +89,8 @@ def _check(settings: Settings) -> None:
     if settings.precision != "float32" and (on_gpu or settings.engine in ("onnx", "torch")):
         where = f"on {settings.device}" if on_gpu else f"by the {settings.engine} engine"
         raise UsageError(
-            f"{settings.precision} is not computed {where}",
-            hint="use --engine openvino, or leave --precision away",
+            f"{settings.precision} is not supported {where}",
+            hint="use --engine openvino, or leave out --precision",
         )
 
 
@@ -99,22 +98,22 @@ def _check_static(source: ModelSource, settings: Settings) -> None:
     if settings.engine != "auto":
         raise ModelError(
             f"the {settings.engine} engine cannot run {source.name}: it is a static model",
-            hint="leave --engine away",
+            hint="leave out --engine",
         )
     if settings.precision != "float32":
         raise ModelError(
-            f"{settings.precision} is not computed for {source.name}: it is a static model",
-            hint="leave --precision away",
+            f"{settings.precision} is not supported for {source.name}: it is a static model",
+            hint="leave out --precision",
         )
 
 
-def _leave_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+def _fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
     if settings.engine != "auto" or settings.precision != "float32":
         engine = "openvino" if settings.engine == "auto" else settings.engine
         raise ModelError(
             f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
         ) from exc
-    log.info("%s is run by sentence-transformers: %s", source.name, exc)
+    log.info("%s runs in sentence-transformers: %s", source.name, exc)
 
 
 def _open_graph(
@@ -139,7 +138,7 @@ def _open_graph(
 
 
 def _sessions(
-    prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress
+    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
 ) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
@@ -147,15 +146,10 @@ def _sessions(
 
     threads = settings.threads or physical_cores()
 
-    def few() -> InferenceSession:
+    def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
-        return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
-
-    def onnx() -> InferenceSession:
-        from simil.embedders.local.onnx import OnnxSession
-
-        return OnnxSession(stamp, prepared, threads=threads, bulk=True)
+        return OnnxSession(stamp, prepared, threads=threads if bulk else settings.threads, bulk=bulk)
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
@@ -163,25 +157,25 @@ def _sessions(
         graph = _graph(prepared, chain, stamp, settings, progress)
         return OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
 
-    def best() -> InferenceSession:
-        if has_openvino() and prepared.optimized:
+    def fastest() -> InferenceSession:
+        if settings.engine != "onnx" and has_openvino() and prepared.optimized:
             try:
                 return openvino()
             except ModelError as exc:
-                log.info("%s; ONNX Runtime is used", exc.message)
-        return onnx()
+                log.info("%s; using ONNX Runtime", exc.message)
+        return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
         return Sessions(few=None, bulk=openvino)
-    # A graph that could not be kept is optimized while it is opened, so it is opened once.
-    return Sessions(few if prepared.optimized else None, onnx if settings.engine == "onnx" else best)
+    # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
+    return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _graph(prepared: Prepared, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
+def _graph(prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
     if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantized
+        from simil.models.graphs.quantize import quantize
 
-        return quantized(prepared, chain, stamp, progress)
+        return quantize(prepared, chain, stamp, progress)
     if not prepared.optimized or not isinstance(prepared.graph, Path):
         raise ModelError(
             f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",

@@ -1,4 +1,4 @@
-"""A model on the CPU, without torch: a prepared graph, its tokenizer, and the chain's pooling in numpy."""
+"""Runs a model on the CPU without torch: a prepared graph, its tokenizer, and pooling in numpy."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
 
-# From so many tokens in a run on it pays to open the session for bulk: that costs up to half a second,
-# and the other needs twice as long for each token.
+# The number of tokens in a run that makes the session for bulk worthwhile: to open it takes up to half a
+# second, but the other session needs twice as long per token.
 _BULK_TOKENS = 1536
 
 
 class InferenceSession(Protocol):
-    """An open graph; `workers` threads at a time may call `run`."""
+    """An open graph; up to `workers` threads may call `run` at the same time."""
 
     workers: int
 
@@ -35,9 +35,9 @@ class InferenceSession(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """How a graph is opened: `few` so that it starts at once, `bulk` so that it is fast.
+    """How to open a graph: `few` starts at once, `bulk` has the higher throughput.
 
-    Without `few` every text goes through the session for bulk.
+    If `few` is None, every text goes through the session for bulk.
     """
 
     few: Callable[[], InferenceSession] | None
@@ -46,7 +46,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Texts of one padded length: their rows, their token ids, and how many tokens a prompt takes."""
+    """Texts of one padded length: their rows, their token ids, and how many prompt tokens pooling skips."""
 
     rows: NDArray[np.intp]
     ids: Sequence[Sequence[int]]
@@ -58,7 +58,7 @@ _Vectors = tuple["NDArray[np.intp]", "NDArray[np.float32]"]
 
 
 class GraphEmbedder(LocalEmbedder):
-    """Runs a graph in the session that suits the work at hand."""
+    """Runs a graph in the session that suits the number of tokens."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class GraphEmbedder(LocalEmbedder):
         *,
         raw: bool,
     ) -> None:
-        """Take the parts; nothing is opened before the first text. `raw` leaves out a final normalization."""
+        """Open nothing before the first text; `raw` leaves out a final normalization."""
         super().__init__(model, tokenizer, chain.max_tokens)
         self._chain = chain
         self._dense = tuple(dense)
@@ -82,7 +82,7 @@ class GraphEmbedder(LocalEmbedder):
         self._workers: Workers[_Batch, _Vectors] | None = None
 
     def close(self) -> None:
-        """End the threads and let go of the sessions."""
+        """End the threads and release the sessions."""
         if self._workers is not None:
             self._workers.close()
         self._workers = self._few = self._bulk = None
@@ -101,15 +101,15 @@ class GraphEmbedder(LocalEmbedder):
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), np.intp, len(ids))
         skip = 0 if self._chain.pools_prompt or not prompt else self._prompt_tokens(prompt)
-        jobs = [_Batch(rows, [ids[row] for row in rows], length, skip) for rows, length in batches(lengths)]
+        items = [_Batch(rows, [ids[row] for row in rows], length, skip) for rows, length in batches(lengths)]
         self._tokens += int(lengths.sum())
         if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
             self._few = self._few or self._sessions.few()
-            return map(self._run, jobs)
-        return self._many().start(jobs)
+            return map(self._run, items)
+        return self._bulk_workers().start(items)
 
-    def _many(self) -> Workers[_Batch, _Vectors]:
-        """Return the threads of the session for bulk, which takes the place of the one for a few texts."""
+    def _bulk_workers(self) -> Workers[_Batch, _Vectors]:
+        """Return the threads of the session for bulk, which replaces the one for a few texts."""
         if self._workers is None:
             self._few, self._bulk = None, self._sessions.bulk()
             self._workers = Workers(self._bulk.workers, self._run)
@@ -124,13 +124,13 @@ class GraphEmbedder(LocalEmbedder):
         vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
         for layer in self._dense:
             vectors = layer(vectors)
-        # What is not finite cannot be normalized; `embed` says so of the model.
+        # Values that are not finite cannot be normalized; `Embedder.embed` reports them.
         if self._normalizes() and bool(np.isfinite(vectors).all()):
             vectors = similarity.unit_or_zero(vectors)
         return batch.rows, vectors
 
     def _prompt_tokens(self, prompt: str) -> int:
-        """Count as sentence-transformers does: with the special tokens before, without those after."""
+        """Count as sentence-transformers does: with the leading special tokens, without the trailing one."""
         assert self._tokenizer is not None
         encoding = self._tokenizer.encode(prompt)
         return len(encoding.ids) - int(encoding.special_tokens_mask[-1:] == [1])

@@ -1,4 +1,4 @@
-"""ONNX Runtime over a prepared graph: the engine that starts at once, and needs no torch."""
+"""Runs a prepared graph in ONNX Runtime: the engine that starts at once and needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from simil.errors import ModelError
 from simil.models.graphs.onnx_runtime import import_onnxruntime
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, Prepared, graph_feed, optimizing_options
+from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed, optimizing_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,14 +16,15 @@ __all__ = ["OnnxSession"]
 
 
 class OnnxSession:
-    """An open graph. `workers` is how many threads may call `run` at a time."""
+    """An open graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(self, stamp: str, prepared: Prepared, *, threads: int, bulk: bool) -> None:
+    def __init__(self, stamp: str, prepared: PreparedGraph, *, threads: int, bulk: bool) -> None:
         """Open the graph of the model called `stamp`.
 
-        For a few texts it is mapped from disk and a run uses `threads` cores (0: as ONNX Runtime sees
-        fit). For `bulk` the weights are repacked first, which takes a quarter of a second for 110M
-        parameters and nearly halves each run after it, and `threads` runs go on side by side.
+        For a few texts the graph is mapped from disk, and one run uses `threads` cores (0: ONNX Runtime
+        decides). For `bulk` the weights are repacked first, which takes a quarter of a second for 110M
+        parameters and nearly halves the time of each run, and `threads` runs go in parallel. Raises
+        `ModelError` if the graph cannot be opened.
         """
         import numpy as np
 
@@ -33,9 +34,9 @@ class OnnxSession:
         if prepared.optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         if not bulk:
-            # Weights stay mapped from the file: nothing is copied that two words do not touch.
+            # The weights stay mapped from the file, so two words load only the parts that they need.
             options.add_session_config_entry("session.disable_prepacking", "1")
-        # Threads that wait for work must not burn a core while a slow pipe brings the next text.
+        # Idle threads must not keep a core busy while a slow pipe delivers the next text.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.intra_op_num_threads = 1 if bulk else threads
         graph = prepared.graph if isinstance(prepared.graph, bytes) else str(prepared.graph)
@@ -44,13 +45,12 @@ class OnnxSession:
         except Exception as exc:
             raise ModelError(f"ONNX Runtime cannot open {stamp}: {exc}", hint="try --engine torch") from exc
         dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
-        self._inputs = {put.name: dtypes[put.type] for put in self._session.get_inputs()}
-        names = {put.name for put in self._session.get_outputs()}
+        self._inputs = {value.name: dtypes[value.type] for value in self._session.get_inputs()}
+        names = {value.name for value in self._session.get_outputs()}
         self._output = next(name for name in GRAPH_OUTPUTS if name in names)
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
-        hidden: NDArray[np.float32] = self._session.run([self._output], graph_feed(ids, mask, self._inputs))[
-            0
-        ]
+        hidden: NDArray[np.float32]
+        (hidden,) = self._session.run([self._output], graph_feed(ids, mask, self._inputs))
         return hidden

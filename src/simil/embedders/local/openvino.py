@@ -1,4 +1,4 @@
-"""OpenVINO over a prepared graph: the engine for bulk, and for fewer bits than float32."""
+"""Runs a prepared graph in OpenVINO: the engine for many texts, and for precisions below float32."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 
 
 class OpenVinoSession:
-    """A compiled graph. `workers` is how many threads may call `run` at a time."""
+    """A compiled graph; up to `workers` threads may call `run` at the same time."""
 
     def __init__(self, stamp: str, graph: Path, *, precision: str, threads: int) -> None:
-        """Compile the graph of the model called `stamp` for `threads` runs side by side.
+        """Compile the graph of the model called `stamp` for `threads` parallel runs.
 
-        With "bfloat16" what stands between the last matrix product and the output is still float32, and
-        with "int8" all that the graph does not quantize.
-        Raises `ModelError` for a processor without bfloat16, or a graph that OpenVINO does not read.
+        With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
+        that the graph does not quantize is. Raises `ModelError` if the processor does not support bfloat16 or
+        OpenVINO cannot open the graph.
         """
         openvino = import_openvino()
         core = openvino.Core()
         if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise ModelError(
-                "this processor does not compute in bfloat16", hint="leave --precision away, or try int8"
+                "this processor does not support bfloat16", hint="leave out --precision, or try int8"
             )
         self.workers = threads
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            # A stream is a run on one core; the threads that call `run` bring the parallelism.
+            # A stream is a run on one core; the threads that call `run` make it parallel.
             "NUM_STREAMS": threads,
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
@@ -50,16 +50,16 @@ class OpenVinoSession:
                 f"OpenVINO cannot open {stamp}: {str(exc).strip()}", hint="try --engine onnx"
             ) from exc
         self._inputs = {
-            put.get_any_name(): put.get_element_type().to_dtype() for put in self._compiled.inputs
+            port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }
-        names = {name for put in self._compiled.outputs for name in put.get_names()}
+        names = {name for port in self._compiled.outputs for name in port.get_names()}
         self._output = next(name for name in GRAPH_OUTPUTS if name in names)
-        self._own = threading.local()
+        self._local = threading.local()
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens].
 
-        They are valid until the same thread calls again.
+        They are valid until the same thread calls `run` again.
         """
         request = self._request()
         request.infer(graph_feed(ids, mask, self._inputs), share_inputs=True, share_outputs=True)
@@ -67,7 +67,7 @@ class OpenVinoSession:
         return hidden
 
     def _request(self) -> Any:
-        """Return this thread's request: one serves one run at a time, and keeps its memory for the next."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        return self._own.request
+        """Return this thread's request, which serves one run at a time and reuses its memory."""
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        return self._local.request

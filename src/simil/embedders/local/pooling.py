@@ -1,4 +1,4 @@
-"""From the vectors of a text's tokens to one: pooling and dense layers, as sentence-transformers does."""
+"""Pooling of token vectors and dense layers, in numpy, as sentence-transformers computes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DenseLayer", "load_dense", "pool"]
 def pool(
     hidden: NDArray[np.float32], mask: NDArray[np.int32], modes: Sequence[str], skip: int = 0
 ) -> NDArray[np.float32]:
-    """Return float32 [batch, hidden * len(modes)]: token vectors [batch, tokens, hidden] made one per text.
+    """Return one vector per text, float32 [batch, hidden * len(modes)], from [batch, tokens, hidden].
 
     `mask` [batch, tokens] is 1 for a token and 0 for padding, which is on the right; the first `skip`
     tokens (a prompt) are left out. The modes are those of sentence-transformers' `Pooling`.
@@ -70,7 +70,7 @@ def _mean_sqrt(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[
 
 
 def _weighted_mean(hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Later tokens weigh more, by their position (SGPT, arXiv:2202.08904)."""
+    """Return the mean weighted by the tokens' positions (SGPT, arXiv:2202.08904)."""
     import numpy as np
 
     weights = mask * np.arange(1, mask.shape[1] + 1, dtype=np.int32)
@@ -123,7 +123,10 @@ class DenseLayer:
 
 
 def load_dense(folder: Path, layer: Dense) -> DenseLayer:
-    """Return the layer with its weights, read from safetensors or, in older models, a PyTorch file."""
+    """Return the layer with its weights, read from safetensors or, in older models, a PyTorch file.
+
+    Raises `ModelDamaged` if they cannot be read.
+    """
     import numpy as np
 
     path = folder / layer.path / "model.safetensors"
@@ -141,5 +144,5 @@ def load_dense(folder: Path, layer: Dense) -> DenseLayer:
         bias = tensors["linear.bias"].astype(np.float32) if layer.bias else None
         return DenseLayer(tensors["linear.weight"].astype(np.float32), bias, layer.activation)
     except Exception as exc:
-        # Each of the two libraries has its own exceptions for a file that is not what it should be.
+        # Each of the two libraries raises its own exceptions for a malformed file.
         raise ModelDamaged("the dense layer cannot be read", place=Place(str(path)), hint=str(exc)) from exc

@@ -1,4 +1,4 @@
-"""A model's tokens: how many a text has, and where it is cut so that each part has a given number."""
+"""Counts a model's tokens in texts, and splits texts into windows of a given number of tokens."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
 
 __all__ = ["count_tokens", "token_spans"]
 
-_AT_ONCE = 1024
+_BATCH = 1024
 
 
 def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str], Iterator[tuple[int, int]]]:
-    """Return a function that gives the windows of a text, each by its first character and the one behind it.
+    """Return a function that yields the windows of a text as (start, end) character indices.
 
-    A window has at most `tokens` tokens, special ones not counted, and begins `overlap` tokens before
-    the last one ended, or up to a word earlier: it holds whole words, unless a word is longer than it.
-    `folder` holds the model; without one, as for an API, the tokens are those of the embedded model.
-    Raises `ModelError` for a model without a tokenizer of a known kind.
+    A window has at most `tokens` tokens, not counting special ones, and consists of whole words, unless a
+    word is longer than a window. It starts `overlap` tokens before the end of the previous one, or at the
+    start of the word there. `folder` holds the model; None, as for an API, means the embedded model's
+    tokenizer. Raises `ModelError` if the model has no tokenizer.json.
     """
     source = folder or embedded_source(catalog()[FALLBACK]).folder
     data = read_tokenizer(source)
     if data is None:
         raise ModelError(
-            f"{source.name} has no tokenizer.json to count tokens by", hint="use --chunk paragraphs"
+            f"{source.name} has no tokenizer.json to count tokens with", hint="use --chunk paragraphs"
         )
-    tokenizer = _whole(data, source.name)
+    tokenizer = _open_unlimited(data, source.name)
 
     def spans(text: str) -> Iterator[tuple[int, int]]:
-        # A batch of one: unlike `encode`, it lets go of Python's lock, so that Ctrl-C is heeded meanwhile.
+        # A batch of one: unlike `encode`, it releases Python's lock, so that Ctrl-C works meanwhile.
         encoding = tokenizer.encode_batch([text], add_special_tokens=False)[0]
         offsets, words = encoding.offsets, encoding.word_ids
         for first, last in _windows(words, tokens, overlap):
@@ -43,20 +43,20 @@ def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str
 
 
 def count_tokens(folder: Path, texts: Sequence[str]) -> int | None:
-    """Return how many tokens `texts` have for the model in `folder`, None where it has no known tokenizer.
+    """Return the number of tokens in `texts` for the model in `folder`, None if it has no tokenizer.json.
 
-    Special tokens count, and so do those that the model would cut.
+    Special tokens count, and so do tokens beyond the model's limit.
     """
     data = read_tokenizer(folder)
     if data is None:
         return None
-    tokenizer = _whole(data, folder.name)
-    parts = (texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE))
+    tokenizer = _open_unlimited(data, folder.name)
+    parts = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
     return sum(len(encoding.ids) for part in parts for encoding in tokenizer.encode_batch([*part]))
 
 
-def _whole(data: bytes, name: str) -> Any:
-    """Return the tokenizer, which cuts and pads nothing."""
+def _open_unlimited(data: bytes, name: str) -> Any:
+    """Return the tokenizer without truncation and padding."""
     tokenizer = open_tokenizer(data, name, lower_case=False)
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -64,21 +64,21 @@ def _whole(data: bytes, name: str) -> Any:
 
 
 def _windows(words: Sequence[int | None], size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Yield windows over tokens that belong to `words`, as (first token, token behind the last)."""
-    first = 0
-    while first < len(words):
-        last = _word_begin(words, first + size, above=first)
-        yield first, last
-        if last == len(words):
+    """Yield windows over tokens, given the word of each token, as (start, end) token indices."""
+    start = 0
+    while start < len(words):
+        end = _word_start(words, start + size, above=start)
+        yield start, end
+        if end == len(words):
             return
-        first = _word_begin(words, last - overlap, above=first)
-        if _word_begin(words, first + size, above=first) <= last:
-            # A word that does not fit beside what is shared: a window without it would say nothing new.
-            first = last
+        start = _word_start(words, end - overlap, above=start)
+        if _word_start(words, start + size, above=start) <= end:
+            # The next word does not fit beside the overlap, so this window would add nothing new.
+            start = end
 
 
-def _word_begin(words: Sequence[int | None], token: int, *, above: int) -> int:
-    """Return the last token up to `token`, above another, that begins a word; `token` where none does."""
+def _word_start(words: Sequence[int | None], token: int, *, above: int) -> int:
+    """Return the last index in (above, token] at which a word starts; `token` if there is none."""
     if token >= len(words):
         return len(words)
     for index in range(token, above, -1):

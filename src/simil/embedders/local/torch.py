@@ -1,4 +1,4 @@
-"""sentence-transformers itself: for a GPU, and for models that the ONNX engine does not know."""
+"""Runs a model in sentence-transformers: on a GPU, or if simil's own engines do not support its chain."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ __all__ = ["TorchEmbedder", "usable_devices"]
 
 
 class TorchEmbedder(LocalEmbedder):
-    """A model folder in PyTorch, float32."""
+    """A model folder in PyTorch, in float32."""
 
     def __init__(self, model: LocalModel, folder: Path, *, device: str, raw: bool, threads: int) -> None:
-        """Load the model on `device`; `raw` takes the normalization off its end; `threads` 0 is all cores."""
+        """Load the model on `device`; `raw` leaves out a final normalization; 0 `threads` means all cores.
+
+        Raises `ModelError` if the device is not available or the model cannot be loaded.
+        """
         self._network = _load(folder, device, threads)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
         if raw and self._ends_in_unit:
@@ -29,8 +32,8 @@ class TorchEmbedder(LocalEmbedder):
             self._ends_in_unit = False
         tokenizer = getattr(getattr(self._network, "tokenizer", None), "backend_tokenizer", None)
         limit = self._network.max_seq_length
-        # "No limit" is written as a number beyond any length.
-        super().__init__(model, _copy(tokenizer), int(limit) if limit and limit < 10**9 else None)
+        # "No limit" is written as a huge number.
+        super().__init__(model, _copy_tokenizer(tokenizer), int(limit) if limit and limit < 10**9 else None)
         self.dimensions = self._network.get_embedding_dimension()
 
     def _normalizes(self) -> bool:
@@ -48,8 +51,8 @@ class TorchEmbedder(LocalEmbedder):
             yield np.arange(len(texts)), vectors
 
 
-def _copy(tokenizer: Any) -> Any:
-    """Return a tokenizer of our own: we set truncation and padding on it, sentence-transformers on its."""
+def _copy_tokenizer(tokenizer: Any) -> Any:
+    """Return a copy, since sentence-transformers sets another truncation and padding on the original."""
     if tokenizer is None:
         return None
     from tokenizers import Tokenizer
@@ -63,11 +66,11 @@ def _load(folder: Path, device: str, threads: int) -> Any:
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError(
-            "no CUDA device can be used here",
-            hint="leave --device away, or check the driver and PyTorch's build",
+            "no CUDA device is available",
+            hint="leave out --device, or check the driver and PyTorch's build",
         )
     if device == "mps" and not torch.backends.mps.is_available():
-        raise ModelError("no MPS device can be used here", hint="leave --device away")
+        raise ModelError("no MPS device is available", hint="leave out --device")
     if threads:
         torch.set_num_threads(threads)
     try:
@@ -77,13 +80,13 @@ def _load(folder: Path, device: str, threads: int) -> Any:
                 str(folder), device=None if device == "auto" else device, local_files_only=True
             )
     except Exception as exc:
-        # Whatever a broken folder makes transformers raise, it means that the model cannot be used.
+        # transformers raises many kinds of exceptions for a broken folder.
         raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
     return network.float().eval()
 
 
 def usable_devices() -> list[str]:
-    """Return what `--device` can name here, the processor first; imports torch."""
+    """Return the values of `--device` that work on this machine, "cpu" first; imports torch."""
     import torch
 
     devices = ["cpu"]

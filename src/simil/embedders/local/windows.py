@@ -1,4 +1,4 @@
-"""Cutting texts that are longer than a model reads."""
+"""Splits texts that are longer than a model reads."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-__all__ = ["Window", "head", "split_windows"]
+__all__ = ["Window", "split_windows", "sufficient_prefix"]
 
-# More characters a token than any prose has; a beginning of this length nearly always shows that a
-# text is too long, without tokenizing all ten megabytes of it.
-_CHARACTERS_A_TOKEN = 48
+# More characters per token than any prose has. A prefix of this length nearly always shows that a text is
+# too long, even one of ten megabytes, without tokenizing all of it.
+_CHARACTERS_PER_TOKEN = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +21,39 @@ class Window:
     tokens: int
 
 
-def head(text: str, limit: int) -> str:
-    """Return a beginning of `text`, cut at white space, that holds more than `limit` tokens of usual text."""
-    enough = limit * _CHARACTERS_A_TOKEN
+def sufficient_prefix(text: str, limit: int) -> str:
+    """Return a prefix of `text`, up to white space, that has more than `limit` tokens in ordinary text."""
+    enough = limit * _CHARACTERS_PER_TOKEN
     if len(text) <= enough:
         return text
     for place in range(enough, min(len(text), 2 * enough)):
-        # Not `isspace`: that holds for control characters too, which tokenizers drop and read on.
+        # Not `isspace`: it includes control characters, which tokenizers drop without ending a word.
         if text[place] in " \t\r\n":
             return text[:place]
     return text
 
 
 def split_windows(text: str, tokenizer: Any, limit: int) -> list[Window]:
-    """Return `text` in consecutive windows of at most `limit` tokens each (special tokens not counted).
+    """Return `text` in consecutive windows of at most `limit` tokens each, not counting special tokens.
 
-    The windows joined are the text. They end between words where they can, so that no word is read as
-    two; a single word longer than a window is cut between characters, and a single character is never
-    cut, even where it has more tokens than fit. `tokenizer` must not truncate.
+    The windows joined are the text. Windows end between words; only a word that is longer than a window is
+    cut, between characters. A character is never cut, even if it has more than `limit` tokens. `tokenizer`
+    must not truncate.
     """
-    # A batch of one: unlike `encode`, it lets go of Python's lock, so that Ctrl-C is heeded meanwhile.
+    # A batch of one: unlike `encode`, it releases Python's lock, so that Ctrl-C works meanwhile.
     encoding = tokenizer.encode_batch([text], add_special_tokens=False)[0]
-    cuts = _Cuts(encoding.offsets, encoding.word_ids)
+    cuts = _CutPoints(encoding.offsets, encoding.word_ids)
     windows = []
     start = first = 0
     while start < cuts.count:
         end = cuts.last_within(start, start + limit)
         while True:
-            # White space goes before the word that follows it, as tokenizers that keep it expect.
+            # White space belongs to the word after it, as in tokenizers that keep white space.
             after = len(text) if end == cuts.count else cuts.place(end)
             tokens = len(tokenizer.encode(text[first:after], add_special_tokens=False).ids)
             if tokens <= limit:
                 break
-            # On its own the part has more tokens than within the text: its first word was cut.
+            # The window's first word was cut, so on its own it has more tokens than within the text.
             shorter = cuts.last_within(start, end - (tokens - limit))
             if shorter >= end:
                 break
@@ -63,13 +63,13 @@ def split_windows(text: str, tokenizer: Any, limit: int) -> list[Window]:
     return windows
 
 
-class _Cuts:
-    """Where a tokenized text may be cut: before token i, for 0 < i < count, or at its end."""
+class _CutPoints:
+    """The places where a tokenized text may be cut: before token i, for 0 < i < count, or at its end."""
 
     def __init__(self, offsets: list[tuple[int, int]], words: list[int | None]) -> None:
         self.count = len(offsets)
         self._words = words
-        # Tokens of one character overlap, and normalization may put its tokens in another order.
+        # The tokens of one character overlap, and normalization may change their order.
         self._places = [0, *accumulate((end for _, end in offsets), max)]
         starts = [*accumulate((start for start, _ in reversed(offsets)), min)][::-1]
         self._clean = [
@@ -77,11 +77,11 @@ class _Cuts:
         ]
 
     def place(self, index: int) -> int:
-        """Return where in the text token `index - 1` ends."""
+        """Return the index in the text at which token `index - 1` ends."""
         return self._places[index]
 
     def last_within(self, start: int, end: int) -> int:
-        """Return the last cut in (start, end], between words if it can be; the next one where none is."""
+        """Return the last cut in (start, end], between words if possible; if there is none, the next one."""
         if end >= self.count:
             return self.count
         inside = [index for index in range(end, start, -1) if self._clean[index]]

@@ -1,7 +1,7 @@
-"""Threads that run a model's batches, one each, while Python prepares the next.
+"""Threads that each run one of a model's batches, while Python prepares the next ones.
 
-A thread to a core, each with a batch of its own, beats all cores on one batch: nobody waits for
-anybody between two layers. Python's lock is free while the engines compute.
+One batch per core is faster than all cores on one batch, since no core waits for another after each
+layer. The engines release Python's lock while they compute.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from typing import Generic, TypeVar
 
 __all__ = ["Workers"]
 
-Job = TypeVar("Job")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Outcome = tuple[Result | None, BaseException | None]
 
 
-class Workers(Generic[Job, Result]):
-    """`count` threads that apply `run` to jobs, first come, first served."""
+class Workers(Generic[Item, Result]):
+    """`count` threads that apply `run` to items, in the order in which they were started."""
 
-    def __init__(self, count: int, run: Callable[[Job], Result]) -> None:
+    def __init__(self, count: int, run: Callable[[Item], Result]) -> None:
         self._run = run
         self._closed = False
-        self._jobs: SimpleQueue[tuple[Job, SimpleQueue[_Outcome[Result]], Event] | None] = SimpleQueue()
-        # Daemons: a run that ends without `close` must not wait for them.
+        self._queue: SimpleQueue[tuple[Item, SimpleQueue[_Outcome[Result]], Event] | None] = SimpleQueue()
+        # Daemons, so that a run that ends without `close` does not wait for them.
         self._threads = [Thread(target=self._work, daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
-    def start(self, jobs: Sequence[Job]) -> Iterator[Result]:
-        """Begin all `jobs` and return an iterator over their results in the order they get ready.
+    def start(self, items: Sequence[Item]) -> Iterator[Result]:
+        """Start all `items` and return an iterator over their results in the order in which they get ready.
 
-        An error of a job is raised from the iterator. What has not begun when the iterator ends, by an
-        error or because it is closed, is left out.
+        The iterator raises the first exception of `run`. When it ends, by an error or because it is closed,
+        items that have not started yet are dropped.
         """
         results: SimpleQueue[_Outcome[Result]] = SimpleQueue()
         abandoned = Event()
-        for job in jobs:
-            self._jobs.put((job, results, abandoned))
-        return self._ready(len(jobs), results, abandoned)
+        for item in items:
+            self._queue.put((item, results, abandoned))
+        return self._ready(len(items), results, abandoned)
 
     def close(self) -> None:
-        """End the threads; waits for the jobs that they are at, and drops those that have not begun."""
+        """End the threads: wait for the items in progress, and drop those that have not started yet."""
         self._closed = True
         for _ in self._threads:
-            self._jobs.put(None)
+            self._queue.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -57,17 +57,17 @@ class Workers(Generic[Job, Result]):
                 result, error = results.get()
                 if error is not None:
                     raise error
-                yield result  # type: ignore[misc]  # No error, so there is a result.
+                yield result  # type: ignore[misc]  # Without an error there is a result.
         finally:
             abandoned.set()
 
     def _work(self) -> None:
-        while (task := self._jobs.get()) is not None:
-            job, results, abandoned = task
+        while (entry := self._queue.get()) is not None:
+            item, results, abandoned = entry
             if self._closed or abandoned.is_set():
                 continue
             try:
-                results.put((self._run(job), None))
+                results.put((self._run(item), None))
             except BaseException as exc:  # noqa: BLE001 (raised again in the thread that waits)
                 results.put((None, exc))
-            del task, job, results, abandoned
+            del entry, item, results, abandoned  # A waiting thread must not keep them alive.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simil.config import OPENAI_BASE_URL
-from simil.embedders.base import Embedder, Form, Kind, Piece, Reading, TextRejected
+from simil.embedders.base import Embedder, Kind, Piece, ReadAhead, TextRejected, VectorForm
 from simil.embedders.openai import protocol
 from simil.embedders.openai.batch import Batch, Limits
 from simil.embedders.openai.clock import Clock
@@ -72,7 +72,7 @@ class OpenAIEmbedder(Embedder):
             raise UsageError(f"{model!r} is not the name of a model")
         self.stamp = model
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
-        self.reading = Reading(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
+        self.reading = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
         self._api_key = (api_key or "").strip() or None
         self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
         self._scrub = self._endpoint.scrubber(self._api_key)
@@ -109,12 +109,12 @@ class OpenAIEmbedder(Embedder):
         return self.embed(texts, normalize=False)
 
     def start(
-        self, texts: Sequence[str], kind: Kind, form: Form, keep: Callable[[Piece], None] | None = None
+        self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
         """Begin to send `texts`; each answer is brought into form and kept by the thread that got it."""
 
         def finish(piece: Piece) -> Piece:
-            finished = self._in_form(piece, form)
+            finished = self._checked(piece, form)
             if keep is not None:
                 keep(finished)
             return finished

@@ -173,7 +173,7 @@ class Sender:
         rest = Todo(job, todo.places[count:])
         todo.places = todo.places[:count]
         self._under_way += 1
-        self.usage.begin(now, again=todo.tries > 0)
+        self.usage.begin(now, retry=todo.tries > 0)
         todo.first_sent = now if todo.first_sent is None else todo.first_sent
         self._add(rest, first=True)
         return todo, self._pacer.reserve(tokens * scale)

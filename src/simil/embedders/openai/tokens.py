@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simil.embedders.local.windows import Window, head
+from simil.embedders.local.windows import Window, sufficient_prefix
 
 __all__ = ["LONGEST_TOKEN", "ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
 
@@ -88,7 +88,7 @@ class TiktokenCounter(TokenCounter):
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of each text; see `TokenCounter.counts`."""
         # What looks like a special token is ordinary text to the API.
-        seen = [head(text, self._limit) for text in texts]
+        seen = [sufficient_prefix(text, self._limit) for text in texts]
         counts = [len(tokens) for tokens in self._encoding.encode_ordinary_batch(seen)]
         for place, text in enumerate(texts):
             if len(seen[place]) < len(text) and counts[place] <= self._limit:
@@ -97,7 +97,7 @@ class TiktokenCounter(TokenCounter):
 
     def beginning(self, text: str, tokens: int) -> str:
         """Return the longest beginning of at most so many tokens; see `TokenCounter.beginning`."""
-        start = head(text, tokens)
+        start = sufficient_prefix(text, tokens)
         encoded = self._encoding.encode_ordinary(start)
         if len(encoded) <= tokens and len(start) < len(text):
             start, encoded = text, self._encoded(text)

@@ -1,8 +1,8 @@
-"""What a sentence-transformers model does around its transformer, read from its own files.
+"""Reads the modules around a sentence-transformers model's transformer from the model's files.
 
-A model folder describes itself as a chain of modules (`modules.json`). The chains that simil's own
-engine runs are Transformer, Pooling, then any Dense layers, then perhaps Normalize. Every other one
-is sentence-transformers' to run, and `read_chain` says why.
+A model folder lists its chain of modules in `modules.json`. simil's own engines run a Transformer, a
+Pooling, any number of Dense layers and an optional Normalize. sentence-transformers runs every other
+chain, and `read_chain` says why.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _TRANSFORMER_CONFIGS = tuple(
 
 
 class UnknownChain(Exception):
-    """This model has something that simil's own engine does not do; `str()` says what."""
+    """The model needs something that simil's own engines do not support; `str()` says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
-    """A linear layer after pooling; its weights lie in the folder `path` of the model."""
+    """A linear layer after pooling; its weights are in the model's subfolder `path`."""
 
     path: str
     activation: str
@@ -64,10 +64,10 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Everything after tokenization that is not the transformer itself.
+    """The modules around the transformer, and the limit of tokens.
 
-    `pooling` names one mode or several whose vectors are concatenated; `max_tokens` counts special
-    tokens too, None where the model sets no limit.
+    `pooling` names one or more modes, whose vectors are concatenated; `pools_prompt` includes the prompt's
+    tokens. `max_tokens` counts special tokens too; None means no limit.
     """
 
     pooling: tuple[str, ...] = ("mean",)
@@ -79,7 +79,7 @@ class Chain:
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, None where there is no file; `ModelDamaged` for anything else."""
+    """Return the JSON object in a file, None if there is no file; raises `ModelDamaged` for anything else."""
     value = _read_json(path)
     if value is None or isinstance(value, dict):
         return value
@@ -94,16 +94,16 @@ def _read_json(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as exc:
         raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
     if value is None:
-        raise ModelDamaged("holds nothing", place=Place(str(path)))
+        raise ModelDamaged("is null", place=Place(str(path)))
     return value
 
 
 def read_chain(folder: Path) -> Chain:
     """Return the chain of the model in `folder`.
 
-    A folder without `modules.json` is a bare transformer, pooled by the mean as sentence-transformers
-    does. Raises `UnknownChain` for what only sentence-transformers can run, `ModelDamaged` for files
-    that cannot be read.
+    A folder without `modules.json` is a bare transformer; its tokens' mean is taken, as in
+    sentence-transformers. Raises `UnknownChain` for a chain that only sentence-transformers can run,
+    `ModelDamaged` for files that cannot be read.
     """
     modules = read_modules(folder)
     kinds = [kind_of(module) for module in modules]
@@ -132,23 +132,26 @@ def read_chain(folder: Path) -> Chain:
 
 
 def read_prompts(folder: Path) -> dict[str, str]:
-    """Return what the model's own files put before a text: by name, its default as `symmetric`."""
+    """Return the prompts in the model's own files by name, with the default one as `symmetric`.
+
+    Raises `ModelDamaged` for files that cannot be read.
+    """
     config = read_object(folder / _ST_CONFIG) or {}
     given = config.get("prompts") or {}
     if not isinstance(given, dict) or not all(isinstance(prompt, str | None) for prompt in given.values()):
-        raise ModelDamaged("its prompts are not texts by name", place=Place(str(folder / _ST_CONFIG)))
+        raise ModelDamaged("its prompts are not an object of strings", place=Place(str(folder / _ST_CONFIG)))
     prompts = {name: prompt for name, prompt in given.items() if prompt and name != "symmetric"}
     default = prompts.get(config.get("default_prompt_name") or "")
     return prompts | ({"symmetric": default} if default else {})
 
 
 def truncates_dimensions(folder: Path) -> bool:
-    """Say whether sentence-transformers is told to keep only the first dimensions of each vector."""
+    """Say whether the files have sentence-transformers keep only the first dimensions of each vector."""
     return bool((read_object(folder / _ST_CONFIG) or {}).get("truncate_dim"))
 
 
 def read_modules(folder: Path) -> list[dict[str, Any]]:
-    """Return the modules of the model in `folder` as `modules.json` lists them; none without that file."""
+    """Return the modules that `modules.json` in `folder` lists, none if there is no such file."""
     path = folder / "modules.json"
     modules = _read_json(path)
     if modules is None:
@@ -163,15 +166,15 @@ def read_modules(folder: Path) -> list[dict[str, Any]]:
 
 
 def _bare_pooling(folder: Path) -> tuple[str, ...]:
-    """What sentence-transformers does with a transformer that comes without a chain."""
+    """Return how sentence-transformers pools a transformer that comes without a chain."""
     architectures = (read_object(folder / "config.json") or {}).get("architectures") or [""]
     if str(architectures[0]).endswith("ForCausalLM"):
-        raise UnknownChain("it was made to generate text")
+        raise UnknownChain("it is a model that generates text")
     return ("mean",)
 
 
 def kind_of(module: Mapping[str, Any]) -> str:
-    """Return the name of a module's class, with its package where that is not sentence-transformers."""
+    """Return the name of a module's class, with its package if that is not sentence-transformers."""
     name = str(module.get("type", ""))
     package, _, kind = name.rpartition(".")
     return kind if package.split(".")[0] == "sentence_transformers" else name
@@ -190,13 +193,13 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     }
     foreign = {key for key in set(config) - known if config[key]}
     if foreign:
-        raise UnknownChain(f"its transformer is set up with {', '.join(sorted(foreign))}")
+        raise UnknownChain(f"its transformer sets {', '.join(sorted(foreign))}")
     if config.get("transformer_task", "feature-extraction") != "feature-extraction":
-        raise UnknownChain(f"its transformer does {config['transformer_task']}")
+        raise UnknownChain(f"its transformer is for {config['transformer_task']}")
     if config.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
         raise UnknownChain("its transformer takes more than text")
     if config.get("module_output_name", "token_embeddings") != "token_embeddings":
-        raise UnknownChain(f"its transformer gives {config['module_output_name']}")
+        raise UnknownChain(f"its transformer outputs {config['module_output_name']}")
     limit = config.get("max_seq_length")
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
@@ -204,12 +207,12 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
 
 
 def _token_limit(folder: Path) -> int | None:
-    """The smaller of what tokenizer and position embeddings allow, as sentence-transformers takes it."""
+    """Return the smaller limit of tokenizer and position embeddings, as sentence-transformers does."""
     limits = (
         (read_object(folder / "tokenizer_config.json") or {}).get("model_max_length"),
         (read_object(folder / "config.json") or {}).get("max_position_embeddings"),
     )
-    # Tokenizers write "no limit" as a number beyond any length.
+    # Tokenizers write "no limit" as a huge number.
     real = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < 10**9]
     return min(real, default=None)
 
@@ -224,7 +227,7 @@ def _read_pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
     modes = (modes,) if isinstance(modes, str) else tuple(map(str, modes))
     unknown = set(modes) - set(POOLING_MODES)
     if unknown:
-        raise UnknownChain(f"it pools by {', '.join(sorted(unknown))}")
+        raise UnknownChain(f"its pooling is {', '.join(sorted(unknown))}")
     return modes, bool(config.get("include_prompt", True))
 
 

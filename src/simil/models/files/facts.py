@@ -1,9 +1,8 @@
-"""What a model's own files tell of it, read without loading it."""
+"""Reads the facts about a model from its own files, without loading it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from simil.errors import ModelDamaged
 from simil.models.catalog import ModelInfo
@@ -14,7 +13,7 @@ __all__ = ["read_info"]
 
 
 def read_info(name: str, folder: Path) -> ModelInfo:
-    """Return what the files in `folder` say; what they don't, or say in a way that is not known, is None."""
+    """Return the facts that the files in `folder` give; a fact that cannot be read is None or ""."""
     try:
         prompts, table = read_prompts(folder), read_static(folder)
         if table is not None:
@@ -40,12 +39,13 @@ def read_info(name: str, folder: Path) -> ModelInfo:
 
 
 def _dimensions(folder: Path, chain: Chain) -> int | None:
-    """How long its vectors are: what the last layer gives, else the transformer's width for each pooling."""
+    """Return the length of its vectors: the last layer's, else the transformer's width times the poolings."""
     if chain.dense:
-        return _whole((read_object(folder / chain.dense[-1].path / "config.json") or {}).get("out_features"))
-    width = _whole((read_object(folder / "config.json") or {}).get("hidden_size"))
+        return _integer(folder / chain.dense[-1].path / "config.json", "out_features")
+    width = _integer(folder / "config.json", "hidden_size")
     return None if width is None else width * len(chain.pooling)
 
 
-def _whole(value: Any) -> int | None:
+def _integer(path: Path, key: str) -> int | None:
+    value = (read_object(path) or {}).get(key)
     return value if isinstance(value, int) else None

@@ -1,9 +1,10 @@
-"""A model's files on this machine, and what tells one state of them from another."""
+"""A model's files on this machine, and the digests that identify a state of them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,15 +17,15 @@ from simil.models.files.chain import read_object
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
 
 EMBEDDED = Path(__file__).parents[1] / "minilm"
-_HOW_TO_MEND = "install simil-cli again"
+_REINSTALL = "reinstall simil-cli"
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """One model in a folder.
+    """A model in a folder.
 
-    `name` is what outputs call it; `revision` is the hub's commit, the embedded model's digest, or
-    None for a folder, whose contents are its revision (see `stamp`).
+    `name` is its name in outputs. `revision` is the hub's commit, the embedded model's digest, or None
+    for a user's folder, whose revision depends on its contents (see `stamp`).
     """
 
     name: str
@@ -35,7 +36,7 @@ class ModelSource:
 
     @cached_property
     def state(self) -> str:
-        """A digest of the files' names, sizes and times: changes when a file does, costs no reading."""
+        """A digest of the files' names, sizes and times, which changes with any file; reads no contents."""
         entries = []
         for path in sorted(self._files()):
             status = path.stat()
@@ -43,39 +44,36 @@ class ModelSource:
         return hashlib.sha256("\0".join([str(self.folder), *entries]).encode()).hexdigest()
 
     def stamp(self, cache_dir: Path) -> str:
-        """Return `name@revision`, the revision shortened to 12 digits.
+        """Return `name@revision`, with the revision's first 12 digits.
 
-        For a folder the revision is a digest of its contents: read whole the first time, then
-        remembered in `cache_dir` for this state of the files.
+        For a user's folder the revision is a digest of its contents, computed once and kept in `cache_dir`
+        for this state of the files.
         """
         return f"{self.name}@{self.digest(cache_dir)[:12]}"
 
     def digest(self, cache_dir: Path) -> str:
         """Return the whole revision; see `stamp`."""
-        return self.revision or self._contents(cache_dir)
+        return self.revision or self._contents_digest(cache_dir)
 
-    def _contents(self, cache_dir: Path) -> str:
-        remembered = cache_dir / "fingerprints" / self.state
-        try:
-            digest = remembered.read_text("ascii")
+    def _contents_digest(self, cache_dir: Path) -> str:
+        saved = cache_dir / "fingerprints" / self.state
+        with suppress(OSError, UnicodeDecodeError):
+            digest = saved.read_text("ascii")
             if len(digest) == 64:
                 return digest
-        except (OSError, UnicodeDecodeError):
-            pass
-        whole = hashlib.sha256()
+        contents = hashlib.sha256()
         for path in sorted(self._files()):
-            whole.update(f"{path.relative_to(self.folder)}\0{_sha256(path)}\0".encode())
-        try:
-            remembered.parent.mkdir(parents=True, exist_ok=True)
-            temporary = remembered.with_suffix(f".{os.getpid()}")
-            temporary.write_text(whole.hexdigest(), "ascii")
-            temporary.replace(remembered)
-        except OSError:
-            pass  # Not remembered is only slower.
-        return whole.hexdigest()
+            contents.update(f"{path.relative_to(self.folder)}\0{_sha256(path)}\0".encode())
+        digest = contents.hexdigest()
+        with suppress(OSError):  # If it cannot be saved, the next run is slower.
+            saved.parent.mkdir(parents=True, exist_ok=True)
+            temporary = saved.with_suffix(f".{os.getpid()}")
+            temporary.write_text(digest, "ascii")
+            temporary.replace(saved)
+        return digest
 
     def _files(self) -> list[Path]:
-        """What the model consists of; not its documentation, and nothing hidden."""
+        """Return the model's files, without its documentation and hidden files."""
         found = []
         for parent, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if not name.startswith((".", "__"))]
@@ -86,41 +84,39 @@ class ModelSource:
 
 
 def embedded_source(info: ModelInfo) -> ModelSource:
-    """Return the model that ships inside the package; `ModelDamaged` where its files are missing."""
-    origin = _origin()
+    """Return the model that ships inside the package; raises `ModelDamaged` if a file of it is missing."""
+    origin = _read_origin()
     for name in origin["sha256"]:
         if not (EMBEDDED / name).is_file():
             raise ModelDamaged(
                 "a file of the embedded model is missing",
                 place=Place(str(EMBEDDED / name)),
-                hint=_HOW_TO_MEND,
+                hint=_REINSTALL,
             )
     revision = origin["source_sha256"]["model.safetensors"]
     return ModelSource("all-MiniLM-L6-v2", EMBEDDED, revision, info, embedded=True)
 
 
 def verify_embedded() -> None:
-    """Check every shipped file against the SHA-256 beside it; `ModelDamaged` names one that differs."""
-    for name, expected in _origin()["sha256"].items():
+    """Check every file of the embedded model against its SHA-256; raises `ModelDamaged` if one differs."""
+    for name, expected in _read_origin()["sha256"].items():
         path = EMBEDDED / name
         if _sha256(path) != expected:
             raise ModelDamaged(
-                "a file of the embedded model was altered", place=Place(str(path)), hint=_HOW_TO_MEND
+                "a file of the embedded model was altered", place=Place(str(path)), hint=_REINSTALL
             )
 
 
-def _origin() -> dict[str, Any]:
-    """Return what the shipped files are made of, and the SHA-256 each of them must have."""
+def _read_origin() -> dict[str, Any]:
+    """Return the source of the embedded model's files, and the SHA-256 that each of them must have."""
     path = EMBEDDED / "origin.json"
     origin = read_object(path)
     if origin is None:
-        raise ModelDamaged("the embedded model is missing", place=Place(str(EMBEDDED)), hint=_HOW_TO_MEND)
-    try:
+        raise ModelDamaged("the embedded model is missing", place=Place(str(EMBEDDED)), hint=_REINSTALL)
+    with suppress(KeyError, TypeError):
         if isinstance(origin["sha256"], dict) and origin["source_sha256"]["model.safetensors"]:
             return origin
-    except (KeyError, TypeError):
-        pass
-    raise ModelDamaged("a file of the embedded model was altered", place=Place(str(path)), hint=_HOW_TO_MEND)
+    raise ModelDamaged("a file of the embedded model was altered", place=Place(str(path)), hint=_REINSTALL)
 
 
 def _sha256(path: Path) -> str:

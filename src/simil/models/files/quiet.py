@@ -1,4 +1,4 @@
-"""Loading a model without the bars and reports that transformers writes to stderr."""
+"""Keeps the progress bars and reports of transformers off stderr while a model loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["quiet_transformers"]
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers while a model loads; what was set before is set again afterwards."""
+    """Silence transformers within the context, and restore its settings afterwards."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,8 +1,8 @@
-"""Static models: a table with a vector for each token; a text is the mean of its tokens' vectors.
+"""Static models: a table with a vector for each token; a text's vector is the mean of its tokens' vectors.
 
-They come in two forms. model2vec writes its table as `embeddings` and its settings to `config.json`; it
-leaves out tokens that it does not know, and what comes after `max_length` tokens. sentence-transformers
-writes `embedding.weight` and reads all tokens, also the one that stands for unknown ones.
+There are two formats. model2vec stores the table as `embeddings` and the settings in `config.json`; it
+skips unknown tokens and everything after `max_length` tokens. sentence-transformers stores the table as
+`embedding.weight` and reads all tokens, including the one for unknown words.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simil.models.files.weights import WEIGHTS, read_header
 
 __all__ = ["StaticTable", "import_model2vec", "read_static"]
 
-# What model2vec takes where its file does not say.
+# model2vec's limit if `config.json` sets none.
 _MAX_TOKENS = 512
 _TOKENIZER = "tokenizer.json"
 
@@ -26,10 +26,9 @@ _TOKENIZER = "tokenizer.json"
 class StaticTable:
     """A static model as its files describe it.
 
-    `path` is where table and tokenizer lie in the model's folder, `tensor` the name of the table,
-    `dimensions` how long its vectors are, None where the file does not say.
-    `skips_unknown` leaves out tokens that the tokenizer does not know, `max_tokens` what comes after so
-    many; None is no limit, or the one in the tokenizer's own file.
+    `path` is the folder of table and tokenizer within the model's folder, `tensor` the name of the table,
+    `dimensions` the length of its vectors, None if unknown. `skips_unknown` leaves out tokens that the
+    tokenizer does not know. Only the first `max_tokens` count; None means no limit but the tokenizer's own.
     """
 
     path: str
@@ -41,7 +40,7 @@ class StaticTable:
 
 
 def read_static(folder: Path) -> StaticTable | None:
-    """Return how the static model in `folder` works, None where the folder holds another kind of model.
+    """Return the description of the static model in `folder`, None if it is another kind of model.
 
     Raises `ModelDamaged` for files that cannot be read.
     """
@@ -54,13 +53,13 @@ def read_static(folder: Path) -> StaticTable | None:
         return None
     tensors = read_header(folder / path / WEIGHTS)
     if "embeddings" in tensors:
-        return _of_model2vec(path, _width(tensors["embeddings"][1]), folder / path / "config.json")
+        return _model2vec_table(path, _width(tensors["embeddings"].shape), folder / path / "config.json")
     if not modules or "embedding.weight" not in tensors or truncates_dimensions(folder):
         return None
     return StaticTable(
         path,
         "embedding.weight",
-        _width(tensors["embedding.weight"][1]),
+        _width(tensors["embedding.weight"].shape),
         skips_unknown=False,
         normalize="Normalize" in kinds,
         max_tokens=None,
@@ -68,7 +67,7 @@ def read_static(folder: Path) -> StaticTable | None:
 
 
 def import_model2vec() -> Any:
-    """Return the module `model2vec`; raises `ExtraMissing` where it is not installed."""
+    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
     try:
         import model2vec
     except ImportError as exc:
@@ -80,11 +79,11 @@ def import_model2vec() -> Any:
 
 
 def _width(shape: Any) -> int | None:
-    """The length of a table's rows; a file's header can hold anything."""
+    """Return the length of a table's rows, None if the header gives no such shape."""
     return shape[1] if isinstance(shape, list) and len(shape) == 2 and isinstance(shape[1], int) else None
 
 
-def _of_model2vec(path: str, dimensions: int | None, settings: Path) -> StaticTable | None:
+def _model2vec_table(path: str, dimensions: int | None, settings: Path) -> StaticTable | None:
     config = read_object(settings)
     if config is None:
         return None

@@ -1,4 +1,4 @@
-"""A model's `tokenizer.json`, as transformers reads it."""
+"""Reads a model's `tokenizer.json` as transformers does."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BERT_TYPES = ("bert", "distilbert", "mpnet")
 
 
 def read_tokenizer(folder: Path) -> bytes | None:
-    """Return the `tokenizer.json` of the model in `folder`, None where it has none.
+    """Return the `tokenizer.json` of the model in `folder`, None if it has none.
 
-    For BERT's tokenizers transformers takes casing and accents from `tokenizer_config.json`, whatever
-    `tokenizer.json` says; so does this. Raises `ModelDamaged` for a file that is not JSON.
+    For BERT's tokenizers, the handling of case and accents comes from `tokenizer_config.json`, whatever
+    `tokenizer.json` says, as in transformers. Raises `ModelDamaged` for a file that is not JSON.
     """
     path = folder / "tokenizer.json"
     tokenizer = read_object(path)
@@ -48,7 +48,8 @@ def read_tokenizer(folder: Path) -> bytes | None:
 def open_tokenizer(data: bytes, stamp: str, *, lower_case: bool) -> Any:
     """Return the `tokenizers.Tokenizer` that `data` describes, for the model called `stamp`.
 
-    `lower_case` lowers texts before all else. Raises `ModelDamaged` for what is no tokenizer.
+    `lower_case` converts texts to lower case before anything else. Raises `ModelDamaged` if `data` is not a
+    tokenizer.
     """
     from tokenizers import Tokenizer
     from tokenizers.normalizers import Lowercase

@@ -1,22 +1,32 @@
-"""What a safetensors file says of itself, read without the library and without its data."""
+"""Reads the header of a safetensors file, without the library and without the data."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simil.errors import ModelDamaged, Place
 
-__all__ = ["WEIGHTS", "read_header"]
+__all__ = ["WEIGHTS", "StoredTensor", "read_header"]
 
 WEIGHTS = "model.safetensors"
 
 
-def read_header(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
-    """Return where each tensor of a safetensors file lies: dtype, shape, offset in the file, length.
+class StoredTensor(NamedTuple):
+    """A tensor in a file: its dtype as safetensors names it, its shape, its offset and length in bytes."""
 
-    The format: eight bytes of header length, a JSON header, the data.
+    dtype: str
+    shape: list[int]
+    offset: int
+    length: int
+
+
+def read_header(path: Path) -> dict[str, StoredTensor]:
+    """Return the tensors of a safetensors file by name.
+
+    The format is eight bytes with the header's length, a JSON header, the data. Raises `ModelDamaged` if
+    the header cannot be read or the file is shorter than it says.
     """
     try:
         with path.open("rb") as file:
@@ -24,7 +34,7 @@ def read_header(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
             header: dict[str, Any] = json.loads(file.read(min(size, 100_000_000)))
         start = 8 + size
         tensors = {
-            name: (
+            name: StoredTensor(
                 entry["dtype"],
                 entry["shape"],
                 start + entry["data_offsets"][0],
@@ -33,7 +43,7 @@ def read_header(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
             for name, entry in header.items()
             if name != "__metadata__"
         }
-        end = max(offset + length for _, _, offset, length in tensors.values())
+        end = max(tensor.offset + tensor.length for tensor in tensors.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ModelDamaged(
             "is not a safetensors file", place=Place(str(path)), hint="fetch the model again"

@@ -1,1 +1,1 @@
-"""Graphs that engines run: written, exported, prepared once, quantized."""
+"""The computation graphs that engines run: written, exported, prepared once, quantized."""

@@ -1,9 +1,9 @@
-"""The computation graph of a BERT encoder, written straight from its configuration and weights.
+"""Writes the computation graph of a BERT encoder from its configuration and weights.
 
-Most sentence-embedding models are BERT encoders (bge, e5, gte, MiniLM, mxbai). Writing their graph
-needs neither torch nor an exporter, takes milliseconds, and names ONNX Runtime's fused operators
+Most sentence-embedding models are BERT encoders (bge, e5, gte, MiniLM, mxbai). Writing the graph needs
+neither torch nor an exporter, takes milliseconds, and uses ONNX Runtime's fused operators directly
 (`com.microsoft`: Attention, SkipLayerNormalization, BiasGelu, EmbedLayerNormalization) instead of
-hoping that an optimizer finds them. The weights stay where they are: the graph points into
+relying on an optimizer to find them. The weights are not copied: the graph refers to
 `model.safetensors`.
 
 The architecture is that of Devlin et al., arXiv:1810.04805, with the parameter names of
@@ -17,7 +17,7 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain, read_object
-from simil.models.files.weights import WEIGHTS, read_header
+from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
 
 __all__ = ["bert_graph"]
 
@@ -27,19 +27,19 @@ _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastG
 
 
 def bert_graph(folder: Path) -> tuple[bytes, Path]:
-    """Return the ONNX model of the BERT encoder in `folder`, and the folder its weights are left in.
+    """Return the ONNX model of the BERT encoder in `folder`, and the folder that its weights are in.
 
-    Inputs `input_ids` and `attention_mask`, int32 [batch, tokens]; output `last_hidden_state`,
-    float32 [batch, tokens, hidden], whatever the precision of the weights at rest. Raises
-    `UnknownChain` when the model is not such an encoder, `ModelDamaged` when its files are broken.
+    The inputs are `input_ids` and `attention_mask`, int32 [batch, tokens]; the output is
+    `last_hidden_state`, float32 [batch, tokens, hidden], whatever the precision of the stored weights.
+    Raises `UnknownChain` if the model is not a plain BERT encoder, `ModelDamaged` if its files are broken.
     """
     config = read_object(folder / "config.json") or {}
     _check(config, folder)
-    # The hub's cache holds links; ONNX Runtime wants the weights beside each other in one real folder.
+    # The hub's cache contains links; ONNX Runtime needs the weights themselves in one folder.
     weights = (folder / WEIGHTS).resolve()
     tensors = read_header(weights)
     try:
-        return _Writer(config, weights.name, tensors).write(), weights.parent
+        return _GraphWriter(config, weights.name, tensors).write(), weights.parent
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelDamaged(
             f"does not describe a BERT encoder ({type(exc).__name__}: {exc})",
@@ -58,16 +58,14 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UnknownChain(f"it has no {WEIGHTS}")
 
 
-class _Writer:
-    """Collects the nodes and weights of one graph; methods return the name of what they compute."""
+class _GraphWriter:
+    """Collects the nodes and weights of one graph; its methods return the name of the value they compute."""
 
-    def __init__(
-        self, config: dict[str, Any], location: str, tensors: dict[str, tuple[str, list[int], int, int]]
-    ) -> None:
+    def __init__(self, config: dict[str, Any], location: str, tensors: dict[str, StoredTensor]) -> None:
         self.config = config
         self.location = location
         self.tensors = tensors
-        # Checkpoints of a model with a head on top prefix the encoder's names.
+        # In checkpoints of a model with a head on top, the encoder's names have a prefix.
         self.prefix = "" if "embeddings.word_embeddings.weight" in tensors else "bert."
         self.epsilon = float(config.get("layer_norm_eps", 1e-12))
         self.nodes: list[Any] = []
@@ -96,7 +94,7 @@ class _Writer:
         return bytes(model.SerializeToString(deterministic=True))
 
     def embeddings(self) -> str:
-        # Every token is of the first segment: its embedding is added to the positions' beforehand.
+        # Every token is in the first segment, so its embedding is added to those of the positions.
         segment = self.node(
             "Slice",
             [
@@ -171,7 +169,7 @@ class _Writer:
     ) -> str:
         from onnx import helper
 
-        # The mask's index is a second output that this operator insists on.
+        # This operator requires a second output, the index of the mask.
         outputs = [output, f"{output}.mask"] if operator == "EmbedLayerNormalization" else [output]
         self.nodes.append(helper.make_node(operator, inputs, outputs, domain=domain, **attributes))
         return output
@@ -183,23 +181,25 @@ class _Writer:
         return name
 
     def weight(self, name: str, *, transposed: bool = False) -> str:
-        """Name a tensor of the checkpoint, as float32; ONNX Runtime folds cast and transposition away."""
+        """Name a tensor of the checkpoint, as float32; ONNX Runtime folds the cast and the transposition."""
         from onnx import TensorProto
 
         full = self.prefix + name
         if full not in self.tensors:
             raise UnknownChain(f"its weights lack {full}")
-        dtype, shape, offset, length = self.tensors[full]
-        if dtype not in _DTYPES:
-            raise UnknownChain(f"its weights are of type {dtype}")
-        tensor = TensorProto(name=name, data_type=TensorProto.DataType.Value(_DTYPES[dtype]), dims=shape)
+        stored = self.tensors[full]
+        if stored.dtype not in _DTYPES:
+            raise UnknownChain(f"its weights are of type {stored.dtype}")
+        dtype = TensorProto.DataType.Value(_DTYPES[stored.dtype])
+        tensor = TensorProto(name=name, data_type=dtype, dims=stored.shape)
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", self.location), ("offset", offset), ("length", length)):
+        place = {"location": self.location, "offset": stored.offset, "length": stored.length}
+        for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))
         self.weights.append(tensor)
-        out = name
-        if dtype != "F32":
-            out = self.node("Cast", [out], f"{name}.float32", domain="", to=TensorProto.FLOAT)
-        return (
-            self.node("Transpose", [out], f"{name}.transposed", domain="", perm=[1, 0]) if transposed else out
-        )
+        output = name
+        if stored.dtype != "F32":
+            output = self.node("Cast", [output], f"{name}.float32", domain="", to=TensorProto.FLOAT)
+        if transposed:
+            output = self.node("Transpose", [output], f"{name}.transposed", domain="", perm=[1, 0])
+        return output

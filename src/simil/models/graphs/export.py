@@ -1,4 +1,4 @@
-"""The graph of any other transformer: exported by torch from the model as sentence-transformers loads it."""
+"""Exports the graph of a transformer that is not BERT with torch, as sentence-transformers loads it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ __all__ = ["export_graph"]
 def export_graph(folder: Path) -> tuple[bytes, bytes]:
     """Return the ONNX model of the transformer in `folder` and its `tokenizer.json`.
 
-    Inputs as its tokenizer gives them, int64 [batch, tokens]; output `last_hidden_state`, float32
-    [batch, tokens, hidden]. Takes some ten seconds, most of them for importing torch. Raises
-    `UnknownChain` where torch cannot export it, `ModelError` where it cannot be loaded.
+    The inputs are its tokenizer's, int64 [batch, tokens]; the output is `last_hidden_state`, float32
+    [batch, tokens, hidden]. Takes about ten seconds, most of them to import torch. Raises `UnknownChain`
+    if torch cannot export the model, `ModelError` if it cannot be loaded.
     """
     import torch
     from sentence_transformers import SentenceTransformer
 
     with quiet_transformers():
-        # Attention in plain operators is what ONNX Runtime's optimizer knows to fuse.
+        # ONNX Runtime's optimizer fuses attention only if it is exported as plain operators.
         options = {"attn_implementation": "eager"}
         try:
             model = SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, model_kwargs=options
             )
         except Exception as exc:
-            # Whatever a folder that holds no model makes transformers raise.
+            # transformers raises many kinds of exceptions for a folder that is not a model.
             raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
     model = model.eval().float()
     transformer, tokenizer = model[0], model.tokenizer
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")
-    # Two texts of different length, so that no dimension of the trace looks constant.
+    # Two texts of different lengths, so that the trace takes no dimension for a constant.
     example = {
         key: value
         for key, value in transformer.preprocess(["one text", "a longer one beside it"]).items()
@@ -65,7 +65,7 @@ def export_graph(folder: Path) -> tuple[bytes, bytes]:
                 output_names=["last_hidden_state"],
                 dynamic_axes=dict.fromkeys((*example, "last_hidden_state"), axes),
                 opset_version=17,
-                # The newer exporter needs two more packages and gives ONNX Runtime less to fuse.
+                # The newer exporter needs two more packages, and ONNX Runtime can fuse less of its graph.
                 dynamo=False,
             )
     except (

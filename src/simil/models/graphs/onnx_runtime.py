@@ -1,4 +1,4 @@
-"""ONNX Runtime, imported so that nothing of simil's user leaves the machine."""
+"""Imports ONNX Runtime without its telemetry."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["import_onnxruntime"]
 
 
 def import_onnxruntime() -> Any:
-    """Return the module `onnxruntime`, without its telemetry.
+    """Return the module `onnxruntime`, with its telemetry turned off.
 
-    Since 1.29 it notes each run in the user's cache directory and reports them to a server on the internet,
-    and heeds only a variable that is set before it is imported.
+    Since 1.29 it records each run in the user's cache directory and reports these over the internet. Only
+    an environment variable that is set before the import turns this off.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime

@@ -1,4 +1,4 @@
-"""OpenVINO, imported so that it stays quiet: without its converter, and without its telemetry."""
+"""Imports OpenVINO and NNCF without their telemetry, and without OpenVINO's slow model converter."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from simil.errors import ExtraMissing
 
-__all__ = ["has_openvino", "import_nncf", "import_openvino", "need_nncf"]
+__all__ = ["has_openvino", "import_nncf", "import_openvino", "require_nncf"]
 
 _HINT = "run: pip install 'simil-cli[openvino]'"
 
 
 def has_openvino() -> bool:
-    """Say whether OpenVINO is installed; imports nothing."""
+    """Say whether OpenVINO is installed, without importing it."""
     return find_spec("openvino") is not None
 
 
 def import_openvino() -> Any:
-    """Return the module `openvino`; raises `ExtraMissing` where it is not installed."""
+    """Return the module `openvino`; raises `ExtraMissing` if it is not installed."""
     if not has_openvino():
         raise ExtraMissing("OpenVINO is not installed", hint=_HINT)
     # The converter of other frameworks' models takes longer to import than all the rest.
@@ -30,15 +30,15 @@ def import_openvino() -> Any:
     return openvino
 
 
-def need_nncf() -> None:
-    """Raise `ExtraMissing` where NNCF is not installed; imports nothing."""
+def require_nncf() -> None:
+    """Raise `ExtraMissing` if NNCF is not installed, without importing it."""
     if find_spec("nncf") is None:
         raise ExtraMissing("NNCF, which quantizes models, is not installed", hint=_HINT)
 
 
 def import_nncf() -> Any:
-    """Return the module `nncf`; raises `ExtraMissing` where it is not installed."""
-    need_nncf()
+    """Return the module `nncf`; raises `ExtraMissing` if it is not installed."""
+    require_nncf()
     import_openvino()
     with _without("openvino_telemetry"):
         import nncf
@@ -47,14 +47,14 @@ def import_nncf() -> Any:
 
 @contextmanager
 def _without(*names: str) -> Iterator[None]:
-    """Let imports of these modules fail, as if they were not installed.
+    """Make imports of these modules fail, as if they were not installed.
 
-    Importing `openvino` or `nncf` reports to a server on the internet where `openvino_telemetry` can be
-    imported. Both do without it; nothing of simil's user is to leave the machine.
+    If `openvino_telemetry` can be imported, importing `openvino` or `nncf` sends a report over the internet.
+    Both work without it, and simil sends no such reports.
     """
     hidden = [name for name in names if name not in sys.modules]
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # Documented: makes `import` fail.
+        sys.modules[name] = None  # type: ignore[assignment]  # As documented, this makes `import` fail.
     try:
         yield
     finally:

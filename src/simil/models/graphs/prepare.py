@@ -1,9 +1,9 @@
-"""From a model's files to a graph that ONNX Runtime opens at once.
+"""Prepares a model: turns its files into a graph that ONNX Runtime opens at once.
 
-Preparation happens once: the graph is optimized at the level that does not depend on the hardware
-and saved with its weights as external data beside it, so that later runs map them from disk. It is
-built in a temporary folder and appears by a rename, under a key of the source's state and the
-versions involved; where the cache directory cannot be written the graph is kept in memory.
+Preparation happens once. The graph is optimized at the level that does not depend on the hardware and
+saved with its weights as external data beside it, so that later runs map them from disk. The folder's
+name is a key of the model's state and the versions involved. If the cache directory cannot be written,
+the graph stays in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simil.models.files.chain import UnknownChain
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.bert import bert_graph
-from simil.models.graphs.build_once import SaveFailed, is_made, made_once
+from simil.models.graphs.build_once import BuildFailed, build_once, is_complete, mark_used
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.progress import Progress
 
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 __all__ = [
     "GRAPH_INPUTS",
     "GRAPH_OUTPUTS",
-    "Prepared",
+    "PreparedGraph",
     "graph_feed",
     "optimizing_options",
     "prepare",
     "prepared_folder",
+    "prepared_root",
 ]
 
 log = logging.getLogger("simil")
@@ -43,15 +44,18 @@ log = logging.getLogger("simil")
 GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
-# Raise when what is saved, or how it is made, changes.
+# Raise this when the contents of a prepared folder change.
 _LAYOUT = 1
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A graph to run. `optimized` graphs are a file; others are the bytes of a model whose weights
-    lie in `weights_folder`, to be optimized while loading."""
+class PreparedGraph:
+    """A graph to run, and the bytes of its `tokenizer.json`.
+
+    An `optimized` graph is a file. Any other is optimized while it loads; if it is bytes, its weights may lie
+    in `weights_folder`.
+    """
 
     graph: Path | bytes
     tokenizer: bytes
@@ -59,70 +63,76 @@ class Prepared:
     weights_folder: Path | None = None
 
 
-def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> Prepared:
-    """Return the prepared graph of `source`, making it where there is none for its present state.
+def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> PreparedGraph:
+    """Return the prepared graph of `source`, building it if there is none for its present state.
 
-    Raises `UnknownChain` where the model can't be brought into a graph, `ModelDamaged` for broken files.
+    Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__)
-    ready = _open(target)
+    ready = _open_saved(target)
     if ready:
         return ready
     if source.embedded:
         verify_embedded()
     try:
         with progress(f"preparing {source.name}, once"):
-            made_once(target, lambda folder: _save(_raw(source), folder), model=source.name)
-        ready = _open(target)
-    except (OSError, SaveFailed) as exc:
+            build_once(target, lambda folder: _optimize(_source_graph(source), folder), model=source.name)
+        ready = _open_saved(target)
+    except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-    return ready or _raw(source)
+    return ready or _source_graph(source)
+
+
+def prepared_root(cache_dir: Path) -> Path:
+    """Return the folder that holds the prepared graphs of all models."""
+    return cache_dir / "prepared"
 
 
 def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:
-    """Return where the graph of `source` in its present state is kept, if it is."""
+    """Return where the prepared graph of `source` in its present state is kept; it may not exist yet."""
     versions = f"{_LAYOUT} {onnxruntime_version}"
     key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
     slug = re.sub(r"[^\w.-]+", "-", source.name)
-    return cache_dir / "prepared" / f"{slug}-{key[:20]}"
+    return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
 
 
-def _open(target: Path) -> Prepared | None:
-    """Return what lies in `target`, if it is whole."""
-    if not is_made(target):
+def _open_saved(target: Path) -> PreparedGraph | None:
+    """Return the prepared graph in `target`, None unless it is complete."""
+    if not is_complete(target):
         return None
+    mark_used(target)
     try:
-        return Prepared(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
+        return PreparedGraph(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
     except OSError:
         return None
 
 
-def _save(raw: Prepared, folder: Path) -> None:
+def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
     onnxruntime = import_onnxruntime()
-    options = optimizing_options(raw)
+    options = optimizing_options(unoptimized)
     options.optimized_model_filepath = str(folder / _GRAPH)
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
     options.add_session_config_entry(
         "session.optimized_model_external_initializers_min_size_in_bytes", "1024"
     )
     options.add_session_config_entry("session.disable_prepacking", "1")
-    graph = raw.graph if isinstance(raw.graph, bytes) else str(raw.graph)
+    graph = unoptimized.graph if isinstance(unoptimized.graph, bytes) else str(unoptimized.graph)
     try:
         onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as exc:
-        # ONNX Runtime has one kind of exception for a full disk and for a broken graph; the graph is
-        # opened again in memory, and that attempt tells which it was.
-        raise SaveFailed(str(exc)) from exc
-    (folder / _TOKENIZER).write_bytes(raw.tokenizer)
+        # ONNX Runtime raises the same exception for a full disk and for a broken graph. The graph is
+        # opened again in memory; if that fails too, it is broken.
+        raise BuildFailed(str(exc)) from exc
+    (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
 
 
 def graph_feed(
     ids: NDArray[np.int32], mask: NDArray[np.int32], dtypes: Mapping[str, Any]
 ) -> dict[str, NDArray[Any]]:
-    """Return what a graph takes, for token ids and mask [texts, tokens].
+    """Return the inputs of a graph by name, for token ids and mask, int32 [texts, tokens].
 
-    `dtypes` are its inputs with their types; every token is of the first segment.
+    `dtypes` maps the names of the graph's inputs to their dtypes. Every token is in the first segment.
     """
     import numpy as np
 
@@ -130,45 +140,45 @@ def graph_feed(
     return {name: given[name].astype(dtype, copy=False) for name, dtype in dtypes.items()}
 
 
-def optimizing_options(raw: Prepared) -> Any:
-    """Return ONNX Runtime's session options that optimize `raw` at the level free of hardware."""
+def optimizing_options(prepared: PreparedGraph) -> Any:
+    """Return ONNX Runtime's session options that optimize a graph without regard to the hardware."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    if raw.weights_folder:
+    if prepared.weights_folder:
         entry = "session.model_external_initializers_file_folder_path"
-        options.add_session_config_entry(entry, str(raw.weights_folder))
+        options.add_session_config_entry(entry, str(prepared.weights_folder))
     return options
 
 
-def _raw(source: ModelSource) -> Prepared:
-    """Return the graph as it comes from the model's files: written, found, or exported."""
+def _source_graph(source: ModelSource) -> PreparedGraph:
+    """Return the graph, not optimized: written from the weights, shipped with the model, or exported."""
     folder = source.folder
     tokenizer = read_tokenizer(folder)
     if tokenizer is not None:
         try:
             graph, weights_folder = bert_graph(folder)
-            return Prepared(graph, tokenizer, optimized=False, weights_folder=weights_folder)
+            return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder)
         except UnknownChain as exc:
             log.info("%s: %s", source.name, exc)
-        own = folder / "onnx" / "model.onnx"
-        if own.is_file() and _fits(own):
-            return Prepared(own, tokenizer, optimized=False)
+        shipped = folder / "onnx" / "model.onnx"
+        if shipped.is_file() and _is_usable(shipped):
+            return PreparedGraph(shipped, tokenizer, optimized=False)
     from simil.models.graphs.export import export_graph
 
-    return Prepared(*export_graph(folder), optimized=False)
+    return PreparedGraph(*export_graph(folder), optimized=False)
 
 
-def _fits(graph: Path) -> bool:
-    """Say whether a model's own graph takes tokens and gives a vector for each, and no less."""
+def _is_usable(graph: Path) -> bool:
+    """Say whether a model's own graph needs only token ids and masks, and gives a vector for each token."""
     import onnx
 
     try:
         described = onnx.load(str(graph), load_external_data=False).graph
-    except Exception as exc:  # noqa: BLE001 (protobuf's own kinds; another way to the graph is left)
+    except Exception as exc:  # noqa: BLE001 (protobuf's own exceptions; the graph can still be exported)
         log.info("%s cannot be read: %s", graph, exc)
         return False
-    takes = {put.name for put in described.input} - {weight.name for weight in described.initializer}
-    gives = {put.name for put in described.output}
-    return takes <= {*GRAPH_INPUTS} and bool(gives & {*GRAPH_OUTPUTS})
+    inputs = {value.name for value in described.input} - {weight.name for weight in described.initializer}
+    outputs = {value.name for value in described.output}
+    return inputs <= {*GRAPH_INPUTS} and bool(outputs & {*GRAPH_OUTPUTS})

@@ -1,8 +1,9 @@
-"""A prepared graph in eight bits: quantized once, with ranges measured on texts of our own.
+"""Quantizes a prepared graph to eight bits, once.
 
-Static post-training quantization by NNCF: ranges of activations are fixed when the model is prepared,
-not taken from each batch, so a text has one vector whatever stands beside it. Outliers are moved from
-activations into weights first (SmoothQuant, arXiv:2211.10438).
+Static post-training quantization by NNCF: the ranges of activations are measured on the texts of
+`calibration.txt` and then fixed, not taken from each batch, so a text's vector does not depend on the
+other texts in its batch. Outliers are first moved from activations into weights (SmoothQuant,
+arXiv:2211.10438).
 """
 
 from __future__ import annotations
@@ -20,41 +21,42 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import ModelError
 from simil.models.files.chain import Chain
 from simil.models.files.tokenizer import open_tokenizer
-from simil.models.graphs.build_once import SaveFailed, made_once
-from simil.models.graphs.openvino_runtime import import_nncf, import_openvino, need_nncf
-from simil.models.graphs.prepare import Prepared, graph_feed
+from simil.models.graphs.build_once import BuildFailed, build_once
+from simil.models.graphs.openvino_runtime import import_nncf, import_openvino, require_nncf
+from simil.models.graphs.prepare import PreparedGraph, graph_feed
 from simil.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["quantization", "quantized"]
+__all__ = ["quantization_name", "quantize"]
 
-_TEXTS = Path(__file__).with_name("calibration.txt")
+_CALIBRATION_TEXTS = Path(__file__).with_name("calibration.txt")
 _ALPHA = 0.5  # How much of an outlier moves into the weights: half, the paper's default.
 _MAX_TOKENS = 256
 _GRAPH = "model.xml"
-# Raise when the same texts would give another graph.
+# Raise this when the same texts give another graph.
 _VERSION = 1
 
 
 @cache
-def quantization() -> str:
-    """Return the name of what a model becomes when it is quantized here, for stamps: "int8-" and 6 digits.
+def quantization_name() -> str:
+    """Return the part of a stamp that names this quantization: "int8-" and 6 hexadecimal digits.
 
-    The digits stand for the calibration texts, the method and NNCF's version: another of them gives
-    another model. Raises `ExtraMissing` where NNCF is not installed.
+    The digits depend on the calibration texts, the method and NNCF's version, since a change of any gives
+    other vectors. Raises `ExtraMissing` if NNCF is not installed.
     """
-    need_nncf()
-    how = f"{_VERSION} {version('nncf')} {_ALPHA} {_MAX_TOKENS} ".encode() + _TEXTS.read_bytes()
+    require_nncf()
+    how = f"{_VERSION} {version('nncf')} {_ALPHA} {_MAX_TOKENS} ".encode() + _CALIBRATION_TEXTS.read_bytes()
     return f"int8-{hashlib.sha256(how).hexdigest()[:6]}"
 
 
-def quantized(prepared: Prepared, chain: Chain, stamp: str, progress: Progress) -> Path:
-    """Return the quantized graph (OpenVINO's xml) of a prepared model, making it where there is none.
+def quantize(prepared: PreparedGraph, chain: Chain, stamp: str, progress: Progress) -> Path:
+    """Return the quantized graph (OpenVINO's xml) of a prepared model, building it if there is none.
 
-    It takes some seconds to a minute, and is kept beside the prepared model. Raises `ExtraMissing` where
-    OpenVINO or NNCF are not installed, `ModelError` where the model cannot be quantized or kept.
+    Building takes from some seconds to a minute; the graph is kept beside the prepared model. Raises
+    `ExtraMissing` if OpenVINO or NNCF is not installed, `ModelError` if the model cannot be quantized or
+    the graph cannot be kept.
     """
     if not isinstance(prepared.graph, Path):
         raise ModelError(
@@ -62,28 +64,28 @@ def quantized(prepared: Prepared, chain: Chain, stamp: str, progress: Progress) 
             hint="make the cache directory writable (SIMIL_CACHE_DIR), or use another --precision",
         )
     folder = prepared.graph.parent
-    target = folder.with_name(f"{folder.name}-{quantization()}")
+    target = folder.with_name(f"{folder.name}-{quantization_name()}")
     try:
         with progress(f"quantizing {stamp}, once"):
-            made_once(
+            build_once(
                 target,
                 lambda temporary: _quantize(prepared, chain, stamp, temporary / _GRAPH),
                 model=stamp.partition("@")[0],
             )
-    except (OSError, SaveFailed) as exc:
+    except (OSError, BuildFailed) as exc:
         raise ModelError(f"the quantized {stamp} cannot be written: {exc}", hint="check the disk") from exc
     return target / _GRAPH
 
 
-def _quantize(prepared: Prepared, chain: Chain, stamp: str, path: Path) -> None:
+def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, path: Path) -> None:
     openvino, nncf = import_openvino(), import_nncf()
     with _quiet():
         model = openvino.Core().read_model(str(prepared.graph))
-        inputs = {put.get_any_name(): put.get_element_type().to_dtype() for put in model.inputs}
+        inputs = {port.get_any_name(): port.get_element_type().to_dtype() for port in model.inputs}
         samples = list(_samples(prepared, chain, stamp, inputs))
         smooth = nncf.AdvancedSmoothQuantParameters(matmul=_ALPHA)
         try:
-            made = nncf.quantize(
+            quantized = nncf.quantize(
                 model,
                 nncf.Dataset(samples),
                 subset_size=len(samples),
@@ -93,27 +95,27 @@ def _quantize(prepared: Prepared, chain: Chain, stamp: str, path: Path) -> None:
         except Exception as exc:
             # NNCF has no exceptions of its own for a graph that it cannot handle.
             raise ModelError(f"{stamp} cannot be quantized: {exc}", hint="use another --precision") from exc
-        # Not compressed: what is left in float32 stays what it is.
-        openvino.save_model(made, str(path), compress_to_fp16=False)
+        # Not compressed: what stays in float32 keeps its values.
+        openvino.save_model(quantized, str(path), compress_to_fp16=False)
 
 
 def _samples(
-    prepared: Prepared, chain: Chain, stamp: str, inputs: dict[str, Any]
+    prepared: PreparedGraph, chain: Chain, stamp: str, inputs: dict[str, Any]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield what the graph takes, for each calibration text by itself."""
+    """Yield the graph's inputs for each calibration text, one text at a time."""
     import numpy as np
 
     tokenizer = open_tokenizer(prepared.tokenizer, stamp, lower_case=chain.lower_case)
     tokenizer.no_padding()
     tokenizer.enable_truncation(min(chain.max_tokens or _MAX_TOKENS, _MAX_TOKENS))
-    for encoding in tokenizer.encode_batch_fast(_TEXTS.read_text("utf-8").splitlines()):
+    for encoding in tokenizer.encode_batch_fast(_CALIBRATION_TEXTS.read_text("utf-8").splitlines()):
         ids = np.array([encoding.ids], np.int32)
         yield graph_feed(ids, np.ones_like(ids), inputs)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF's progress bars and remarks off stdout, which belongs to simil's user."""
+    """Keep NNCF's progress bars and log messages off stdout, which is for simil's results."""
     logger = logging.getLogger("nncf")
     level = logger.level
     logger.setLevel(logging.ERROR)

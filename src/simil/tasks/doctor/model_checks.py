@@ -9,13 +9,14 @@ from pathlib import Path
 from simil.embedders.plugins import load_plugin
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
-from simil.models.entry_points import plugin_points
+from simil.models.entry_points import installed_plugins
 from simil.models.files.chain import UnknownChain, read_chain, read_prompts
 from simil.models.files.model_source import verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header
+from simil.models.model_choice import predict_choice
 from simil.models.resolve import Provider, resolve
-from simil.models.status import ModelStatus, State, choice, status_of
+from simil.models.status import ModelStatus, State, status_of
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
 __all__ = ["chosen", "default", "embedded", "plugins"]
@@ -24,7 +25,7 @@ __all__ = ["chosen", "default", "embedded", "plugins"]
 def embedded(context: CheckContext) -> Iterator[Finding]:
     """Tell whether the model that ships with simil is as it was shipped."""
     verify_embedded()
-    yield ok(FALLBACK, f"all files as shipped; {status_of(resolve(FALLBACK), context.settings).said}")
+    yield ok(FALLBACK, f"all files as shipped; {status_of(resolve(FALLBACK), context.settings).description}")
 
 
 def chosen(context: CheckContext) -> Iterator[Finding]:
@@ -33,7 +34,7 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
     if context.error is not None:
         yield note(name, "not looked for: the settings cannot be read")
         return
-    used = choice(context.settings)
+    used = predict_choice(context.settings)
     if used.name is None:
         yield fail(name, used.why)
         return
@@ -73,7 +74,7 @@ def _pinned(told: str, status: ModelStatus, *, offline: bool) -> Finding:
         return fail("model", f"{told}; it needs code of its own, which simil never runs", "choose another")
     if offline:
         return fail("model", f"{told}; it is not here, and simil is offline", "run once without --offline")
-    return note("model", f"{told}; {status.said}", "the first run fetches it")
+    return note("model", f"{told}; {status.description}", "the first run fetches it")
 
 
 def default(context: CheckContext) -> Iterator[Finding]:
@@ -82,12 +83,12 @@ def default(context: CheckContext) -> Iterator[Finding]:
     if status.state is State.DOWNLOADED:
         yield ok(DEFAULT, _said(status))
     else:
-        yield note(DEFAULT, status.said, "the first run that uses it fetches 438 MB")
+        yield note(DEFAULT, status.description, "the first run that uses it fetches 438 MB")
 
 
 def plugins(context: CheckContext) -> Iterator[Finding]:
     """Tell which plug-ins are installed; `deep` also whether they can be loaded."""
-    names = list(dict.fromkeys(point.name for point in plugin_points()))
+    names = installed_plugins()
     if not names:
         yield ok("plug-ins", "none installed")
     for name in names:
@@ -108,4 +109,4 @@ def _plugin(name: str, *, deep: bool) -> Finding:
 def _said(status: ModelStatus) -> str:
     prepared = "" if status.prepared or status.prepared is None else ", not prepared yet"
     revision = f", revision {status.revision[:12]}" if status.revision else ""
-    return f"{status.said}{prepared}{revision}"
+    return f"{status.description}{prepared}{revision}"

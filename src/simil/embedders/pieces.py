@@ -1,0 +1,158 @@
+"""Pieces of a batch, some of its vectors as they get ready: checks, forms, and their collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simil.errors import ModelError, SimilError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Piece",
+    "TextRejected",
+    "VectorForm",
+    "check_piece",
+    "collect_pieces",
+    "raise_rejection",
+    "reindex",
+    "to_form",
+]
+
+_BUG = "this is a bug in the model or plug-in"
+
+
+class TextRejected(SimilError):
+    """One text of a batch cannot be embedded; `index` is its place in the batch.
+
+    Code that knows where the text came from turns this into an `InputError` that names file and line.
+    """
+
+    exit_code = 3
+
+    def __init__(self, index: int, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.index = index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Piece:
+    """Some of a batch's vectors.
+
+    `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `cut` bool [n] marks
+    texts that were longer than the model reads and lost their end.
+    """
+
+    rows: NDArray[np.intp]
+    vectors: NDArray[np.float32]
+    cut: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorForm:
+    """How a model's vectors are returned: their first `dimensions` (None: all), of length 1 or not."""
+
+    dimensions: int | None = None
+    normalize: bool = True
+
+
+def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
+    """Raise `ModelError` unless the vectors have the right shape and only finite values.
+
+    `dimensions` is the expected length of a vector, None for any.
+    """
+    import numpy as np
+
+    vectors = piece.vectors
+    if vectors.ndim != 2 or len(vectors) != len(piece.rows):
+        what = f"returned vectors of shape {vectors.shape} for {len(piece.rows)} texts"
+        raise ModelError(f"{stamp} {what}", hint=_BUG)
+    if dimensions not in (None, vectors.shape[1]):
+        what = f"declares {dimensions} dimensions but returned {vectors.shape[1]}"
+        raise ModelError(f"{stamp} {what}", hint=_BUG)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        row = int(piece.rows[np.argmin(finite)])
+        raise ModelError(f"{stamp} returned a value that is not finite, for text {row + 1}", hint=_BUG)
+
+
+def to_form(piece: Piece, form: VectorForm, stamp: str) -> Piece:
+    """Return the piece with its vectors shortened and normalized as `form` says.
+
+    Raises `UsageError` if the vectors have fewer dimensions.
+    """
+    import numpy as np
+
+    from simil import similarity
+
+    vectors = piece.vectors
+    if form.dimensions is not None:
+        if form.dimensions > vectors.shape[1]:
+            raise UsageError(
+                f"{stamp} has {vectors.shape[1]} dimensions, {form.dimensions} were asked for",
+                hint="ask for fewer",
+            )
+        vectors = np.ascontiguousarray(vectors[:, : form.dimensions])
+    return Piece(piece.rows, similarity.unit_or_zero(vectors) if form.normalize else vectors, piece.cut)
+
+
+def collect_pieces(
+    pieces: Iterable[Piece | TextRejected],
+    count: int,
+    on_rejected: Callable[[TextRejected], None],
+    *,
+    stamp: str,
+    dimensions: int | None,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Put a batch of `count` texts together: vectors float32 [count, dimensions], cut bool [count].
+
+    A rejected text goes to `on_rejected`, and its vector is nan. Raises `ModelError` if a vector is missing
+    or their lengths differ.
+    """
+    import numpy as np
+
+    missing, cut = np.ones(count, np.bool_), np.zeros(count, np.bool_)
+    vectors: NDArray[np.float32] | None = None
+    for piece in pieces:
+        if isinstance(piece, TextRejected):
+            missing[piece.index] = False
+            on_rejected(piece)
+            continue
+        if vectors is None:
+            vectors = np.full((count, piece.vectors.shape[1]), np.nan, np.float32)
+        if piece.vectors.shape[1] != vectors.shape[1]:
+            raise ModelError(
+                f"{stamp} gives vectors of {vectors.shape[1]} and of {piece.vectors.shape[1]} dimensions",
+                hint="if this name now means another model, run simil cache clear",
+            )
+        vectors[piece.rows] = piece.vectors
+        cut[piece.rows] = piece.cut
+        missing[piece.rows] = False
+    if missing.any():
+        found = count - int(missing.sum())
+        raise ModelError(f"{stamp} returned {found} vectors for {count} texts", hint=_BUG)
+    if vectors is None:
+        vectors = np.full((count, dimensions or 0), np.nan, np.float32)
+    return vectors, cut
+
+
+def reindex(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iterator[Piece | TextRejected]:
+    """Yield pieces of a part of a batch as pieces of the whole, in which the part's texts stand at `rows`."""
+    import numpy as np
+
+    places = np.array(rows, np.intp)
+    for piece in pieces:
+        if isinstance(piece, TextRejected):
+            piece.index = int(places[piece.index])
+            yield piece
+        else:
+            yield Piece(places[piece.rows], piece.vectors, piece.cut)
+
+
+def raise_rejection(rejected: TextRejected) -> None:
+    """Raise a rejection: the `on_rejected` of a batch that must be complete."""
+    raise rejected
