@@ -136,7 +136,7 @@ def _find(
         if inputs.forms or (other_inputs and other_inputs.forms):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         others = [*session.read(other_inputs, known.reading)] if known and other_inputs else []
-        found = task.equal_texts([*session.read(inputs, options)], others)
+        found = task.exact_duplicates([*session.read(inputs, options)], others)
         return _told(found, "are equal to one before"), None
     # Saved vectors come first: they say which model the texts need.
     ours = session.saved(inputs) if inputs.forms else None
@@ -145,7 +145,7 @@ def _find(
         others_corpus = (
             session.saved(other_inputs)
             if other_inputs.forms
-            else session.embed(task.first_of_equal(session.read(other_inputs, known.reading)))
+            else session.embed(task.unique_texts(session.read(other_inputs, known.reading)))
         )
     if ours is None:
         texts = [*session.read(inputs, options)]
