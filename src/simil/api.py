@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simil.config import Settings
     from simil.embedders.base import Kind
     from simil.similarity import Metric
-    from simil.tasks.classification import Classified
+    from simil.tasks.classification import Classification
     from simil.tasks.clustering import Clustering
     from simil.tasks.comparison import Comparison
     from simil.tasks.corpus import Corpus
@@ -158,7 +158,7 @@ class Model:
         method: str | None = None,
         k: int | None = None,
         threshold: float | None = None,
-    ) -> Classified:
+    ) -> Classification:
         """Return how well each label suits each text.
 
             >>> import simil

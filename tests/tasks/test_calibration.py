@@ -15,7 +15,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from simil import similarity
 from simil.errors import InputError, ModelMismatch
-from simil.tasks.evaluation.calibration import Calibration, calibrate, calibration_name, read_calibration
+from simil.tasks.evaluation.calibration import Calibration, calibrate, calibration_file_name, read_calibration
 
 _PAIRS = st.lists(
     st.tuples(st.one_of(st.floats(-1, 1, width=32), st.integers(-2, 2).map(lambda n: n / 2)), st.booleans()),
@@ -129,7 +129,7 @@ def test_it_is_for_vectors_of_its_model_and_length(model: str | None, dimensions
 
 def test_names_of_files_are_safe_and_tell_models_apart() -> None:
     names = {
-        calibration_name(model, "cosine", dimensions)
+        calibration_file_name(model, "cosine", dimensions)
         for model in ("org/m@1", "org_m@1", "../../m", "é" * 300)
         for dimensions in (3, 4)
     }

@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from simil import similarity
 from simil.errors import InputError, Place
-from simil.tasks.classification import UNKNOWN, Classified, classify_by_descriptions, classify_by_examples
+from simil.tasks.classification import UNKNOWN, Classification, classify_by_descriptions, classify_by_examples
 from simil.tasks.classifiers import ClassificationMethod
 from simil.tasks.corpus import Corpus
 from simil.texts import Text
@@ -38,7 +38,7 @@ def test_the_nearest_description_of_a_label_counts() -> None:
 
 
 def test_a_margin_is_the_distance_to_the_next_label() -> None:
-    found = Classified(["a", "b", "c"], np.array([[0.2, 0.9, 0.5]], np.float32), "zero-shot")
+    found = Classification(["a", "b", "c"], np.array([[0.2, 0.9, 0.5]], np.float32), "zero-shot")
 
     (verdicts,) = found.ranked(5)
 
@@ -49,7 +49,7 @@ def test_a_margin_is_the_distance_to_the_next_label() -> None:
 
 
 def test_equal_scores_go_by_the_order_of_labels() -> None:
-    found = Classified(["b", "a"], np.array([[0.5, 0.5]], np.float32), "zero-shot")
+    found = Classification(["b", "a"], np.array([[0.5, 0.5]], np.float32), "zero-shot")
 
     assert found.best()[0].label == "b"
     assert found.best()[0].margin == 0
@@ -58,13 +58,13 @@ def test_equal_scores_go_by_the_order_of_labels() -> None:
 def test_below_the_threshold_a_label_is_unknown_and_at_it_not() -> None:
     scores = np.array([[0.1, 0.3], [0.7, 0.3], [0.29, 0.2]], np.float32)
 
-    found = Classified(["a", "b"], scores, "zero-shot", threshold=0.3)
+    found = Classification(["a", "b"], scores, "zero-shot", threshold=0.3)
 
     names = [[one.label for one in verdicts] for verdicts in found.ranked(2)]
     assert names == [["b"], ["a", "b"], [UNKNOWN]]
     assert found.best()[2].score == np.float32(0.29)
     assert found.any_known()
-    assert not Classified(["a", "b"], scores, "zero-shot", threshold=0.8).any_known()
+    assert not Classification(["a", "b"], scores, "zero-shot", threshold=0.8).any_known()
 
 
 def test_no_texts_get_no_verdicts() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from simil.errors import InputError, Place, UsageError
 from simil.tasks.corpus import Corpus
-from simil.tasks.labels import Description, described, label_of, labelled, labelled_rows
+from simil.tasks.labels import LabelDescription, corpus_with_labels, label_of, parse_descriptions, with_labels
 from simil.texts import Text
 
 
@@ -16,12 +16,12 @@ def _texts(*fields: dict[str, object]) -> list[Text]:
 
 
 def test_a_name_stands_for_itself_and_a_label_can_have_several_descriptions() -> None:
-    found = described(["spam", "spam=an unwanted offer", " ham = a = b ", "spam=an unwanted offer"])
+    found = parse_descriptions(["spam", "spam=an unwanted offer", " ham = a = b ", "spam=an unwanted offer"])
 
     assert found == [
-        Description("spam", "spam"),
-        Description("spam", "an unwanted offer"),
-        Description("ham", "a = b"),
+        LabelDescription("spam", "spam"),
+        LabelDescription("spam", "an unwanted offer"),
+        LabelDescription("ham", "a = b"),
     ]
 
 
@@ -38,7 +38,7 @@ def test_a_name_stands_for_itself_and_a_label_can_have_several_descriptions() ->
 )
 def test_what_describes_no_label_is_refused(options: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        described(options)
+        parse_descriptions(options)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_what_is_no_label_is_refused(fields: dict[str, object], message: str) ->
     with pytest.raises(InputError, match=message):
         label_of(fields, "label")
     with pytest.raises(InputError, match=r"f\.csv:1: "):
-        list(labelled(_texts(fields), "label"))
+        list(with_labels(_texts(fields), "label"))
 
 
 def test_texts_without_a_label_are_told_and_left_out() -> None:
     told: list[InputError] = []
     texts = _texts({"label": "a"}, {"label": ""}, {}, {"label": "b"})
 
-    kept = list(labelled(texts, "label", on_error=told.append))
+    kept = list(with_labels(texts, "label", on_error=told.append))
 
     assert [text.id for text in kept] == ["1", "4"]
     assert [str(error.place) for error in told] == ["f.csv:2", "f.csv:3"]
@@ -80,13 +80,13 @@ def test_texts_without_a_label_are_told_and_left_out() -> None:
 
 def test_a_table_without_the_column_is_refused_at_once() -> None:
     with pytest.raises(InputError, match="no field 'label'"):
-        list(labelled(_texts({"kind": "a"}), "label", on_error=lambda error: None, table=True))
+        list(with_labels(_texts({"kind": "a"}), "label", on_error=lambda error: None, table=True))
 
 
 def test_saved_vectors_keep_their_rows() -> None:
     corpus = Corpus(_texts({"label": ""}, {"label": "a"}), np.eye(2, dtype=np.float32), "m@1", saved=True)
 
-    kept = labelled_rows(corpus, "label", on_error=lambda error: None)
+    kept = corpus_with_labels(corpus, "label", on_error=lambda error: None)
 
     assert [text.id for text in kept.texts] == ["2"]
     np.testing.assert_array_equal(kept.vectors, [[0, 1]])

@@ -14,7 +14,7 @@ from sentence_transformers.util import paraphrase_mining_embeddings
 
 from simil import similarity
 from simil.tasks.corpus import Corpus
-from simil.tasks.deduplication import dedupe, equal_texts, first_of_equal, near_duplicates
+from simil.tasks.deduplication import dedupe, exact_duplicates, near_duplicates, unique_texts
 from simil.texts import Text
 from tasks.conftest import corpus_of
 
@@ -70,11 +70,11 @@ words = st.lists(st.sampled_from("abcdef"), max_size=30)
 @given(texts=words, others=words)
 def test_equal_texts_are_those_python_finds_equal(texts: list[str], others: list[str]) -> None:
     rows = corpus_of(texts, np.zeros((len(texts), 1))).texts
-    found = equal_texts(rows, corpus_of(others, np.zeros((len(others), 1))).texts)
+    found = exact_duplicates(rows, corpus_of(others, np.zeros((len(others), 1))).texts)
     expected = [text for row, text in enumerate(texts) if text not in texts[:row] + others]
     assert [rows[row].text for row in np.flatnonzero(found.kept)] == expected
-    assert all(found.owner_of(row).text == text for row, text in enumerate(texts))
-    assert [text.text for text in first_of_equal(rows)] == list(dict.fromkeys(texts))
+    assert all(found.representative_of(row).text == text for row, text in enumerate(texts))
+    assert [text.text for text in unique_texts(rows)] == list(dict.fromkeys(texts))
 
 
 def vectors_of(texts: Sequence[Text]) -> Corpus:
@@ -103,7 +103,7 @@ def test_copies_go_where_the_first_of_them_went(
     np.testing.assert_allclose(found.scores, whole.scores, atol=1e-6)
     np.testing.assert_array_equal(found.elsewhere, whole.elsewhere)
     for row in range(len(texts)):
-        owner = found.owner_of(row).text
+        owner = found.representative_of(row).text
         score = float(np.cos(np.radians(10.0 * (ord(owner) - ord(texts[row])))))
         assert found.scores[row] == pytest.approx(score, abs=1e-6)
         assert found.kept[row] or score >= threshold - 1e-6

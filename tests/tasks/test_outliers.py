@@ -17,7 +17,7 @@ import simil
 from simil import similarity
 from simil.errors import InputError, Place
 from simil.tasks.corpus import Corpus
-from simil.tasks.outlier_detection import OutlierMethod, outliers, strangest
+from simil.tasks.outlier_detection import OutlierMethod, outliers, top_outliers
 from simil.texts import Text
 from tasks.conftest import corpus_of
 
@@ -100,14 +100,14 @@ def test_a_share_is_what_scikit_learn_calls_outliers(many: Corpus, share: float)
     labels = lof(contamination=share).fit_predict(some.vectors)
     found = outliers(some, method=OutlierMethod.LOF, k=20)
 
-    assert sorted(strangest(found.scores, share=share)) == np.flatnonzero(labels == -1).tolist()
+    assert sorted(top_outliers(found.scores, share=share)) == np.flatnonzero(labels == -1).tolist()
 
 
 def test_three_sentences_that_do_not_belong_are_the_strangest(docstrings: list[str], many: Corpus) -> None:
     vectors = np.concatenate([many.vectors[:1500], simil.embed(STRANGERS, model="minilm")])
     found = outliers(corpus_of(docstrings[:1500] + STRANGERS, vectors), k=K)
 
-    assert set(strangest(found.scores, count=3).tolist()) == {1500, 1501, 1502}
+    assert set(top_outliers(found.scores, count=3).tolist()) == {1500, 1501, 1502}
 
 
 def test_equal_texts_are_not_strange_to_each_other() -> None:
@@ -162,7 +162,7 @@ def test_nothing_beside_a_reference_is_nothing(method: OutlierMethod) -> None:
     nothing = Corpus([], np.empty((0, 0), np.float32), None)
     found = outliers(nothing, corpus(clustered(4)), method=method)
     assert (len(found.scores), len(found.nearest), len(found.similarities)) == (0, 0, 0)
-    assert strangest(found.scores, count=10).tolist() == []
+    assert top_outliers(found.scores, count=10).tolist() == []
 
 
 scores = st.lists(st.integers(0, 9), min_size=1, max_size=40)
@@ -170,17 +170,17 @@ scores = st.lists(st.integers(0, 9), min_size=1, max_size=40)
 
 @given(scores, st.integers(1, 50))
 def test_the_strangest_come_first_and_equal_ones_in_their_order(values: list[int], count: int) -> None:
-    found = strangest(np.array(values, np.float32), count=count).tolist()
+    found = top_outliers(np.array(values, np.float32), count=count).tolist()
     assert found == sorted(range(len(values)), key=lambda row: (-values[row], row))[:count]
 
 
 @given(scores, st.floats(0.01, 0.5))
 def test_at_least_one_is_the_strangest_share(values: list[int], share: float) -> None:
-    found = strangest(np.array(values, np.float32), share=share)
+    found = top_outliers(np.array(values, np.float32), share=share)
     assert len(found) == max(1, ceil(round(share * (len(values) - 1), 9)))
 
 
 def test_a_score_reaches_itself() -> None:
     values = np.array([0.1, 0.7, 0.3], np.float32)
-    assert strangest(values, threshold=0.7).tolist() == [1]
-    assert strangest(values, threshold=0.71).tolist() == []
+    assert top_outliers(values, threshold=0.7).tolist() == [1]
+    assert top_outliers(values, threshold=0.71).tolist() == []

@@ -11,7 +11,7 @@ import pytest
 import simil
 from simil.errors import ModelMismatch
 from simil.tasks.corpus import Corpus
-from simil.tasks.retrieval import context_of, search
+from simil.tasks.retrieval import search, surrounding_lines
 from tasks.conftest import corpus_of
 
 QUERIES = ["send a message over the network", "sort a list", "is this a leap year?", "close the file"]
@@ -83,7 +83,7 @@ def test_context_is_what_stands_around_in_the_file() -> None:
     corpus = corpus_of(["a", "b", "c", "d"], np.eye(4))
     rows = [0, 1, 3]  # the third line is blank
     lines = Corpus([corpus.texts[row] for row in rows], np.eye(4, dtype=np.float32)[rows], None)
-    assert context_of(lines, 1, 2).before == [(1, "a")]
-    assert context_of(lines, 1, 2).after == [(3, ""), (4, "d")]
-    assert context_of(lines, 0, 1).before == []
-    assert context_of(Corpus(corpus.texts, corpus.vectors, None, saved=True), 1, 2).after == []
+    assert surrounding_lines(lines, 1, 2).before == [(1, "a")]
+    assert surrounding_lines(lines, 1, 2).after == [(3, ""), (4, "d")]
+    assert surrounding_lines(lines, 0, 1).before == []
+    assert surrounding_lines(Corpus(corpus.texts, corpus.vectors, None, saved=True), 1, 2).after == []

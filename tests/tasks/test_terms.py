@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from simil.tasks.terms import telling_words, words
+from simil.tasks.terms import distinctive_words, words
 
 
 @pytest.mark.parametrize(
@@ -55,20 +55,20 @@ def test_they_are_weighted_as_class_based_tf_idf_says() -> None:
         order = np.lexsort((names, -weight, ~common))
         expected.append([str(names[row]) for row in order if count[row]][:5])
 
-    assert telling_words(GROUPS) == expected
+    assert distinctive_words(GROUPS) == expected
     assert [group[0] for group in expected] == ["game", "module", "images"]
 
 
 def test_words_of_one_text_of_several_come_last() -> None:
-    (found,) = telling_words([["zebra zebra zebra zebra", "red apple", "red apple"]], 3)
+    (found,) = distinctive_words([["zebra zebra zebra zebra", "red apple", "red apple"]], 3)
 
     assert found == ["apple", "red", "zebra"]
 
 
 def test_groups_without_words() -> None:
-    assert telling_words([]) == []
-    assert telling_words([[], ["the of and"], ["12"], ["word"]]) == [[], [], [], ["word"]]
+    assert distinctive_words([]) == []
+    assert distinctive_words([[], ["the of and"], ["12"], ["word"]]) == [[], [], [], ["word"]]
 
 
 def test_texts_may_come_once() -> None:
-    assert telling_words([(text for text in texts) for texts in GROUPS]) == telling_words(GROUPS)
+    assert distinctive_words([(text for text in texts) for texts in GROUPS]) == distinctive_words(GROUPS)

@@ -5,10 +5,10 @@ Results are float32; one beyond the range of float32 is infinite. Every function
 when shapes do not fit.
 """
 
-from simil.similarity.metric import Metric, matrix, matrix_blocks, pairwise
 from simil.similarity.nearest import top_k
-from simil.similarity.normalize import unit, unit_or_zero, weighted_mean
-from simil.similarity.pairs import matches_above, pairs_above, representatives
+from simil.similarity.normalization import unit, unit_or_zero, weighted_mean
+from simil.similarity.pairwise import Metric, matrix, matrix_blocks, pairwise
+from simil.similarity.similarity_join import matches_above, pairs_above, representatives
 
 __all__ = [
     "Metric",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError
 from simil.similarity.blas import use_all_cores
-from simil.similarity.normalize import as_rows, check_dimensions
+from simil.similarity.normalization import as_rows, check_dimensions
 from simil.similarity.products import (
     check_block_rows,
     checked_lengths,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError
-from simil.similarity.normalize import rows_in_block
+from simil.similarity.normalization import rows_in_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

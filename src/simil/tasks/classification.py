@@ -11,10 +11,10 @@ from simil.similarity import Metric
 from simil.tasks.classifiers import (
     NEIGHBOURS,
     ClassificationMethod,
-    ClassifierChoice,
-    choose,
-    nearest_of,
-    scores_by,
+    MethodChoice,
+    choose_method,
+    class_scores,
+    max_cosine_by_class,
 )
 from simil.tasks.corpus import Corpus
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "UNKNOWN",
     "ZERO_SHOT",
-    "Classified",
-    "Verdict",
+    "Classification",
+    "Prediction",
     "classify_by_descriptions",
     "classify_by_examples",
 ]
@@ -36,7 +36,7 @@ ZERO_SHOT = "zero-shot"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Prediction:
     """A label for a text, its score, and by how much it is better than the next; None where none is."""
 
     label: str
@@ -45,7 +45,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Classified:
+class Classification:
     """How well each label suits each text: scores float32 [texts, labels].
 
     `threshold` is what the score of a label must reach; `method` what the scores are made by, and
@@ -56,9 +56,9 @@ class Classified:
     scores: NDArray[np.float32]
     method: str
     threshold: float | None = None
-    choice: ClassifierChoice | None = None
+    choice: MethodChoice | None = None
 
-    def best(self) -> list[Verdict]:
+    def best(self) -> list[Prediction]:
         """Return a verdict for each text: its best label, or "unknown" below the threshold."""
         return [verdicts[0] for verdicts in self.ranked(1)]
 
@@ -67,7 +67,7 @@ class Classified:
         limit = float("-inf") if self.threshold is None else self.threshold
         return bool(self.scores.size) and Metric.COSINE.reaches(float(self.scores.max()), limit)
 
-    def ranked(self, top: int) -> list[list[Verdict]]:
+    def ranked(self, top: int) -> list[list[Prediction]]:
         """Return up to `top` verdicts for each text, the best first, equal ones in the order of labels.
 
         Labels below the threshold are left out; where all are, the one verdict is "unknown" with the
@@ -87,7 +87,9 @@ class Classified:
             names = [self.labels[label] for label in order[row, :kept].tolist()] or [UNKNOWN]
             found.append(
                 [
-                    Verdict(name, scores[row, rank], margins[row, rank] if rank < margins.shape[1] else None)
+                    Prediction(
+                        name, scores[row, rank], margins[row, rank] if rank < margins.shape[1] else None
+                    )
                     for rank, name in enumerate(names)
                 ]
             )
@@ -96,15 +98,15 @@ class Classified:
 
 def classify_by_descriptions(
     corpus: Corpus, descriptions: Corpus, owners: Sequence[str], *, threshold: float | None = None
-) -> Classified:
+) -> Classification:
     """Give each text the label with the description nearest to it by cosine.
 
     `owners` are the labels that the texts of `descriptions` stand for; of several that stand for one the
     nearest counts.
     """
     labels = list(dict.fromkeys(owners))
-    scores = nearest_of(corpus.vectors, descriptions.vectors, _numbers(owners, labels), len(labels))
-    return Classified(labels, scores, ZERO_SHOT, threshold)
+    scores = max_cosine_by_class(corpus.vectors, descriptions.vectors, _numbers(owners, labels), len(labels))
+    return Classification(labels, scores, ZERO_SHOT, threshold)
 
 
 def classify_by_examples(
@@ -115,7 +117,7 @@ def classify_by_examples(
     method: ClassificationMethod | None = None,
     k: int = NEIGHBOURS,
     threshold: float | None = None,
-) -> Classified:
+) -> Classification:
     """Give each text a label by `examples`, whose labels are `owners`.
 
     Without a `method` it is that which does best on the examples themselves, held out in turn. Raises
@@ -133,10 +135,10 @@ def classify_by_examples(
             )
         method = ClassificationMethod.CENTROID
     classes = _numbers(owners, labels)
-    choice = choose(examples.vectors, classes, len(labels), k) if method is None else None
+    choice = choose_method(examples.vectors, classes, len(labels), k) if method is None else None
     used = choice.method if choice else ClassificationMethod(str(method))
-    scores = scores_by(used, examples.vectors, classes, len(labels), corpus.vectors, k)
-    return Classified(labels, scores, used, threshold, choice)
+    scores = class_scores(used, examples.vectors, classes, len(labels), corpus.vectors, k)
+    return Classification(labels, scores, used, threshold, choice)
 
 
 def _numbers(owners: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:

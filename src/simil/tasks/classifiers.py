@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = [
     "NEIGHBOURS",
     "ClassificationMethod",
-    "ClassifierChoice",
-    "choose",
-    "folds_of",
-    "nearest_of",
-    "scores_by",
+    "MethodChoice",
+    "assign_folds",
+    "choose_method",
+    "class_scores",
+    "max_cosine_by_class",
 ]
 
 NEIGHBOURS = 5
@@ -45,7 +45,7 @@ class ClassificationMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifierChoice:
+class MethodChoice:
     """The method that cross-validation prefers, and the accuracy of each on held-out examples.
 
     `folds` is 0 where no example can be held out, and `held_out` tells how many were.
@@ -57,7 +57,7 @@ class ClassifierChoice:
     held_out: int
 
 
-def scores_by(
+def class_scores(
     method: ClassificationMethod,
     examples: Vectors,
     classes: Classes,
@@ -82,7 +82,7 @@ def scores_by(
     return _by_regression(examples, classes, count, vectors)
 
 
-def nearest_of(vectors: Vectors, references: Vectors, owners: Classes, count: int) -> Vectors:
+def max_cosine_by_class(vectors: Vectors, references: Vectors, owners: Classes, count: int) -> Vectors:
     """Return the cosine of each vector to the nearest reference of each class, float32 [n, count].
 
     `owners` [m] are the classes of `references` [m, d]; each of the `count` classes has one.
@@ -136,30 +136,30 @@ def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vec
     return scores
 
 
-def choose(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> ClassifierChoice:
+def choose_method(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> MethodChoice:
     """Return the method that is right most often on examples held out from it; the simplest of equals.
 
-    The examples are shuffled the same way at every call and held out in `folds_of` parts. Where no
+    The examples are shuffled the same way at every call and held out in `assign_folds` parts. Where no
     class has two examples there is nothing to hold out, and it is the centroid.
     """
     import numpy as np
 
-    parts = folds_of(classes)
+    parts = assign_folds(classes)
     held_out = int((parts >= 0).sum())
     if not held_out:
-        return ClassifierChoice(ClassificationMethod.CENTROID, {}, 0, 0)
+        return MethodChoice(ClassificationMethod.CENTROID, {}, 0, 0)
     right = dict.fromkeys(ClassificationMethod, 0)
     for part in range(parts.max() + 1):
         out = parts == part
         for method in ClassificationMethod:
-            scores = scores_by(method, examples[~out], classes[~out], count, examples[out], k)
+            scores = class_scores(method, examples[~out], classes[~out], count, examples[out], k)
             right[method] += int((scores.argmax(axis=1) == classes[out]).sum())
     accuracies = {method: hits / held_out for method, hits in right.items()}
     best = max(ClassificationMethod, key=lambda method: right[method])
-    return ClassifierChoice(best, accuracies, len(np.unique(parts[parts >= 0])), held_out)
+    return MethodChoice(best, accuracies, len(np.unique(parts[parts >= 0])), held_out)
 
 
-def folds_of(classes: Classes) -> Classes:
+def assign_folds(classes: Classes) -> Classes:
     """Return the fold in which each example is held out, int64 [m]: five, or one for each of few examples.
 
     Each class is spread evenly over the folds. The only example of a class is never held out: its fold

@@ -15,7 +15,7 @@ from simil.similarity import Metric
 from simil.similarity.blas import use_all_cores
 from simil.tasks.communities import communities
 from simil.tasks.corpus import Corpus
-from simil.tasks.terms import telling_words
+from simil.tasks.terms import distinctive_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,7 +250,7 @@ def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.flo
     members = np.split(inside, np.flatnonzero(np.diff(labels[inside])) + 1) if len(inside) else []
     # What is in no cluster counts as a group too: words that are common there tell little.
     groups = [*members, outside] if len(outside) else members
-    words = telling_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
+    words = distinctive_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
     return [
         Cluster(number, rows, words[number - 1], scores[rows].mean())
         for number, rows in enumerate(members, 1)

@@ -13,7 +13,7 @@ from simil.similarity import Metric
 from simil.tasks.corpus import check_models
 from simil.tasks.embedding import EmbedOptions, embed_all, rejected
 from simil.tasks.evaluation.scales import Scale, reaches
-from simil.tasks.prefetch import batches_ahead
+from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Pair, Text
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def compare_pairs(
     import numpy as np
 
     most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
-    for batch in batches_ahead(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
+    for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
         vectors, refused = _embed_pairs(batch, options, embedder, on_error)
         good = [row for row in range(len(batch)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)

@@ -20,9 +20,9 @@ __all__ = [
     "Duplicates",
     "dedupe",
     "default_threshold",
-    "equal_texts",
-    "first_of_equal",
+    "exact_duplicates",
     "near_duplicates",
+    "unique_texts",
 ]
 
 # For models that the catalog does not know.
@@ -53,7 +53,7 @@ class Duplicates:
         kept: NDArray[np.bool_] = (self.owners == np.arange(len(self.owners))) & ~self.elsewhere
         return kept
 
-    def owner_of(self, row: int) -> Text:
+    def representative_of(self, row: int) -> Text:
         """Return the text that stands for text `row`."""
         return (self.others if self.elsewhere[row] else self.texts)[int(self.owners[row])]
 
@@ -69,7 +69,7 @@ def default_threshold(stamp: str | None) -> tuple[float, str] | None:
     return info.duplicates_at, info.sources["duplicates_at"]
 
 
-def first_of_equal(texts: Iterable[Text]) -> Iterator[Text]:
+def unique_texts(texts: Iterable[Text]) -> Iterator[Text]:
     """Yield each text that no earlier one equals, as they come; no model is asked."""
     seen: set[str] = set()
     for text in texts:
@@ -78,7 +78,7 @@ def first_of_equal(texts: Iterable[Text]) -> Iterator[Text]:
             yield text
 
 
-def equal_texts(texts: Sequence[Text], others: Sequence[Text] = ()) -> Duplicates:
+def exact_duplicates(texts: Sequence[Text], others: Sequence[Text] = ()) -> Duplicates:
     """Find the texts that are equal, character by character, to an earlier one or to one of `others`."""
     import numpy as np
 

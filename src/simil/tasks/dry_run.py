@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simil.embedders.base import Embedder, VectorForm
 from simil.tasks.embedding import EmbedOptions
-from simil.tasks.prefetch import batches_ahead
+from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
 
 __all__ = ["DryRun", "dry_run"]
@@ -44,7 +44,7 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
     inputs = cached = 0
     reading = embedder.reading
     # The batches of `embed_stream`: requests hold texts of one.
-    for batch in batches_ahead(
+    for batch in prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     ):
         inputs += len(batch)

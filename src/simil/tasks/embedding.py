@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, TextRejected
 from simil.errors import InputError, Place
-from simil.tasks.prefetch import batches_ahead
+from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def embed_stream(
     its place is raised, as are the reader's errors.
     """
     reading = embedder.reading
-    ahead = batches_ahead(
+    ahead = prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     )
     begun: _Begun | None = None

@@ -10,18 +10,18 @@ from simil.errors import InputError, UsageError
 from simil.tasks.corpus import Corpus
 from simil.texts import Text, is_blank, kind_of, missing_field
 
-__all__ = ["Description", "described", "label_of", "labelled", "labelled_rows"]
+__all__ = ["LabelDescription", "corpus_with_labels", "label_of", "parse_descriptions", "with_labels"]
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class LabelDescription:
     """A text that stands for a label."""
 
     label: str
     text: str
 
 
-def described(options: Iterable[str]) -> list[Description]:
+def parse_descriptions(options: Iterable[str]) -> list[LabelDescription]:
     """Return the descriptions that `NAME` and `NAME=description` give; a label may have several.
 
     Raises `UsageError` where a name or a description is blank, and where two labels have the same one.
@@ -41,7 +41,7 @@ def described(options: Iterable[str]) -> list[Description]:
                 f"the labels {owner!r} and {name!r} have the same description",
                 hint="say how they differ",
             )
-    return [Description(name, text) for text, name in found.items()]
+    return [LabelDescription(name, text) for text, name in found.items()]
 
 
 def label_of(fields: Mapping[str, object], field: str) -> str:
@@ -59,7 +59,7 @@ def label_of(fields: Mapping[str, object], field: str) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value)
 
 
-def labelled(
+def with_labels(
     texts: Iterable[Text],
     field: str,
     *,
@@ -82,14 +82,14 @@ def labelled(
             yield text
 
 
-def labelled_rows(
+def corpus_with_labels(
     corpus: Corpus, field: str, *, on_error: Callable[[InputError], None] | None = None
 ) -> Corpus:
-    """Return the saved vectors that have a label in `field`; errors as in `labelled`."""
+    """Return the saved vectors that have a label in `field`; errors as in `with_labels`."""
     rows: list[int] = []
     texts: list[Text] = []
     for row, text in enumerate(corpus.texts):
-        for kept in labelled([text], field, on_error=on_error):
+        for kept in with_labels([text], field, on_error=on_error):
             rows.append(row)
             texts.append(kept)
     vectors = corpus.vectors if len(rows) == len(corpus) else corpus.vectors[rows]

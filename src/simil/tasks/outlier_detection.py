@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OutlierMethod", "Outliers", "outliers", "strangest"]
+__all__ = ["OutlierMethod", "Outliers", "outliers", "top_outliers"]
 
 # What float32 can be off by between equal vectors: no distance.
 _NO_DISTANCE = 5e-7
@@ -94,7 +94,7 @@ def outliers(
     )
 
 
-def strangest(
+def top_outliers(
     scores: NDArray[np.float32],
     *,
     count: int | None = None,

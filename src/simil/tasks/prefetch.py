@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
-__all__ = ["Ahead", "batches_ahead"]
+__all__ = ["Prefetcher", "prefetch_batches"]
 
 T = TypeVar("T")
 
@@ -18,20 +18,20 @@ _PATIENCE_S = 0.005
 _FIRST, _GROWTH = 32, 4
 
 
-def batches_ahead(
+def prefetch_batches(
     items: Iterable[T], characters: Callable[[T], int], *, most: int = 1024, most_characters: int = 1 << 20
-) -> Ahead[T]:
+) -> Prefetcher[T]:
     """Return `items` in order, in batches of what a thread has read by then.
 
     A slow pipe gives small batches at once, a fast one full batches: `most` items, or items that hold
     `most_characters` together. At most one batch is read ahead, so memory is bounded by the two limits,
     or by one item where it is longer. An error of the reader is raised after what came before it.
     """
-    return Ahead(items, characters, most, most_characters)
+    return Prefetcher(items, characters, most, most_characters)
 
 
-class Ahead(Generic[T]):
-    """An iterator over batches; see `batches_ahead`."""
+class Prefetcher(Generic[T]):
+    """An iterator over batches; see `prefetch_batches`."""
 
     def __init__(
         self, items: Iterable[T], characters: Callable[[T], int], most: int, most_characters: int

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["TOP_K", "SearchResult", "SurroundingLines", "context_of", "search"]
+__all__ = ["TOP_K", "SearchResult", "SurroundingLines", "search", "surrounding_lines"]
 
 TOP_K = 10
 
@@ -95,7 +95,7 @@ def _all_that_reach(queries: Corpus, corpus: Corpus, threshold: float) -> list[S
     return answers
 
 
-def context_of(corpus: Corpus, row: int, lines: int) -> SurroundingLines:
+def surrounding_lines(corpus: Corpus, row: int, lines: int) -> SurroundingLines:
     """Return up to `lines` lines before and after text `row`; nothing for saved vectors.
 
     Lines that were skipped as blank are empty.

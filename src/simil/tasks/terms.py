@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from math import log
 
-__all__ = ["telling_words", "words"]
+__all__ = ["distinctive_words", "words"]
 
 _CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 
 
-def telling_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[list[str]]:
+def distinctive_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[list[str]]:
     """Return for each group of texts its `count` most telling words, the most telling first.
 
     A word's weight in a group is tf · log(1 + A / f): tf its share of the group's words, A the mean number

@@ -18,11 +18,11 @@ from simil.errors import InputError, UsageError
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
     from simil.session.inputs import OpenInput
-    from simil.tasks.classification import Classified
-    from simil.tasks.classifiers import ClassificationMethod, ClassifierChoice
+    from simil.tasks.classification import Classification
+    from simil.tasks.classifiers import ClassificationMethod, MethodChoice
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.classification_report import Evaluation
-    from simil.tasks.labels import Description
+    from simil.tasks.labels import LabelDescription
     from simil.texts import ReadOptions
 
 __all__ = ["classify"]
@@ -142,7 +142,7 @@ class _Taught:
         threshold: float | None,
     ) -> None:
         from simil.tasks.classifiers import NEIGHBOURS
-        from simil.tasks.labels import described
+        from simil.tasks.labels import parse_descriptions
 
         if examples is not None and labels:
             raise UsageError("--label and --examples contradict each other", hint="pass one of them")
@@ -152,7 +152,7 @@ class _Taught:
             option = "-k" if method is None else "--method"
             raise UsageError(f"{option} is for --examples", hint="leave it out")
         self._examples = examples
-        self._descriptions: list[Description] = described(labels)
+        self._descriptions: list[LabelDescription] = parse_descriptions(labels)
         if labels and threshold is None and len({item.label for item in self._descriptions}) < 2:
             raise UsageError(
                 f"{self._descriptions[0].label!r} is the only label", hint="give another, or a --threshold"
@@ -166,7 +166,7 @@ class _Taught:
 
     def applied(
         self, run: SessionRun, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
-    ) -> tuple[Corpus, Classified]:
+    ) -> tuple[Corpus, Classification]:
         """Return the texts of `files` with the labels that they get; with `labelled`, those that have one."""
         from simil.embedders.base import Kind
         from simil.tasks.classification import classify_by_descriptions, classify_by_examples
@@ -220,14 +220,13 @@ class _Taught:
         return replace(reading, nul=False, id_field=None, input_format=form).options(all_fields=True)
 
     def _corpus(self, run: SessionRun, opened: OpenInput, *, labelled: bool) -> Corpus:
-        from simil.tasks.labels import labelled as with_labels
-        from simil.tasks.labels import labelled_rows
+        from simil.tasks.labels import corpus_with_labels, with_labels
         from simil.texts import InputFormat
 
         on_error = run.notes.on_error
         if opened.holds_vectors:
             saved = run.session.corpus(opened)
-            return labelled_rows(saved, self.field, on_error=on_error) if labelled else saved
+            return corpus_with_labels(saved, self.field, on_error=on_error) if labelled else saved
         texts = run.session.texts(opened)
         if labelled:
             options, sources = opened.reading, opened.sources
@@ -258,7 +257,7 @@ def _labels_of(corpus: Corpus, field: str) -> list[str]:
     return [label_of(text.fields, field) for text in corpus.texts]
 
 
-def _tell_of(choice: ClassifierChoice | None) -> None:
+def _tell_of(choice: MethodChoice | None) -> None:
     if choice is None:
         return
     if not choice.folds:
@@ -274,7 +273,7 @@ def _tell_of(choice: ClassifierChoice | None) -> None:
     )  # fmt: skip
 
 
-def _evaluated(corpus: Corpus, classified: Classified, field: str) -> Evaluation:
+def _evaluated(corpus: Corpus, classified: Classification, field: str) -> Evaluation:
     from simil.tasks.classification import UNKNOWN
     from simil.tasks.evaluation.classification_report import evaluate
 

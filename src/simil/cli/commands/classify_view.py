@@ -11,7 +11,7 @@ from simil.cli.output.rows import Row, source_cells, write_rows
 from simil.cli.output.terminal import bar, console, escaped, sign
 
 if TYPE_CHECKING:
-    from simil.tasks.classification import Classified, Verdict
+    from simil.tasks.classification import Classification, Prediction
     from simil.tasks.corpus import Corpus
 
 __all__ = ["columns_of", "show_verdicts"]
@@ -25,8 +25,8 @@ _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 def show_verdicts(
     corpus: Corpus,
-    classified: Classified,
-    verdicts: Sequence[Sequence[Verdict]],
+    classified: Classification,
+    verdicts: Sequence[Sequence[Prediction]],
     form: str,
     stream: BinaryIO,
     *,
@@ -47,14 +47,14 @@ def show_verdicts(
         write_rows(rows, form, stream, facts={}, plain=_PLAIN, columns=columns)
 
 
-def _objects(corpus: Corpus, verdicts: Sequence[Sequence[Verdict]], *, listed: bool) -> Iterator[Row]:
+def _objects(corpus: Corpus, verdicts: Sequence[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
     for row, best in enumerate(verdicts):
         given = {"labels": [{"label": one.label, "score": one.score} for one in best]} if listed else {}
         yield _row(corpus, row, best[0], given, corpus.texts[row].text or None)
 
 
 def _lines(
-    corpus: Corpus, verdicts: Sequence[Sequence[Verdict]], form: str, *, ranked: bool
+    corpus: Corpus, verdicts: Sequence[Sequence[Prediction]], form: str, *, ranked: bool
 ) -> Iterator[Row]:
     for row, best in enumerate(verdicts):
         text = corpus.content(row) if form == "plain" else corpus.texts[row].text
@@ -62,7 +62,7 @@ def _lines(
             yield _row(corpus, row, verdict, {"rank": rank} if ranked else {}, text)
 
 
-def _row(corpus: Corpus, row: int, verdict: Verdict, more: Row, text: str | None) -> Row:
+def _row(corpus: Corpus, row: int, verdict: Prediction, more: Row, text: str | None) -> Row:
     source = corpus.texts[row]
     made: dict[str, object] = {"id": source.id}
     if "rank" in more:
@@ -86,7 +86,7 @@ def _colour_of(labels: Sequence[str]) -> dict[str, str]:
     return {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
 
 
-def _show_table(corpus: Corpus, classified: Classified, verdicts: Sequence[Sequence[Verdict]]) -> None:
+def _show_table(corpus: Corpus, classified: Classification, verdicts: Sequence[Sequence[Prediction]]) -> None:
     terminal = console()
     colours = _colour_of(classified.labels)
     widest = max((columns_of(one.label) for best in verdicts for one in best), default=0)

@@ -129,9 +129,9 @@ def _calibration(path: Path | None, model: str | None, metric: str, dimensions: 
 
 
 def _place_of(model: str, metric: str, dimensions: int) -> Path:
-    from simil.tasks.evaluation.calibration import calibration_name
+    from simil.tasks.evaluation.calibration import calibration_file_name
 
-    return calibrations_dir() / calibration_name(model, metric, dimensions)
+    return calibrations_dir() / calibration_file_name(model, metric, dimensions)
 
 
 def _reading_of(path: str, reading: InputFlags) -> ReadOptions:

@@ -135,7 +135,7 @@ def _find(
         if opened.holds_vectors or (against and against.holds_vectors):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         others = [*session.texts(against)] if against else []
-        found = task.equal_texts([*session.texts(opened)], others)
+        found = task.exact_duplicates([*session.texts(opened)], others)
         return _told(found, "are equal to one before"), None
     # Saved vectors come first: they say which model the texts need.
     ours = session.corpus(opened) if opened.holds_vectors else None
@@ -144,7 +144,7 @@ def _find(
         others_corpus = (
             session.corpus(against)
             if against.holds_vectors
-            else session.embed(task.first_of_equal(session.texts(against)))
+            else session.embed(task.unique_texts(session.texts(against)))
         )
     if ours is None:
         texts = [*session.texts(opened)]

@@ -35,7 +35,7 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
 
 def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
     for row in (~found.kept).nonzero()[0].tolist():
-        text, owner = found.texts[row], found.owner_of(row)
+        text, owner = found.texts[row], found.representative_of(row)
         pair: dict[str, object] = {
             "id": text.id,
             "score": found.scores[row],
@@ -65,7 +65,7 @@ def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
     for row in (~found.kept).nonzero()[0].tolist():
         groups.setdefault((bool(found.elsewhere[row]), int(found.owners[row])), []).append(row)
     for rows in groups.values():
-        yield found.owner_of(rows[0]), rows
+        yield found.representative_of(rows[0]), rows
 
 
 def _facts(text: Text, *, saved: bool) -> dict[str, object]:
@@ -76,7 +76,9 @@ def _pairs_table(found: Duplicates) -> None:
     terminal = console()
     room = max((width() - 11) // 2, 4)
     for row in (~found.kept).nonzero()[0].tolist():
-        left, right = (fit(content_of(text), room) for text in (found.texts[row], found.owner_of(row)))
+        left, right = (
+            fit(content_of(text), room) for text in (found.texts[row], found.representative_of(row))
+        )
         terminal.print(
             f"[bold]{found.scores[row]:.4f}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
             highlight=False,

@@ -19,7 +19,7 @@ from simil.errors import PartlyDone, Place, SimilError, UsageError
 if TYPE_CHECKING:
     from simil.cli.commands.eval_view import Rating
     from simil.session.measuring import Measured
-    from simil.tasks.evaluation.datasets import LabelledPairs, Retrieval
+    from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
     from simil.tasks.evaluation.experiments import Experiment
 
 __all__ = ["evaluate"]
@@ -138,15 +138,15 @@ def evaluate(
 
 
 def _trial(
-    judged: LabelledPairs | Retrieval,
+    judged: PairsDataset | RetrievalDataset,
     positive_from: float | None,
     recall_at: Sequence[int] | None,
     resamples: int,
 ) -> Experiment:
-    from simil.tasks.evaluation.datasets import LabelledPairs
+    from simil.tasks.evaluation.datasets import PairsDataset
     from simil.tasks.evaluation.experiments import PairsExperiment, RetrievalExperiment
 
-    if not isinstance(judged, LabelledPairs):
+    if not isinstance(judged, PairsDataset):
         if positive_from is not None:
             raise UsageError("--positive-from is for pairs, and these are queries", hint="leave it out")
         return RetrievalExperiment(judged, [*dict.fromkeys(recall_at or _RECALL_AT)], resamples)
@@ -154,7 +154,7 @@ def _trial(
         raise UsageError("-k is for queries, and these are pairs", hint="leave it out")
     if positive_from is not None and isnan(positive_from):
         raise UsageError("--positive-from cannot be nan", hint="give a number")
-    if judged.alike(positive_from) is None:
+    if judged.positives(positive_from) is None:
         log.warning(
             "the scores are not 0 and 1: --positive-from X says from which on a pair is alike (for F1)"
         )
@@ -178,7 +178,7 @@ def _rated(
         try:
             settings = ModelFlags.of(name, engine).settings(running.env_file)
             measured = measure(settings, engine.dimensions, trial.texts, command)
-            ratings.append(Rating(measured, trial.quality(measured.vectors)))
+            ratings.append(Rating(measured, trial.evaluate(measured.vectors)))
         except SimilError as exc:
             if len(names) == 1:
                 raise
@@ -193,12 +193,12 @@ class _Teacher:
     """Learns calibrations from the pairs of a trial."""
 
     def __init__(self, trial: Experiment, source: str, path: Path | None, models: int) -> None:
-        from simil.tasks.evaluation.calibration import check_kinds
+        from simil.tasks.evaluation.calibration import check_labels
         from simil.tasks.evaluation.experiments import PairsExperiment
 
         if not isinstance(trial, PairsExperiment):
             raise UsageError("a calibration is learnt from pairs, and these are queries")
-        alike = trial.pairs.alike(trial.positive_from)
+        alike = trial.dataset.positives(trial.positive_from)
         if alike is None:
             raise UsageError(
                 "a calibration needs to know which pairs are alike", hint="pass --positive-from X"
@@ -209,7 +209,7 @@ class _Teacher:
             )
         if path is not None and not path.parent.is_dir():
             raise UsageError("its folder does not exist", place=Place(str(path)), hint="check --calibration")
-        check_kinds(alike)
+        check_labels(alike)
         self._trial, self._alike = trial, alike
         self._source, self._path = file_name(source), path
 

@@ -15,7 +15,8 @@ from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.output.notes import Notes
-    from simil.tasks.evaluation.datasets import Columns, LabelledPairs, Retrieval
+    from simil.tasks.evaluation.dataset_columns import DatasetColumns
+    from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
     from simil.texts import Text
 
 __all__ = ["DEMO_POSITIVE_FROM", "Sources", "read_judged"]
@@ -61,12 +62,12 @@ class Sources:
 
 def read_judged(
     sources: Sources, reading: InputFlags, score_field: str | None, notes: Notes
-) -> LabelledPairs | Retrieval:
+) -> PairsDataset | RetrievalDataset:
     """Return the pairs, or the queries and documents.
 
     Raises `UsageError` where it is not clear which columns hold what, `InputError` for bad data.
     """
-    from simil.tasks.evaluation import datasets as judgements
+    from simil.tasks.evaluation import dataset_columns, datasets
     from simil.texts import read_records
 
     if sources.data is None and not sources.demo and reading.input_format is None:
@@ -83,17 +84,17 @@ def read_judged(
     if first is None:
         raise InputError("there is nothing in it", place=Place(sources.name))
     every = chain([first], records)
-    by_name = not options.fields and judgements.names_queries(first)
+    by_name = not options.fields and dataset_columns.has_query_columns(first)
     if not (sources.retrieval or sources.documents or by_name):
-        columns = judgements.columns_of_pairs(first, options.fields, score_field)
+        columns = dataset_columns.find_pair_columns(first, options.fields, score_field)
         _tell(columns, "pairs")
-        return judgements.labelled_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
-    columns = judgements.columns_of_relevance(first, options.fields, score_field)
+        return datasets.read_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
+    columns = dataset_columns.find_qrels_columns(first, options.fields, score_field)
     _tell(columns, "queries and documents")
     asked, given = (
         _texts(path, reading, notes) if path else None for path in (sources.queries, sources.documents)
     )
-    return judgements.retrieval(
+    return datasets.read_retrieval(
         every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
     )
 
@@ -128,6 +129,6 @@ def _by_own_id(text: Text) -> Text:
     return replace(text, id=str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else text
 
 
-def _tell(columns: Columns, what: str) -> None:
+def _tell(columns: DatasetColumns, what: str) -> None:
     score = f", scores from {columns.score!r}" if columns.score else ""
     log.info("%s are read from %r and %r%s", what, columns.left, columns.right, score)

@@ -10,12 +10,12 @@ from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, table_row, write_rows
 from simil.cli.output.terminal import console, escaped
-from simil.tasks.evaluation.metrics import CONFIDENCE
+from simil.tasks.evaluation.bootstrap import CONFIDENCE
 
 if TYPE_CHECKING:
     from simil.session.measuring import Measured
+    from simil.tasks.evaluation.bootstrap import Estimate
     from simil.tasks.evaluation.experiments import Experiment
-    from simil.tasks.evaluation.metrics import Score
 
 __all__ = ["COSTS", "HEADINGS", "NEUTRAL", "Rating", "best_in", "show_ratings", "value_of"]
 
@@ -43,7 +43,7 @@ class Rating:
     """A model that was measured, and how well it does."""
 
     measured: Measured
-    quality: Mapping[str, Score]
+    quality: Mapping[str, Estimate]
 
 
 def value_of(rating: Rating, column: str) -> float | None:

@@ -96,7 +96,7 @@ def outliers(
     from simil.cli.output.rows import form_of
     from simil.cli.plots import takes_the_place
     from simil.cli.plots.maps import check_map, plot_outliers
-    from simil.tasks.outlier_detection import OutlierMethod, strangest
+    from simil.tasks.outlier_detection import OutlierMethod, top_outliers
     from simil.tasks.outlier_detection import outliers as find
 
     values.check_choice("--method", method, OutlierMethod)
@@ -123,7 +123,7 @@ def outliers(
             rows = np.arange(len(corpus))
         else:
             every = count is None and threshold is None and contamination is None
-            rows = strangest(
+            rows = top_outliers(
                 found.scores, count=10 if every else count, threshold=threshold, share=contamination
             )
         # Before the text, whose reader may have seen enough.

@@ -10,7 +10,7 @@ from simil.cli.output.cells import end_of, fit, tsv_cell
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
-from simil.tasks.retrieval import SearchResult, context_of
+from simil.tasks.retrieval import SearchResult, surrounding_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +83,7 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
             if form == "plain":
                 found |= {"place": corpus.place(row), "content": corpus.content(row)}
             if context and form in ("json", "jsonl"):
-                around = context_of(corpus, row, context)
+                around = surrounding_lines(corpus, row, context)
                 found["before"] = [line for _, line in around.before]
                 found["after"] = [line for _, line in around.after]
             if text.fields:
@@ -100,7 +100,7 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
             first = False
             source = tsv_cell(corpus.texts[row].origin.source)
             cells = [digits(score), corpus.place(row), corpus.content(row)]
-            around = context_of(corpus, row, context)
+            around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
                 yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
             yield table_row(cells, "\t")
@@ -118,7 +118,7 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -
                 terminal.print()
             terminal.print(escaped(fit(answer.query, width()).rstrip()), style="bold", highlight=False)
         for row, score in zip(answer.rows.tolist(), answer.scores.tolist(), strict=True):
-            around = context_of(corpus, row, context)
+            around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
                 _context_line(terminal, line, text, label)
             _hit_line(terminal, score, corpus.place(row), corpus.content(row), label)

@@ -22,7 +22,7 @@ from simil.tasks.doctor import network_checks as network
 from simil.tasks.doctor import package_checks as packages
 from simil.tasks.doctor import storage_checks as storage
 from simil.tasks.doctor.findings import Check, CheckContext, Finding, Status, fail
-from simil.tasks.doctor.redaction import veil
+from simil.tasks.doctor.redaction import redactor
 
 __all__ = ["Finding", "Status", "diagnose", "is_well"]
 
@@ -63,7 +63,7 @@ def diagnose(
     loads plug-ins and shows the API its key.
     """
     context = _context(model, offline=offline, deep=deep, env_file=env_file)
-    hide = veil(context)
+    hide = redactor(context)
     for check in CHECKS:
         for finding in _findings(check, context):
             yield replace(finding, detail=hide(finding.detail), hint=hide(finding.hint))

@@ -12,7 +12,7 @@ from simil.config import SettingSource
 from simil.embedders.openai.endpoint import Scrubber
 from simil.tasks.doctor.findings import CheckContext
 
-__all__ = ["veil"]
+__all__ = ["redactor"]
 
 # Variables whose names end so hold secrets, whoever reads them.
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
@@ -20,7 +20,7 @@ _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
 _SHORTEST = 4
 
 
-def veil(context: CheckContext) -> Callable[[str], str]:
+def redactor(context: CheckContext) -> Callable[[str], str]:
     """Return a function that hides every secret that can be found in settings and environment.
 
     The home directory becomes `~`.

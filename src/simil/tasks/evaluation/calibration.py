@@ -1,7 +1,7 @@
-"""From a cosine to the probability that people call two texts alike, learnt for one model from pairs.
+"""Calibration: from a model's cosine to the probability that people call two texts alike.
 
-The same cosine means much for one model and little for another. Isotonic regression (Zadrozny and Elkan,
-2002) finds the map that rises and comes nearest to what people say; applying it needs NumPy only.
+The same cosine means a lot for one model and little for another. Isotonic regression (Zadrozny and Elkan,
+2002) fits the non-decreasing map that is closest to people's judgements; applying it needs only NumPy.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Calibration", "calibrate", "calibration_name", "check_kinds", "read_calibration"]
+__all__ = ["Calibration", "calibrate", "calibration_file_name", "check_labels", "read_calibration"]
 
-_FORM = 1
-# What rounding makes of the cosine of a text with itself is at least this.
+_VERSION = 1
+# Despite rounding, the cosine of a text with itself is at least this.
 _SAME = 1 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A map from scores to probabilities, by straight lines between these points, constant beyond them.
+    """A map from scores to probabilities: piecewise linear between these points, constant beyond them.
 
-    It holds for vectors of one model and length under one metric. `pairs` is how many it was learnt from, in
-    the file `learnt_from`, on `date` (YYYY-MM-DD).
+    It holds for vectors of one model, dimension and metric. It was learnt from `pairs` pairs of the file
+    `learnt_from`, on `date` (YYYY-MM-DD).
     """
 
     model: str
@@ -45,7 +45,7 @@ class Calibration:
 
     @property
     def name(self) -> str:
-        """What a value is called."""
+        """The name of a value on this scale."""
         return "probability"
 
     @property
@@ -55,69 +55,73 @@ class Calibration:
 
     @property
     def decimals(self) -> int:
-        """How many decimals of a value lines of text show."""
+        """How many decimals plain text shows."""
         return 6
 
     @property
     def source(self) -> str:
-        """What it was made of, for a person."""
+        """What the scale was made from, in words."""
         return f"calibrated on {self.pairs:,} pairs of {self.learnt_from}"
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What it is and what it was made of, for machines."""
+        """What the scale is and what it was made from, for JSON."""
         return {"calibrated": {"pairs": self.pairs, "learnt_from": self.learnt_from, "date": self.date}}
 
     def apply(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probabilities of scores, float32 of their shape."""
         import numpy as np
 
-        return np.interp(_settled(scores), self.scores, self.probabilities).astype(np.float32)
+        return np.interp(_snapped(scores), self.scores, self.probabilities).astype(np.float32)
 
     def check(self, model: str | None, dimensions: int, place: str) -> None:
-        """Raise `ModelMismatch` unless it is one for vectors of this model and length."""
+        """Raise `ModelMismatch` unless the calibration is for this model and dimension."""
         if (self.model, self.dimensions) != (model, dimensions):
             raise ModelMismatch(
-                f"the calibration is of {self.model} with {self.dimensions} dimensions, and the vectors are "
-                f"of {model or 'an unknown model'} with {dimensions}",
-                hint="learn one of this model with simil eval --save-calibration",
+                f"the calibration is for {self.model} with {self.dimensions} dimensions, but the vectors are "
+                f"from {model or 'an unknown model'} with {dimensions}",
+                hint="learn one for this model with simil eval --save-calibration",
                 place=Place(place),
             )
 
     def to_json(self) -> bytes:
-        """Return the bytes of a file that `read_calibration` reads."""
+        """Return the content of a file for `read_calibration`."""
         import orjson
 
-        return orjson.dumps({"simil_calibration": _FORM, **asdict(self)}, option=orjson.OPT_INDENT_2) + b"\n"
+        return (
+            orjson.dumps({"simil_calibration": _VERSION, **asdict(self)}, option=orjson.OPT_INDENT_2) + b"\n"
+        )
 
 
-def check_kinds(alike: NDArray[np.bool_]) -> None:
-    """Raise `InputError` where all pairs are alike, or none is: nothing can be learnt of these."""
-    if alike.all() or not alike.any():
-        which = "every pair is" if alike.all() else "no pair is"
-        raise InputError(f"{which} alike, and a calibration needs both kinds", hint="see --positive-from")
+def check_labels(positive: NDArray[np.bool_]) -> None:
+    """Raise `InputError` if all pairs [n] are positive, or none: there is nothing to learn from them."""
+    if positive.all() or not positive.any():
+        which = "every pair is" if positive.all() else "no pair is"
+        raise InputError(f"{which} alike, but a calibration needs both kinds", hint="see --positive-from")
 
 
 def calibrate(
     cosines: NDArray[np.float32],
-    alike: NDArray[np.bool_],
+    positive: NDArray[np.bool_],
     *,
     model: str,
     dimensions: int,
     learnt_from: str,
     date: str,
 ) -> Calibration:
-    """Return the calibration that cosines [n] of pairs and what people say of them [n] make.
+    """Return the calibration learnt from the cosines [n] of pairs and whether people call them alike [n].
 
-    One more pair is counted in: a text with itself, which is alike. Without it two equal texts would get the
-    probability of the nearest pair that was judged. Raises what `check_kinds` does.
+    Adds one pair: a text with itself, which is alike. Without it, two equal texts would get the probability
+    of the highest pair in the data. Raises `InputError` as `check_labels` does.
     """
     import numpy as np
     from sklearn.isotonic import IsotonicRegression
 
-    check_kinds(alike)
+    check_labels(positive)
     fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-    fitted.fit(np.append(_settled(cosines).astype(np.float64), 1.0), np.append(alike.astype(np.float64), 1.0))
+    fitted.fit(
+        np.append(_snapped(cosines).astype(np.float64), 1.0), np.append(positive.astype(np.float64), 1.0)
+    )
     return Calibration(
         model,
         "cosine",
@@ -130,15 +134,15 @@ def calibrate(
     )
 
 
-def _settled(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return cosines with those of a text with itself at 1."""
+def _snapped(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return cosines, with those of a text with itself set to 1."""
     import numpy as np
 
     return np.where(cosines >= _SAME, np.float32(1), cosines)
 
 
-def calibration_name(model: str, metric: str, dimensions: int) -> str:
-    """Return the name of the file for vectors of this model and length under this metric."""
+def calibration_file_name(model: str, metric: str, dimensions: int) -> str:
+    """Return the file name of the calibration for this model, metric and dimension."""
     readable = re.sub(r"[^A-Za-z0-9._@+-]+", "_", model)[-80:]
     key = hashlib.sha256(f"{model}\0{metric}\0{dimensions}".encode()).hexdigest()[:12]
     return f"{readable}-{metric}-{dimensions}-{key}.json"
@@ -147,13 +151,13 @@ def calibration_name(model: str, metric: str, dimensions: int) -> str:
 def read_calibration(path: Path, name: str) -> Calibration:
     """Return the calibration in a file, which messages call `name`.
 
-    Raises `InputError` for a file that is none, `FileNotFoundError` where there is no file.
+    Raises `InputError` if the file holds no calibration, `FileNotFoundError` if there is no file.
     """
     import orjson
 
     try:
         value = orjson.loads(path.read_bytes())
-        if value.pop("simil_calibration") != _FORM:
+        if value.pop("simil_calibration") != _VERSION:
             raise ValueError
         found = Calibration(**value)
         _check_types(found)
@@ -164,7 +168,7 @@ def read_calibration(path: Path, name: str) -> Calibration:
         raise InputError(f"cannot be read: {exc.strerror or exc}", place=Place(name)) from exc
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise InputError(
-            "is not a calibration of simil's",
+            "is not a calibration file of simil",
             hint="learn one with simil eval --save-calibration",
             place=Place(name),
         ) from exc
@@ -172,7 +176,7 @@ def read_calibration(path: Path, name: str) -> Calibration:
 
 
 def _check_types(found: Calibration) -> None:
-    """Raise `TypeError` for values that are not what `to_json` writes; true and false are no numbers."""
+    """Raise `TypeError` for values that `to_json` does not write; true and false are not numbers."""
     words = (found.model, found.metric, found.learnt_from, found.date)
     counts, points = (found.dimensions, found.pairs), (found.scores, found.probabilities)
     if not (
@@ -184,7 +188,7 @@ def _check_types(found: Calibration) -> None:
 
 
 def _check_points(found: Calibration) -> None:
-    """Raise `ValueError` for points between which no map runs."""
+    """Raise `ValueError` unless the points make a non-decreasing map to probabilities."""
     import numpy as np
 
     scores, probabilities = np.asarray(found.scores, float), np.asarray(found.probabilities, float)

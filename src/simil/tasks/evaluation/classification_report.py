@@ -1,4 +1,4 @@
-"""How right predicted labels are: accuracy, precision, recall, F1, and what is taken for what."""
+"""How accurate predicted labels are: accuracy, precision, recall, F1 and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ __all__ = ["Evaluation", "LabelScores", "evaluate"]
 
 @dataclass(frozen=True, slots=True)
 class LabelScores:
-    """Of what was given this label, and of what has it, the share that is right; `support` have it.
-
-    A share of nothing is 0.
-    """
+    """Precision, recall and F1 of one label, 0 if undefined; `support` texts have the label."""
 
     label: str
     precision: np.float32
@@ -29,10 +26,11 @@ class LabelScores:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evaluation:
-    """`confusion` int64 [names, names] counts texts by their true label (row) and the predicted (column).
+    """The metrics of predicted labels.
 
-    `macro_f1` is the mean of F1 over `labels`: all that are true or predicted of some text, without the
-    one that stands for no answer, unless some text truly has it.
+    `confusion` int64 [names, names] counts texts by true label (row) and predicted label (column). `macro_f1`
+    is the mean F1 of `labels`: those that are true or predicted for some text, except the label for
+    abstaining unless it is true for some text.
     """
 
     accuracy: np.float32
@@ -43,12 +41,12 @@ class Evaluation:
 
     @property
     def count(self) -> int:
-        """How many texts there were."""
+        """How many texts were evaluated."""
         return int(self.confusion.sum())
 
 
 def evaluate(truth: Sequence[str], predicted: Sequence[str], *, abstained: str | None = None) -> Evaluation:
-    """Hold predicted labels against true ones, of at least one text; `abstained` stands for no answer."""
+    """Compare predicted labels with true ones, at least one; `abstained` is the label for no answer."""
     import numpy as np
 
     names = sorted({*truth, *predicted})

@@ -1,4 +1,4 @@
-"""What models are put to: judged pairs or queries, and how well the vectors of their texts do on them."""
+"""Experiments: a dataset, and the metrics of a model's vectors on it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Kind
-from simil.tasks.evaluation import metrics as measures
-from simil.tasks.evaluation.datasets import LabelledPairs, Retrieval
-from simil.tasks.evaluation.metrics import Score
+from simil.tasks.evaluation import metrics
+from simil.tasks.evaluation.bootstrap import Estimate, estimate
+from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.tasks.evaluation.bootstrap import Statistic
     from simil.texts import Text
 
 __all__ = ["NDCG_AT", "Experiment", "PairsExperiment", "RetrievalExperiment", "Vectors"]
@@ -27,104 +28,104 @@ Vectors = Mapping[Kind, "NDArray[np.float32]"]
 
 @dataclass(frozen=True, slots=True)
 class PairsExperiment:
-    """Labelled pairs; `positive_from` is the score from which one counts as alike (`LabelledPairs.alike`)."""
+    """Scored pairs; those that score at least `positive_from` are positive (`PairsDataset.positives`)."""
 
-    pairs: LabelledPairs
+    dataset: PairsDataset
     positive_from: float | None
     resamples: int
 
     @property
     def texts(self) -> Mapping[Kind, Sequence[Text]]:
-        """What is to be embedded."""
-        return {Kind.SYMMETRIC: self.pairs.texts}
+        """The texts to embed, by their kind."""
+        return {Kind.SYMMETRIC: self.dataset.texts}
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What it is, for machines."""
-        return {"task": "pairs", "pairs": len(self.pairs.scores), "positive_from": self.positive_from}
+        """What the experiment is, for JSON."""
+        return {"task": "pairs", "pairs": len(self.dataset.scores), "positive_from": self.positive_from}
 
     @property
     def size(self) -> str:
-        """How much there is, for a person."""
-        return f"{len(self.pairs.scores):,} pairs"
+        """The size of the dataset, in words."""
+        return f"{len(self.dataset.scores):,} pairs"
 
     def cosines(self, vectors: Vectors) -> NDArray[np.float32]:
         """Return the cosine of each pair, float32 [n]."""
         mine = vectors[Kind.SYMMETRIC]
-        return similarity.pairwise(mine[self.pairs.left], mine[self.pairs.right])
+        return similarity.pairwise(mine[self.dataset.left], mine[self.dataset.right])
 
-    def quality(self, vectors: Vectors) -> Mapping[str, Score]:
-        """Return how the cosines of pairs go with what people say of them.
+    def evaluate(self, vectors: Vectors) -> Mapping[str, Estimate]:
+        """Return the metrics of the pairs' cosines by name: the correlations with the gold scores.
 
-        Correlations; and where it is known which pairs are alike, the average precision, and the best F1 with
-        its threshold, precision and recall.
+        If it is known which pairs are positive, also average precision, and the best F1 with its threshold,
+        precision and recall.
         """
         import numpy as np
 
-        cosines, judged = self.cosines(vectors).astype(np.float64), self.pairs.scores
-        quality = {
-            "spearman": self._scored(measures.spearman(cosines, judged)),
-            "pearson": self._scored(measures.pearson(cosines, judged)),
+        cosines, gold = self.cosines(vectors).astype(np.float64), self.dataset.scores
+        estimates = {
+            "spearman": self._estimate(metrics.spearman(cosines, gold)),
+            "pearson": self._estimate(metrics.pearson(cosines, gold)),
         }
-        alike = self.pairs.alike(self.positive_from)
-        if alike is None:
-            return quality
-        quality["average_precision"] = self._scored(measures.average_precision(cosines, alike))
-        quality["f1"] = self._scored(measures.best_f1(cosines, alike))
-        cutoff = measures.best_cutoff(cosines, alike)
+        positive = self.dataset.positives(self.positive_from)
+        if positive is None:
+            return estimates
+        estimates["average_precision"] = self._estimate(metrics.average_precision(cosines, positive))
+        estimates["f1"] = self._estimate(metrics.best_f1(cosines, positive))
+        best = metrics.best_operating_point(cosines, positive)
         for name in ("threshold", "precision", "recall"):
-            quality[name] = Score(None if cutoff is None else getattr(cutoff, name))
-        return quality
+            estimates[name] = Estimate(None if best is None else getattr(best, name))
+        return estimates
 
-    def _scored(self, measure: measures.Measure) -> Score:
-        return measures.scored(measure, len(self.pairs.scores), self.resamples)
+    def _estimate(self, statistic: Statistic) -> Estimate:
+        return estimate(statistic, len(self.dataset.scores), self.resamples)
 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalExperiment:
-    """Queries and documents; `at` says among how many of the nearest the relevant ones are looked for."""
+    """Queries and documents; recall is taken at each rank of `recall_at`."""
 
-    judged: Retrieval
-    at: Sequence[int]
+    dataset: RetrievalDataset
+    recall_at: Sequence[int]
     resamples: int
 
     @property
     def texts(self) -> Mapping[Kind, Sequence[Text]]:
-        """What is to be embedded."""
-        return {Kind.QUERY: self.judged.queries, Kind.DOCUMENT: self.judged.documents}
+        """The texts to embed, by their kind."""
+        return {Kind.QUERY: self.dataset.queries, Kind.DOCUMENT: self.dataset.documents}
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What it is, for machines."""
+        """What the experiment is, for JSON."""
         return {
             "task": "retrieval",
-            "queries": len(self.judged.queries),
-            "documents": len(self.judged.documents),
+            "queries": len(self.dataset.queries),
+            "documents": len(self.dataset.documents),
         }
 
     @property
     def size(self) -> str:
-        """How much there is, for a person."""
-        return f"{len(self.judged.queries):,} queries, {len(self.judged.documents):,} documents"
+        """The size of the dataset, in words."""
+        return f"{len(self.dataset.queries):,} queries, {len(self.dataset.documents):,} documents"
 
-    def quality(self, vectors: Vectors) -> Mapping[str, Score]:
-        """Return how near the top of all documents the relevant ones come: recall at each `at`, and nDCG."""
+    def evaluate(self, vectors: Vectors) -> Mapping[str, Estimate]:
+        """Return the metrics of ranking all documents by cosine, by name: recall at each rank, and nDCG."""
         import numpy as np
 
-        recalls: dict[int, list[float]] = {k: [] for k in self.at}
+        recalls: dict[int, list[float]] = {k: [] for k in self.recall_at}
         gains: list[float] = []
         for start, block in similarity.matrix_blocks(vectors[Kind.QUERY], vectors[Kind.DOCUMENT]):
             for row, scores in enumerate(block, start):
-                relevant = self.judged.relevant[row]
+                relevant = self.dataset.qrels[row]
                 own = scores[[*relevant]][:, None]
                 above, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
                 for k, values in recalls.items():
-                    values.append(measures.recall(above, equal, k))
-                gains.append(measures.ndcg(above, equal, np.array([*relevant.values()]), NDCG_AT))
-        named = {f"recall@{k}": values for k, values in recalls.items()} | {f"ndcg@{NDCG_AT}": gains}
+                    values.append(metrics.recall(above, equal, k))
+                gains.append(metrics.ndcg(above, equal, np.array([*relevant.values()]), NDCG_AT))
+        values_by_name = {f"recall@{k}": values for k, values in recalls.items()} | {f"ndcg@{NDCG_AT}": gains}
         return {
-            name: measures.scored(measures.mean(np.array(values)), len(values), self.resamples)
-            for name, values in named.items()
+            name: estimate(metrics.mean(np.array(values)), len(values), self.resamples)
+            for name, values in values_by_name.items()
         }
 
 

@@ -1,13 +1,13 @@
-"""How well scores agree with what people say: correlations, precision and recall, ranks of what is relevant.
+"""Metrics of scores: correlations, average precision, F1, recall and nDCG.
 
-Every measure takes weights [resamples, n]: how often each pair (or query) counts, so that one pass over the
-sorted scores gives the measure of all resamples of a bootstrap; a row of ones gives the measure itself. What
-cannot be computed is nan here, and None in a `Score`.
+Except for `recall` and `ndcg`, which are of one query, a function returns a statistic for the bootstrap: it
+maps weights [resamples, n], how often each pair (or query) counts, to values [resamples]. So one pass over
+the sorted scores gives the metric of every resample; a row of ones gives the metric itself. Undefined values
+are nan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,122 +15,68 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from simil.tasks.evaluation.bootstrap import Floats, Statistic
+
     Counts = NDArray[np.integer[Any]]
-    Measure = Callable[[Floats], Floats]
 
 __all__ = [
-    "CONFIDENCE",
-    "SEED",
-    "Cutoff",
-    "Score",
+    "OperatingPoint",
     "average_precision",
-    "best_cutoff",
     "best_f1",
+    "best_operating_point",
     "mean",
     "ndcg",
     "pearson",
     "recall",
-    "scored",
     "spearman",
 ]
 
-CONFIDENCE = 0.95
-SEED = 0
-
-# Weights of a block of resamples, and what is computed of them, stay within some hundred megabytes.
-_CELLS = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A measure and its interval; `value` is None where it is not defined, the ends where there is none."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cutoff:
-    """The threshold that tells pairs apart best: all that score at least so much count as alike."""
+class OperatingPoint:
+    """A threshold, with the precision and recall of calling all pairs positive that score at least that."""
 
     threshold: float
     precision: float
     recall: float
 
 
-def scored(measure: Measure, count: int, resamples: int) -> Score:
-    """Return a measure of `count` (at least one) pairs or queries, with the interval of so many resamples.
-
-    The interval is that of the percentile bootstrap (Efron and Tibshirani, 1993, chapter 13) at 95 %: between
-    the percentiles 2.5 and 97.5 of the measure over samples drawn with replacement, always the same ones for
-    the same count. Samples for which the measure is not defined are left out.
-    """
+def pearson(one: Floats, other: Floats) -> Statistic:
+    """Return Pearson's correlation of two float64 [n]; undefined if one of them is constant."""
     import numpy as np
 
-    value = float(measure(np.ones((1, count)))[0])
-    if not np.isfinite(value):
-        return Score(None)
-    if not resamples:
-        return Score(value)
-    drawn = np.concatenate([measure(weights) for weights in _resampled(count, resamples)])
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
-        return Score(value)
-    low, high = np.percentile(drawn, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
-    return Score(value, float(low), float(high))
-
-
-def _resampled(count: int, resamples: int) -> Any:
-    """Yield how often each of `count` is drawn, float64 [<= some, count], until there are `resamples`."""
-    import numpy as np
-
-    generator = np.random.default_rng(SEED)
-    step = max(_CELLS // count, 1)
-    for start in range(0, resamples, step):
-        rows = min(step, resamples - start)
-        drawn = generator.integers(0, count, (rows, count))
-        drawn += np.arange(rows)[:, None] * count
-        yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
-
-
-def pearson(one: Floats, other: Floats) -> Measure:
-    """Return Pearson's correlation of two float64 [n]; not defined where one of them is constant."""
-    import numpy as np
-
-    # Around the means of all: the sums of squares keep their digits.
+    # Centred on the overall means, so that sums of squares lose no digits.
     x, y = (values - values.mean() if len(values) else values for values in map(_near_one, (one, other)))
     columns = np.stack([x, y, x * x, y * y, x * y], axis=1)
 
-    def measure(weights: Floats) -> Floats:
+    def statistic(weights: Floats) -> Floats:
         total = weights.sum(axis=1)
         sums = (weights @ columns).T
         return _correlation(total, *sums, constant=_constant(weights, one) | _constant(weights, other))
 
-    return measure
+    return statistic
 
 
 def _near_one(values: Floats) -> Floats:
-    """Return values divided by a power of two, so that no square of them is too large or too small."""
+    """Return values divided by a power of two, so that their squares neither overflow nor underflow."""
     import numpy as np
 
     exponent = np.frexp(np.abs(values).max(initial=0))[1]
     return np.asarray(np.ldexp(values, -exponent))
 
 
-def spearman(one: Floats, other: Floats) -> Measure:
-    """Return Spearman's rank correlation of two float64 [n], equal values sharing their mean rank.
+def spearman(one: Floats, other: Floats) -> Statistic:
+    """Return Spearman's rank correlation of two float64 [n]; ties share their mean rank.
 
-    Not defined where one of them is constant.
+    Undefined if one of them is constant.
     """
     import numpy as np
 
-    rank_one, rank_other = _Ranks(one), _Ranks(other)
+    rank_one, rank_other = _WeightedRanks(one), _WeightedRanks(other)
 
-    def measure(weights: Floats) -> Floats:
+    def statistic(weights: Floats) -> Floats:
         total = weights.sum(axis=1)
-        # The mean of ranks is known: no digits are lost to it.
+        # The mean of the ranks is known exactly, so subtracting it loses no digits.
         middle = (total[:, None] + 1) / 2
         x, y = rank_one(weights) - middle, rank_other(weights) - middle
         zero = np.zeros(len(weights))
@@ -139,7 +85,7 @@ def spearman(one: Floats, other: Floats) -> Measure:
             total, zero, zero, *squares, constant=_constant(weights, one) | _constant(weights, other)
         )
 
-    return measure
+    return statistic
 
 
 def _correlation(
@@ -162,7 +108,7 @@ def _correlation(
 
 
 def _constant(weights: Floats, values: Floats) -> NDArray[np.bool_]:
-    """Tell for which resamples all that was drawn has one value: rounding would make a correlation of it."""
+    """Return which resamples drew a single value; rounding would give them a correlation."""
     import numpy as np
 
     drawn = weights > 0
@@ -170,8 +116,8 @@ def _constant(weights: Floats, values: Floats) -> NDArray[np.bool_]:
     return np.asarray(least >= np.where(drawn, values, -np.inf).max(axis=1))
 
 
-class _Ranks:
-    """The ranks of values in each resample, equal ones sharing their mean."""
+class _WeightedRanks:
+    """The ranks of values in each resample; ties share their mean rank."""
 
     def __init__(self, values: Floats) -> None:
         import numpy as np
@@ -192,20 +138,20 @@ class _Ranks:
         return ranks[:, self._group]
 
 
-class _Found:
-    """What is right among the pairs that score at least so much, for each distinct score, falling."""
+class _PrecisionRecall:
+    """Counts for precision and recall at each distinct score, from the highest down."""
 
-    def __init__(self, scores: Floats, alike: NDArray[np.bool_]) -> None:
+    def __init__(self, scores: Floats, positive: NDArray[np.bool_]) -> None:
         import numpy as np
 
         self._order = np.argsort(-scores, kind="stable")
-        self._alike = alike[self._order].astype(np.float64)
+        self._alike = positive[self._order].astype(np.float64)
         ordered = scores[self._order]
         self._ends = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])
         self.thresholds: Floats = ordered[self._ends]
 
     def __call__(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Return how many count as alike, and how many of these are, each [resamples, distinct scores]."""
+        """Return the predicted and the true positives, each [resamples, distinct scores]."""
         import numpy as np
 
         ordered = weights[:, self._order]
@@ -214,71 +160,71 @@ class _Found:
         return taken, right
 
 
-def average_precision(scores: Floats, alike: NDArray[np.bool_]) -> Measure:
-    """Return the average precision of scores [n]: over what is alike, the mean of the precision at its score.
+def average_precision(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
+    """Return the average precision of scores [n]: the mean precision at the score of each positive pair.
 
-    Equal scores count together, as in scikit-learn; not defined where nothing is alike.
+    Ties count together, as in scikit-learn; undefined without a positive pair.
     """
     import numpy as np
 
-    found = _Found(scores, alike)
+    counts = _PrecisionRecall(scores, positive)
 
-    def measure(weights: Floats) -> Floats:
-        taken, right = found(weights)
+    def statistic(weights: Floats) -> Floats:
+        taken, right = counts(weights)
         steps = np.diff(right, axis=1, prepend=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             precision = np.where(taken > 0, right / taken, 0)
             return np.asarray((steps * precision).sum(axis=1) / right[:, -1])
 
-    return measure
+    return statistic
 
 
-def best_f1(scores: Floats, alike: NDArray[np.bool_]) -> Measure:
-    """Return the F1 at the threshold that is best for it; not defined where nothing is alike."""
+def best_f1(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
+    """Return the highest F1 of any threshold; undefined without a positive pair."""
     import numpy as np
 
-    found = _Found(scores, alike)
+    counts = _PrecisionRecall(scores, positive)
 
-    def measure(weights: Floats) -> Floats:
-        taken, right = found(weights)
+    def statistic(weights: Floats) -> Floats:
+        taken, right = counts(weights)
         many = right[:, -1:]
         with np.errstate(invalid="ignore", divide="ignore"):
             best = (2 * right / (taken + many)).max(axis=1)
         return np.where(many[:, 0] > 0, best, np.nan)
 
-    return measure
+    return statistic
 
 
-def best_cutoff(scores: Floats, alike: NDArray[np.bool_]) -> Cutoff | None:
-    """Return the threshold of the best F1, of several the highest; None where nothing is alike."""
+def best_operating_point(scores: Floats, positive: NDArray[np.bool_]) -> OperatingPoint | None:
+    """Return the highest threshold with the best F1; None without a positive pair."""
     import numpy as np
 
-    if not alike.any():
+    if not positive.any():
         return None
-    found = _Found(scores, alike)
-    taken, right = (counts[0] for counts in found(np.ones((1, len(scores)))))
+    counts = _PrecisionRecall(scores, positive)
+    taken, right = (row[0] for row in counts(np.ones((1, len(scores)))))
     best = int(np.argmax(2 * right / (taken + right[-1])))
-    return Cutoff(
-        float(found.thresholds[best]), float(right[best] / taken[best]), float(right[best] / right[-1])
+    return OperatingPoint(
+        float(counts.thresholds[best]), float(right[best] / taken[best]), float(right[best] / right[-1])
     )
 
 
-def mean(values: Floats) -> Measure:
-    """Return the mean of what each query got [n]."""
+def mean(values: Floats) -> Statistic:
+    """Return the mean of the values of queries [n]."""
     import numpy as np
 
-    def measure(weights: Floats) -> Floats:
+    def statistic(weights: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray((weights @ values) / weights.sum(axis=1))
 
-    return measure
+    return statistic
 
 
 def recall(above: Counts, equal: Counts, k: int) -> float:
-    """Return the share of what is relevant to a query that is among the first `k`.
+    """Return the share of a query's relevant documents that are among the first `k`.
 
-    For each relevant document, `above` counts those that score more, and `equal` those that score the same,
-    itself among them: these come in any order, and what is expected of it counts.
+    For each relevant document, `above` counts the documents that score more, and `equal` those that score the
+    same, including itself. Ties count by the expectation over all their orders.
     """
     import numpy as np
 
@@ -288,9 +234,9 @@ def recall(above: Counts, equal: Counts, k: int) -> float:
 def ndcg(above: Counts, equal: Counts, grades: Floats, k: int) -> float:
     """Return the normalized discounted cumulative gain of the first `k` (Järvelin and Kekäläinen, 2002).
 
-    A relevant document adds its grade divided by log2(rank + 1), and the sum is divided by that of the best
-    order. Of documents that score the same the mean counts (McSherry and Najork, 2008). `above` and `equal`
-    are as in `recall`.
+    A relevant document adds its grade divided by log2(rank + 1); the sum is divided by that of the ideal
+    order. Ties count by their mean over all orders (McSherry and Najork, 2008). `above` and `equal` are as in
+    `recall`.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""How high a score stands among those of random pairs of texts."""
+"""Percentiles: how high a score ranks among the scores of random pairs of texts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["MOST_PAIRS", "Percentiles", "percentiles"]
 
 MOST_PAIRS = 10_000
 _SEED = 0
-# What so many pairs can tell apart: steps of 0.005.
+# The resolution of that many pairs: steps of 0.005.
 _DECIMALS = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Percentiles:
-    """The scores of random pairs, float32 [pairs], rising from unlike to alike, of texts of `reference`.
+    """The scores of random pairs of texts of `reference`, float32 [pairs], ascending.
 
-    `sign` is -1 for a distance, whose scores are kept with the other sign.
+    `sign` is -1 for a distance, whose scores are stored negated.
     """
 
     ordered: NDArray[np.float32]
@@ -35,7 +35,7 @@ class Percentiles:
 
     @property
     def name(self) -> str:
-        """What a value is called."""
+        """The name of a value on this scale."""
         return "percentile"
 
     @property
@@ -45,23 +45,23 @@ class Percentiles:
 
     @property
     def decimals(self) -> int:
-        """How many decimals of a value lines of text show."""
+        """How many decimals plain text shows."""
         return _DECIMALS
 
     @property
     def source(self) -> str:
-        """What it was made of, for a person."""
+        """What the scale was made from, in words."""
         return f"among {len(self.ordered):,} random pairs of {self.reference}"
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What it is and what it was made of, for machines."""
+        """What the scale is and what it was made from, for JSON."""
         return {"percentile": {"pairs": len(self.ordered), "reference": self.reference}}
 
     def apply(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return which percentage of the pairs is less alike, float32, to three decimals.
+        """Return the percentage of pairs that are less alike, float32, to three decimals.
 
-        Equally alike ones count half; nan, the score of a pair that failed, stays nan.
+        Ties count as half; nan, the score of a pair that failed, stays nan.
         """
         import numpy as np
 
@@ -75,14 +75,14 @@ class Percentiles:
 def percentiles(vectors: NDArray[np.float32], metric: Metric, reference: str) -> Percentiles:
     """Return the scores of pairs of different rows of `vectors` [n, dimensions].
 
-    That is each pair where there are at most `MOST_PAIRS`, else so many drawn at random, always the same
-    ones. Raises `InputError` for less than two rows.
+    Takes every pair if there are at most `MOST_PAIRS`, else that many drawn at random, always the same
+    ones. Raises `InputError` for fewer than two rows.
     """
     import numpy as np
 
     count = len(vectors)
     if count < 2:
-        raise InputError(f"{reference} has no two texts to compare", hint="give a file with some hundred")
+        raise InputError(f"{reference} has no two texts to compare", hint="give a file with a few hundred")
     if count * (count - 1) // 2 <= MOST_PAIRS:
         left, right = np.triu_indices(count, 1)
     else:

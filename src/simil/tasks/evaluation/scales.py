@@ -1,4 +1,4 @@
-"""What a score says: a scale of its own in place of the metric's."""
+"""Scales that replace the raw score of a metric."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Scale", "reaches"]
 
 
 class Scale(Protocol):
-    """Says what scores mean, on a scale from 0 to `top` on which more is always more alike."""
+    """A scale from 0 to `top` on which a higher value always means more alike."""
 
     @property
     def name(self) -> str:
-        """What a value on this scale is called."""
+        """The name of a value on this scale."""
 
     @property
     def top(self) -> float:
@@ -27,15 +27,15 @@ class Scale(Protocol):
 
     @property
     def decimals(self) -> int:
-        """How many decimals of a value lines of text show."""
+        """How many decimals plain text shows."""
 
     @property
     def source(self) -> str:
-        """What it was made of, for a person."""
+        """What the scale was made from, in words."""
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What it is and what it was made of, for machines."""
+        """What the scale is and what it was made from, for JSON."""
 
     def apply(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the values of scores, float32 of their shape."""
@@ -44,5 +44,5 @@ class Scale(Protocol):
 def reaches(
     scores: NDArray[np.float32], threshold: float, metric: Metric, scale: Scale | None
 ) -> NDArray[np.bool_]:
-    """Tell which scores, already on `scale`, are at least as alike as `threshold`."""
+    """Return which scores, already on `scale`, are at least as alike as `threshold`."""
     return (metric if scale is None else Metric.COSINE).reaches(scores, threshold)

@@ -1,4 +1,4 @@
-"""What vectors are worth on judged texts, against scipy and scikit-learn on the same vectors."""
+"""Metrics of experiments, compared with scipy and scikit-learn on the same vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from simil.embedders.base import Kind
 from simil.errors import Place
-from simil.tasks.evaluation.datasets import LabelledPairs, Retrieval
+from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
 from simil.tasks.evaluation.experiments import PairsExperiment, RetrievalExperiment
 from simil.texts import Text
 
@@ -31,19 +31,19 @@ def pairs() -> tuple[PairsExperiment, dict[Kind, np.ndarray]]:
     left, right = generator.integers(0, 60, (2, 300))
     near = np.einsum("ij,ij->i", vectors[left], vectors[right])
     scores = np.round(5 * np.clip(near + generator.normal(0, 0.4, 300), 0, 1), 0)
-    judged = LabelledPairs(texts(60), left, right, scores)
-    return PairsExperiment(judged, 3.0, 0), {Kind.SYMMETRIC: vectors}
+    dataset = PairsDataset(texts(60), left, right, scores)
+    return PairsExperiment(dataset, 3.0, 0), {Kind.SYMMETRIC: vectors}
 
 
 def test_pairs(pairs: tuple[PairsExperiment, dict[Kind, np.ndarray]]) -> None:
-    trial, vectors = pairs
-    cosines, judged = trial.cosines(vectors).astype(np.float64), trial.pairs.scores
-    found = {name: score.value for name, score in trial.quality(vectors).items()}
-    alike = judged >= 3
-    assert found["spearman"] == pytest.approx(stats.spearmanr(cosines, judged).statistic, **EXACT)
-    assert found["pearson"] == pytest.approx(stats.pearsonr(cosines, judged).statistic, **EXACT)
+    experiment, vectors = pairs
+    cosines, gold = experiment.cosines(vectors).astype(np.float64), experiment.dataset.scores
+    found = {name: score.value for name, score in experiment.evaluate(vectors).items()}
+    positive = gold >= 3
+    assert found["spearman"] == pytest.approx(stats.spearmanr(cosines, gold).statistic, **EXACT)
+    assert found["pearson"] == pytest.approx(stats.pearsonr(cosines, gold).statistic, **EXACT)
     assert found["average_precision"] == pytest.approx(
-        metrics.average_precision_score(alike, cosines), **EXACT
+        metrics.average_precision_score(positive, cosines), **EXACT
     )
     guessed = cosines >= found["threshold"]
     for name, score in (
@@ -51,12 +51,12 @@ def test_pairs(pairs: tuple[PairsExperiment, dict[Kind, np.ndarray]]) -> None:
         ("precision", metrics.precision_score),
         ("recall", metrics.recall_score),
     ):
-        assert found[name] == pytest.approx(score(alike, guessed), **EXACT)
+        assert found[name] == pytest.approx(score(positive, guessed), **EXACT)
 
 
 def test_graded_pairs_have_correlations_only(pairs: tuple[PairsExperiment, dict[Kind, np.ndarray]]) -> None:
-    trial, vectors = pairs
-    assert [*PairsExperiment(trial.pairs, None, 0).quality(vectors)] == ["spearman", "pearson"]
+    experiment, vectors = pairs
+    assert [*PairsExperiment(experiment.dataset, None, 0).evaluate(vectors)] == ["spearman", "pearson"]
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -69,9 +69,9 @@ def test_retrieval(whole: bool) -> None:
     queries, documents = unit(draw((20, 3))), unit(draw((50, 3)))
     grades = generator.integers(0, 3, (20, 50)) * (generator.random((20, 50)) < 0.1)
     grades[:, 0] = 1
-    relevant = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
-    trial = RetrievalExperiment(Retrieval(texts(20), texts(50), relevant), [3, 10], 0)
-    found = trial.quality({Kind.QUERY: queries, Kind.DOCUMENT: documents})
+    qrels = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
+    experiment = RetrievalExperiment(RetrievalDataset(texts(20), texts(50), qrels), [3, 10], 0)
+    found = experiment.evaluate({Kind.QUERY: queries, Kind.DOCUMENT: documents})
     scores = queries @ documents.T
     assert [*found] == ["recall@3", "recall@10", "ndcg@10"]
     assert found["ndcg@10"].value == pytest.approx(metrics.ndcg_score(grades, scores, k=10), **EXACT)
@@ -89,12 +89,12 @@ def test_the_demo_is_sound() -> None:
 
     notes = Notes()
     pairs = read_judged(Sources(None, None, None, retrieval=False, demo=True), InputFlags(), None, notes)
-    assert isinstance(pairs, LabelledPairs)
+    assert isinstance(pairs, PairsDataset)
     places = {tuple(sorted(both)) for both in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
     assert len(places) == len(pairs.scores) >= 60
     assert np.histogram(pairs.scores, range(6))[0].min() >= 10
     queries = read_judged(Sources(None, None, None, retrieval=True, demo=True), InputFlags(), None, notes)
-    assert isinstance(queries, Retrieval)
+    assert isinstance(queries, RetrievalDataset)
     assert len(queries.queries) >= 20
     assert len(queries.documents) > len(queries.queries)
     notes.finish(None, warn_of_cut=False)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.tasks.prefetch import batches_ahead
+from simil.tasks.prefetch import prefetch_batches
 
 
 def ends_with(threads: int) -> bool:
@@ -24,7 +24,7 @@ def ends_with(threads: int) -> bool:
 
 @given(st.lists(st.text(max_size=30), max_size=200), st.integers(1, 20), st.integers(1, 60))
 def test_all_come_in_order_in_batches_within_the_limits(texts: list[str], most: int, characters: int) -> None:
-    batches = list(batches_ahead(iter(texts), len, most=most, most_characters=characters))
+    batches = list(prefetch_batches(iter(texts), len, most=most, most_characters=characters))
     assert [text for batch in batches for text in batch] == texts
     assert all(0 < len(batch) <= most for batch in batches)
     # The text that crosses the limit is the last of its batch.
@@ -32,7 +32,7 @@ def test_all_come_in_order_in_batches_within_the_limits(texts: list[str], most: 
 
 
 def test_nothing_gives_no_batch() -> None:
-    assert list(batches_ahead([], len)) == []
+    assert list(prefetch_batches([], len)) == []
 
 
 def test_at_most_one_batch_is_read_ahead() -> None:
@@ -44,7 +44,7 @@ def test_at_most_one_batch_is_read_ahead() -> None:
             read += 1
             yield "text"
 
-    batches = iter(batches_ahead(texts(), len, most=8))
+    batches = iter(prefetch_batches(texts(), len, most=8))
     for taken in range(1, 6):
         next(batches)
         time.sleep(0.05)
@@ -54,7 +54,7 @@ def test_at_most_one_batch_is_read_ahead() -> None:
 
 
 def test_one_long_text_is_a_batch_of_its_own() -> None:
-    batches = list(batches_ahead(["x" * 100, "y" * 100, "z"], len, most_characters=50))
+    batches = list(prefetch_batches(["x" * 100, "y" * 100, "z"], len, most_characters=50))
     assert batches == [["x" * 100], ["y" * 100], ["z"]]
 
 
@@ -66,7 +66,7 @@ def test_slow_source_gives_what_has_come_at_once() -> None:
         more.wait(10)
         yield "second"
 
-    batches = iter(batches_ahead(texts(), len))
+    batches = iter(prefetch_batches(texts(), len))
     start = time.monotonic()
     assert next(batches) == ["first"]
     assert time.monotonic() - start < 1
@@ -75,7 +75,7 @@ def test_slow_source_gives_what_has_come_at_once() -> None:
 
 
 def test_fast_source_fills_batches_which_grow_from_a_small_first() -> None:
-    sizes = [len(batch) for batch in batches_ahead(("text" for _ in range(5000)), len)]
+    sizes = [len(batch) for batch in prefetch_batches(("text" for _ in range(5000)), len)]
     assert sum(sizes) == 5000
     assert sizes[0] <= 32
     assert max(sizes) <= 1024
@@ -89,7 +89,7 @@ def test_error_comes_after_what_was_read_before_it() -> None:
 
     seen: list[str] = []
     with pytest.raises(ValueError, match="the third cannot be read"):
-        for batch in batches_ahead(texts(), len):
+        for batch in prefetch_batches(texts(), len):
             seen += batch
     assert seen == ["one", "two"]
 
@@ -100,12 +100,12 @@ def test_error_before_anything() -> None:
         yield ""
 
     with pytest.raises(ValueError, match="nothing can be read"):
-        list(batches_ahead(texts(), len))
+        list(prefetch_batches(texts(), len))
 
 
 def test_abandoned_generator_lets_its_thread_end() -> None:
     before = threading.active_count()
-    batches = iter(batches_ahead(("text" for _ in count()), len))
+    batches = iter(prefetch_batches(("text" for _ in count()), len))
     assert len(list(islice(batches, 3))) == 3
     assert threading.active_count() == before + 1
     batches.close()
@@ -113,5 +113,5 @@ def test_abandoned_generator_lets_its_thread_end() -> None:
 
 
 def test_reader_goes_on_in_another_thread_than_the_caller() -> None:
-    threads = list(batches_ahead((threading.current_thread() for _ in range(1)), lambda _: 1))
+    threads = list(prefetch_batches((threading.current_thread() for _ in range(1)), lambda _: 1))
     assert threads[0][0] is not threading.current_thread()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from simil.errors import InputError
 from simil.similarity.blas import use_all_cores
-from simil.similarity.normalize import as_rows, check_dimensions, rows_in_block, scaled, unit64
+from simil.similarity.normalization import as_rows, check_dimensions, rows_in_block, scaled, unit64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

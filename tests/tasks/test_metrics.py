@@ -1,4 +1,4 @@
-"""Measures against scipy and scikit-learn, on scores with ties too, and their intervals."""
+"""Metrics and their intervals, compared with scipy and scikit-learn, also on scores with ties."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn import metrics
+from sklearn import metrics as sk_metrics
 
-from simil.tasks.evaluation import metrics as measures
+from simil.tasks.evaluation import bootstrap, metrics
 
 EXACT = {"rel": 0, "abs": 1e-9}
 # Few values make many ties; wide ones make digits that are lost where sums are taken carelessly.
@@ -30,12 +30,12 @@ _COLUMNS = st.integers(2, 40).flatmap(
 )
 
 
-def value(measure, count):
-    return measures.scored(measure, count, 0).value
+def value(statistic, count):
+    return bootstrap.estimate(statistic, count, 0).value
 
 
 def reference(function, one, other):
-    """What scipy says, None where it says nan."""
+    """The value of scipy, None for nan."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = float(function(one, other).statistic)
@@ -43,7 +43,7 @@ def reference(function, one, other):
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"), [(measures.pearson, stats.pearsonr), (measures.spearman, stats.spearmanr)]
+    ("ours", "theirs"), [(metrics.pearson, stats.pearsonr), (metrics.spearman, stats.spearmanr)]
 )
 @given(columns=_COLUMNS)
 def test_correlations_are_those_of_scipy(ours, theirs, columns):
@@ -60,37 +60,37 @@ def test_correlations_are_those_of_scipy(ours, theirs, columns):
 def test_correlations_of_the_largest_and_the_smallest_numbers(size):
     one, other = np.array([0.1, 0.2, 0.7, 0.4]), np.array([1, 0.5, -1, 0.2])
     expected = stats.pearsonr(one, other).statistic
-    assert value(measures.pearson(one, other * size), 4) == pytest.approx(expected, **EXACT)
-    assert value(measures.pearson(one * size, other), 4) == pytest.approx(expected, **EXACT)
+    assert value(metrics.pearson(one, other * size), 4) == pytest.approx(expected, **EXACT)
+    assert value(metrics.pearson(one * size, other), 4) == pytest.approx(expected, **EXACT)
 
 
 @given(columns=_COLUMNS)
 def test_average_precision_is_that_of_sklearn(columns):
     scores, labels = np.array(columns[0]), np.array(columns[1]) > 2
-    found = value(measures.average_precision(scores, labels), len(scores))
+    found = value(metrics.average_precision(scores, labels), len(scores))
     if not labels.any():
         assert found is None
     else:
-        assert found == pytest.approx(metrics.average_precision_score(labels, scores), **EXACT)
+        assert found == pytest.approx(sk_metrics.average_precision_score(labels, scores), **EXACT)
 
 
 @given(columns=_COLUMNS)
 def test_the_best_f1_is_that_of_sklearns_curve(columns):
     scores, labels = np.array(columns[0]), np.array(columns[1]) > 2
-    found = value(measures.best_f1(scores, labels), len(scores))
-    cutoff = measures.best_cutoff(scores, labels)
+    found = value(metrics.best_f1(scores, labels), len(scores))
+    best = metrics.best_operating_point(scores, labels)
     if not labels.any():
-        assert (found, cutoff) == (None, None)
+        assert (found, best) == (None, None)
         return
-    precision, recall, thresholds = metrics.precision_recall_curve(labels, scores)
+    precision, recall, thresholds = sk_metrics.precision_recall_curve(labels, scores)
     precision, recall = precision[:-1], recall[:-1]
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
     assert found == pytest.approx(f1.max(), **EXACT)
-    assert cutoff is not None
-    place = int(np.flatnonzero(thresholds == cutoff.threshold)[0])
-    assert cutoff.precision == pytest.approx(precision[place], **EXACT)
-    assert cutoff.recall == pytest.approx(recall[place], **EXACT)
+    assert best is not None
+    place = int(np.flatnonzero(thresholds == best.threshold)[0])
+    assert best.precision == pytest.approx(precision[place], **EXACT)
+    assert best.recall == pytest.approx(recall[place], **EXACT)
     assert f1[place] == pytest.approx(f1.max(), **EXACT)
     # Of thresholds that do equally well, the highest.
     assert not (f1[place + 1 :] > f1.max() - 1e-12).any()
@@ -106,15 +106,15 @@ def around(scores, relevant):
 def test_ndcg_is_that_of_sklearn(columns, k):
     scores, grades = (np.array(columns[place], np.float64) for place in (0, 2))
     relevant = grades > 0
-    found = measures.ndcg(*around(scores, relevant), grades[relevant], k)
-    assert found == pytest.approx(metrics.ndcg_score(grades[None], scores[None], k=k), **EXACT)
+    found = metrics.ndcg(*around(scores, relevant), grades[relevant], k)
+    assert found == pytest.approx(sk_metrics.ndcg_score(grades[None], scores[None], k=k), **EXACT)
 
 
 @given(columns=_COLUMNS, k=st.integers(1, 12))
 def test_recall_is_the_mean_over_all_orders_of_equal_scores(columns, k):
     scores, grades = (np.array(columns[place], np.float64) for place in (0, 2))
     relevant = grades > 0
-    found = measures.recall(*around(scores, relevant), k)
+    found = metrics.recall(*around(scores, relevant), k)
     # Of each group of equal scores, the share that fits among the first k.
     expected, left = 0.0, k
     for score in np.unique(scores)[::-1]:
@@ -124,21 +124,21 @@ def test_recall_is_the_mean_over_all_orders_of_equal_scores(columns, k):
     assert found == pytest.approx(expected / relevant.sum(), **EXACT)
 
 
-@pytest.mark.parametrize("make", [measures.pearson, measures.spearman])
+@pytest.mark.parametrize("make", [metrics.pearson, metrics.spearman])
 def test_what_is_constant_has_no_correlation(make):
-    score = measures.scored(make(np.full(5, 0.1), np.arange(5.0)), 5, 100)
-    assert score == measures.Score(None)
+    score = bootstrap.estimate(make(np.full(5, 0.1), np.arange(5.0)), 5, 100)
+    assert score == bootstrap.Estimate(None)
 
 
-@pytest.mark.parametrize("make", [measures.average_precision, measures.best_f1])
+@pytest.mark.parametrize("make", [metrics.average_precision, metrics.best_f1])
 @pytest.mark.parametrize("count", [1, 4])
 def test_where_nothing_is_alike_there_is_nothing_to_find(make, count):
-    assert measures.scored(make(np.arange(float(count)), np.zeros(count, bool)), count, 50).value is None
+    assert bootstrap.estimate(make(np.arange(float(count)), np.zeros(count, bool)), count, 50).value is None
 
 
 def _samples(count, resamples):
     """The samples of the bootstrap as rows, drawn as their count is."""
-    generator = np.random.default_rng(measures.SEED)
+    generator = np.random.default_rng(bootstrap.SEED)
     return generator.integers(0, count, (resamples, count))
 
 
@@ -149,25 +149,25 @@ def test_intervals_are_those_of_samples_drawn_one_by_one(ties):
     other = np.round(other + one, 0) if ties else other + one
     alike = other > 0.5
     rows = _samples(30, 40)
-    for measure, single in (
-        (measures.pearson(one, other), lambda s: stats.pearsonr(one[s], other[s]).statistic),
-        (measures.spearman(one, other), lambda s: stats.spearmanr(one[s], other[s]).statistic),
+    for statistic, single in (
+        (metrics.pearson(one, other), lambda s: stats.pearsonr(one[s], other[s]).statistic),
+        (metrics.spearman(one, other), lambda s: stats.spearmanr(one[s], other[s]).statistic),
         (
-            measures.average_precision(one, alike),
-            lambda s: metrics.average_precision_score(alike[s], one[s]),
+            metrics.average_precision(one, alike),
+            lambda s: sk_metrics.average_precision_score(alike[s], one[s]),
         ),
-        (measures.mean(one), lambda s: one[s].mean()),
+        (metrics.mean(one), lambda s: one[s].mean()),
     ):
         low, high = np.percentile([single(sample) for sample in rows], [2.5, 97.5])
-        score = measures.scored(measure, 30, 40)
+        score = bootstrap.estimate(statistic, 30, 40)
         assert (score.low, score.high) == pytest.approx((low, high), **EXACT)
 
 
 def test_blocks_of_resamples_are_the_same_samples(monkeypatch):
     one, other = np.random.default_rng(4).normal(size=(2, 50))
-    whole = measures.scored(measures.spearman(one, other), 50, 60)
-    monkeypatch.setattr(measures, "_CELLS", 350)
-    assert measures.scored(measures.spearman(one, other), 50, 60) == whole
+    whole = bootstrap.estimate(metrics.spearman(one, other), 50, 60)
+    monkeypatch.setattr(bootstrap, "_CELLS", 350)
+    assert bootstrap.estimate(metrics.spearman(one, other), 50, 60) == whole
 
 
 def test_an_interval_holds_the_truth_about_as_often_as_it_says():
@@ -175,7 +175,7 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says():
     hits = 0
     for _ in range(200):
         sample = generator.normal(size=60)
-        score = measures.scored(measures.mean(sample), 60, 300)
+        score = bootstrap.estimate(metrics.mean(sample), 60, 300)
         assert score.low is not None and score.high is not None
         hits += score.low <= 0 <= score.high
     assert 0.88 <= hits / 200 <= 0.99
