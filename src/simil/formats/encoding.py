@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8 and nothing else, and a way out where they are not."""
+"""Bytes to text: UTF-8 only; the error for anything else says how to convert it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from simil.errors import InputError, Place
 
-__all__ = ["bad_byte", "decoded", "foreign", "without_bom"]
+__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "foreign", "without_bom"]
 
 # The UTF-32 mark of little-endian machines begins with the UTF-16 one, so it is looked for first.
 _FOREIGN = {
@@ -33,6 +33,14 @@ def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
     )
 
 
+def bad_byte_in_lines(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
+    """The error for the first byte that is not UTF-8 of one or more lines, the first of which is `place`."""
+    start = raw.rfind(b"\n", 0, exc.start) + 1
+    line = (place.line or 1) + raw.count(b"\n", 0, start)
+    exc.start -= start
+    return bad_byte(raw[start:], exc, Place(place.source, line))
+
+
 def foreign(head: bytes, name: str) -> InputError | None:
     """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
     for mark, encoding in _FOREIGN.items():
@@ -53,10 +61,7 @@ def decoded(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        start = data.rfind(b"\n", 0, exc.start) + 1
-        line = data.count(b"\n", 0, start) + 1
-        exc.start -= start
-        raise bad_byte(data[start:], exc, Place(name, line)) from exc
+        raise bad_byte_in_lines(data, exc, Place(name, 1)) from exc
 
 
 def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
