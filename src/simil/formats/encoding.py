@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from simil.errors import InputError, Place
 
-__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "foreign", "without_bom"]
+__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "document", "without_bom"]
 
 # The UTF-32 mark of little-endian machines begins with the UTF-16 one, so it is looked for first.
 _FOREIGN = {
@@ -41,23 +41,16 @@ def bad_byte_in_lines(raw: bytes, exc: UnicodeDecodeError, place: Place) -> Inpu
     return bad_byte(raw[start:], exc, Place(place.source, line))
 
 
-def foreign(head: bytes, name: str) -> InputError | None:
-    """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
-    for mark, encoding in _FOREIGN.items():
-        if head.startswith(mark):
-            return InputError(
-                f"the text is {encoding}, not UTF-8",
-                hint=_convert(encoding.lower(), name),
-                place=Place(name, 1, 1),
-            )
-    return None
+def document(data: bytes, name: str) -> bytes:
+    """A whole document without its byte order mark; raises InputError on a UTF-16 or UTF-32 one."""
+    if error := _foreign(data, name):
+        raise error
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def decoded(data: bytes, name: str) -> str:
     """A whole document as text, without its byte order mark; raises InputError with line and column."""
-    if error := foreign(data, name):
-        raise error
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = document(data, name)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -74,7 +67,7 @@ def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         head += chunk
         if not any(len(head) < len(mark) and mark.startswith(head) for mark in _MARKS):
             break
-    if error := foreign(head, name):
+    if error := _foreign(head, name):
         raise error
     if head := head.removeprefix(codecs.BOM_UTF8):
         yield head
@@ -84,3 +77,15 @@ def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
 def _convert(encoding: str, name: str) -> str:
     file = "" if name == "stdin" else f" {shlex.quote(name)}"
     return f"convert it, e.g. iconv -f {encoding} -t utf-8{file}"
+
+
+def _foreign(head: bytes, name: str) -> InputError | None:
+    """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
+    for mark, encoding in _FOREIGN.items():
+        if head.startswith(mark):
+            return InputError(
+                f"the text is {encoding}, not UTF-8",
+                hint=_convert(encoding.lower(), name),
+                place=Place(name, 1, 1),
+            )
+    return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.encoding import bad_byte_in_lines, foreign, without_bom
+from simil.formats.encoding import bad_byte_in_lines, document, without_bom
 from simil.formats.lines import lines
 from simil.formats.record_stream import Record
 
@@ -54,10 +53,7 @@ def json_records(chunks: Iterator[bytes], name: str) -> Iterator[Record]:
     The place's line is the item's number. Raises InputError if the document is not JSON, not UTF-8 or
     neither of the two.
     """
-    data = b"".join(chunks)
-    if error := foreign(data, name):
-        raise error
-    value = parsed(data.removeprefix(codecs.BOM_UTF8), Place(name, 1), hint=_NOT_LINES)
+    value = parsed(document(b"".join(chunks), name), Place(name, 1), hint=_NOT_LINES)
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
         found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)

@@ -5,7 +5,7 @@ A new format is one file beside this one and one entry in `FORMATS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -58,9 +58,9 @@ def suffix_format(path: str | PurePath) -> Format | None:
     return _BY_SUFFIX.get(PurePath(path).suffix.lower())
 
 
-def known_suffixes(names: Iterable[str]) -> str:
+def known_suffixes(names: Collection[str]) -> str:
     """The suffixes of the formats with these names, as a message lists them."""
-    return ", ".join(suffix for name in names for suffix in _BY_NAME[name].suffixes)
+    return ", ".join(suffix for form in FORMATS if form.name in names for suffix in form.suffixes)
 
 
 def sniffed(head: bytes) -> Format:
@@ -91,7 +91,6 @@ def _first_character(head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 
-# In the order in which their first bytes are tried: from the surest sign to none.
 FORMATS = (
     Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC)),
     Format(
@@ -108,8 +107,8 @@ FORMATS = (
         read=_reader(jsonl_records),
         write=lambda rows, facts, columns: jsonl_lines(rows, facts),
     ),
+    _table(CSV, (".csv",), lambda head: b"," in _first_line(head) and b"\t" not in _first_line(head)),
     _table(TSV, (".tsv", ".tab"), lambda head: b"\t" in _first_line(head)),
-    _table(CSV, (".csv",), lambda head: b"," in _first_line(head)),
     Format("text", (".txt",), lambda head: True, read=_reader(plain_records)),
 )
 _BY_NAME = {form.name: form for form in FORMATS}
