@@ -13,7 +13,7 @@ from workers import serve
 from simil.session.loader import saved_corpus
 from simil.similarity import unit
 from simil.tasks.deduplication import near_duplicates
-from simil.vectors import VectorFormat, open_writer, read_vectors, sidecar_path
+from simil.vectors import VectorBatch, VectorFormat, open_writer, read_vectors, sidecar_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,8 @@ def make(path: str, rows: int, dimensions: int) -> None:
             vectors = _vectors(random, min(_AT_ONCE, rows - start), dimensions)
             numbers = range(start + 1, start + len(vectors) + 1)
             texts = [f"this is the text that has the number {number}" for number in numbers]
-            writer.write([str(number) for number in numbers], texts, [{}] * len(vectors), vectors)
+            ids = [str(number) for number in numbers]
+            writer.write(VectorBatch(ids, texts, [{}] * len(vectors), vectors))
 
 
 def query(path: str, dimensions: int) -> None:
@@ -44,7 +45,8 @@ def query(path: str, dimensions: int) -> None:
         Path(path).open("wb") as stream,
         open_writer(VectorFormat.JSONL, stream, model=_MODEL) as writer,
     ):
-        writer.write(["q"], ["query"], [{}], _vectors(np.random.default_rng(1), 1, dimensions))
+        vector = _vectors(np.random.default_rng(1), 1, dimensions)
+        writer.write(VectorBatch(["q"], ["query"], [{}], vector))
 
 
 def dedupe(path: str) -> float:

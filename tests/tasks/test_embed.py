@@ -60,7 +60,7 @@ def test_converted_vectors_keep_ids_and_values() -> None:
     model, batches = convert([file([[3, 4]]), file([[0, 2], [1, 0]])], EmbedOptions())
     found = list(batches)
     assert model == "m@1"
-    assert [item.id for batch in found for item in batch.texts] == ["id0", "id0", "id1"]
+    assert [id_ for batch in found for id_ in batch.ids] == ["id0", "id0", "id1"]
     assert np.concatenate([batch.vectors for batch in found]).tolist() == [[3, 4], [0, 2], [1, 0]]
 
 

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from simil.errors import InputError, ModelMismatch, Place
-from simil.vectors import VectorFile, VectorFormat, format_of, open_writer, read_vectors, sidecar_path
+from simil.vectors import (
+    VectorBatch,
+    VectorFile,
+    VectorFormat,
+    format_of,
+    open_writer,
+    read_vectors,
+    sidecar_path,
+)
 
 HEAD = b'{"object":"list","data":[\n'
 
@@ -109,8 +117,10 @@ def test_a_table_without_ids_counts(tmp_path: Path) -> None:
     assert read("d0\td1\r\n1\t2\r\n3\t4\r\n", ".tab", tmp_path).ids == ("1", "2")
 
 
-def test_an_unknown_escape_in_tsv_stays(tmp_path: Path) -> None:
-    assert read("id\ttext\td0\n1\tC:\\dir\\\\n\t1\n", ".tsv", tmp_path).texts == ("C:\\dir\\n",)
+def test_cells_of_tsv_are_raw(tmp_path: Path) -> None:
+    data = 'id\ttext\td0\n1\tC:\\dir\\\\n\t1\n"2\t\\t"\t1\n'
+    result = read(data, ".tsv", tmp_path)
+    assert (result.ids, result.texts) == (("1", '"2'), ("C:\\dir\\\\n", '\\t"'))
 
 
 def test_a_long_text_in_csv(tmp_path: Path) -> None:
@@ -268,15 +278,15 @@ def test_a_document_and_its_items_name_two_models(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "suffix", "line", "column", "message"),
     [
-        (b'{"data":[\n {"embedding": [1,]}]}', ".json", 2, 18, "not JSON"),
-        (HEAD + b'{"embedding":[1]},\n{"embedding":[1}\n],"model":null}', ".json", 3, 16, "not JSON"),
-        (HEAD + b'{"embedding":[1]}\n{"embedding":[1]}\n],"model":null}', ".json", 3, 1, "not JSON"),
-        (HEAD + b'{"embedding":[1]},\n],"model":null}', ".json", 2, 18, "not JSON"),
-        (HEAD + b'{"embedding":[1]},', ".json", 2, 19, "not JSON"),
-        (b"", ".json", 1, 1, "not JSON"),
-        (b"[[1,NaN]]", ".json", 1, 5, "not JSON"),
-        (b'{"embedding":[1]}\n{"text":"\xc3\xa9", oops}\n', ".jsonl", 2, 14, "not JSON"),
-        (b'{"embedding":[1]}\n{"embedding":[1', ".jsonl", 2, 16, "not JSON"),
+        (b'{"data":[\n {"embedding": [1,]}]}', ".json", 2, 18, "not valid JSON"),
+        (HEAD + b'{"embedding":[1]},\n{"embedding":[1}\n],"model":null}', ".json", 3, 16, "not valid JSON"),
+        (HEAD + b'{"embedding":[1]}\n{"embedding":[1]}\n],"model":null}', ".json", 3, 1, "not valid JSON"),
+        (HEAD + b'{"embedding":[1]},\n],"model":null}', ".json", 2, 18, "not valid JSON"),
+        (HEAD + b'{"embedding":[1]},', ".json", 2, 19, "not valid JSON"),
+        (b"", ".json", 1, 1, "not valid JSON"),
+        (b"[[1,NaN]]", ".json", 1, 5, "not valid JSON"),
+        (b'{"embedding":[1]}\n{"text":"\xc3\xa9", oops}\n', ".jsonl", 2, 14, "not valid JSON"),
+        (b'{"embedding":[1]}\n{"embedding":[1', ".jsonl", 2, 16, "not valid JSON"),
         (b'{"embedding":[1]}\n{"text":"\xc3\xa9\xff"}\n', ".jsonl", 2, 11, "byte 0xff is not UTF-8"),
         (b'[{"text":\n"\xc3\xa9\xfe"}]', ".json", 2, 3, "byte 0xfe is not UTF-8"),
         (b"id,d0\n\xc3\xa9,1\n\xc3\xa9\xff,1\n", ".csv", 3, 2, "byte 0xff is not UTF-8"),
@@ -339,8 +349,8 @@ def test_dimensions_that_disagree(tmp_path: Path) -> None:
         ('id,d0,d1\nx,1,"1,2"\n', ".csv", 2, "item 1 has '1,2' in column d1, which is not a number"),
         ("id,d0\nx,1\ny,nan\n", ".csv", 3, NOT_FINITE),
         ("id,d0\nx,1\ny,1e39\n", ".csv", 3, NOT_FINITE),
-        ('id,d0\nx,"1"2\n', ".csv", 2, "not CSV"),
-        ('id,d0\nx,1\n"y,1\n\n', ".csv", 4, "not CSV: unexpected end of data"),
+        ('id,d0\nx,"1"2\n', ".csv", 2, "not valid CSV"),
+        ('id,d0\nx,1\n"y,1\n\n', ".csv", 3, "a quote opened in the row that begins here is never closed"),
     ],
 )
 def test_faults_in_tables(tmp_path: Path, data: str, suffix: str, line: int | None, message: str) -> None:
@@ -463,6 +473,6 @@ def test_an_error_is_one_line_whatever_stands_in_the_file(tmp_path: Path) -> Non
 def test_writers_and_readers_agree_on_stdin(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with open_writer(VectorFormat.TSV, stream, model="m") as writer:
-        writer.write(["1"], ["a"], [{}], ROWS[:1])
+        writer.write(VectorBatch(["1"], ["a"], [{}], ROWS[:1]))
     stream.seek(0)
     assert read_vectors("-", stdin=stream).texts == ("a",)

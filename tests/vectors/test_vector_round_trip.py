@@ -20,9 +20,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from simil.errors import InputError, UsageError
+from simil.errors import InputError, ModelMismatch, UsageError
 from simil.formats.float32_text import nearest_float32
 from simil.vectors import (
+    VectorBatch,
     VectorFile,
     VectorFormat,
     looks_like_vectors,
@@ -34,6 +35,7 @@ from simil.vectors import (
 JSON_FORMS = [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64]
 TABLES = [VectorFormat.CSV, VectorFormat.TSV]
 MODEL = "org/model@1234"
+ONE = np.ones((1, 2), np.float32)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 number = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -71,7 +73,7 @@ def write(
             done = 0
             for ids, texts, vectors in written:
                 of_batch = fields[done : done + len(ids)] if fields else [{} for _ in ids]
-                writer.write(ids, texts, of_batch, vectors)
+                writer.write(VectorBatch(ids, texts, of_batch, vectors))
                 done += len(ids)
     finally:
         if sidecar:
@@ -82,13 +84,20 @@ def into_bytes(form: VectorFormat, written: list[Any]) -> bytes:
     stream = io.BytesIO()
     with open_writer(form, stream, model=MODEL) as writer:
         for ids, texts, vectors in written:
-            writer.write(ids, texts, [{}] * len(ids), vectors)
+            writer.write(VectorBatch(ids, texts, [{}] * len(ids), vectors))
     return stream.getvalue()
+
+
+def in_tsv(cell: str) -> str:
+    """What becomes of a cell in TSV."""
+    return cell.replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
 
 
 def check(read: VectorFile, written: list[Any], form: VectorFormat) -> None:
     ids = [name for batch in written for name in batch[0]]
     texts = [content for batch in written for content in batch[1]]
+    if form is VectorFormat.TSV:
+        ids, texts = [*map(in_tsv, ids)], [content and in_tsv(content) for content in texts]
     if form in TABLES:
         texts = [content or None for content in texts]
     assert read.ids == tuple(ids)
@@ -134,6 +143,8 @@ def test_fields_of_tables_come_back(form: VectorFormat, fields: list[dict[str, A
         write(path, form, [(names, names, np.ones((len(names), 2), np.float32))], fields)
         columns = dict.fromkeys(name for more in fields for name in more)
         expected = [{name: more.get(name, "") for name in columns} for more in fields]
+        if form is VectorFormat.TSV:
+            expected = [{in_tsv(name): in_tsv(cell) for name, cell in more.items()} for more in expected]
         assert read_vectors(str(path)).fields == tuple(expected)
 
 
@@ -232,7 +243,7 @@ def test_tsv_has_a_line_a_row() -> None:
         "id\ttext\tmodel\td0\td1",
         f"1\tfirst\t{MODEL}\t1.0\t-0.0",
         f"b\\t2\t\t{MODEL}\t0.1\t1e-45",
-        f'3\t"a,\\n\\\\r\\r\\t\t{MODEL}\t3.4028235e+38\t16777216.0',
+        f'3\t"a,\\n\\r\\r\\t\t{MODEL}\t3.4028235e+38\t16777216.0',
         "",
     ]
 
@@ -295,7 +306,7 @@ def through_pipe(form: VectorFormat, written: list[Any]) -> bytes:
     thread.start()
     with os.fdopen(writing, "wb") as stream, open_writer(form, stream, model=MODEL) as writer:
         for ids, texts, vectors in written:
-            writer.write(ids, texts, [{}] * len(ids), vectors)
+            writer.write(VectorBatch(ids, texts, [{}] * len(ids), vectors))
     thread.join()
     return received[0]
 
@@ -352,7 +363,7 @@ def test_a_stream_that_has_begun(tmp_path: Path, form: VectorFormat) -> None:
         stream.write(b"before")
         with open_writer(form, stream, model=MODEL) as writer:
             for ids, texts, vectors in WRITTEN:
-                writer.write(ids, texts, [{}] * len(ids), vectors)
+                writer.write(VectorBatch(ids, texts, [{}] * len(ids), vectors))
         stream.write(b"after")
     assert path.read_bytes() == b"before" + into_bytes(form, WRITTEN) + b"after"
 
@@ -360,7 +371,7 @@ def test_a_stream_that_has_begun(tmp_path: Path, form: VectorFormat) -> None:
 def test_npy_appended_to_a_file(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     with path.open("ab") as stream, open_writer(VectorFormat.NPY, stream, model=MODEL) as writer:
-        writer.write(["1"], ["a"], [{}], np.ones((1, 3), np.float32))
+        writer.write(VectorBatch(["1"], ["a"], [{}], np.ones((1, 3), np.float32)))
     np.testing.assert_array_equal(np.load(path), np.ones((1, 3)))
 
 
@@ -373,25 +384,60 @@ def test_a_mapped_file_outlives_its_stream_and_is_read_only(tmp_path: Path) -> N
     assert read.vectors.sum() > 0
 
 
-# --- what a writer refuses ---
+@given(written=batches())
+def test_after_one_pass_tsv_changes_nothing(written: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.tsv")
+        write(path, VectorFormat.TSV, written)
+        for _ in range(2):
+            before, read = path.read_bytes(), read_vectors(str(path))
+            write(path, VectorFormat.TSV, [(read.ids, read.texts, read.vectors)])
+            assert path.read_bytes() == before
 
-ONE = np.ones((1, 2), np.float32)
+
+@pytest.mark.parametrize(
+    ("texts", "note"), [(["a\tb", "c"], "1 cell held"), (["a\tb", "\r\n"], "2 cells held")]
+)
+def test_cells_that_tsv_cannot_hold_are_counted(
+    texts: list[str], note: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for form in VectorFormat:
+        caplog.clear()
+        with open_writer(form, io.BytesIO(), model=MODEL) as writer:
+            for text in texts:
+                writer.write(VectorBatch(["\\"], [text], [{}], ONE))
+        expected = [f"{note} tabs or line ends, written as \\t, \\n, \\r; csv and jsonl keep them exactly"]
+        assert caplog.messages == (expected if form is VectorFormat.TSV else [])
+
+
+# --- what a writer refuses ---
 
 
 @pytest.mark.parametrize("form", VectorFormat)
 def test_refused_batches_leave_the_file_as_it_was(form: VectorFormat) -> None:
     stream = io.BytesIO()
     with open_writer(form, stream, model=MODEL) as writer:
-        writer.write(["1"], ["a"], [{}], ONE)
+        writer.write(VectorBatch(["1"], ["a"], [{}], ONE))
         before = stream.getvalue()
         with pytest.raises(InputError, match="has 3 dimensions, those before have 2"):
-            writer.write(["2"], ["a"], [{}], np.ones((1, 3), np.float32))
+            writer.write(VectorBatch(["2"], ["a"], [{}], np.ones((1, 3), np.float32)))
         with pytest.raises(InputError, match="vector of 'b' is not finite"):
-            writer.write(["a", "b"], ["a", "b"], [{}, {}], np.array([[1, 2], [np.nan, 1]], np.float32))
+            writer.write(
+                VectorBatch(["a", "b"], ["a", "b"], [{}, {}], np.array([[1, 2], [np.nan, 1]], np.float32))
+            )
         with pytest.raises(InputError, match="1 ids, 2 texts"):
-            writer.write(["2"], ["a", "b"], [{}], ONE)
+            writer.write(VectorBatch(["2"], ["a", "b"], [{}], ONE))
         assert stream.getvalue() == before
         assert (writer.count, writer.dimensions) == (1, 2)
+
+
+@pytest.mark.parametrize("form", VectorFormat)
+def test_vectors_of_another_model_are_refused(form: VectorFormat) -> None:
+    with open_writer(form, io.BytesIO(), model=MODEL) as writer:
+        writer.write(VectorBatch(["1"], ["a"], [{}], ONE, MODEL))
+        with pytest.raises(ModelMismatch, match="vectors of other do not go into a file of org/model@1234"):
+            writer.write(VectorBatch(["2"], ["b"], [{}], ONE, "other"))
+        assert writer.count == 1
 
 
 @pytest.mark.parametrize("form", [*JSON_FORMS, *TABLES])
@@ -401,17 +447,17 @@ def test_half_a_surrogate_pair(form: VectorFormat) -> None:
         pytest.raises(InputError, match=r"'\\ud800' cannot be written"),
         open_writer(form, stream, model=MODEL) as writer,
     ):
-        writer.write(["\ud800"], ["a"], [{}], ONE)
+        writer.write(VectorBatch(["\ud800"], ["a"], [{}], ONE))
     assert stream.getvalue() == b""
 
 
 @pytest.mark.parametrize("form", TABLES)
 def test_fields_that_a_table_has_no_column_for(form: VectorFormat) -> None:
     with open_writer(form, io.BytesIO(), model=MODEL) as writer:
-        writer.write(["1"], ["a"], [{"x": "1"}], ONE)
-        writer.write(["2"], ["a"], [{}], ONE)
+        writer.write(VectorBatch(["1"], ["a"], [{"x": "1"}], ONE))
+        writer.write(VectorBatch(["2"], ["a"], [{}], ONE))
         with pytest.raises(InputError, match="the field 'y' is not in the"):
-            writer.write(["3"], ["a"], [{"x": "1", "y": "2"}], ONE)
+            writer.write(VectorBatch(["3"], ["a"], [{"x": "1", "y": "2"}], ONE))
 
 
 @pytest.mark.parametrize("form", TABLES)
@@ -422,7 +468,7 @@ def test_fields_called_as_columns_are(form: VectorFormat, name: str) -> None:
         pytest.raises(InputError, match=f"called '{name}'"),
         open_writer(form, stream, model=MODEL) as writer,
     ):
-        writer.write(["1"], ["a"], [{name: "1"}], ONE)
+        writer.write(VectorBatch(["1"], ["a"], [{name: "1"}], ONE))
     assert stream.getvalue() == b""
 
 
@@ -437,7 +483,7 @@ def test_closing_twice_ends_once(form: VectorFormat) -> None:
     stream = io.BytesIO()
     writer = open_writer(form, stream, model=MODEL)
     for ids, texts, vectors in WRITTEN:
-        writer.write(ids, texts, [{}] * len(ids), vectors)
+        writer.write(VectorBatch(ids, texts, [{}] * len(ids), vectors))
     writer.close()
     writer.close()
     assert stream.getvalue() == into_bytes(form, WRITTEN)
@@ -455,7 +501,7 @@ def test_a_broken_off_npy_gives_a_pipe_nothing() -> None:
             os.fdopen(writing, "wb") as stream,
             open_writer(VectorFormat.NPY, stream, model=MODEL) as writer,
         ):
-            writer.write(["1"], ["a"], [{}], ONE)
+            writer.write(VectorBatch(["1"], ["a"], [{}], ONE))
             raise Interrupted
         assert received.read() == b""
 
@@ -467,9 +513,9 @@ def test_a_broken_off_json_file_is_not_taken_for_a_whole_one(tmp_path: Path) -> 
         path.open("wb") as stream,
         open_writer(VectorFormat.JSON, stream, model=MODEL) as writer,
     ):
-        writer.write(["1"], ["a"], [{}], ONE)
+        writer.write(VectorBatch(["1"], ["a"], [{}], ONE))
         raise Interrupted
-    with pytest.raises(InputError, match="not JSON"):
+    with pytest.raises(InputError, match="not valid JSON"):
         read_vectors(str(path))
 
 
@@ -487,7 +533,7 @@ def test_a_text_that_failed_is_passed_over(
         beside.open("wb") as sidecar,
         open_writer(form, stream, model="m", sidecar=sidecar if form is VectorFormat.NPY else None) as writer,
     ):
-        writer.write(["a", "b", "c"], ["A", "B", "C"], [{}, {}, {}], vectors)
+        writer.write(VectorBatch(["a", "b", "c"], ["A", "B", "C"], [{}, {}, {}], vectors))
     if form is not VectorFormat.NPY:
         beside.unlink()
     assert looks_like_vectors(path.read_bytes(), path.name) is not None
@@ -509,12 +555,12 @@ def test_texts_that_failed_before_any_vector(form: VectorFormat) -> None:
     with open_writer(form, stream, model=MODEL) as writer:
         none = np.empty((1, 0), np.float32)
         if has_null:
-            writer.write(["1"], ["a"], [{}], none)
+            writer.write(VectorBatch(["1"], ["a"], [{}], none))
         else:
             # Their columns have to be known by then.
             with pytest.raises(InputError, match="without any dimension"):
-                writer.write(["1"], ["a"], [{}], none)
-        writer.write(["2"], ["b"], [{}], ONE)
-        writer.write(["3"], ["c"], [{}], none)
+                writer.write(VectorBatch(["1"], ["a"], [{}], none))
+        writer.write(VectorBatch(["2"], ["b"], [{}], ONE))
+        writer.write(VectorBatch(["3"], ["c"], [{}], none))
     assert stream.getvalue().count(b'"embedding":null') == 2 * has_null
     assert writer.dimensions == 2

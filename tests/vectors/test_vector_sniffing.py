@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.vectors import HEAD_BYTES, VectorFormat, looks_like_vectors, open_writer, peek
+from simil.vectors import HEAD_BYTES, VectorBatch, VectorFormat, looks_like_vectors, open_writer, peek
 
 READ_AS = {VectorFormat.BASE64: VectorFormat.JSON}
 ROW = [0.25, -1.5, 3e-7] * 200
@@ -23,7 +23,7 @@ def written(form: VectorFormat, text: str = "a", dimensions: int = 384) -> bytes
     stream = io.BytesIO()
     with open_writer(form, stream, model="m") as writer:
         vectors = np.linspace(-1, 1, 2 * dimensions, dtype=np.float32).reshape(2, dimensions)
-        writer.write(["1", "2"], [text, text], [{"label": "x"}] * 2, vectors)
+        writer.write(VectorBatch(["1", "2"], [text, text], [{"label": "x"}] * 2, vectors))
     return stream.getvalue()
 
 

@@ -1,18 +1,31 @@
-"""The rows of CSV and TSV: cells, and the line on which each row begins."""
+"""CSV (RFC 4180) and TSV: bytes to rows of cells, and rows of cells to lines.
+
+TSV has no quotes and no escapes: a cell is what stands between tabs. A cell that holds a tab or a line end
+cannot be written as it is; there they become `\\t`, `\\n` and `\\r`, and such cells are counted.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Iterator
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import bad_byte
 
-__all__ = ["TableRow", "csv_rows", "tsv_rows"]
+__all__ = ["CSV", "TSV", "Delimited", "Escapes", "TableRow", "delimited_lines", "tsv_cell"]
 
-_LARGEST_LONG = 2**31 - 1
-"""The field size limit is a C long, which has 32 bits on some systems."""
+log = logging.getLogger("simil")
+
+_BOM = "\ufeff"
+_LARGEST_LONG = 2**31 - 1  # The field size limit is a C long, which has 32 bits on some systems.
+_IN_QUOTES = re.compile(r'[,"\r\n]')
+_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class TableRow(NamedTuple):
@@ -22,11 +35,61 @@ class TableRow(NamedTuple):
     cells: list[str]
 
 
+class Escapes:
+    """Counts the cells of a TSV in which a tab or a line end was replaced."""
+
+    def __init__(self) -> None:
+        self.cells = 0
+
+    def tell(self) -> None:
+        """Log how many cells were changed, and which formats change none."""
+        if self.cells:
+            log.warning(
+                "%s held tabs or line ends, written as \\t, \\n, \\r; csv and jsonl keep them exactly",
+                "1 cell" if self.cells == 1 else f"{self.cells} cells",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited:
+    """A way to separate cells.
+
+    Attributes:
+        name: its name in messages.
+        separator: what stands between two cells.
+        rows: the rows of the lines of a source, by its name; an error stands for a row that cannot be read.
+        line: the line that holds some cells, without its end.
+        hint: what to do about a row with too many or too few cells.
+    """
+
+    name: str
+    separator: str
+    rows: Callable[[Iterator[bytes], str], Iterator[TableRow | InputError]]
+    line: Callable[[Sequence[str], Escapes], str]
+    hint: str
+
+
+def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """The lines of a whole file; after the last, escaped cells are counted in one line of the log."""
+    escapes = Escapes()
+    for number, cells in enumerate(rows):
+        line = form.line(cells, escapes)
+        if not number and line.startswith(_BOM):
+            line = _BOM + line  # A reader takes the first one of a file for a byte order mark.
+        yield f"{line}\n".encode()
+    escapes.tell()
+
+
+def tsv_cell(text: str) -> str:
+    """The text as a cell of TSV, with tabs and line ends written as `\\t`, `\\n` and `\\r`."""
+    return text.translate(_ESCAPES)
+
+
 class _DecodedLines(Iterator[str]):
     """Feeds lines to the CSV reader and remembers what went wrong within a row.
 
-    An error raised from here would leave the reader inside the row, and a quoted cell that goes on would
-    be taken for new rows. So a bad byte is replaced, and the row is refused once it is complete.
+    An error raised from here would leave the reader inside the row, and the rest of a quoted cell would be
+    taken for new rows. So a bad byte is replaced, and the row is refused once it is complete.
     """
 
     def __init__(self, raw: Iterator[bytes], name: str) -> None:
@@ -49,30 +112,53 @@ class _DecodedLines(Iterator[str]):
         return line + "\n"
 
 
-def csv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
-    """The rows of CSV after RFC 4180: quoted cells may hold commas, doubled quotes and line breaks.
+def _csv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
+    """Quoted cells may hold commas, doubled quotes and line breaks.
 
     An error stands for a row that has a bad byte or a broken quote, or whose last quote is never closed.
     """
-    # The limit is 128 KiB, less than a document can be. It belongs to the process, so it is only ever raised.
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_LONG))
     feed = _DecodedLines(raw, name)
     reader = csv.reader(feed, strict=True)
-    while True:
-        line = reader.line_num + 1
-        feed.fault = None
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as exc:
-            yield _broken(exc, Place(name, line), unclosed=feed.ended)
-        else:
-            yield feed.fault or TableRow(line, cells)
+    with _long_cells:
+        while True:
+            line = reader.line_num + 1
+            feed.fault = None
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as exc:
+                yield _broken(exc, Place(name, line), unclosed=feed.ended)
+            else:
+                yield feed.fault or TableRow(line, cells)
 
 
-def tsv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
-    """The rows of TSV: each line split at each tab; quotes and backslashes are text like any other."""
+class _LongCells(contextlib.AbstractContextManager[None]):
+    """Lifts the csv module's limit of 128 KiB per cell, which the process shares, while a reader is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._limit = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._readers:
+                self._limit = csv.field_size_limit(_LARGEST_LONG)
+            self._readers += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                csv.field_size_limit(self._limit)
+
+
+_long_cells = _LongCells()
+
+
+def _tsv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
+    """Each line is split at each tab; quotes and backslashes are text like any other."""
     for number, line in enumerate(raw, 1):
         try:
             text = line.decode("utf-8").removesuffix("\r")
@@ -98,3 +184,19 @@ def _broken(exc: csv.Error, place: Place, *, unclosed: bool) -> InputError:
     return InputError(
         f"not valid CSV: {exc}", hint="a quote inside a quoted cell is written twice", place=place
     )
+
+
+def _csv_line(cells: Sequence[str], escapes: Escapes) -> str:
+    quoted = ['"' + cell.replace('"', '""') + '"' if _IN_QUOTES.search(cell) else cell for cell in cells]
+    # A single empty cell is quoted: an empty line would be no row.
+    return ",".join(quoted) or '""' * len(quoted)
+
+
+def _tsv_line(cells: Sequence[str], escapes: Escapes) -> str:
+    written = [tsv_cell(cell) for cell in cells]
+    escapes.cells += sum(map(str.__ne__, cells, written))
+    return "\t".join(written)
+
+
+CSV = Delimited("csv", ",", _csv_rows, _csv_line, hint="quote a cell that holds a comma")
+TSV = Delimited("tsv", "\t", _tsv_rows, _tsv_line, hint="a cell cannot hold a tab or a line break; CSV can")

@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8 and nothing else, and a way out where they are not."""
+"""Bytes to text: UTF-8 only; the error for anything else says how to convert it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from simil.errors import InputError, Place
 
-__all__ = ["bad_byte", "decoded", "foreign", "without_bom"]
+__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "document", "without_bom"]
 
 # The UTF-32 mark of little-endian machines begins with the UTF-16 one, so it is looked for first.
 _FOREIGN = {
@@ -33,30 +33,28 @@ def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
     )
 
 
-def foreign(head: bytes, name: str) -> InputError | None:
-    """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
-    for mark, encoding in _FOREIGN.items():
-        if head.startswith(mark):
-            return InputError(
-                f"the text is {encoding}, not UTF-8",
-                hint=_convert(encoding.lower(), name),
-                place=Place(name, 1, 1),
-            )
-    return None
+def bad_byte_in_lines(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
+    """The error for the first byte that is not UTF-8 of one or more lines, the first of which is `place`."""
+    start = raw.rfind(b"\n", 0, exc.start) + 1
+    line = (place.line or 1) + raw.count(b"\n", 0, start)
+    exc.start -= start
+    return bad_byte(raw[start:], exc, Place(place.source, line))
+
+
+def document(data: bytes, name: str) -> bytes:
+    """A whole document without its byte order mark; raises InputError on a UTF-16 or UTF-32 one."""
+    if error := _foreign(data, name):
+        raise error
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def decoded(data: bytes, name: str) -> str:
     """A whole document as text, without its byte order mark; raises InputError with line and column."""
-    if error := foreign(data, name):
-        raise error
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = document(data, name)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        start = data.rfind(b"\n", 0, exc.start) + 1
-        line = data.count(b"\n", 0, start) + 1
-        exc.start -= start
-        raise bad_byte(data[start:], exc, Place(name, line)) from exc
+        raise bad_byte_in_lines(data, exc, Place(name, 1)) from exc
 
 
 def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -69,7 +67,7 @@ def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         head += chunk
         if not any(len(head) < len(mark) and mark.startswith(head) for mark in _MARKS):
             break
-    if error := foreign(head, name):
+    if error := _foreign(head, name):
         raise error
     if head := head.removeprefix(codecs.BOM_UTF8):
         yield head
@@ -79,3 +77,15 @@ def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
 def _convert(encoding: str, name: str) -> str:
     file = "" if name == "stdin" else f" {shlex.quote(name)}"
     return f"convert it, e.g. iconv -f {encoding} -t utf-8{file}"
+
+
+def _foreign(head: bytes, name: str) -> InputError | None:
+    """The error for a source that begins with a UTF-16 or UTF-32 byte order mark, else None."""
+    for mark, encoding in _FOREIGN.items():
+        if head.startswith(mark):
+            return InputError(
+                f"the text is {encoding}, not UTF-8",
+                hint=_convert(encoding.lower(), name),
+                place=Place(name, 1, 1),
+            )
+    return None

@@ -1,21 +1,33 @@
-"""Vectors from files, passed on in another form."""
+"""Vectors on their way to a file: those of files, and those of texts that were embedded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.errors import ModelMismatch, UsageError
-from simil.tasks.corpus import saved_texts
-from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
-from simil.vectors import VectorFile
+from simil.tasks.embedding import EmbedOptions
+from simil.texts import Text
+from simil.vectors import VectorBatch, VectorFile
 
-__all__ = ["convert"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["convert", "vector_batch"]
 
 _AT_ONCE = 1024
 
 
-def convert(files: Sequence[VectorFile], options: EmbedOptions) -> tuple[str | None, Iterator[EmbeddedBatch]]:
+def vector_batch(texts: Sequence[Text], vectors: NDArray[np.float32], model: str | None) -> VectorBatch:
+    """Return texts with their vectors [len(texts), dimensions], as writers of vector files take them."""
+    ids, contents = [text.id for text in texts], [text.text for text in texts]
+    return VectorBatch(ids, contents, [text.fields for text in texts], vectors, model)
+
+
+def convert(files: Sequence[VectorFile], options: EmbedOptions) -> tuple[str | None, Iterator[VectorBatch]]:
     """Return the model that the files name and their vectors, shortened where `options` ask for it.
 
     Raises `ModelMismatch` when the files are of two models, `UsageError` for more dimensions than there are.
@@ -30,12 +42,12 @@ def convert(files: Sequence[VectorFile], options: EmbedOptions) -> tuple[str | N
     return files[0].model, _batches(files, options)
 
 
-def _batches(files: Sequence[VectorFile], options: EmbedOptions) -> Iterator[EmbeddedBatch]:
+def _batches(files: Sequence[VectorFile], options: EmbedOptions) -> Iterator[VectorBatch]:
     for file in files:
         for start in range(0, len(file), _AT_ONCE):
-            stop = min(start + _AT_ONCE, len(file))
-            vectors = file.vectors[start:stop]
+            batch = file.batch(start, min(start + _AT_ONCE, len(file)))
             if options.dimensions:
-                vectors = vectors[:, : options.dimensions]
+                vectors = batch.vectors[:, : options.dimensions]
                 vectors = similarity.unit_or_zero(vectors) if options.normalize else vectors
-            yield EmbeddedBatch(saved_texts([file])[start:stop], vectors)
+                batch = replace(batch, vectors=vectors)
+            yield batch

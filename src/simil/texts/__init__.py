@@ -4,13 +4,14 @@ Everything streams: a text comes out as soon as its last byte has arrived. The o
 a single document that has no part before its end.
 """
 
+from simil.formats.json_values import kind_of
+from simil.formats.record_stream import Record
 from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, paragraphs
 from simil.texts.counting import count_roughly
 from simil.texts.fields import column, missing_field, pair_columns, text_in
-from simil.texts.jsons import kind_of
 from simil.texts.read_options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_records, read_texts
-from simil.texts.records import Pair, Record, Text, is_blank
+from simil.texts.records import Pair, Text, is_blank
 from simil.texts.trees import files_in
 
 __all__ = [

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simil.errors import InputError, Place
+from simil.formats.json_values import kind_of
+from simil.formats.record_stream import Record, RecordStream
 from simil.texts.fields import column, id_field_of, kept, pair_columns, text_column, text_in
-from simil.texts.jsons import kind_of
 from simil.texts.read_options import ReadOptions
-from simil.texts.records import Pair, Record, Text, is_blank
-from simil.texts.streams import Stream
+from simil.texts.records import Pair, Text, is_blank
 
 __all__ = ["PairBuilder", "PlainBuilder", "TextBuilder", "record_of"]
 
@@ -35,7 +35,7 @@ class PlainBuilder:
 class TextBuilder:
     """Texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
 
-    def __init__(self, stream: Stream, options: ReadOptions, prefix: str) -> None:
+    def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
         self._prefix = prefix
         self._all_fields = options.all_fields
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
@@ -71,7 +71,7 @@ class PairBuilder:
     Raises InputError if a table lacks the columns asked for, UsageError if it is not clear which are meant.
     """
 
-    def __init__(self, stream: Stream, options: ReadOptions) -> None:
+    def __init__(self, stream: RecordStream, options: ReadOptions) -> None:
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         self._fields: tuple[str, str] | None = None
         columns, place = stream.columns, stream.place

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place, UsageError
-from simil.texts.jsons import kind_of
+from simil.formats.json_values import kind_of
 from simil.texts.records import is_blank
 
 __all__ = [

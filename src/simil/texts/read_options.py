@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePath
 
 from simil.errors import UsageError
+from simil.formats.registry import suffix_format
 
 __all__ = ["InputFormat", "ReadOptions", "format_of"]
 
 
 class InputFormat(StrEnum):
-    """The shapes that texts come in."""
+    """The formats of the registry that texts are read from."""
 
     TEXT = "text"
     JSONL = "jsonl"
@@ -21,21 +21,13 @@ class InputFormat(StrEnum):
     TSV = "tsv"
 
 
-_SUFFIXES = {
-    ".jsonl": InputFormat.JSONL,
-    ".ndjson": InputFormat.JSONL,
-    ".json": InputFormat.JSON,
-    ".csv": InputFormat.CSV,
-    ".tsv": InputFormat.TSV,
-    ".tab": InputFormat.TSV,
-}
-
 _TABLES = (InputFormat.CSV, InputFormat.TSV)
 
 
 def format_of(source: str) -> InputFormat:
     """The format that the suffix of `source` names, in any case; plain text where it names none."""
-    return _SUFFIXES.get(PurePath(source).suffix.lower(), InputFormat.TEXT)
+    form = suffix_format(source)
+    return InputFormat(form.name) if form and form.name in [*InputFormat] else InputFormat.TEXT
 
 
 @dataclass(frozen=True, slots=True)

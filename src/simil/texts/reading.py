@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
+from simil.formats.record_stream import Record
 from simil.formats.sources import Source
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
 from simil.texts.read_options import InputFormat, ReadOptions
-from simil.texts.records import Pair, Record, Text
+from simil.texts.records import Pair, Text
 from simil.texts.streams import open_stream
 
 __all__ = ["read_pairs", "read_records", "read_texts"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from simil.errors import Place
 
-__all__ = ["Pair", "Record", "Text", "is_blank"]
+__all__ = ["Pair", "Text", "is_blank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,6 @@ class Pair:
     right: str
     origin: Place
     fields: Mapping[str, object] = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
-
-    place: Place
-    value: object
 
 
 def is_blank(text: str) -> bool:

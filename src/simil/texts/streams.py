@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from simil.errors import InputError, Place
-from simil.formats.encoding import without_bom
+from simil.errors import Place, UsageError
+from simil.formats.plain_text import plain_records, whole_record
+from simil.formats.record_stream import RecordStream
+from simil.formats.registry import format_named
 from simil.formats.sources import Source, chunks
-from simil.texts.jsons import json_records, jsonl_records
-from simil.texts.plain import plain_records, whole_record
-from simil.texts.read_options import InputFormat, ReadOptions
-from simil.texts.records import Record
-from simil.texts.tables import csv_table, tsv_table
+from simil.texts.read_options import ReadOptions
 
-__all__ = ["Stream", "open_stream"]
+__all__ = ["open_stream"]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The records of a source. `columns` is None where each record has its own keys.
-
-    `place` is where the columns are named.
-    """
-
-    records: Iterator[Record | InputError]
-    place: Place
-    columns: tuple[str, ...] | None = None
-
-
-def open_stream(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> Stream:
+def open_stream(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> RecordStream:
     """The records of `source`; of a table, the first row is read at once.
 
     Raises InputError, here or between the records, if the source as a whole cannot be read.
     """
     name = source.name
-    place = Place(name)
     arriving = chunks(source, stdin)
     if options.whole:
-        return Stream(whole_record(arriving, name), place)
-    form = options.format_for(source.path)
-    if form is InputFormat.JSON:
-        return Stream(json_records(arriving, name), place)
-    arriving = without_bom(arriving, name)
-    if form is InputFormat.TEXT:
-        return Stream(plain_records(arriving, name, nul=options.nul), place)
-    if form is InputFormat.JSONL:
-        return Stream(jsonl_records(arriving, name), place)
-    open_table = csv_table if form is InputFormat.CSV else tsv_table
-    table = open_table(arriving, name, header=options.header)
-    return Stream(table.records, table.place, table.columns)
+        return RecordStream(whole_record(arriving, name), Place(name))
+    if options.nul:
+        return RecordStream(plain_records(arriving, name, nul=True), Place(name))
+    form = format_named(options.format_for(source.path))
+    if form.read is None:
+        raise UsageError(f"texts cannot be read from {form.name}", place=Place(name))
+    return form.read(arriving, name, options.header)

@@ -1,11 +1,12 @@
 """Vector files in and out: JSON as OpenAI returns it, JSON Lines, `.npy`, CSV, TSV, base64.
 
-Every form gives back the float32 vectors that were written, bit for bit. In CSV and TSV a text that is
-empty reads as none, and fields read as strings.
+Every format gives back the float32 vectors that were written, bit for bit. In CSV and TSV a text that is
+empty reads as none, and fields read as strings; in TSV tabs and line ends of texts are replaced.
 """
 
 from simil.vectors.collect import VectorFile
 from simil.vectors.sniff import HEAD_BYTES, Rejoined, looks_like_vectors, peek
+from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.vector_files import open_writer, read_vectors
 from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
@@ -13,6 +14,7 @@ from simil.vectors.writer import VectorWriter
 __all__ = [
     "HEAD_BYTES",
     "Rejoined",
+    "VectorBatch",
     "VectorFile",
     "VectorFormat",
     "VectorWriter",

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError, ModelMismatch, Place
+from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +52,13 @@ class VectorFile:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def batch(self, start: int, stop: int) -> VectorBatch:
+        """Return the vectors from `start` up to `stop`, and what belongs to each."""
+        rows = slice(start, stop)
+        return VectorBatch(
+            self.ids[rows], self.texts[rows], self.fields[rows], self.vectors[rows], self.model
+        )
 
 
 class Collector:

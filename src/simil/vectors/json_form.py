@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
+from simil.formats.encoding import document, without_bom
+from simil.formats.json_values import json_of, parsed
+from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.writer import ItemList, VectorWriter, encoded, is_missing
+from simil.vectors.vector_batch import VectorBatch
+from simil.vectors.writer import ItemList, VectorWriter, is_missing
 
 if TYPE_CHECKING:
-    import json
-
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["JsonLinesWriter", "JsonWriter", "parsed", "read_json", "read_jsonl"]
+__all__ = ["JsonLinesWriter", "JsonWriter", "read_json", "read_jsonl"]
 
-_BOM = b"\xef\xbb\xbf"
 _HEAD = b'{"object":"list","data":[\n'
 _EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]} or [[...], ...]'
 
@@ -38,26 +39,20 @@ class JsonWriter(VectorWriter):
         self._list = ItemList(stream, _HEAD)
         self._as_base64 = as_base64
 
-    def _append(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        rows: NDArray[np.float32],
-    ) -> None:
+    def _append(self, batch: VectorBatch) -> None:
         self._list.extend(
             [
-                encoded(
+                json_of(
                     {
                         "object": "embedding",
                         "index": self.count + place,
-                        "id": ids[place],
-                        "text": texts[place],
-                        **({"fields": fields[place]} if fields[place] else {}),
+                        "id": batch.ids[place],
+                        "text": batch.texts[place],
+                        **({"fields": more} if (more := batch.fields[place]) else {}),
                         "embedding": self._embedding(row),
                     }
                 )
-                for place, row in enumerate(rows)
+                for place, row in enumerate(batch.vectors)
             ]
         )
 
@@ -75,24 +70,18 @@ class JsonLinesWriter(VectorWriter):
 
     _has_null = True
 
-    def _append(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        rows: NDArray[np.float32],
-    ) -> None:
+    def _append(self, batch: VectorBatch) -> None:
         lines = [
-            encoded(
+            json_of(
                 {
-                    "id": ids[place],
-                    "text": texts[place],
-                    **({"fields": fields[place]} if fields[place] else {}),
+                    "id": batch.ids[place],
+                    "text": batch.texts[place],
+                    **({"fields": more} if (more := batch.fields[place]) else {}),
                     "embedding": None if is_missing(row) else row,
                     "model": self._model,
                 }
             )
-            for place, row in enumerate(rows)
+            for place, row in enumerate(batch.vectors)
         ]
         self._stream.write(b"\n".join(lines) + b"\n")
 
@@ -104,48 +93,22 @@ def read_json(source: str, stream: BinaryIO) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = stream.read().removeprefix(_BOM)
+    data = document(stream.read(), source)
     if data.startswith(_HEAD):
         try:
             return _read_by_line(source, data)
         except (orjson.JSONDecodeError, _NotByLine):
-            pass  # not an item a line, or damaged; read as a whole it tells which
+            pass  # Not an item per line, or damaged; reading it as a whole shows which.
     return _read_whole(source, data)
 
 
-def read_jsonl(source: str, stream: BinaryIO) -> VectorFile:
+def read_jsonl(source: str, chunks: Iterator[bytes]) -> VectorFile:
     """Read an object with an embedding from each line that is not blank."""
     collector = Collector(source)
-    for number, line in enumerate(stream, 1):
-        text = line.removeprefix(_BOM) if number == 1 else line
-        if text.strip():
-            _add(collector, parsed(source, text, number), None, number)
+    for number, line in enumerate(lines(without_bom(chunks, source)), 1):
+        if line.strip():
+            _add(collector, parsed(line, Place(source, number)), None, number)
     return collector.finish()
-
-
-def parsed(source: str, data: bytes, line: int = 1) -> Any:
-    """Return the JSON value in `data`, whose first line is `line` of `source`.
-
-    Raises `InputError` with line and column of the first fault.
-    """
-    import orjson
-
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as exc:
-        raise _fault(source, data, line, exc) from exc
-
-
-def _fault(source: str, data: bytes, line: int, error: json.JSONDecodeError) -> InputError:
-    try:
-        data.decode()
-    except UnicodeDecodeError as exc:
-        before = data[: exc.start]
-        start = before.rfind(b"\n") + 1
-        column = len(before[start:].decode()) + 1
-        place = Place(source, line + before.count(b"\n"), column)
-        return InputError(f"byte 0x{data[exc.start]:02x} is not UTF-8", place=place)
-    return InputError(f"not JSON: {error.msg}", place=Place(source, line + error.lineno - 1, error.colno))
 
 
 def _read_by_line(source: str, data: bytes) -> VectorFile:
@@ -156,17 +119,17 @@ def _read_by_line(source: str, data: bytes) -> VectorFile:
     import orjson
 
     end = data.rfind(b"\n]")
-    document = orjson.loads(b'{"data":[' + data[end + 1 :])
-    model = _model_of(source, document, None)
+    rest = orjson.loads(b'{"data":[' + data[end + 1 :])
+    model = _model_of(source, rest, None)
     collector = Collector(source)
-    for number, line in enumerate(_lines(data, len(_HEAD), end), 2):
+    for number, line in enumerate(_items(data, len(_HEAD), end), 2):
         if b"\n" in line:
             raise _NotByLine
         _add(collector, orjson.loads(line), model, number, indexed=True)
-    return collector.finish(model, document.get("dimensions"))
+    return collector.finish(model, rest.get("dimensions"))
 
 
-def _lines(data: bytes, start: int, end: int) -> Iterator[bytes]:
+def _items(data: bytes, start: int, end: int) -> Iterator[bytes]:
     while (stop := data.find(b",\n", start, end)) >= 0:
         yield data[start:stop]
         start = stop + 2
@@ -175,18 +138,18 @@ def _lines(data: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def _read_whole(source: str, data: bytes) -> VectorFile:
-    document = parsed(source, data)
+    whole = parsed(data, Place(source, 1))
     model = dimensions = None
-    items = document
-    if isinstance(document, dict):
-        items = document.get("data")
-        model = _model_of(source, document, None)
-        dimensions = document.get("dimensions")
+    items = whole
+    if isinstance(whole, dict):
+        items = whole.get("data")
+        model = _model_of(source, whole, None)
+        dimensions = whole.get("dimensions")
     if not isinstance(items, list):
         raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
     collector = Collector(source)
     for item in items:
-        if isinstance(item, list) and items is document:
+        if isinstance(item, list) and items is whole:
             collector.add(item, {}, model=None)
         else:
             _add(collector, item, model, None, indexed=True)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import shutil
-import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
+from simil.formats.json_values import json_of, parsed
+from simil.formats.npy import npy_header, read_npy_table
 from simil.vectors.collect import VectorFile, describe_all, tell_left_out
-from simil.vectors.json_form import parsed
-from simil.vectors.writer import ItemList, VectorWriter, encoded
+from simil.vectors.vector_batch import VectorBatch
+from simil.vectors.writer import ItemList, VectorWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["NpyWriter", "read_npy"]
 
-_HEADER_BYTES = 128  # of format 1.0, with room for any shape; a multiple of 64, so that rows are aligned
-_MAGIC = b"\x93NUMPY\x01\x00"
 _CHECK_ROWS = 4096
 
 
@@ -40,33 +38,27 @@ class NpyWriter(VectorWriter):
         self._waiting: BinaryIO | None = None
         self._start: int | None = None
 
-    def _append(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        rows: NDArray[np.float32],
-    ) -> None:
+    def _append(self, batch: VectorBatch) -> None:
         if self._list:
             self._list.extend(
                 [
-                    encoded({"id": name, "text": text, **({"fields": more} if more else {})})
-                    for name, text, more in zip(ids, texts, fields, strict=True)
+                    json_of({"id": name, "text": text, **({"fields": more} if more else {})})
+                    for name, text, more in zip(batch.ids, batch.texts, batch.fields, strict=True)
                 ]
             )
         if self._start is None and self._waiting is None:
             self._begin()
-        (self._waiting or self._stream).write(rows.astype("<f4", copy=False).data)
+        (self._waiting or self._stream).write(batch.vectors.astype("<f4", copy=False).data)
 
     def _begin(self) -> None:
         if _can_go_back(self._stream):
             self._start = self._stream.tell()
-            self._stream.write(_header(0, 0))
+            self._stream.write(npy_header(0, 0))
         else:
             self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - `close` or `discard` closes it
 
     def _end(self) -> None:
-        header = _header(self.count, self.dimensions or 0)
+        header = npy_header(self.count, self.dimensions or 0)
         if self._waiting is not None:
             with self._waiting as rows:
                 self._stream.write(header)
@@ -93,7 +85,7 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
     A file of little-endian float32 rows is mapped, anything else is converted to float32 in memory.
     """
-    vectors, missing = _read_array(source, stream)
+    vectors, missing = _as_float32(source, read_npy_table(source, stream))
     count = len(vectors)
     if sidecar is None or not sidecar.is_file():
         ids = tuple(str(number + 1) for number in range(count))
@@ -117,12 +109,6 @@ def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
     )
 
 
-def _header(count: int, dimensions: int) -> bytes:
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {dimensions}), }}"
-    size = _HEADER_BYTES - len(_MAGIC) - 2
-    return _MAGIC + size.to_bytes(2, "little") + text.ljust(size - 1).encode("ascii") + b"\n"
-
-
 def _can_go_back(stream: BinaryIO) -> bool:
     """Tell whether an earlier part can be written again; a file opened for appending only seems so."""
     if not stream.seekable():
@@ -135,51 +121,6 @@ def _can_go_back(stream: BinaryIO) -> bool:
         return not fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_APPEND
     except OSError:  # in memory
         return True
-
-
-def _read_array(source: str, stream: BinaryIO) -> tuple[NDArray[np.float32], list[int]]:
-    """Return the rows, and which of them are all nan and so no vectors."""
-    import numpy as np
-
-    place = Place(source)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read is None:
-            raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
-        shape, by_column, dtype = read(stream)
-    except (ValueError, EOFError) as exc:
-        raise InputError(f"is not a sound .npy file: {exc}", place=place) from exc
-    if dtype.kind not in "iuf":
-        raise InputError(f"holds {dtype} values, not numbers", place=place)
-    if len(shape) != 2 or min(shape) < 0 or (shape[0] and not shape[1]):
-        raise InputError(f"has shape {shape}; vectors are the rows of a table (n, d)", place=place)
-    if not shape[0]:
-        return np.empty(shape, dtype=np.float32), []
-    need = shape[0] * shape[1] * dtype.itemsize
-    at = _offset_of_file(stream)
-    data = stream.read() if at is None else b""
-    have = len(data) if at is None else os.fstat(stream.fileno()).st_size - at
-    if have < need:
-        raise InputError(
-            f"is cut short: {shape[0]} vectors of {shape[1]} dimensions take {need} bytes, {have} are there",
-            place=place,
-        )
-    # The array holds the map, which outlives the stream.
-    buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    raw = np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
-    return _as_float32(source, raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape))
-
-
-def _offset_of_file(stream: BinaryIO) -> int | None:
-    """Return where `stream` stands in a file that can be mapped, or None if it is something else."""
-    try:
-        return stream.tell() if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else None
-    except OSError:
-        return None
 
 
 def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
@@ -216,7 +157,7 @@ def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> Vect
         content = path.read_bytes()
     except OSError as exc:
         raise InputError(f"cannot be read: {exc.strerror or exc}", place=place) from exc
-    document = parsed(beside, content)
+    document = parsed(content, Place(beside, 1))
     items = document.get("data") if isinstance(document, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InputError(

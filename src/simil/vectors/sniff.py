@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from simil.formats.registry import format_named, sniffed
 from simil.vectors.vector_formats import VectorFormat, format_of
 
 __all__ = ["HEAD_BYTES", "Rejoined", "looks_like_vectors", "peek"]
@@ -54,27 +55,21 @@ def peek(stream: BinaryIO, size: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
 
 
 def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
-    """Return the form of the vector file that `source` ("-" is stdin) is by its first bytes, or None.
+    """Return the format of the vector file that `source` ("-" is stdin) is by its first bytes, or None.
 
-    Only names that end as vector files do, and stdin, are looked at: a line of a `.txt` file may look
-    like JSON and is a text. More of the head tells more; `HEAD_BYTES` are enough as a rule.
+    Only stdin and files whose suffix names a format of vectors are considered: a line of a `.txt` file may
+    look like JSON and is a text. More of the head tells more; `HEAD_BYTES` are enough as a rule.
     """
     named = None if source == "-" else format_of(source)
     if named is VectorFormat.NPY:
-        return named  # no file of texts is called so
+        return named  # No file of texts is called that.
     if named is None and source != "-":
         return None
-    if named is None and head.startswith(b"\x93NUMPY"):
-        return VectorFormat.NPY
-    text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
-    cut = "\n" not in text
-    found: VectorFormat | None
-    if text.lstrip()[:1] in ("[", "{"):
-        found = _json_form(text)
-    elif named is VectorFormat.TSV or (named is None and "\t" in text.partition("\n")[0]):
-        found = VectorFormat.TSV if _is_vector_header(_tsv_header(text), cut=cut) else None
-    else:
-        found = VectorFormat.CSV if _is_vector_header(_csv_header(text), cut=cut) else None
+    form = sniffed(head)
+    if named in (VectorFormat.CSV, VectorFormat.TSV) and form.name != VectorFormat.JSON:
+        form = format_named(named)
+    look = _LOOKS.get(form.name)
+    found = look(head.decode("utf-8", "ignore").removeprefix("\ufeff")) if look else None
     return found if named in (None, found) else None
 
 
@@ -152,15 +147,17 @@ def _advance(path: list[str | int], mark: str) -> bool:
     return True
 
 
-def _csv_header(text: str) -> list[str]:
+def _csv_form(text: str) -> VectorFormat | None:
     try:
-        return next(csv.reader(io.StringIO(text, newline="")), [])
+        names = next(csv.reader(io.StringIO(text, newline="")), [])
     except csv.Error:
-        return []
+        return None
+    return VectorFormat.CSV if _is_vector_header(names, cut="\n" not in text) else None
 
 
-def _tsv_header(text: str) -> list[str]:
-    return text.partition("\n")[0].removesuffix("\r").split("\t")
+def _tsv_form(text: str) -> VectorFormat | None:
+    names = text.partition("\n")[0].removesuffix("\r").split("\t")
+    return VectorFormat.TSV if _is_vector_header(names, cut="\n" not in text) else None
 
 
 def _is_vector_header(names: list[str], *, cut: bool) -> bool:
@@ -172,3 +169,12 @@ def _is_vector_header(names: list[str], *, cut: bool) -> bool:
     return numbers == expected or (
         cut and numbers[:-1] == expected[:-1] and expected[-1].startswith(numbers[-1])
     )
+
+
+# What the text of a head shows, by the format that its first bytes are likely to be.
+_LOOKS: dict[str, Callable[[str], VectorFormat | None]] = {
+    "npy": lambda text: VectorFormat.NPY,
+    "json": _json_form,
+    "tsv": _tsv_form,
+    "csv": _csv_form,
+}

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from simil.errors import InputError, Place, UsageError
+from simil.formats.delimited import Delimited
+from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
 from simil.vectors.json_form import JsonLinesWriter, JsonWriter, read_json, read_jsonl
 from simil.vectors.npy_form import NpyWriter, read_npy
 from simil.vectors.sniff import looks_like_vectors, peek
-from simil.vectors.table_form import CSV, TSV, TableWriter, read_table
+from simil.vectors.table_form import TableWriter, read_table
 from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = ["open_writer", "read_vectors"]
+
+_CHUNK = 1 << 16
 
 
 def open_writer(
@@ -36,8 +42,8 @@ def open_writer(
         raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
     if format is VectorFormat.JSONL:
         return JsonLinesWriter(stream, model)
-    if format in (VectorFormat.CSV, VectorFormat.TSV):
-        return TableWriter(stream, model, CSV if format is VectorFormat.CSV else TSV)
+    if table := _table(format):
+        return TableWriter(stream, model, table)
     return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
 
 
@@ -68,10 +74,18 @@ def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Pat
         form = looks_like_vectors(head, "-")
     if form is VectorFormat.NPY:
         return read_npy(source, stream, sidecar)
-    if form is VectorFormat.JSONL:
-        return read_jsonl(source, stream)
-    if form in (VectorFormat.CSV, VectorFormat.TSV):
-        return read_table(source, stream, CSV if form is VectorFormat.CSV else TSV)
     if form is None:
         raise InputError("does not begin as a vector file does", hint="name its form", place=Place(source))
+    if form is VectorFormat.JSONL:
+        return read_jsonl(source, _chunks(stream))
+    if table := _table(form):
+        return read_table(source, _chunks(stream), table)
     return read_json(source, stream)
+
+
+def _table(form: VectorFormat) -> Delimited | None:
+    return None if form is VectorFormat.BASE64 else format_named(form).table
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(stream.read, _CHUNK), b"")

@@ -1,15 +1,20 @@
-"""The forms a vector file can have, and how its name tells which."""
+"""The formats of vector files, and how a file's name tells which."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
 
+from simil.formats.registry import suffix_format
+
 __all__ = ["VectorFormat", "format_of", "sidecar_path"]
 
 
 class VectorFormat(StrEnum):
-    """A form of vector file; `BASE64` is `JSON` with each embedding as base64 of little-endian float32."""
+    """The formats of the registry that vectors are kept in.
+
+    `BASE64` is `JSON` with each embedding as base64 of little-endian float32.
+    """
 
     JSON = "json"
     JSONL = "jsonl"
@@ -19,20 +24,10 @@ class VectorFormat(StrEnum):
     BASE64 = "base64"
 
 
-_SUFFIXES = {
-    ".json": VectorFormat.JSON,
-    ".jsonl": VectorFormat.JSONL,
-    ".ndjson": VectorFormat.JSONL,
-    ".npy": VectorFormat.NPY,
-    ".csv": VectorFormat.CSV,
-    ".tsv": VectorFormat.TSV,
-    ".tab": VectorFormat.TSV,
-}
-
-
 def format_of(path: str | Path) -> VectorFormat | None:
-    """Return the form that the suffix of `path` names, in any case, or None."""
-    return _SUFFIXES.get(Path(path).suffix.lower())
+    """Return the format that the suffix of `path` means, in upper or lower case, or None."""
+    form = suffix_format(path)
+    return VectorFormat(form.name) if form and form.name in [*VectorFormat] else None
 
 
 def sidecar_path(path: str | Path) -> Path:

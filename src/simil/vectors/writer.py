@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from simil.errors import InputError
+from simil.errors import InputError, ModelMismatch
+from simil.formats.json_values import json_of
+from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:
     import types
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ItemList", "VectorWriter", "encoded", "is_missing"]
+__all__ = ["ItemList", "VectorWriter", "is_missing"]
 
 
 class VectorWriter(ABC):
@@ -38,42 +41,37 @@ class VectorWriter(ABC):
         self._model = model
         self._ended = False
 
-    def write(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        vectors: NDArray[np.float32],
-    ) -> None:
-        """Append `vectors` [n, d] with the id, text and further fields of each.
+    def write(self, batch: VectorBatch) -> None:
+        """Append a batch.
 
         A vector all of nan stands for a text that has none, and is written as null, or as nan in npy.
-        Raises `InputError`, before anything of the batch is written, when the lengths differ, a value
-        is not finite, the dimensions are not those of earlier batches, or something cannot be
-        expressed in this form.
+        Raises `InputError`, before anything of the batch is written, when a value is not finite, the
+        dimensions are not those of earlier batches, or something cannot be expressed in this format;
+        `ModelMismatch` for vectors of another model than the file's.
         """
+        if not len(batch):
+            return
+        if batch.model not in (None, self._model):
+            raise ModelMismatch(f"vectors of {batch.model} do not go into a file of {self._model}")
+        batch = replace(batch, vectors=self._checked(batch))
+        self._append(batch)
+        self.dimensions = batch.vectors.shape[1] or None
+        self.count += len(batch)
+
+    def _checked(self, batch: VectorBatch) -> NDArray[np.float32]:
         import numpy as np
 
-        rows = np.ascontiguousarray(vectors, dtype=np.float32)
-        if rows.ndim != 2 or not len(ids) == len(texts) == len(fields) == len(rows):
-            raise InputError(
-                f"{len(ids)} ids, {len(texts)} texts, {len(fields)} sets of fields and vectors of shape "
-                f"{rows.shape} do not belong together"
-            )
-        if not len(rows):
-            return
+        rows = np.ascontiguousarray(batch.vectors, dtype=np.float32)
         if not rows.shape[1] and self.dimensions:
-            rows = np.full((len(rows), self.dimensions), np.nan, np.float32)
+            return np.full((len(rows), self.dimensions), np.nan, np.float32)
         if not rows.shape[1] and not self._has_null:
             raise InputError("a vector without any dimension cannot be written", hint="did all texts fail?")
         if self.dimensions not in (None, rows.shape[1]):
             raise InputError(f"a vector has {rows.shape[1]} dimensions, those before have {self.dimensions}")
         finite = np.isfinite(rows).all(axis=1) | np.isnan(rows).all(axis=1)
         if not finite.all():
-            raise InputError(f"the vector of {ids[int(finite.argmin())]!a} is not finite")
-        self._append(ids, texts, fields, rows)
-        self.dimensions = rows.shape[1] or None
-        self.count += len(rows)
+            raise InputError(f"the vector of {batch.ids[int(finite.argmin())]!a} is not finite")
+        return rows
 
     def close(self) -> None:
         """End the file; it is valid also without any vector. The stream is left open."""
@@ -100,14 +98,8 @@ class VectorWriter(ABC):
             self.discard()
 
     @abstractmethod
-    def _append(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        rows: NDArray[np.float32],
-    ) -> None:
-        """Write checked `rows`; `count` is still that of the rows before."""
+    def _append(self, batch: VectorBatch) -> None:
+        """Write a checked batch; `count` is still that of the vectors before."""
 
     @abstractmethod
     def _end(self) -> None:
@@ -135,18 +127,4 @@ class ItemList:
     def end(self, rest: Mapping[str, object]) -> None:
         """Close the list and add the remaining members of the object."""
         start = self._head if self._between is self._head else b"\n"
-        self._stream.write(start + b"]," + encoded(rest)[1:] + b"\n")
-
-
-def encoded(value: object) -> bytes:
-    """Return `value` as one line of JSON; float32 arrays with the shortest digits that give them back.
-
-    Raises `InputError` for what JSON in UTF-8 cannot carry, such as half of a surrogate pair.
-    """
-    import orjson
-
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except orjson.JSONEncodeError as exc:
-        about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
-        raise InputError(f"{about}cannot be written as JSON: {exc}") from exc
+        self._stream.write(start + b"]," + json_of(rest)[1:] + b"\n")

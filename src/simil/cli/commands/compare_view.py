@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.rows import cell, digits, flat, json_of, table_row
+from simil.formats.delimited import Escapes
 
 if TYPE_CHECKING:
     from simil.similarity import Metric
@@ -80,19 +81,23 @@ def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
 
 
 def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
+    escapes = Escapes()
     if len(comparison.names) == 2:
         stream.write(table_row(["score", "a", "b"], separator))
-        stream.write(table_row([_score(comparison), *comparison.names], separator))
+        stream.write(table_row([_score(comparison), *comparison.names], separator, escapes))
     else:
-        _matrix_lines(comparison, stream, separator)
+        _matrix_lines(comparison, stream, separator, escapes)
+    escapes.tell()
 
 
-def _matrix_lines(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
-    stream.write(table_row(["", *comparison.names], separator))
+def _matrix_lines(
+    comparison: Comparison, stream: BinaryIO, separator: str, escapes: Escapes | None = None
+) -> None:
+    stream.write(table_row(["", *comparison.names], separator, escapes))
     decimals = _decimals(comparison.scale)
     for index, row in comparison.rows():
         cells = [digits(score, decimals) for score in row]
-        stream.write(table_row([comparison.names[index], *cells], separator))
+        stream.write(table_row([comparison.names[index], *cells], separator, escapes))
 
 
 def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
@@ -155,17 +160,21 @@ def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object], decim
 
 
 def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -> Iterator[bytes]:
+    escapes = Escapes()
     first = True
     for batch in batches:
         if first:
-            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator)
+            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator, escapes)
             first = False
-        yield b"".join(_rows(batch, separator, decimals))
+        yield b"".join(_rows(batch, separator, decimals, escapes))
+    escapes.tell()
 
 
-def _rows(batch: PairScores, separator: str, decimals: int) -> Iterator[bytes]:
+def _rows(
+    batch: PairScores, separator: str, decimals: int, escapes: Escapes | None = None
+) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield table_row([digits(score, decimals), *map(cell, pair.fields.values())], separator)
+        yield table_row([digits(score, decimals), *map(cell, pair.fields.values())], separator, escapes)
 
 
 def _pairs_jsonl(

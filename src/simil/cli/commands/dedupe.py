@@ -73,7 +73,7 @@ def dedupe(
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.session.inputs import Input, fitted
-    from simil.tasks.embedding import EmbeddedBatch
+    from simil.tasks.conversion import vector_batch
 
     values.check_choice("--show", show, _SHOWN)
     values.check_threshold(threshold)
@@ -96,7 +96,8 @@ def dedupe(
         found, saved = _find(session, opened, known, threshold, exact=exact)
         rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
         if saved is not None and records:
-            batch = EmbeddedBatch([saved.texts[row] for row in rows.tolist()], saved.vectors[rows])
+            texts = [saved.texts[row] for row in rows.tolist()]
+            batch = vector_batch(texts, saved.vectors[rows], saved.model)
             write_vectors(iter([batch]), saved_form, output, saved.model or "unknown")
             return
         with open_output(output) as stream:
@@ -182,7 +183,8 @@ def _told(found: Duplicates, why: str) -> Duplicates:
 def _write_texts(
     texts: Sequence[Text], form: str, stream: BinaryIO, reading: InputFlags, *, whole: bool
 ) -> None:
-    from simil.cli.output.rows import json_of, table_row, write_rows
+    from simil.cli.output.rows import json_of, write_rows
+    from simil.formats.delimited import CSV, TSV, delimited_lines
 
     if form == "text":
         end = "\0" if reading.nul else "\n"
@@ -196,11 +198,7 @@ def _write_texts(
     elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
         rows = [[*map(str, text.fields.values())] for text in texts]
         head = [[*texts[0].fields]] if texts and not reading.no_header else []
-        if form.startswith("csv"):
-            stream.writelines(table_row(row, ",") for row in head + rows)
-        else:
-            # What a cell of tsv held fits into one again, as it is.
-            stream.writelines(("\t".join(row) + "\n").encode() for row in head + rows)
+        stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
     else:
         write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
     stream.flush()

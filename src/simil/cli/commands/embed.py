@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
     from simil.texts import Text
-    from simil.vectors import VectorFormat, VectorWriter
+    from simil.vectors import VectorBatch, VectorFormat, VectorWriter
 
 __all__ = ["embed", "vector_form", "write_vectors"]
 
@@ -101,18 +101,13 @@ def embed(
 def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
     """Return the form to write; None is the table for a person at a terminal."""
     from simil.cli.output.output_file import is_terminal
-    from simil.vectors import VectorFormat, format_of
+    from simil.cli.output.rows import form_of_suffix
+    from simil.vectors import VectorFormat
 
     if name is not None:
         values.check_choice("--format", name, VectorFormat)
     if output is not None:
-        form = VectorFormat(name) if name else format_of(output)
-        if form is None:
-            known = "json, jsonl, npy, csv or tsv"
-            raise UsageError(
-                f"{output} has no suffix that names a form ({known})", hint="use one, or --format"
-            )
-        return form
+        return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
     if name == VectorFormat.NPY and is_terminal():
         raise UsageError("npy is binary and stdout is a terminal", hint="use -o FILE.npy or redirect it")
     if name is None and is_terminal():
@@ -137,7 +132,7 @@ def _embed_texts(
         batches = embed_stream(
             texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
         )
-        write_vectors(_counted(batches, advance), form, output, embedder.stamp)
+        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp)
 
 
 def _say_what_it_takes(
@@ -163,14 +158,16 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     write_vectors(batches, form, output, model or "unknown")
 
 
-def _counted(batches: Iterator[EmbeddedBatch], advance: Advance) -> Iterator[EmbeddedBatch]:
+def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:
+    from simil.tasks.conversion import vector_batch
+
     for batch in batches:
-        yield batch
+        yield vector_batch(batch.texts, batch.vectors, model)
         advance(len(batch.texts))
 
 
 def write_vectors(
-    batches: Iterator[EmbeddedBatch], form: VectorFormat | None, output: Path | None, model: str
+    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str
 ) -> None:
     """Write a vector file to `output` or stdout, or a table to the terminal where `form` is None."""
     from simil.cli.commands.embed_view import Preview
@@ -191,11 +188,8 @@ def write_vectors(
         stream.flush()
 
 
-def _copy(batches: Iterator[EmbeddedBatch], writer: VectorWriter | Preview) -> None:
+def _copy(batches: Iterator[VectorBatch], writer: VectorWriter | Preview) -> None:
     for batch in batches:
-        ids = [text.id for text in batch.texts]
-        writer.write(
-            ids, [text.text for text in batch.texts], [text.fields for text in batch.texts], batch.vectors
-        )
+        writer.write(batch)
         sys.stdout.flush()
     writer.close()

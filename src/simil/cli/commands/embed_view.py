@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from simil.vectors import VectorBatch
 
 __all__ = ["Preview"]
 
@@ -27,24 +25,18 @@ class Preview:
         self._count = 0
         self._dimensions = 0
 
-    def write(
-        self,
-        ids: Sequence[str],
-        texts: Sequence[str | None],
-        fields: Sequence[Mapping[str, object]],
-        vectors: NDArray[np.float32],
-    ) -> None:
+    def write(self, batch: VectorBatch) -> None:
         """Print a line for each text."""
         columns = width()
         shown = _SHOWN if columns >= 72 else 2
         room = columns - 8 - 8 * shown - 4
-        for id_, text, vector in zip(ids, texts, vectors, strict=True):
+        for id_, text, vector in zip(batch.ids, batch.texts, batch.vectors, strict=True):
             failed = isnan(vector[0])
             numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
             more = " …" if len(vector) > shown and not failed else ""
             sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
-        self._count += len(ids)
-        self._dimensions = vectors.shape[1]
+        self._count += len(batch)
+        self._dimensions = batch.vectors.shape[1]
 
     def close(self) -> None:
         """Say what these are and how to keep them."""

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit, tsv_cell
+from simil.cli.output.cells import end_of, fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
+from simil.formats.delimited import tsv_cell
 from simil.tasks.retrieval import SearchResult, surrounding_lines
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
-__all__ = ["end_of", "file_name", "fit", "one_line", "tsv_cell"]
+__all__ = ["end_of", "file_name", "fit", "one_line"]
 
 
 def one_line(text: str) -> str:
@@ -35,9 +35,3 @@ def end_of(place: str, columns: int) -> str:
 def file_name(path: str) -> str:
     """Return the last part of `path`; bytes of it that are not UTF-8 are spelled out, as `\\udce9`."""
     return Path(path).name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def tsv_cell(text: str) -> str:
-    """Return `text` for a cell of tab-separated output: backslash, tab and line ends are escaped."""
-    escaped = text.replace("\\", "\\\\").replace("\t", "\\t")
-    return escaped.replace("\n", "\\n").replace("\r", "\\r")

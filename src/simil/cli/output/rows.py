@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.options.values import check_choice
-from simil.cli.output.cells import tsv_cell
 from simil.cli.output.output_file import is_terminal
 from simil.errors import UsageError
+from simil.formats.delimited import CSV, TSV, Escapes
+from simil.formats.json_values import json_of
+from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,21 +26,14 @@ __all__ = [
     "digits",
     "flat",
     "form_of",
+    "form_of_suffix",
     "json_of",
     "source_cells",
     "table_row",
     "write_rows",
 ]
 
-FORMS = ("json", "jsonl", "csv", "tsv")
-_SUFFIXES = {
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".txt": "plain",
-}
+FORMS = tuple(form.name for form in FORMATS if form.write)
 
 # A cell is a string, a number, None, or what JSON can hold; scores are numbers of NumPy. The key "fields"
 # holds the other columns of a text's record: columns of their own in a table, one object in JSON.
@@ -51,21 +43,27 @@ Row = Mapping[str, object]
 def form_of(name: str | None, output: Path | None) -> str:
     """Return the form that `--format` names, or else the one that the place of the output asks for.
 
-    That is "table" on a terminal, "plain" on a pipe, and by the suffix of a file. Raises `UsageError`
-    for one that is not known.
+    That is "table" on a terminal, "plain" in a pipe, and by the suffix of a file. Raises `UsageError` for an
+    unknown one.
     """
     if name is not None:
         check_choice("--format", name, FORMS)
         return name
     if output is not None:
-        suffix = output.suffix.lower()
-        if suffix not in _SUFFIXES:
-            known = ", ".join(_SUFFIXES)
-            raise UsageError(
-                f"{output} has no suffix that names a form ({known})", hint="use one, or --format"
-            )
-        return _SUFFIXES[suffix]
+        found = form_of_suffix(output, [*FORMS, "text"])
+        return "plain" if found == "text" else found
     return "table" if is_terminal() else "plain"
+
+
+def form_of_suffix(output: Path, names: Sequence[str]) -> str:
+    """Return which of the formats with these names the suffix of `output` means; raises `UsageError`."""
+    form = suffix_format(output)
+    if form is None or form.name not in names:
+        raise UsageError(
+            f"{output} has no suffix that names a form ({known_suffixes(names)})",
+            hint="use one, or --format",
+        )
+    return form.name
 
 
 def source_cells(text: Text, *, saved: bool) -> dict[str, object]:
@@ -88,35 +86,27 @@ def write_rows(
     the columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv where
     there may be no rows.
     """
-    stream.writelines(_WRITERS[form](rows, facts, plain, columns))
+    stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
 
 
-_Names = Sequence[str] | None
+def _lines(
+    rows: Iterable[Row], form: str, facts: Row, plain: Sequence[str] | None, columns: Sequence[str]
+) -> Iterator[bytes]:
+    if form == "plain":
+        return _plain(rows, plain)
+    write = format_named(form).write
+    if write is None:
+        raise UsageError(f"rows cannot be written as {form}")
+    if format_named(form).table:
+        rows = ({name: cell(value) for name, value in flat(row).items()} for row in rows)
+    return write(rows, facts, columns)
 
 
-def _plain(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
+def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
     for row in rows:
-        names = plain or [name for name in row if name != "fields"]
-        yield table_row([cell(row.get(name)) for name in names], "\t")
-
-
-def _tsv(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
-    return _table(rows, "\t", columns)
-
-
-def _csv(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
-    return _table(rows, ",", columns)
-
-
-def _table(rows: Iterable[Row], separator: str, columns: _Names) -> Iterator[bytes]:
-    every = [flat(row) for row in rows]
-    # Records of JSON Lines need not have the same keys.
-    names = list(dict.fromkeys(chain.from_iterable(every))) or list(columns or ())
-    if names:
-        yield table_row(names, separator)
-    for row in every:
-        yield table_row([cell(row.get(name)) for name in names], separator)
+        shown = names or [name for name in row if name != "fields"]
+        yield table_row([cell(row.get(name)) for name in shown], "\t")
 
 
 def flat(row: Row) -> dict[str, object]:
@@ -132,29 +122,10 @@ def flat(row: Row) -> dict[str, object]:
     return beside
 
 
-def _jsonl(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
-    for row in rows:
-        yield json_of({**row, **facts}) + b"\n"
-
-
-def _json(rows: Iterable[Row], facts: Row, plain: _Names, columns: _Names) -> Iterator[bytes]:
-    head = json_of(dict(facts))[:-1]
-    yield head + (b',"data":[' if facts else b'"data":[')
-    for number, row in enumerate(rows):
-        yield (b",\n" if number else b"\n") + json_of(row)
-    yield b"\n]}\n"
-
-
-_WRITERS = {"plain": _plain, "tsv": _tsv, "csv": _csv, "jsonl": _jsonl, "json": _json}
-
-
-def table_row(cells: Sequence[str], separator: str) -> bytes:
-    """Return a line of csv, or of tsv with tabs and line ends in cells escaped."""
-    if separator == "\t":
-        return ("\t".join(map(tsv_cell, cells)) + "\n").encode()
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode()
+def table_row(cells: Sequence[str], separator: str, escapes: Escapes | None = None) -> bytes:
+    """Return a line of csv or tsv; cells that tsv cannot hold as they are are counted in `escapes`."""
+    form = TSV if separator == "\t" else CSV
+    return f"{form.line(cells, escapes or Escapes())}\n".encode()
 
 
 def cell(value: object) -> str:
@@ -175,10 +146,3 @@ def cell(value: object) -> str:
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
     """Return a score as lines of text show it; nothing for nan, the score of a text that failed."""
     return "" if isnan(score) else f"{score:.{decimals}f}"
-
-
-def json_of(value: object) -> bytes:
-    """Return JSON; numbers of NumPy keep their shortest digits."""
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

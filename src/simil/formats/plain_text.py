@@ -1,24 +1,24 @@
-"""Plain text: a text a line, a text between NULs, or a file that is one text."""
+"""Plain text: one text per line, one text between NULs, or a file that is one text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from simil.errors import InputError, Place
-from simil.formats.encoding import bad_byte, decoded
+from simil.formats.encoding import bad_byte, decoded, without_bom
 from simil.formats.lines import line_batches
-from simil.texts.records import Record
+from simil.formats.record_stream import Record
 
 __all__ = ["plain_records", "whole_record"]
 
 
-def plain_records(chunks: Iterator[bytes], name: str, *, nul: bool) -> Iterator[Record | InputError]:
-    """A text a line, or with `nul` a text between NULs.
+def plain_records(chunks: Iterator[bytes], name: str, *, nul: bool = False) -> Iterator[Record | InputError]:
+    """One text per line or, with `nul`, one between NULs.
 
     A line ends with \\n or \\r\\n. The place's line is the number of the line or, with `nul`, of the text.
     """
     number = 0
-    for batch in line_batches(chunks, b"\0" if nul else b"\n"):
+    for batch in line_batches(without_bom(chunks, name), b"\0" if nul else b"\n"):
         for raw in batch:
             number += 1
             place = Place(name, number)

@@ -1,0 +1,99 @@
+"""JSON documents and JSON Lines: bytes to records, and rows to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from simil.errors import InputError, Place
+from simil.formats.encoding import bad_byte_in_lines, document, without_bom
+from simil.formats.lines import lines
+from simil.formats.record_stream import Record
+
+__all__ = ["json_lines", "json_of", "json_records", "jsonl_lines", "jsonl_records", "kind_of", "parsed"]
+
+_NOT_LINES = "for a file with one JSON value per line pass --input-format jsonl"
+_NOT_ONE = "each line must be one JSON value; for one document over many lines pass --input-format json"
+
+
+def parsed(data: bytes, place: Place, *, hint: str = "") -> Any:
+    """The JSON value in `data`, which begins on the line of `place`.
+
+    Raises InputError with `hint` and the line and column of the first fault.
+    """
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        try:
+            data.decode()
+        except UnicodeDecodeError as bad:
+            raise bad_byte_in_lines(data, bad, place) from exc
+        line = (place.line or 1) + exc.lineno - 1
+        where = Place(place.source, line, exc.colno)
+        raise InputError(f"not valid JSON: {exc.msg}", hint=hint, place=where) from exc
+
+
+def jsonl_records(chunks: Iterator[bytes], name: str) -> Iterator[Record | InputError]:
+    """The JSON value of each line; None for an empty line, an error for one that is not JSON."""
+    for number, raw in enumerate(lines(without_bom(chunks, name)), 1):
+        place = Place(name, number)
+        try:
+            value = parsed(raw, place, hint=_NOT_ONE) if raw.strip() else None
+        except InputError as error:
+            yield error
+        else:
+            yield Record(place, value)
+
+
+def json_records(chunks: Iterator[bytes], name: str) -> Iterator[Record]:
+    """The items of a JSON array, or of the array under "data" of an object; read as a whole.
+
+    The place's line is the item's number. Raises InputError if the document is not JSON, not UTF-8 or
+    neither of the two.
+    """
+    value = parsed(document(b"".join(chunks), name), Place(name, 1), hint=_NOT_LINES)
+    items = value.get("data") if isinstance(value, dict) else value
+    if not isinstance(items, list):
+        found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)
+        hint = f'give an array of records, or an object that holds one under "data"; {_NOT_LINES}'
+        raise InputError(f"the document is {found}", hint=hint, place=Place(name))
+    for number, item in enumerate(items, 1):
+        yield Record(Place(name, number), item)
+
+
+def jsonl_lines(rows: Iterable[Mapping[str, object]], facts: Mapping[str, object]) -> Iterator[bytes]:
+    """A line for each row, with what holds for all of them behind it."""
+    for row in rows:
+        yield json_of({**row, **facts}) + b"\n"
+
+
+def json_lines(rows: Iterable[Mapping[str, object]], facts: Mapping[str, object]) -> Iterator[bytes]:
+    """The lines of one object: what holds for all rows, and a row per line under "data"."""
+    yield json_of(facts)[:-1] + (b',"data":[' if facts else b'"data":[')
+    for number, row in enumerate(rows):
+        yield (b",\n" if number else b"\n") + json_of(row)
+    yield b"\n]}\n"
+
+
+def json_of(value: object) -> bytes:
+    """One line of JSON; NumPy's float32 numbers and arrays have the shortest digits that give them back.
+
+    Raises InputError for what JSON in UTF-8 cannot hold, such as half of a surrogate pair.
+    """
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as exc:
+        about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
+        raise InputError(f"{about}cannot be written as JSON: {exc}") from exc
+
+
+def kind_of(value: object) -> str:
+    """What a value is called in JSON, with its article."""
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
+    return names.get(type(value), "an object")

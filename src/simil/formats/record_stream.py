@@ -1,0 +1,30 @@
+"""What reading any format gives: records, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simil.errors import InputError, Place
+
+__all__ = ["Record", "RecordStream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
+
+    place: Place
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStream:
+    """The records of a source; an error stands for one that cannot be read.
+
+    `columns` is None where each record has its own keys; `place` is where the columns are named.
+    """
+
+    records: Iterator[Record | InputError]
+    place: Place
+    columns: tuple[str, ...] | None = None

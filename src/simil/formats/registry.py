@@ -1,0 +1,115 @@
+"""The formats that simil knows: their names, suffixes, first bytes, readers and writers.
+
+A new format is one file beside this one and one entry in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from simil.errors import InputError, Place
+from simil.formats.delimited import CSV, TSV, Delimited
+from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
+from simil.formats.npy import NPY_MAGIC
+from simil.formats.plain_text import plain_records
+from simil.formats.record_stream import Record, RecordStream
+from simil.formats.tables import table_lines, table_records
+
+__all__ = ["FORMATS", "Format", "format_named", "known_suffixes", "sniffed", "suffix_format"]
+
+# From the bytes of a source, its name, and whether a table has a header.
+Reader = Callable[[Iterator[bytes], str, bool], RecordStream]
+# From rows, what holds for all of them, and the columns of a table without rows. The cells of tables are
+# strings, and they have no place for what holds for all rows.
+Writer = Callable[[Iterable[Mapping[str, Any]], Mapping[str, object], Sequence[str]], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of files.
+
+    Attributes:
+        name: what options call it.
+        suffixes: the ends of file names that mean it, in lower case.
+        begins: whether a file of it may begin with these bytes; `sniffed` asks in the order of `FORMATS`.
+        read: gives its records; None if it holds no records.
+        write: gives the bytes of rows; None if rows cannot be written in it.
+        table: how cells are separated; None if it is no table.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    read: Reader | None = None
+    write: Writer | None = None
+    table: Delimited | None = None
+
+
+def format_named(name: str) -> Format:
+    """The format called `name`; raises KeyError if there is none."""
+    return _BY_NAME[name]
+
+
+def suffix_format(path: str | PurePath) -> Format | None:
+    """The format that the suffix of `path` means, in upper or lower case, or None."""
+    return _BY_SUFFIX.get(PurePath(path).suffix.lower())
+
+
+def known_suffixes(names: Collection[str]) -> str:
+    """The suffixes of the formats with these names, as a message lists them."""
+    return ", ".join(suffix for form in FORMATS if form.name in names for suffix in form.suffixes)
+
+
+def sniffed(head: bytes) -> Format:
+    """The format that a file with the first bytes `head` is likely to have."""
+    return next(form for form in FORMATS if form.begins(head))
+
+
+def _reader(records: Callable[[Iterator[bytes], str], Iterator[Record | InputError]]) -> Reader:
+    return lambda chunks, name, header: RecordStream(records(chunks, name), Place(name))
+
+
+def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes], bool]) -> Format:
+    return Format(
+        form.name,
+        suffixes,
+        begins,
+        read=lambda chunks, name, header: table_records(form, chunks, name, header=header),
+        write=lambda rows, facts, columns: table_lines(form, rows, columns),
+        table=form,
+    )
+
+
+def _first_line(head: bytes) -> bytes:
+    return head.partition(b"\n")[0]
+
+
+def _first_character(head: bytes) -> bytes:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+
+FORMATS = (
+    Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC)),
+    Format(
+        "json",
+        (".json",),
+        lambda head: _first_character(head) in (b"[", b"{"),
+        read=_reader(json_records),
+        write=lambda rows, facts, columns: json_lines(rows, facts),
+    ),
+    Format(
+        "jsonl",
+        (".jsonl", ".ndjson"),
+        lambda head: _first_character(head) == b"{",
+        read=_reader(jsonl_records),
+        write=lambda rows, facts, columns: jsonl_lines(rows, facts),
+    ),
+    _table(CSV, (".csv",), lambda head: b"," in _first_line(head) and b"\t" not in _first_line(head)),
+    _table(TSV, (".tsv", ".tab"), lambda head: b"\t" in _first_line(head)),
+    Format("text", (".txt",), lambda head: True, read=_reader(plain_records)),
+)
+_BY_NAME = {form.name: form for form in FORMATS}
+_BY_SUFFIX = {suffix: form for form in FORMATS for suffix in form.suffixes}
