@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
 from support.process_defaults import set_process_defaults
 
 # A busy machine is no failure; and what fails for one must fail for everyone.

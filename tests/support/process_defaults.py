@@ -21,8 +21,8 @@ _PREFIXES = (
 )  # fmt: skip
 _SUFFIXES = ("_PROXY", "_NUM_THREADS")
 _NAMES = {
-    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "LANGUAGE", "TZ",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "LANGUAGE",
+    "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 }  # fmt: skip
 # Python ignores these itself, and gives its children the defaults.
 _IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
