@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.process_defaults import set_process_defaults
 
 # A busy machine is no failure; and what fails for one must fail for everyone.
 settings.register_profile("simil", deadline=None, derandomize=True)
 settings.load_profile("simil")
 
-_SETTINGS = ("SIMIL_", "OPENAI_", "HF_", "HUGGINGFACE", "TRANSFORMERS_", "SENTENCE_TRANSFORMERS_")
+# What the tests' processes inherit is the same wherever the tests are started from.
+set_process_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +25,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def isolated(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the user of this machine has set; subprocesses inherit it."""
-    for name in os.environ:
-        if name.startswith(_SETTINGS):
-            monkeypatch.delenv(name)
-    # What runs tests side by side says how wide a terminal is; those of the tests say so themselves.
-    for name in ("COLUMNS", "LINES"):
-        monkeypatch.delenv(name, raising=False)
+    """Keep settings and caches of the user of this machine away; subprocesses inherit it."""
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME"):
         monkeypatch.setenv(name, str(shared_cache / name.lower()))
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(shared_cache))

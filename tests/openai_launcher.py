@@ -2,7 +2,7 @@
 
     python tests/openai_launcher.py CLOCK embed texts.txt
 
-`Launcher` runs many, and lets none of them wait long for bytes: a process that has imported everything makes
+`Launcher` runs many: a process that has imported everything makes
 each of them by a fork, which saves the quarter of a second that a start takes.
 """
 
@@ -16,7 +16,10 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from simil.embedders.openai.transport import Timeout
 
 __all__ = ["COMMAND", "Launcher"]
 
@@ -47,10 +50,20 @@ class Launcher:
         self._process.wait()
 
     def run(
-        self, clock: Path, arguments: Sequence[str], *, cwd: Path, environ: Mapping[str, str], output: Path
+        self,
+        clock: Path,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        environ: Mapping[str, str],
+        output: Path,
+        impatient: bool = False,
     ) -> tuple[int, str, str]:
-        """Return the exit code and what was printed on stdout and stderr, by way of files in `output`."""
-        self._pipe.send((clock, list(arguments), cwd, dict(environ), output))
+        """Return the exit code and what was printed on stdout and stderr, by way of files in `output`.
+
+        An `impatient` run soon gives up a server that is silent.
+        """
+        self._pipe.send((clock, list(arguments), cwd, dict(environ), output, impatient))
         code = self._pipe.recv()
         return code, (output / "stdout").read_text("utf-8"), (output / "stderr").read_text("utf-8")
 
@@ -58,8 +71,8 @@ class Launcher:
 def _serve(pipe: Connection) -> None:
     import httpx  # noqa: F401
     import numpy  # noqa: F401
-    import openai_clock  # noqa: F401
     import orjson  # noqa: F401
+    from openai_clock import IMPATIENT, PATIENT
 
     import simil.cli.app
     import simil.cli.commands.embed
@@ -70,7 +83,7 @@ def _serve(pipe: Connection) -> None:
 
     while True:
         try:
-            clock, arguments, cwd, environ, output = pipe.recv()
+            clock, arguments, cwd, environ, output, impatient = pipe.recv()
         except EOFError:
             return
         child = os.fork()
@@ -82,17 +95,16 @@ def _serve(pipe: Connection) -> None:
             os.chdir(cwd)
             os.environ.clear()
             os.environ.update(environ)
-            _run(clock, arguments, impatient=True)
+            _run(clock, arguments, IMPATIENT if impatient else PATIENT)
         pipe.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
-def _run(clock: Path, arguments: Sequence[str], *, impatient: bool) -> None:
-    from openai_clock import IMPATIENT, SharedClock, install
+def _run(clock: Path, arguments: Sequence[str], timeout: Timeout) -> None:
+    from openai_clock import SharedClock, install
 
     from simil.__main__ import main
-    from simil.embedders.openai.transport import Timeout
 
-    install(SharedClock(clock), IMPATIENT if impatient else Timeout())
+    install(SharedClock(clock), timeout)
     sys.argv = ["simil", *arguments]
     main()
 
@@ -102,4 +114,6 @@ if __name__ == "__main__":
         with Connection(int(sys.argv[2])) as asked:
             _serve(asked)
     else:
-        _run(Path(sys.argv[1]), sys.argv[2:], impatient=False)
+        from simil.embedders.openai.transport import Timeout
+
+        _run(Path(sys.argv[1]), sys.argv[2:], Timeout())

@@ -40,16 +40,14 @@ class Slow(Letters):
 
 
 class Busy(Letters):
-    """Does not let Python look at signals for a minute, as a matrix product in C does not."""
+    """Never lets Python look at signals again, as a very long matrix product in C does not."""
 
     def embed_batch(self, texts):
         import ctypes
 
         ctypes.CDLL(None).sleep.argtypes = [ctypes.c_uint]
-        left = 60
-        while left:
-            left = ctypes.CDLL(None).sleep(left)
-        return super().embed_batch(texts)
+        while True:
+            ctypes.CDLL(None).sleep(3600)
 
 
 class Dying(Letters):

@@ -129,7 +129,7 @@ def test_bash_completes_once_it_is_installed(installed: Path) -> None:
         env={**environ, "PS1": "$ ", "TERM": "dumb"},
         dimensions=(24, 160),
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
     )
     for typed, shown in (
         ("simil cla", "classify "),

@@ -158,7 +158,7 @@ class TestPlugins:
         path = tmp_path / "many.tsv"
         path.write_text(f"text1\ttext2\tscore\n{rows}", "utf-8")
         with started("eval", str(path), "-m", "plugin:slow", env={"TMPDIR": str(tmp_path)}) as child:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not (below := _children(child.process.pid)) and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert below

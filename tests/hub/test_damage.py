@@ -21,18 +21,16 @@ from simil.errors import ModelDamaged, ModelError, ServerFailed, SimilError, Unr
 from simil.models.hub.download import find
 
 FETCH = """
-import json, sys, time
+import json, sys
 from simil.errors import SimilError
 from simil.models.hub.download import fetch
 from simil.progress import silent
-began = time.monotonic()
 try:
     fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=5)
     error = None
 except SimilError as exc:
     error = exc
-answer = {"kind": type(error).__name__, "text": str(error), "seconds": time.monotonic() - began}
-print(json.dumps(answer))
+print(json.dumps({"kind": type(error).__name__, "text": str(error)}))
 """
 
 
@@ -152,11 +150,11 @@ def test_a_killed_download_is_not_taken_for_whole(
     hub.misbehave("model.safetensors", "stall", after=50_000)
     process = subprocess.Popen([sys.executable, "-c", FETCH], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not hub.count("GET", "/store/") and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(how)
-        assert process.wait(5) == -how
+        assert process.wait(60) == -how
     finally:
         process.kill()
         process.wait()
@@ -187,7 +185,7 @@ def test_two_processes_fetch_at_once(hub: HubServer, files: dict[str, bytes]) ->
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=30) for process in both]
+    said = [process.communicate(timeout=60) for process in both]
     assert [(json.loads(out)["kind"], err) for out, err in said] == [("NoneType", "")] * 2
     found = find(REPO)
     assert found is not None
@@ -200,7 +198,7 @@ def test_a_hub_that_falls_silent_between_files_is_given_up(
     hub.hang("/resolve/")
     outcome = python(FETCH, HF_HUB_ETAG_TIMEOUT="1")
     assert outcome.result["kind"] == "Unreachable"
-    assert outcome.result["seconds"] < 20
+    assert hub.count("HEAD") == 1
     assert_nothing_counts(hub)
 
 

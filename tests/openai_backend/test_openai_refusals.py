@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from openai_clock import IMPATIENT
 from openai_faults import FAULTS, raw, redirect, refuse
 from openai_secrets import shown_pieces
 from openai_server import KEY, OpenAIServer
@@ -57,7 +58,7 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "empty_body": (ServerFailed, "not JSON"),
     "json_of_another_kind": (ServerFailed, "without a list of vectors"),
     "error_with_200": (ServerFailed, '"the model is asleep"'),
-    "never_answer": (Unreachable, "did not answer within 0.5 s"),
+    "never_answer": (Unreachable, "did not answer within 2 s"),
     "drip": (Unreachable, "had not finished its answer after 300 s"),
     "endless": (ServerFailed, "far more than the vectors"),
     "rows_missing": (ServerFailed, "1 vectors for 2 texts"),
@@ -101,7 +102,8 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
 
 def provoke(fault: str, server: OpenAIServer, make: Make) -> ProviderError:
     server.always = FAULTS[fault]
-    embedder = make(known_dimensions=1536, retries=0)
+    patience = {"timeout": IMPATIENT} if fault == "never_answer" else {}
+    embedder = make(known_dimensions=1536, retries=0, **patience)
     with pytest.raises(ProviderError) as caught:
         embedder.embed_batch(TEXTS)
     return caught.value

@@ -15,8 +15,8 @@ from simil.tasks.prefetch import prefetch_batches
 
 
 def ends_with(threads: int) -> bool:
-    """Wait some seconds until so few threads are alive."""
-    deadline = time.monotonic() + 10
+    """Wait until so few threads are alive, a minute at most."""
+    deadline = time.monotonic() + 60
     while threading.active_count() > threads and time.monotonic() < deadline:
         time.sleep(0.005)
     return threading.active_count() <= threads
@@ -63,13 +63,11 @@ def test_slow_source_gives_what_has_come_at_once() -> None:
 
     def texts() -> Iterator[str]:
         yield "first"
-        more.wait(10)
+        assert more.wait(60), "the first text was not given until the source went on"
         yield "second"
 
     batches = iter(prefetch_batches(texts(), len))
-    start = time.monotonic()
     assert next(batches) == ["first"]
-    assert time.monotonic() - start < 1
     more.set()
     assert list(batches) == [["second"]]
 
