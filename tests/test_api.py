@@ -16,6 +16,7 @@ from simil.errors import InputError, ModelMismatch, UsageError
 from simil.session.inputs import Input
 from simil.session.session import Session
 from simil.tasks.classification import UNKNOWN
+from simil.tasks.conversion import vector_batch
 from simil.texts import ReadOptions
 
 FRUIT = ["an apple", "a ripe pear", "a basket of plums", "an orange"]
@@ -173,10 +174,7 @@ def test_a_session_reads_saved_vectors_before_texts(tmp_path: Path) -> None:
         (tmp_path / "v.jsonl").open("wb") as stream,
         open_writer(VectorFormat.JSONL, stream, model=stamp) as writer,
     ):
-        texts = corpus.texts
-        writer.write(
-            [text.id for text in texts], [text.text for text in texts], [{} for _ in texts], corpus.vectors
-        )
+        writer.write(vector_batch(corpus.texts, corpus.vectors, stamp))
     with Session(load_settings()) as session:
         # No setting names a model: the saved vectors do, whichever side they are on.
         texts = Input([str(tmp_path / "texts.txt")], ReadOptions())
