@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -50,7 +49,7 @@ def open(  # noqa: A001 (as in `simil.open`)
     return Model(load_settings(model=model, **settings), dimensions=dimensions, normalize=normalize)
 
 
-class Model:
+class Model(AbstractContextManager["Model"]):
     """An open model. Made by `simil.open`; a context manager that lets go of the model at its end.
 
     Where a method takes `texts` it takes a list of strings, or vectors of this model: an array of floats,
@@ -269,12 +268,7 @@ class Model:
         """Let go of the model; it is not used afterwards."""
         self._session.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _compared(self, texts: Texts, metric: Metric) -> Comparison:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
@@ -11,9 +12,6 @@ from simil.session.inputs import Input, InputOpener, OpenInput, fitted
 from simil.session.open_model import OpenModel
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from simil.config import Settings
     from simil.embedders.base import Embedder
     from simil.errors import InputError, Place
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
-class Session:
+class Session(AbstractContextManager["Session"]):
     """Gives texts and their vectors, all by one model, which is opened when it is first needed.
 
     The command line, the Python API and whatever else asks stand on this class. It prints nothing: it
@@ -146,12 +144,7 @@ class Session:
         """Let go of the model."""
         self._model.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _saved(self, opened: OpenInput) -> Corpus:
