@@ -119,7 +119,7 @@ def test_a_server_that_refuses_everything_from_some_time_on(server: OpenAIServer
     server.always = refusing("the deployment is not ready")
     refused: list[TextRejected] = []
     with pytest.raises(RequestRejected, match="not ready"):
-        embedder.begin([f"text {number}" for number in range(200)], on_refused=refused.append)()
+        embedder.begin([f"text {number}" for number in range(200)], on_rejected=refused.append)()
     assert len(server.log) < 300
 
 
@@ -144,7 +144,7 @@ def test_a_limit_that_lasts_is_told_and_not_waited_for(reset: str, server: OpenA
 def test_two_bad_texts_before_any_good_one(server: OpenAIServer, make: Make) -> None:
     server.always = refuses_text("bad", 400)
     refused: list[TextRejected] = []
-    make(request_dimensions=4).begin(["bad 1", "bad 2", "good"], on_refused=refused.append)()
+    make(request_dimensions=4).begin(["bad 1", "bad 2", "good"], on_rejected=refused.append)()
     assert [exc.index for exc in refused] == [0, 1]
 
 

@@ -151,7 +151,7 @@ def test_two_bad_texts_in_different_requests_cost_two_texts(counting: str, make:
     with OpenAIServer() as server:
         server.always = refuses_text("bad", 400)
         embedder = make(base_url=server.base_url, **SHORT)
-        found = embedder.begin(texts, normalize=False, on_refused=lambda exc: refused.append(exc.index))()
+        found = embedder.begin(texts, normalize=False, on_rejected=lambda exc: refused.append(exc.index))()
     assert sorted(refused) == [100, 3000, 5500]
     good = [n for n in range(6000) if n not in refused]
     check(found[good], [texts[n] for n in good])
@@ -170,7 +170,7 @@ def test_one_bad_text_among_2048_costs_few_requests(
     refused: list[TextRejected] = []
     embedder = make(**SHORT)
     embedder.embed(["one that is right"])
-    embedder.begin(texts, on_refused=refused.append)()
+    embedder.begin(texts, on_rejected=refused.append)()
     assert [exc.index for exc in refused] == [place]
     # What may just have been too much at once is told from a bad text by sending the other half too.
     assert len(server.log) - 2 <= most
@@ -186,7 +186,7 @@ def test_long_texts_are_cut_or_refused_without_a_violation(
     refused: list[int] = []
     with OpenAIServer(is_exact=True) as exact:
         embedder = make(base_url=exact.base_url, overflow=overflow, **SHORT)
-        found = embedder.begin(texts, normalize=False, on_refused=lambda exc: refused.append(exc.index))()
+        found = embedder.begin(texts, normalize=False, on_rejected=lambda exc: refused.append(exc.index))()
     check(found[:1], texts[:1])
     if overflow is Overflow.ERROR:
         # Repeated, a letter has few tokens: 100,000 of them are 12,500.

@@ -130,7 +130,7 @@ def test_who_goes_on_without_a_refused_text_is_told_each_of_its_places(late: boo
     inner.late = late
     embedder = cached(open_cache(), inner)
     refused: list[TextRejected] = []
-    vectors = embedder.begin(["pear", "bad", "plum", "fig", "bad"], on_refused=refused.append)()
+    vectors = embedder.begin(["pear", "bad", "plum", "fig", "bad"], on_rejected=refused.append)()
 
     assert [(each.index, str(each)) for each in refused] == [(1, "bad text"), (4, "bad text")]
     assert np.isnan(vectors).any(axis=1).tolist() == [False, True, False, False, True]

@@ -51,7 +51,7 @@ class Embedder(ABC):
         truncated: how many texts so far were longer than the model reads and lost their end.
         folder: the folder of a local model's files; None for other models.
         is_paid: whether vectors cost money: each is cached as soon as it arrives and never requested twice.
-        reading: how much of a stream it embeds at once.
+        read_ahead: how much of a stream it embeds at once.
         usage: the requests and tokens of an API so far; None for a local model.
     """
 
@@ -60,7 +60,7 @@ class Embedder(ABC):
     truncated: int = 0
     folder: Path | None = None
     is_paid: bool = False
-    reading: ReadAhead = ReadAhead()
+    read_ahead: ReadAhead = ReadAhead()
     usage: Usage | None = None
 
     @abstractmethod
@@ -117,13 +117,13 @@ class Embedder(ABC):
         *,
         dimensions: int | None = None,
         normalize: bool = True,
-        on_refused: Callable[[TextRejected], None] | None = None,
+        on_rejected: Callable[[TextRejected], None] | None = None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Start to embed, and return a function that waits for the vectors; see `embed`.
 
         Several batches can be started before the first is waited for; they overlap if the engine works in the
-        background. A text that cannot be embedded goes to `on_refused`, and its vector is nan; without
-        `on_refused` its `TextRejected` is raised.
+        background. A text that cannot be embedded goes to `on_rejected`, and its vector is nan; without
+        `on_rejected` its `TextRejected` is raised.
         """
         import numpy as np
 
@@ -136,11 +136,11 @@ class Embedder(ABC):
 
         def reject(exc: TextRejected) -> None:
             exc.index = rows.index(exc.index)
-            if on_refused is None:
+            if on_rejected is None:
                 raise exc
             for index in range(exc.index, len(rows)):
                 if rows[index] == rows[exc.index]:
-                    on_refused(TextRejected(index, exc.message, hint=exc.hint))
+                    on_rejected(TextRejected(index, exc.message, hint=exc.hint))
 
         def wait() -> NDArray[np.float32]:
             vectors, cut = self._collect(pieces, len(distinct), reject)

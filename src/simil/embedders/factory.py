@@ -128,7 +128,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
             temporary = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
         embedder = _cached(model, settings, temporary)
         embedder.at_close = at_close.pop_all()
-    embedder.is_paid, embedder.reading, embedder.usage = api.is_paid, api.reading, api.usage
+    embedder.is_paid, embedder.read_ahead, embedder.usage = api.is_paid, api.read_ahead, api.usage
     embedder.dimensions = dimensions or api.dimensions
     return embedder
 

@@ -190,7 +190,7 @@ def compare_pairs(
     """
     import numpy as np
 
-    most = max(_PAIRS_AT_ONCE, embedder.reading.texts // 2)
+    most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
     for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
         vectors, refused = _embed_pairs(batch, options, embedder, on_error)
         good = [row for row in range(len(batch)) if row not in refused]
@@ -227,6 +227,6 @@ def _embed_pairs(
         options.kind,
         dimensions=options.dimensions,
         normalize=options.normalize,
-        on_refused=refuse,
+        on_rejected=refuse,
     )
     return wait(), refused

@@ -42,7 +42,7 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
     plan = embedder.plan()
     seen: set[bytes] = set()
     inputs = cached = 0
-    reading = embedder.reading
+    reading = embedder.read_ahead
     # The batches of `embed_stream`: requests hold texts of one.
     for batch in prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters

@@ -49,7 +49,7 @@ def embed_stream(
     left out, or has a vector of nan where `keeps_failed`; without `on_error` an `InputError` that names
     its place is raised, as are the reader's errors.
     """
-    reading = embedder.reading
+    reading = embedder.read_ahead
     ahead = prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     )
@@ -101,7 +101,7 @@ class _Begun:
             options.kind,
             dimensions=options.dimensions,
             normalize=options.normalize,
-            on_refused=self._refuse,
+            on_rejected=self._refuse,
         )
 
     def wait(self) -> Iterator[EmbeddedBatch]:

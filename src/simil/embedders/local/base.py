@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    # Rows of a batch, int [n], and their vectors, float32 [n, dimensions].
+    RowVectors = tuple[NDArray[np.intp], NDArray[np.float32]]
+
 __all__ = ["LocalEmbedder", "LocalModel"]
 
 
@@ -51,7 +54,7 @@ class LocalEmbedder(Embedder):
     @abstractmethod
     def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    ) -> Iterator[RowVectors]:
         """Start to compute the vectors of `prompt` + each text, truncated at the limit.
 
         The iterator yields rows, int [n], and their vectors, float32 [n, dimensions], in any order.
@@ -104,15 +107,13 @@ class LocalEmbedder(Embedder):
         started = self._start(prompt, [prefixes[row] for row in rows], [encodings[row] for row in rows])
         return self._short_then_long(started, short, prompt, texts, np.flatnonzero(long))
 
-    def _pieces(
-        self, started: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]], cut: NDArray[np.bool_]
-    ) -> Iterator[Piece]:
+    def _pieces(self, started: Iterator[RowVectors], cut: NDArray[np.bool_]) -> Iterator[Piece]:
         for rows, vectors in started:
             yield Piece(rows, vectors, cut[rows])
 
     def _short_then_long(
         self,
-        started: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]],
+        started: Iterator[RowVectors],
         short: NDArray[np.intp],
         prompt: str,
         texts: Sequence[str],

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.local.base import RowVectors
+
 __all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
 
 # The number of tokens in a run that makes the session for bulk worthwhile: to open it takes up to half a
@@ -54,9 +56,6 @@ class _Batch:
     skip: int
 
 
-_Vectors = tuple["NDArray[np.intp]", "NDArray[np.float32]"]
-
-
 class GraphEmbedder(LocalEmbedder):
     """Runs a graph in the session that suits the number of tokens."""
 
@@ -79,7 +78,7 @@ class GraphEmbedder(LocalEmbedder):
         self._tokens = 0
         self._few: InferenceSession | None = None
         self._bulk: InferenceSession | None = None
-        self._workers: Workers[_Batch, _Vectors] | None = None
+        self._workers: Workers[_Batch, RowVectors] | None = None
 
     def close(self) -> None:
         """End the threads and release the sessions."""
@@ -92,7 +91,7 @@ class GraphEmbedder(LocalEmbedder):
 
     def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[_Vectors]:
+    ) -> Iterator[RowVectors]:
         import numpy as np
 
         assert encodings is not None
@@ -108,14 +107,14 @@ class GraphEmbedder(LocalEmbedder):
             return map(self._run, items)
         return self._bulk_workers().start(items)
 
-    def _bulk_workers(self) -> Workers[_Batch, _Vectors]:
+    def _bulk_workers(self) -> Workers[_Batch, RowVectors]:
         """Return the threads of the session for bulk, which replaces the one for a few texts."""
         if self._workers is None:
             self._few, self._bulk = None, self._sessions.bulk()
             self._workers = Workers(self._bulk.workers, self._run)
         return self._workers
 
-    def _run(self, batch: _Batch) -> _Vectors:
+    def _run(self, batch: _Batch) -> RowVectors:
         import numpy as np
 
         session = self._bulk or self._few

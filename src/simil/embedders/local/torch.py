@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.local.base import RowVectors
+
 __all__ = ["TorchEmbedder", "usable_devices"]
 
 
@@ -41,7 +43,7 @@ class TorchEmbedder(LocalEmbedder):
 
     def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    ) -> Iterator[RowVectors]:
         import numpy as np
 
         if texts:

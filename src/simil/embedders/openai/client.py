@@ -72,7 +72,7 @@ class OpenAIEmbedder(Embedder):
             raise UsageError(f"{model!r} is not the name of a model")
         self.stamp = model
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
-        self.reading = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
+        self.read_ahead = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
         self._api_key = (api_key or "").strip() or None
         self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
         self._scrub = self._endpoint.scrubber(self._api_key)

@@ -17,7 +17,6 @@ from simil.models.files.chain import read_object
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
 
 EMBEDDED = Path(__file__).parents[1] / "minilm"
-_REINSTALL = "reinstall simil-cli"
 
 
 @dataclass(frozen=True)
@@ -88,11 +87,7 @@ def embedded_source(info: ModelInfo) -> ModelSource:
     origin = _read_origin()
     for name in origin["sha256"]:
         if not (EMBEDDED / name).is_file():
-            raise ModelDamaged(
-                "a file of the embedded model is missing",
-                place=Place(str(EMBEDDED / name)),
-                hint=_REINSTALL,
-            )
+            raise _embedded_damaged("a file of the embedded model is missing", EMBEDDED / name)
     revision = origin["source_sha256"]["model.safetensors"]
     return ModelSource("all-MiniLM-L6-v2", EMBEDDED, revision, info, embedded=True)
 
@@ -102,9 +97,7 @@ def verify_embedded() -> None:
     for name, expected in _read_origin()["sha256"].items():
         path = EMBEDDED / name
         if _sha256(path) != expected:
-            raise ModelDamaged(
-                "a file of the embedded model was altered", place=Place(str(path)), hint=_REINSTALL
-            )
+            raise _embedded_damaged("a file of the embedded model was altered", path)
 
 
 def _read_origin() -> dict[str, Any]:
@@ -112,11 +105,15 @@ def _read_origin() -> dict[str, Any]:
     path = EMBEDDED / "origin.json"
     origin = read_object(path)
     if origin is None:
-        raise ModelDamaged("the embedded model is missing", place=Place(str(EMBEDDED)), hint=_REINSTALL)
+        raise _embedded_damaged("the embedded model is missing", EMBEDDED)
     with suppress(KeyError, TypeError):
         if isinstance(origin["sha256"], dict) and origin["source_sha256"]["model.safetensors"]:
             return origin
-    raise ModelDamaged("a file of the embedded model was altered", place=Place(str(path)), hint=_REINSTALL)
+    raise _embedded_damaged("a file of the embedded model was altered", path)
+
+
+def _embedded_damaged(what: str, path: Path) -> ModelDamaged:
+    return ModelDamaged(what, place=Place(str(path)), hint="reinstall simil-cli")
 
 
 def _sha256(path: Path) -> str:
