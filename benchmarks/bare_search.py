@@ -1,4 +1,4 @@
-"""What people write to find the nearest of saved vectors: `bare_search.py VECTORS.npy QUERY.jsonl`."""
+"""The usual script to find the nearest saved vectors: `bare_search.py VECTORS.npy QUERY.jsonl`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What every suite needs: a folder, an environment for both sides, the models, how much and how often."""
+"""What every suite needs: a folder, an environment for both sides, the models, sizes and repeats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "say"]
 HERE = Path(__file__).resolve().parent
 MINILM = Path(simil.models.__file__).resolve().parent / "minilm"
 
-# A user's settings for simil are not to change the figures. Neither are those for OpenBLAS that some
-# machines bring for builds older than their processor: they halve the speed of numpy's products.
+# A user's settings of simil must not change the figures. Nor must the OpenBLAS settings that some machines
+# have for builds older than their processor, which halve the speed of NumPy's products.
 _NOT_INHERITED = ("SIMIL_", "OPENAI_", "OPENBLAS_", "LLM_")
 
 
@@ -30,8 +30,8 @@ _NOT_INHERITED = ("SIMIL_", "OPENAI_", "OPENBLAS_", "LLM_")
 class Bench:
     """One run of the benchmarks.
 
-    `texts` is how many are bulk (of the larger model and of long texts it is a part), `lines` how many
-    go from file to file, `rows` how many vectors are searched, `vectors` how many are in the cache.
+    `texts` is the number of texts in bulk (the larger model and long texts get a part of it), `lines` of
+    lines from file to file, `rows` of vectors searched, `vectors` of vectors in the cache.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Bench:
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """The environment of both sides: the CPU, offline, a cache of their own, no one's settings."""
+        """The environment of both sides: CPU only, offline, with their own cache and no user settings."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
         return kept | {
             "SIMIL_CACHE_DIR": str(self.folder / "cache"),
@@ -62,7 +62,7 @@ class Bench:
 
     @cached_property
     def bge(self) -> Path:
-        """The bge-shaped folder, made on first use."""
+        """The bge-shaped model folder, created on first use."""
         if self.given_bge:
             return self.given_bge
         folder = self.folder / "bge-shaped"
@@ -71,17 +71,17 @@ class Bench:
         return folder
 
     def script(self, name: str, *arguments: str) -> list[str]:
-        """Return the command that runs one of the scripts beside this one."""
+        """Return the command that runs a script beside this one."""
         return [sys.executable, str(HERE / name), *arguments]
 
     def worker(self, name: str, *arguments: str) -> Worker:
-        """Start one of the scripts beside this one that answer."""
+        """Start a worker script beside this one."""
         return Worker(self.script(name, *arguments), env=self.env, cwd=self.folder)
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A part of the benchmarks that can be run by itself; `about` says who is compared with whom."""
+    """A part of the benchmarks that can be run by itself; `about` says what is compared."""
 
     title: str
     about: str
@@ -89,12 +89,12 @@ class Suite:
 
 
 def command(name: str) -> str:
-    """Return the path that a command has beside this Python, whether it is there or not."""
+    """Return the path of a command beside this Python, whether it exists or not."""
     return str(Path(sys.executable).parent / name)
 
 
 def check_alike(what: str, one: Sequence[float], other: Sequence[float], least: float = 0.99999) -> None:
-    """Raise `MeasurementFailed` unless both sides gave the same vector: else they did other work."""
+    """Raise `MeasurementFailed` unless both sides gave the same vector, and so did the same work."""
     dot = sum(a * b for a, b in zip(one, other, strict=True))
     cosine = dot / sqrt(sum(a * a for a in one) * sum(b * b for b in other))
     if not cosine >= least:
@@ -102,5 +102,5 @@ def check_alike(what: str, one: Sequence[float], other: Sequence[float], least: 
 
 
 def say(what: str) -> None:
-    """Tell on stderr what is being done."""
+    """Print to stderr what is being done."""
     print(f"{what} …", file=sys.stderr, flush=True)

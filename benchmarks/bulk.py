@@ -1,6 +1,6 @@
-"""Many texts inside the engines, against `SentenceTransformer.encode`: how fast, and how good.
+"""Many texts in the engines, compared with `SentenceTransformer.encode`: speed and quality.
 
-Every side is a process that stays (`engine_side.py`), so that all are measured by turns, warm.
+Every side is a long-lived process (`engine_side.py`), so that all are warm and measured in turn.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _230, _500 = "230 tokens", "500 tokens"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One way to compute, and its bars.
+    """An engine and precision, and its bars.
 
-    `short` and `long` are how many times faster than the peer it is to be on short texts and on those
-    of 230 tokens, `share` which part of sgemm it is to reach on short ones, `cosine` how near its worst
-    vector is to be to the peer's, `points` how near its Spearman to that in float32. `alike` is the
-    cosine below which it must have done other work than the peer.
+    `short` and `long` are the minimum speed-ups over the peer on short texts and on texts of 230 tokens,
+    `share` the minimum share of sgemm's speed on short texts, `cosine` that of the worst vector and the
+    peer's, `points` the maximum difference of Spearman to float32. A cosine below `alike` means that it did
+    different work than the peer.
     """
 
     name: str
@@ -55,7 +55,7 @@ ENGINES = (
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as both sides name it, and the part of `--texts` that each length gets."""
+    """A model as both sides name it, and the share of `--texts` for each length."""
 
     name: str
     ours: str
@@ -64,17 +64,17 @@ class Model:
     engines: tuple[Engine, ...]
 
     def numbers(self, texts: int) -> dict[str, int]:
-        """Return how many texts of each length are embedded against the clock."""
+        """Return how many texts of each length are timed."""
         return {length: max(2, round(texts * part)) for length, part in self.parts.items()}
 
     def mix(self, texts: int) -> dict[str, int]:
-        """Return how many of each length the quality of vectors is told from: a few hundred in all."""
+        """Return how many texts of each length measure the quality of vectors: a few hundred in all."""
         return {length: max(2, texts // (27 if length in LENGTHS else 90)) for length in self.parts}
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """The processes of one model: sgemm, the peer, and each engine that there is."""
+    """The processes of one model: sgemm, the peer, and each available engine."""
 
     sgemm: Worker
     peer: Worker
@@ -82,19 +82,19 @@ class Sides:
 
 
 def minilm() -> Model:
-    """Return the embedded model; of a longer text it reads 256 tokens."""
+    """Return the embedded model, which reads at most 256 tokens."""
     parts = {**dict.fromkeys(LENGTHS, 1.0), _230: 1 / 10}
     return Model("MiniLM", "minilm", MINILM, parts, ENGINES)
 
 
 def bge(folder: Path) -> Model:
-    """Return the larger model, whose weights are random: int8 is about what a model has learnt."""
+    """Return the larger model; its weights are random, which says nothing about int8."""
     parts = {**dict.fromkeys(LENGTHS, 1 / 2), _230: 1 / 40, _500: 1 / 80}
     return Model("bge-shaped", str(folder), folder, parts, ENGINES[:-1])
 
 
 def bulk(bench: Bench, model: Model) -> list[Row]:
-    """Return the rows of one model: rates of all lengths and engines, then the quality of the vectors."""
+    """Return the rows of one model: the speed for each length and engine, then the quality of the vectors."""
     rows: list[Row] = []
     with ExitStack() as stack:
         sides = _open(bench, model, stack, rows)
@@ -109,7 +109,7 @@ def bulk(bench: Bench, model: Model) -> list[Row]:
 
 
 def _open(bench: Bench, model: Model, stack: ExitStack, rows: list[Row]) -> Sides:
-    """Start the processes; what cannot be had here becomes a row that says so."""
+    """Start the processes; one that is not available here becomes a row that says so."""
     sgemm = stack.enter_context(bench.worker("limits_side.py"))
     peer = stack.enter_context(bench.worker("engine_side.py", "peer", "--model", str(model.folder)))
     peer.ask("warm")
@@ -117,7 +117,7 @@ def _open(bench: Bench, model: Model, stack: ExitStack, rows: list[Row]) -> Side
     for engine in model.engines:
         how = ("--model", model.ours, "--engine", engine.engine, "--precision", engine.precision)
         worker = stack.enter_context(bench.worker("engine_side.py", "ours", *how))
-        # Without OpenVINO `auto` is ONNX Runtime, which has a row of its own.
+        # Without OpenVINO, `auto` is ONNX Runtime, which has its own row.
         without = engine.engine == "auto" and find_spec("openvino") is None
         cannot = "OpenVINO is not installed" if without else worker.ask("warm")
         if cannot:
@@ -128,7 +128,7 @@ def _open(bench: Bench, model: Model, stack: ExitStack, rows: list[Row]) -> Side
 
 
 def _rates(bench: Bench, model: Model, sides: Sides, length: str, number: int) -> Iterator[Row]:
-    """Yield the rows of one length, all sides measured by turns."""
+    """Yield the rows of one length, with all sides measured in turn."""
     asked: dict[str, Any] = {"length": length, "number": number}
     gflops = sides.peer.ask("gflops_a_text", **asked)
     turns: dict[str, Callable[[], Any]] = {
@@ -155,7 +155,7 @@ def _rates(bench: Bench, model: Model, sides: Sides, length: str, number: int) -
 
 
 def _quality(bench: Bench, model: Model, sides: Sides) -> Iterator[Row]:
-    """Yield how near the worst vector is to the peer's, and to that of the same text alone."""
+    """Yield the worst cosine to the peer's vectors, and to those of the same texts alone."""
     mix = model.mix(bench.texts)
     note = f"{sum(mix.values())} texts, all lengths mixed"
     reference = str(bench.folder / f"{model.name}-peer.npy")
@@ -171,7 +171,7 @@ def _quality(bench: Bench, model: Model, sides: Sides) -> Iterator[Row]:
 
 
 def _spearman(sick: Path, sides: Sides) -> Iterator[Row]:
-    """Yield what the engines' vectors are worth, against those of float32."""
+    """Yield the quality of the engines' vectors, compared with float32."""
     points = {engine: worker.ask("spearman", path=str(sick)) for engine, worker in sides.ours.items()}
     float32 = next((value for engine, value in points.items() if engine.precision == "float32"), None)
     for engine, value in points.items():

@@ -1,4 +1,4 @@
-"""How fast vectors come out of the cache and go into it, against bare `sqlite3`."""
+"""The speed of reading and writing vectors in the cache, compared with bare `sqlite3`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIMENSIONS, _AT_ONCE, _LEAST = 384, 1024, 100_000
 
 
 def cache(bench: Bench) -> list[Row]:
-    """Writes, then reads, of all vectors, by turns."""
+    """Write, then read, all vectors, in turn."""
     with bench.worker("cache_side.py", str(bench.folder / "vectors")) as worker:
         worker.ask("make", number=bench.vectors, dimensions=_DIMENSIONS, at_once=_AT_ONCE)
 

@@ -1,4 +1,4 @@
-"""Answers how many vectors a second each side keeps and gives back; see `workers`.
+"""Answers how many vectors per second each side writes and reads; see `workers`.
 
 python benchmarks/cache_side.py DIR
 """
@@ -30,20 +30,20 @@ _LARGEST = 1 << 40
 
 
 class Caches:
-    """The same vectors in simil's cache and in a bare table."""
+    """The same vectors in simil's cache and in a plain table."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def make(self, number: int, dimensions: int, at_once: int) -> None:
-        """Make random keys and vectors."""
+        """Create random keys and vectors."""
         chance = random.Random(0)
         self._keys = [chance.randbytes(32) for _ in range(number)]
         self._vectors = np.random.default_rng(0).standard_normal((number, dimensions), np.float32)
         self._at_once = at_once
 
     def write(self, side: str) -> float:
-        """Return the vectors a second that go into an empty file."""
+        """Return the vectors per second written to an empty file."""
         shutil.rmtree(self._folder / side, ignore_errors=True)
         (self._folder / side).mkdir(parents=True)
         began = time.perf_counter()
@@ -54,7 +54,7 @@ class Caches:
         return len(self._keys) / (time.perf_counter() - began)
 
     def read(self, side: str) -> float:
-        """Return the vectors a second that come out, opening the file included; raises for a wrong one."""
+        """Return the vectors per second read, including opening the file; raises for a wrong vector."""
         began = time.perf_counter()
         if side == "ours":
             cache = VectorCache(self._folder / side, _LARGEST)

@@ -1,4 +1,4 @@
-"""Answers how fast one side embeds, and how good its vectors are; see `workers`.
+"""Answers how fast one side embeds, and the quality of its vectors; see `workers`.
 
     python benchmarks/engine_side.py peer --model DIR
     python benchmarks/engine_side.py ours --model NAME --engine auto --precision bfloat16
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-# Enough tokens for simil to open the engine that it keeps for bulk.
+# Enough tokens for simil to open its engine for many texts.
 _WARM_UP = ("12 words", 512)
-# As few texts as still go through the engine that simil keeps for a few.
+# Few enough texts for simil's engine for few texts.
 _FEW = 5
 
 
 class Side(ABC):
-    """What both sides are asked for."""
+    """What both sides must answer."""
 
     @abstractmethod
     def open(self) -> str | None:
-        """Get ready; return why that cannot be."""
+        """Get ready; return the reason if that is not possible."""
 
     @abstractmethod
     def embed(self, work: Sequence[str]) -> Vectors:
@@ -52,14 +52,14 @@ class Side(ABC):
         return np.concatenate([self.embed([text]) for text in work])
 
     def warm(self) -> str | None:
-        """Open and embed something; return why that cannot be."""
+        """Open and embed something; return the reason if that is not possible."""
         cannot = self.open()
         if cannot is None:
             self.embed(texts(*_WARM_UP))
         return cannot
 
     def rate(self, length: str, number: int) -> dict[str, Any]:
-        """Return the texts a second, and the first and last vector: the other side must have got the same."""
+        """Return the texts per second, and the first and last vector, which must match the other side's."""
         work = texts(length, number)
         began = time.perf_counter()
         vectors = self.embed(work)
@@ -75,7 +75,7 @@ class Side(ABC):
         return _worst_cosine(np.load(path), self.embed_each(mixed(numbers)))
 
     def spearman(self, path: str) -> float:
-        """Return 100 x Spearman's correlation between cosine and what people said; see `--sick` of run.py."""
+        """Return 100 x Spearman's correlation of cosines and gold scores; see `--sick` of run.py."""
         with Path(path).open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         one, other = (self.embed([row[f"sentence_{side}"] for row in rows]) for side in "AB")
@@ -106,7 +106,7 @@ class Ours(Side):
 
     def __init__(self, model: str, engine: str, precision: str) -> None:
         self._model, self._engine, self._precision = model, engine, precision
-        # The engine for few computes in float32 only.
+        # The engine for few texts computes only in float32.
         self._reopens = precision == "float32"
 
     def open(self) -> str | None:
@@ -125,7 +125,7 @@ class Ours(Side):
         return _streamed(self._embedder, work)
 
     def embed_each(self, work: Sequence[str]) -> Vectors:
-        """Return the vectors of texts that come alone to a run that has seen no others, or few."""
+        """Return the vectors of texts embedded alone, by a run that has seen few others or none."""
         if not self._reopens:
             return super().embed_each(work)
         rows = []
@@ -146,10 +146,10 @@ class Ours(Side):
 
 
 def gflops_a_text(folder: Path, length: str, number: int) -> float:
-    """Return the 10^9 operations that a text's products with the model's weights alone take, unpadded.
+    """Return the 10^9 operations of a text's products with the model's weights, without padding.
 
-    A BERT layer of width h multiplies a token with 12 h^2 weights: 4 h^2 around attention, 8 h^2 in the
-    two products of its feed-forward part, which is four times as wide.
+    A BERT layer of width h multiplies a token with 12 h^2 weights: 4 h^2 around attention, 8 h^2 in the two
+    products of its feed-forward part, which is four times as wide.
     """
     from tokenizers import Tokenizer
 

@@ -1,4 +1,4 @@
-"""From a file of real lines to a file of vectors, and the same again out of the cache."""
+"""From a file of real lines to a file of vectors, first computed, then from the cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = "lines file to file"
 
 
 def file_to_file(bench: Bench) -> list[Row]:
-    """The first run and the second, into a file and into nothing, and a script that does the first."""
+    """The first and the second run, into a file and into nothing, and a script that does the first."""
     source = bench.folder / "real.txt"
     number = real_lines(source, bench.lines, bench.given_lines)
     if number < bench.lines:
@@ -57,9 +57,9 @@ def file_to_file(bench: Bench) -> list[Row]:
 
 
 def real_lines(target: Path, number: int, given: Path | None) -> int:
-    """Write the first `number` different lines that are not blank to `target`; return how many there are.
+    """Write the first `number` distinct non-blank lines to `target`; return how many there are.
 
-    They are Debian's descriptions of its packages, or those of the file that is `given`.
+    They are descriptions of Debian packages, or lines of the file `given`.
     """
     source = given.read_text("utf-8").split("\n") if given is not None else _packages()
     lines = [*islice(dict.fromkeys(line for line in source if line.strip()), number)]
@@ -68,7 +68,7 @@ def real_lines(target: Path, number: int, given: Path | None) -> int:
 
 
 def _packages() -> list[str]:
-    """Return what `apt-cache search .` prints; asked of the names only, it takes a second, not minutes."""
+    """Return the output of `apt-cache search .`; searching names only, it takes a second, not minutes."""
     command = ["apt-cache", "search", "--names-only", "."]
     try:
         done = subprocess.run(command, capture_output=True, check=False)
@@ -78,14 +78,14 @@ def _packages() -> list[str]:
 
 
 def last_vector(path: Path, dimensions: int) -> Sequence[float]:
-    """Return the last row of a .npy file of float32, without loading numpy into this process."""
+    """Return the last row of a float32 .npy file, without importing NumPy into this process."""
     with path.open("rb") as file:
         file.seek(-4 * dimensions, 2)
         return array("f", file.read())
 
 
 def _taken(bench: Bench, source: Path) -> dict[str, list[Usage]]:
-    """Run all sides by turns, once before that on a few lines."""
+    """Run all sides in turn, after a warm-up on a few lines."""
     few = bench.folder / "few.txt"
     with source.open("rb") as lines:
         few.write_bytes(b"".join(islice(lines, 10)))
@@ -111,7 +111,7 @@ def _taken(bench: Bench, source: Path) -> dict[str, list[Usage]]:
 
 
 def _check(bench: Bench) -> None:
-    """Raise `MeasurementFailed` unless all sides gave the same vectors, the cache to the bit."""
+    """Raise `MeasurementFailed` unless all sides gave the same vectors, the cache bit for bit."""
     script, first, second = (bench.folder / f"{side}.npy" for side in ("script", "first", "second"))
     check_alike(_NAME, last_vector(script, _DIMENSIONS), last_vector(first, _DIMENSIONS))
     if not filecmp.cmp(first, second, shallow=False):

@@ -1,4 +1,4 @@
-"""What the machine can do: the limits that the other figures are held against."""
+"""The limits of the machine, which the other figures are compared with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["SUITES"]
 
 
 def limits(bench: Bench) -> list[Row]:
-    """Numpy's matrix product and a copy in memory, each as fast as it gets within a second."""
+    """The best speed within a second of NumPy's matrix product and of a copy in memory."""
     with bench.worker("limits_side.py") as worker:
         gflops = [worker.ask("sgemm") for _ in range(bench.repeat)]
         gigabytes = [worker.ask("copy") for _ in range(bench.repeat)]

@@ -1,4 +1,4 @@
-"""Answers how fast numpy's matrix product and copy are on this machine; see `workers`."""
+"""Answers how fast NumPy's matrix product and copy are on this machine; see `workers`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COPIED = 256 << 20
 
 
 def sgemm_gflops(seconds: float = 1.0) -> float:
-    """Return the best float32 GFLOP/s of [1024, 1024] x [1024, 4096] within so many seconds."""
+    """Return the best float32 GFLOP/s of [1024, 1024] x [1024, 4096] within some seconds."""
     random = np.random.default_rng(0)
     left = random.standard_normal((1024, 1024), np.float32)
     right = random.standard_normal((1024, 4096), np.float32)

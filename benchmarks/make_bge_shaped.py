@@ -2,10 +2,10 @@
 
     python benchmarks/make_bge_shaped.py DIR
 
-Speed and memory of a model do not depend on what it has learnt, so this stands in for the real one
-where the hub is out of reach: 12 layers of 768, CLS pooling, unit length, 512 tokens, about 440 MB.
-The vocabulary is that of the embedded model; both are BERT's. The same seed gives the same weights.
-The folder must not exist; it appears whole or not at all. The options make it smaller, for tests.
+A model's speed and memory do not depend on its weights, so this replaces the real model where the Hub is
+unreachable: 12 layers of 768, CLS pooling, unit length, 512 tokens, about 440 MB. The vocabulary is that of
+the embedded model; both are BERT's. The same seed gives the same weights. The folder must not exist; it
+appears complete or not at all. The options make the model smaller, for tests.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def make(folder: Path, shape: dict[str, int], *, seed: int = 0) -> Path:
-    """Write the model folder and return it; `shape` holds arguments of transformers' `BertConfig`."""
+    """Write the model folder and return it; `shape` holds arguments of `BertConfig` of transformers."""
     if folder.exists():
         raise SystemExit(f"{folder} is there already; remove it or name another")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _write_tokenizer(folder: Path) -> None:
 
 
 def _write_chain(folder: Path, dimensions: int) -> None:
-    """Write the files that sentence-transformers keeps beside a transformer, as bge-base has them."""
+    """Write the configuration files of sentence-transformers, as in bge-base."""
     modules = [
         {"idx": index, "name": str(index), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for index, (path, kind) in enumerate(_MODULES)

@@ -1,7 +1,7 @@
-"""Whole processes and how long they take, how much memory they need; sides measured by turns.
+"""The time and memory of whole processes, with sides measured in turn.
 
-Nothing heavy may be imported here or in a script that calls `run`: what Linux reports as a child's
-peak memory is never less than that of the process that started it.
+Import nothing heavy here or in a script that calls `run`: on Linux, the reported peak memory of a child is
+never less than that of the process that started it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class MeasurementFailed(Exception):
-    """A side ended badly, or did other work than asked; its time would mean nothing."""
+    """A side failed, or did different work, so that its time would mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one process took: wall time in seconds, peak resident memory in bytes, and what it printed."""
+    """The result of a process: wall time in seconds, peak resident memory in bytes, and its output."""
 
     seconds: float
     peak_bytes: int
@@ -47,7 +47,7 @@ def run(
 ) -> Usage:
     """Run `command` to its end; with `discard` its stdout goes to /dev/null.
 
-    Raises `MeasurementFailed` with the end of its stderr when it ends with another code than 0.
+    Raises `MeasurementFailed` with the end of its stderr if its exit code is not 0.
     """
     with (
         Path(stdin or os.devnull).open("rb") as source,
@@ -66,9 +66,9 @@ def run(
 
 
 def by_turns(sides: Mapping[str, Callable[[], T]], repeat: int, *, warm: bool = True) -> dict[str, list[T]]:
-    """Return `repeat` results of each side, measured one after the other, then all again, and so on.
+    """Return `repeat` results of each side, measured round by round.
 
-    What slows the machine for a while then falls on all. `warm` runs each side once before, uncounted.
+    So a temporary slowdown of the machine affects all sides. `warm` runs each side once before, uncounted.
     """
     if warm:
         for side in sides.values():
@@ -81,7 +81,7 @@ def by_turns(sides: Mapping[str, Callable[[], T]], repeat: int, *, warm: bool = 
 
 
 def end_of(err: IO[bytes]) -> str:
-    """Return the last that a process wrote to the file that was its stderr."""
+    """Return the end of the file that a process had as stderr."""
     return _contents(err).strip()[-2000:]
 
 

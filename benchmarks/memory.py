@@ -1,4 +1,4 @@
-"""Peak memory of whole runs: it does not grow with the input, and stays under that of the peer."""
+"""Peak memory of whole runs: it does not grow with the input, and is below that of the peer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def memory(bench: Bench) -> list[Row]:
 
 
 def _bounded(bench: Bench) -> Figure:
-    """`simil embed` of ten times as many lines; the model is a plug-in that does nothing."""
+    """`simil embed` of ten times as many lines, with a plug-in that does nothing as model."""
     model = write_plugin(bench.folder / "plugin")
     env = bench.env | {"PYTHONPATH": str(bench.folder / "plugin")}
     short = lines(bench.folder / "20k.txt", 20_000)
@@ -40,7 +40,7 @@ def _bounded(bench: Bench) -> Figure:
 
 
 def _against_script(bench: Bench, name: str, model: str, folder: Path, number: int) -> Figure:
-    """`simil embed` of texts that are all new, against a script with sentence-transformers."""
+    """`simil embed` of texts that are all new, compared with a script with sentence-transformers."""
     source = str(lines(bench.folder / f"{number}.txt", number))
     commands = {
         "peer": bench.script("peer_file.py", str(folder), source, "peer.npy"),

@@ -1,6 +1,6 @@
-"""What the OpenAI backend promises its heavy users, against the strict server of the tests.
+"""The OpenAI backend under heavy use, with the strict server of the tests.
 
-Nobody is raced here: the time that limits are kept by is a shared clock, which passes when a client waits.
+This is not a race: rate limits use a shared clock, which advances when a client waits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RATES = {"bucket": "a bucket that refills", "window": "windows of a minute", "l
 
 
 def openai(bench: Bench) -> list[Row]:
-    """The three proofs; each fails as a whole where a run does."""
+    """The three proofs; each fails as a whole if one of its runs fails."""
     proofs = _proofs()
     try:
         return [*_throughput(bench, proofs), _kills(bench, proofs), *_one_bad(bench, proofs)]
@@ -35,7 +35,7 @@ def openai(bench: Bench) -> list[Row]:
 
 
 def _proofs() -> Any:
-    """Import what the tests run the short forms of."""
+    """Import the proofs, whose short forms the tests run."""
     folder = str(HERE.parent / "tests")
     if folder not in sys.path:
         sys.path.append(folder)

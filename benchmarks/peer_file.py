@@ -1,4 +1,4 @@
-"""What people write today to embed a file; the peer of `simil embed FILE -o FILE.npy`.
+"""The usual script to embed a file; the peer of `simil embed FILE -o FILE.npy`.
 
 python benchmarks/peer_file.py MODEL_DIR LINES.txt VECTORS.npy
 """

@@ -1,4 +1,4 @@
-"""Figures: two sides, their ratio, its bar; as a table for a person, Markdown and JSON to keep."""
+"""Figures: two sides, their ratio and its bar, as a table, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing measured on both sides, repeat by repeat.
+    """A quantity measured on both sides, repeat by repeat.
 
-    `ratio` says which way round is read: "peer/ours" (how many times less we take) or "ours/peer". The
-    bar is the least that the ratio may be (`at_least`) or the most (`at_most`).
+    `ratio` is "peer/ours" (how many times less we take) or "ours/peer". The bar is its minimum (`at_least`)
+    or maximum (`at_most`).
     """
 
     name: str
@@ -43,13 +43,13 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """The ratio of each repeat, of values measured one right after the other."""
+        """The ratio of each repeat, of values measured in direct succession."""
         pairs = zip(self.peer, self.ours, strict=True)
         return [ours / peer if self.ratio == "ours/peer" else peer / ours for peer, ours in pairs]
 
     @property
     def holds(self) -> bool | None:
-        """Whether the median ratio reaches the bar; None where there is none."""
+        """Whether the median ratio reaches the bar; None without a bar."""
         return _reaches(median(self.ratios), self.at_least, self.at_most)
 
     @property
@@ -72,7 +72,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One thing measured without a peer, repeat by repeat; the bar is one of its median."""
+    """A quantity measured without a peer, repeat by repeat; the bar applies to its median."""
 
     name: str
     unit: str
@@ -83,7 +83,7 @@ class Value:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the median reaches the bar; None where there is none."""
+        """Whether the median reaches the bar; None without a bar."""
         return _reaches(median(self.values), self.at_least, self.at_most)
 
     @property
@@ -102,7 +102,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that holds or does not, without a peer; `seconds` of each repeat."""
+    """A property that holds or not, without a peer; `seconds` of each repeat."""
 
     name: str
     seconds: Sequence[float]
@@ -118,7 +118,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something that could not be measured here, and why: a peer or a file is missing."""
+    """Something that could not be measured, and why: a peer or a file is missing."""
 
     name: str
     note: str
@@ -167,7 +167,7 @@ def markdown(sections: Sequence[Section], facts: Mapping[str, Any]) -> str:
 
 
 def to_dict(row: Row) -> dict[str, Any]:
-    """Return `row` as JSON keeps it: every value measured, and what the table says of them."""
+    """Return `row` for JSON: every measured value, and the cells of the table."""
     said = {"name": row.name, "bar": row.bar, "holds": row.holds, "note": row.note}
     if isinstance(row, LeftOut):
         return said | {"left_out": True}
@@ -202,7 +202,7 @@ def machine() -> dict[str, Any]:
 
 
 def plain(value: Any) -> str:
-    """Return a fact as people read it."""
+    """Return a fact in readable form."""
     return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
 
 
@@ -217,7 +217,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Name the commit that is measured, "-dirty" where files differ from it."""
+    """Return the measured commit, with "-dirty" if files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
@@ -263,7 +263,7 @@ def _spread(ratios: Sequence[float]) -> str:
 
 
 def _digits(value: float) -> str:
-    """Three digits that count, and never an exponent; of a cosine near 1 those in which it differs."""
+    """Format with three significant digits and no exponent; near 1, a cosine with the digits that differ."""
     if 0.99 < value < 1 - 1e-8:
         return f"{value:.{ceil(-log10(1 - value)) + 1}f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,16 +1,16 @@
-"""Measure simil against what people use today.
+"""Compare simil with what people use today.
 
     python benchmarks/run.py                                    everything, three times
     python benchmarks/run.py --only startup-minilm --repeat 10
     python benchmarks/run.py --only bulk-bge --bge DIR --texts 500
 
-`make bench` runs it in an environment with the peers, and keeps what it finds in benchmarks/RESULTS.md.
-Otherwise nothing is written but what --json and --results name: with --only they hold what was run.
+`make bench` runs it in an environment with the peers, and writes the results to benchmarks/RESULTS.md.
+Otherwise, it writes only the files of --json and --results, with the suites that were run.
 
-Run it on a machine that does nothing else. Every figure is a ratio of sides measured by turns in this
-run: the median of the repeats, its least and most, and the bar it must reach. The exit code is 1 when
-one is missed. All sides run on the CPU, offline, with a cache of their own that is thrown away; simil's
-models are prepared before the clock starts. A peer that is not installed is left out, and a row says so.
+Run it on an idle machine. Every figure is a ratio of sides measured in turn in this run: the median of the
+repeats, their minimum and maximum, and the bar. The exit code is 1 if a bar is missed. All sides run on the
+CPU, offline, with their own temporary cache; simil's models are prepared before the clock starts. A peer
+that is not installed is left out, and a row says so.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> int:
 
 
 def measured(bench: Bench, name: str) -> Section:
-    """Return what a suite finds; where it fails, a row that says so."""
+    """Return the results of a suite; if it fails, a row that says so."""
     say(f"measuring {name}")
     suite = SUITES[name]
     try:
@@ -134,7 +134,7 @@ def _in_lines(names: Iterable[str]) -> str:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    """Return the command of this run, without this machine's folders."""
+    """Return the command of this run, without the folders of this machine."""
     return " ".join(["python", "benchmarks/run.py", *map(_shown, arguments[1:])])
 
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours among many vectors, against a bare product, a bare numpy script and faiss."""
+"""Nearest neighbours among many vectors, compared with a bare product, a NumPy script and faiss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLOWER, _SHARE = 1.3, 0.7
 
 
 def search(bench: Bench) -> list[Row]:
-    """One query, then many; all sides in one process, by turns."""
+    """One query, then many; all sides in one process, in turn."""
     with bench.worker("search_side.py") as worker:
         path = str(bench.folder / "matrix.npy")
         faiss = worker.ask("make", path=path, rows=bench.rows, dimensions=_DIMENSIONS, queries=_QUERIES)

@@ -1,4 +1,4 @@
-"""Answers how long each side takes to find the nearest of many vectors; see `workers`."""
+"""Answers how long each side takes to find nearest neighbours among many vectors; see `workers`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Search"]
 
-# One query takes milliseconds: so often it is asked, and the median counts.
+# One query takes milliseconds, so it is repeated this often; the median counts.
 _OFTEN = 7
 _AT_ONCE = 1 << 16
 
 
 class Search:
-    """The vectors, in memory, in a file, and in faiss where that is installed."""
+    """The vectors in memory, in a file, and in faiss if installed."""
 
     def make(self, path: str, rows: int, dimensions: int, queries: int) -> bool:
-        """Make random unit vectors and queries; return whether faiss has them too."""
+        """Create random unit vectors and queries; return whether faiss is available."""
         random = np.random.default_rng(0)
         self.queries = _units(random, queries, dimensions)
         self.matrix = np.empty((rows, dimensions), np.float32)
@@ -48,7 +48,7 @@ class Search:
         return True
 
     def seconds(self, side: str, queries: int, k: int) -> float:
-        """Return how long a side takes for the first so many queries; raises unless it finds the same."""
+        """Return how long a side takes for the first queries; raises unless it finds the same rows."""
         asked = self.queries[:queries]
         taken = []
         for _ in range(_OFTEN if queries == 1 else 1):
@@ -75,7 +75,7 @@ class Search:
         return _bare(self.queries[:queries], self.matrix, k)
 
     def _check(self, found: Found, side: str, queries: int, k: int) -> None:
-        """Raise unless the scores are those of the bare script, and the rows have them."""
+        """Raise unless the scores equal those of the plain script, and belong to the rows."""
         scores, rows = found
         if not np.allclose(scores, self._expected(queries, k)[0], atol=1e-5):
             raise ValueError(f"{side} found other neighbours")
@@ -91,7 +91,7 @@ def _units(random: np.random.Generator, rows: int, dimensions: int) -> Vectors:
 
 
 def _bare(queries: Vectors, matrix: Vectors, k: int) -> Found:
-    """What people write: the scores, the k largest, in order."""
+    """The usual script: all scores, the k largest, in order."""
     scores: Vectors
     scores = (matrix @ queries[0])[None] if len(queries) == 1 else queries @ matrix.T
     nearest = np.argpartition(scores, -k, axis=1)[:, -k:]

@@ -1,4 +1,4 @@
-"""What people write today to compare two texts; the peer that simil's start-up is measured against.
+"""The usual script to compare two texts; the peer of simil's start-up.
 
 python benchmarks/seed_script.py MODEL_DIR Apple Orange
 """

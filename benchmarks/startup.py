@@ -1,4 +1,4 @@
-"""What a run costs before it does anything: two words, two words seen before, imports, a closed pipe."""
+"""The start-up cost of a run: two words, two words seen before, imports, a closed pipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OFTEN = 5
 def two_words(
     bench: Bench, name: str, model: str, folder: Path, faster: float, memory: float | None
 ) -> list[Row]:
-    """Two words compared by a whole process, against the script that people write and against `llm`."""
+    """Two words compared by a whole process, compared with the usual script and with `llm`."""
     peer = bench.script("seed_script.py", str(folder), *_WORDS)
     ours = [bench.simil, "compare", "--no-cache", "-m", model, *_WORDS]
     taken = by_turns({"peer": lambda: _run(bench, peer), "ours": lambda: _run(bench, ours)}, bench.repeat)
@@ -49,19 +49,20 @@ def two_words(
 
 
 def _against_llm(bench: Bench, name: str, folder: Path, ours: Sequence[str]) -> Row:
-    """What users of `llm` type: one word into a collection, which is then asked for the other."""
+    """The commands of an `llm` user: add one word to a collection, then search it for the other."""
     title = f"two words, {name}: time, to llm"
     home = bench.folder / f"llm-{name}"
     llm = command("llm")
     if not Path(llm).exists():
         return LeftOut(title, "llm is not installed")
     home.mkdir(exist_ok=True)
-    # What `llm sentence-transformers register --lazy` keeps; a folder will do for a name.
+    # The file that `llm sentence-transformers register --lazy` writes; a folder works as a name.
     (home / "sentence-transformers.json").write_text(json.dumps([{"name": str(folder)}]), "utf-8")
     numbers = count()
 
     def peer() -> Usage:
-        database = f"words-{next(numbers)}.db"  # In an old one `llm` would find the word and do nothing.
+        # In an existing database, `llm` would find the word and do nothing.
+        database = f"words-{next(numbers)}.db"
         embed = ["embed", "words", "first", "-m", f"sentence-transformers/{folder}", "-d", database]
         env = bench.env | {"LLM_USER_PATH": str(home)}
         begun = run([llm, *embed, "-c", _WORDS[0]], env=env, cwd=home)
@@ -75,7 +76,7 @@ def _against_llm(bench: Bench, name: str, folder: Path, ours: Sequence[str]) -> 
 
 
 def seen_before(bench: Bench) -> list[Row]:
-    """Two words compared a second time, against an interpreter that does nothing."""
+    """Two words compared a second time, compared with an interpreter that does nothing."""
     ours = [bench.simil, "compare", "-m", "minilm", *_WORDS]
     first = _run(bench, ours)
     probe = _run(bench, [sys.executable, "-X", "importtime", "-m", "simil", *ours[1:]])
@@ -88,13 +89,13 @@ def seen_before(bench: Bench) -> list[Row]:
 
 
 def imported(importtime: str) -> set[str]:
-    """Return the packages that `python -X importtime` told of on stderr."""
+    """Return the packages that `python -X importtime` printed to stderr."""
     lines = (line for line in importtime.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
 def imports(bench: Bench) -> list[Row]:
-    """What is loaded before anything is done, against an interpreter that does nothing."""
+    """What is imported at start-up, compared with an interpreter that does nothing."""
     rows: list[Row] = [
         _against_pass(bench, "import simil", [sys.executable, "-c", "import simil"]),
         _against_pass(bench, "simil --version", [bench.simil, "--version"], 10),
@@ -140,7 +141,7 @@ def _closed_pipe(bench: Bench, ours: Sequence[str]) -> tuple[float, bool]:
 
 
 def _close(*streams: IO[bytes] | None) -> None:
-    """Close this process's ends of pipes: who reads there last is then alone."""
+    """Close this process's ends of pipes, so that the last reader is the only one."""
     for stream in streams:
         if stream:
             stream.close()

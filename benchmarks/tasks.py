@@ -1,4 +1,4 @@
-"""The commands on saved vectors: a whole search against a bare script, dedupe against the bare product."""
+"""Commands on saved vectors: a whole search compared with a plain script, dedupe with a bare product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SLOWER, _SHARE, _MOST_BYTES = 2.0, 0.6, 10**9
 
 
 def tasks(bench: Bench) -> list[Row]:
-    """Make the files, then run each side by turns."""
+    """Create the files, then run all sides in turn."""
     with bench.worker("tasks_side.py") as worker:
         many, few, query = (str(bench.folder / name) for name in ("many.npy", "few.npy", "query.jsonl"))
         worker.ask("make", path=many, rows=_SEARCHED, dimensions=_DIMENSIONS)
@@ -28,7 +28,7 @@ def tasks(bench: Bench) -> list[Row]:
             },
             bench.repeat,
         )
-    flops = _DEDUPED**2 * _DIMENSIONS  # each pair once, a multiplication and an addition a dimension
+    flops = _DEDUPED**2 * _DIMENSIONS  # each pair once, a multiplication and an addition per dimension
     reached = [flops / seconds / 1e9 for seconds in taken["dedupe"]]
     name = f"dedupe, {_DEDUPED:,} x {_DIMENSIONS}: share of sgemm"
     return [*rows, Figure(name, "GFLOP/s", taken["sgemm"], reached, "ours/peer", at_least=_SHARE)]

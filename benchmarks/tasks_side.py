@@ -1,4 +1,4 @@
-"""Makes the files of vectors for `tasks`, and answers how long dedupe takes for one; see `workers`."""
+"""Writes the vector files for `tasks`, and answers how long dedupe takes on one; see `workers`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AT_ONCE = 10_000
 
 
 def make(path: str, rows: int, dimensions: int) -> None:
-    """Write random unit vectors, every tenth a near copy of the one before it."""
+    """Write random unit vectors, every tenth one a near copy of the previous one."""
     random = np.random.default_rng(0)
     file = Path(path)
     with (
@@ -50,7 +50,7 @@ def query(path: str, dimensions: int) -> None:
 
 
 def dedupe(path: str) -> float:
-    """Return the seconds that finding the near copies takes, file read; raises unless they are found."""
+    """Return the seconds it takes to read the file and find the near copies; raises if any is missed."""
     corpus = saved_corpus([read_vectors(path)])
     began = time.perf_counter()
     found = near_duplicates(corpus, 0.9)

@@ -3,8 +3,8 @@
     python benchmarks/torture.py                          all three, about eight minutes
     python benchmarks/torture.py --only kill --kills 20   one of them, shorter
 
-One line for each; the exit code is 1 when a bar is missed. A vector follows from its text, so that a
-wrong one is told with certainty. The tests run short forms of the same (tests/cache/test_torture.py).
+One line for each; the exit code is 1 if a bar is missed. A vector follows from its text, so a wrong one is
+recognized with certainty. The tests run short forms (tests/vector_cache/test_torture.py).
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ RECIPE = Recipe(backend="torture", model="numbers@1")
 
 _ROOM = 10**12
 _DAY_S = 86_400
-# How many rows a writer hands over at once, at most; some are texts that all writers have.
+# Rows that a writer stores at once, at most; some are texts that all writers have.
 _MOST, _SHARED, _SHARED_AT_ONCE = 256, 2000, 16
-# A new file after so many kills: it is made while four want it, and checking it stays quick.
+# A new file after this many kills: four processes create it at once, and checking it stays quick.
 _KILLS_A_FILE = 10
 _FLIPPED_VECTORS = 600
 
 
 @dataclass
 class Outcome:
-    """What a torture came to; `wrong` are vectors of another text, `lost` those that were kept and are gone.
+    """The result of a torture: `wrong` vectors of another text, and `lost` ones that were kept and are gone.
 
-    `errors` holds everything that a process said or died of, and every fault of a file.
+    `errors` are all error messages and crashes of processes, and all faults of files.
     """
 
     done: str = ""
@@ -65,23 +65,23 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether the cache stood it."""
+        """Whether the cache passed."""
         return not (self.wrong or self.lost or self.errors)
 
 
 def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Return the only right vectors of `texts`, float32 [n, DIMENSIONS], from -1 to 1."""
+    """Return the right vectors of `texts`, float32 [n, DIMENSIONS], from -1 to 1."""
     data = b"".join(hashlib.shake_128(text.encode()).digest(4 * DIMENSIONS) for text in texts)
     return (np.frombuffer(data, "<i4").reshape(-1, DIMENSIONS) / 2**31).astype(np.float32)
 
 
 def keys(texts: Sequence[str]) -> list[bytes]:
-    """Return the keys of `texts` as all here use them."""
+    """Return the keys of `texts` that all processes use."""
     return RECIPE.keys(texts, Kind.SYMMETRIC, VectorForm(normalize=False))
 
 
 class Numbers(Embedder):
-    """Gives `vectors`; `asked` keeps the texts that came."""
+    """Embeds by `vectors`; `asked` keeps the texts."""
 
     stamp = "numbers@1"
     dimensions = DIMENSIONS
@@ -95,14 +95,14 @@ class Numbers(Embedder):
         return vectors(texts)
 
 
-# The worker programs: they end when their stdin does, so also with whoever started them.
+# The worker programs end when their stdin does, so also with the process that started them.
 
 
 def write(folder: str, name: str) -> None:
-    """Keep the texts `name 0`, `name 1`, … and some that others keep too; print how many are kept."""
+    """Store the texts `name 0`, `name 1`, … and some that other writers store too; print how many."""
     cache, rng, done = VectorCache(Path(folder), _ROOM), random.Random(name), 0
     for _ in _until_told():
-        new = _texts(name, done, done + round(_MOST ** rng.random()))  # From 1 on, most of them small.
+        new = _texts(name, done, done + round(_MOST ** rng.random()))  # At least 1, mostly small.
         texts = new + [f"shared {n}" for n in rng.sample(range(_SHARED), _SHARED_AT_ONCE)]
         cache.put("numbers@1", keys(texts), vectors(texts), np.zeros(len(texts), np.bool_))
         done += len(new)
@@ -111,7 +111,7 @@ def write(folder: str, name: str) -> None:
 
 
 def read(folder: str, name: str, writers: str) -> None:
-    """Look up what the writers, so many, have kept by now; print how many vectors that were."""
+    """Look up what the writers have stored so far; print how many vectors that were."""
     cache, rng, found = VectorCache(Path(folder), _ROOM), random.Random(name), 0
     reached = [1] * int(writers)
     for _ in _until_told():
@@ -161,7 +161,7 @@ def _looked_up(cache: VectorCache, texts: Sequence[str]) -> _Found:
 
 
 class Worker:
-    """A process that runs `write` or `read`; `count` is the last that it printed."""
+    """A process that runs `write` or `read`; `count` is the last number it printed."""
 
     def __init__(self, what: str, folder: Path, name: str, *more: str) -> None:
         self.name, self.count, self.begun = name, 0, threading.Event()
@@ -183,10 +183,10 @@ class Worker:
             if line.endswith("\n"):
                 self.count = int(line)
                 self.begun.set()
-        self.begun.set()  # Nobody is to wait for one that has died.
+        self.begun.set()  # Do not wait for a process that has died.
 
     def end(self, *, kill: bool = False) -> list[str]:
-        """End the process, with SIGKILL or by telling it; return what it had to complain about."""
+        """End the process, by SIGKILL or by closing its stdin; return its error messages."""
         assert self._process.stdin is not None and self._process.stdout is not None
         if kill:
             self._process.kill()
@@ -202,7 +202,7 @@ class Worker:
 
 @contextmanager
 def _crew(workers: list[Worker], outcome: Outcome) -> Iterator[list[Worker]]:
-    """Tell all that are in the list to end when this ends; what they said counts."""
+    """End all processes of the list on exit; their messages count as errors."""
     try:
         yield workers
     finally:
@@ -211,7 +211,7 @@ def _crew(workers: list[Worker], outcome: Outcome) -> Iterator[list[Worker]]:
 
 
 def kill(folder: Path, *, kills: int, writers: int = 4, seed: int = 0) -> Outcome:
-    """Kill one of the writers of a file at a random moment and check the file, again and again."""
+    """Kill a writer of a file at a random moment and check the file, again and again."""
     rng, outcome = random.Random(seed), Outcome()
     for first in range(0, kills, _KILLS_A_FILE):
         here = folder / f"from {first}"
@@ -236,14 +236,14 @@ def kill(folder: Path, *, kills: int, writers: int = 4, seed: int = 0) -> Outcom
 
 
 def _check(folder: Path, workers: Sequence[Worker], outcome: Outcome) -> int:
-    """Check the file's structure and all vectors; return how many are lost of those known to be kept."""
-    counts = [worker.count for worker in workers]  # Those who live go on.
+    """Check the file's structure and all vectors; return how many vectors known to be stored are lost."""
+    counts = [worker.count for worker in workers]  # The survivors continue.
     file = CacheFile(current(folder))
     outcome.errors += file.faults()
     file.close()
     if len(files(folder)) > 1:
         outcome.errors.append("a sound file was set aside")
-    # What was not reported yet may be there, and is right then. All at once: each look waits its turn.
+    # Rows not reported yet can be there, and then are right. All at once, since each lookup waits its turn.
     texts = [_texts(worker.name, 0, count + _MOST) for worker, count in zip(workers, counts, strict=True)]
     cache = VectorCache(folder, _ROOM)
     found = _looked_up(cache, [*chain(*texts), *_texts("shared", 0, _SHARED)])
@@ -256,7 +256,7 @@ def _check(folder: Path, workers: Sequence[Worker], outcome: Outcome) -> int:
 
 
 def crowd(folder: Path, *, seconds: float, writers: int = 16, readers: int = 16) -> Outcome:
-    """Let many write and read one file, then look for all that was kept."""
+    """Let many processes write and read one file, then check that everything is there."""
     outcome = Outcome()
     crew = [Worker("write", folder, f"w{n}") for n in range(writers)]
     crew += [Worker("read", folder, f"r{n}", str(writers)) for n in range(readers)]
@@ -272,7 +272,7 @@ def crowd(folder: Path, *, seconds: float, writers: int = 16, readers: int = 16)
 
 
 def flips(folder: Path, *, count: int, seed: int = 0) -> Outcome:
-    """Flip one random bit of a file, run with it, and again; each time on a fresh copy."""
+    """Flip a random bit of a fresh copy of a file and run with it, again and again."""
     outcome, rng = Outcome(), random.Random(seed)
     texts = _texts("kept", 0, _FLIPPED_VECTORS)
     sound = filled(folder / "sound", texts).read_bytes()
@@ -290,14 +290,14 @@ def flips(folder: Path, *, count: int, seed: int = 0) -> Outcome:
                 found += not upkeep.verify(copy).is_sound
             if not upkeep.verify(copy).is_sound:
                 outcome.errors.append(f"bit {place}: still damaged after verify")
-        except Exception as exc:  # noqa: BLE001 (whatever it is, it ended a run)
+        except Exception as exc:  # noqa: BLE001 (any error ends a run)
             outcome.errors.append(f"bit {place}: {type(exc).__name__}: {exc}")
     outcome.done = f"{count} flips, {outcome.seen} told by the run, {found} found by verify"
     return outcome
 
 
 def filled(cache_dir: Path, texts: Sequence[str]) -> Path:
-    """Make a cache of `texts`, last used long ago; return its file."""
+    """Create a cache of `texts`, last used long ago; return its file."""
     cache = VectorCache(cache_folder(cache_dir), _ROOM, clock=lambda: time.time() - 9 * _DAY_S)
     cache.put("numbers@1", keys(texts), vectors(texts), np.zeros(len(texts), np.bool_))
     cache.close()
@@ -327,7 +327,7 @@ def _run_with(cache_dir: Path, texts: Sequence[str]) -> int:
         wanted = [*texts, f"new {number}"]
         wrong += int((embedder.embed(wanted, normalize=False) != vectors(wanted)).any(axis=1).sum())
         embedder.close()
-    with suppress(UsageError):  # That it is damaged is a good answer.
+    with suppress(UsageError):  # Reporting the damage is a good answer.
         upkeep.info(cache_dir, _ROOM)
     return wrong
 
@@ -343,7 +343,7 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """Collect what simil warns of, and print it nowhere."""
+    """Collect simil's warnings without printing them."""
     log, handler = logging.getLogger("simil"), _Kept()
     propagate, log.propagate = log.propagate, False
     log.addHandler(handler)
@@ -372,7 +372,7 @@ def main() -> int:
 
 
 def _told(name: str, torture: Callable[[Path], Outcome]) -> bool:
-    """Run one torture and print its line; what went wrong goes to stderr."""
+    """Run one torture and print its line; errors go to stderr."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         outcome = torture(Path(folder))

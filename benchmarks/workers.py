@@ -1,6 +1,6 @@
-"""Processes that stay and answer, a line of JSON for a line of JSON: what is warm in them stays warm.
+"""Long-lived worker processes that answer a line of JSON with a line of JSON, so that they stay warm.
 
-`Worker` is the end that asks and imports nothing heavy, `serve` the end that answers.
+`Worker` is the client, which imports nothing heavy; `serve` is the server.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Worker:
         )
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Return what the process answers; raises `MeasurementFailed` where it ends instead."""
+        """Return the answer of the process; raises `MeasurementFailed` if it ends instead."""
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
             print(json.dumps([what, arguments]), file=self._process.stdin, flush=True)
@@ -65,7 +65,7 @@ class Worker:
 
 
 def serve(answers: Mapping[str, Callable[..., Any]]) -> None:
-    """Answer what a `Worker` asks, until it is gone. What libraries print goes to stderr."""
+    """Answer a `Worker` until it is gone. Output of libraries goes to stderr."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:

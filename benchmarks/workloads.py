@@ -1,4 +1,4 @@
-"""What the benchmarks feed to both sides: texts made of a few words, and a plug-in that costs nothing."""
+"""The input of the benchmarks: texts made of a few words, and a plug-in that costs nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 __all__ = ["LENGTHS", "LONG", "lines", "mixed", "texts", "write_plugin"]
 
-# Words a text, least and most.
+# Words per text, minimum and maximum.
 LENGTHS = {"2-3 words": (2, 3), "6 words": (5, 7), "12 words": (10, 14)}
-# Almost every word is a token, and two are special: so many in the mean, and never over 256 or 512.
+# Almost every word is a token, and two tokens are special: the mean, and never over 256 or 512.
 LONG = {"230 tokens": (222, 232), "500 tokens": (490, 500)}
 
 _WORD_LIST = """
@@ -46,19 +46,19 @@ class Flat(Embedder):
 
 
 def texts(length: str, number: int) -> list[str]:
-    """Return `number` texts of a length named in `LENGTHS` or `LONG`, all different, always the same."""
+    """Return `number` distinct texts of a length named in `LENGTHS` or `LONG`, always the same."""
     return list(islice(_unique(length), number))
 
 
 def mixed(numbers: Mapping[str, int]) -> list[str]:
-    """Return so many texts of each length, in an order that mixes them, the same in every run."""
+    """Return the given number of texts of each length, mixed, the same in every run."""
     mix = [text for length, number in numbers.items() for text in texts(length, number)]
     random.Random("mixed").shuffle(mix)
     return mix
 
 
 def lines(path: Path, number: int) -> Path:
-    """Write `number` different lines of six words or so to `path`."""
+    """Write `number` distinct lines of about six words to `path`."""
     with path.open("w", encoding="utf-8") as file:
         for index, text in zip(range(number), _endless("6 words"), strict=False):
             file.write(f"{text} {index}\n")

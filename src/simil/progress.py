@@ -1,7 +1,7 @@
-"""How long work tells that it goes on, without knowing who listens.
+"""How long work reports progress, without knowing who listens.
 
-Lower layers take a `Progress` and open a task on it; the command line hands in one that draws a bar
-on a terminal, everyone else gets `silent`.
+Lower layers take a `Progress` and open a task on it. The command line passes one that draws a bar in a
+terminal; everyone else passes `silent`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Protocol
 __all__ = ["Advance", "Progress", "Status", "Total", "silent"]
 
 Advance = Callable[[int], None]
-"""Called with how many units were done since the last call."""
+"""Called with the number of units done since the last call."""
 Status = Callable[[], str]
-"""Returns what is waited for, in words."""
+"""Returns what the work waits for, in words."""
 Total = int | Callable[[], int | None] | None
-"""How many units there are; a function where that takes time to find out, and only if anybody looks."""
+"""The number of units, None if unknown; a function if counting takes time, called only when shown."""
 
 
 def _no_status() -> str:
@@ -27,7 +27,7 @@ def _no_status() -> str:
 class Progress(Protocol):
     """Opens a task: `with progress("downloading", total=bytes, unit="B") as advance: advance(n)`.
 
-    `status` is asked now and then what the work waits for, as "rate limited, 12 s"; empty for nothing.
+    `status` is called now and then for what the work waits for, such as "rate limited, 12 s"; "" for nothing.
     """
 
     def __call__(

@@ -151,7 +151,7 @@ def test_the_key_of_the_environment_does_not_go_to_the_address_of_a_dotenv(
     report = look(OPENAI_API_KEY=api.key)
 
     assert api.asked == [("GET", "/v1/models", None)]
-    assert "the base URL is of a .env, which has none" in report.told("API key")
+    assert "the base URL is from a .env that has no key" in report.told("API key")
     assert_hidden(report.result.out, api.key)
 
 

@@ -61,7 +61,7 @@ def test_another_vector_than_expected_is_a_failure(tmp_path: Path, monkeypatch: 
 
     for engine in ("engine onnx", "engine openvino"):
         assert found[engine].status is Status.FAIL
-        assert "gives another vector" in found[engine].detail
+        assert "gives a different vector" in found[engine].detail
 
 
 def test_altered_files_of_the_embedded_model_are_named(
@@ -96,9 +96,7 @@ def test_a_check_that_breaks_does_not_stop_the_others(monkeypatch: pytest.Monkey
 
     assert list(diagnose(offline=True)) == [
         Finding("first", Status.OK, "this far"),
-        Finding(
-            "broken", Status.FAIL, "could not be looked at: ZeroDivisionError: by nothing", "report this"
-        ),
+        Finding("broken", Status.FAIL, "check failed: ZeroDivisionError: by nothing", "report this"),
         Finding("last", Status.OK, "still looked at"),
     ]
 
@@ -205,7 +203,7 @@ def test_damage_to_the_vector_cache_is_found(damage: str, examine: Examine, tmp_
     sound = examine(SIMIL_CACHE_DIR=str(tmp_path / "cache"))
     assert sound.status("vector cache") == "ok"
     assert "300 vectors" in sound.told("vector cache")
-    assert "300 looked at" in sound.told("vector cache")
+    assert "300 checked" in sound.told("vector cache")
     (path,) = cache_folder(tmp_path / "cache").glob("*.sqlite3")
     data = bytearray(path.read_bytes())
     if damage == "a few bits":

@@ -101,7 +101,7 @@ def test_copies_go_where_the_first_of_them_went(
     whole = near_duplicates(vectors_of(rows), threshold, known)
     np.testing.assert_array_equal(found.kept, whole.kept)
     np.testing.assert_allclose(found.scores, whole.scores, atol=1e-6)
-    np.testing.assert_array_equal(found.elsewhere, whole.elsewhere)
+    np.testing.assert_array_equal(found.in_reference, whole.in_reference)
     for row in range(len(texts)):
         owner = found.representative_of(row).text
         score = float(np.cos(np.radians(10.0 * (ord(owner) - ord(texts[row])))))
@@ -113,11 +113,11 @@ def test_what_could_not_be_embedded_is_left_out_with_its_copies() -> None:
     texts = corpus_of(["a", "x", "a", "x", "b", "f"], np.zeros((6, 1))).texts
     found = dedupe(texts, lambda wanted: vectors_of([text for text in wanted if text.text != "x"]), 0.98)
     assert [text.text for text in found.texts] == ["a", "a", "b", "f"]
-    np.testing.assert_array_equal(found.owners, [0, 0, 0, 3])
+    np.testing.assert_array_equal(found.representatives, [0, 0, 0, 3])
     np.testing.assert_array_equal(found.kept, [True, False, False, True])
 
 
 def test_nothing_has_no_duplicates() -> None:
     empty = corpus_of([], np.empty((0, 2)))
-    assert len(near_duplicates(empty, 0.9).owners) == 0
-    assert len(dedupe([], lambda texts: empty, 0.9).owners) == 0
+    assert len(near_duplicates(empty, 0.9).representatives) == 0
+    assert len(dedupe([], lambda texts: empty, 0.9).representatives) == 0

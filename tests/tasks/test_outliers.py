@@ -146,7 +146,7 @@ def test_of_few_texts_all_others_count(method: OutlierMethod) -> None:
 def test_one_text_is_too_few(method: OutlierMethod) -> None:
     one, two = corpus(clustered(1)), corpus(clustered(2))
     for count, what in ((0, "no text"), (1, "only one text")):
-        with pytest.raises(InputError, match=f"there is {what}, and none is strange alone"):
+        with pytest.raises(InputError, match=f"there is {what}, but outliers need at least two"):
             outliers(corpus(clustered(count)), method=method)
     with pytest.raises(InputError, match="there is no text in the reference"):
         outliers(two, corpus(clustered(0)), method=method)

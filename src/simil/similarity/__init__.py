@@ -1,8 +1,8 @@
-"""How near vectors are: unit length, pairs, matrices, nearest neighbours. NumPy only, memory bounded.
+"""Similarity of vectors: normalization, pairwise scores, nearest neighbours, similarity joins.
 
-Vectors are rows of a two-dimensional array, float32 unless said otherwise; values must be finite.
-Results are float32; one beyond the range of float32 is infinite. Every function raises `InputError`
-when shapes do not fit.
+NumPy only, in bounded memory. Vectors are rows of a two-dimensional array, float32 unless stated otherwise;
+values must be finite. Results are float32; one beyond its range is infinite. Every function raises
+`InputError` if shapes do not fit.
 """
 
 from simil.similarity.nearest import top_k

@@ -1,8 +1,8 @@
-"""How many threads NumPy's matrix products use.
+"""Threads of NumPy's matrix products.
 
-OpenBLAS makes a thread for each core when NumPy is imported, which takes as long as all the rest of a
-short run. So a process that may have little to do starts with one, and takes the others for the first
-product that is worth it.
+OpenBLAS starts a thread per core when NumPy is imported, which takes as long as the rest of a short run. So
+a process that may have little to do starts with one thread, and adds the others for the first product that
+is large enough.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _started_small = False
 
 
 def start_with_one_thread() -> None:
-    """Let OpenBLAS start with one thread, before NumPy is imported.
+    """Make OpenBLAS start with one thread; call before NumPy is imported.
 
-    For a process that belongs to simil: it sets a variable of the environment. What its user has set stays.
+    Only for a process of simil itself, since it sets an environment variable. Keeps the user's own setting.
     """
-    global _started_small  # noqa: PLW0603 (a fact about the process)
+    global _started_small  # noqa: PLW0603 (state of the process)
     if _VARIABLE not in os.environ:
         os.environ[_VARIABLE] = "1"
         _started_small = True
 
 
 def use_all_cores(multiplications: int) -> None:
-    """Before a product of so many multiplications: have a thread on each core, if it started with one."""
+    """Use a thread per core if a product is large enough; call before it."""
     global _started_small  # noqa: PLW0603
     if not _started_small or multiplications < _WORTH_IT:
         return
@@ -41,7 +41,7 @@ def use_all_cores(multiplications: int) -> None:
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """Give BLAS one thread, for products so small that several are slower; for a `with` block."""
+    """Limit BLAS to one thread within a `with` block, for products so small that several are slower."""
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")

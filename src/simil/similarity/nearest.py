@@ -1,4 +1,4 @@
-"""The nearest of many: the best rows for each query."""
+"""Nearest neighbours: the best rows for each query, exactly."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 __all__ = ["top_k"]
 
-_QUERY_ROWS = 256  # queries scored at once against a block of the corpus
-_FIRST_ROWS = 256  # of a corpus: its first block, in which every row is a candidate
-_SPARE = 16  # rows kept beyond k, in case rounding put them behind the k-th
-_MOST_ROWS = 1 << 32  # of a corpus: a row's number is half of a 64-bit key
-_NO_ROW = (1 << 64) - 1  # a key that sorts behind that of any row
+_QUERY_ROWS = 256  # queries scored together with a block of the corpus
+_FIRST_ROWS = 256  # rows of the first block of the corpus, in which every row is a candidate
+_SPARE = 16  # rows kept beyond k, in case rounding ranked them below the k-th
+_MOST_ROWS = 1 << 32  # of a corpus: a row number is half of a 64-bit key
+_NO_ROW = (1 << 64) - 1  # a key that sorts after that of any row
 
 
 def top_k(
     queries: Floats, corpus: Floats, k: int, *, block_rows: int = 8192
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Find the `k` rows of `corpus` [n, d] with the largest dot product, for each of `queries` [q, d].
+    """Return the `k` rows of `corpus` [n, d] with the largest dot product with each of `queries` [q, d].
 
-    Returns scores float32 [q, min(k, n)] and row indices int64 of the same shape, best first, equal
-    scores by lower index. For unit vectors the dot product is the cosine similarity. Both tables are
-    taken as float32. `corpus` may be a `numpy.memmap` larger than memory, at most 2**32 rows. It is
-    read once, in blocks of at most `block_rows`, and float32 is not copied.
+    Returns scores float32 [q, min(k, n)] and row indices int64 of the same shape, best first, ties by
+    lower index. For unit vectors, the dot product is the cosine similarity. Both arrays are used as
+    float32. `corpus` can be a `numpy.memmap` larger than memory, of at most 2**32 rows. It is read once, in
+    blocks of at most `block_rows`; float32 is not copied.
 
-    A score is the dot product taken in float64 and rounded, as `pairwise` gives it, so that equal rows
-    score the same, on every machine. Which rows are worth it is found in float32: where more than 16
-    others are as near as the k-th but for rounding, any of them may be in its place.
+    A score is the dot product in float64, rounded, as in `pairwise`, so equal rows score the same on every
+    machine. Candidates are chosen in float32: if more than 16 other rows are as near as the k-th except for
+    rounding, any of them can take its place.
 
-    Raises `InputError` naming the first row (from 1) that is zero or not finite, of `queries` as
-    "query 3", of `corpus` as "vector 3". Nothing is read when there are no queries or `k` is below 1.
+    Raises `InputError` naming the first row (from 1) that is zero or not finite: "query 3" for `queries`,
+    "vector 3" for `corpus`. Reads nothing if there are no queries or `k` is below 1.
     """
     import numpy as np
 
@@ -65,24 +65,24 @@ def top_k(
     ]
     start = 0
     while start < len(corpus):
-        # A block at most doubles what was seen, so few rows of it beat the best of those before.
+        # A block at most doubles the rows seen, so few of its rows beat the best so far.
         block = float32_rows(corpus[start : start + min(block_rows, max(_FIRST_ROWS, start))])
         for group in groups:
-            group.look_at(block, start)
+            group.add(block, start)
         start += len(block)
     keys = np.concatenate([group.ranked(corpus)[:, :k] for group in groups])
     return _scores_of(keys), _rows_of(keys)
 
 
 class _Nearest:
-    """The best rows so far for each of some queries.
+    """The best rows so far for a group of queries.
 
-    A row that beats the worst of its query's best waits, until rows wait for some query as many as it
-    keeps; then all that wait are sorted in. So sorting costs the same for few blocks and for many.
+    A row that beats the worst kept row of a query is pending. As soon as a query has as many pending rows as
+    it keeps, all pending rows are merged. So sorting costs the same for few blocks and for many.
     """
 
     def __init__(self, queries: NDArray[np.float32], keep: int, first: int) -> None:
-        """Find `keep` rows for each of `queries` [q, d]; query 0 is called `first` + 1 in errors."""
+        """Keep `keep` rows for each of `queries` [q, d]; errors number the queries from `first` + 1."""
         import numpy as np
 
         checked_lengths(queries, range(first, first + len(queries)), "query")
@@ -91,15 +91,15 @@ class _Nearest:
         self._keys = np.full((len(queries), keep), _NO_ROW, dtype=np.uint64)
         self._limits = np.empty(len(queries), dtype=np.float32)
         self._seen = 0
-        self._wait: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
-        self._waiting = np.zeros(len(queries), dtype=np.int64)
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.uint64]]] = []
+        self._pending_counts = np.zeros(len(queries), dtype=np.int64)
 
-    def look_at(self, block: NDArray[np.float32], start: int) -> None:
-        """Go through the next rows of the corpus [b, d]; `start` is the number of the first."""
+    def add(self, block: NDArray[np.float32], start: int) -> None:
+        """Add the next rows of the corpus [b, d]; `start` is the number of the first."""
         import numpy as np
 
         scores = self._scores(block, start)
-        # Of equal scores the earlier row's is the better, so it takes more to beat one that is kept.
+        # Of equal scores, the earlier row wins, so a new row must score more than a kept one.
         near = scores > self._limits if self._seen >= self._keep else np.ones(scores.shape, dtype=bool)
         self._seen += len(block)
         # `nonzero` is many times slower in two dimensions.
@@ -107,16 +107,16 @@ class _Nearest:
         if len(places) == 0:
             return
         rows, asked = np.divmod(places, len(self._queries))
-        self._wait.append((asked, _keys(scores.ravel()[places], rows + start)))
-        self._waiting += np.bincount(asked, minlength=len(self._queries))
-        if self._waiting.max() >= self._keep:
-            self._sort_in()
+        self._pending.append((asked, _keys(scores.ravel()[places], rows + start)))
+        self._pending_counts += np.bincount(asked, minlength=len(self._queries))
+        if self._pending_counts.max() >= self._keep:
+            self._merge()
 
     def ranked(self, corpus: Floats) -> NDArray[np.uint64]:
-        """Return the keys of the rows found [q, keep], best first, with their exact scores."""
+        """Return the keys of the kept rows [q, keep], best first, with exact scores."""
         import numpy as np
 
-        self._sort_in()
+        self._merge()
         rows = _rows_of(self._keys)
         asked = np.repeat(np.arange(len(rows)), self._keep)
         exact = products_by_pair(self._queries, corpus, asked, rows.ravel())
@@ -125,12 +125,12 @@ class _Nearest:
         return keys
 
     def _scores(self, block: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-        """Return the dot products [b, q]; raise for a row that is zero or not finite."""
+        """Return the dot products [b, q]; raises `InputError` for a row that is zero or not finite."""
         import numpy as np
 
         with np.errstate(over="ignore", invalid="ignore"):
             scores = block @ self._queries.T
-        # A zero row gives 0 with any query, one that is not finite inf or NaN: few need to be looked at.
+        # A zero row gives 0 with any query, one that is not finite inf or NaN: only such rows need a check.
         finite = np.isfinite(scores)
         doubtful = np.flatnonzero((scores[:, 0] == 0) | ~finite[:, 0])
         if len(doubtful):
@@ -140,43 +140,43 @@ class _Nearest:
             scores[i, j] = products(block, self._queries, i, j)
         return scores
 
-    def _sort_in(self) -> None:
-        """Merge the rows that wait into the best of their queries."""
+    def _merge(self) -> None:
+        """Merge the pending rows into the kept ones."""
         import numpy as np
 
-        if not self._wait:
+        if not self._pending:
             return
-        asked, keys = (np.concatenate(parts) for parts in zip(*self._wait, strict=True))
-        # A stable sort of numbers of 16 bits is a radix sort; there are fewer queries than that.
+        asked, keys = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
+        # NumPy's stable sort of 16-bit numbers is a radix sort; there are fewer queries than 2**16.
         order = np.argsort(asked.astype(np.uint16), kind="stable")
-        # One line a query: its best, then those that wait for it, then nothing.
-        table = np.full((len(self._keys), self._keep + self._waiting.max()), _NO_ROW, dtype=np.uint64)
+        # One row per query: its kept rows, then its pending ones, then padding.
+        table = np.full((len(self._keys), self._keep + self._pending_counts.max()), _NO_ROW, dtype=np.uint64)
         table[:, : self._keep] = self._keys
-        before = np.cumsum(self._waiting) - self._waiting
-        columns = self._keep + np.arange(len(order)) - np.repeat(before, self._waiting)
+        before = np.cumsum(self._pending_counts) - self._pending_counts
+        columns = self._keep + np.arange(len(order)) - np.repeat(before, self._pending_counts)
         table[asked[order], columns] = keys[order]
         table.partition(self._keep - 1, axis=1)
         self._keys = np.sort(table[:, : self._keep], axis=1)
         self._limits = _scores_of(self._keys[:, -1])
-        self._wait.clear()
-        self._waiting[:] = 0
+        self._pending.clear()
+        self._pending_counts[:] = 0
 
 
-# A key is a row's score and number in one: of two keys the smaller is the better row, and no two are
-# the same. Sorting keys is sorting by score, downwards, then by number, in one fast pass.
+# A key holds the score and the number of a row: the smaller key is the better row, and keys are unique.
+# Sorting keys sorts by descending score, then by number, in one fast pass.
 
 
 def _keys(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.uint64]:
     import numpy as np
 
     bits = (scores + np.float32(0)).view(np.uint32)  # -0 becomes 0: they are equal
-    return _turned(bits).astype(np.uint64) << np.uint64(32) | rows.astype(np.uint64)
+    return _flipped(bits).astype(np.uint64) << np.uint64(32) | rows.astype(np.uint64)
 
 
 def _scores_of(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
     import numpy as np
 
-    return _turned((keys >> 32).astype(np.uint32)).view(np.float32)
+    return _flipped((keys >> 32).astype(np.uint32)).view(np.float32)
 
 
 def _rows_of(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -185,10 +185,10 @@ def _rows_of(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     return (keys & 0xFFFFFFFF).astype(np.int64)
 
 
-def _turned(bits: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Turn the bits of float32 into numbers that fall as the floats rise, and back.
+def _flipped(bits: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Map the bits of float32 to integers that descend as the floats ascend, and back.
 
-    Without a sign they rise with the float, with one (the highest bit) they fall with it already.
+    The bits of non-negative floats ascend with the float; those of negative ones already descend.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rows of numbers: their shape, their length, their mean."""
+"""Normalization of vectors to length 1, weighted means, and checks of shapes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = [
     "weighted_mean",
 ]
 
-_BLOCK_VALUES = 1 << 18  # numbers in a block of differences: 2 MB of float64 stays in the cache
+_BLOCK_VALUES = 1 << 18  # values per block: 2 MB of float64 stays in the processor's cache
 
 
 def unit(vectors: Floats) -> NDArray[np.float32]:
     """Return the rows of `vectors` [n, d] scaled to length 1, float32 [n, d].
 
-    Norms are taken in float64 after division by the largest value, so rows of any magnitude come out
-    right. Raises `InputError` naming the first row (from 1) that is zero or not finite.
+    Norms are computed in float64 after division by the largest value, so rows of any magnitude are scaled
+    correctly. Raises `InputError` naming the first row (from 1) that is zero or not finite.
     """
     return scaled(vectors, zero_allowed=False)
 
@@ -43,9 +43,9 @@ def unit_or_zero(vectors: Floats) -> NDArray[np.float32]:
 
 
 def weighted_mean(vectors: Floats, weights: Sequence[float] | Floats) -> NDArray[np.float32]:
-    """Return the mean of the rows of `vectors` [n, d] by `weights` [n], float32 [d].
+    """Return the mean of the rows of `vectors` [n, d] weighted by `weights` [n], float32 [d].
 
-    Raises `InputError` when the weights are of another number, negative, not finite or all zero.
+    Raises `InputError` if there are not n weights, or if they are negative, not finite or all zero.
     """
     import numpy as np
 
@@ -55,7 +55,7 @@ def weighted_mean(vectors: Floats, weights: Sequence[float] | Floats) -> NDArray
         raise InputError(f"{len(rows)} vectors cannot be averaged with weights of shape {shares.shape}")
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise InputError("weights of a mean must be finite, not negative and not all zero")
-    # Divided by the largest first: the sum of huge or tiny weights stays a normal number.
+    # Divided by the largest first, so that the sum of huge or tiny weights is a normal number.
     shares = shares / shares.max()
     mean: NDArray[np.float32] = (shares / shares.sum() @ rows.astype(np.float64)).astype(np.float32)
     return mean
@@ -95,7 +95,7 @@ def scaled(vectors: Floats, *, zero_allowed: bool, first: int = 0) -> NDArray[np
 
 
 def unit64(rows: NDArray[np.float64], first: int, *, zero_allowed: bool = False) -> NDArray[np.float64]:
-    """Scale float64 `rows` to length 1 in place; row 0 is called `first` + 1 in errors."""
+    """Scale float64 `rows` to length 1 in place; errors number the rows from `first` + 1."""
     import numpy as np
 
     largest = np.abs(rows).max(axis=1, initial=0)

@@ -1,4 +1,4 @@
-"""How two vectors are compared: row by row, and each with each."""
+"""Metrics, and the scores of vectors row by row or each with each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CANCELLED = 1e-6  # below this share of |a|^2 + |b|^2, |a - b|^2 by matrix prod
 
 
 class Metric(StrEnum):
-    """How two vectors are compared; a distance is 0 for equal vectors, a similarity is largest."""
+    """How to compare two vectors: a similarity is largest for equal vectors, a distance 0."""
 
     COSINE = "cosine"
     DOT = "dot"
@@ -32,7 +32,7 @@ class Metric(StrEnum):
 
     @property
     def is_distance(self) -> bool:
-        """Whether less means nearer."""
+        """Whether a lower score means nearer."""
         return self in (Metric.EUCLIDEAN, Metric.MANHATTAN)
 
     @overload
@@ -40,9 +40,9 @@ class Metric(StrEnum):
     @overload
     def reaches(self, scores: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]: ...
     def reaches(self, scores: float | NDArray[np.float32], threshold: float) -> bool | NDArray[np.bool_]:
-        """Tell which scores are at least as near as `threshold`.
+        """Return which scores are at least as near as `threshold`.
 
-        Both sides are compared as float32, so that a score of 0.9 reaches a threshold of 0.9.
+        Compares as float32, so that a score of 0.9 reaches a threshold of 0.9.
         """
         import numpy as np
 
@@ -53,9 +53,9 @@ class Metric(StrEnum):
 
 
 def pairwise(left: Floats, right: Floats, metric: Metric = Metric.COSINE) -> NDArray[np.float32]:
-    """Compare row i of `left` [n, d] with row i of `right` [n, d]: float32 [n].
+    """Return the scores of row i of `left` [n, d] with row i of `right` [n, d], float32 [n].
 
-    Raises `InputError` for different shapes, and under cosine for a zero row.
+    Raises `InputError` for different shapes and, for cosine, a zero row.
     """
     import numpy as np
 
@@ -82,10 +82,10 @@ def pairwise(left: Floats, right: Floats, metric: Metric = Metric.COSINE) -> NDA
 
 
 def matrix(left: Floats, right: Floats, metric: Metric = Metric.COSINE) -> NDArray[np.float32]:
-    """Compare every row of `left` [n, d] with every row of `right` [m, d]: float32 [n, m].
+    """Return the scores of every row of `left` [n, d] with every row of `right` [m, d], float32 [n, m].
 
-    `matrix(x, x)` is exactly symmetric; cosine lies in [-1, 1]; a distance between equal rows is
-    exactly 0. Raises `InputError` for different dimensions, and under cosine for a zero row.
+    `matrix(x, x)` is exactly symmetric; cosine is in [-1, 1]; the distance of equal rows is exactly 0.
+    Raises `InputError` for different dimensions and, for cosine, a zero row.
     """
     first = _prepared(left, metric)
     second = first if left is right else _prepared(right, metric)
@@ -97,9 +97,9 @@ def matrix(left: Floats, right: Floats, metric: Metric = Metric.COSINE) -> NDArr
 def matrix_blocks(
     left: Floats, right: Floats, metric: Metric = Metric.COSINE, *, rows: int = 1024
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield `matrix(left, right, metric)` in pieces: the first row's index and float32 [<= rows, m].
+    """Yield `matrix(left, right, metric)` in blocks: the first row's index and float32 [<= rows, m].
 
-    Memory is bounded by `right` and one piece. Raises as `matrix` does.
+    Memory is bounded by `right` and one block. Raises as `matrix` does.
     """
     left = as_rows(left)
     second = _prepared(right, metric)
@@ -110,7 +110,7 @@ def matrix_blocks(
 
 
 def _prepared(vectors: Floats, metric: Metric, first: int = 0) -> Floats:
-    """Bring rows into the form `_compare` takes: unit float32 for cosine, float64 for the rest."""
+    """Return rows as `_compare` needs them: unit float32 for cosine, float64 for the others."""
     import numpy as np
 
     if metric is Metric.COSINE:
@@ -133,7 +133,7 @@ def _compare(left: Floats, right: Floats, metric: Metric) -> NDArray[np.float32]
 
 
 def _euclidean(left: Floats, right: Floats) -> Floats:
-    """Distances by one matrix product; pairs so near that it cancels are taken by their difference."""
+    """Return distances by one matrix product, those of near pairs (where it cancels) by difference."""
     import numpy as np
 
     sizes = np.einsum("ij,ij->i", left, left)[:, None] + np.einsum("ij,ij->i", right, right)

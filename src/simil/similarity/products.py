@@ -1,4 +1,4 @@
-"""Dot products of single pairs, exact to the last digit of float32, and the rows they are taken of."""
+"""Dot products of single pairs, exact to the last digit of float32, and checks of their rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_block_rows", "checked_lengths", "float32_rows", "products", "products_by_pair"]
 
-_DENSE = 64  # one pair by itself takes as long as so many in a product of matrices
+_DENSE = 64  # one pair by itself takes as long as this many in a matrix product
 
 
 def check_block_rows(block_rows: int) -> None:
@@ -26,7 +26,7 @@ def check_block_rows(block_rows: int) -> None:
 
 
 def float32_rows(rows: Floats) -> NDArray[np.float32]:
-    """Return `rows` as BLAS takes them, not copied where they are float32 in C or Fortran order."""
+    """Return `rows` as BLAS accepts them, without a copy if they are float32 in C or Fortran order."""
     import numpy as np
 
     plain = rows.dtype == np.float32 and rows.flags.aligned
@@ -39,10 +39,10 @@ def float32_rows(rows: Floats) -> NDArray[np.float32]:
 def checked_lengths(
     rows: NDArray[np.float32], numbers: Sequence[int] | NDArray[np.int64], noun: str = "vector"
 ) -> NDArray[np.float64]:
-    """Return the lengths of `rows`; raise for one without a direction, counting `numbers` from 1."""
+    """Return the lengths of `rows`; raises `InputError` for a row without direction, by its number + 1."""
     import numpy as np
 
-    # The square of a float32 is neither infinite nor zero in float64, unless the value itself is.
+    # In float64, the square of a float32 is infinite or zero only if the value itself is.
     lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     bad = np.flatnonzero((lengths == 0) | ~np.isfinite(lengths))
     if len(bad):
@@ -54,7 +54,7 @@ def checked_lengths(
 def products(
     left: NDArray[np.float32], right: NDArray[np.float32], i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return the dot products of rows `i` of `left` and `j` of `right`, taken in float64 and rounded."""
+    """Return the dot products of rows `i` of `left` and `j` of `right`, in float64 and rounded."""
     import numpy as np
 
     if len(i) * _DENSE < len(left) * len(right):
@@ -66,7 +66,7 @@ def products(
 def products_by_pair(
     left: Floats, right: Floats, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Like `_products`, in little memory however large the tables are."""
+    """Like `products`, in little memory however large the arrays are."""
     import numpy as np
 
     result = np.empty(len(i), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""All pairs that are near enough, within one table or between two; and the first of those that are alike."""
+"""Similarity joins: all pairs of rows that reach a threshold, and representatives of near duplicates."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ def pairs_above(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
     """Yield all pairs i < j of rows of `vectors` [n, d] whose dot product is at least `threshold`.
 
-    Each yield holds three arrays of one length: i int64, j int64, score float32, ordered by i, then j.
-    Pieces come by blocks of i, then of j; empty ones are left out. For unit vectors the dot product
-    is the cosine similarity. `vectors` are taken as float32 and may be a `numpy.memmap` larger than
-    memory; they are read in blocks of `block_rows`, and float32 is not copied.
+    Yields three arrays of equal length, i int64, j int64 and score float32, ordered by i, then j, for each
+    pair of blocks with a result, by block of i, then of j. For unit vectors, the dot product is the cosine
+    similarity. `vectors` are used as float32 and can be a `numpy.memmap` larger than memory; they are read
+    in blocks of `block_rows`, and float32 is not copied.
 
-    A score is the dot product taken in float64 and rounded; `threshold` is compared as float32. Where
-    a product in float32 cannot tell a score from the threshold, the exact one decides.
+    A score is the dot product in float64, rounded; `threshold` is compared as float32. If float32 cannot
+    decide whether a score reaches the threshold, the exact score does.
 
-    Raises `InputError` for a threshold that is NaN, and, before any pair of it is yielded, naming the
-    first row (from 1) that is zero or not finite.
+    Raises `InputError` for a threshold that is NaN, and for a row that is zero or not finite, by its number
+    (from 1), before it yields any pair of it.
     """
-
     vectors = as_rows(vectors)
     check_block_rows(block_rows)
     limit = _limit(threshold)
@@ -57,7 +56,7 @@ def pairs_above(
 def matches_above(
     left: Floats, right: Floats, threshold: float, *, block_rows: int = 1024
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield all pairs of a row i of `left` [n, d] and j of `right` [m, d] with a product of `threshold`.
+    """Yield all pairs of row i of `left` [n, d] and j of `right` [m, d] that reach `threshold`.
 
     Everything else is as in `pairs_above`.
     """
@@ -82,14 +81,14 @@ def matches_above(
 def representatives(
     vectors: Floats, threshold: float, *, block_rows: int = 1024
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return for each row of `vectors` [n, d] the row that stands for it, int64 [n], and their score.
+    """Return the representative of each row of `vectors` [n, d], int64 [n], and the score of both.
 
-    A row stands for itself, at score 1, unless a row before it that does has a product with it of at
-    least `threshold`; then the nearest of those stands for it, the first of equals. So no row is drawn
-    into a group by a chain of others: each reaches the threshold with its own representative.
+    A row represents itself, with score 1, unless it reaches `threshold` with an earlier row that represents
+    itself; then the nearest of these represents it, of ties the first. So rows are not grouped by chains:
+    each reaches the threshold with its own representative.
 
-    Scores, the threshold, forms of `vectors` and errors are as in `pairs_above`; memory is bounded by
-    one block of pairs.
+    Scores, threshold, kinds of `vectors` and errors are as in `pairs_above`; memory is bounded by one block
+    of pairs.
     """
     import numpy as np
 
@@ -119,9 +118,10 @@ def representatives(
 
 
 def _first_of_each(i: NDArray[np.int64], j: NDArray[np.int64], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which of the `free` rows of a block no earlier such row stands for; i < j are near pairs.
+    """Return which `free` rows of a block represent themselves; i < j are near pairs.
 
-    A free row without an undecided one before it is one. Those near it are none, which frees others.
+    A free row does if no undecided earlier row is near it. The rows near it then do not, which decides
+    others.
     """
     import numpy as np
 
@@ -145,21 +145,21 @@ def _join(
     owner: NDArray[np.int64],
     best: NDArray[np.float32],
 ) -> None:
-    """Give each row of `joining` to the nearest of `rows`, unless it has a nearer one already."""
+    """Assign each row of `joining` to the nearest of `rows`, unless it already has a nearer one."""
     import numpy as np
 
     order = np.lexsort((rows, -scores, joining))
     rows, joining, scores = rows[order], joining[order], scores[order]
     nearest = np.ones(len(order), np.bool_)
     nearest[1:] = joining[1:] != joining[:-1]
-    # Of equal scores that of the earlier row counts, and rows come in their order.
+    # Of equal scores, the earlier row counts; rows come in order.
     nearest &= scores > best[joining]
     owner[joining[nearest]] = rows[nearest]
     best[joining[nearest]] = scores[nearest]
 
 
 def _taken(vectors: Floats, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the `rows` of `vectors`, not copied where they follow each other."""
+    """Return the `rows` of `vectors`, without a copy if they are consecutive."""
     first, last = int(rows[0]), int(rows[-1])
     together = last - first + 1 == len(rows)
     return float32_rows(vectors[first : last + 1] if together else vectors[rows])
@@ -181,9 +181,9 @@ def _longest(rows: NDArray[np.float32], first: int) -> float:
 def _pairs_of(
     a: NDArray[np.float32], b: NDArray[np.float32], limit: np.float32, lengths: float, *, same: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pairs of rows of `a` and `b` that score `limit`, of a block with itself i < j only.
+    """Return the pairs of rows of `a` and `b` that reach `limit`; with `same`, only i < j.
 
-    `lengths` is the product of their largest lengths, which bounds what float32 can be off by.
+    `lengths` is the product of their largest lengths, which bounds the error of float32.
     """
     import numpy as np
 
@@ -192,7 +192,7 @@ def _pairs_of(
         numbers = np.finfo(np.float32)
         error = (a.shape[1] + 2) * (float(numbers.eps) * lengths + float(numbers.tiny))
         low = np.nextafter(np.float32(float(limit) - error), np.float32(-np.inf))
-    # Where a sum may overflow on its way, the scores tell nothing.
+    # If an intermediate sum can overflow, the float32 scores are useless.
     near = scores >= low if lengths < float(numbers.max) / 2 else np.ones(scores.shape, dtype=bool)
     if same:
         near &= ~np.tri(len(a), dtype=bool)

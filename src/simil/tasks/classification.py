@@ -1,4 +1,4 @@
-"""Which label suits each text: by descriptions of the labels, or by examples."""
+"""Classification: the label of each text, by descriptions of the labels or by labelled examples."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ZERO_SHOT = "zero-shot"
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A label for a text, its score, and by how much it is better than the next; None where none is."""
+    """A label for a text, its score, and its margin over the next label; None if there is no next."""
 
     label: str
     score: np.float32
@@ -46,10 +46,10 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Classification:
-    """How well each label suits each text: scores float32 [texts, labels].
+    """The scores of each label for each text, float32 [texts, labels].
 
-    `threshold` is what the score of a label must reach; `method` what the scores are made by, and
-    `choice` how that was found where it was left open.
+    A label below `threshold` is not given. `method` computed the scores; `choice` is how the method was
+    chosen, None if it was given.
     """
 
     labels: Sequence[str]
@@ -59,23 +59,23 @@ class Classification:
     choice: MethodChoice | None = None
 
     def best(self) -> list[Prediction]:
-        """Return a verdict for each text: its best label, or "unknown" below the threshold."""
-        return [verdicts[0] for verdicts in self.ranked(1)]
+        """Return a prediction for each text: its best label, or "unknown" below the threshold."""
+        return [predictions[0] for predictions in self.ranked(1)]
 
     def any_known(self) -> bool:
-        """Say whether there is a text with a label that reaches the threshold."""
+        """Return whether a label of some text reaches the threshold."""
         limit = float("-inf") if self.threshold is None else self.threshold
         return bool(self.scores.size) and Metric.COSINE.reaches(float(self.scores.max()), limit)
 
     def ranked(self, top: int) -> list[list[Prediction]]:
-        """Return up to `top` verdicts for each text, the best first, equal ones in the order of labels.
+        """Return up to `top` predictions for each text, best first, ties in the order of labels.
 
-        Labels below the threshold are left out; where all are, the one verdict is "unknown" with the
-        best score.
+        Labels below the threshold are left out; if all are, the only prediction is "unknown" with the best
+        score.
         """
         import numpy as np
 
-        # One more than is shown: a margin is the distance to the next.
+        # One more than asked for: the margin is the lead over the next.
         order = np.argsort(-self.scores, axis=1, kind="stable")[:, : top + 1]
         scores = np.take_along_axis(self.scores, order, axis=1)
         margins = scores[:, :-1] - scores[:, 1:]
@@ -97,34 +97,34 @@ class Classification:
 
 
 def classify_by_descriptions(
-    corpus: Corpus, descriptions: Corpus, owners: Sequence[str], *, threshold: float | None = None
+    corpus: Corpus, descriptions: Corpus, described: Sequence[str], *, threshold: float | None = None
 ) -> Classification:
-    """Give each text the label with the description nearest to it by cosine.
+    """Return the cosine of each text to the nearest description of each label.
 
-    `owners` are the labels that the texts of `descriptions` stand for; of several that stand for one the
-    nearest counts.
+    `described` are the labels of the texts of `descriptions`; a label can have several.
     """
-    labels = list(dict.fromkeys(owners))
-    scores = max_cosine_by_class(corpus.vectors, descriptions.vectors, _numbers(owners, labels), len(labels))
+    labels = list(dict.fromkeys(described))
+    classes = _numbers(described, labels)
+    scores = max_cosine_by_class(corpus.vectors, descriptions.vectors, classes, len(labels))
     return Classification(labels, scores, ZERO_SHOT, threshold)
 
 
 def classify_by_examples(
     corpus: Corpus,
     examples: Corpus,
-    owners: Sequence[str],
+    example_labels: Sequence[str],
     *,
     method: ClassificationMethod | None = None,
     k: int = NEIGHBOURS,
     threshold: float | None = None,
 ) -> Classification:
-    """Give each text a label by `examples`, whose labels are `owners`.
+    """Return the scores of labels learnt from `examples`, whose labels are `example_labels`.
 
-    Without a `method` it is that which does best on the examples themselves, held out in turn. Raises
-    `InputError` where there are no examples, or all have one label; one is enough for the centroid with
-    a threshold.
+    Without a `method`, uses the most accurate one by cross-validation on the examples. Raises `InputError`
+    if there are no examples, or if all have the same label, which is enough only for the centroid with a
+    threshold.
     """
-    labels = sorted(set(owners))
+    labels = sorted(set(example_labels))
     if not labels:
         raise InputError("there are no examples", hint="give some texts with their labels")
     if len(labels) == 1:
@@ -134,15 +134,15 @@ def classify_by_examples(
                 hint="give examples of another, or --threshold with --method centroid",
             )
         method = ClassificationMethod.CENTROID
-    classes = _numbers(owners, labels)
+    classes = _numbers(example_labels, labels)
     choice = choose_method(examples.vectors, classes, len(labels), k) if method is None else None
     used = choice.method if choice else ClassificationMethod(str(method))
     scores = class_scores(used, examples.vectors, classes, len(labels), corpus.vectors, k)
     return Classification(labels, scores, used, threshold, choice)
 
 
-def _numbers(owners: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+def _numbers(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
     import numpy as np
 
     number = {label: place for place, label in enumerate(labels)}
-    return np.array([number[owner] for owner in owners], np.int64)
+    return np.array([number[name] for name in names], np.int64)

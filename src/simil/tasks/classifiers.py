@@ -1,4 +1,4 @@
-"""Ways to tell a vector's class from examples, and which of them does best on given ones."""
+"""Classifiers that learn from examples, and the choice among them by cross-validation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ __all__ = [
 
 NEIGHBOURS = 5
 _FOLDS = 5
-_LEAVE_ONE_OUT = 50  # examples up to which each is held out alone
-# Vectors of length 1 have small coordinates: with scikit-learn's C of 1 rare classes are hardly ever given.
+_LEAVE_ONE_OUT = 50  # up to this many examples, each is held out alone
+# Unit vectors have small coordinates: with scikit-learn's C of 1, rare classes are hardly ever predicted.
 _C = 10.0
 _ITERATIONS = 1000
 
 
 class ClassificationMethod(StrEnum):
-    """How examples decide; from the simplest, which goes first where several do equally well."""
+    """How to learn from examples, simplest first; the simplest wins a tie."""
 
     CENTROID = "centroid"
     KNN = "knn"
@@ -46,9 +46,9 @@ class ClassificationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MethodChoice:
-    """The method that cross-validation prefers, and the accuracy of each on held-out examples.
+    """The method chosen by cross-validation, and the accuracy of each on held-out examples.
 
-    `folds` is 0 where no example can be held out, and `held_out` tells how many were.
+    `held_out` is the number of held-out examples; `folds` is 0 if none can be held out.
     """
 
     method: ClassificationMethod
@@ -65,10 +65,10 @@ def class_scores(
     vectors: Vectors,
     k: int = NEIGHBOURS,
 ) -> Vectors:
-    """Return how well each of `count` classes suits each of `vectors`, float32 [n, count].
+    """Return the score of each of `count` classes for each of `vectors`, float32 [n, count].
 
-    `classes` [m] are those of `examples` [m, d], all vectors of length 1. A score is the cosine to the
-    class's centroid, its share in the votes of the `k` nearest examples, weighted by their cosine, or its
+    `classes` [m] are those of `examples` [m, d]; all vectors have length 1. A score is the cosine to the
+    centroid of the class, its share of the votes of the `k` nearest examples, weighted by cosine, or its
     probability under logistic regression.
     """
     import numpy as np
@@ -82,18 +82,18 @@ def class_scores(
     return _by_regression(examples, classes, count, vectors)
 
 
-def max_cosine_by_class(vectors: Vectors, references: Vectors, owners: Classes, count: int) -> Vectors:
+def max_cosine_by_class(vectors: Vectors, references: Vectors, classes: Classes, count: int) -> Vectors:
     """Return the cosine of each vector to the nearest reference of each class, float32 [n, count].
 
-    `owners` [m] are the classes of `references` [m, d]; each of the `count` classes has one.
+    `classes` [m] are those of `references` [m, d]; each of the `count` classes occurs.
     """
     import numpy as np
 
     if not len(vectors):
         return np.empty((0, count), np.float32)
     cosines = similarity.matrix(vectors, references)
-    order = np.argsort(owners, kind="stable")
-    starts = np.searchsorted(owners[order], np.arange(count))
+    order = np.argsort(classes, kind="stable")
+    starts = np.searchsorted(classes[order], np.arange(count))
     return np.maximum.reduceat(cosines[:, order], starts, axis=1)
 
 
@@ -103,7 +103,7 @@ def _by_centroid(examples: Vectors, classes: Classes, count: int, vectors: Vecto
     sums = np.zeros((count, examples.shape[1]))
     np.add.at(sums, classes, examples)
     use_all_cores(vectors.size * count)
-    # Examples that cancel each other out have a centroid without direction: it is near to nothing.
+    # Examples that cancel out have a centroid without direction; its cosine to everything is 0.
     scores = vectors @ similarity.unit_or_zero(sums).T
     return np.clip(scores, -1, 1, out=scores)
 
@@ -125,11 +125,11 @@ def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vec
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    # Its products are so small that several threads are many times slower than one.
+    # The products are so small that several threads are many times slower than one.
     with one_thread(), warnings.catch_warnings():
-        # Its last steps change no more than the last digits.
+        # The last iterations change only the last digits.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # In float64 the steps do not depend on how a processor rounds.
+        # In float64, the iterations do not depend on how a processor rounds.
         model = LogisticRegression(C=_C, max_iter=_ITERATIONS).fit(examples.astype(np.float64), classes)
     scores = np.zeros((len(vectors), count), np.float32)
     scores[:, model.classes_] = model.predict_proba(vectors)
@@ -137,10 +137,10 @@ def _by_regression(examples: Vectors, classes: Classes, count: int, vectors: Vec
 
 
 def choose_method(examples: Vectors, classes: Classes, count: int, k: int = NEIGHBOURS) -> MethodChoice:
-    """Return the method that is right most often on examples held out from it; the simplest of equals.
+    """Return the most accurate method by cross-validation, of equals the simplest.
 
-    The examples are shuffled the same way at every call and held out in `assign_folds` parts. Where no
-    class has two examples there is nothing to hold out, and it is the centroid.
+    The folds are those of `assign_folds`. If no class has two examples, nothing can be held out, and the
+    choice is the centroid.
     """
     import numpy as np
 
@@ -160,17 +160,17 @@ def choose_method(examples: Vectors, classes: Classes, count: int, k: int = NEIG
 
 
 def assign_folds(classes: Classes) -> Classes:
-    """Return the fold in which each example is held out, int64 [m]: five, or one for each of few examples.
+    """Return the fold in which each example is held out, int64 [m]; always the same for the same classes.
 
-    Each class is spread evenly over the folds. The only example of a class is never held out: its fold
-    is -1.
+    There are five stratified folds, or one per example if there are few. The only example of a class is
+    never held out: its fold is -1.
     """
     import numpy as np
 
     shuffled = np.random.default_rng(0).permutation(len(classes))
-    lonely = np.bincount(classes)[classes] < 2
+    single = np.bincount(classes)[classes] < 2
     order = shuffled[np.argsort(classes[shuffled], kind="stable")]
-    order = order[~lonely[order]]
+    order = order[~single[order]]
     parts = np.full(len(classes), -1, np.int64)
     parts[order] = np.arange(len(order)) % (_FOLDS if len(order) > _LEAVE_ONE_OUT else max(len(order), 1))
     return parts

@@ -1,4 +1,4 @@
-"""Groups of texts that are near each other, so many as are asked for or as there are."""
+"""Clustering: groups of similar texts, a given number of them or as many as there are."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = ["NONE", "Cluster", "Clustering", "ClusteringMethod", "check_asked", "
 log = logging.getLogger("simil")
 
 NONE = -1
-"""The label of a text that is in no cluster."""
+"""The label of a text in no cluster."""
 
 _SEED = 0
 _STARTS = 10  # of k-means; the best of them counts
-_DIMENSIONS = 50  # density means little in more, and distances cost more
-_PATIENCE = 60_000  # texts that HDBSCAN takes about a minute for
-_SAMPLED = 10_000  # texts whose silhouette is taken, at most: it grows with the square
+_DIMENSIONS = 50  # with more, density means little and distances cost more
+_PER_MINUTE = 60_000  # texts that take HDBSCAN about a minute
+_SAMPLED = 10_000  # texts at most in the silhouette, whose time grows with the square
 _MEGABYTES = 128  # of distances at once, for the silhouette
 
 
@@ -46,11 +46,11 @@ class ClusteringMethod(StrEnum):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Cluster:
-    """Texts near each other.
+    """A cluster of texts.
 
-    `number` counts from 1, the largest cluster first; `rows` are its texts in the corpus, int64 [size],
-    the nearest to the centroid first; `cohesion` is their mean cosine similarity to it; `words` are those
-    that its texts use and others do not.
+    `number` counts from 1, largest cluster first; `rows` int64 [size] are its texts in the corpus, nearest
+    to the centroid first; `cohesion` is their mean cosine similarity to it; `words` are the most distinctive
+    words of its texts.
     """
 
     number: int
@@ -60,23 +60,23 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """How many texts are in it."""
+        """The number of texts."""
         return len(self.rows)
 
     @property
     def medoid(self) -> int:
-        """The row of the text that is nearest to the centroid."""
+        """The row of the text nearest to the centroid."""
         return int(self.rows[0])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clustering:
-    """Texts, and the clusters that were found among them.
+    """Texts and their clusters.
 
-    `labels` int64 [n] are the numbers of the clusters, -1 for a text in none; `scores` float32 [n] the
-    cosine similarity to the centroid, NaN for a text in none; `centroids` float32 [clusters, d] are the
-    directions of the mean vectors. `silhouette` (by cosine, of the texts in clusters, from -1 to 1) is
-    None where it is not defined; `sampled` is the number of texts it was taken from where not all.
+    `labels` int64 [n] are cluster numbers, -1 for a text in none; `scores` float32 [n] are cosine
+    similarities to the centroid, NaN for a text in none; `centroids` float32 [clusters, d] are the mean
+    vectors, of length 1. `silhouette` (by cosine, of the texts in clusters, from -1 to 1) is None if
+    undefined; `sampled` is the number of texts it was computed from, None for all.
     """
 
     corpus: Corpus
@@ -90,7 +90,7 @@ class Clustering:
 
     @property
     def outside(self) -> NDArray[np.int64]:
-        """The rows that are in no cluster, in their order."""
+        """The rows in no cluster, ascending."""
         import numpy as np
 
         return np.flatnonzero(self.labels == NONE)
@@ -105,12 +105,12 @@ def cluster(
 ) -> Clustering:
     """Return the clusters of a corpus; there may be none.
 
-    With `clusters` there are so many, by k-means; with `threshold` a cluster is a text with all that have
-    this cosine similarity to it (`communities`); with neither HDBSCAN finds how many there are. The last two
-    leave out texts, and every cluster has at least `min_size`.
+    `clusters` is their number, for k-means; with `threshold`, a cluster is a text and all texts that have at
+    least this cosine similarity to it (`communities`); with neither, HDBSCAN finds their number. The last two
+    leave texts out, and their clusters have at least `min_size` texts.
 
-    Raises `UsageError` for less than two texts, for more clusters than there are different texts, and
-    for a threshold that no cosine is; `InputError` where HDBSCAN gets the same text only.
+    Raises `UsageError` for fewer than two texts, for more clusters than different texts, and for a threshold
+    that no cosine reaches; `InputError` if HDBSCAN gets only copies of one text.
     """
     import numpy as np
 
@@ -138,12 +138,12 @@ def cluster(
 
 
 def default_min_size(texts: int) -> int:
-    """Return how small a cluster of so many texts may be: 5, and less in less than 50."""
+    """Return the default minimum size of a cluster: 5, or 2 to 4 for fewer than 50 texts."""
     return max(2, min(5, texts // 10))
 
 
 def check_asked(clusters: int | None, threshold: float | None, min_size: int | None) -> None:
-    """Raise `UsageError` for what no texts can be clustered by; see `cluster`."""
+    """Raise `UsageError` for options of `cluster` that are wrong for any texts."""
     if clusters is not None and threshold is not None:
         raise UsageError(
             "a number of clusters and a threshold contradict each other", hint="give one of them"
@@ -192,16 +192,16 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
 
     if (vectors == vectors[0]).all():
         raise InputError(
-            f"all {len(vectors)} texts are alike, so there are no clusters to tell apart",
+            f"all {len(vectors)} texts are alike, so there are no clusters",
             hint="give texts that differ",
         )
     if min_size > len(vectors):
         return np.full(len(vectors), NONE)
-    if len(vectors) > _PATIENCE:
+    if len(vectors) > _PER_MINUTE:
         log.warning(
             "finding the clusters of %d texts takes about %d minutes; with -n or --threshold it is faster",
             len(vectors),
-            round((len(vectors) / _PATIENCE) ** 2),
+            round((len(vectors) / _PER_MINUTE) ** 2),
         )
     if min(vectors.shape) > _DIMENSIONS:
         use_all_cores(vectors.size * vectors.shape[1])
@@ -213,14 +213,14 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
             pca.n_features_in_,
             100 * pca.explained_variance_ratio_.sum(),
         )
-    # A text's own neighbourhood is the text: with more, as by default, most texts are in no cluster.
+    # 1: a text is its own neighbourhood. With more, as by default, most texts end up in no cluster.
     found = HDBSCAN(min_cluster_size=min_size, min_samples=1, copy=True).fit(vectors)
     labels: NDArray[np.int64] = found.labels_.astype(np.int64)
     return labels
 
 
 def _by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Return the rows of each label but -1, the largest first, of equal ones that with the first row."""
+    """Return the rows of each label except -1, largest group first, ties by their first row."""
     import numpy as np
 
     order = np.argsort(labels, kind="stable")
@@ -230,11 +230,11 @@ def _by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _centroid(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the direction of the mean [d] of rows [m, d], and their cosine similarities to it [m]."""
+    """Return the normalized mean [d] of rows [m, d], and their cosine similarities to it [m]."""
     import numpy as np
 
     mean = vectors.mean(axis=0, dtype=np.float64)
-    # Vectors that cancel out have no direction together; then every similarity is 0.
+    # If the vectors cancel out, the mean has no direction and every similarity is 0.
     centroid = similarity.unit_or_zero(mean[None])
     scores = similarity.pairwise(vectors, np.broadcast_to(centroid, vectors.shape), Metric.DOT)
     return centroid[0], np.clip(scores, -1, 1)
@@ -243,12 +243,12 @@ def _centroid(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
 def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Cluster]:
     import numpy as np
 
-    # By cluster, then by falling score; NaN sorts last, but those come first here, by their label.
+    # By cluster, then by descending score. Texts in no cluster come first, by their label.
     order = np.lexsort((-scores, labels))
     first = int(np.searchsorted(labels[order], 1))
     outside, inside = order[:first], order[first:]
     members = np.split(inside, np.flatnonzero(np.diff(labels[inside])) + 1) if len(inside) else []
-    # What is in no cluster counts as a group too: words that are common there tell little.
+    # Texts in no cluster also count as a group: words that are common there are not distinctive.
     groups = [*members, outside] if len(outside) else members
     words = distinctive_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
     return [
@@ -260,7 +260,7 @@ def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.flo
 def _silhouette(
     vectors: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[np.float32 | None, int | None]:
-    """Return the mean silhouette of the rows in clusters, and of how many it was taken where not of all."""
+    """Return the mean silhouette of the rows in clusters, and the size of the sample, None for all rows."""
     import numpy as np
     from sklearn import config_context
     from sklearn.metrics import silhouette_score

@@ -1,4 +1,4 @@
-"""Communities: groups of vectors around one that all others of the group are near to."""
+"""Communities: groups of vectors that are all near to the centre of their group."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["communities"]
 
-_FIRST, _MOST = 16, 1024  # centres looked at together: few at first, since large groups take many away
-_SAME = 1 - 1e-6  # two equal rows score that at least, however their values were rounded
-_PAIRS = 1 << 22  # at once, however many a centre has: some 100 MB
+_FIRST, _MOST = 16, 1024  # centres per batch: few at first, since large groups remove many
+_SAME = 1 - 1e-6  # two equal rows score at least this, however their values were rounded
+_PAIRS = 1 << 22  # pairs at once, unless a single centre has more: about 100 MB
 
 
 def communities(
@@ -22,14 +22,13 @@ def communities(
 ) -> list[NDArray[np.int64]]:
     """Return groups of at least `min_size` rows of unit `vectors` [n, d], the largest first.
 
-    Every row of a group has a cosine similarity of at least `threshold` to its first, which is the
-    centre; the others follow by falling similarity. No row is in two groups. It is what
-    `community_detection` of sentence-transformers gives: each row with all that are near enough is a
-    group; the larger go before the smaller, the earlier before the later; what one has taken, later ones
-    lose, and a row that was taken is no centre.
+    The first row of a group is its centre; the others have a cosine similarity of at least `threshold` to
+    it and follow in descending order. No row is in two groups. The result is that of `community_detection`
+    of sentence-transformers: each row and all rows near it are a candidate; larger candidates come first,
+    ties by row; a row belongs to the first candidate that has it, and then is no centre.
 
-    A row is always near enough to itself, and to its copies at a threshold of 1. Memory is bounded by
-    `pairs_at_once`, or by the pairs of one row where these are more.
+    A row is always near itself, and near its copies at a threshold of 1. Memory is bounded by
+    `pairs_at_once`, or by the pairs of one row if these are more.
     """
     import numpy as np
 
@@ -59,7 +58,7 @@ def communities(
 
 
 def _sizes(vectors: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Return how many rows are near enough to each, itself among them."""
+    """Return how many rows are near each row, including itself."""
     import numpy as np
 
     sizes = np.ones(len(vectors), np.int64)
@@ -72,7 +71,7 @@ def _sizes(vectors: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
 def _near(
     vectors: NDArray[np.float32], centres: NDArray[np.int64], threshold: float
 ) -> list[NDArray[np.int64]]:
-    """Return for each of `centres` the other rows that are near enough, the nearest first."""
+    """Return the other rows near each of `centres`, nearest first."""
     import numpy as np
 
     none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))

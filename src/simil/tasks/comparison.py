@@ -1,4 +1,4 @@
-"""How alike texts are: two, each with each, or the two of every row."""
+"""Comparison: the scores of two texts, of all pairs of texts, or of the two texts of each row."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "Item", "PairScores", "compare", "compare_pairs"]
 
-# Rows whose texts are embedded together.
+# Rows whose texts are embedded in one batch, at least.
 _PAIRS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Item:
-    """One side of a comparison: a text, or a vector that a file brought, with its id and model there."""
+    """An item to compare: a text, or a vector of a file with its id and model there."""
 
     name: str
     text: Text | None = None
@@ -56,7 +56,7 @@ class Comparison:
 
     @property
     def is_distance(self) -> bool:
-        """Whether less is more alike."""
+        """Whether a lower score means more alike."""
         return self.metric.is_distance and self.scale is None
 
     @property
@@ -76,14 +76,14 @@ class Comparison:
                 yield start + offset, self._shown(row)
 
     def all_reach(self, threshold: float) -> bool:
-        """Say whether every two items score at least (for a distance: at most) `threshold`."""
+        """Return whether all pairs of items score at least (for a distance: at most) `threshold`."""
         import numpy as np
 
         for index, row in self.rows():
             missed = np.flatnonzero(~reaches(row, threshold, self.metric, self.scale))
             missed = missed[missed != index]
             if len(missed):
-                # A matrix product is off in its last digit: equal vectors may score just below 1.
+                # A matrix product rounds the last digit: equal vectors may score just below 1.
                 own = np.repeat(self.vectors[index : index + 1], len(missed), axis=0)
                 exact = self._shown(similarity.pairwise(own, self.vectors[missed], self.metric))
                 if not reaches(exact, threshold, self.metric, self.scale).all():
@@ -96,7 +96,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PairScores:
-    """Some rows and the scores of their two texts, float32 [len(pairs)], of vectors of so many dimensions."""
+    """Some rows, the scores of their two texts, float32 [len(pairs)], and the dimension of the vectors."""
 
     pairs: Sequence[Pair]
     scores: NDArray[np.float32]
@@ -111,11 +111,11 @@ def compare(
     *,
     on_error: Callable[[InputError], None] | None = None,
 ) -> Comparison:
-    """Return the comparison of at least two items; the embedder is opened only where there is text.
+    """Return the comparison of at least two items; the embedder is opened only if there are texts.
 
-    A text that the model refuses goes to `on_error` and is left out; without it an `InputError` is
-    raised. Raises `UsageError` for fewer than two items, `ModelMismatch` when vectors of two models
-    meet, `InputError` for a vector that has no direction.
+    A text that the model refuses goes to `on_error` and is left out; without `on_error`, it raises
+    `InputError`. Raises `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models,
+    `InputError` for a vector without direction.
     """
     import numpy as np
 
@@ -162,7 +162,7 @@ def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]
     if len(lengths) < 2:
         return
     given = {len(item.vector) for item in items if item.vector is not None}
-    # Where all files agree, the texts can be given vectors of that length.
+    # If all files agree, the texts can get vectors of that length.
     hint = f"pass --dimensions {given.pop()}" if len(given) == 1 else "make them alike with simil embed"
     raise ModelMismatch(
         f"vectors of {' and '.join(map(str, lengths))} dimensions cannot be compared", hint=hint
@@ -182,11 +182,11 @@ def compare_pairs(
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
 ) -> Iterator[PairScores]:
-    """Yield the scores of each row's two texts, in order, the first before the last row is read.
+    """Yield the scores of the two texts of each row, in order, the first before the last row is read.
 
-    A text that stands in several of some hundred rows is embedded once. A row with a text that the model
-    refuses goes to `on_error` and is left out, or has the score nan where `keeps_failed`; other errors
-    are those of `embed_stream`.
+    A text that occurs several times in a batch is embedded once. A row with a text that the model refuses
+    goes to `on_error` and is left out, or with `keeps_failed` gets the score nan; other errors are those of
+    `embed_stream`.
     """
     import numpy as np
 
@@ -209,7 +209,7 @@ def _embed_pairs(
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
 ) -> tuple[NDArray[np.float32], set[int]]:
-    """Return the vectors of the left and then the right texts, and the rows with a refused text."""
+    """Return the vectors of the left texts, then of the right ones, and the rows with a refused text."""
     refused: set[int] = set()
 
     def refuse(exc: TextRejected) -> None:

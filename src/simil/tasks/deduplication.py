@@ -1,4 +1,4 @@
-"""Which texts say again what one before them said."""
+"""Deduplication: which texts repeat an earlier text, exactly or nearly."""
 
 from __future__ import annotations
 
@@ -25,44 +25,42 @@ __all__ = [
     "unique_texts",
 ]
 
-# For models that the catalog does not know.
+# For models without a threshold in the catalog.
 UNKNOWN_THRESHOLD = 0.9
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Duplicates:
-    """Which text stands for each of `texts`, in their order.
+    """The representative of each of `texts`, in their order: the text itself if kept, else the one it
+    repeats.
 
-    `owners` int64 [n] are rows: a text's own where it is kept, that of the earlier text it repeats where
-    not. Where `elsewhere` bool [n] is set the row is one of `others`, the texts that were known before.
-    `scores` float32 [n] say how near the two are, 1 for a text that is kept. `saved` is as in `Corpus`.
+    `representatives` int64 [n] are rows of `texts`, or of `reference` where `in_reference` bool [n] is set.
+    `scores` float32 [n] are the cosines of text and representative, 1 for a text that is kept. `saved` is as
+    in `Corpus`.
     """
 
     texts: Sequence[Text]
-    owners: NDArray[np.int64]
+    representatives: NDArray[np.int64]
     scores: NDArray[np.float32]
-    elsewhere: NDArray[np.bool_]
-    others: Sequence[Text]
+    in_reference: NDArray[np.bool_]
+    reference: Sequence[Text]
     saved: bool = False
 
     @property
     def kept(self) -> NDArray[np.bool_]:
-        """Which texts stand for themselves, bool [n]."""
+        """Which texts are kept, bool [n]."""
         import numpy as np
 
-        kept: NDArray[np.bool_] = (self.owners == np.arange(len(self.owners))) & ~self.elsewhere
-        return kept
+        own: NDArray[np.bool_] = self.representatives == np.arange(len(self.representatives))
+        return own & ~self.in_reference
 
     def representative_of(self, row: int) -> Text:
-        """Return the text that stands for text `row`."""
-        return (self.others if self.elsewhere[row] else self.texts)[int(self.owners[row])]
+        """Return the representative of text `row`."""
+        return (self.reference if self.in_reference[row] else self.texts)[int(self.representatives[row])]
 
 
 def default_threshold(stamp: str | None) -> tuple[float, str] | None:
-    """Return from which score on the catalog takes texts for duplicates under this model, and why.
-
-    None where it is not known.
-    """
+    """Return the catalog's threshold for duplicates under this model, and its source; None if unknown."""
     info = find_by_stamp(stamp) if stamp else None
     if info is None or info.duplicates_at is None:
         return None
@@ -70,7 +68,7 @@ def default_threshold(stamp: str | None) -> tuple[float, str] | None:
 
 
 def unique_texts(texts: Iterable[Text]) -> Iterator[Text]:
-    """Yield each text that no earlier one equals, as they come; no model is asked."""
+    """Yield the texts that equal no earlier one, as they come."""
     seen: set[str] = set()
     for text in texts:
         if text.text not in seen:
@@ -78,44 +76,43 @@ def unique_texts(texts: Iterable[Text]) -> Iterator[Text]:
             yield text
 
 
-def exact_duplicates(texts: Sequence[Text], others: Sequence[Text] = ()) -> Duplicates:
-    """Find the texts that are equal, character by character, to an earlier one or to one of `others`."""
+def exact_duplicates(texts: Sequence[Text], reference: Sequence[Text] = ()) -> Duplicates:
+    """Return the texts that equal, character by character, an earlier one or one of `reference`."""
     import numpy as np
 
-    owners, _, elsewhere = _firsts(texts, others)
-    return Duplicates(texts, owners, np.ones(len(texts), np.float32), elsewhere, others)
+    owners, _, in_reference = _first_equals(texts, reference)
+    return Duplicates(texts, owners, np.ones(len(texts), np.float32), in_reference, reference)
 
 
 def dedupe(
     texts: Sequence[Text],
     embed: Callable[[Sequence[Text]], Corpus],
     threshold: float,
-    others: Corpus | None = None,
+    reference: Corpus | None = None,
 ) -> Duplicates:
-    """Find the texts whose cosine with an earlier kept one, or with one of `others`, reaches `threshold`.
+    """Return the texts whose cosine with an earlier kept one, or one of `reference`, reaches `threshold`.
 
-    Equal texts are found first, and `embed` is given one of each. A text joins the nearest of those it
-    reaches: no chain of texts, each like the next, draws its ends into one group. What `embed` leaves out
-    is left out.
+    `embed` gets each distinct text once. The representative of a text is the nearest that it reaches, so
+    chains of texts, each like the next, are not merged. Texts that `embed` leaves out are left out.
     """
     import numpy as np
 
-    known = others.texts if others else []
-    owners, first, elsewhere = _firsts(texts, known)
+    known = reference.texts if reference else []
+    owners, first, in_reference = _first_equals(texts, known)
     firsts = np.flatnonzero(first)
     corpus = embed([texts[row] for row in firsts.tolist()])
     embedded = {text.text for text in corpus.texts}
     missing = np.array([texts[row].text not in embedded for row in firsts.tolist()], np.bool_)
-    near = near_duplicates(corpus, threshold, others)
+    near = near_duplicates(corpus, threshold, reference)
     # From rows of the corpus back to rows of `texts`.
     back = firsts[~missing]
-    owner, score, other = owners.copy(), np.ones(len(texts), np.float32), elsewhere.copy()
-    own = ~near.elsewhere
-    owner[back] = near.owners
-    owner[back[own]] = back[near.owners[own]]
-    score[back], other[back] = near.scores, near.elsewhere
-    copies = ~first & ~elsewhere
-    # A copy goes where the first of its kind went, and scores as that does.
+    owner, score, other = owners.copy(), np.ones(len(texts), np.float32), in_reference.copy()
+    own = ~near.in_reference
+    owner[back] = near.representatives
+    owner[back[own]] = back[near.representatives[own]]
+    score[back], other[back] = near.scores, near.in_reference
+    copies = ~first & ~in_reference
+    # A copy has the representative and score of its first occurrence.
     owner[copies], score[copies], other[copies] = (kind[owners[copies]] for kind in (owner, score, other))
     failed = np.zeros(len(texts), np.bool_)
     failed[firsts[missing]] = True
@@ -123,36 +120,36 @@ def dedupe(
     return _without(Duplicates(texts, owner, score, other, known), failed)
 
 
-def near_duplicates(corpus: Corpus, threshold: float, others: Corpus | None = None) -> Duplicates:
-    """Find the rows of `corpus` that `others`, or an earlier row that is kept, stand for."""
+def near_duplicates(corpus: Corpus, threshold: float, reference: Corpus | None = None) -> Duplicates:
+    """Return the rows of `corpus` that reach `threshold` with an earlier kept row or one of `reference`."""
     import numpy as np
 
     owners = np.arange(len(corpus))
     scores = np.ones(len(corpus), np.float32)
-    elsewhere = np.zeros(len(corpus), np.bool_)
-    if others is not None and len(others) and len(corpus):
-        best, rows = similarity.top_k(corpus.vectors, others.vectors, 1)
-        elsewhere = similarity.Metric.COSINE.reaches(best[:, 0], threshold)
-        owners[elsewhere], scores[elsewhere] = rows[elsewhere, 0], best[elsewhere, 0]
-    free = np.flatnonzero(~elsewhere)
+    in_reference = np.zeros(len(corpus), np.bool_)
+    if reference is not None and len(reference) and len(corpus):
+        best, rows = similarity.top_k(corpus.vectors, reference.vectors, 1)
+        in_reference = similarity.Metric.COSINE.reaches(best[:, 0], threshold)
+        owners[in_reference], scores[in_reference] = rows[in_reference, 0], best[in_reference, 0]
+    free = np.flatnonzero(~in_reference)
     vectors = corpus.vectors if len(free) == len(corpus) else corpus.vectors[free]
     nearest, near_scores = similarity.representatives(vectors, threshold)
     owners[free], scores[free] = free[nearest], near_scores
-    known = others.texts if others else []
-    return Duplicates(corpus.texts, owners, scores, elsewhere, known, corpus.saved)
+    known = reference.texts if reference else []
+    return Duplicates(corpus.texts, owners, scores, in_reference, known, corpus.saved)
 
 
-def _firsts(
-    texts: Sequence[Text], others: Sequence[Text]
+def _first_equals(
+    texts: Sequence[Text], reference: Sequence[Text]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return for each text the row of its equal that came first, and which rows are first or elsewhere."""
+    """Return the row of the first equal of each text, and which texts are first, and which in `reference`."""
     import numpy as np
 
     before: dict[str, int] = {}
-    for row, text in enumerate(others):
+    for row, text in enumerate(reference):
         before.setdefault(text.text, row)
     seen: dict[str, int] = {}
-    # Strings have no place in NumPy that is faster than a dictionary.
+    # For strings, nothing in NumPy is faster than a dictionary.
     owners = np.array(
         [
             before[text.text] if text.text in before else seen.setdefault(text.text, row)
@@ -160,21 +157,19 @@ def _firsts(
         ],
         np.int64,
     )
-    elsewhere = np.array([text.text in before for text in texts], np.bool_)
-    return owners, (owners == np.arange(len(texts))) & ~elsewhere, elsewhere
+    in_reference = np.array([text.text in before for text in texts], np.bool_)
+    return owners, (owners == np.arange(len(texts))) & ~in_reference, in_reference
 
 
 def _without(found: Duplicates, failed: NDArray[np.bool_]) -> Duplicates:
-    """Leave out the rows that failed; none of them stands for another that did not."""
+    """Return `found` without the rows that failed, which represent no row that did not."""
     import numpy as np
 
     if not failed.any():
         return found
     stay = np.flatnonzero(~failed)
     number = np.cumsum(~failed) - 1
-    owners = found.owners[stay]
-    elsewhere = found.elsewhere[stay]
-    owners[~elsewhere] = number[owners[~elsewhere]]
-    return Duplicates(
-        [found.texts[row] for row in stay.tolist()], owners, found.scores[stay], elsewhere, found.others
-    )
+    owners, in_reference = found.representatives[stay], found.in_reference[stay]
+    owners[~in_reference] = number[owners[~in_reference]]
+    texts = [found.texts[row] for row in stay.tolist()]
+    return Duplicates(texts, owners, found.scores[stay], in_reference, found.reference)

@@ -1,4 +1,4 @@
-"""What embedding would take, without doing it."""
+"""Dry runs: what embedding would take, without doing it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["DryRun", "dry_run"]
 class DryRun:
     """What a run would send.
 
-    Of `inputs` texts, `duplicates` are equal to an earlier one and `cached` are in the cache; the others
-    have `tokens`, exactly or at most (`is_exact`), go into `requests` and cost `cost` US dollars. The last
-    four are None where the model runs on this machine, `cost` also where the price is not known.
+    Of `inputs` texts, `duplicates` equal an earlier one and `cached` are in the cache; the others have
+    `tokens` tokens (an upper bound unless `is_exact`), take `requests` requests and cost `cost` US dollars.
+    The last four are None for a model on this machine; `cost` is also None if the price is unknown.
     """
 
     model: str
@@ -34,16 +34,16 @@ class DryRun:
 
 
 def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) -> DryRun:
-    """Return what it would take to embed `texts`; nothing is sent or computed.
+    """Return what it would take to embed `texts`, without sending or computing anything.
 
-    Memory is some bytes a text. Raises the reader's errors.
+    Keeps 16 bytes per distinct text in memory. Raises the errors of the reader.
     """
     form = VectorForm(options.dimensions, options.normalize)
     plan = embedder.plan()
     seen: set[bytes] = set()
     inputs = cached = 0
     reading = embedder.read_ahead
-    # The batches of `embed_stream`: requests hold texts of one.
+    # The batches of `embed_stream`: a request holds texts of one batch.
     for batch in prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     ):

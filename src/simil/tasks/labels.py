@@ -1,4 +1,4 @@
-"""Labels: those that records carry, and those that descriptions stand for."""
+"""Labels: those in the fields of texts, and descriptions of labels."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["LabelDescription", "corpus_with_labels", "label_of", "parse_descript
 
 @dataclass(frozen=True, slots=True)
 class LabelDescription:
-    """A text that stands for a label."""
+    """A text that describes a label."""
 
     label: str
     text: str
 
 
 def parse_descriptions(options: Iterable[str]) -> list[LabelDescription]:
-    """Return the descriptions that `NAME` and `NAME=description` give; a label may have several.
+    """Return the descriptions in options `NAME` and `NAME=description`; a label can have several.
 
-    Raises `UsageError` where a name or a description is blank, and where two labels have the same one.
+    Raises `UsageError` if a name or description is blank, or if two labels have the same description.
     """
     found: dict[str, str] = {}
     for option in options:
@@ -45,9 +45,9 @@ def parse_descriptions(options: Iterable[str]) -> list[LabelDescription]:
 
 
 def label_of(fields: Mapping[str, object], field: str) -> str:
-    """Return the label under `field`; a number or boolean counts as it is written in JSON.
+    """Return the label in `field`; a number or boolean is written as in JSON.
 
-    Raises `InputError`, without a place, where there is none, it is blank, or no label at all.
+    Raises `InputError`, without a place, if the field is missing, blank, or a list or object.
     """
     if field not in fields:
         raise missing_field([*fields], field, "--label-field")
@@ -68,7 +68,7 @@ def with_labels(
 ) -> Iterator[Text]:
     """Yield the texts that have a label in `field`.
 
-    Others go to `on_error`; without it, and where a `table` has no such column, `InputError` is raised.
+    Others go to `on_error`; without it, or if a `table` has no such column, they raise `InputError`.
     """
     for text in texts:
         try:

@@ -1,4 +1,4 @@
-"""Which rows of two tables belong together by their meaning."""
+"""Matching: which rows of two tables belong together by meaning."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BYTES", "Matches", "match", "match_one_to_one"]
 
-# What the table of all pairs may take, in float64 as the assignment wants it: 16,000 rows with 16,000.
+# The limit for the matrix of all pairs, in float64 as the assignment needs it: 16,000 by 16,000 rows.
 MOST_BYTES = 2 * 1024**3
 _BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Matches:
-    """Pairs of a row of the left and one of the right, int64 [pairs], with their cosines, float32 [pairs].
+    """Matching pairs: rows of the left and the right side, int64 [pairs], and their cosines, float32 [pairs].
 
-    They come in the order of the left rows, and of one left row the nearest first. `nearest_miss` is the
-    best pair (left, right, score) where none of them reaches the threshold.
+    Pairs are in the order of the left rows, those of one left row by descending score. `nearest_miss` is the
+    best pair (left, right, score) if no pair reaches the threshold.
     """
 
     left: NDArray[np.int64]
@@ -39,7 +39,7 @@ class Matches:
 
 
 def match(left: Corpus, right: Corpus, *, k: int = 1, threshold: float | None = None) -> Matches:
-    """Return for each text of `left` its `k` nearest of `right` that score at least `threshold`."""
+    """Return, for each text of `left`, the `k` nearest texts of `right` that score at least `threshold`."""
     import numpy as np
 
     if not len(left) or not len(right):
@@ -55,10 +55,10 @@ def match(left: Corpus, right: Corpus, *, k: int = 1, threshold: float | None = 
 
 
 def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = None) -> Matches:
-    """Return the pairs of `left` and `right`, each text in one at most, whose scores have the largest sum.
+    """Return the pairs with the largest sum of scores such that each text is in at most one pair.
 
-    All texts of the smaller side are matched, or, with a `threshold`, those for which a pair that scores
-    it is left. Raises `UsageError` where the table of all pairs would take more than `MOST_BYTES`.
+    This matches all texts of the smaller side; a `threshold` allows only pairs that score at least that.
+    Raises `UsageError` if the matrix of all pairs would take more than `MOST_BYTES`.
     """
     import numpy as np
     from scipy.optimize import linear_sum_assignment
@@ -66,13 +66,13 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     needed = 8 * len(left) * len(right)
     if needed > MOST_BYTES:
         raise UsageError(
-            f"one-to-one of {len(left)} rows with {len(right)} takes {needed / 1024**3:.1f} GiB, "
+            f"matching {len(left)} rows with {len(right)} one to one takes {needed / 1024**3:.1f} GiB, "
             f"more than {MOST_BYTES // 1024**3}",
-            hint="match parts of them, or leave --one-to-one away",
+            hint="match parts of them, or leave out --one-to-one",
         )
     if not len(left) or not len(right):
         return _nothing()
-    # scipy copies a table that is higher than it is wide, and one to be maximized.
+    # scipy copies a matrix that has more rows than columns, and one to be maximized.
     turned = len(left) > len(right)
     high, wide = (right, left) if turned else (left, right)
     costs = _costs(high.vectors, wide.vectors)
@@ -81,7 +81,7 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     limit = np.float32(-np.inf if threshold is None else threshold)
     allowed = costs <= -limit
     if threshold is not None:
-        # A pair that may not be adds nothing to the sum, and no more than any that may.
+        # A forbidden pair adds nothing to the sum, and never more than an allowed one.
         costs[~allowed] = max(0.0, float(-limit))
     i, j = linear_sum_assignment(costs)
     kept = allowed[i, j]
@@ -95,7 +95,7 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
 
 
 def _costs(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the negative cosine of each pair, with the digits that `similarity.top_k` gives."""
+    """Return the negative cosine of each pair, rounded as by `similarity.top_k`."""
     import numpy as np
 
     use_all_cores(len(left) * right.size)

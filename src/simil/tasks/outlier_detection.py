@@ -1,4 +1,4 @@
-"""How strange each text is: among the others, or beside texts that are known to be normal."""
+"""Outlier detection: how unlike the other texts, or unlike normal texts, each text is."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["OutlierMethod", "Outliers", "outliers", "top_outliers"]
 
-# What float32 can be off by between equal vectors: no distance.
+# The error of float32 between equal vectors; counts as no distance.
 _NO_DISTANCE = 5e-7
 _SEED = 0
 
 
 class OutlierMethod(StrEnum):
-    """What makes a text strange. The higher its score, the stranger; methods have scales of their own.
+    """How to score outliers. Higher means more unusual; each method has its own scale.
 
-    KNN: it is far from its nearest, 1 - their mean cosine similarity. LOF: it is farther from its nearest
-    than these are from theirs (Breunig et al. 2000), about 1 where it is not. FOREST: few random cuts
-    part it from the rest (Liu et al. 2008), 0 to 1.
+    KNN: 1 - mean cosine similarity to the nearest neighbours. LOF: how much farther a text is from its
+    neighbours than these are from theirs (Breunig et al. 2000), about 1 for a normal text. FOREST: how few
+    random splits isolate it from the rest (Liu et al. 2008), 0 to 1.
     """
 
     KNN = "knn"
@@ -38,16 +38,16 @@ class OutlierMethod(StrEnum):
 
     @property
     def has_neighbours(self) -> bool:
-        """Whether it looks at a number of nearest texts."""
+        """Whether the method uses nearest neighbours."""
         return self is not OutlierMethod.FOREST
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outliers:
-    """A score for each text, float32 [n], and its nearest other: row int64 [n], cosine float32 [n].
+    """The score of each text, float32 [n], and its nearest other text: row int64 [n], cosine float32 [n].
 
-    The rows are those of the reference where there was one. `k` is the number of nearest texts that
-    counted, None for a method without.
+    The rows are those of the reference if there is one. `k` is the number of neighbours used, None for a
+    method without neighbours.
     """
 
     scores: NDArray[np.float32]
@@ -59,11 +59,11 @@ class Outliers:
 def outliers(
     corpus: Corpus, reference: Corpus | None = None, *, method: OutlierMethod = OutlierMethod.KNN, k: int = 10
 ) -> Outliers:
-    """Score each text of `corpus` among the others, or, with a `reference`, among the texts of that only.
+    """Return the score of each text of `corpus` among the others, or among those of `reference` if given.
 
-    `k` is brought down to the number of texts there are. Scores are those of scikit-learn: of
+    `k` is at most the number of texts available. Scores are those of scikit-learn: of
     `NearestNeighbors` under cosine distance, `LocalOutlierFactor` under the Euclidean distance of unit
-    vectors, and `IsolationForest` with a fixed seed. Raises `InputError` for too few texts.
+    vectors, and `IsolationForest` with a fixed seed. Raises `InputError` if there are too few texts.
     """
     import numpy as np
 
@@ -101,16 +101,16 @@ def top_outliers(
     threshold: float | None = None,
     share: float | None = None,
 ) -> NDArray[np.int64]:
-    """Return the rows with the highest scores, highest first, equal ones in their order.
+    """Return the rows with the highest scores, highest first, ties in their order.
 
-    At most `count`, those that score at least `threshold`, and of n rows as many as scikit-learn calls
+    At most `count`; only those that score at least `threshold`; and, of n rows, as many as scikit-learn calls
     outliers at a contamination of `share`: that share of n - 1, rounded up.
     """
     import numpy as np
 
     order = np.argsort(-scores, kind="stable")
     if share is not None:
-        # 0.07 * 100 is a little more than 7.
+        # In floating point, 0.07 * 100 is a little more than 7.
         order = order[: max(1, ceil(round(share * (len(scores) - 1), 9)))]
     if threshold is not None:
         order = order[scores[order] >= np.float32(threshold)]
@@ -118,12 +118,12 @@ def top_outliers(
 
 
 def _nearest_others(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return the cosines and rows of the k nearest of each row, without itself."""
+    """Return the cosines and rows of the k nearest neighbours of each row, without itself."""
     import numpy as np
 
     cosines, rows = similarity.top_k(vectors, vectors, k + 1)
     left_out = rows == np.arange(len(rows))[:, None]
-    # A row that has more than k equals may not be among them itself; then any of them goes.
+    # A row with more than k copies may not be in its own list; then any of them is dropped.
     left_out[~left_out.any(axis=1), -1] = True
     return cosines[~left_out].reshape(-1, k), rows[~left_out].reshape(-1, k)
 
@@ -144,7 +144,7 @@ def _scores_by(
     estimator: Any, vectors: NDArray[np.float32], reference: NDArray[np.float32] | None
 ) -> NDArray[Any]:
     with warnings.catch_warnings():
-        # Of many equal texts: scores tell that, and the caller says it in its own words.
+        # About many equal texts, which the caller reports in its own words.
         warnings.filterwarnings("ignore", message="Duplicate values", category=UserWarning)
         estimator.fit(vectors if reference is None else reference)
     if reference is None and hasattr(estimator, "negative_outlier_factor_"):
@@ -156,7 +156,9 @@ def _too_few(found: int, least: int, in_reference: bool) -> InputError:
     what = "no text" if found == 0 else "only one text"
     if in_reference:
         return InputError(f"there is {what} in the reference", hint=f"give at least {_NUMBERS[least]}")
-    return InputError(f"there is {what}, and none is strange alone", hint="give at least two, or --reference")
+    return InputError(
+        f"there is {what}, but outliers need at least two", hint="give more texts, or --reference"
+    )
 
 
 _NUMBERS = {1: "one", 2: "two"}

@@ -1,4 +1,4 @@
-"""Reading ahead: batches of what has arrived, while the one before is being worked on."""
+"""Prefetching: a thread reads the next batch while the current one is processed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ __all__ = ["Prefetcher", "prefetch_batches"]
 
 T = TypeVar("T")
 
-# How long a batch that is not full waits for more: long enough for a fast source to fill it, short
-# enough that nobody notices it behind a slow one.
-_PATIENCE_S = 0.005
-# The first batch is small, so that the first results are there at once; each may be four times the last.
+# How long a batch that is not full waits for more: long enough for a fast source to fill it, too short
+# to be noticed with a slow one.
+_FILL_TIMEOUT_S = 0.005
+# The first batch is small, so that the first results come at once; each can be four times the last.
 _FIRST, _GROWTH = 32, 4
 
 
 def prefetch_batches(
     items: Iterable[T], characters: Callable[[T], int], *, most: int = 1024, most_characters: int = 1 << 20
 ) -> Prefetcher[T]:
-    """Return `items` in order, in batches of what a thread has read by then.
+    """Return `items` in order, in batches of what a thread has read so far.
 
-    A slow pipe gives small batches at once, a fast one full batches: `most` items, or items that hold
+    A slow source gives small batches at once, a fast one full batches: `most` items, or items that hold
     `most_characters` together. At most one batch is read ahead, so memory is bounded by the two limits,
-    or by one item where it is longer. An error of the reader is raised after what came before it.
+    or by one item if it is longer. An error of the source is raised after the items before it.
     """
     return Prefetcher(items, characters, most, most_characters)
 
@@ -46,12 +46,12 @@ class Prefetcher(Generic[T]):
         self._abandoned = False
         self._error: BaseException | None = None
         self._changed = Condition()
-        # A daemon: it may be blocked in a read when the program has nothing more to say.
+        # A daemon, since it may be blocked in a read when the program ends.
         Thread(target=self._fill, args=(items,), daemon=True).start()
 
     @property
     def has_more(self) -> bool:
-        """Whether some of the next batch is there already."""
+        """Whether part of the next batch has already been read."""
         return bool(self._waiting)
 
     def _fill(self, items: Iterable[T]) -> None:
@@ -66,7 +66,7 @@ class Prefetcher(Generic[T]):
                     self._characters += self._characters_of(item)
                     if len(self._waiting) == 1 or self._full():
                         self._changed.notify_all()
-        except BaseException as exc:  # noqa: BLE001 (raised again in the thread that asked)
+        except BaseException as exc:  # noqa: BLE001 (raised again in the consuming thread)
             self._error = exc
         finally:
             with self._changed:
@@ -87,7 +87,7 @@ class Prefetcher(Generic[T]):
     def _take(self) -> list[T]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ended)
-            self._changed.wait_for(lambda: self._full() or self._ended, timeout=_PATIENCE_S)
+            self._changed.wait_for(lambda: self._full() or self._ended, timeout=_FILL_TIMEOUT_S)
             batch = list(self._waiting)
             self._waiting.clear()
             self._characters = 0

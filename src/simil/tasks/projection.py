@@ -1,4 +1,4 @@
-"""Vectors brought to two dimensions, to be drawn."""
+"""Projection of vectors to two dimensions, for plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PROJECTIONS", "Projected", "check_projection", "project"]
 
 PROJECTIONS = ("pca", "umap")
 
-# UMAP's own default, and the fewest points that its neighbourhoods say anything about.
+# UMAP's default, and the fewest points with meaningful neighbourhoods.
 _NEIGHBOURS = 15
 _FEWEST = 4
 _SEED = 42
@@ -25,17 +25,14 @@ _SEED = 42
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Projected:
-    """Points, float32 [texts, 2], and how they came about, for a caption."""
+    """Points, float32 [texts, 2], and the method in words, for a caption."""
 
     points: NDArray[np.float32]
     method: str
 
 
 def check_projection(method: str) -> None:
-    """Check that `project` knows a method; imports nothing.
-
-    Raises `UsageError` for one that it does not know, `ExtraMissing` where UMAP is not installed.
-    """
+    """Raise `UsageError` for an unknown method, `ExtraMissing` if UMAP is needed and not installed."""
     if method not in PROJECTIONS:
         raise UsageError(f"--projection cannot be {method!r}", hint=f"choose one of {', '.join(PROJECTIONS)}")
     if method == "umap" and find_spec("umap") is None:
@@ -43,12 +40,12 @@ def check_projection(method: str) -> None:
 
 
 def project(vectors: NDArray[np.float32], method: str = "pca") -> Projected:
-    """Return float32 [n, dimensions] in two dimensions; the same vectors always give the same points.
+    """Return the projection of float32 [n, dimensions]; the same vectors always give the same points.
 
-    "pca" takes the two directions in which the vectors differ most, each pointing to where its largest
-    part is positive. "umap" keeps near (by cosine) what is near (McInnes et al., 2018): it shows groups
-    better, and distances between them say little. Raises what `check_projection` raises, and `UsageError`
-    where UMAP gets fewer than four vectors.
+    "pca" uses the first two principal components, each with its sign chosen so that its largest coordinate is
+    positive. "umap" keeps (cosine) neighbours together (McInnes et al., 2018): it shows groups better, but
+    distances between groups mean little. Raises as `check_projection` does, and `UsageError` if UMAP gets
+    fewer than four vectors.
     """
     check_projection(method)
     return _pca(vectors) if method == "pca" else _umap(vectors)
@@ -64,11 +61,11 @@ def _pca(vectors: NDArray[np.float32]) -> Projected:
     centred = vectors.astype(np.float64)
     centred -= centred.mean(axis=0)
     total = float(np.einsum("ij,ij->", centred, centred))
-    # The smaller of the two products has the same largest eigenvalues.
+    # Both products have the same largest eigenvalues; take the smaller one.
     wide = width > count
     values, found = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
     values = np.maximum(values[::-1][:2], 0)
-    # What rounding leaves of vectors that are all the same is no direction.
+    # For equal vectors, all that is left is rounding, which is not a direction.
     values[values <= total * 1e-12] = 0
     axes = found[:, ::-1][:, :2]
     for column, value in enumerate(values):
@@ -89,7 +86,7 @@ def _umap(vectors: NDArray[np.float32]) -> Projected:
         raise UsageError(f"UMAP needs at least {_FEWEST} texts", hint="use --projection pca")
     neighbours = min(_NEIGHBOURS, count - 1)
     with warnings.catch_warnings():
-        # Of what a fixed seed costs, and of points that are all alike: nothing that a user could change.
+        # Warnings about the cost of a fixed seed and about equal points, which a user cannot change.
         warnings.simplefilter("ignore")
         from umap import UMAP
 
@@ -98,7 +95,7 @@ def _umap(vectors: NDArray[np.float32]) -> Projected:
             metric="cosine",
             random_state=_SEED,
             n_jobs=1,
-            # The spectral start needs more points than the dimensions that it looks for.
+            # Spectral initialization needs more points than dimensions.
             init="spectral" if count > _NEIGHBOURS else "random",
         )
         points = np.asarray(reducer.fit_transform(vectors), np.float32)

@@ -1,4 +1,4 @@
-"""The texts nearest to a query."""
+"""Retrieval: the texts nearest to a query."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TOP_K = 10
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SearchResult:
-    """What was found for one query: rows of the corpus int64 [n], best first, and scores float32 [n].
+    """The results of one query: rows of the corpus int64 [n], best first, and their scores float32 [n].
 
-    `nearest` and `nearest_score` are the best row of all, also where it does not reach the threshold.
+    `nearest` and `nearest_score` are the best row of all, even if it is below the threshold.
     """
 
     query: str
@@ -36,7 +36,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class SurroundingLines:
-    """The texts that stand before and after one in its file, with their lines; None where it is blank."""
+    """The lines before and after a text in its file: line numbers and texts, empty for blank lines."""
 
     before: Sequence[tuple[int, str]]
     after: Sequence[tuple[int, str]]
@@ -45,34 +45,34 @@ class SurroundingLines:
 def search(
     queries: Corpus, corpus: Corpus, *, top_k: int | None = None, threshold: float | None = None
 ) -> list[SearchResult]:
-    """Return for each query the rows of `corpus` with the largest cosine similarity, equal ones in order.
+    """Return the rows of `corpus` with the largest cosine similarity to each query, ties in order.
 
-    At most `top_k` of them (10 without a threshold, with one as many as reach it). Nothing is found in a
-    corpus without texts. Raises `ModelMismatch` for vectors of two lengths.
+    At most `top_k` rows: by default 10, or with a threshold all that reach it. Returns no results for an
+    empty corpus. Raises `ModelMismatch` for vectors of different dimensions.
     """
     if not len(corpus) or not len(queries):
         return []
     if queries.vectors.shape[1] != corpus.vectors.shape[1]:
         raise ModelMismatch(
-            f"queries of {queries.vectors.shape[1]} dimensions cannot be held against vectors of "
+            f"queries of {queries.vectors.shape[1]} dimensions cannot be compared with vectors of "
             f"{corpus.vectors.shape[1]}",
             hint="pass --dimensions",
         )
     if threshold is not None and top_k is None:
         return _all_that_reach(queries, corpus, threshold)
     scores, rows = similarity.top_k(queries.vectors, corpus.vectors, top_k or TOP_K)
-    answers = []
+    results = []
     for number, text in enumerate(queries.texts):
         kept = len(rows[number]) if threshold is None else _reaching(scores[number], threshold)
         best = scores[number]
-        answers.append(
+        results.append(
             SearchResult(text.text, rows[number][:kept], best[:kept], int(rows[number][0]), best[0])
         )
-    return answers
+    return results
 
 
 def _reaching(scores: NDArray[np.float32], threshold: float) -> int:
-    """Return how many of `scores`, which fall, reach the threshold."""
+    """Return how many of `scores`, in descending order, reach the threshold."""
     return int(similarity.Metric.COSINE.reaches(scores, threshold).sum())
 
 
@@ -81,27 +81,27 @@ def _all_that_reach(queries: Corpus, corpus: Corpus, threshold: float) -> list[S
 
     none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     parts = [*similarity.matches_above(queries.vectors, corpus.vectors, threshold)] or [none]
-    asked, rows, scores = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    order = np.lexsort((rows, -scores, asked))
-    asked, rows, scores = asked[order], rows[order], scores[order]
-    ends = np.searchsorted(asked, np.arange(len(queries) + 1))
+    which, rows, scores = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    order = np.lexsort((rows, -scores, which))
+    which, rows, scores = which[order], rows[order], scores[order]
+    ends = np.searchsorted(which, np.arange(len(queries) + 1))
     missed = np.flatnonzero(np.diff(ends) == 0)
     best, nearest = similarity.top_k(queries.vectors[missed], corpus.vectors, 1)
     miss = {query: (int(nearest[i, 0]), best[i, 0]) for i, query in enumerate(missed.tolist())}
-    answers = []
+    results = []
     for number, (text, start, stop) in enumerate(zip(queries.texts, ends, ends[1:], strict=False)):
         closest, score = miss[number] if number in miss else (int(rows[start]), scores[start])
-        answers.append(SearchResult(text.text, rows[start:stop], scores[start:stop], closest, score))
-    return answers
+        results.append(SearchResult(text.text, rows[start:stop], scores[start:stop], closest, score))
+    return results
 
 
 def surrounding_lines(corpus: Corpus, row: int, lines: int) -> SurroundingLines:
-    """Return up to `lines` lines before and after text `row`; nothing for saved vectors.
+    """Return up to `lines` lines before and after text `row`; none for saved vectors.
 
     Lines that were skipped as blank are empty.
     """
     place = corpus.texts[row].origin
-    # A row of a table or a JSON value may stand on several lines.
+    # A row of a table or a JSON value can span several lines.
     if corpus.saved or corpus.texts[row].fields or place.line is None or lines < 1:
         return SurroundingLines([], [])
     known = {text.origin.line or 0: text.text for text in _around(corpus.texts, row, lines)}

@@ -1,4 +1,4 @@
-"""The words that tell groups of texts apart: class-based tf-idf."""
+"""Distinctive words of groups of texts: class-based tf-idf."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ _CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
 
 
 def distinctive_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[list[str]]:
-    """Return for each group of texts its `count` most telling words, the most telling first.
+    """Return the `count` most distinctive words of each group of texts, most distinctive first.
 
-    A word's weight in a group is tf · log(1 + A / f): tf its share of the group's words, A the mean number
-    of words of a group, f how often all groups use it (class-based tf-idf: Grootendorst, BERTopic, 2022,
-    arXiv:2203.05794). Words that one text of several uses come after those that more share. English
-    stop words, by scikit-learn's list, are left out. Of equal weights the word that comes first in the
-    alphabet is first. A group without words has none.
+    The weight of a word in a group is tf · log(1 + A / f), where tf is its share of the group's words, A the
+    mean number of words per group, and f its frequency in all groups (class-based tf-idf: Grootendorst,
+    BERTopic, 2022, arXiv:2203.05794). Words of a single text of a group come after words that several texts
+    share. English stop words (scikit-learn's list) are left out. Ties are in alphabetical order.
     """
     used, shared = zip(*map(_counted, groups), strict=True) if groups else ((), ())
     total = sum(used, Counter[str]())
     mean = total.total() / max(len(used), 1)
     weights = {word: log(1 + mean / frequency) for word, frequency in total.items()}
-    # Within a group, shares order words as their numbers do.
+    # Within a group, counts give the same order as shares.
     return [
         sorted(counter, key=lambda word: (word not in common, -counter[word] * weights[word], word))[:count]
         for counter, common in zip(used, shared, strict=True)
@@ -35,7 +34,7 @@ def distinctive_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[l
 
 
 def _counted(texts: Iterable[str]) -> tuple[Counter[str], set[str]]:
-    """Return how often the texts use each word, and the words that more than one of them uses."""
+    """Return the count of each word, and the words that occur in more than one text."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     used, found_in = Counter[str](), Counter[str]()
@@ -49,9 +48,10 @@ def _counted(texts: Iterable[str]) -> tuple[Counter[str], set[str]]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text` in order, in lower case: two letters or digits or more, at least one letter.
+    """Return the words of `text` in order, in lower case: at least two letters or digits, one of them a
+    letter.
 
-    An apostrophe joins, but for English endings: "user's" is "user", "don't" is nothing.
+    An apostrophe joins parts of a word, except English endings: "user's" gives "user", "don't" gives nothing.
     """
     found = []
     for match in _pattern().finditer(unicodedata.normalize("NFC", text).lower()):
@@ -66,7 +66,7 @@ def words(text: str) -> list[str]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    # Vowel signs of Indian scripts and accents that do not join are marks, which \w leaves out.
+    # Vowel signs of Indian scripts and combining accents are marks, which \w does not match.
     marks = "".join(chr(code) for code in range(0x300, 0x1C00) if unicodedata.category(chr(code))[0] == "M")
     letter = rf"[^\W_{marks}][{marks}]*"
     return re.compile(rf"(?:{letter})+(?:['{_CURLY}](?:{letter})+)*")

@@ -63,7 +63,7 @@ def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
     """Yield each text that stands for others, and their rows, in the order of the first of them removed."""
     groups: dict[tuple[bool, int], list[int]] = {}
     for row in (~found.kept).nonzero()[0].tolist():
-        groups.setdefault((bool(found.elsewhere[row]), int(found.owners[row])), []).append(row)
+        groups.setdefault((bool(found.in_reference[row]), int(found.representatives[row])), []).append(row)
     for rows in groups.values():
         yield found.representative_of(rows[0]), rows
 

@@ -1,7 +1,7 @@
-"""`simil doctor`: what this installation is, and what about it does not work.
+"""`simil doctor`: checks of this installation.
 
-A check is a name and a function that yields findings. One that fails does not stop the others, and none
-of them says a secret: see `private`.
+A check is a name and a function that yields findings. If a check itself fails, the others still run.
+Findings never contain secrets: see `redaction.py`.
 """
 
 from __future__ import annotations
@@ -57,30 +57,30 @@ CHECKS = (
 def diagnose(
     *, model: str | None = None, offline: bool = False, deep: bool = False, env_file: Path | None = None
 ) -> Iterator[Finding]:
-    """Yield what each check finds, one after the other; no finding holds a secret or the home directory.
+    """Yield the findings of each check in turn, without secrets or the path of the home directory.
 
-    `model` is one that the command line names. `offline` opens no connection; `deep` also imports torch,
-    loads plug-ins and shows the API its key.
+    `model` is the model that the command line names. `offline` opens no connection; `deep` also imports
+    torch, loads plug-ins and sends the key to the API.
     """
     context = _context(model, offline=offline, deep=deep, env_file=env_file)
-    hide = redactor(context)
+    redact = redactor(context)
     for check in CHECKS:
         for finding in _findings(check, context):
-            yield replace(finding, detail=hide(finding.detail), hint=hide(finding.hint))
+            yield replace(finding, detail=redact(finding.detail), hint=redact(finding.hint))
 
 
 def is_well(finding: Finding) -> bool:
-    """Say whether runs work in spite of what was found."""
+    """Return whether runs work despite the finding."""
     return finding.status is not Status.FAIL
 
 
 def _findings(check: Check, context: CheckContext) -> Iterator[Finding]:
     try:
-        yield from check.look(context)
+        yield from check.run(context)
     except SimilError as exc:
         yield fail(check.name, exc)
-    except Exception as exc:  # noqa: BLE001 (what broke here may be what is looked for)
-        yield fail(check.name, f"could not be looked at: {type(exc).__name__}: {exc}", "report this")
+    except Exception as exc:  # noqa: BLE001 (what broke may be what the check is for)
+        yield fail(check.name, f"check failed: {type(exc).__name__}: {exc}", "report this")
 
 
 def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> CheckContext:
@@ -97,7 +97,7 @@ def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | N
             ".env": _read(lambda: read_dotenv(env_file, Path())),
             "config file": _read(lambda: read_config_file(os.environ)),
         },
-        # Whoever may have asked for it in what cannot be read gets no connection.
+        # Settings that cannot be read might say offline, so open no connection.
         offline=settings is None or is_offline(settings.offline),
         deep=deep,
     )
@@ -111,7 +111,7 @@ def _read(read: Callable[[], SettingSource]) -> SettingSource | SimilError:
 
 
 def _defaults() -> Settings:
-    """Return the settings of a user who has set nothing but where the cache is."""
+    """Return the default settings, with the cache directory of the environment."""
     kept = {name: value for name, value in os.environ.items() if name == "SIMIL_CACHE_DIR"}
     nothing = Path(os.devnull)
     return load_settings(offline=True, environ=kept | {"SIMIL_CONFIG": os.devnull}, directory=nothing)

@@ -1,4 +1,4 @@
-"""Settings: where they come from, which are set, never what they are."""
+"""Checks of settings: where they come from and which are set, never their values."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _KEY = "OPENAI_API_KEY"
 
 
 def settings(context: CheckContext) -> Iterator[Finding]:
-    """Tell whether the settings make sense, and those that are no secret."""
+    """Report whether the settings are valid, and their values except secrets."""
     if context.error is not None:
         if len(context.readable) < len(context.sources):
-            yield note("settings", "the defaults are looked at: not all of yours can be read")
+            yield note("settings", "using the defaults: not all of yours can be read")
         else:
             yield fail("settings", context.error)
         return
@@ -45,54 +45,54 @@ def settings(context: CheckContext) -> Iterator[Finding]:
 
 
 def environment(context: CheckContext) -> Iterator[Finding]:
-    """Tell which variables of the environment simil and the hub's library heed."""
+    """Report which variables that simil or the Hub's library reads are set."""
     names = SettingSource("", os.environ).set_here + [name for name in _HUB if os.environ.get(name)]
     yield ok("environment", f"set: {', '.join(names)}" if names else "nothing set")
 
 
 def config_file(context: CheckContext) -> Iterator[Finding]:
-    """Tell which config file is read, and what it sets."""
-    yield _told("config file", context)
+    """Report which config file is read, and what it sets."""
+    yield _source_finding("config file", context)
 
 
 def dotenv(context: CheckContext) -> Iterator[Finding]:
-    """Tell which `.env` is read, and what it sets that simil knows."""
-    yield _told(".env", context)
+    """Report which `.env` is read, and which variables of simil it sets."""
+    yield _source_finding(".env", context)
 
 
 def api_key(context: CheckContext) -> Iterator[Finding]:
-    """Tell whether there is a key for the API in use, from where, and whether it can be one."""
+    """Report whether there is a key for the API in use, where it is set, and whether it is well-formed."""
     name = "API key"
     endpoint = _endpoint(context)
     if context.error is not None:
-        yield note(name, "not looked for: the settings cannot be read")
+        yield note(name, "not checked: the settings cannot be read")
     elif context.settings.openai.api_key:
         if endpoint is not None:
             endpoint.authorization(context.settings.openai.api_key)
         holders = [source.name for source in context.readable if source.get(_KEY) is not None]
         yield ok(name, f"{_KEY} is set, in {', '.join(holders)}")
     elif any(source.get(_KEY) for source in context.readable):
-        tell = fail if endpoint is not None and endpoint.wants_key else note
-        yield tell(
+        finding = fail if endpoint is not None and endpoint.wants_key else note
+        yield finding(
             name,
-            "set, and not used: the base URL is of a .env, which has none",
+            "set, but not used: the base URL is from a .env that has no key",
             f"set {_KEY} in the same .env",
         )
     elif endpoint is not None and endpoint.wants_key:
-        yield fail(name, f"{_KEY} is not set, and the model runs behind an API", f"set {_KEY}")
+        yield fail(name, f"{_KEY} is not set, but the model runs behind an API", f"set {_KEY}")
     else:
         yield note(name, f"{_KEY} is not set", "only models behind an API need one")
 
 
 def _endpoint(context: CheckContext) -> Endpoint | None:
-    """Return where the pinned model is asked, None where that is no address, too."""
+    """Return the endpoint of the pinned model; None if there is none, or if the base URL is bad."""
     try:
         return context.endpoint
-    except SimilError:  # The check of the API tells of it.
+    except SimilError:  # The check of the API reports it.
         return None
 
 
-def _told(check: str, context: CheckContext) -> Finding:
+def _source_finding(check: str, context: CheckContext) -> Finding:
     source = context.sources[check]
     if not isinstance(source, SettingSource):
         return fail(check, source, "correct or remove it")

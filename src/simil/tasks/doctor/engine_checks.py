@@ -1,4 +1,4 @@
-"""Whether each engine gives the vector that it should: the embedded model embeds a text."""
+"""Checks of engines: each embeds a text with the embedded model, and the vector must be right."""
 
 from __future__ import annotations
 
@@ -16,43 +16,42 @@ from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, w
 
 __all__ = ["REFERENCE", "devices", "onnx", "openvino", "torch"]
 
-# A text and its vector by sentence-transformers from the model's original weights; tools/doctor_reference.py
-# makes it.
+# A text and its vector by sentence-transformers with the original weights, from tools/doctor_reference.py.
 REFERENCE = Path(__file__).with_name("reference.json")
-_ALIKE = 0.99999
+_MIN_COSINE = 0.99999
 _OPENVINO = "run: pip install 'simil-cli[openvino]'"
-_DEEP = "simil doctor --deep looks; importing torch takes seconds"
+_DEEP = "run: simil doctor --deep; importing torch takes seconds"
 
 
 def onnx(context: CheckContext) -> Iterator[Finding]:
     """Embed with ONNX Runtime."""
-    yield _tried("onnx", context, needed=True)
+    yield _try_engine("onnx", context, needed=True)
 
 
 def openvino(context: CheckContext) -> Iterator[Finding]:
-    """Embed with OpenVINO, where it is installed."""
+    """Embed with OpenVINO, if it is installed."""
     settings = context.settings
     needed = settings.engine == "openvino" or settings.precision != "float32"
     if has_openvino():
-        yield _tried("openvino", context, needed=needed)
+        yield _try_engine("openvino", context, needed=needed)
     elif needed:
-        yield fail("engine openvino", "the settings ask for it, and it is not installed", _OPENVINO)
+        yield fail("engine openvino", "the settings ask for it, but it is not installed", _OPENVINO)
     else:
         yield note("engine openvino", "not installed: many texts take two to three times as long", _OPENVINO)
 
 
 def torch(context: CheckContext) -> Iterator[Finding]:
-    """Embed with sentence-transformers, if asked to look deep."""
+    """Embed with sentence-transformers, if `deep`."""
     if context.deep:
-        yield _tried("torch", context, needed=context.settings.engine == "torch")
+        yield _try_engine("torch", context, needed=context.settings.engine == "torch")
     else:
         yield note("engine torch", "not tried", _DEEP)
 
 
 def devices(context: CheckContext) -> Iterator[Finding]:
-    """Tell what --device can name, if asked to look deep."""
+    """Report the values that --device can have, if `deep`."""
     if not context.deep:
-        yield note("devices", "not looked for", _DEEP)
+        yield note("devices", "not checked", _DEEP)
         return
     from simil.embedders.local.torch import usable_devices
 
@@ -60,30 +59,30 @@ def devices(context: CheckContext) -> Iterator[Finding]:
     wanted = context.settings.device
     if wanted != "auto" and wanted not in usable:
         yield fail(
-            "devices", f"{wanted} is set, and only {', '.join(usable)} can be used", "correct --device"
+            "devices", f"{wanted} is set, but only {', '.join(usable)} can be used", "correct --device"
         )
     else:
         yield ok("devices", ", ".join(usable))
 
 
-def _tried(engine: str, context: CheckContext, *, needed: bool) -> Finding:
+def _try_engine(engine: str, context: CheckContext, *, needed: bool) -> Finding:
     check = f"engine {engine}"
     try:
-        alike = _cosine(engine, context)
+        cosine = _cosine(engine, context)
     except SimilError as exc:
-        # Without being asked for, one that cannot run gives way to another.
+        # An engine that is not needed gives way to another if it cannot run.
         return fail(check, exc) if needed else warn(check, exc.message, exc.hint)
-    if alike < _ALIKE:
+    if cosine < _MIN_COSINE:
         return fail(
             check,
-            f"gives another vector than {FALLBACK} has (cosine {alike:.6f})",
+            f"gives a different vector for {FALLBACK} (cosine {cosine:.6f})",
             "install the versions that simil is tested with, and report this",
         )
-    return ok(check, f"embeds, with the vector that {FALLBACK} has")
+    return ok(check, f"gives the right vector for {FALLBACK}")
 
 
 def _cosine(engine: str, context: CheckContext) -> float:
-    """Return how alike the vector of the reference text, of length 1, is to what it should be."""
+    """Return the cosine of the reference text's vector and the expected one, both of length 1."""
     import numpy as np
 
     reference = json.loads(REFERENCE.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What a check is given and what it gives."""
+"""Findings of checks, and the context that checks get."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Check", "CheckContext", "Finding", "Status", "endpoint_of", "fail", 
 
 
 class Status(StrEnum):
-    """How a finding is to be taken.
+    """The status of a finding.
 
-    `fail`: runs end in an error. `warn`: they work, but slower than they could, or with another model.
-    `note`: something optional is not there, or was not looked at.
+    `fail`: runs end in an error. `warn`: they work, but slower than possible or with another model.
+    `note`: something optional is missing or was not checked.
     """
 
     OK = "ok"
@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, in words, and what to do about it."""
+    """What a check found, in words, and what to do about it."""
 
     check: str
     status: Status
@@ -39,11 +39,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What is examined: the settings of a run, and how closely.
+    """What to check: the settings of a run, and how thoroughly.
 
-    `error` is why the user's own settings cannot be read; `settings` are then the defaults. `sources` are the
-    places that settings come from, or why one cannot be read, by the name of the check that tells of them.
-    `deep` also looks at what takes seconds, and tells the API the key.
+    `error` is why the user's settings cannot be read; `settings` are then the defaults. `sources` are the
+    places that settings come from, or why one cannot be read, by the name of the check that reports them.
+    `deep` also runs checks that take seconds, and sends the key to the API.
     """
 
     settings: Settings
@@ -54,12 +54,12 @@ class CheckContext:
 
     @property
     def readable(self) -> list[SettingSource]:
-        """The sources that can be read, those first that go before others."""
+        """The sources that can be read, highest precedence first."""
         return [source for source in self.sources.values() if isinstance(source, SettingSource)]
 
     @property
     def pinned(self) -> ModelRef | None:
-        """The model that is pinned; None where none is, or no such is known."""
+        """The pinned model; None if there is none, or if it is unknown."""
         try:
             return resolve(self.settings.model) if self.settings.model is not None else None
         except ModelError:
@@ -67,42 +67,42 @@ class CheckContext:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """Where the pinned model is asked, None for one that runs here; `UsageError` for no address."""
+        """The endpoint of the pinned model, None if it runs locally; `UsageError` for a bad base URL."""
         if self.pinned is None or self.pinned.provider is not Provider.OPENAI:
             return None
         return endpoint_of(self.settings.openai)
 
 
 def endpoint_of(server: Credentials) -> Endpoint:
-    """Return where a server's embeddings are asked for; raises `UsageError` for an address that is none."""
+    """Return the endpoint of a server's embeddings; raises `UsageError` for a bad base URL."""
     return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check: what it is called where it fails itself, and the function that looks."""
+    """A check: its function, and its name if the function itself fails."""
 
     name: str
-    look: Callable[[CheckContext], Iterable[Finding]]
+    run: Callable[[CheckContext], Iterable[Finding]]
 
 
 def ok(check: str, detail: str) -> Finding:
-    """Return the finding that all is well."""
+    """Return a finding that all is well."""
     return Finding(check, Status.OK, detail)
 
 
 def note(check: str, detail: str, hint: str = "") -> Finding:
-    """Return the finding that something optional is missing."""
+    """Return a finding that something optional is missing."""
     return Finding(check, Status.NOTE, detail, hint)
 
 
 def warn(check: str, detail: str, hint: str = "") -> Finding:
-    """Return the finding that runs work, but not as well as they could."""
+    """Return a finding that runs work, but not as well as they could."""
     return Finding(check, Status.WARN, detail, hint)
 
 
 def fail(check: str, why: str | SimilError, hint: str = "") -> Finding:
-    """Return the finding that runs end in an error."""
+    """Return a finding that runs end in an error."""
     if isinstance(why, SimilError):
         where = f"{why.place}: " if why.place else ""
         return Finding(check, Status.FAIL, f"{where}{why.message}", why.hint or hint)

@@ -1,4 +1,4 @@
-"""Which model a run uses, and whether it is here."""
+"""Checks of models: which one a run uses, and whether it is on this machine."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ __all__ = ["chosen", "default", "embedded", "plugins"]
 
 
 def embedded(context: CheckContext) -> Iterator[Finding]:
-    """Tell whether the model that ships with simil is as it was shipped."""
+    """Report whether the files of the embedded model are intact."""
     verify_embedded()
     yield ok(FALLBACK, f"all files as shipped; {status_of(resolve(FALLBACK), context.settings).description}")
 
 
 def chosen(context: CheckContext) -> Iterator[Finding]:
-    """Tell which model a run without -m uses, and why."""
+    """Report which model a run without -m uses, and why."""
     name = "model"
     if context.error is not None:
-        yield note(name, "not looked for: the settings cannot be read")
+        yield note(name, "not checked: the settings cannot be read")
         return
     used = predict_choice(context.settings)
     if used.name is None:
         yield fail(name, used.why)
         return
-    told = f"{used.name}: {used.why}"
+    reason = f"{used.name}: {used.why}"
     if not used.pinned:
         if used.name == FALLBACK:
-            yield warn(name, told, f"run once with a connection, or pin it: -m {FALLBACK} or SIMIL_MODEL")
+            yield warn(name, reason, f"run once with a connection, or pin it: -m {FALLBACK} or SIMIL_MODEL")
         else:
-            yield ok(name, told)
+            yield ok(name, reason)
         return
     ref = context.pinned
     if ref is None or ref.provider not in (Provider.HUB, Provider.FOLDER):
-        yield ok(name, told)
+        yield ok(name, reason)
         return
     status = status_of(ref, context.settings)
     if status.folder is not None:
         _read_through(status.folder)
-    yield _pinned(told, status, offline=context.offline)
+    yield _pinned(reason, status, offline=context.offline)
 
 
 def _read_through(folder: Path) -> None:
-    """Read what a model's files say of themselves; raises `ModelDamaged` where a run would."""
+    """Read the configuration and weight headers of a model; raises `ModelDamaged` where a run would."""
     if read_static(folder) is not None:
         return
-    with suppress(UnknownChain):  # It is sentence-transformers' to run.
+    with suppress(UnknownChain):  # sentence-transformers runs it.
         read_chain(folder)
     read_prompts(folder)
     for pattern in (WEIGHTS, "model-*.safetensors", f"[0-9]*_*/{WEIGHTS}"):
@@ -67,27 +67,27 @@ def _read_through(folder: Path) -> None:
             read_header(path)
 
 
-def _pinned(told: str, status: ModelStatus, *, offline: bool) -> Finding:
+def _pinned(reason: str, status: ModelStatus, *, offline: bool) -> Finding:
     if status.state in (State.DOWNLOADED, State.FOLDER):
-        return ok("model", f"{told}; {_said(status)}")
+        return ok("model", f"{reason}; {_in_words(status)}")
     if status.state is State.OWN_CODE:
-        return fail("model", f"{told}; it needs code of its own, which simil never runs", "choose another")
+        return fail("model", f"{reason}; it needs its own code, which simil never runs", "choose another")
     if offline:
-        return fail("model", f"{told}; it is not here, and simil is offline", "run once without --offline")
-    return note("model", f"{told}; {status.description}", "the first run fetches it")
+        return fail("model", f"{reason}; it is not here, and simil is offline", "run once without --offline")
+    return note("model", f"{reason}; {status.description}", "the first run downloads it")
 
 
 def default(context: CheckContext) -> Iterator[Finding]:
-    """Tell whether the model that runs use by default is here and prepared."""
+    """Report whether the default model is on this machine and prepared."""
     status = status_of(resolve(DEFAULT), context.settings)
     if status.state is State.DOWNLOADED:
-        yield ok(DEFAULT, _said(status))
+        yield ok(DEFAULT, _in_words(status))
     else:
-        yield note(DEFAULT, status.description, "the first run that uses it fetches 438 MB")
+        yield note(DEFAULT, status.description, "the first run that uses it downloads 438 MB")
 
 
 def plugins(context: CheckContext) -> Iterator[Finding]:
-    """Tell which plug-ins are installed; `deep` also whether they can be loaded."""
+    """Report which plug-ins are installed; with `deep`, also whether they can be loaded."""
     names = installed_plugins()
     if not names:
         yield ok("plug-ins", "none installed")
@@ -106,7 +106,7 @@ def _plugin(name: str, *, deep: bool) -> Finding:
     return ok(check, "can be loaded")
 
 
-def _said(status: ModelStatus) -> str:
+def _in_words(status: ModelStatus) -> str:
     prepared = "" if status.prepared or status.prepared is None else ", not prepared yet"
     revision = f", revision {status.revision[:12]}" if status.revision else ""
     return f"{status.description}{prepared}{revision}"

@@ -1,4 +1,4 @@
-"""Whether the hub and the API can be reached; each is waited for a few seconds at most."""
+"""Checks of the network: whether the Hub and the API answer within a few seconds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA
 
 
 def proxy(context: CheckContext) -> Iterator[Finding]:
-    """Tell which variables name a proxy; not what they say, which may be a password."""
+    """Report which variables name a proxy; not their values, which may hold a password."""
     spelled = [each for name in _PROXIES for each in (name, name.lower()) if os.environ.get(each)]
     yield ok("proxy", f"set: {', '.join(spelled)}" if spelled else "none set")
 
 
 def certificates(context: CheckContext) -> Iterator[Finding]:
-    """Tell which variables name certificates, and whether these are there."""
+    """Report which variables name certificates, and whether these files exist."""
     spelled = [name for name in _CERTIFICATES if os.environ.get(name)]
     missing = [name for name in spelled if not Path(os.environ[name]).expanduser().exists()]
     if missing:
@@ -40,7 +40,7 @@ def certificates(context: CheckContext) -> Iterator[Finding]:
 
 
 def hub(context: CheckContext) -> Iterator[Finding]:
-    """Ask the hub for what it has of the model that runs want."""
+    """Ask the Hub for the default model."""
     if context.offline:
         yield note("hub", _OFFLINE)
         return
@@ -50,17 +50,19 @@ def hub(context: CheckContext) -> Iterator[Finding]:
     try:
         address = reach(ref.target, _SECONDS)
     except SimilError as exc:
-        yield Finding("hub", _weight_of_the_hub(context), exc.message, exc.hint)
+        yield Finding("hub", _hub_severity(context), exc.message, exc.hint)
         return
     cache_dir = context.settings.cache_dir
     if remembered(cache_dir, time.time()):
-        yield note("hub", f"{address} answers, and did not a moment ago", "runs ask it again in ten minutes")
+        yield note(
+            "hub", f"{address} answers, but did not a moment ago", "runs try it again within ten minutes"
+        )
     else:
         yield ok("hub", f"{address} answers, and has {ref.target}")
 
 
 def api(context: CheckContext) -> Iterator[Finding]:
-    """Ask the API for its models, without the key; `deep` shows it the key, as embedding does."""
+    """Ask the API for its models, without the key; `deep` sends the key, as embedding does."""
     server = context.settings.openai
     needed = context.endpoint is not None
     if context.offline:
@@ -90,8 +92,8 @@ def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
     return ok("API", f"{host} answers {status} to {proof}")
 
 
-def _weight_of_the_hub(context: CheckContext) -> Status:
-    """Say how bad it is that the hub cannot be reached."""
+def _hub_severity(context: CheckContext) -> Status:
+    """Return how bad it is that the Hub cannot be reached."""
     ref = context.pinned or resolve(DEFAULT)
     if ref.provider is not Provider.HUB or status_of(ref, context.settings).state is State.DOWNLOADED:
         return Status.NOTE

@@ -1,4 +1,4 @@
-"""The packages that simil uses, by what is said of their installation; none is imported."""
+"""Checks of packages, by their metadata; none is imported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, w
 __all__ = ["packages"]
 
 _OURS = "simil-cli"
-_TOLD = (
+_REPORTED = (
     "onnxruntime",
     "tokenizers",
     "numpy",
@@ -25,31 +25,31 @@ _TOLD = (
     "model2vec",
     "tiktoken",
 )
-# Other builds of a package, under names of their own.
+# Builds of a package that have their own names.
 _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}
-# Only what the user may ask for needs these: other models than the embedded one and plain encoders.
-_FOR_SOME = ("sentence-transformers", "torch")
+# Needed only for models other than the embedded one and plain encoders.
+_FOR_SOME_MODELS = ("sentence-transformers", "torch")
 _NOT_HERE = "is not installed"
-_AGAIN = f"run: pip install --force-reinstall {_OURS}"
+_REINSTALL = f"run: pip install --force-reinstall {_OURS}"
 
 
 def packages(context: CheckContext) -> Iterator[Finding]:
-    """Tell the version of each package that matters to a bug report, and which needed ones are missing."""
-    required, extras = _asked_for()
-    for name in _TOLD:
+    """Report the version of each package that matters in a bug report, and missing required ones."""
+    required, extras = _requirements()
+    for name in _REPORTED:
         found = _version(name)
         yield ok(name, found) if found else _missing(name, required, extras)
-    for name in sorted(required - {_plain(name) for name in _TOLD}):
+    for name in sorted(required - {_plain(name) for name in _REPORTED}):
         if _version(name) is None:
-            yield fail(name, _NOT_HERE, _AGAIN)
+            yield fail(name, _NOT_HERE, _REINSTALL)
 
 
 def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Finding:
     plain = _plain(name)
-    if plain in _FOR_SOME:
-        return warn(name, f"{_NOT_HERE}: most models of the hub cannot be used", _AGAIN)
+    if plain in _FOR_SOME_MODELS:
+        return warn(name, f"{_NOT_HERE}: most models of the Hub cannot be used", _REINSTALL)
     if plain in required:
-        return fail(name, _NOT_HERE, _AGAIN)
+        return fail(name, _NOT_HERE, _REINSTALL)
     wanted = f"'{_OURS}[{extras[plain]}]'" if plain in extras else name
     return note(name, _NOT_HERE, f"run: pip install {wanted}")
 
@@ -60,13 +60,13 @@ def _version(name: str) -> str | None:
             version = metadata.version(one)
         except metadata.PackageNotFoundError:
             continue
-        # A folder that an interrupted uninstallation left has no version.
+        # A folder left by an interrupted uninstallation has no version.
         return str(version) if one == name else f"{version} ({one})"
     return None
 
 
-def _asked_for() -> tuple[set[str], dict[str, str]]:
-    """Return the packages that simil asks for, and the extra that brings each of the others."""
+def _requirements() -> tuple[set[str], dict[str, str]]:
+    """Return the packages that simil requires, and the extra of each optional one."""
     try:
         lines = metadata.requires(_OURS) or []
     except metadata.PackageNotFoundError:  # Run from a checkout.

@@ -1,4 +1,4 @@
-"""What a report is not to show: secrets in any form, and where the user's home is."""
+"""Redaction of reports: secrets in any form, and the path of the home directory."""
 
 from __future__ import annotations
 
@@ -14,26 +14,23 @@ from simil.tasks.doctor.findings import CheckContext
 
 __all__ = ["redactor"]
 
-# Variables whose names end so hold secrets, whoever reads them.
+# Variables with these endings hold secrets, whichever program reads them.
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
-# Less than this would be found in ordinary words.
+# Anything shorter would occur in ordinary words.
 _SHORTEST = 4
 
 
 def redactor(context: CheckContext) -> Callable[[str], str]:
-    """Return a function that hides every secret that can be found in settings and environment.
-
-    The home directory becomes `~`.
-    """
+    """Return a function that hides all secrets in settings and environment, and shows home as `~`."""
     secrets = {one for source in context.readable for one in _secrets(source) if len(one) >= _SHORTEST}
     scrub = Scrubber(secrets)
     home = _home()
 
-    def hide(text: str) -> str:
+    def redact(text: str) -> str:
         scrubbed = scrub(text)
         return home.sub("~", scrubbed) if home else scrubbed
 
-    return hide
+    return redact
 
 
 def _secrets(source: SettingSource) -> Iterator[str]:
@@ -41,26 +38,26 @@ def _secrets(source: SettingSource) -> Iterator[str]:
         if _SECRET.search(name.upper()):
             yield value.strip()
         if "://" in value or "@" in value:
-            yield from _in_address(value)
+            yield from _url_secrets(value)
 
 
-def _in_address(value: str) -> Iterator[str]:
-    """Yield user name and password of an address, as a proxy's may have, and what follows its `?`."""
+def _url_secrets(value: str) -> Iterator[str]:
+    """Yield the user name, the password and the query values of a URL such as a proxy's."""
     try:
         parts = urlsplit(value if "://" in value else f"//{value}")
-        told = [secret for name, secret in parse_qsl(parts.query) if name.lower() != "api-version"]
+        values = [secret for name, secret in parse_qsl(parts.query) if name.lower() != "api-version"]
     except ValueError:
         return
     login = parts.netloc.rpartition("@")[0]
     for one in (login, *login.split(":", 1)):
         yield from (one, unquote(one))
-    yield from told
+    yield from values
 
 
 def _home() -> re.Pattern[str] | None:
     try:
         homes = {str(Path.home()), os.path.realpath(Path.home())} - {"/", "."}
-    except RuntimeError:  # There is none.
+    except RuntimeError:  # There is no home directory.
         return None
     either = "|".join(re.escape(home.rstrip("/")) for home in sorted(homes, key=len, reverse=True))
     return re.compile(rf"(?<![\w.-])(?:{either})(?![\w.-])") if either else None

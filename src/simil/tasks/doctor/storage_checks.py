@@ -1,4 +1,4 @@
-"""The cache directory, its disk, and the vectors in it."""
+"""Checks of storage: the cache directory, its disk, and the vectors in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from simil.tasks.doctor.findings import CheckContext, Finding, note, ok, warn
 
 __all__ = ["directory", "disk", "vectors"]
 
-# A model of the default's size, and what is prepared of it.
+# Enough for a model of the default's size and its prepared graph.
 _ROOM = 1e9
 _SAMPLE = 1000
 
 
 def directory(context: CheckContext) -> Iterator[Finding]:
-    """Tell where simil keeps models and vectors, how much, and whether it can."""
+    """Report the cache directory, its size, and whether it can be written."""
     name, path = "cache directory", context.settings.cache_dir
     size = f"{_size(path) / 1e6:,.0f} MB"
     try:
@@ -41,7 +41,7 @@ def directory(context: CheckContext) -> Iterator[Finding]:
 
 
 def disk(context: CheckContext) -> Iterator[Finding]:
-    """Tell how much room there is for models and vectors."""
+    """Report the free space for models and vectors."""
     cache, hub = context.settings.cache_dir, hub_cache_dir()
     yield _room("disk", cache)
     if _existing(cache).stat().st_dev != _existing(hub).stat().st_dev:
@@ -50,23 +50,23 @@ def disk(context: CheckContext) -> Iterator[Finding]:
 
 def _room(check: str, path: Path) -> Finding:
     usage = shutil.disk_usage(_existing(path))
-    if not usage.total:  # A file system of the kernel's.
-        return note(check, f"the room at {path} is not known")
-    told = f"{usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}, at {path}"
+    if not usage.total:  # A virtual file system.
+        return note(check, f"the free space at {path} is unknown")
+    summary = f"{usage.free / 1e9:,.1f} GB free of {usage.total / 1e9:,.1f}, at {path}"
     if usage.free < _ROOM:
-        return warn(check, told, "free some space: simil cache prune; or set SIMIL_CACHE_DIR and HF_HOME")
-    return ok(check, told)
+        return warn(check, summary, "free some space: simil cache prune; or set SIMIL_CACHE_DIR and HF_HOME")
+    return ok(check, summary)
 
 
 def vectors(context: CheckContext) -> Iterator[Finding]:
-    """Tell how many vectors are kept, and whether some of them are as they were written."""
+    """Report the number of cached vectors, and whether a sample of them is intact."""
     name, settings = "vector cache", context.settings
     try:
         kept = info(settings.cache_dir, settings.cache_mb * 10**6)
-        looked = sample(settings.cache_dir, _SAMPLE)
+        sampled = sample(settings.cache_dir, _SAMPLE)
     except UsageError as exc:
         where = f"{exc.place}: " if exc.place else ""
-        # The next run that wants it sets it aside, or does without.
+        # The next run sets it aside, or works without it.
         yield warn(
             name, f"{where}{exc.message}", exc.hint or "vectors are computed anew until it can be used"
         )
@@ -74,21 +74,21 @@ def vectors(context: CheckContext) -> Iterator[Finding]:
     except OSError as exc:
         yield warn(
             name,
-            f"{cache_folder(settings.cache_dir)} cannot be looked at: {exc.strerror or exc}",
-            "vectors are computed anew until it can",
+            f"{cache_folder(settings.cache_dir)} cannot be read: {exc.strerror or exc}",
+            "vectors are computed anew until it can be read",
         )
         return
-    told = f"{kept.vectors:,} vectors, {kept.size / 1e6:,.1f} of {kept.max_bytes / 1e6:,.0f} MB"
-    if looked.damaged:
+    summary = f"{kept.vectors:,} vectors, {kept.size / 1e6:,.1f} of {kept.max_bytes / 1e6:,.0f} MB"
+    if sampled.damaged:
         yield warn(
-            name, f"{told}; {looked.damaged} of {looked.checked} are damaged", "run: simil cache verify"
+            name, f"{summary}; {sampled.damaged} of {sampled.checked} are damaged", "run: simil cache verify"
         )
     elif kept.set_aside:
         yield warn(
-            name, f"{told}; a damaged file was set aside", "run: simil cache clear, which forgets all of it"
+            name, f"{summary}; a damaged file was set aside", "run: simil cache clear, which deletes it all"
         )
-    elif looked.checked:
-        yield ok(name, f"{told}; {looked.checked:,} looked at, all as written")
+    elif sampled.checked:
+        yield ok(name, f"{summary}; {sampled.checked:,} checked, all intact")
     else:
         yield ok(name, "empty")
 
@@ -103,6 +103,6 @@ def _size(folder: Path) -> int:
 
 
 def _existing(path: Path) -> Path:
-    """Return the innermost folder of a path that can be seen."""
-    # Unlike pathlib's, this takes what may not be looked at for not there.
+    """Return the innermost folder of a path that exists and is visible."""
+    # Unlike pathlib's, this treats what may not be read as missing.
     return next(one for one in (path.absolute(), *path.absolute().parents) if os.path.exists(one))  # noqa: PTH110
