@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind, VectorForm
-from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache import maintenance
 from simil.embedders.cache.cached_embedder import CachedEmbedder
 from simil.embedders.cache.database import CacheFile, current, files
 from simil.embedders.cache.keys import Recipe
@@ -261,6 +261,8 @@ def crowd(folder: Path, *, seconds: float, writers: int = 16, readers: int = 16)
     crew = [Worker("write", folder, f"w{n}") for n in range(writers)]
     crew += [Worker("read", folder, f"r{n}", str(writers)) for n in range(readers)]
     with _crew(crew, outcome):
+        for worker in crew:
+            worker.begun.wait()
         time.sleep(seconds)
     outcome.lost = _check(folder, crew[:writers], outcome)
     read_back = sum(worker.count for worker in crew[writers:])
@@ -287,8 +289,8 @@ def flips(folder: Path, *, count: int, seed: int = 0) -> Outcome:
             outcome.seen += bool(said)
             copy = _copy(folder / f"verify {number}", damaged)
             with _warnings():
-                found += not upkeep.verify(copy).is_sound
-            if not upkeep.verify(copy).is_sound:
+                found += not maintenance.verify(copy).is_sound
+            if not maintenance.verify(copy).is_sound:
                 outcome.errors.append(f"bit {place}: still damaged after verify")
         except Exception as exc:  # noqa: BLE001 (any error ends a run)
             outcome.errors.append(f"bit {place}: {type(exc).__name__}: {exc}")
@@ -327,8 +329,8 @@ def _run_with(cache_dir: Path, texts: Sequence[str]) -> int:
         wanted = [*texts, f"new {number}"]
         wrong += int((embedder.embed(wanted, normalize=False) != vectors(wanted)).any(axis=1).sum())
         embedder.close()
-    with suppress(UsageError):  # Reporting the damage is a good answer.
-        upkeep.info(cache_dir, _ROOM)
+    with suppress(UsageError):  # That it is damaged is a good answer.
+        maintenance.info(cache_dir, _ROOM)
     return wrong
 
 

@@ -116,5 +116,5 @@ def install(clock: SharedClock, timeout: Timeout = PATIENT) -> None:
 
 def watched(sender: Sender, clock: SharedClock) -> Sender:
     """Let the time stand still while requests of `sender` are under way."""
-    clock.watch(lambda: sender._under_way > 0)
+    clock.watch(lambda: sender._in_flight > 0)
     return sender

@@ -142,18 +142,18 @@ def _of_retry_after() -> Iterator[Script]:
 
 def _that_last() -> Iterator[Script]:
     yield _lasting("quota", "quota at")
-    yield Script("the quota is spent", server={"quota": 1}, says="is spent (429)", requests=1)
+    yield Script("the quota is spent", server={"quota": 1}, says="is used up (429)", requests=1)
     yield _lasting("status_401", "rejected the API key in OPENAI_API_KEY (401)")
     yield _lasting("status_403", "denied access (403)")
     yield _lasting("status_404", "has no model 'text-embedding-3-small'")
     yield _lasting("status_500", "failed (500)", 6)
     yield _lasting("status_429", "limits the rate of requests (429)", 6)
-    yield _lasting("reset", "broke", 6)
+    yield _lasting("reset", "was lost", 6)
     yield _lasting("cut_off", "broke off its answer", 6)
     yield _lasting("truncated_json", "not JSON", 6)
     yield _lasting("damaged_gzip", "damaged answer", 6)
     yield _lasting("drip", "had not finished its answer after 300 s")
-    yield _lasting("endless", "far more than the vectors")
+    yield _lasting("endless", "far more than the requested vectors")
     for name, says in (
         ("wrong_content_type", "not JSON"),
         ("html_page", "not JSON (a web page)"),
@@ -168,7 +168,7 @@ def _that_last() -> Iterator[Script]:
         ("index_negative", "belongs to none of the texts"),
         ("index_of_some", "belongs to none of the texts"),
         ("wrong_dimension", "6 dimensions where 8 were expected"),
-        ("mixed_dimensions", "vectors of 8 and of 6 dimensions"),
+        ("mixed_dimensions", "vectors of both 8 and 6 dimensions"),
         ("no_embedding", "not a list of numbers"),
         ("empty_embeddings", "no vectors"),
         ("damaged_base64", "not base64"),
@@ -204,7 +204,7 @@ def _of_other_servers() -> Iterator[Script]:
         "a server that wants a key",
         server={"key": "x"},
         env={"OPENAI_API_KEY": ""},
-        says="wants an API key (401)",
+        says="requires an API key (401)",
     )
     azure = {"azure": "2024-10-21"}
     yield Script(

@@ -1,4 +1,4 @@
-"""Waiting for a server no longer than one wants to."""
+"""Limits how long a call may take in all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what `call` returns; after `seconds` leave it to itself and raise TimeoutError.
+    """Return what `call` returns; after `seconds` abandon it and raise TimeoutError.
 
-    A timeout of the HTTP client bounds each read, not their sum, and not the look-up of the name.
+    An HTTP client's timeout bounds each read, but neither their sum nor the look-up of the name.
     """
     import threading
     from concurrent.futures import Future
@@ -23,7 +23,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answer.set_result(call())
-        except Exception as exc:  # noqa: BLE001 - raised again in the thread that waits
+        except Exception as exc:  # noqa: BLE001 - raised again in the waiting thread
             answer.set_exception(exc)
 
     threading.Thread(target=run, name="bounded", daemon=True).start()

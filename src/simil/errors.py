@@ -1,26 +1,26 @@
-"""Every error that simil raises on purpose, and the exit code each one means.
+"""Every error that simil raises on purpose, with its exit code.
 
 ::
 
-    SimilError                    what is wrong, where, what to do: one line
-    |-- UsageError            2   the call itself cannot be carried out
-    |-- InputError            3   a text, file or row is not what it should be
+    SimilError                    what is wrong, where, and what to do: one line
+    |-- UsageError            2   the request itself cannot be carried out
+    |-- InputError            3   a text, file or row is invalid
     |   `-- ModelMismatch     3   vectors of two models would be compared
     |-- ModelError            4   a model cannot be used
     |   |-- ModelNotFound     4   no such model
-    |   |-- ModelDamaged      4   its files are missing, altered or cut short
+    |   |-- ModelDamaged      4   its files are missing, altered or truncated
     |   `-- ExtraMissing      4   an optional package is not installed
     |-- ProviderError         5   a server, key, quota or network failed
     |   |-- KeyMissing        5
     |   |-- KeyRejected       5
     |   |-- QuotaSpent        5
     |   |-- RateLimited       5
-    |   |-- RequestRejected   5   the server understood and refused
-    |   |-- ServerFailed      5   5xx, or an answer that is not one
+    |   |-- RequestRejected   5   the server understood the request and refused it
+    |   |-- ServerFailed      5   5xx, or an invalid answer
     |   `-- Unreachable       5   no connection, or no answer in time
     `-- PartlyDone            6   some texts failed and were reported
 
-0 is success, 1 a negative answer, 130 an interrupt, 141 a closed pipe; none of those is an error.
+0 is success, 1 a negative answer, 130 an interrupt, 141 a closed pipe; these are not errors.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the input something is: a source and, where known, its line and column (both from 1)."""
+    """A position in the input: a source and, if known, a line and a column (both counted from 1)."""
 
     source: str
     line: int | None = None

@@ -41,7 +41,7 @@ from simil.progress import silent
         (404, None, ModelNotFound, 4, "there is no model org/tiny on http://127.0.0.1"),
         (404, "RevisionNotFound", ModelNotFound, 4, "org/tiny has no revision 'main'"),
         (418, None, RequestRejected, 5, "answered 418"),
-        (429, None, RateLimited, 5, "takes no more requests for now; wait a while"),
+        (429, None, RateLimited, 5, "accepts no more requests for now; wait a while"),
         (500, None, ServerFailed, 5, "answered 500; try again later"),
         (503, None, ServerFailed, 5, "answered 503; try again later"),
     ],
@@ -65,7 +65,7 @@ def test_refusals_are_told_in_one_line(
 )
 def test_an_answer_that_is_none_is_the_servers_failure(hub: HubServer, cache: Path, body: bytes) -> None:
     hub.answer("/api/models/", body)
-    with pytest.raises(ServerFailed, match="did not answer"):
+    with pytest.raises(ServerFailed, match="sent an invalid answer"):
         get()
     assert not cache.exists()
 
@@ -75,7 +75,7 @@ def test_a_commit_that_is_none_is_the_servers_failure(
     hub: HubServer, cache: Path, commit: str | None
 ) -> None:
     hub.answer("/api/models/", json.dumps({"id": REPO, "sha": commit, "siblings": []}).encode())
-    with pytest.raises(ServerFailed, match="did not answer for org/tiny as a hub does"):
+    with pytest.raises(ServerFailed, match="sent an invalid answer for org/tiny"):
         get()
     assert not cache.exists()
 

@@ -10,8 +10,8 @@ import pytest
 
 from simil.errors import Unreachable
 from simil.models.hub.download import forget, remember, remembered
-from simil.models.hub.download_progress import Meter
-from simil.models.hub.verify import Announced, mismatch
+from simil.models.hub.download_progress import FileProgress
+from simil.models.hub.verify import RemoteFile, mismatch
 
 NOTE = "hub-unreachable.json"
 
@@ -26,17 +26,17 @@ def hello(tmp_path: Path) -> Path:
 def test_a_file_is_compared_with_what_was_announced(hello: Path) -> None:
     git_id = "ce013625030ba8dba906f756967f9e9ca394464a"  # what `git hash-object` says of it
     sha256 = hashlib.sha256(b"hello\n").hexdigest()
-    assert mismatch(hello, Announced("hello", 6, git_id=git_id)) is None
-    assert mismatch(hello, Announced("hello", 6, sha256=sha256)) is None
-    assert mismatch(hello, Announced("hello")) is None
-    assert mismatch(hello, Announced("hello", 7, sha256=sha256)) == "size"
-    assert mismatch(hello, Announced("hello", 6, sha256="0" * 64)) == "SHA-256"
-    assert mismatch(hello, Announced("hello", None, git_id="0" * 40)) == "git blob id"
+    assert mismatch(hello, RemoteFile("hello", 6, git_id=git_id)) is None
+    assert mismatch(hello, RemoteFile("hello", 6, sha256=sha256)) is None
+    assert mismatch(hello, RemoteFile("hello")) is None
+    assert mismatch(hello, RemoteFile("hello", 7, sha256=sha256)) == "size"
+    assert mismatch(hello, RemoteFile("hello", 6, sha256="0" * 64)) == "SHA-256"
+    assert mismatch(hello, RemoteFile("hello", None, git_id="0" * 40)) == "git blob id"
 
 
 def test_a_meter_passes_on_each_byte_once() -> None:
     told: list[int] = []
-    meter = Meter(told.append, 100, RuntimeError)
+    meter = FileProgress(told.append, 100, RuntimeError)
     bar = meter.tqdm_class()(total=100, initial=0, unit="B", desc="model.safetensors")
     with bar:
         for step in (30, 30, -60, 50, 30, 40):
@@ -49,17 +49,17 @@ def test_a_meter_passes_on_each_byte_once() -> None:
 
 def test_a_meter_tells_at_the_end_what_was_not_reported() -> None:
     told: list[int] = []
-    meter = Meter(told.append, 100, RuntimeError)
+    meter = FileProgress(told.append, 100, RuntimeError)
     meter.finish()
     assert told == [100]
-    unsized = Meter(told.append, None, RuntimeError)
+    unsized = FileProgress(told.append, None, RuntimeError)
     unsized.move(7)
     unsized.finish()
     assert told == [100, 7]
 
 
 def test_a_transfer_that_starts_over_and_over_is_ended() -> None:
-    meter = Meter(lambda done: None, 100, lambda: Unreachable("keeps breaking off"))
+    meter = FileProgress(lambda done: None, 100, lambda: Unreachable("keeps breaking off"))
     for _ in range(5):
         meter.move(10)
         meter.move(-10)

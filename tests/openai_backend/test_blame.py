@@ -24,7 +24,7 @@ def blame_of(status: int, message: str, count: int, **more: str) -> Blame | None
     body = json.dumps({"error": {"message": message, **more}}).encode()
     failed = refusal(
         Reply(status, {"content-type": "application/json"}, body),
-        count=count, host="h", model="m", proof="", scrub=str, date=0.0,
+        count=count, host="h", model="m", credential="", scrub=str, date=0.0,
     )  # fmt: skip
     assert failed.blame is None or not failed.may_be_retried
     return failed.blame
@@ -125,7 +125,7 @@ def test_a_server_that_refuses_everything_from_some_time_on(server: OpenAIServer
 
 def test_a_spent_quota_by_any_status(server: OpenAIServer, make: Make) -> None:
     server.always = refusing("no more", code="billing_hard_limit_reached")
-    with pytest.raises(QuotaSpent, match="spent"):
+    with pytest.raises(QuotaSpent, match="used up"):
         make().embed(["a", "b"])
     assert len(server.log) == 1
 
@@ -137,7 +137,7 @@ def test_a_limit_that_lasts_is_told_and_not_waited_for(reset: str, server: OpenA
     server.always = raw(200, json.dumps(answer).encode(), "application/json", told)
     embedder = make()
     assert embedder.embed(["a"]).shape == (1, 1536)
-    with pytest.raises(RateLimited, match="lets no more through"):
+    with pytest.raises(RateLimited, match="accepts no more requests"):
         embedder.embed(["b"])
 
 

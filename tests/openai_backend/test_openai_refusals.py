@@ -39,8 +39,8 @@ FINE = {
 BLAMED = {"status_400", "status_413", "status_422", "echo_key_400"}
 
 MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
-    "reset": (Unreachable, "broke"),
-    "reset_at_once": (Unreachable, "broke"),
+    "reset": (Unreachable, "was lost"),
+    "reset_at_once": (Unreachable, "was lost"),
     "damaged_gzip": (ServerFailed, "damaged answer"),
     "rows_too_many": (ServerFailed, "3 vectors for 2 texts"),
     "index_negative": (ServerFailed, "belongs to none of the texts"),
@@ -60,7 +60,7 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "error_with_200": (ServerFailed, '"the model is asleep"'),
     "never_answer": (Unreachable, "did not answer within 2 s"),
     "drip": (Unreachable, "had not finished its answer after 300 s"),
-    "endless": (ServerFailed, "far more than the vectors"),
+    "endless": (ServerFailed, "far more than the requested vectors"),
     "rows_missing": (ServerFailed, "1 vectors for 2 texts"),
     "rows_empty": (ServerFailed, "0 vectors for 2 texts"),
     "rows_not_objects": (ServerFailed, "without a list of vectors"),
@@ -68,7 +68,7 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "index_out_of_range": (ServerFailed, "belongs to none of the texts"),
     "index_of_some": (ServerFailed, "belongs to none of the texts"),
     "wrong_dimension": (ServerFailed, "1534 dimensions where 1536 were expected"),
-    "mixed_dimensions": (ServerFailed, "vectors of 1536 and of 1534 dimensions"),
+    "mixed_dimensions": (ServerFailed, "vectors of both 1536 and 1534 dimensions"),
     "no_embedding": (ServerFailed, "not a list of numbers"),
     "empty_embeddings": (ServerFailed, "no vectors"),
     "damaged_base64": (ServerFailed, "not base64"),
@@ -161,7 +161,7 @@ def test_a_wrong_key_is_rejected_and_not_shown(make: Make) -> None:
 
 
 def test_a_server_that_wants_a_key_says_so(make: Make) -> None:
-    with pytest.raises(KeyRejected, match=r"wants an API key \(401\).*; set OPENAI_API_KEY"):
+    with pytest.raises(KeyRejected, match=r"requires an API key \(401\).*; set OPENAI_API_KEY"):
         make(api_key=None).embed_batch(TEXTS)
 
 

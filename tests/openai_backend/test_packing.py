@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simil.embedders.openai.bisection import Bisection
-from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, PackingPlan, Ratio, packed
+from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, PackingPlan, TokenRatio, count_fitting
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow
 
@@ -16,7 +16,7 @@ from simil.embedders.overflow import Overflow
     st.lists(st.integers(1, 300_000), min_size=1, max_size=40), st.integers(1, 50), st.integers(1, 400_000)
 )
 def test_as_many_as_fit_go_into_a_request(sizes: list[int], inputs: int, tokens: int) -> None:
-    count = packed(sizes, inputs=inputs, tokens=tokens)
+    count = count_fitting(sizes, inputs=inputs, tokens=tokens)
     assert 1 <= count <= min(len(sizes), inputs)
     assert count == 1 or sum(sizes[:count]) <= tokens
     assert count in (len(sizes), inputs) or sum(sizes[: count + 1]) > tokens
@@ -32,7 +32,7 @@ def test_a_plan_counts_the_requests_that_are_packed(batches: list[list[int]]) ->
         tokens += sum(sizes)
         start = 0
         while start < len(sizes):
-            start += packed(sizes[start:])
+            start += count_fitting(sizes[start:])
             requests += 1
     assert (plan.requests, plan.tokens, plan.is_exact) == (requests, tokens, False)
     assert plan.cost == (tokens * 0.02 / 1e6 if batches else None)
@@ -60,7 +60,7 @@ def test_a_plan_knows_what_becomes_of_long_texts(
 
 
 def test_a_ratio_goes_by_the_densest_texts() -> None:
-    ratio = Ratio()
+    ratio = TokenRatio()
     assert ratio.value == 1
     ratio.learn(1000, 250)
     assert ratio.value == 0.275

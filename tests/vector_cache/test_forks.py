@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from simil.embedders.cache import store
+from simil.embedders.cache.database import CacheFile, current
+from vector_cache.conftest import Open
+from vector_cache.known import key_of
 
 TESTS = str(Path(__file__).parents[1])
 
@@ -79,3 +86,17 @@ def test_children_write_what_is_theirs_and_all_is_there(tmp_path: Path, journal:
     )
     assert done.stderr == ""
     assert done.stdout == f"[0, 0, 0, 0, 0, 0] 0 0 [] {journal == 'wal'}\n"
+
+
+def test_uses_that_wait_to_be_noted_outlive_a_fork(folder: Path, open_cache: Open) -> None:
+    open_cache(clock=lambda: 3600 * 1000).put(
+        "x", [key_of(1)], np.ones((1, 2), np.float32), np.zeros(1, np.bool_)
+    )
+    cache = open_cache(clock=lambda: 3600 * 2000)
+    assert cache.get([key_of(1)]) is not None
+    store._before_fork()
+    store._after_fork()
+    cache.close()
+
+    with closing(CacheFile(current(folder))) as file:
+        assert [row.used for row in file.rows()] == [2000]

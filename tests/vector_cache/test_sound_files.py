@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from simil.embedders.base import Kind, VectorForm
-from simil.embedders.cache import maintenance as upkeep
-from simil.embedders.cache import store
+from simil.embedders.cache import maintenance, store
 from simil.embedders.cache.database import CacheFile, Damaged, current, files
 from simil.embedders.cache.keys import Recipe
 from simil.errors import UsageError
@@ -47,7 +46,7 @@ def test_a_name_that_is_not_unicode(folder: Path, open_cache: Open) -> None:
         open_cache().put("./models/\udcff@1", key, vectors_of(key), cut_of(key))
 
     assert wrong_among(open_cache(), key) == ({0}, 0)
-    assert [space.model for space in upkeep.info(folder.parent, 1).spaces] == ["./models/?@1"]
+    assert [space.model for space in maintenance.info(folder.parent, 1).spaces] == ["./models/?@1"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the open file in /proc")
@@ -129,8 +128,8 @@ def test_a_damaged_row_does_not_take_another_with_it(by: str, folder: Path, open
     if by == "a look":
         assert wrong_among(open_cache(), keys) == ({*range(20)} - {6}, 0)
     # Its own vector is nobody's now.
-    assert not upkeep.verify(folder.parent).is_sound
-    assert upkeep.verify(folder.parent).is_sound
+    assert not maintenance.verify(folder.parent).is_sound
+    assert maintenance.verify(folder.parent).is_sound
 
     assert wrong_among(open_cache(), keys) == ({*range(20)} - {6}, 0)
 
@@ -150,8 +149,8 @@ def test_what_was_not_written_like_that_is_found(change: str, folder: Path, open
         put(cache, keys)
     _change(current(folder), change)
 
-    assert upkeep.verify(folder.parent).dropped == 1
-    assert upkeep.verify(folder.parent).is_sound
+    assert maintenance.verify(folder.parent).dropped == 1
+    assert maintenance.verify(folder.parent).is_sound
     found, wrong = wrong_among(open_cache(), keys)
     assert (len(found), wrong) == (19, 0)
 
@@ -172,7 +171,7 @@ def test_what_cannot_be_is_not_shown(change: str, folder: Path, open_cache: Open
     with closing(CacheFile(current(folder))) as file, pytest.raises(Damaged):
         file.spaces()
     with pytest.raises(UsageError, match="run simil cache verify"):
-        upkeep.info(folder.parent, 1)
+        maintenance.info(folder.parent, 1)
 
 
 def test_a_fault_of_the_file_is_told_in_one_line(
@@ -183,7 +182,7 @@ def test_a_fault_of_the_file_is_told_in_one_line(
     data = bytearray(current(folder).read_bytes())
     data[36:40] = (5).to_bytes(4, "big")  # How many free pages there are.
     current(folder).write_bytes(data)
-    (fault,) = upkeep.verify(folder.parent).faults
+    (fault,) = maintenance.verify(folder.parent).faults
 
     assert fault.isprintable()
     (record,) = caplog.records
@@ -238,8 +237,8 @@ def test_uses_that_wait_to_be_noted_are_bounded(
 _SHRINK = """
 import sys
 from pathlib import Path
-from simil.embedders.cache import maintenance as upkeep
-print(upkeep.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).dropped)
+from simil.embedders.cache import maintenance
+print(maintenance.prune(Path(sys.argv[1]), older_than_s=None, max_bytes=int(sys.argv[2])).dropped)
 (peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
 print(1024 * int(peak))
 """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache import maintenance
 from simil.embedders.cache.store import VectorCache, cache_folder
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -58,10 +58,10 @@ def test_every_flip_in_a_value_is_found_and_costs_its_row_only(tmp_path: Path, t
         # The checksum lies behind the vector.
         bit = 8 * data.index(value) + rng.randrange(8 * (len(value) + 4))
         cache_dir = tmp_path / str(number)
-        path = upkeep.cache_path(cache_dir)
+        path = maintenance.cache_path(cache_dir)
         path.parent.mkdir(parents=True)
         path.write_bytes(torture.flipped(data, bit))
-        found = upkeep.verify(cache_dir)
+        found = maintenance.verify(cache_dir)
         cache = VectorCache(cache_folder(cache_dir), 1 << 40)
         hits = cache.get(torture.keys(texts))
         cache.close()

@@ -1,4 +1,4 @@
-"""Any embedder, wrapped: texts seen before come from the cache, the rest are embedded and kept."""
+"""A wrapper for any embedder: texts seen before come from the cache, the others are embedded and kept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CachedEmbedder"]
 
-# New vectors are written when so many are there, or so many seconds have passed: a run that is
-# interrupted or killed loses no more.
+# New vectors are written once there are this many, or after this many seconds: an interrupted or killed
+# run loses no more.
 _ROWS, _SECONDS = 1024, 1.0
 
 
 class CachedEmbedder(Embedder):
-    """Gives the vectors of the embedder that `open_embedder` opens, which it does for the first new text."""
+    """Gives the vectors of an embedder, which `open_embedder` opens for the first new text."""
 
     def __init__(
         self, stamp: str, recipe: Recipe, cache: VectorCache, open_embedder: Callable[[], Embedder]
@@ -50,7 +50,7 @@ class CachedEmbedder(Embedder):
         hits, missing = self._looked_up(keys)
         if hits and self.is_paid:
             self._embedder().trust()
-        # An earlier batch that nobody has waited for yet may be at the same text.
+        # An earlier batch may still be embedding the same text.
         waiting = [row for row in missing if keys[row] in self._begun]
         new = [row for row in missing if keys[row] not in self._begun]
 
@@ -61,14 +61,14 @@ class CachedEmbedder(Embedder):
         mine = {keys[row] for row in new}
         self._begun |= mine
         merged = self._merged(hits, reindex(pieces, new), keys, mine, waiting, begin)
-        return merged if keep is None else _told(merged, keep)
+        return merged if keep is None else _passed_to(keep, merged)
 
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
-        """Return the places of the texts that the cache does not hold; see `Embedder.missing`."""
+        """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
         return self._looked_up(self._recipe.keys(texts, kind, form))[1]
 
     def plan(self) -> Plan | None:
-        """Return what counts requests; see `Embedder.plan`."""
+        """Return a plan that counts requests; see `Embedder.plan`."""
         return self._embedder().plan() if self.is_paid else None
 
     def status(self) -> str:
@@ -76,7 +76,7 @@ class CachedEmbedder(Embedder):
         return self._opened.status() if self._opened is not None else ""
 
     def close(self) -> None:
-        """Close the embedder, if it was needed, and the cache."""
+        """Close the embedder, if it was opened, and the cache."""
         if self._opened is not None:
             self._opened.close()
         self._cache.close()
@@ -88,7 +88,7 @@ class CachedEmbedder(Embedder):
         return self._opened
 
     def _looked_up(self, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:
-        """Return what the cache holds of `keys`, and the places of those that it does not hold."""
+        """Return what the cache has of `keys`, and the places of the missing ones."""
         hits = self._cache.get(keys)
         found = set(hits.rows.tolist()) if hits else set()
         return hits, [row for row in range(len(keys)) if row not in found]
@@ -96,11 +96,11 @@ class CachedEmbedder(Embedder):
     def _begin(
         self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: VectorForm
     ) -> Iterator[Piece | TextRejected]:
-        """Begin to embed texts that are new, and keep their vectors; the pieces count among them."""
+        """Begin to embed new texts and to keep their vectors; places in the pieces are those in `texts`."""
         if not texts:
             return iter(())
-        keeper = _Keeper(self._cache, self.stamp, keys, at_once=self.is_paid)
-        return keeper.flushed(self._embedder().start(texts, kind, form, keeper.keep))
+        writer = _CacheWriter(self._cache, self.stamp, keys, at_once=self.is_paid)
+        return writer.flushed(self._embedder().start(texts, kind, form, writer.add))
 
     def _merged(
         self,
@@ -123,8 +123,8 @@ class CachedEmbedder(Embedder):
             yield from reindex(begin(rest), rest)
 
 
-class _Keeper:
-    """Writes new vectors to the cache: each piece at once where it was paid for, else some together."""
+class _CacheWriter:
+    """Writes new vectors to the cache: paid ones at once, others several pieces at a time."""
 
     def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
         self._cache = cache
@@ -134,8 +134,8 @@ class _Keeper:
         self._pending: list[Piece] = []
         self._written = time.monotonic()
 
-    def keep(self, piece: Piece) -> None:
-        """Write the piece, now or soon; from several threads only where it is at once."""
+    def add(self, piece: Piece) -> None:
+        """Write the piece, now or soon; several threads may call this only if `at_once`."""
         if self._at_once:
             self._write([piece])
             return
@@ -145,7 +145,7 @@ class _Keeper:
             self._flush()
 
     def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
-        """Pass on the pieces, and write the last ones also where the run ends early."""
+        """Pass on the pieces, and write the last ones even if the run ends early."""
         try:
             yield from pieces
         finally:
@@ -166,8 +166,8 @@ class _Keeper:
         self._cache.put(self._space, [self._keys[row] for row in rows], vectors, cut)
 
 
-def _told(
-    pieces: Iterator[Piece | TextRejected], keep: Callable[[Piece], None]
+def _passed_to(
+    keep: Callable[[Piece], None], pieces: Iterator[Piece | TextRejected]
 ) -> Iterator[Piece | TextRejected]:
     for piece in pieces:
         if isinstance(piece, Piece):
@@ -176,6 +176,6 @@ def _told(
 
 
 def _piece(hits: Hits | None) -> Iterator[Piece]:
-    """Yield what was found as a piece."""
+    """Yield the hits as a piece, if there are any."""
     if hits is not None:
         yield Piece(hits.rows, hits.vectors, hits.cut)

@@ -1,21 +1,20 @@
-"""One file of vectors: SQLite, with a checksum for each vector.
+"""A file of vectors: SQLite, with a checksum for each vector.
 
-Two tables. `entries` finds a key: it is small, so that the random order of keys costs little, and that
-noting what was used touches few pages. `vectors` holds the values in the order they came. A value is
-the vector's numbers, little-endian float32, and a CRC-32 over its key, its flag and itself: whatever
-is flipped in the file, a vector is only ever given out for the text that it was computed from.
+It has two tables. `entries` finds a key; it is small, so that the random order of keys costs little and
+noting a use touches few pages. `vectors` holds the values in the order they came. A value is the
+vector as little-endian float32, followed by a CRC-32 over its key, its flag and the vector: whatever
+bits are flipped in the file, a vector is only returned for the text that it was computed from.
 
-Files are numbered. One that turns out damaged, or not ours, is not touched any more: the next number
-takes its place. It is never renamed, since a process that still writes to it would leave its journal
-beside the new one under that name, and SQLite would roll it back into the wrong file
-(sqlite.org/howtocorrupt.html, 1.4).
+Files are numbered. A damaged or foreign file is left alone, and the next number takes its place. It is
+never renamed: a process that still writes to it would leave its journal beside the new file of that
+name, and SQLite would roll it back into the wrong file (sqlite.org/howtocorrupt.html, 1.4).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +30,7 @@ __all__ = [
     "CacheFile",
     "Damaged",
     "current",
-    "cut_off",
+    "delete_file",
     "files",
     "is_damage",
     "next_file",
@@ -43,13 +42,13 @@ _NAME = f"v{_LAYOUT}-"
 _APPLICATION = 0x53494D4C  # "SIML"
 _PAGE_BYTES = 16_384
 BUSY_MS = 30_000
-# SQLite itself looks every tenth of a second whether it is its turn, and finds the moment between two
-# transactions of others too seldom: with 16 busy writers some wait for most of half a minute.
-_LOOKS_S = (0.001, 0.02)
-# What a CRC-32 over data and its own CRC-32 always comes to.
+# SQLite's own busy handler tries every tenth of a second and rarely hits the gap between two transactions
+# of others: of 16 busy writers, some wait longer than 30 seconds and fail.
+_RETRY_S = (0.001, 0.02)
+# The CRC-32 of any data followed by its own CRC-32.
 _RESIDUE = 0x2144DF1C
-_AT_ONCE = 512
-# Uses are noted by the hour; what lies centuries ahead is a flipped bit.
+_KEYS_PER_QUERY = 512
+# Uses are noted by the hour; one that lies centuries ahead is a flipped bit.
 _LATEST_H = 2**21
 
 _SCHEMA = """
@@ -62,7 +61,7 @@ CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 
 _ROWS = "SELECT key, value, cut, used FROM entries JOIN vectors USING (id)"
 
-# What the machine or other processes do to a file that is sound: SQLite's primary result codes.
+# SQLite's primary result codes for trouble that the machine or other processes cause with a sound file.
 _CIRCUMSTANCES = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
@@ -71,15 +70,15 @@ _CIRCUMSTANCES = {
 
 
 class Damaged(sqlite3.DatabaseError):
-    """What is in the file is not what was written."""
+    """The file does not contain what was written."""
 
 
 class NotOurs(Damaged):
-    """The file is a database of something else, or of another layout."""
+    """The file is some other database, or has another layout."""
 
 
 class CacheEntry(NamedTuple):
-    """A vector as it lies in the file: `value` is its bytes and the checksum, `used` in hours since 1970."""
+    """A vector as stored: `value` is its bytes and the checksum, `used` is in hours since 1970."""
 
     key: bytes
     value: bytes
@@ -89,7 +88,7 @@ class CacheEntry(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether this is what was written for this key."""
-        # A flipped bit in SQLite's own structure changes types.
+        # A flipped bit in SQLite's own structure can change types.
         if not (isinstance(self.key, bytes) and isinstance(self.value, bytes) and _is_hour(self.used)):
             return False
         try:
@@ -99,20 +98,20 @@ class CacheEntry(NamedTuple):
 
 
 def wal_is_safe(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:
-    """Say whether this SQLite has the fix of the WAL-reset bug, which could corrupt a file in use."""
+    """Return whether this SQLite has the fix for the WAL-reset bug, which could corrupt a file in use."""
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
 
 
 def is_damage(exc: Exception) -> bool:
-    """Say whether an error of a `CacheFile` means that the file is not what it should be."""
-    if isinstance(exc, Damaged | OverflowError):  # The latter: a number of a row that no row can have.
+    """Return whether an error of a `CacheFile` means that the file is damaged or foreign."""
+    if isinstance(exc, Damaged | OverflowError):  # OverflowError: a row number that no row can have.
         return True
     code = getattr(exc, "sqlite_errorcode", None)
     return code is not None and code & 0xFF not in _CIRCUMSTANCES
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files of `folder` by their number."""
+    """Return the vector files in `folder`, in the order of their numbers."""
     numbered = {}
     for path in folder.glob(f"{_NAME}*.sqlite3"):
         number = path.stem.removeprefix(_NAME)
@@ -122,34 +121,35 @@ def files(folder: Path) -> list[Path]:
 
 
 def current(folder: Path) -> Path:
-    """Return the file that is in use, or would be: the one of the highest number."""
+    """Return the file in use, the one with the highest number; it need not exist yet."""
     return next(reversed(files(folder)), folder / f"{_NAME}1.sqlite3")
 
 
 def next_file(path: Path) -> Path:
-    """Return the file that takes the place of `path`."""
+    """Return the file that would replace `path`."""
     return path.with_name(f"{_NAME}{int(path.stem.removeprefix(_NAME)) + 1}.sqlite3")
 
 
-def cut_off(path: Path) -> None:
-    """Remove a file that is not in use any more, with what SQLite keeps beside it."""
+def delete_file(path: Path) -> None:
+    """Delete a file that is no longer in use, with the files that SQLite keeps beside it."""
     for suffix in ("", "-journal", "-wal", "-shm"):
         with suppress(OSError):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 class CacheFile:
-    """An open file. Every method may raise `sqlite3.Error`; each writing one is a transaction."""
+    """An open file. Every method may raise `sqlite3.Error`; each write is one transaction."""
 
     def __init__(self, path: Path, *, wal: bool | None = None, busy_ms: int = BUSY_MS) -> None:
-        """Open or create `path`, whose folder exists; raises `NotOurs` for another's database.
+        """Open or create `path` in an existing folder; raises `NotOurs` for a foreign database.
 
-        With `wal` a new file keeps a log instead of a journal, by default where that is safe; `keeps_log`
-        says what it does. `busy_ms` is how long other processes are waited for.
+        With `wal`, a new file uses a write-ahead log instead of a rollback journal; the default is to use
+        one if it is safe. `keeps_log` says whether the file has one. `busy_ms` is how long to wait for
+        other processes.
         """
         self.path = path
         self._busy_ms = busy_ms
-        # Several threads use it, one at a time: see `VectorCache`.
+        # Several threads use it, but one at a time: see `VectorCache`.
         self._db = sqlite3.connect(
             path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False
         )
@@ -164,16 +164,16 @@ class CacheFile:
         self._db.close()
 
     def _set_up(self, wal: bool) -> None:
-        # What is damaged need not be Unicode, and is not to be taken for what was written as bytes.
+        # Damaged text need not be Unicode; and as a bytearray it is not mistaken for stored bytes.
         self._db.text_factory = bytearray
         self._db.execute(f"PRAGMA busy_timeout={self._busy_ms}")
         made = False
         if self._number("application_id") != _APPLICATION or self._number("user_version") != _LAYOUT:
             made = self._create()
-        # A file is not turned to WAL later: an older SQLite that has it open would follow unasked.
+        # An existing file is never switched to WAL: an older SQLite that has it open would follow unasked.
         self.keeps_log = wal and (made or self._journal() == b"wal")
         self._set_journal("wal" if self.keeps_log else "truncate")
-        # A power cut may cost the last vectors; the checksums see to the rest.
+        # A power failure may cost the last vectors; the checksums find any other damage.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA cache_size=-65536")
         self._db.execute("PRAGMA temp_store=MEMORY")
@@ -191,7 +191,7 @@ class CacheFile:
             )
 
     def _create(self) -> bool:
-        """Make the tables, unless another process has by now; say whether it was us."""
+        """Create the tables, and return True; False if another process just has."""
         self._db.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         with self._writing():
             if self._number("application_id") == _APPLICATION and self._number("user_version") == _LAYOUT:
@@ -211,13 +211,13 @@ class CacheFile:
             yield
             self._db.execute("COMMIT")
         except BaseException:
-            if self._db.in_transaction:  # A full disk has rolled back by itself.
+            if self._db.in_transaction:  # SQLite itself has rolled back if the disk is full.
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
             raise
 
     def _wait_for_turn(self) -> None:
-        """Begin a writing transaction as soon as no other process is at one."""
+        """Begin a write transaction as soon as no other process is in one."""
         from random import uniform
 
         deadline = time.monotonic() + self._busy_ms / 1000
@@ -230,21 +230,21 @@ class CacheFile:
                 except sqlite3.OperationalError as exc:
                     if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                         raise
-                time.sleep(uniform(*_LOOKS_S))
+                time.sleep(uniform(*_RETRY_S))
         finally:
             self._db.execute(f"PRAGMA busy_timeout={self._busy_ms}")
 
     def get(self, keys: Sequence[bytes]) -> list[CacheEntry]:
-        """Return the rows of those `keys` that are there, in any order, whole or not."""
+        """Return the entries of those `keys` that are stored, in any order, intact or not."""
         rows: list[CacheEntry] = []
         try:
-            self._db.execute("BEGIN")  # One look at the file, not one for each statement.
+            self._db.execute("BEGIN")  # All statements see the same state of the file.
             for part in _parts(keys):
                 marks = ",".join("?" * len(part))
                 found = self._db.execute(f"{_ROWS} WHERE key IN ({marks})", part)
                 rows += map(CacheEntry._make, found)
         finally:
-            if self._db.in_transaction:  # An I/O error has ended it by itself.
+            if self._db.in_transaction:  # An I/O error ends the transaction.
                 self._db.execute("COMMIT")
         return rows
 
@@ -256,10 +256,10 @@ class CacheFile:
         cut: NDArray[np.bool_],
         used: int,
     ) -> None:
-        """Keep the vectors [n, dimensions] of `keys`, named apart by `space`; those that are there stay."""
+        """Store the vectors [n, dimensions] of `keys` under the model's name `space`; stored ones stay."""
         flags = cut.astype(int).tolist()
         rows = zip(keys, _values(keys, vectors, flags), flags, strict=True)
-        # By key: what comes twice is kept once.
+        # A key that comes twice is stored once.
         different = {row[0]: row for row in rows}
         with self._writing():
             known = {key for part in _parts(keys) for key in self._among(part)}
@@ -270,7 +270,7 @@ class CacheFile:
                 "INSERT INTO vectors VALUES (?, ?, ?)",
                 ((first + index, flag, value) for index, (_, value, flag) in enumerate(new)),
             )
-            # An entry may be there whose vector is not: bits were flipped, and what was damaged dropped.
+            # An entry may have lost its vector to flipped bits; replace it.
             self._db.executemany(
                 "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)",
                 ((key, first + index, number, used) for index, (key, _, _) in enumerate(new)),
@@ -282,25 +282,14 @@ class CacheFile:
         return [key for (key,) in self._db.execute(there, keys)]
 
     def _space(self, name: str) -> int:
-        # A folder's name need not be Unicode, what is shown to people must.
+        # A folder's name need not be Unicode, but what people read must be.
         name = name.encode("utf-8", "replace").decode()
         self._db.execute("INSERT OR IGNORE INTO spaces (name) VALUES (?)", (name,))
         return int(self._db.execute("SELECT id FROM spaces WHERE name = ?", (name,)).fetchone()[0])
 
     def drop(self, keys: Sequence[bytes]) -> None:
-        """Forget `keys`."""
-        self._make_room_for_old()
-        with self._writing():
-            self._db.execute("DELETE FROM old")
-            self._db.executemany(
-                "INSERT OR IGNORE INTO old SELECT key, id FROM entries WHERE key = ?",
-                ((key,) for key in keys),
-            )
-            self._db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM old)")
-            # What is damaged may be the number of its vector, and then that is another's.
-            self._db.execute(
-                "DELETE FROM vectors WHERE id IN (SELECT id FROM old) AND id NOT IN (SELECT id FROM entries)"
-            )
+        """Drop `keys`."""
+        self._drop_where("key = ?", ((key,) for key in keys))
 
     def touch(self, keys: Sequence[bytes], used: int) -> None:
         """Note that `keys` were used in the hour `used`."""
@@ -308,7 +297,7 @@ class CacheFile:
             self._db.executemany("UPDATE entries SET used = ? WHERE key = ?", ((used, key) for key in keys))
 
     def size(self) -> int:
-        """Return the bytes in use: those of the file but for its free pages."""
+        """Return the bytes in use: the size of the file without its free pages."""
         return (self._number("page_count") - self._number("freelist_count")) * self._number("page_size")
 
     def count(self) -> int:
@@ -316,59 +305,62 @@ class CacheFile:
         return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
     def spaces(self) -> list[tuple[str, int, int]]:
-        """Return for each space its name, its number of vectors and the hour it was last used.
+        """Return the name of each space, its number of vectors, and the hour of its last use.
 
-        Raises `Damaged` for what cannot be.
+        Raises `Damaged` for impossible values.
         """
         found = self._db.execute(
             "SELECT name, count(*), max(used) FROM entries JOIN spaces ON spaces.id = space GROUP BY space"
         ).fetchall()
         if not all(isinstance(name, bytearray) and _is_hour(used) for name, _, used in found):
-            raise Damaged("it names models or times that cannot be")
+            raise Damaged("it contains impossible model names or times")
         return [(name.decode("utf-8", "replace"), int(count), used) for name, count, used in found]
 
     def drop_unused(self, before: int) -> int:
-        """Forget what was last used before the hour `before`; return how many."""
-        return self._drop_where("used < ?", before)
+        """Drop vectors last used before the hour `before`, and return how many."""
+        return self._drop_where("used < ?", [(before,)])
 
     def drop_oldest(self, count: int) -> int:
-        """Forget the `count` vectors that were not used for longest; return how many there were."""
-        return self._drop_where("1 ORDER BY used, id LIMIT ?", count)
+        """Drop the `count` least recently used vectors, and return how many there were."""
+        return self._drop_where("1 ORDER BY used, id LIMIT ?", [(count,)])
 
-    def _drop_where(self, condition: str, value: int) -> int:
-        self._make_room_for_old()
+    def _drop_where(self, condition: str, values: Iterable[tuple[bytes | int]]) -> int:
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS old (key BLOB PRIMARY KEY, id INTEGER)")
         with self._writing():
             self._db.execute("DELETE FROM old")
-            self._db.execute(f"INSERT INTO old SELECT key, id FROM entries WHERE {condition}", (value,))
-            self._db.execute("DELETE FROM vectors WHERE id IN (SELECT id FROM old)")
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO old SELECT key, id FROM entries WHERE {condition}", values
+            )
             self._db.execute("DELETE FROM entries WHERE key IN (SELECT key FROM old)")
+            # A damaged entry may name the vector of another, which stays.
+            self._db.execute(
+                "DELETE FROM vectors WHERE id IN (SELECT id FROM old) AND id NOT IN"
+                " (SELECT id FROM entries WHERE id IN (SELECT id FROM old))"
+            )
             return int(self._db.execute("SELECT count(*) FROM old").fetchone()[0])
-
-    def _make_room_for_old(self) -> None:
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS old (key BLOB PRIMARY KEY, id INTEGER)")
 
     def shrink(self) -> None:
         """Give free pages back to the disk."""
-        # The whole file is written anew. That it is not all held in memory takes both of these.
+        # VACUUM rewrites the whole file; without both settings it would hold all of it in memory.
         self._db.execute("PRAGMA temp_store=FILE")
         self._db.execute("PRAGMA cache_size=-2048")
         self._db.execute("VACUUM")
 
     def faults(self) -> list[str]:
-        """Return what SQLite finds wrong with the file's structure, a line each; nothing for a sound one."""
+        """Return what SQLite finds wrong with the file's structure, one line per fault."""
         rows = self._db.execute("PRAGMA integrity_check")
-        said = [line for row in rows for line in str(row[0], "utf-8", "replace").splitlines()]
-        # The first is a heading: "*** in database main ***".
-        return [] if said == ["ok"] else [line for line in said if not line.startswith("***")] or said
+        lines = [line for row in rows for line in str(row[0], "utf-8", "replace").splitlines()]
+        # The first line is a heading: "*** in database main ***".
+        return [] if lines == ["ok"] else [line for line in lines if not line.startswith("***")] or lines
 
     def rows(self) -> Iterator[CacheEntry]:
-        """Yield all rows, in the order of their keys."""
+        """Yield all entries, in the order of their keys."""
         return map(CacheEntry._make, self._db.execute(_ROWS))
 
     def drop_strays(self) -> int:
-        """Forget entries without a vector and vectors without an entry; return how many.
+        """Drop entries without a vector and vectors without an entry, and return how many.
 
-        Nothing is written where there are none, so that a file that can only be read can be checked.
+        Writes nothing if there are none, so that a read-only file can be checked.
         """
         strays = (
             "entries WHERE id NOT IN (SELECT id FROM vectors)",
@@ -383,8 +375,8 @@ class CacheFile:
 
 
 def _parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        yield keys[start : start + _KEYS_PER_QUERY]
 
 
 def _values(keys: Sequence[bytes], vectors: NDArray[np.float32], flags: Sequence[int]) -> Iterator[bytes]:

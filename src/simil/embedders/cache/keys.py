@@ -1,4 +1,4 @@
-"""What a vector depends on, and the key that stands for it."""
+"""The cache key of a text: a hash of everything that its vector depends on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from simil.embedders.base import Kind, VectorForm
 
 __all__ = ["Recipe"]
 
-# Raise when the same recipe would give other vectors than before: when windows are cut elsewhere, or
-# a pooling is corrected.
+# Raise this when the same recipe gives other vectors than before: when windows are cut differently, or a
+# pooling is corrected.
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that makes a vector out of a text, but the text and what one run asks for.
+    """Everything that a vector depends on, except the text, its kind and the form that a run asks for.
 
-    `backend` says who computes ("local", or an API and its address), `model` and `revision` which model,
-    `precision` in how many bits, `pipeline` how the tokens' vectors become one, `prompts` what is put
-    before a text of each kind, `max_tokens` and `overflow` what happens to a long text. Of texts with at
-    most `fits_bytes` bytes it is known that nothing happens to them: their keys do not depend on `overflow`.
+    `backend` says what computes it ("local", or an API and its URL), `model` and `revision` name the
+    model, `precision` gives its bits, `pipeline` how the tokens' vectors become one, `prompts` the prompt
+    for each kind of text, `max_tokens` and `overflow` what happens to a long text. A text of at most
+    `fits_bytes` bytes is known to fit: its key does not depend on `overflow`.
     """
 
     backend: str
@@ -37,11 +37,11 @@ class Recipe:
     fits_bytes: int = -1
 
     def keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
-        """Return the key of each text: 32 bytes, SHA-256 over everything that its vector depends on."""
+        """Return the key of each text: 32 bytes, the SHA-256 of everything that its vector depends on."""
         head, head_of_short = self._head(kind, form, self.overflow), self._head(kind, form, "")
         keys = []
         for text in texts:
-            # Of a text that is not Unicode the model will say so; that it has a key does no harm.
+            # A text that is not Unicode may have a key: the model will refuse it.
             encoded = text.encode("utf-8", "surrogatepass")
             start = head_of_short if len(encoded) <= self.fits_bytes else head
             keys.append(hashlib.sha256(start + encoded).digest())
@@ -55,7 +55,7 @@ class Recipe:
             **asdict(form),
         }
         del how["fits_bytes"]
-        # A digest has one length, so where it ends and the text begins is never in doubt.
-        # Escapes would make one of two halves of a character and the character.
-        told = json.dumps(how, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+        # ASCII escapes would make a character and its two surrogate halves the same.
+        written = json.dumps(how, sort_keys=True, ensure_ascii=False)
+        # A digest has a fixed length, so it is always clear where it ends and the text begins.
+        return hashlib.sha256(written.encode("utf-8", "surrogatepass")).digest()

@@ -1,4 +1,4 @@
-"""What people do with the cache: look at it, check it, make it smaller."""
+"""Maintenance of the vector cache: inspect, verify, prune and clear it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 from simil.embedders.cache.database import CacheFile, Damaged, current, files, is_damage
 from simil.embedders.cache.store import begin_next, cache_folder, set_aside
@@ -29,15 +28,12 @@ __all__ = [
     "verify",
 ]
 
-T = TypeVar("T")
-
 _HOUR_S = 3600
-_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The vectors of one model: how many, and when one of them was last used, in seconds since 1970."""
+    """The vectors of one model: their number, and when one was last used, in seconds since 1970."""
 
     model: str
     vectors: int
@@ -46,7 +42,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What is in the cache; `size` and `max_bytes` in bytes, `set_aside` are damaged files of before."""
+    """What is in the cache; `size` and `max_bytes` are in bytes, `set_aside` are old damaged files."""
 
     path: Path
     vectors: int
@@ -58,7 +54,7 @@ class CacheInfo:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How many vectors were looked at, and how many of them are damaged."""
+    """How many vectors were checked, and how many of them are damaged."""
 
     checked: int
     damaged: int
@@ -66,7 +62,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The vectors that were checked, those that were damaged and dropped, and faults of the file itself."""
+    """How many vectors were checked, how many were damaged and dropped, and faults of the file itself."""
 
     path: Path
     checked: int
@@ -75,20 +71,20 @@ class Verified:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing was wrong."""
+        """Whether no damage was found."""
         return not self.dropped and not self.faults
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many vectors were forgotten, and the bytes that the file had before and has now."""
+    """How many vectors were dropped, and the size of the file before and after, in bytes."""
 
     dropped: int
     before: int
     after: int
 
 
-class _Damaged(UsageError):
+class _CacheDamaged(UsageError):
     def __init__(self, path: Path, why: Exception) -> None:
         super().__init__(
             f"the vector cache is damaged: {why}", place=Place(str(path)), hint="run simil cache verify"
@@ -97,12 +93,12 @@ class _Damaged(UsageError):
 
 
 def cache_path(cache_dir: Path) -> Path:
-    """Return the file of vectors that is in use, or that the first vector will make."""
+    """Return the file of vectors that is in use, or that the first vector will create."""
     return current(cache_folder(cache_dir))
 
 
 def info(cache_dir: Path, max_bytes: int) -> CacheInfo:
-    """Return what is in the cache. Raises `UsageError` where it cannot be read."""
+    """Return what is in the cache. Raises `UsageError` if it cannot be read."""
     path = cache_path(cache_dir)
     old = tuple(one for one in files(path.parent) if one != path)
     if not path.exists():
@@ -113,9 +109,9 @@ def info(cache_dir: Path, max_bytes: int) -> CacheInfo:
 
 
 def sample(cache_dir: Path, most: int) -> Sample:
-    """Check up to `most` vectors against their checksums; nothing is changed.
+    """Check up to `most` vectors against their checksums, without changing anything.
 
-    Raises `UsageError` where the file cannot be read or is not what it should be.
+    Raises `UsageError` if the file cannot be read or is damaged.
     """
     path = cache_path(cache_dir)
     if not path.exists():
@@ -126,9 +122,9 @@ def sample(cache_dir: Path, most: int) -> Sample:
 
 
 def verify(cache_dir: Path) -> Verified:
-    """Check every vector against its checksum and the file against SQLite's rules; drop what is damaged.
+    """Check every vector's checksum and the file's structure, and drop damaged vectors.
 
-    A file whose structure is damaged is set aside whole. Raises `UsageError` where it cannot be read.
+    A file with a damaged structure is set aside whole. Raises `UsageError` if it cannot be read.
     """
     path = cache_path(cache_dir)
     if not path.exists():
@@ -147,7 +143,7 @@ def verify(cache_dir: Path) -> Verified:
             dropped = len(damaged) + file.drop_strays()
             if damaged:
                 file.drop(damaged)
-    except _Damaged as exc:
+    except _CacheDamaged as exc:
         set_aside(path.parent, path, exc.why)
         return Verified(path, checked, dropped, (str(exc.why),))
     return Verified(path, checked, dropped, ())
@@ -160,9 +156,9 @@ def prune(
     max_bytes: int | None,
     clock: Callable[[], float] = time.time,
 ) -> Pruned:
-    """Forget what was not used for so many seconds, then the oldest until so many bytes are left.
+    """Drop vectors unused for `older_than_s` seconds, then the least recently used down to `max_bytes`.
 
-    Raises `UsageError` where the cache cannot be changed.
+    Raises `UsageError` if the cache cannot be changed.
     """
     path = cache_path(cache_dir)
     if not path.exists():
@@ -180,7 +176,7 @@ def prune(
 
 
 def clear(cache_dir: Path) -> int:
-    """Forget everything; return how many bytes that gives back. Raises `UsageError`."""
+    """Delete everything, and return how many bytes that frees. Raises `UsageError`."""
     path = cache_path(cache_dir)
     if not path.exists():
         return 0
@@ -202,7 +198,7 @@ def _opened(path: Path) -> Iterator[CacheFile]:
             file.close()
     except (sqlite3.Error, OSError, OverflowError) as exc:
         if is_damage(exc):
-            raise _Damaged(path, exc) from exc
+            raise _CacheDamaged(path, exc) from exc
         raise _unusable(path, exc) from exc
 
 

@@ -1,4 +1,4 @@
-"""The vector cache as the rest of simil sees it: it never fails, at worst it keeps nothing."""
+"""The vector cache as the rest of simil uses it: it never fails, but may keep nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simil.embedders.cache.database import (
     CacheEntry,
     CacheFile,
     current,
-    cut_off,
+    delete_file,
     files,
     is_damage,
     next_file,
@@ -36,22 +36,22 @@ log = logging.getLogger("simil")
 T = TypeVar("T")
 
 _HOUR_S = 3600
-# How old a note of use may be: noting each use would turn every look-up into a write.
+# A use is noted once a day: noting every use would turn every look-up into a write.
 _NOTED_H = 24
-# What is left after old vectors made way, so that not every batch has to drop some.
+# The share of the limit that is kept when old vectors are dropped, so that not every batch drops some.
 _FILLED = 0.9
-# How many uses wait to be noted, at most: memory stays bounded.
+# The most uses that wait to be noted, to bound memory.
 _NOTED_AT_ONCE = 1 << 16
 
 
 def cache_folder(cache_dir: Path) -> Path:
-    """Return the folder of the files of vectors, in simil's cache directory."""
+    """Return the folder of the vector files in simil's cache directory."""
     return cache_dir / "vectors"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Hits:
-    """What was found: the keys' places [n], their vectors float32 [n, dimensions], which were cut [n]."""
+    """What was found: places of the keys [n], vectors float32 [n, dimensions], which texts were cut [n]."""
 
     rows: NDArray[np.intp]
     vectors: NDArray[np.float32]
@@ -59,9 +59,9 @@ class Hits:
 
 
 class VectorCache:
-    """Vectors by key, on disk, for several threads and processes.
+    """Vectors by key, on disk, shared by threads and processes.
 
-    What goes wrong is told once, in one line, and costs no more than the vectors being computed again.
+    A failure is logged once, in one line; at worst, vectors are computed again.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class VectorCache:
     ) -> None:
         """Nothing is opened before the first use.
 
-        `clock` gives seconds since 1970; `busy_ms` is how long other processes are waited for.
+        `clock` returns seconds since 1970; `busy_ms` is how long to wait for other processes.
         """
         self._busy_ms = busy_ms
         self._folder = folder
@@ -88,14 +88,14 @@ class VectorCache:
         _CACHES.add(self)
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
-        """Return what is kept of `keys`, None for nothing."""
+        """Return the vectors of those `keys` that are in the cache; None if there are none."""
         rows = self._attempt(lambda file: file.get(keys)) or []
         damaged = [row.key for row in rows if not row.is_whole]
         if damaged:
-            log.warning("%d damaged vectors in the cache are computed again", len(damaged))
+            log.warning("%d vectors in the cache are damaged and will be computed again", len(damaged))
             self._attempt(lambda file: file.drop(damaged), writes=True)
             rows = [row for row in rows if row.is_whole]
-        # A server may have another model under the same name: vectors of one length only.
+        # A server may run another model under the same name: return vectors of one length only.
         rows = [row for row in rows if len(row.value) == len(rows[0].value)]
         if not rows:
             return None
@@ -108,15 +108,15 @@ class VectorCache:
     def put(
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> None:
-        """Keep vectors [n, dimensions] of `keys`; `space` says whose they are, for people."""
+        """Keep the vectors [n, dimensions] of `keys`; `space` names their model, for `simil cache info`."""
         self._attempt(lambda file: self._put(file, space, keys, vectors, cut), writes=True)
 
     def close(self) -> None:
-        """Note what was used, and close the file."""
-        if self._stale and self._file is not None:
+        """Write the notes of use that wait, and close the file."""
+        if self._stale:
             self._note_use()
         with self._lock:
-            self._let_go()
+            self._close_file()
 
     def _note_use(self) -> None:
         stale, self._stale = list(self._stale), set()
@@ -140,9 +140,9 @@ class VectorCache:
         return int(self._clock()) // _HOUR_S
 
     def _attempt(self, work: Callable[[CacheFile], T], *, writes: bool = False) -> T | None:
-        """Do `work` with the open file; None where that is not to be had.
+        """Do `work` with the open file, and return its result or None if it failed.
 
-        Where nothing can be written, what is there can still be read.
+        A failed write ends writing, but reading goes on; any other failure ends both.
         """
         with self._lock:
             if self._off or (writes and self._read_only):
@@ -150,14 +150,14 @@ class VectorCache:
             try:
                 return self._work(work)
             except (sqlite3.Error, OSError, OverflowError) as exc:
-                # A full disk, a folder that cannot be written, a lock that is never given back.
+                # A full disk, a folder that is not writable, a lock that is never released.
                 why = getattr(exc, "strerror", None) or exc
                 if writes and self._file is not None:
                     self._read_only = True
                     log.warning("new vectors are not kept in the cache %s: %s", self._file.path, why)
                     return None
                 self._off = True
-                self._let_go()
+                self._close_file()
                 log.warning("the vector cache in %s is not used: %s", self._folder, why)
                 return None
 
@@ -168,30 +168,30 @@ class VectorCache:
             if not is_damage(exc):
                 raise
             damaged = self._file.path if self._file is not None else current(self._folder)
-            self._let_go()
+            self._close_file()
             set_aside(self._folder, damaged, exc)
             return work(self._opened())
 
     def _opened(self) -> CacheFile:
         if self._file is not None and not self._file.path.exists():
-            self._let_go()  # Cleared by another run: what comes now goes into the new file.
+            self._close_file()  # Another run cleared the cache: go on with the new file.
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file = CacheFile(current(self._folder), busy_ms=self._busy_ms)
         return self._file
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             with suppress(sqlite3.Error):
                 file.close()
 
 
-# SQLite keeps in memory which locks its process holds. A child would believe to hold those of its
-# parent, which it does not, and write where it must not. So nobody is in the middle of anything at a
-# fork, and the child, where it may neither use nor close what it has inherited, opens its own.
+# SQLite remembers the locks of its process. After a fork the child would believe that it holds those
+# of its parent, and would write when it must not; and it may not even close a connection that it
+# inherited. So a fork waits until no thread uses a file, and closes all files; each process then opens
+# its own. Comparing process ids instead would notice the fork too late, in the middle of a transaction.
 _CACHES: WeakSet[VectorCache] = WeakSet()
-_INHERITED: list[CacheFile] = []
 _forking = Lock()
 _held: list[VectorCache] = []
 
@@ -201,8 +201,7 @@ def _before_fork() -> None:
     for cache in list(_CACHES):
         cache._lock.acquire()
         _held.append(cache)
-        if cache._file is not None and cache._file.keeps_log:  # It holds locks all the time.
-            cache._let_go()
+        cache._close_file()
 
 
 def _after_fork() -> None:
@@ -211,28 +210,22 @@ def _after_fork() -> None:
     _forking.release()
 
 
-def _after_fork_in_child() -> None:
-    for cache in _held:
-        if cache._file is not None:
-            _INHERITED.append(cache._file)
-            cache._file = None
-    _after_fork()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def set_aside(folder: Path, damaged: Path, why: Exception) -> None:
-    """Begin a new file in place of a damaged one, unless another process has; the damaged one is kept."""
+    """Start a new file in place of a damaged one, unless another process has; the damaged one is kept."""
     if begin_next(folder, damaged, keep=1):
-        log.warning("the vector cache %s is damaged (%s): it is set aside, and a new one begun", damaged, why)
+        log.warning(
+            "the vector cache %s is damaged (%s); it was set aside, and a new one started", damaged, why
+        )
 
 
 def begin_next(folder: Path, path: Path, *, keep: int) -> bool:
-    """Begin a new file in place of `path`, and remove the others but for the `keep` newest.
+    """Start a new file in place of `path`, and delete all older ones but the `keep` newest.
 
-    Returns False where another process has begun one. Raises OSError.
+    Returns False if another process has already started one. Raises OSError.
     """
     from filelock import FileLock
 
@@ -242,7 +235,7 @@ def begin_next(folder: Path, path: Path, *, keep: int) -> bool:
         next_file(path).touch()
         old = files(folder)[:-1]
         for one in old[: len(old) - keep]:
-            cut_off(one)
+            delete_file(one)
     return True
 
 

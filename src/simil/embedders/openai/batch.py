@@ -1,4 +1,4 @@
-"""Texts that were begun together: what of each is sent, and what becomes of the answers."""
+"""Texts that were begun together: what is sent of each, and what becomes of the answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from simil import similarity
 from simil.embedders.base import Piece, TextRejected
 from simil.embedders.local.windows import Window
-from simil.embedders.openai.requests import EmbeddingRequest
-from simil.embedders.openai.retries import Failed
+from simil.embedders.openai.retries import RequestFailed
 from simil.embedders.openai.tokens import LONGEST_TOKEN, ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow, too_long
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Limits"]
 
-# Of a text that the server finds too long, this share of what should fit is sent: it counts its own way.
+# The share that is sent of the part of a text that should fit: the server counts tokens in its own way.
 _SHARE = 0.95
 
 
@@ -30,8 +29,8 @@ _SHARE = 0.95
 class Limits:
     """How long a text may be, and what happens to a longer one.
 
-    `tokens` is None where only the server knows; `model` is how messages call the model; `refused` are texts
-    that the server refused before, with what it said.
+    `tokens` is None if only the server knows; `model` is the model's name in messages; `refused` maps
+    texts that the server has refused to the reason.
     """
 
     model: str
@@ -41,45 +40,52 @@ class Limits:
 
 
 @dataclass(eq=False, slots=True)
-class _Row:
-    """A text: how many of its parts are still to come, and those that came, with their weights."""
+class _TextState:
+    """How many parts of a text are still to come, and the vectors of those that came, by their place."""
 
     missing: int
     is_cut: bool = False
-    is_over: bool = False
-    parts: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    is_done: bool = False
+    vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
-class Batch(EmbeddingRequest):
+class Batch:
     """An iterator over the pieces of a batch, in the order of the answers.
 
-    `finish` is given each piece by the thread that got it, and returns what is passed on.
+    `texts` are the parts to send and `sizes` their tokens, which are upper bounds unless `is_exact`; both
+    may grow, and places in them stay valid. `is_over` says that nobody waits for more vectors,
+    `has_raised` that the caller knows of the failure. Sending threads call `deliver`, `refuse` and `fail`.
     """
 
     def __init__(
         self, texts: Sequence[str], counter: TokenCounter, limits: Limits, finish: Callable[[Piece], Piece]
     ) -> None:
-        """Cut what is known to be too long; the rest is up to the server."""
+        """Cut the texts that are known to be too long; the server decides on the others.
+
+        `finish` is called with each piece by the thread that received it, and returns what is passed on.
+        """
         self.texts: list[str] = []
         self.sizes: list[int] = []
         self.is_exact = counter.is_exact
+        self.is_over = False
+        self.has_raised = False
         self._counter = counter
         self._limits = limits
         self._finish = finish
         self._row_of: list[int] = []
         self._whole = texts
-        self._rows = [_Row(1) for _ in texts]
+        self._states = [_TextState(1) for _ in texts]
         self._open = len(texts)
         self._ready: deque[Piece | TextRejected] = deque()
         self._error: BaseException | None = None
         self._changed = Condition()
         sizes = counter.counts(texts)
         for row, (text, size) in enumerate(zip(texts, sizes, strict=True)):
-            self._take(row, text, size)
+            self._prepare(row, text, size)
 
     @property
-    def surely_fits(self) -> int | None:
-        """The tokens that a text may have for sure, None where only the server knows."""
+    def token_limit(self) -> int | None:
+        """How many tokens a text may have; None if only the server knows."""
         return self._limits.tokens
 
     def __iter__(self) -> Iterator[Piece | TextRejected]:
@@ -92,55 +98,58 @@ class Batch(EmbeddingRequest):
                     item = self._ready.popleft()
                 yield item
             if self._error is not None:
-                self.has_told = True
+                self.has_raised = True
                 raise self._error
         finally:
             self.is_over = True
 
     def deliver(self, places: Sequence[int], vectors: NDArray[np.float32]) -> None:
-        """Make a piece of the vectors of some parts; see `EmbeddingRequest.deliver`."""
+        """Take the vectors of some parts; the sender's next request waits until this returns."""
         import numpy as np
 
         rows = []
-        kept = []
+        complete = []
         for place, vector in zip(places, vectors, strict=True):
-            row = self._rows[self._row_of[place]]
-            with self._changed:  # The parts of one text may come in two requests.
-                row.missing -= 1
-                row.parts[place] = vector
-                is_last = row.missing == 0 and not row.is_over
+            state = self._states[self._row_of[place]]
+            with self._changed:  # Two requests may bring parts of one text.
+                state.missing -= 1
+                state.vectors[place] = vector
+                is_last = state.missing == 0 and not state.is_done
             if is_last:
                 rows.append(self._row_of[place])
-                kept.append(self._mean(row))
-                row.parts = {}
+                complete.append(self._mean(state))
+                state.vectors = {}
         if rows:
-            cut = np.array([self._rows[row].is_cut for row in rows], np.bool_)
-            self._pass_on(rows, self._finish(Piece(np.array(rows, np.intp), np.stack(kept), cut)))
+            cut = np.array([self._states[row].is_cut for row in rows], np.bool_)
+            self._pass_on(rows, self._finish(Piece(np.array(rows, np.intp), np.stack(complete), cut)))
 
-    def refuse(self, place: int, failed: Failed) -> Sequence[int]:
-        """Send less of a text that is too long; refuse any other one; see `EmbeddingRequest.refuse`."""
+    def refuse(self, place: int, failed: RequestFailed) -> Sequence[int]:
+        """Reject a text that the server refuses, or shorten one that is too long.
+
+        Returns the places of what is sent in its place.
+        """
         row, text = self._row_of[place], self.texts[place]
-        if self._rows[row].is_over:
+        if self._states[row].is_done:
             return []
         blame, overflow = failed.blame, self._limits.overflow
-        fits = self.surely_fits is not None and self.sizes[place] <= self.surely_fits
+        fits = self.token_limit is not None and self.sizes[place] <= self.token_limit
         if blame is not None and (blame.is_length or (blame.is_size and not fits)):
             limit = self._limits.tokens or blame.limit
-            instead = self._shorter(text, self.sizes[place], limit, blame.tokens)
-            if instead and overflow is not Overflow.ERROR:
+            shorter = self._shorter(text, self.sizes[place], limit, blame.tokens)
+            if shorter and overflow is not Overflow.ERROR:
                 with self._changed:
-                    self._rows[row].missing += len(instead) - 1
-                self._rows[row].is_cut |= overflow is not Overflow.CHUNK
-                return [self._add(row, part.text, part.tokens) for part in instead]
-            refused = too_long(row, self._limits.model, limit, overflow)
+                    self._states[row].missing += len(shorter) - 1
+                self._states[row].is_cut |= overflow is not Overflow.CHUNK
+                return [self._add(row, part.text, part.tokens) for part in shorter]
+            rejected = too_long(row, self._limits.model, limit, overflow)
         else:
-            refused = TextRejected(row, failed.what)
-        self._limits.refused[self._whole[row]] = refused.message
-        self._reject(row, refused)
+            rejected = TextRejected(row, failed.message)
+        self._limits.refused[self._whole[row]] = rejected.message
+        self._pass_on([row], rejected)
         return []
 
     def fail(self, error: BaseException) -> None:
-        """Raise `error` behind what came before it; see `EmbeddingRequest.fail`."""
+        """End the batch: `error` is raised after the pieces that are ready."""
         with self._changed:
             if not self._open:
                 return
@@ -148,65 +157,64 @@ class Batch(EmbeddingRequest):
             self._error = error
             self._changed.notify_all()
 
-    def _take(self, row: int, text: str, size: int) -> None:
-        """Decide what of a text is sent at first."""
+    def _prepare(self, row: int, text: str, size: int) -> None:
+        """Decide what is sent of a text at first."""
         limit, overflow = self._limits.tokens, self._limits.overflow
-        said = self._limits.refused.get(text)
-        if said is not None:
-            self._reject(row, TextRejected(row, said))
+        reason = self._limits.refused.get(text)
+        if reason is not None:
+            self._pass_on([row], TextRejected(row, reason))
         elif not _is_unicode(text):
-            self._reject(
-                row, TextRejected(row, "the text holds half a surrogate pair, which is no character")
-            )
+            broken = TextRejected(row, "the text contains half a surrogate pair, which is not a character")
+            self._pass_on([row], broken)
         elif limit is None or size <= limit or not (self.is_exact or size > limit * LONGEST_TOKEN):
             self._add(row, text, size)
         elif overflow is Overflow.ERROR:
-            self._reject(row, too_long(row, self._limits.model, limit, overflow))
+            self._pass_on([row], too_long(row, self._limits.model, limit, overflow))
         elif overflow is Overflow.CHUNK:
             windows = list(self._counter.windows(text, limit))
             assert windows, "a text that is not blank has a window"
-            self._rows[row].missing = len(windows)
+            self._states[row].missing = len(windows)
             for window in windows:
                 self._add(row, window.text, window.tokens)
         else:
-            self._rows[row].is_cut = True
+            self._states[row].is_cut = True
             most = limit if self.is_exact else limit * LONGEST_TOKEN
             beginning = self._counter.beginning(text, most)
             self._add(row, beginning, most)
 
-    def _shorter(self, text: str, size: int, limit: int | None, told: int | None) -> list[Window]:
-        """Return what is sent in place of a text that the server finds too long; nothing where none is left.
+    def _shorter(self, text: str, size: int, limit: int | None, counted: int | None) -> list[Window]:
+        """Return what to send in place of a text that the server finds too long, or nothing.
 
-        `limit` is how many tokens it takes, `told` how many it counts in the text, where that is known.
+        `limit` is how many tokens the server accepts, `counted` how many it counted; None if unknown.
         """
         counter = ByteCounter()
         length = counter.counts([text])[0]
         if self._limits.overflow is Overflow.CHUNK:
             most = length // 2 if limit is None or length <= limit else limit
             windows = list(counter.windows(text, most)) if most else []
-            # A single character of several bytes is never cut: it must not be sent again and again.
+            # A character of several bytes is never cut; do not send it again and again.
             if any(window.text == text for window in windows):
                 return []
-            # Counted as the other parts are: tokens are what parts are weighted by.
+            # The mean weights parts by their tokens, so count these like the others.
             counts = self._counter.counts([window.text for window in windows])
             return [Window(window.text, count) for window, count in zip(windows, counts, strict=True)]
         keep = length // 2
-        if limit is not None and told is not None and told > limit:
-            keep = int(length * limit / told * _SHARE)
+        if limit is not None and counted is not None and counted > limit:
+            keep = int(length * limit / counted * _SHARE)
         if limit is not None and length > limit:
-            keep = max(keep, limit)  # So many bytes fit, whatever they are.
+            keep = max(keep, limit)  # A token has at least one byte, so as many bytes as tokens always fit.
         beginning = counter.beginning(text, min(keep, length - 1))
         return [Window(beginning, min(size, counter.counts([beginning])[0]))] if beginning.strip() else []
 
-    def _mean(self, row: _Row) -> NDArray[np.float32]:
-        """Return the vector of a text: of its one part, or the mean of its parts weighted by their tokens."""
+    def _mean(self, state: _TextState) -> NDArray[np.float32]:
+        """Return the vector of a text: that of its only part, or the mean of its parts, by their tokens."""
         import numpy as np
 
-        # In the order of the text, not of the answers: the last digit of a sum depends on it.
-        places = sorted(row.parts)
+        # In the order of the text, not of the answers: the last digit of a sum depends on the order.
+        places = sorted(state.vectors)
         if len(places) == 1:
-            return row.parts[places[0]]
-        vectors = np.stack([row.parts[place] for place in places])
+            return state.vectors[places[0]]
+        vectors = np.stack([state.vectors[place] for place in places])
         mean = similarity.weighted_mean(vectors, [self.sizes[place] for place in places])
         unit: NDArray[np.float32] = similarity.unit_or_zero(mean[None])[0]
         return unit
@@ -217,24 +225,15 @@ class Batch(EmbeddingRequest):
         self._row_of.append(row)
         return len(self.texts) - 1
 
-    def _reject(self, row: int, refused: TextRejected) -> None:
-        with self._changed:
-            self._rows[row].is_over = True
-            self._ready.append(refused)
-            self._close(1)
-
-    def _pass_on(self, rows: Sequence[int], piece: Piece) -> None:
+    def _pass_on(self, rows: Sequence[int], item: Piece | TextRejected) -> None:
         with self._changed:
             for row in rows:
-                self._rows[row].is_over = True
-            self._ready.append(piece)
-            self._close(len(rows))
-
-    def _close(self, count: int) -> None:
-        self._open -= count
-        if not self._open:
-            self.is_over = True
-        self._changed.notify_all()
+                self._states[row].is_done = True
+            self._ready.append(item)
+            self._open -= len(rows)
+            if not self._open:
+                self.is_over = True
+            self._changed.notify_all()
 
 
 def _is_unicode(text: str) -> bool:

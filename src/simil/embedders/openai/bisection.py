@@ -1,4 +1,4 @@
-"""Which text of a refused request is to blame: its parts are tested by halves."""
+"""Finding the text that made the server refuse a request, by testing halves of it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ __all__ = ["Bisection"]
 
 
 class Bisection:
-    """Tests parts of a refused request, each sent as a request of its own, until the culprit is alone.
+    """Narrows a refused request down to one culprit; each `test` is sent as a request of its own.
 
-    A refused part holds a culprit, so what was beside it need not be tested (`rest`; it is sent on at the
-    end). Where one text is to blame and a part passes, the culprit is among the others: they are
-    halved at once. That takes at most 13 requests more for one culprit among 2,048. Where the request
-    may just have been too large, the others are sent whole: if they pass, there is no culprit.
+    A refused part contains a culprit, so the texts beside it need no test: they go to `rest` and are
+    sent at the end. If one text must be to blame and a part passes, the culprit is among the others,
+    which are halved at once. One culprit among 2,048 texts costs at most 13 extra requests. If the
+    request may simply have been too large, the others are sent whole: if they pass, there is no culprit.
     """
 
     def __init__(self, places: Sequence[int], *, is_size: bool = False, first: int | None = None) -> None:
-        """Take the places of the texts that were refused together, two at least.
+        """Start with the places of at least two texts that were refused together.
 
-        The `first` ones are suspected more than others, and are tested together.
+        The `first` of them are the likeliest culprits and are tested together.
         """
         self.is_size = is_size
         self._suspects = list(places)
@@ -30,11 +30,11 @@ class Bisection:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to test: there is a culprit, or all parts passed."""
+        """Whether there is nothing left to test: a culprit was found, or all parts passed."""
         return not self.test
 
     def passed(self) -> None:
-        """Take in that the server took the tested part."""
+        """Record that the server accepted the tested part."""
         self.most_passed = max(self.most_passed, len(self.test))
         cleared = set(self.test)
         self._suspects = [place for place in self._suspects if place not in cleared]
@@ -42,7 +42,7 @@ class Bisection:
         self.test = self._suspects if whole else self._suspects[: len(self._suspects) // 2]
 
     def refused(self) -> None:
-        """Take in that the server refused the tested part."""
+        """Record that the server refused the tested part."""
         tested = set(self.test)
         self.rest += [place for place in self._suspects if place not in tested]
         self._suspects = self.test

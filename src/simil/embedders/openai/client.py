@@ -1,4 +1,4 @@
-"""Vectors from OpenAI's API, or from any server that speaks its protocol."""
+"""Vectors from OpenAI's API, or from any server with the same protocol."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from simil.embedders.openai.error_replies import ServerError, quotation, refusal
 from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
 from simil.embedders.openai.protocol import BadAnswer, Reply
 from simil.embedders.openai.requests import EmbeddingReply
-from simil.embedders.openai.retries import Failed, Retries
+from simil.embedders.openai.retries import RequestFailed, Retries
 from simil.embedders.openai.sender import Sender
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
-from simil.embedders.openai.transport import Timeout, Wire
+from simil.embedders.openai.transport import Timeout, Transport
 from simil.embedders.overflow import Overflow
 from simil.embedders.usage import Plan, Usage
 from simil.errors import ServerFailed, UsageError
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIEmbedder"]
 
 _NEXT_ENCODING: dict[str, str | None] = {"base64": "float", "float": None}
-# Up to here bounds are good enough, and the table of exact counts is not worth its loading.
+# Up to this size upper bounds are good enough, and loading the table for exact counts does not pay.
 _FEW_BYTES = 32_768
-# Characters to a request: a token has some four of them.
+# Characters per request; a token has about four of them.
 _REQUEST_CHARACTERS = 1 << 20
 
 
@@ -42,9 +42,9 @@ class OpenAIEmbedder(Embedder):
     """A model behind `POST {base_url}/embeddings`.
 
     `request_dimensions` is sent as `dimensions`; `known_dimensions` is what the model is known to
-    return without it; `max_tokens` what it reads of a text, None where only the server knows; `price`
-    what a million tokens cost, in US dollars. Raises `UsageError` for a base URL or model name that
-    cannot be one; a missing key is an error only when a request would be sent.
+    return without it; `max_tokens` is how much of a text it reads, None if only the server knows; `price`
+    is the cost of a million tokens in US dollars. Raises `UsageError` for an invalid base URL or model
+    name; a missing key is an error only when a request is about to be sent.
     """
 
     is_paid = True
@@ -69,7 +69,7 @@ class OpenAIEmbedder(Embedder):
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
         if not model.strip() or not model.isprintable():
-            raise UsageError(f"{model!r} is not the name of a model")
+            raise UsageError(f"{model!r} is not a model name")
         self.stamp = model
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
         self.read_ahead = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
@@ -81,13 +81,13 @@ class OpenAIEmbedder(Embedder):
         self._counter: TokenCounter | None = None
         self._encoding: str | None = "base64"
         self._clock = clock or Clock()
-        self._wire = Wire(
+        self._transport = Transport(
             self._endpoint,
             self._api_key,
             connections=concurrency,
             timeout=timeout or Timeout(),
             clock=self._clock,
-            transport=transport,
+            httpx_transport=transport,
         )
         usage = Usage(self._endpoint.host, price)
         self.usage: Usage = usage
@@ -95,23 +95,23 @@ class OpenAIEmbedder(Embedder):
 
     @property
     def address(self) -> str:
-        """Where requests go, without what may be secret in it."""
+        """The URL of the endpoint, without its query, which may be secret."""
         return self._endpoint.url.partition("?")[0]
 
     def __repr__(self) -> str:
         return f"OpenAIEmbedder({self.stamp!r} at {self._endpoint.host})"
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the server's vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
+        """Return the server's vectors of `texts`, float32, shape (len(texts), dimensions), in order.
 
-        Raises a `ProviderError` that says in one line what failed, without the key.
+        Raises a `ProviderError` that says in one line what failed, and never shows the key.
         """
         return self.embed(texts, normalize=False)
 
     def start(
         self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
-        """Begin to send `texts`; each answer is brought into form and kept by the thread that got it."""
+        """Begin to send `texts`; the thread that receives an answer checks and keeps it."""
 
         def finish(piece: Piece) -> Piece:
             finished = self._checked(piece, form)
@@ -124,14 +124,14 @@ class OpenAIEmbedder(Embedder):
         return iter(batch)
 
     def plan(self) -> Plan:
-        """Return what counts the requests that texts would take; see `Embedder.plan`."""
+        """Return a plan that counts the requests that texts would take; see `Embedder.plan`."""
         limits = self._limits
         return PackingPlan(
             self._exact_counter(), limit=limits.tokens, overflow=limits.overflow, price=self.usage.price
         )
 
     def trust(self) -> None:
-        """Take in that the server has taken texts before; see `Embedder.trust`."""
+        """Note that the server has accepted texts before; see `Embedder.trust`."""
         self._sender.trust()
 
     def status(self) -> str:
@@ -139,9 +139,9 @@ class OpenAIEmbedder(Embedder):
         return self._sender.status()
 
     def close(self) -> None:
-        """Wait a little for requests under way, and let connections go."""
+        """Wait briefly for requests in flight, then close the connections."""
         self._sender.close()
-        self._wire.close()
+        self._transport.close()
 
     def _counter_for(self, texts: Sequence[str]) -> TokenCounter:
         sizes = ByteCounter().counts(texts)
@@ -151,17 +151,17 @@ class OpenAIEmbedder(Embedder):
         return self._exact_counter()
 
     def _exact_counter(self) -> TokenCounter:
-        """Return what counts tokens, exactly where that can be."""
+        """Return the token counter, an exact one if possible."""
         if self._counter is None:
             self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
         return self._counter
 
     def _ask(self, texts: Sequence[str]) -> EmbeddingReply:
-        """Return the vectors of one request, asking again while the server refuses the encoding."""
+        """Send one request and return its reply; try other encodings if the server refuses one."""
         encoding = self._encoding
         while True:
             body = protocol.request_body(self.stamp, texts, encoding, self._request_dimensions)
-            reply = self._wire.post(body, protocol.answer_limit(len(texts)))
+            reply = self._transport.post(body, protocol.answer_limit(len(texts)))
             if encoding is None or not protocol.refuses_encoding(reply):
                 break
             encoding = _NEXT_ENCODING[encoding]
@@ -171,7 +171,7 @@ class OpenAIEmbedder(Embedder):
                 count=len(texts),
                 host=self._endpoint.host,
                 model=self.stamp,
-                proof=self._endpoint.proof(self._api_key),
+                credential=self._endpoint.credential(self._api_key),
                 scrub=self._scrub,
                 date=self._clock.date(),
             )
@@ -185,14 +185,14 @@ class OpenAIEmbedder(Embedder):
         except BadAnswer as exc:
             said = quotation(ServerError.in_answer(reply), self._scrub)
             wrong = self._wrong(f"{exc}{said}", "check the base URL and the server")
-            # What was damaged on its way may arrive the next time; what is wrong stays so, and is paid for.
-            raise Failed(wrong, may_be_retried=exc.is_damaged, headers=reply.headers) from exc
+            # An answer damaged in transit may arrive intact next time; a wrong one stays wrong, and costs.
+            raise RequestFailed(wrong, may_be_retried=exc.is_damaged, headers=reply.headers) from exc
         if self.dimensions is None:
             self.dimensions = vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
             raise self._wrong(
                 f"returned {vectors.shape[1]} dimensions where {self.dimensions} were expected",
-                "check the name of the model, and whether it can return other dimensions",
+                "check the model name, and whether the model supports other dimensions",
             )
         return vectors, tokens
 

@@ -1,4 +1,4 @@
-"""The time that the client's waits go by; a test hands in another."""
+"""The time that the client's waits depend on; tests replace it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Clock:
     """Real time, in seconds."""
 
     def now(self) -> float:
-        """Return a time that only rises, for measuring."""
+        """Return a time that never goes back, for measuring."""
         return time.monotonic()
 
     def date(self) -> float:
-        """Return the time since 1970."""
+        """Return the seconds since 1970."""
         return time.time()
 
     def wait(self, condition: Condition, seconds: float | None) -> None:
-        """Wait until `condition`, which is held, is notified or so much time has passed; it may be less."""
+        """Wait until `condition`, which the caller holds, is notified, or for at most `seconds`."""
         condition.wait(seconds)

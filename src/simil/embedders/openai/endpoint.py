@@ -1,4 +1,4 @@
-"""Where requests go, how they identify themselves, and what no message may show."""
+"""The server's address, how requests are authorized, and the secrets that no message may show."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _OPENAI_HOST = "api.openai.com"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _AZURE_VERSION = "api-version"
 _HIDDEN = "***"
-# OpenAI's own messages quote a key with its middle starred out; its ends are not for showing either.
+# OpenAI's own messages quote a key with its middle starred out; hide its ends, too.
 _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
-# A part of the path that is so long may be a key.
+# A path segment of at least this length may be a key.
 _SHORTEST_SECRET = 12
-# Fewer characters of base64 than this would match ordinary words.
+# Shorter base64 would match ordinary words.
 _SHORTEST_BASE64 = 6
 
 
 class Scrubber:
-    """Replaces secrets in a text: as they are, percent-encoded (also repeatedly), and inside base64."""
+    """Hides secrets in a text, whether plain, percent-encoded (once or repeatedly) or inside base64."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = []
         for secret in sorted(set(secrets) - {""}, key=len, reverse=True):
             forms += ["".join(map(_plain_or_percent, secret)), *_in_base64(secret)]
-        # Where several could match the first wins, and a whole key is more than what looks like one.
+        # The first alternative wins, and a whole key is longer than what only looks like one.
         self._pattern = re.compile("|".join([*forms, _MASKED_KEY]), re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
@@ -41,13 +41,13 @@ class Scrubber:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The address of a server's embeddings call.
+    """The URL that embeddings are requested from.
 
     Attributes:
-        url: the full address, without user name and password.
-        host: host and port: all of the address that messages show.
-        wants_key: whether that is OpenAI itself or Azure, which always want a key.
-        is_azure: whether the key goes into Azure's header.
+        url: the full URL, without user name and password.
+        host: host and port, the only part of the URL that messages show.
+        wants_key: whether this is OpenAI itself or Azure, which always require a key.
+        is_azure: whether the key is sent in Azure's header.
     """
 
     url: str = field(repr=False)
@@ -59,23 +59,23 @@ class Endpoint:
 
     @classmethod
     def under(cls, base_url: str, api_key: str | None, api_version: str | None = None) -> Endpoint:
-        """Return the endpoint under `base_url`; `api_key` serves only to keep it out of the message.
+        """Return the endpoint under `base_url`; `api_key` is only used to hide it in error messages.
 
-        `api_version` is for an address at Azure that names none. Raises `UsageError` when the base URL is
-        not an http or https address, or lacks a version that it needs.
+        `api_version` is for an Azure URL that names no version. Raises `UsageError` if the base URL is not
+        an http or https URL, or lacks a version that it needs.
         """
         parts = _split(base_url)
         if parts is None:
             shown = "" if "@" in base_url or "?" in base_url else f": {Scrubber([api_key or ''])(base_url)!r}"
             raise UsageError(
-                f"the base URL is not an address{shown}",
+                f"the base URL is not an http(s) address{shown}",
                 hint="write it like https://api.openai.com/v1 or http://localhost:11434/v1",
             )
         login, _, host = parts.netloc.rpartition("@")
         name = (parts.hostname or "").rstrip(".")
         is_openai = name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
         if is_openai and parts.scheme != "https":
-            raise UsageError(f"{host} would get the key unencrypted", hint="use https:// in the base URL")
+            raise UsageError(f"{host} would receive the key unencrypted", hint="use https:// in the base URL")
         path = parts.path.rstrip("/")
         given = parse_qsl(parts.query)
         has_version = any(name.lower() == _AZURE_VERSION for name, _ in given)
@@ -83,7 +83,7 @@ class Endpoint:
         query = parts.query
         if is_azure and not has_version and not path.endswith("/v1"):
             if not api_version:
-                raise UsageError(f"{host} wants an api-version", hint="set OPENAI_API_VERSION")
+                raise UsageError(f"{host} requires an api-version", hint="set OPENAI_API_VERSION")
             query = "&".join(filter(None, [query, urlencode({_AZURE_VERSION: api_version})]))
         return cls(
             url=urlunsplit((parts.scheme, host, f"{path}/embeddings", query, "")),
@@ -99,10 +99,10 @@ class Endpoint:
         )
 
     def authorization(self, api_key: str | None) -> dict[str, str]:
-        """Return the header that says who asks; nothing where no key is needed.
+        """Return the header that authorizes a request, or none if no key is needed.
 
-        A user name and password in the address come first, as they were meant for this server. Raises
-        `KeyMissing` where OpenAI would get no key and `KeyRejected` for what cannot be a key.
+        A user name and password in the URL take precedence, as they are meant for this server. Raises
+        `KeyMissing` if a key is required, and `KeyRejected` for one that cannot be a key.
         """
         if self._login:
             login = self._login if ":" in self._login else f"{self._login}:"
@@ -113,19 +113,19 @@ class Endpoint:
             return {}
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise KeyRejected(
-                "the API key holds a space, a line break or a letter outside ASCII, which no key has",
+                "the API key contains a space, a line break or a character outside ASCII",
                 hint="copy it again",
             )
         return {"api-key": api_key} if self.is_azure else {"Authorization": f"Bearer {api_key}"}
 
-    def proof(self, api_key: str | None) -> str:
-        """Return what `authorization` is made of, in words; empty for nothing."""
+    def credential(self, api_key: str | None) -> str:
+        """Return in words what `authorization` sends, or an empty string for nothing."""
         if self._login:
             return "the user name and password of the base URL"
         return "the API key in OPENAI_API_KEY" if api_key else ""
 
     def scrubber(self, api_key: str | None) -> Scrubber:
-        """Return what hides the key and the secrets that came with the address."""
+        """Return a scrubber of the key and of the secrets in the URL."""
         user, _, password = self._login.partition(":")
         return Scrubber([api_key or "", self._login, user, password, *self._secrets])
 
@@ -148,10 +148,10 @@ def _plain_or_percent(character: str) -> str:
 
 
 def _in_base64(secret: str) -> list[str]:
-    """Return patterns of the base64 that `secret` leaves in a longer encoded text.
+    """Return patterns for the base64 that `secret` leaves in a longer encoded text.
 
-    What precedes it shifts it by 0, 1 or 2 bytes; the characters it shares with its neighbours are
-    taken along.
+    The bytes before it shift it by 0, 1 or 2 bytes; the patterns include the characters that it shares
+    with its neighbours.
     """
     raw = secret.encode("utf-8", "surrogatepass")
     patterns = []

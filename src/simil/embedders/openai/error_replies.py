@@ -1,4 +1,4 @@
-"""What a refusal means: from the status and words of a server to a line for the user, and what is done."""
+"""What a server's error means: from its status and message to a line for the user and the next step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simil.embedders.openai.protocol import BadAnswer, Reply, json_of
-from simil.embedders.openai.retries import Blame, Failed, asked_wait, may_be_retried
+from simil.embedders.openai.retries import Blame, RequestFailed, may_be_retried, retry_after
 from simil.errors import KeyRejected, ProviderError, QuotaSpent, RateLimited, RequestRejected, ServerFailed
 
 __all__ = ["ServerError", "quotation", "refusal"]
@@ -16,7 +16,7 @@ __all__ = ["ServerError", "quotation", "refusal"]
 _SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _LONGEST_QUOTATION = 200
 _DAY_S = 86_400
-# Not about a text: the same for all of them.
+# Parameters that concern all texts alike.
 _GENERAL = frozenset({"dimensions", "model", "encoding_format", "user"})
 _SIZES = frozenset({"max_tokens_per_request", "array_above_max_length"})
 _LENGTH = re.compile(
@@ -24,12 +24,12 @@ _LENGTH = re.compile(
     re.IGNORECASE,
 )
 _LIMIT = re.compile(r"(?:length(?: is| of)?|less than|at most|batch size):? (\d{1,9})\b", re.IGNORECASE)
-_TOLD = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
+_COUNTED = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerError:
-    """What a server says about its refusal; each part is empty where it says nothing."""
+    """What a server says about an error; parts that it does not give are empty."""
 
     message: str = ""
     codes: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class ServerError:
 
     @classmethod
     def in_refusal(cls, reply: Reply) -> ServerError:
-        """Return the error in `reply`, in OpenAI's form or those that compatible servers use."""
+        """Return the error in `reply`, in OpenAI's format or one that compatible servers use."""
         try:
             document = json_of(reply.body)
         except BadAnswer:
@@ -59,7 +59,7 @@ class ServerError:
 
     @classmethod
     def in_answer(cls, reply: Reply) -> ServerError:
-        """Return the error that some servers send in an answer of status 200."""
+        """Return the error that some servers send with status 200."""
         try:
             document = json_of(reply.body)
         except BadAnswer:
@@ -68,7 +68,7 @@ class ServerError:
 
 
 def quotation(said: ServerError, scrub: Callable[[str], str]) -> str:
-    """Return the server's own message to go behind ours: scrubbed first, then cut to one short line."""
+    """Return the server's own message, to be appended to ours: scrubbed, then cut to one short line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in scrub(said.message)).split())
     if len(line) > _LONGEST_QUOTATION:
         line = f"{line[:_LONGEST_QUOTATION].rstrip()}…"
@@ -76,23 +76,30 @@ def quotation(said: ServerError, scrub: Callable[[str], str]) -> str:
 
 
 def refusal(
-    reply: Reply, *, count: int, host: str, model: str, proof: str, scrub: Callable[[str], str], date: float
-) -> Failed:
-    """Return what an answer with another status than success means.
+    reply: Reply,
+    *,
+    count: int,
+    host: str,
+    model: str,
+    credential: str,
+    scrub: Callable[[str], str],
+    date: float,
+) -> RequestFailed:
+    """Return the failure that a reply with an error status stands for.
 
-    `count` is the number of texts in the request, `proof` names what it was authorized with, empty for
-    nothing; `date` is the time in seconds since 1970.
+    `count` is the number of texts in the request; `credential` names what authorized it, empty for
+    nothing; `date` is now, in seconds since 1970.
     """
     said = ServerError.in_refusal(reply)
     blame = _blame(reply.status, said, count)
-    wait = asked_wait(reply.headers, date)
-    error = _error(reply, said, wait, host=host, model=model, proof=proof, scrub=scrub)
-    return Failed(
+    wait = retry_after(reply.headers, date)
+    error = _error(reply, said, wait, host=host, model=model, credential=credential, scrub=scrub)
+    return RequestFailed(
         error,
-        # llama.cpp answers a text that is too long with 500.
+        # llama.cpp answers 500 for a text that is too long.
         may_be_retried=may_be_retried(reply, spent_quota=bool(said.codes & _SPENT))
         and not (reply.status == 500 and blame is not None),
-        asked_wait=wait,
+        retry_after=wait,
         is_limit=reply.status == 429,
         blame=blame,
         headers=reply.headers,
@@ -100,20 +107,20 @@ def refusal(
 
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
-    """Return what is wrong with the texts of a request, None where they are not at fault."""
+    """Return what is wrong with the texts of a request; None if they are not at fault."""
     blamable = status in {400, 413, 422} or (status == 500 and "too large to process" in said.message)
     if not blamable or said.codes & _SPENT or said.parameter in _GENERAL:
         return None
-    # Which of the texts it is does not matter here: `input[3]`, `input 3 of 20`.
+    # Drop the numbers that name one of the texts: `input[3]`, `input 3 of 20`.
     named = re.sub(r"\[\d+\]|\(\d+|\d+ of \d+", "", said.message)
     numbers = [int(each) for each in re.findall(r"\d{1,9}", named)]
-    # "batch size 64 > maximum allowed batch size 32": the number of texts, and another that is lower.
+    # "batch size 64 > maximum allowed batch size 32": the number of texts, and a lower limit.
     lower = [number for number in numbers if 0 < number < count]
     if count in numbers and lower:
         return Blame(is_size=True, most_inputs=max(lower))
     if _LENGTH.search(said.message):
-        return Blame(is_length=True, limit=_number(_LIMIT, said), tokens=_number(_TOLD, said))
-    # What a validation (422) does not like of a text alone is not its size.
+        return Blame(is_length=True, limit=_number(_LIMIT, said), tokens=_number(_COUNTED, said))
+    # If a text alone fails validation (422), its size is not the reason.
     return Blame(is_size=status == 413 or (status == 422 and count > 1) or bool(said.codes & _SIZES))
 
 
@@ -129,28 +136,26 @@ def _error(
     *,
     host: str,
     model: str,
-    proof: str,
+    credential: str,
     scrub: Callable[[str], str],
 ) -> ProviderError:
     status = reply.status
     quoted = quotation(said, scrub)
     error: ProviderError
     if status == 401:
-        what = f"rejected {proof}" if proof else "wants an API key"
-        hint = "check it" if proof else "set OPENAI_API_KEY"
+        what = f"rejected {credential}" if credential else "requires an API key"
+        hint = "check it" if credential else "set OPENAI_API_KEY"
         error = KeyRejected(f"{host} {what} (401){quoted}", hint=hint)
     elif status == 403:
-        error = KeyRejected(
-            f"{host} denied access (403){quoted}", hint="check what the key is allowed to use"
-        )
+        error = KeyRejected(f"{host} denied access (403){quoted}", hint="check the key's permissions")
     elif status == 404:
         error = RequestRejected(
             f"{host} has no model {model!r} at this address (404){quoted}",
-            hint="check the name of the model and the base URL, which often ends in /v1",
+            hint="check the model name and the base URL, which often ends in /v1",
         )
     elif said.codes & _SPENT:
         error = QuotaSpent(
-            f"the quota at {host} is spent ({status}){quoted}", hint="check the plan and its billing"
+            f"the quota at {host} is used up ({status}){quoted}", hint="check your plan and billing"
         )
     elif status == 429:
         seconds = "" if wait is None else f"{wait:.3g} s" if wait <= _DAY_S else "more than a day"
@@ -161,7 +166,7 @@ def _error(
     elif 300 <= status < 400:
         error = ServerFailed(
             f"{host} redirects to another address ({status})",
-            hint="redirects are not followed, the key would go with them; correct the base URL",
+            hint="redirects are not followed, since they would receive the key; correct the base URL",
         )
     elif 400 <= status < 500:
         error = RequestRejected(f"{host} refused the request ({status}){quoted}")

@@ -1,4 +1,4 @@
-"""What goes into one request: the API's limits, and how texts are laid into them."""
+"""The API's limits on one request, and how texts are packed into requests."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from simil.embedders.openai.tokens import TokenCounter
 from simil.embedders.overflow import Overflow
 from simil.embedders.usage import Plan, cost_of
 
-__all__ = ["AIM_TOKENS", "MAX_INPUTS", "PackingPlan", "Ratio", "packed"]
+__all__ = ["AIM_TOKENS", "MAX_INPUTS", "PackingPlan", "TokenRatio", "count_fitting"]
 
 MAX_INPUTS = 2048
-# A request may hold 300,000 tokens; servers count a little differently from each other.
+# The API accepts 300,000 tokens in a request; servers count slightly differently.
 AIM_TOKENS = 250_000
-# A later text may have more tokens to its bytes than those before.
+# Later texts may have more tokens per byte than earlier ones.
 _MARGIN = 1.1
 
 
-def packed(sizes: Sequence[int], *, inputs: int = MAX_INPUTS, tokens: float = AIM_TOKENS) -> int:
-    """Return how many of the texts with these `sizes`, from the first on, go into one request.
+def count_fitting(sizes: Sequence[int], *, inputs: int = MAX_INPUTS, tokens: float = AIM_TOKENS) -> int:
+    """Return how many of the first texts, given their `sizes` in tokens, fit into one request.
 
-    That is one at least, even where it is larger than a request may be: the server will say so.
+    At least one, even if it is too large for a request: the server will say so.
     """
     total = 0
     for count, size in enumerate(sizes[:inputs]):
@@ -31,12 +31,12 @@ def packed(sizes: Sequence[int], *, inputs: int = MAX_INPUTS, tokens: float = AI
 
 
 class PackingPlan(Plan):
-    """Lays texts into requests and counts them."""
+    """Packs texts into requests and counts them, without sending any."""
 
     def __init__(
         self, counter: TokenCounter, *, limit: int | None, overflow: Overflow, price: float | None
     ) -> None:
-        """Take what counts tokens, how many of a text are sent at most, and what becomes of a longer one."""
+        """`limit` is the most tokens sent of a text; `overflow` says what happens to a longer one."""
         self.is_exact = counter.is_exact
         self._counter = counter
         self._limit = limit
@@ -44,7 +44,7 @@ class PackingPlan(Plan):
         self._price = price
 
     def add(self, texts: Sequence[str]) -> None:
-        """Count some texts more, which are sent together; see `Plan.add`."""
+        """Count more texts, which are sent together; see `Plan.add`."""
         sizes = [
             size
             for text, count in zip(texts, self._counter.counts(texts), strict=True)
@@ -52,13 +52,13 @@ class PackingPlan(Plan):
         ]
         start = 0
         while start < len(sizes):
-            start += packed(sizes[start : start + MAX_INPUTS])
+            start += count_fitting(sizes[start : start + MAX_INPUTS])
             self.requests += 1
         self.tokens += sum(sizes)
         self.cost = cost_of(self.tokens, self._price)
 
     def _sent(self, text: str, count: int) -> list[int]:
-        """Return the sizes of what is sent of a text."""
+        """Return the sizes of the parts of a text that would be sent."""
         if self._limit is None or count <= self._limit:
             return [count]
         if self._overflow is Overflow.CHUNK:
@@ -68,18 +68,18 @@ class PackingPlan(Plan):
         return [self._limit]
 
 
-class Ratio:
-    """How many tokens the server counts to one of an upper bound: what was seen at most, and a little."""
+class TokenRatio:
+    """The server's token counts divided by our upper bounds: the highest ratio seen, plus a margin."""
 
     def __init__(self) -> None:
         self._seen: float | None = None
 
     @property
     def value(self) -> float:
-        """The ratio, at most 1; that is what it is before anything was seen."""
+        """The ratio, at most 1; it is 1 before the first count."""
         return 1.0 if self._seen is None else self._seen
 
     def learn(self, bound: float, counted: float) -> None:
-        """Take in what the server `counted` where here was a `bound`."""
+        """Record that the server `counted` so many tokens where our upper `bound` was another."""
         if bound > 0 and counted > 0:
             self._seen = max(self._seen or 0.0, min(_MARGIN * counted / bound, 1.0))

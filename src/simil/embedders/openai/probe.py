@@ -1,4 +1,4 @@
-"""Whether a server is there: it is asked for its list of models, which costs nothing."""
+"""Checks that a server is there by requesting its list of models, which costs nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ __all__ = ["ask_for_models"]
 
 
 def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple[str, int]:
-    """Return the host of `GET {base_url}/models`, as it may be shown, and the status of its answer.
+    """Send `GET {base_url}/models`, and return the host as it may be shown and the status of the answer.
 
-    With `show_key` the key is sent as it is with texts, and to no other address: redirects are not followed.
-    Without it neither the key is, nor a login that stands in the address. The server has `seconds` in all.
-    Raises `UsageError` for a base URL that is none, `KeyRejected` for what cannot be a key, and
-    `Unreachable`.
+    `show_key` sends the key, or a login in the URL, as with texts; redirects are not followed, so it goes
+    nowhere else. The server has `seconds` in all to answer. Raises `UsageError` for an invalid base URL,
+    `KeyRejected` for one that cannot be a key, and `Unreachable`.
     """
     endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version)
     parts = urlsplit(endpoint.url)
@@ -36,7 +35,7 @@ def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple
             f"{endpoint.host} did not answer within {seconds:g} s", hint="check the network and any proxy"
         ) from exc
     except Exception as exc:
-        # Its own text may hold secrets of the address.
+        # The exception's own text may contain secrets from the URL.
         raise Unreachable(
             f"{endpoint.host} cannot be reached ({type(exc).__name__})",
             hint="check the network, the base URL, certificates and any proxy",
@@ -50,7 +49,7 @@ def _status(url: str, headers: dict[str, str], seconds: float) -> int:
         client = httpx.Client(headers=headers, timeout=seconds, follow_redirects=False)
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as exc:
         raise UsageError(
-            f"proxy or certificates cannot be used ({type(exc).__name__})",
+            f"the proxy or the certificates cannot be used ({type(exc).__name__})",
             hint="check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
         ) from exc
     try:

@@ -1,7 +1,7 @@
-"""What OpenAI's embeddings call says over the wire, apart from how it gets there.
+"""The bodies of OpenAI's embeddings requests and replies.
 
-Follows the published specification of `POST /v1/embeddings`, and what compatible servers (Ollama,
-vLLM, text-embeddings-inference, llama.cpp) make of it.
+Follows the published specification of `POST /v1/embeddings`, and how compatible servers (Ollama,
+vLLM, text-embeddings-inference, llama.cpp) implement it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = [
 ]
 
 _MEBIBYTE = 1 << 20
-_NOT_JSON = "answered something that is not JSON"
+_NOT_JSON = "sent an answer that is not JSON"
 
 
 class BadAnswer(ValueError):
-    """An answer that cannot be used; the message goes on after the name of the server.
+    """An answer that cannot be used; the message continues after the server's name.
 
-    `is_damaged` tells that it was right before something befell it on its way.
+    `is_damaged` says that the answer was damaged in transit, so another one may be right.
     """
 
     def __init__(self, message: str, *, is_damaged: bool = False) -> None:
@@ -66,7 +66,7 @@ def json_of(body: bytes) -> object:
 
 
 def request_body(model: str, texts: Sequence[str], encoding: str | None, dimensions: int | None) -> bytes:
-    """Return the JSON of one request; what is None is left out, and the server decides."""
+    """Return the JSON of one request; fields that are None are left out, and the server decides."""
     import orjson
 
     fields = {"model": model, "input": list(texts), "encoding_format": encoding, "dimensions": dimensions}
@@ -79,15 +79,15 @@ def refuses_encoding(reply: Reply) -> bool:
 
 
 def answer_limit(count: int) -> int:
-    """Return how many bytes an answer of `count` vectors may have; 10,000 written-out floats need 256 KiB."""
+    """Return how many bytes an answer with `count` vectors may have; 10,000 floats as text need 256 KiB."""
     return min(_MEBIBYTE + count * (_MEBIBYTE // 4), 512 * _MEBIBYTE)
 
 
 def vectors_of(reply: Reply, count: int) -> tuple[NDArray[np.float32], int | None]:
-    """Return the vectors of a successful `reply`, and the tokens that the server says to have counted.
+    """Return the vectors of a successful `reply`, and the number of tokens that the server counted, or None.
 
     The vectors are in the order of the request, shape (count, dimensions). Raises `BadAnswer` unless there
-    are exactly `count` rows, each in one place, all of one length and finite.
+    are exactly `count` vectors, one for each place, all finite and of the same length.
     """
     import numpy as np
 
@@ -101,7 +101,7 @@ def vectors_of(reply: Reply, count: int) -> tuple[NDArray[np.float32], int | Non
         if vectors is None:
             vectors = np.empty((count, len(vector)), dtype=np.float32)
         if len(vector) != vectors.shape[1]:
-            raise BadAnswer(f"returned vectors of {vectors.shape[1]} and of {len(vector)} dimensions at once")
+            raise BadAnswer(f"returned vectors of both {vectors.shape[1]} and {len(vector)} dimensions")
         vectors[place] = vector
     if vectors is None or not vectors.shape[1]:
         raise BadAnswer("returned no vectors")
@@ -124,19 +124,19 @@ def _document(reply: Reply) -> object:
     try:
         return json_of(reply.body)
     except BadAnswer as exc:
-        # Without its end it was cut off on its way; a whole answer would be as wrong the next time.
+        # Without its end it was cut off in transit; a complete answer would be just as wrong next time.
         raise BadAnswer(str(exc), is_damaged=not reply.body.rstrip().endswith(b"}")) from exc
 
 
 def _rows(document: object) -> list[dict[str, Any]]:
     rows = document.get("data") if isinstance(document, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise BadAnswer("answered JSON without a list of vectors")
+        raise BadAnswer("sent JSON without a list of vectors")
     return rows
 
 
 def _places(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the place of each row; servers that number none of them keep the order of the request."""
+    """Return the place of each row; servers that number no rows keep the order of the request."""
     places = [row.get("index") for row in rows]
     if all(place is None for place in places):
         return list(range(len(rows)))
@@ -160,5 +160,5 @@ def _vector(embedding: object) -> NDArray[np.float32]:
             raise BadAnswer("returned a vector that is not base64 of float32 numbers") from exc
     if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
         raise BadAnswer("returned a vector that is not a list of numbers")
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and told as such
+    with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which is reported
         return np.asarray(embedding, dtype=np.float64).astype(np.float32)

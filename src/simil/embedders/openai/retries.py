@@ -1,4 +1,4 @@
-"""What a failed request means for those that follow: which are sent again, and after which time."""
+"""What a failed request means for the next ones: whether to send it again, and when."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from email.utils import parsedate_to_datetime
 from simil.embedders.openai.protocol import Reply
 from simil.errors import SimilError
 
-__all__ = ["Blame", "Failed", "Retries", "asked_wait", "may_be_retried"]
+__all__ = ["Blame", "RequestFailed", "Retries", "may_be_retried", "retry_after"]
 
-# A longer wait is for the user to decide.
+# A longer wait is the user's decision.
 LONGEST_WAIT_S = 120.0
-# What one request may take with all its tries.
+# How long one request may take, all tries included.
 LONGEST_REQUEST_S = 300.0
 
 _FIRST_WAIT_S, _LAST_WAIT_S = 0.5, 8.0
 _SPREAD = 0.25
-_AGAIN = frozenset({408, 409, 429})
+_RETRIABLE = frozenset({408, 409, 429})
 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """That a request was refused for what was in it.
+    """A request was refused because of its texts.
 
-    `is_size` says that it was too much at once rather than one bad text, `most_inputs` how many texts the
-    server takes, where it says so; `is_length` that one of the texts is too long, `limit` how many tokens
-    the server takes and `tokens` how many it counts, where it says so.
+    `is_size` means too much at once rather than one bad text, and `most_inputs` is how many texts the
+    server accepts; `is_length` means that one text is too long, `limit` is how many tokens the server
+    accepts, and `tokens` how many it counted. Each number is None unless the server named it.
     """
 
     is_size: bool = False
@@ -40,28 +40,28 @@ class Blame:
 
 
 @dataclass(eq=False)
-class Failed(Exception):
-    """A request without vectors.
+class RequestFailed(Exception):
+    """A request brought no vectors.
 
-    `error` is what to tell the user if that is final; `may_be_retried` says whether another time may go
-    better, `asked_wait` after how many seconds the server wants it, `is_limit` that it limits the rate of
-    all requests; `blame` that the request's own texts are at fault. `headers` are those of the answer.
+    `error` is what the user sees if the failure is final. `may_be_retried` says whether another try may
+    succeed, `retry_after` after how many seconds the server wants it; `is_limit` that the server limits
+    the rate of all requests; `blame` that the texts are at fault. `headers` are those of the answer.
     """
 
     error: BaseException
     may_be_retried: bool = False
-    asked_wait: float | None = None
+    retry_after: float | None = None
     is_limit: bool = False
     blame: Blame | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def what(self) -> str:
-        """What failed, without what to do about it."""
+    def message(self) -> str:
+        """What failed, without the hint."""
         return self.error.message if isinstance(self.error, SimilError) else str(self.error)
 
-    def finally_after(self, tries: int) -> BaseException:
-        """Return the error to raise, which says how often it was tried."""
+    def final_error(self, tries: int) -> BaseException:
+        """Return the error to raise after `tries` tries; it names their number."""
         if isinstance(self.error, SimilError) and tries > 1:
             self.error.message += f", after {tries} tries"
         return self.error
@@ -69,16 +69,16 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often a request is sent again at most."""
+    """The rule for sending failed requests again, each at most `most` times."""
 
     most: int = 5
 
     def wait(self, tries: int, asked: float | None, spread: float, spent: float) -> float | None:
-        """Return the seconds before a request is sent again that failed `tries` times; None for never again.
+        """Return the seconds before a request that failed `tries` times is sent again, or None to give up.
 
-        `asked` is what the server asks for, `spread` a random number in [0, 1), `spent` the seconds since
-        the request was first sent. Without a wish of the server it is twice as long each time, less up to
-        a quarter, so that those who failed together do not come back together.
+        `asked` is the wait that the server asks for, `spread` a random number in [0, 1), and `spent` the
+        seconds since the request was first sent. If the server asks for none, the wait doubles each time,
+        less up to a quarter, so that requests that failed together do not come back together.
         """
         if tries > self.most:
             return None
@@ -90,17 +90,17 @@ class Retries:
 
 
 def may_be_retried(reply: Reply, *, spent_quota: bool) -> bool:
-    """Return whether the same request may go better another time; the server knows best."""
+    """Return whether the same request may succeed later; `x-should-retry` of the server decides first."""
     wish = reply.headers.get("x-should-retry", "").strip().lower()
     if spent_quota or wish == "false":
         return False
-    return wish == "true" or reply.status in _AGAIN or reply.status >= 500
+    return wish == "true" or reply.status in _RETRIABLE or reply.status >= 500
 
 
-def asked_wait(headers: Mapping[str, str], date: float) -> float | None:
-    """Return the seconds that a server asks to wait, or None where it names no time to come.
+def retry_after(headers: Mapping[str, str], date: float) -> float | None:
+    """Return the seconds that the server asks to wait; None if it names no time in the future.
 
-    `date` is the time in seconds since 1970, for a server that names one (RFC 9110, section 10.2.3).
+    `date` is now, in seconds since 1970, for a server that names a date (RFC 9110, section 10.2.3).
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name, "").strip()
@@ -109,7 +109,7 @@ def asked_wait(headers: Mapping[str, str], date: float) -> float | None:
         elif name == "retry-after" and value:
             try:
                 asked = parsedate_to_datetime(value)
-                # Without a zone it is Greenwich's, as all dates of HTTP are.
+                # A date without a zone is in GMT, as all dates of HTTP are.
                 seconds = (asked if asked.tzinfo else asked.replace(tzinfo=UTC)).timestamp() - date
             except (ValueError, OverflowError):
                 continue

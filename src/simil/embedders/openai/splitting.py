@@ -1,26 +1,27 @@
-"""Which text of a refused request is to blame, found with few requests."""
+"""What to send in place of a request that the server refuses because of its texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simil.embedders.openai.batch import Batch
 from simil.embedders.openai.bisection import Bisection
 from simil.embedders.openai.packing import MAX_INPUTS
-from simil.embedders.openai.requests import EmbeddingRequest, Todo
-from simil.embedders.openai.retries import Failed
+from simil.embedders.openai.requests import EmbeddingRequest
+from simil.embedders.openai.retries import RequestFailed
 
 __all__ = ["Splitter"]
 
-# So many texts, one after the other, are not all bad.
+# That many refused texts in a row are unlikely to be the texts' fault.
 _MOST_IN_A_ROW = 32
 
 
 class Splitter:
-    """Decides what is sent in place of requests that the server refuses for what is in them.
+    """Splits refused requests until the text at fault is alone.
 
-    `most_inputs` is how many texts the server takes at once, as far as that is known; `has_passed` that it
-    has ever taken any.
+    `most_inputs` is how many texts the server accepts in a request, as far as known; `has_passed` says
+    whether it has ever accepted any.
     """
 
     def __init__(self) -> None:
@@ -29,93 +30,94 @@ class Splitter:
         self._doubtful: list[_Culprit] = []
         self._in_a_row = 0
 
-    def passed(self, todo: Todo) -> list[Todo]:
-        """Take in that a request was answered; returns what is to be sent next."""
+    def passed(self, request: EmbeddingRequest) -> list[EmbeddingRequest]:
+        """Record that a request was answered, and return the requests to send next."""
         self.has_passed = True
         self._in_a_row = 0
         doubtful, self._doubtful = self._doubtful, []
-        next_ones = [todo for culprit in doubtful for todo in culprit.refuse()]
-        if todo.bisection is not None:
-            todo.bisection.passed()
-            next_ones += self._next(todo.job, todo.bisection)
+        next_ones = [instead for culprit in doubtful for instead in culprit.refuse()]
+        if request.bisection is not None:
+            request.bisection.passed()
+            next_ones += self._next(request.batch, request.bisection)
         return next_ones
 
-    def refused(self, todo: Todo, failed: Failed, *, is_last: bool) -> list[Todo] | None:
-        """Take in that a request was refused; returns what is to be sent next.
+    def refused(
+        self, request: EmbeddingRequest, failed: RequestFailed, *, is_last: bool
+    ) -> list[EmbeddingRequest] | None:
+        """Record that a request was refused, and return the requests to send next.
 
-        That is None where no text can be blamed. `is_last` says that nothing else is under way or to be sent.
+        Returns None if no text is to blame. `is_last` says that no other request is waiting or in flight.
         """
         blame = failed.blame
-        bisection = todo.bisection
+        batch, bisection = request.batch, request.bisection
         if blame is None:
             return None
-        if bisection is None and blame.most_inputs is not None and blame.most_inputs < len(todo.places):
+        if bisection is None and blame.most_inputs is not None and blame.most_inputs < len(request.places):
             self.most_inputs = min(self.most_inputs, blame.most_inputs)
-            return [Todo(todo.job, todo.places)]
-        if bisection is None and len(todo.places) == 1:
-            return self._blamed(_Culprit(todo.job, todo.places[0], failed), is_last=is_last)
+            return [EmbeddingRequest(batch, request.places)]
+        if bisection is None and len(request.places) == 1:
+            return self._blamed(_Culprit(batch, request.places[0], failed), is_last=is_last)
         if bisection is None:
-            places, first = list(todo.places), None
+            places, first = list(request.places), None
             if blame.is_length:
-                places.sort(key=lambda place: -todo.job.sizes[place])
-                first = _count_longer(todo.job, places)
+                places.sort(key=lambda place: -batch.sizes[place])
+                first = _count_over_limit(batch, places)
             bisection = Bisection(places, is_size=blame.is_size, first=first)
         else:
             bisection.refused()
-        next_ones = self._next(todo.job, bisection)
+        next_ones = self._next(batch, bisection)
         if bisection.culprit is None:
             return next_ones
-        blamed = self._blamed(
-            _Culprit(todo.job, bisection.culprit, failed), is_last=is_last and not next_ones
-        )
+        culprit = _Culprit(batch, bisection.culprit, failed)
+        blamed = self._blamed(culprit, is_last=is_last and not next_ones)
         return None if blamed is None else blamed + next_ones
 
     def forget(self) -> None:
-        """Take in that the run failed."""
+        """Drop what was found out about the texts of a run that has failed."""
         self._doubtful = []
 
-    def _next(self, job: EmbeddingRequest, bisection: Bisection) -> list[Todo]:
-        """Return the next test of a bisection, or at its end what was not tested."""
+    def _next(self, batch: Batch, bisection: Bisection) -> list[EmbeddingRequest]:
+        """Return the next test of a bisection, or once it is over, the texts that it did not test."""
         if not bisection.is_over:
-            return [Todo(job, bisection.test, is_whole=True, bisection=bisection)]
+            return [EmbeddingRequest(batch, bisection.test, is_whole=True, bisection=bisection)]
         if bisection.culprit is None:
             self.most_inputs = min(self.most_inputs, bisection.most_passed)
         is_whole = not bisection.is_size and bisection.culprit is not None
-        return [Todo(job, bisection.rest, is_whole=is_whole)] if bisection.rest else []
+        return [EmbeddingRequest(batch, bisection.rest, is_whole=is_whole)] if bisection.rest else []
 
-    def _blamed(self, culprit: _Culprit, *, is_last: bool) -> list[Todo] | None:
+    def _blamed(self, culprit: _Culprit, *, is_last: bool) -> list[EmbeddingRequest] | None:
         blame = culprit.failed.blame
         if blame is not None and blame.is_length:
             return culprit.refuse()
         self._in_a_row += 1
         if self._in_a_row > _MOST_IN_A_ROW:
-            # Nothing is taken any more: it is not the texts that the server does not like.
             return None
         if self.has_passed:
             return culprit.refuse()
         if is_last:
             return None
+        # A server that has not accepted anything yet may refuse everything: wait for the next answer.
         self._doubtful.append(culprit)
         return []
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Culprit:
-    """A text that was refused when it was alone."""
+    """A text that the server refused when it was sent alone."""
 
-    job: EmbeddingRequest
+    batch: Batch
     place: int
-    failed: Failed
+    failed: RequestFailed
 
-    def refuse(self) -> list[Todo]:
-        """Tell the job; returns what is sent in place of the text."""
-        instead = self.job.refuse(self.place, self.failed)
-        return [Todo(self.job, list(instead))] if instead else []
+    def refuse(self) -> list[EmbeddingRequest]:
+        """Refuse the text, and return what is sent in its place."""
+        instead = self.batch.refuse(self.place, self.failed)
+        return [EmbeddingRequest(self.batch, list(instead))] if instead else []
 
 
-def _count_longer(job: EmbeddingRequest, places: Sequence[int]) -> int | None:
-    """Return how many of some texts may be too long, None where that tells nothing."""
-    if job.surely_fits is None:
+def _count_over_limit(batch: Batch, places: Sequence[int]) -> int | None:
+    """Return how many of some texts may be too long; None if their sizes do not tell."""
+    if batch.token_limit is None:
         return None
-    count = sum(job.sizes[place] > job.surely_fits for place in places)
+    count = sum(batch.sizes[place] > batch.token_limit for place in places)
     return count if 0 < count < len(places) else None

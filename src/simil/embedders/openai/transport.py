@@ -1,4 +1,4 @@
-"""How a request gets to a server and its answer back: the one place that knows httpx."""
+"""Sends a request to the server and returns its reply, over httpx."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from simil._version import __version__
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.protocol import Reply
-from simil.embedders.openai.retries import Failed
+from simil.embedders.openai.retries import RequestFailed
 from simil.errors import ServerFailed, SimilError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Timeout", "Wire"]
+__all__ = ["Timeout", "Transport"]
 
 _ERROR_LIMIT = 64 * 1024
 _REDIRECTS = frozenset({307, 308})
@@ -26,15 +26,15 @@ _MOST_REDIRECTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """Seconds to wait: for a connection, for the next bytes, and for a whole answer."""
+    """Seconds to wait for a connection, for the next bytes, and for a complete answer."""
 
     connect: float = 5.0
     read: float = 60.0
     total: float = 300.0
 
 
-class Wire:
-    """Connections to one server, for several threads at once."""
+class Transport:
+    """Connections to one server, which several threads may share."""
 
     def __init__(
         self,
@@ -44,22 +44,22 @@ class Wire:
         connections: int,
         timeout: Timeout,
         clock: Clock,
-        transport: httpx.BaseTransport | None = None,
+        httpx_transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Connect to nothing before the first request."""
+        """Nothing is connected before the first request."""
         self._endpoint = endpoint
         self._api_key = api_key
         self._connections = connections
         self._timeout = timeout
         self._clock = clock
-        self._transport = transport
+        self._httpx_transport = httpx_transport
         self._client: httpx.Client | None = None
         self._lock = Lock()
 
     def post(self, body: bytes, limit: int) -> Reply:
-        """Send one request and return the answer, whatever its status; of at most `limit` bytes.
+        """Send one request and return the reply, of at most `limit` bytes, whatever its status.
 
-        Raises `Failed` for none, and a `SimilError` where none can be sent.
+        Raises `RequestFailed` if there is no reply, and a `SimilError` if no request can be sent.
         """
         import httpx
 
@@ -77,7 +77,7 @@ class Wire:
             raise _broken(exc, self._endpoint.host, self._timeout) from exc
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -91,7 +91,7 @@ class Wire:
             return Reply(response.status_code, headers, content)
 
     def _read(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
-        """Return the body, bounded in time and size; of an error page that is too large, nothing."""
+        """Return the body, with bounds on time and size; nothing for an error page that is too large."""
         host = self._endpoint.host
         chunks = []
         size = 0
@@ -102,12 +102,12 @@ class Wire:
                     f"{host} had not finished its answer after {self._timeout.total:g} s",
                     hint="try again later",
                 )
-                raise Failed(late)  # All the time of a request is gone.
+                raise RequestFailed(late)  # No time is left for another try.
             if not response.is_success and size > _ERROR_LIMIT:
                 return b""
             if size > limit:
                 raise ServerFailed(
-                    f"{host} sent far more than the vectors that were asked for",
+                    f"{host} sent far more than the requested vectors",
                     hint="check the base URL and the server",
                 )
             chunks.append(chunk)
@@ -124,7 +124,7 @@ class Wire:
 
         headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # base64 gains little, and sizes stay what they seem
+            "Accept-Encoding": "identity",  # base64 compresses poorly, and this keeps sizes honest
             "Content-Type": "application/json",
             "User-Agent": f"simil/{__version__}",
             **self._endpoint.authorization(self._api_key),
@@ -134,7 +134,7 @@ class Wire:
                 headers=headers,
                 timeout=httpx.Timeout(self._timeout.read, connect=self._timeout.connect),
                 limits=httpx.Limits(max_connections=self._connections),
-                transport=self._transport,
+                transport=self._httpx_transport,
                 follow_redirects=False,
             )
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as exc:
@@ -142,7 +142,7 @@ class Wire:
 
 
 def _same_server(url: str, reply: Reply) -> str | None:
-    """Return the address on the same server that `reply` sends us on to; the key goes nowhere else."""
+    """Return the URL that `reply` redirects to if it is on the same server; the key goes nowhere else."""
     if reply.status not in _REDIRECTS:
         return None
     try:
@@ -154,8 +154,8 @@ def _same_server(url: str, reply: Reply) -> str | None:
     return onward if same and not there.username and onward != url else None
 
 
-def _broken(exc: Exception, host: str, timeout: Timeout) -> Failed:
-    """Return what an error of httpx means for the user; its own text may hold secrets and is not used."""
+def _broken(exc: Exception, host: str, timeout: Timeout) -> RequestFailed:
+    """Return what an httpx error means to the user; its own text may contain secrets and is not used."""
     import socket
     import ssl
 
@@ -178,16 +178,16 @@ def _broken(exc: Exception, host: str, timeout: Timeout) -> Failed:
                 hint="check https or http in the base URL, and the certificates (SSL_CERT_FILE)",
             )
         case httpx.ConnectError() if isinstance(cause, socket.gaierror):
-            # Without a network the answer is another one: try again.
+            # EAI_AGAIN is what a machine without a network gets.
             lasting = cause.errno != socket.EAI_AGAIN
-            error = Unreachable(f"no address is known for {host}", hint=network)
+            error = Unreachable(f"the host name {host} cannot be resolved", hint=network)
         case httpx.ConnectError():
             why = f": {cause.strerror}" if cause is not None and cause.strerror else ""
             error = Unreachable(f"no connection to {host}{why}", hint=network)
         case httpx.ProxyError():
-            error = Unreachable(f"the proxy on the way to {host} refused", hint="check the proxy settings")
+            error = Unreachable(f"the proxy refused to connect to {host}", hint="check the proxy settings")
         case httpx.NetworkError():
-            error = Unreachable(f"the connection to {host} broke", hint="try again later")
+            error = Unreachable(f"the connection to {host} was lost", hint="try again later")
         case httpx.RemoteProtocolError():
             error = ServerFailed(
                 f"{host} broke off its answer, or does not speak HTTP", hint="try again later"
@@ -199,11 +199,11 @@ def _broken(exc: Exception, host: str, timeout: Timeout) -> Failed:
             error = UsageError(f"the base URL cannot be used: its host is {host!r}", hint="correct it")
         case _:
             error = Unreachable(f"the request to {host} failed ({type(exc).__name__})", hint=network)
-    return Failed(error, may_be_retried=not lasting)
+    return RequestFailed(error, may_be_retried=not lasting)
 
 
 def _system_error(exc: BaseException | None) -> OSError | None:
-    """Return what the operating system or TLS said, deep under an error of httpx."""
+    """Return the error of the operating system or of TLS that an httpx error wraps."""
     while exc is not None and not isinstance(exc, OSError):
         exc = exc.__cause__ or exc.__context__
     return exc
@@ -213,7 +213,7 @@ def _unusable_environment(exc: Exception) -> UsageError:
     if isinstance(exc, OSError):
         return UsageError("the certificates cannot be read", hint="check SSL_CERT_FILE and SSL_CERT_DIR")
     if isinstance(exc, ImportError):
-        return UsageError("a SOCKS proxy needs a package more", hint="run: pip install 'httpx[socks]'")
+        return UsageError("a SOCKS proxy needs another package", hint="run: pip install 'httpx[socks]'")
     return UsageError(
         "the proxy settings cannot be used", hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY"
     )

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: downloads, the shared cache of snapshots, checks."""
+"""The Hugging Face Hub: downloads, the shared cache of snapshots, and verification."""

@@ -1,8 +1,12 @@
-"""Fetching a model's files from the Hugging Face Hub into the cache that all its libraries share.
+"""Downloads a model's files from the Hugging Face Hub into the cache that its libraries share.
 
-Nothing of a download counts before all of it is verified: files appear under their name only when
-complete, the snapshot is marked as unfinished before the first of them, and the branch is pointed
-to the commit, and the mark taken away, after the last was compared with what the hub announced.
+A snapshot counts only once all of it is verified: a file appears under its name when it is complete,
+the snapshot is marked as unfinished before the first file, and the mark is removed and the branch
+pointed to the commit after every file was compared with what the hub announced.
+
+`huggingface_hub` downloads each file: it resumes broken transfers and keeps the layout of the cache.
+Its `snapshot_download` would move the branch first, verify nothing, and use a partial snapshot if the
+hub fails.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any
 from simil._version import __version__
 from simil.deadline import within
 from simil.errors import ModelDamaged, ModelError, ServerFailed
-from simil.models.hub.download_progress import Meter
+from simil.models.hub.download_progress import FileProgress
 from simil.models.hub.hub_errors import translate, unreachable
 from simil.models.hub.reachability import forget, remember, remembered
 from simil.models.hub.snapshots import (
@@ -31,8 +35,8 @@ from simil.models.hub.snapshots import (
     is_offline,
     public_name,
 )
-from simil.models.hub.verify import Announced, mismatch
-from simil.progress import Progress
+from simil.models.hub.verify import RemoteFile, mismatch
+from simil.progress import Advance, Progress
 
 __all__ = [
     "Snapshot",
@@ -46,7 +50,7 @@ __all__ = [
     "remembered",
 ]
 
-_LEFT_BEHIND_S = 3600.0  # no download that goes on leaves its file untouched for so long
+_LEFT_BEHIND_S = 3600.0  # a download in progress never leaves its file untouched for so long
 
 
 def fetch(
@@ -57,16 +61,16 @@ def fetch(
     progress: Progress,
     first_contact_s: float,
 ) -> Snapshot:
-    """Download the files of a model repository that `want` chooses, verify them, return the snapshot.
+    """Download the files of a model repository that `want` chooses, verify them, and return the snapshot.
 
-    `revision` is a branch, a tag or a commit; None is the branch `main`. `want` is given the names
-    of all files of that commit and returns those to download. What is in the cache already is
-    verified too, and fetched again where it is damaged. The hub has `first_contact_s` seconds in
-    all for its first answer; afterwards the library's own timeouts and retries hold.
+    `revision` is a branch, a tag or a commit; None is the branch `main`. `want` receives the names of
+    all files of that commit and returns those to download. Cached files are verified, too, and
+    downloaded again if they are damaged. The hub has `first_contact_s` seconds in all for its first
+    answer; after that the library's own timeouts and retries apply.
 
     Raises `Unreachable`, `ServerFailed`, `RateLimited`, `RequestRejected`, `ModelNotFound`,
-    `ModelDamaged`, and `ModelError` where access is missing, the disk is full or cannot be written,
-    or `HF_HUB_OFFLINE` is set.
+    `ModelDamaged`, and `ModelError` if access is denied, the disk is full or not writable, or
+    `HF_HUB_OFFLINE` is set.
     """
     if is_offline(False):
         raise ModelError(f"{repo} cannot be fetched: HF_HUB_OFFLINE is set", hint="unset it to download")
@@ -75,15 +79,15 @@ def fetch(
         listing = _ask(call, first_contact_s)
         names = set(want(sorted(listing.files)))
         _download(call, listing.commit, [listing.files[name] for name in sorted(names)], progress)
-    with suppress(OSError):  # a cache that others keep, with all files in it, is good enough to read
+    with suppress(OSError):  # a complete cache of another user may be readable only
         call.cache.remember_commit(call.revision, listing.commit)
     return Snapshot(repo, listing.commit, call.cache.snapshot(listing.commit))
 
 
 def reach(repo: str, seconds: float) -> str:
-    """Ask the hub for what it has of `repo`, and return the hub's address as it may be shown.
+    """Request the list of files of `repo`, and return the hub's address as it may be shown.
 
-    It has `seconds` in all; nothing is downloaded or noted. Raises what `fetch` raises.
+    The hub has `seconds` in all; nothing is downloaded or stored. Raises what `fetch` raises.
     """
     call = _Call(repo, MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
     with _quiet_library():
@@ -92,7 +96,7 @@ def reach(repo: str, seconds: float) -> str:
 
 
 def delete_cached(repo: str, root: Path) -> None:
-    """Delete what the cache in `root` has of a repository, as far as the library makes sense of it.
+    """Delete a repository from the cache in `root`, as far as the library recognizes its files.
 
     Files that it shares with other repositories stay. Raises OSError.
     """
@@ -103,13 +107,13 @@ def delete_cached(repo: str, root: Path) -> None:
         own = frozenset(one for one in found.repos if one.repo_type == "model" and one.repo_id == repo)
         commits = [revision.commit_hash for cached in own for revision in cached.revisions]
         if commits:
-            # It goes by commits alone, which mirrors and renamed repositories share.
+            # The library deletes by commit alone, but mirrors and renamed repositories share commits.
             replace(found, repos=own).delete_revisions(*commits).execute()
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What is fetched, from where, to where."""
+    """One download: the repository, its revision, the hub, and the cache."""
 
     repo: str
     revision: str
@@ -128,7 +132,7 @@ class _Call:
 
     @contextmanager
     def errors(self, *also: type[Exception], file: str = "") -> Iterator[None]:
-        """Turn what a call of the library raises into what it means."""
+        """Translate the errors of a call of the library, and the exception types in `also`."""
         from huggingface_hub.errors import HTTPError
 
         try:
@@ -142,20 +146,20 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """The commit that a revision stands for, and what the hub says of its files."""
+    """The commit that a revision names, and its files by name."""
 
     commit: str
-    files: dict[str, Announced]
+    files: dict[str, RemoteFile]
 
 
 def _ask(call: _Call, seconds: float) -> _Listing:
-    """Return what the hub has, after at most `seconds`, whatever it or the name service does."""
+    """Return the hub's list of files within `seconds`, whatever the hub or the name service does."""
     api = call.api()
 
-    def info() -> tuple[str | None, list[Announced]]:
+    def info() -> tuple[str | None, list[RemoteFile]]:
         answer = api.model_info(call.repo, revision=call.revision, files_metadata=True, timeout=seconds)
         return answer.sha, [
-            Announced(
+            RemoteFile(
                 file.rfilename,
                 size=file.size,
                 sha256=file.lfs.sha256 if file.lfs else None,
@@ -164,7 +168,7 @@ def _ask(call: _Call, seconds: float) -> _Listing:
             for file in answer.siblings or ()
         ]
 
-    # An answer that is not one (a captive portal's page, another service's JSON) fails on its shape.
+    # An answer from something else (a captive portal's page, another service's JSON) has another shape.
     with call.errors(AttributeError, KeyError, TypeError):
         commit, files = within(seconds, info)
     if (
@@ -172,22 +176,20 @@ def _ask(call: _Call, seconds: float) -> _Listing:
         or not re.fullmatch("[0-9a-f]{40}", commit)
         or not all(_is_inside(f.name) for f in files)
     ):
-        raise ServerFailed(
-            f"{call.hub} did not answer for {call.repo} as a hub does", hint="check HF_ENDPOINT"
-        )
+        raise ServerFailed(f"{call.hub} sent an invalid answer for {call.repo}", hint="check HF_ENDPOINT")
     return _Listing(commit, {file.name: file for file in files})
 
 
 def _is_inside(name: str) -> bool:
-    """Return whether a file of this name stays in its folder, under the rules of either system."""
+    """Return whether a file of this name stays in its folder, on POSIX and on Windows."""
     posix, windows = PurePosixPath(name), PureWindowsPath(name)
     return bool(posix.parts) and not (
         posix.is_absolute() or windows.anchor or ".." in windows.parts or "\0" in name
     )
 
 
-def _download(call: _Call, commit: str, files: Sequence[Announced], progress: Progress) -> None:
-    """Bring all files into the snapshot, each equal to what was announced."""
+def _download(call: _Call, commit: str, files: Sequence[RemoteFile], progress: Progress) -> None:
+    """Bring all files into the snapshot, each identical to the announced one."""
     with call.errors():
         missing = [file for file in files if not _is_here(call, commit, file)]
         if missing:
@@ -198,16 +200,13 @@ def _download(call: _Call, commit: str, files: Sequence[Announced], progress: Pr
         total = sum(sizes) if len(sizes) == len(missing) else None
         with progress(f"downloading {call.repo}", total=total, unit="B") as advance:
             for file in missing:
-                meter = Meter(
-                    advance, file.size, lambda: unreachable(call.repo, call.hub, why="keeps breaking off")
-                )
-                _download_one(call, commit, file, meter)
+                _download_one(call, commit, file, advance)
     with suppress(OSError):
         call.cache.mark_finished(commit)
 
 
-def _is_here(call: _Call, commit: str, file: Announced) -> bool:
-    """Return whether a whole copy is in the snapshot; delete one that is damaged, there or as a blob."""
+def _is_here(call: _Call, commit: str, file: RemoteFile) -> bool:
+    """Return whether the snapshot has an intact copy; delete damaged copies, in it and among the blobs."""
     entry = call.cache.snapshot(commit) / file.name
     copies = [entry]
     digest = file.sha256 or file.git_id
@@ -220,7 +219,7 @@ def _is_here(call: _Call, commit: str, file: Announced) -> bool:
     return entry.is_file()
 
 
-def _check_space(call: _Call, files: Sequence[Announced]) -> None:
+def _check_space(call: _Call, files: Sequence[RemoteFile]) -> None:
     import shutil
 
     needed = sum(file.size or 0 for file in files)
@@ -232,13 +231,16 @@ def _check_space(call: _Call, files: Sequence[Announced]) -> None:
         )
 
 
-def _download_one(call: _Call, commit: str, file: Announced, meter: Meter) -> None:
+def _download_one(call: _Call, commit: str, file: RemoteFile, advance: Advance) -> None:
     from huggingface_hub import hf_hub_url
 
     api = call.api()
+    meter = FileProgress(
+        advance, file.size, lambda: unreachable(call.repo, call.hub, why="keeps breaking off the transfer")
+    )
     with call.errors(file=file.name):
-        # The download asks for this first, too, but repeats the question for minutes where the
-        # hub has broken down meanwhile, with nothing to turn that off.
+        # The download starts with the same request, but repeats it for minutes if the hub has gone
+        # down in the meantime, and this cannot be turned off.
         api.get_hf_file_metadata(
             url=hf_hub_url(call.repo, file.name, revision=commit, endpoint=call.endpoint)
         )
@@ -261,9 +263,9 @@ def _download_one(call: _Call, commit: str, file: Announced, meter: Meter) -> No
 
 @contextmanager
 def _quiet_library() -> Iterator[None]:
-    """Keep the library from writing to stderr and from asking the hub more than it is told to.
+    """Keep the library from writing to stderr and from sending requests of its own, then restore it.
 
-    A user who set it to say more than by default is let hear it. What is changed is set back.
+    A user who raised its log level still sees the log.
     """
     import logging
     import warnings
@@ -278,8 +280,8 @@ def _quiet_library() -> Iterator[None]:
         level, telemetry_off = logger.level, constants.HF_HUB_DISABLE_TELEMETRY
         if level >= logging.WARNING:
             logger.setLevel(logging.CRITICAL + 1)
-        # Otherwise the first request of a day is one for a list of programs to look for around the
-        # caller, to be named in its user agent, and its timeout comes before that of our question.
+        # Otherwise the first request of a day fetches a list of programs to detect and to name in the
+        # user agent, and its timeout comes on top of ours.
         constants.HF_HUB_DISABLE_TELEMETRY = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""The hub library's progress bars, led to ours."""
+"""Passes the progress bars of the hub library on to ours."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from simil.progress import Advance
 
-__all__ = ["Meter"]
+__all__ = ["FileProgress"]
 
-_MOST_REWINDS = 5
+_MOST_RESTARTS = 5
 
 
-class Meter:
-    """Counts the bytes of one file and passes on each of them once, however often it is fetched.
+class FileProgress:
+    """Counts the bytes of one file and reports each of them once, however often it is downloaded.
 
-    The library tries a broken transfer again from where it broke, and as often as something came.
-    From a server that cannot continue in the middle it starts at the front each time, which need
-    not end: after a few such rewinds `too_often` is called for the error to raise.
+    The library resumes a broken transfer where it stopped, as long as some bytes came. If the server
+    cannot resume, it starts from the beginning, which need not end: after a few such restarts the
+    error that `too_often` returns is raised.
     """
 
     def __init__(self, advance: Advance, size: int | None, too_often: Callable[[], Exception]) -> None:
@@ -25,57 +25,47 @@ class Meter:
         self._size = size
         self._too_often = too_often
         self._position = 0
-        self._passed_on = 0
-        self._rewinds = 0
+        self._reported = 0
+        self._restarts = 0
 
     def move(self, count: int) -> None:
-        """Take in how far the transfer went, back where it is negative."""
+        """Move by `count` bytes; a negative count is a restart."""
         if count < 0:
-            self._rewinds += 1
-            if self._rewinds > _MOST_REWINDS:
+            self._restarts += 1
+            if self._restarts > _MOST_RESTARTS:
                 raise self._too_often()
         self._position += count
-        self._pass_on(self._position)
+        self._report(self._position)
 
     def finish(self) -> None:
-        """Pass on what the library did not report, as for a file that another process fetched."""
-        self._pass_on(self._size or 0)
+        """Report the bytes that the library did not, as for a file that another process downloaded."""
+        self._report(self._size or 0)
 
-    def _pass_on(self, position: int) -> None:
+    def _report(self, position: int) -> None:
         reached = position if self._size is None else min(position, self._size)
-        if reached > self._passed_on:
-            self._advance(reached - self._passed_on)
-            self._passed_on = reached
+        if reached > self._reported:
+            self._advance(reached - self._reported)
+            self._reported = reached
 
     def tqdm_class(self) -> type:
-        """Return a class with the part of tqdm that the library calls, which moves this meter."""
-        meter = self
+        """Return a class with the part of tqdm's interface that the library uses; updating it moves this."""
+        progress = self
 
         class Bar:
             total: int | None = None
 
             def __init__(self, *args: Any, **options: Any) -> None:
-                """Ignore how the library would draw it."""
+                """Ignore how the library would draw the bar."""
 
             def __enter__(self) -> Bar:
                 return self
 
-            def __exit__(self, *exc: object) -> None:
-                """Leave nothing to close."""
-
-            def close(self) -> None:
-                """Leave nothing to close."""
-
             def update(self, count: float | None = 1) -> None:
-                meter.move(int(count or 0))
+                progress.move(int(count or 0))
 
-            def update_transfer(self, count: float | None = 1) -> None:
-                """Ignore the bytes on the wire: with deduplication they are not those of the file."""
+            def _ignore(self, *args: Any, **options: Any) -> None:
+                """Nothing is drawn; bytes of the transfer differ from the file's with deduplication."""
 
-            def set_postfix_str(self, text: str, refresh: bool = False) -> None:
-                """Ignore the rate."""
-
-            def set_transfer_postfix_str(self, text: str, refresh: bool = False) -> None:
-                """Ignore the rate."""
+            __exit__ = close = update_transfer = set_postfix_str = set_transfer_postfix_str = _ignore
 
         return Bar

@@ -1,12 +1,11 @@
-"""Remembering for a while that the hub could not be reached, so that the next runs need not find out."""
+"""Remembers for a while that the hub could not be reached, so that the next runs need not try."""
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
-from simil.models.hub.snapshots import endpoint, public_name
+from simil.models.hub.snapshots import endpoint, public_name, write_whole
 
 __all__ = ["FORGET_AFTER_S", "forget", "remember", "remembered"]
 
@@ -16,8 +15,8 @@ FORGET_AFTER_S = 600.0
 def remembered(cache_dir: Path, now: float) -> bool:
     """Return whether this endpoint was unreachable less than ten minutes before `now`.
 
-    `now` is in seconds, as `time.time()` gives it. A note from the future, another endpoint's, or
-    one that cannot be read does not count.
+    `now` is in seconds since 1970. A note from the future, for another endpoint or that cannot be read
+    does not count.
     """
     import json
 
@@ -32,21 +31,15 @@ def remembered(cache_dir: Path, now: float) -> bool:
 
 
 def remember(cache_dir: Path, now: float) -> None:
-    """Note that this endpoint could not be reached at `now`; a folder that cannot be written is let be."""
+    """Note that this endpoint could not be reached at `now`; do nothing if the folder is not writable."""
     import json
 
-    note = _note(cache_dir)
-    draft = note.with_name(f"{note.name}.{os.urandom(4).hex()}.tmp")
     with suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({"endpoint": public_name(endpoint()), "at": now}), "utf-8")
-        draft.replace(note)
-    with suppress(OSError):
-        draft.unlink(missing_ok=True)
+        write_whole(_note(cache_dir), json.dumps({"endpoint": public_name(endpoint()), "at": now}))
 
 
 def forget(cache_dir: Path) -> None:
-    """Drop the note, as after the hub answered."""
+    """Delete the note, as after the hub has answered."""
     with suppress(OSError):
         _note(cache_dir).unlink(missing_ok=True)
 

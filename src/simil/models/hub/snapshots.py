@@ -1,13 +1,13 @@
-"""Where the Hugging Face libraries keep the hub's files on this machine, read without importing them.
+"""The cache that the Hugging Face libraries share on this machine, read without importing them.
 
-The layout and the environment variables are the documented ones of `huggingface_hub`::
+The layout and the environment variables are those that `huggingface_hub` documents::
 
-    <cache>/models--org--name/refs/main                  the commit that a branch or tag last stood for
+    <cache>/models--org--name/refs/main                  the commit that a branch or tag last named
                               snapshots/<commit>/<file>  a link to the blob
                               blobs/<hash>               the content
-                              .simil-unfinished/<commit> ours: a download that has not been verified
+                              .simil-unfinished/<commit> ours: a download not yet verified
 
-Importing the library only for its paths would cost more than a comparison of two words.
+Importing the library just for its paths would take longer than comparing two words.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ __all__ = [
     "hub_cache_dir",
     "is_offline",
     "public_name",
+    "write_whole",
 ]
 
 MAIN = "main"
@@ -43,7 +44,7 @@ _TRUE = {"1", "ON", "YES", "TRUE"}
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A model repository's files at one commit: `revision` is the commit, `path` the folder."""
+    """The files of a model repository at one commit: `revision` is the commit, `path` the folder."""
 
     repo: str
     revision: str
@@ -51,17 +52,17 @@ class Snapshot:
 
 
 def is_offline(flag: bool) -> bool:
-    """Return whether no socket may be opened: by `flag`, `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE`.
+    """Return whether `flag`, `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` rules out network access.
 
-    The rule is the library's: 1, on, yes and true count in any case, and a value of the first
-    variable, also a false one, goes before the second.
+    The rule is the library's: 1, on, yes and true count in upper or lower case, and any value of the
+    first variable, even a false one, overrides the second.
     """
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return flag or value.upper() in _TRUE
 
 
 def hub_cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder that all repositories are cached in, by the library's rules."""
+    """Return the folder that holds all cached repositories, by the library's rules."""
     xdg = environ.get("XDG_CACHE_HOME", "~/.cache")
     home = _expanded(environ.get("HF_HOME", str(Path(xdg, "huggingface"))))
     legacy = environ.get("HUGGINGFACE_HUB_CACHE", str(home / "hub"))
@@ -69,14 +70,14 @@ def hub_cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _expanded(path: str) -> Path:
-    # Unlike pathlib's, this leaves a ~ that cannot be resolved as it is, and so does the library.
+    # Unlike pathlib's, and like the library's, this keeps a ~ that cannot be resolved.
     return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111
 
 
 def endpoint() -> str:
-    """Return the hub's address: `HF_ENDPOINT`, else the public hub's.
+    """Return the hub's address: `HF_ENDPOINT`, or the public hub's.
 
-    Raises `UsageError` where it is not an http(s) address.
+    Raises `UsageError` if it is not an http(s) address.
     """
     from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ def endpoint() -> str:
 
 
 def public_name(address: str) -> str:
-    """Return an address as it may be shown and stored: without a user name or password in it."""
+    """Return an address without its user name and password, as it may be shown and stored."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(address)
@@ -100,12 +101,12 @@ def public_name(address: str) -> str:
 
 
 def find(repo: str, revision: str | None = None) -> Snapshot | None:
-    """Return the cached snapshot of a repository, None if there is none that could be whole.
+    """Return the cached snapshot of a repository, or None if there is no complete one.
 
-    `revision` is a branch, a tag or a commit; None is the branch `main`. Nothing is asked of any
-    server. A snapshot is left out when it has no files, when one of its links leads nowhere, and
-    when `fetch` began it and has not come to verify it. What else made the folder may have fetched
-    only a part of the repository, so the caller still looks for the files that it needs.
+    `revision` is a branch, a tag or a commit; None is the branch `main`. Makes no network request. A
+    snapshot does not count if it has no files, if one of its links is broken, or if `fetch` began it
+    and has not verified it. Another tool may have downloaded only part of the repository, so the caller
+    still checks for the files that it needs.
     """
     cache = RepoCache(hub_cache_dir(), repo)
     commit = cache.commit_of(revision or MAIN)
@@ -116,9 +117,9 @@ def find(repo: str, revision: str | None = None) -> Snapshot | None:
 
 
 def cached_repos(root: Path) -> list[str]:
-    """Return the model repositories, sorted, of which `root` has a folder, whole or not.
+    """Return the names of the model repositories with a folder in `root`, complete or not, sorted.
 
-    There are none in a `root` that may not be looked into.
+    There are none if `root` cannot be read.
     """
     try:
         folders = list(root.glob(f"{_MODELS}*--*/"))
@@ -138,7 +139,7 @@ def _has_whole_files(folder: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RepoCache:
-    """The places of one repository in the cache folder `root`."""
+    """One repository's folder in the cache `root`."""
 
     root: Path
     repo: str
@@ -154,7 +155,7 @@ class RepoCache:
         return self.folder / "blobs" / digest
 
     def commit_of(self, revision: str) -> str | None:
-        """Return the commit that a revision last stood for here, None if that is not known."""
+        """Return the commit that a revision last named here; None if unknown."""
         if _COMMIT.fullmatch(revision):
             return revision
         ref = self._ref(revision)
@@ -167,17 +168,10 @@ class RepoCache:
         return commit if _COMMIT.fullmatch(commit) else None
 
     def remember_commit(self, revision: str, commit: str) -> None:
-        """Store which commit a branch or tag stands for. Raises OSError."""
+        """Store which commit a branch or tag names. Raises OSError."""
         ref = self._ref(revision)
-        if ref is None or revision == commit or self.commit_of(revision) == commit:
-            return
-        ref.parent.mkdir(parents=True, exist_ok=True)
-        draft = ref.with_name(f"{ref.name}.{os.urandom(4).hex()}.tmp")
-        try:
-            draft.write_text(commit, "ascii")
-            draft.replace(ref)
-        finally:
-            draft.unlink(missing_ok=True)
+        if ref is not None and revision != commit and self.commit_of(revision) != commit:
+            write_whole(ref, commit)
 
     def _ref(self, revision: str) -> Path | None:
         parts = PurePosixPath(revision)
@@ -187,7 +181,7 @@ class RepoCache:
         return self._mark(commit).exists()
 
     def mark_unfinished(self, commit: str) -> None:
-        """Note, before its first file appears, that a snapshot is not whole yet. Raises OSError."""
+        """Mark a snapshot as incomplete, before its first file appears. Raises OSError."""
         self._mark(commit).parent.mkdir(parents=True, exist_ok=True)
         self._mark(commit).touch()
 
@@ -201,9 +195,9 @@ class RepoCache:
         return self.folder / ".simil-unfinished" / commit
 
     def drop_leftovers(self, digest: str, older_than: float) -> None:
-        """Delete what killed downloads of a blob left, last written before `older_than` (as `time.time()`).
+        """Delete what killed downloads of a blob left, if last written before `older_than` (`time.time()`).
 
-        The library gives each attempt a file of its own and never comes back to it.
+        The library gives each attempt its own file and never returns to it.
         """
         for leftover in (self.folder / "blobs").glob(f"{digest}.*.incomplete"):
             with suppress(OSError):
@@ -211,7 +205,7 @@ class RepoCache:
                     leftover.unlink()
 
     def discard(self, file: Path) -> None:
-        """Delete a file with all that its links lead to, as far as that lies in the cache.
+        """Delete a file and everything that its links lead to inside the cache.
 
         A snapshot's entry is a link to a blob, which may be a link to a blob that repositories share.
         """
@@ -222,3 +216,14 @@ class RepoCache:
             if target is None:
                 return
             file = target
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file and its missing folders; the file appears complete or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
         return Finding("API", bad, f"{host} answers {status}", "try again later")
     if not show_key:
         return ok("API", f"{host} answers ({status} without a key)")
-    proof = endpoint_of(server).proof(server.api_key)
+    proof = endpoint_of(server).credential(server.api_key)
     if status in (401, 403):
         return Finding("API", bad, f"{host} does not accept {proof} ({status})", "correct it")
     return ok("API", f"{host} answers {status} to {proof}")

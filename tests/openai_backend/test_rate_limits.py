@@ -1,4 +1,4 @@
-"""Under each way in which servers count, the pacer spends what is granted and never more."""
+"""Under each way in which servers count, the client spends what is granted and never more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai_limits import MODELS, Rates
 
-from simil.embedders.openai.rate_limits import Pacer, Permit
+from simil.embedders.openai.rate_limits import RateLimits, Reservation
 
 TPM, RPM = 1_000_000, 300
 
@@ -21,28 +21,28 @@ TPM, RPM = 1_000_000, 300
 def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) -> None:
     dice = random.Random(seed)
     rates = Rates(model, RPM, TPM)
-    pacer = Pacer()
+    limits = RateLimits()
     now, sent, refused = 0.0, 0.0, 0
-    under_way: list[tuple[float, float, Permit, dict[str, str]]] = []
+    under_way: list[tuple[float, float, Reservation, dict[str, str]]] = []
     while now < 600:
         # Answers come in any order; the headers are those of when the request was counted.
         done = [each for each in under_way if each[0] <= now]
         under_way = [each for each in under_way if each[0] > now]
-        for _, _, permit, headers in done:
-            pacer.learn(permit, headers, now)
+        for _, _, reservation, headers in done:
+            limits.learn(reservation, headers, now)
         want = dice.randint(*size)
-        room = pacer.room(now)
-        free = len(under_way) < (4 if pacer.is_informed else 1)
+        room = limits.room(now)
+        free = len(under_way) < (4 if limits.is_informed else 1)
         amount = min(want, room)
         if free and amount >= 1:
-            permit = pacer.reserve(amount)
+            reservation = limits.reserve(amount)
             refused += rates.take(now, int(amount)) is not None
             sent += amount
             headers = rates.headers(now)
-            under_way.append((now + dice.uniform(0.05, 4), amount, permit, headers))
+            under_way.append((now + dice.uniform(0.05, 4), amount, reservation, headers))
             continue
         waits = [each[0] - now for each in under_way]
-        wait = pacer.wait(now)
+        wait = limits.wait(now)
         if free and wait is not None:
             waits.append(wait)
         now += max(min(waits), 1e-6)
@@ -54,10 +54,10 @@ def test_all_is_spent_and_no_more(model: str, size: tuple[int, int], seed: int) 
 
 
 def test_nothing_is_known_without_headers() -> None:
-    pacer = Pacer()
-    assert pacer.room(0.0) == math.inf
-    pacer.learn(pacer.reserve(100), {"date": "today"}, 1.0)
-    assert (pacer.room(1.0), pacer.is_informed) == (math.inf, True)
+    limits = RateLimits()
+    assert limits.room(0.0) == math.inf
+    limits.learn(limits.reserve(100), {"date": "today"}, 1.0)
+    assert (limits.room(1.0), limits.is_informed) == (math.inf, True)
 
 
 def told(remaining: str, reset: str | None, limit: str = "1000") -> dict[str, str]:
@@ -85,49 +85,49 @@ def told(remaining: str, reset: str | None, limit: str = "1000") -> dict[str, st
     ],
 )
 def test_resets_are_read_as_durations(reset: str | None, seconds: float) -> None:
-    pacer = Pacer()
-    pacer.learn(pacer.reserve(1000), told("0", reset), 0.0)
-    assert pacer.room(0.0) == 0
-    assert pacer.wait(0.0) == pytest.approx(seconds, abs=0.03)
-    assert pacer.room(seconds + 0.03) == 1000
+    limits = RateLimits()
+    limits.learn(limits.reserve(1000), told("0", reset), 0.0)
+    assert limits.room(0.0) == 0
+    assert limits.wait(0.0) == pytest.approx(seconds, abs=0.03)
+    assert limits.room(seconds + 0.03) == 1000
 
 
 @pytest.mark.parametrize("remaining", ["nan", "inf", "-3", "many", ""])
 def test_headers_that_make_no_sense_limit_nothing(remaining: str) -> None:
-    pacer = Pacer()
-    pacer.learn(pacer.reserve(10), told(remaining, "1s", limit="-1"), 0.0)
-    assert pacer.room(0.0) == math.inf
+    limits = RateLimits()
+    limits.learn(limits.reserve(10), told(remaining, "1s", limit="-1"), 0.0)
+    assert limits.room(0.0) == math.inf
 
 
 def test_what_is_under_way_is_not_spent_twice() -> None:
-    pacer = Pacer()
-    pacer.learn(pacer.reserve(100), told("900", "6s"), 0.0)
-    first = pacer.reserve(500)
-    assert pacer.room(1.0) == 400
-    second = pacer.reserve(400)
-    assert pacer.room(1.0) == 0
+    limits = RateLimits()
+    limits.learn(limits.reserve(100), told("900", "6s"), 0.0)
+    first = limits.reserve(500)
+    assert limits.room(1.0) == 400
+    second = limits.reserve(400)
+    assert limits.room(1.0) == 0
     # The second was counted first, and its answer comes last.
-    pacer.learn(first, told("0", "60s"), 2.0)
-    pacer.learn(second, told("500", "30s"), 3.0)
-    assert pacer.room(3.0) == 0
+    limits.learn(first, told("0", "60s"), 2.0)
+    limits.learn(second, told("500", "30s"), 3.0)
+    assert limits.room(3.0) == 0
 
 
 def test_a_pause_holds_all() -> None:
-    pacer = Pacer()
-    pacer.pause(12.0)
-    assert (pacer.room(3.0), pacer.wait(3.0), pacer.room(12.0)) == (0, 9.0, math.inf)
+    limits = RateLimits()
+    limits.pause(12.0)
+    assert (limits.room(3.0), limits.wait(3.0), limits.room(12.0)) == (0, 9.0, math.inf)
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(0, 1000), st.integers(1, 90)), max_size=20))
 def test_some_time_there_is_always_room(steps: list[tuple[int, int, int]]) -> None:
-    pacer = Pacer()
+    limits = RateLimits()
     now = 0.0
     for tokens, remaining, reset in steps:
-        pacer.learn(pacer.reserve(tokens), told(str(remaining), f"{reset}s"), now)
+        limits.learn(limits.reserve(tokens), told(str(remaining), f"{reset}s"), now)
         for _ in range(3):
-            if pacer.room(now) > 0:
+            if limits.room(now) > 0:
                 break
-            wait = pacer.wait(now)
+            wait = limits.wait(now)
             assert wait is not None and wait <= 91
             now += wait
-        assert pacer.room(now) > 0
+        assert limits.room(now) > 0

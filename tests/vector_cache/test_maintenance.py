@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simil.embedders.cache import maintenance as upkeep
+from simil.embedders.cache import maintenance
 from simil.embedders.cache.database import CacheFile, current, files
 from simil.errors import UsageError
 from vector_cache.conftest import Open
@@ -33,7 +33,7 @@ def filled(folder: Path, open_cache: Open, keys: list[bytes]) -> Path:
 
 def test_a_sound_file(filled: Path, folder: Path, keys: list[bytes]) -> None:
     before = filled.read_bytes()
-    result = upkeep.verify(folder.parent)
+    result = maintenance.verify(folder.parent)
 
     assert (result.checked, result.dropped, result.faults, result.is_sound) == (200, 0, (), True)
     assert filled.read_bytes() == before
@@ -53,11 +53,11 @@ def test_every_flipped_bit_of_a_vector_is_found_and_its_row_dropped(
         bit = chance.randrange((len(value) + 4) * 8)
         data[place + bit // 8] ^= 1 << bit % 8
     filled.write_bytes(data)
-    result = upkeep.verify(folder.parent)
+    result = maintenance.verify(folder.parent)
 
     assert (result.checked, result.dropped, result.is_sound) == (200, 40, False)
     assert wrong_among(open_cache(), keys) == (set(range(200)) - set(victims), 0)
-    assert upkeep.verify(folder.parent).is_sound
+    assert maintenance.verify(folder.parent).is_sound
 
 
 def test_a_flipped_bit_of_a_key_costs_its_vector(
@@ -66,7 +66,7 @@ def test_a_flipped_bit_of_a_key_costs_its_vector(
     data = bytearray(filled.read_bytes())
     data[data.find(keys[17]) + 31] ^= 1
     filled.write_bytes(data)
-    result = upkeep.verify(folder.parent)
+    result = maintenance.verify(folder.parent)
 
     assert not result.is_sound
     found, wrong = wrong_among(open_cache(), keys)
@@ -78,37 +78,39 @@ def test_strays_are_dropped(filled: Path, folder: Path, keys: list[bytes]) -> No
     with closing(CacheFile(filled)) as file:
         file._db.execute("DELETE FROM vectors WHERE id IN (3, 4)")
         file._db.execute("DELETE FROM entries WHERE key = ?", (keys[100],))
-    assert upkeep.verify(folder.parent).dropped == 3
+    assert maintenance.verify(folder.parent).dropped == 3
     with closing(CacheFile(filled)) as file:
         assert file.count() == len(list(file.rows())) == 197
-    assert upkeep.verify(folder.parent).is_sound
+    assert maintenance.verify(folder.parent).is_sound
 
 
 def test_a_damaged_file_is_set_aside(filled: Path, folder: Path) -> None:
     data = bytearray(filled.read_bytes())
     data[100:16384] = bytes(16284)
     filled.write_bytes(data)
-    result = upkeep.verify(folder.parent)
+    result = maintenance.verify(folder.parent)
 
     assert not result.is_sound
     assert result.faults
     assert filled.exists()
-    assert upkeep.cache_path(folder.parent) != filled
+    assert maintenance.cache_path(folder.parent) != filled
     with pytest.raises(UsageError, match="run simil cache verify"):
         filled.rename(folder / "v1-9.sqlite3")
-        upkeep.info(folder.parent, 1)
+        maintenance.info(folder.parent, 1)
 
 
 def test_info(filled: Path, folder: Path, open_cache: Open) -> None:
-    found = upkeep.info(folder.parent, 5_000_000)
+    found = maintenance.info(folder.parent, 5_000_000)
 
     assert (found.path, found.vectors, found.max_bytes, found.set_aside) == (filled, 200, 5_000_000, ())
-    assert found.spaces == (upkeep.Space("known", 200, 199 * HOUR),)
+    assert found.spaces == (maintenance.Space("known", 200, 199 * HOUR),)
     assert 0 < found.size <= filled.stat().st_size
 
 
 def test_prune_by_age(filled: Path, folder: Path, open_cache: Open, keys: list[bytes]) -> None:
-    result = upkeep.prune(folder.parent, older_than_s=50 * HOUR, max_bytes=None, clock=lambda: 200 * HOUR)
+    result = maintenance.prune(
+        folder.parent, older_than_s=50 * HOUR, max_bytes=None, clock=lambda: 200 * HOUR
+    )
 
     assert result.dropped == 150
     assert wrong_among(open_cache(), keys) == (set(range(150, 200)), 0)
@@ -118,7 +120,7 @@ def test_prune_by_size_forgets_the_oldest_and_gives_space_back(
     filled: Path, folder: Path, open_cache: Open, keys: list[bytes]
 ) -> None:
     before = filled.stat().st_size
-    result = upkeep.prune(folder.parent, older_than_s=None, max_bytes=120_000)
+    result = maintenance.prune(folder.parent, older_than_s=None, max_bytes=120_000)
     found, wrong = wrong_among(open_cache(), keys)
 
     assert result.after <= 120_000 < result.before
@@ -133,7 +135,7 @@ def test_clear_while_another_run_has_it_open(
 ) -> None:
     other = open_cache()
     assert wrong_among(other, keys) == (set(range(200)), 0)
-    assert upkeep.clear(folder.parent) >= 65_536
+    assert maintenance.clear(folder.parent) >= 65_536
 
     # The other goes on in the new file.
     put(other, [key_of(500)])
@@ -145,8 +147,8 @@ def test_clear_while_another_run_has_it_open(
 
 
 def test_of_nothing_there_is_nothing_to_do(tmp_path: Path) -> None:
-    assert upkeep.info(tmp_path, 1).vectors == 0
-    assert upkeep.verify(tmp_path).is_sound
-    assert upkeep.prune(tmp_path, older_than_s=1, max_bytes=1).dropped == 0
-    assert upkeep.clear(tmp_path) == 0
+    assert maintenance.info(tmp_path, 1).vectors == 0
+    assert maintenance.verify(tmp_path).is_sound
+    assert maintenance.prune(tmp_path, older_than_s=1, max_bytes=1).dropped == 0
+    assert maintenance.clear(tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
