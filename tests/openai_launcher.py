@@ -69,18 +69,10 @@ class Launcher:
 
 
 def _serve(pipe: Connection) -> None:
-    import httpx  # noqa: F401
-    import numpy  # noqa: F401
-    import orjson  # noqa: F401
     from openai_clock import IMPATIENT, PATIENT
+    from support.fork_server import import_all
 
-    import simil.cli.app
-    import simil.cli.commands.embed
-    import simil.cli.process
-    import simil.embedders.cache.cached_embedder
-    import simil.session.session
-    import simil.vectors  # noqa: F401
-
+    import_all()
     while True:
         try:
             clock, arguments, cwd, environ, output, impatient = pipe.recv()

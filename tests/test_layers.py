@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,13 +65,24 @@ PLACES: dict[str, set[str]] = {
 }
 
 
+@cache
 def _files() -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
 
 
-def _imports(name: str) -> Iterator[str]:
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse((ROOT / name).read_text("utf-8"))
+
+
+@cache
+def _imports(name: str) -> tuple[str, ...]:
     """Every module that a file imports, those inside functions and for type checkers too."""
-    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+    return tuple(_walked_imports(name))
+
+
+def _walked_imports(name: str) -> Iterator[str]:
+    for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -108,7 +120,7 @@ def _file_of(module: str) -> str | None:
 def _file_imports(name: str) -> set[str]:
     """The files of ours that a file imports, those named in `from package import module` too."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+    for node in ast.walk(_tree(name)):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -143,7 +155,7 @@ def test_names_are_used_once() -> None:
     classes = [
         (node.name, name)
         for name in _files()
-        for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8")))
+        for node in ast.walk(_tree(name))
         if isinstance(node, ast.ClassDef)
     ]
 
@@ -168,10 +180,9 @@ def test_a_library_is_imported_where_it_is_said_to_be(library: str) -> None:
 @pytest.mark.parametrize("name", _files())
 def test_nothing_heavy_is_imported_when_a_module_is(name: str) -> None:
     heavy = {*PLACES, "numpy", "orjson"} - {"typer", "click"}
-    tree = ast.parse((ROOT / name).read_text("utf-8"))
     at_once = [
         alias.name if isinstance(node, ast.Import) else str(node.module)
-        for node in tree.body
+        for node in _tree(name).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import email
+import importlib.metadata
 import json
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import venv
 import zipfile
@@ -20,23 +23,38 @@ def main() -> None:
         run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
         (wheel,) = folder.glob("*.whl")
         check_contents(wheel)
-        venv.create(folder / "env", with_pip=True)
-        python = folder / "env/bin/python"
-        constraints = ROOT / "constraints.txt"
-        run(
-            python,
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "-c",
-            constraints,
-            wheel,
-            cwd=folder,
-        )
+        python = installed(wheel, folder / "env")
+        check_place(python, folder)
         check_use(folder / "env/bin/simil", folder)
     print(f"wheel: {wheel.name} holds the embedded model and works outside the source tree")
+
+
+def installed(wheel: Path, environment: Path) -> Path:
+    """Install the wheel by pip into an environment of its own, and return that environment's Python.
+
+    Its dependencies are those that this environment has: the wheel must ask for just these. A `.pth` file
+    shares them, but not the source tree, which this environment knows from a `.pth` file of its own.
+    """
+    venv.create(environment, with_pip=False)
+    python = environment / "bin/python"
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
+    run(*pip, "install", "-q", "--no-deps", wheel, cwd=environment)
+    with zipfile.ZipFile(wheel) as archive:
+        (facts,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        asked = email.message_from_bytes(archive.read(facts)).get_all("Requires-Dist")
+    if sorted(asked or ()) != sorted(importlib.metadata.requires("simil-cli") or ()):
+        raise SystemExit("the wheel asks for other packages than are installed here; run: make install")
+    (folder,) = environment.glob("lib/python*/site-packages")
+    shared = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (folder / "shared.pth").write_text("".join(f"{path}\n" for path in sorted(shared)), "utf-8")
+    return python
+
+
+def check_place(python: Path, folder: Path) -> None:
+    """The package that is used must be the installed one."""
+    found = run(python, "-c", "import simil; print(simil.__file__)", cwd=folder).strip()
+    if not found.startswith(str(folder)):
+        raise SystemExit(f"simil is not used from the wheel, but from {found}")
 
 
 def check_contents(wheel: Path) -> None:

@@ -1,8 +1,13 @@
-"""Running the real command: `python -m simil` in a process of its own, on pipes or on a terminal."""
+"""Running the real command: `python -m simil` in a process of its own, on pipes or on a terminal.
+
+`simil`, `shell` and `on_terminal` take a process of the fork server, which has imported everything, unless
+the test has the fixture `fresh_processes`; `SIMIL` and `started` always start Python anew.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,14 +17,17 @@ from pathlib import Path
 from threading import Timer
 
 import pexpect
+from support.fork_server import python_m_simil
 
 __all__ = ["MINILM", "SIMIL", "Child", "Result", "on_terminal", "run", "shell", "simil", "started"]
 
 SIMIL = [sys.executable, "-m", "simil"]
 MINILM = "all-MiniLM-L6-v2@53aa51172d14"
 _TIMEOUT_S = 120  # only ever reached by what hangs
+# Whether all processes start Python anew.
+is_fresh = False
 # In scripts `simil` is the command under test, whatever is installed.
-_PRELUDE = f'simil() {{ "{sys.executable}" -m simil "$@"; }}\n'
+_PRELUDE = 'simil() {{ {} "$@"; }}\n'
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ def simil(
     timeout: float = _TIMEOUT_S,
 ) -> Result:
     """Run `simil` with these arguments; `env` adds to the environment."""
-    return run([*SIMIL, *arguments], stdin=stdin, cwd=cwd, env=env, timeout=timeout)
+    return run([*_command(), *arguments], stdin=stdin, cwd=cwd, env=env, timeout=timeout)
 
 
 def shell(
@@ -89,7 +97,7 @@ def shell(
     environ: Mapping[str, str] | None = None,
 ) -> Result:
     """Run a line of shell in which `simil` is the command."""
-    return run(["/bin/sh", "-c", _PRELUDE + script], cwd=cwd, env=env, environ=environ)
+    return run(["/bin/sh", "-c", _in_shell(script)], cwd=cwd, env=env, environ=environ)
 
 
 @contextmanager
@@ -138,13 +146,21 @@ def run(
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def _in_shell(script: str) -> str:
+    return _PRELUDE.format(shlex.join(_command())) + script
+
+
+def _command() -> list[str]:
+    return SIMIL if is_fresh else python_m_simil()
+
+
 def on_terminal(
     script: str, columns: int, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Result:
     """Run a line of shell on a terminal of so many columns, which shows stdout and stderr alike."""
     child = pexpect.spawn(
         "/bin/sh",
-        ["-c", _PRELUDE + script],
+        ["-c", _in_shell(script)],
         dimensions=(24, columns),
         cwd=str(cwd) if cwd else None,
         env={**os.environ, "TERM": "xterm", **(env or {})},

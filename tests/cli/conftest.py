@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli import command
 from cli.plugin import install
 
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
@@ -17,6 +18,12 @@ def embedded_model(isolated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "C.UTF-8")
     for name in (*_TERMINAL, *_PYTHON):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def fresh_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start Python anew for each run, where a test is about what happens then."""
+    monkeypatch.setattr(command, "is_fresh", True)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from cli.command import MINILM, Result, shell, simil, started
 
-pytestmark = pytest.mark.usefixtures("plugins")
+pytestmark = pytest.mark.usefixtures("plugins", "fresh_processes")
 
 COMMANDS = ["compare tea rat", "compare tea rat -f json", "embed -t tea", "--version", "embed --help"]
 

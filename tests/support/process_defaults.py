@@ -12,8 +12,10 @@ import resource
 import signal
 from contextlib import suppress
 
-__all__ = ["restore_signals", "set_process_defaults"]
+__all__ = ["INITIAL_ENVIRONMENT", "restore_signals", "set_process_defaults"]
 
+# The environment of the tests, without what a single test sets.
+INITIAL_ENVIRONMENT: dict[str, str] = {}
 # What changes how simil, Python, a terminal or a library behaves.
 _PREFIXES = (
     "SIMIL_", "OPENAI_", "HF_", "HUGGINGFACE", "TRANSFORMERS_", "SENTENCE_TRANSFORMERS_",
@@ -57,7 +59,10 @@ def _clean_environment() -> None:
         upper = name.upper()
         if upper.startswith(_PREFIXES) or upper.endswith(_SUFFIXES) or upper in _NAMES:
             del os.environ[name]
+    for name in ("COLUMNS", "LINES"):
+        os.unsetenv(name)  # readline, which pytest imports, sets them behind Python's back
     os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm"}
+    INITIAL_ENVIRONMENT.update(os.environ)
     locale.setlocale(locale.LC_ALL, "C.UTF-8")
 
 
