@@ -39,7 +39,7 @@ def chunking_named(name: str) -> Chunking:
         )
     tokens, overlap = int(match[1]), int(match[2] or 0)
     if overlap >= tokens:
-        raise UsageError(f"--chunk {name} never gets on", hint="let the overlap be less than the size")
+        raise UsageError(f"--chunk {name} never advances", hint="make the overlap smaller than the size")
     return Chunking("tokens", tokens, overlap)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Collector", "VectorFile", "describe", "describe_all", "tell_left_out"]
+__all__ = ["Collector", "VectorFile", "describe", "describe_all", "report_left_out"]
 
 log = logging.getLogger("simil")
 
@@ -129,7 +129,7 @@ class Collector:
         import numpy as np
 
         self._flush()
-        tell_left_out(self.source, len(self._left_out))
+        report_left_out(self.source, len(self._left_out))
         if self._models and model and model != self._models:
             raise ModelMismatch(
                 f"the items are of model {self._models!r}, the file as a whole of {model!r}",
@@ -200,7 +200,7 @@ class Collector:
         return [item for item in order if item >= 0]
 
 
-def tell_left_out(source: str, count: int) -> None:
+def report_left_out(source: str, count: int) -> None:
     """Log how many texts of a file have no vector."""
     if count:
         log.warning("%s: %s without a vector left out", source, "1 text" if count == 1 else f"{count} texts")

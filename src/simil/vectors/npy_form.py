@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.json_values import json_of, parsed
 from simil.formats.npy import npy_header, read_npy_table
-from simil.vectors.collect import VectorFile, describe_all, tell_left_out
+from simil.vectors.collect import VectorFile, describe_all, report_left_out
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter
 
@@ -97,7 +97,7 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
 def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
     """Leave out texts without a vector."""
-    tell_left_out(file.source, len(missing))
+    report_left_out(file.source, len(missing))
     wrong = set(missing)
     kept = [row for row in range(len(file)) if row not in wrong]
     return replace(

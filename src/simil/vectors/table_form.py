@@ -58,14 +58,14 @@ class TableWriter(VectorWriter):
     def _end(self) -> None:
         if self._names is None:
             self._stream.write(self._line(_OWN, "the header") + b"\n")
-        self._escapes.tell()
+        self._escapes.report()
 
     def _check(self, names: Sequence[str]) -> None:
         for name in names:
             if name in _OWN or _DIMENSION.fullmatch(name):
                 raise InputError(
-                    f"a field is called {name!r}, as a column of vector files in {self._form.name} is",
-                    hint="write json or jsonl, where fields stand apart",
+                    f"a field is called {name!r}, which is a column of vector files in {self._form.name}",
+                    hint="write json or jsonl, where fields are kept apart",
                 )
 
     def _line(self, cells: Sequence[str], whose: str) -> bytes:

@@ -75,7 +75,9 @@ def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Pat
         head, stream = peek(stream)
         form = looks_like_vectors(head, "-")
     if form is None:
-        raise InputError("does not begin as a vector file does", hint="name its form", place=Place(source))
+        raise InputError(
+            "does not look like a vector file", hint="say which format it has", place=Place(source)
+        )
     if form is VectorFormat.NPY:
         from simil.vectors.npy_form import read_npy
 
