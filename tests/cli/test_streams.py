@@ -109,7 +109,7 @@ def test_names_and_texts_that_are_not_utf_8(tmp_path: Path) -> None:
     latin = bytes(tmp_path) + b"/caf\xe9.txt"
     with open(latin, "wb") as file:  # noqa: PTH123 (its name is bytes)
         file.write(b"rat\n")
-    for form, shown in (("tsv", "caf\\\\udce9.txt"), ("json", "caf\\\\udce9.txt"), ("csv", "caf\\udce9.txt")):
+    for form, shown in (("tsv", "caf\\udce9.txt"), ("json", "caf\\\\udce9.txt"), ("csv", "caf\\udce9.txt")):
         result = simil("compare", "--file", b"caf\xe9.txt", "--file", "ok.txt", "-f", form, cwd=tmp_path)
         assert (result.code, result.err) == (0, "")
         assert shown in result.out

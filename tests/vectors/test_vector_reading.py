@@ -160,7 +160,7 @@ def test_an_array_without_rows(tmp_path: Path, shape: tuple[int, int]) -> None:
 
 def test_a_suffix_that_says_nothing(tmp_path: Path) -> None:
     assert read("[[1,2]]", ".vectors", tmp_path).dimensions == 2
-    assert "does not begin as a vector file" in str(fault("hello\n", ".vectors", tmp_path))
+    assert "does not look like a vector file" in str(fault("hello\n", ".vectors", tmp_path))
 
 
 def test_a_format_by_name_beats_the_suffix(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Escapes:
     def __init__(self) -> None:
         self.cells = 0
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Log how many cells were changed, and which formats change none."""
         if self.cells:
             log.warning(
@@ -77,7 +77,7 @@ def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[
         if not number and line.startswith(_BOM):
             line = _BOM + line  # A reader takes the first one of a file for a byte order mark.
         yield f"{line}\n".encode()
-    escapes.tell()
+    escapes.report()
 
 
 def tsv_cell(text: str) -> str:
@@ -193,6 +193,9 @@ def _csv_line(cells: Sequence[str], escapes: Escapes) -> str:
 
 
 def _tsv_line(cells: Sequence[str], escapes: Escapes) -> str:
+    line = "\t".join(cells)
+    if line.count("\t") < len(cells) and "\n" not in line and "\r" not in line:
+        return line
     written = [tsv_cell(cell) for cell in cells]
     escapes.cells += sum(map(str.__ne__, cells, written))
     return "\t".join(written)

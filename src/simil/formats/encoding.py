@@ -10,7 +10,7 @@ from simil.errors import InputError, Place
 
 __all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "document", "without_bom"]
 
-# The UTF-32 mark of little-endian machines begins with the UTF-16 one, so it is looked for first.
+# The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
 _FOREIGN = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -21,9 +21,9 @@ _MARKS = (codecs.BOM_UTF8, *_FOREIGN)
 
 
 def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
-    """The error for the first byte of `raw` that is not UTF-8; `place` is where `raw` begins.
+    """The error for the first byte of `raw` that is not UTF-8; `place` names the line that `raw` is.
 
-    The column counts characters from 1, as an editor does.
+    The column counts characters from 1, as editors do.
     """
     column = len(raw[: exc.start].decode("utf-8")) + 1
     return InputError(
@@ -34,7 +34,7 @@ def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
 
 
 def bad_byte_in_lines(raw: bytes, exc: UnicodeDecodeError, place: Place) -> InputError:
-    """The error for the first byte that is not UTF-8 of one or more lines, the first of which is `place`."""
+    """The error for the first byte that is not UTF-8 in `raw`, one or more lines; `place` is the first."""
     start = raw.rfind(b"\n", 0, exc.start) + 1
     line = (place.line or 1) + raw.count(b"\n", 0, start)
     exc.start -= start
@@ -60,7 +60,7 @@ def decoded(data: bytes, name: str) -> str:
 def without_bom(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """The chunks without a UTF-8 byte order mark; raises InputError on a UTF-16 or UTF-32 one.
 
-    Waits for further bytes only while those that have come could still be the start of a mark.
+    Waits for more bytes only while those that have arrived could be the start of a mark.
     """
     head = b""
     for chunk in chunks:

@@ -1,4 +1,4 @@
-"""float32 numbers as decimal digits and back, without the loss of a bit."""
+"""Reads decimal digits as float32 numbers without losing a bit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 __all__ = ["nearest_float32"]
 
-_BELOW_HALF = (1 << 28) - 1  # the bits of a double under the one that halves the step between two float32
+_BELOW_HALF = (1 << 28) - 1  # the bits of a double below the one for half a step of float32
 
 
 def nearest_float32(doubles: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the float32 nearest to the decimal digits that `doubles` were read from, same shape.
 
-    Plain rounding rounds twice, digits to double to float32, and is off by one step where the double
-    falls just halfway between two float32: 7.038531e-26 is such a number. There the shortest digits
-    of the double, which are those of the file, decide. A value beyond float32 becomes infinite.
+    A plain conversion rounds twice, from digits to double and from double to float32, and is off by one
+    step if the double lies exactly halfway between two float32 numbers, as for 7.038531e-26. The shortest
+    digits of the double, which are those of the file, then decide. A value beyond float32 becomes infinite.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Chunks of bytes to lines."""
+"""Splits chunks of bytes into lines."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ __all__ = ["line_batches", "lines"]
 
 
 def line_batches(chunks: Iterator[bytes], separator: bytes = b"\n") -> Iterator[list[bytes]]:
-    """The lines that each chunk completes, without `separator`; the last need not be ended by one.
+    """The lines that each chunk completes, without `separator`; the last line may lack one.
 
-    Only `separator` splits: U+2028, U+0085 or a form feed are part of a text.
+    Only `separator` splits: U+2028, U+0085 and form feeds are part of a text.
     """
     pending: list[bytes] = []
     for chunk in chunks:
         first, *completed = chunk.split(separator)
         pending.append(first)
         if completed:
-            # Joined once, when the end is found: a long line costs its length, not its square.
+            # Joined once, at its end, so that a long line takes linear time.
             head = b"".join(pending)
             pending = [completed.pop()]
             yield [head, *completed]
@@ -26,6 +26,6 @@ def line_batches(chunks: Iterator[bytes], separator: bytes = b"\n") -> Iterator[
 
 
 def lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines of a stream one by one, each without its \\n; a \\r before it stays."""
+    """The lines of a stream, each without its \\n; a \\r before it stays."""
     for batch in line_batches(chunks):
         yield from batch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -33,6 +32,8 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
 
     Raises InputError for anything else, and for a file that is cut short.
     """
+    import mmap
+
     import numpy as np
 
     place = Place(source)

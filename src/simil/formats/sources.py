@@ -1,4 +1,4 @@
-"""Opens files and standard input, and reads them in chunks as they arrive."""
+"""Opens files and standard input, and reads their bytes in chunks as they arrive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STDIN = 0
 
 
 class _Raw(Protocol):
-    """An unbuffered stream: what has arrived, b"" at the end, None where nothing has arrived yet."""
+    """An unbuffered stream: reads what has arrived, b"" at the end, None if nothing has arrived yet."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
@@ -39,18 +39,19 @@ class Source:
 
     @property
     def label(self) -> str:
-        """The path as it stands in ids; bytes of it that are not UTF-8 are spelled out, as `\\udce9`."""
+        """The path as ids show it; bytes of it that are not UTF-8 are escaped, as in `\\udce9`."""
         return self.path.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @property
     def name(self) -> str:
-        """The source as it stands in messages."""
+        """The source as messages show it."""
         return "stdin" if self.is_stdin else self.label or "''"
 
     def check(self) -> None:
         """Raise InputError if the file is missing, is a directory or may not be read.
 
-        Done for all sources before the first is read: the last of many must not fail after an hour's work.
+        All sources are checked before the first is read, so that the last of many does not fail after an
+        hour's work.
         """
         if self.is_stdin:
             return
@@ -64,11 +65,11 @@ class Source:
 
 
 def chunks(source: Source, stdin: BinaryIO | None = None) -> Iterator[bytes]:
-    """The bytes of `source`, at most 64 KiB at a time, each part as soon as it is there.
+    """The bytes of `source`, at most 64 KiB at a time, each part as soon as it arrives.
 
-    Nothing is buffered in between: a buffered reader holds a lock while it waits, and the interpreter
-    cannot shut down while a daemon thread waits in it. `stdin` replaces file descriptor 0 and must be
-    unbuffered too; it is left open. Raises InputError if the source cannot be opened or read.
+    Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut down
+    while a daemon thread waits in it. `stdin` replaces file descriptor 0 and must be unbuffered too; it is
+    left open. Raises InputError if the source cannot be opened or read.
     """
     if source.is_stdin and stdin is not None:
         yield from _drained(source, cast(_Raw, stdin))

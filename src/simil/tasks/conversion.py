@@ -28,9 +28,9 @@ def vector_batch(texts: Sequence[Text], vectors: NDArray[np.float32], model: str
 
 
 def convert(files: Sequence[VectorFile], options: EmbedOptions) -> tuple[str | None, Iterator[VectorBatch]]:
-    """Return the model that the files name and their vectors, shortened where `options` ask for it.
+    """Return the model that the files name and their vectors, shortened if `options` ask for it.
 
-    Raises `ModelMismatch` when the files are of two models, `UsageError` for more dimensions than there are.
+    Raises `ModelMismatch` if the files are of two models, `UsageError` for more dimensions than there are.
     """
     models = sorted({file.model or "an unknown model" for file in files})
     lengths = sorted({file.dimensions for file in files if file.dimensions})

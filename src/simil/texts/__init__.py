@@ -1,7 +1,7 @@
-"""Where texts come from: lines, whole files, JSON, JSON Lines, CSV, TSV, standard input.
+"""Reads texts: from lines, whole files, JSON, JSON Lines, CSV, TSV and standard input.
 
-Everything streams: a text comes out as soon as its last byte has arrived. The one exception is `.json`,
-a single document that has no part before its end.
+Everything streams: a text is available as soon as its last byte has arrived. The one exception is `.json`,
+which is read as a whole.
 """
 
 from simil.formats.json_values import kind_of

@@ -1,6 +1,6 @@
-"""Records become texts and pairs.
+"""Makes texts and pairs of records.
 
-A builder is called with a record; it gives None for a blank one and raises InputError for a bad one.
+A builder is called with a record; it returns None for a blank one and raises InputError for a bad one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["PairBuilder", "PlainBuilder", "TextBuilder", "record_of"]
 
 
 class PlainBuilder:
-    """Texts of records that are strings; the id is the line after `prefix`, or `whole_id`."""
+    """Makes texts of strings; the id is `prefix` and the line, or `whole_id`."""
 
     def __init__(self, prefix: str = "", *, whole_id: str | None = None) -> None:
         self._prefix = prefix
@@ -33,7 +33,7 @@ class PlainBuilder:
 
 
 class TextBuilder:
-    """Texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
+    """Makes texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
 
     def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
         self._prefix = prefix
@@ -56,7 +56,7 @@ class TextBuilder:
         if text is None:
             return None
         others = kept(values, self._field)
-        # "id" counts unasked, but not where it is the text.
+        # "id" gives the id without being asked for, unless it is the text.
         given = self._id_field.value(values if self._id_field.required else others, place)
         if given is not None:
             others = kept(others, str(self._id_field.name))
@@ -66,9 +66,9 @@ class TextBuilder:
 
 
 class PairBuilder:
-    """Pairs of table rows and JSON objects; where the two fields are not named, the first record decides.
+    """Makes pairs of table rows and JSON objects; unless two fields are named, the first record decides.
 
-    Raises InputError if a table lacks the columns asked for, UsageError if it is not clear which are meant.
+    Raises InputError if a table lacks the columns asked for, UsageError if it is unclear which are meant.
     """
 
     def __init__(self, stream: RecordStream, options: ReadOptions) -> None:
@@ -98,7 +98,7 @@ class PairBuilder:
 
 
 def record_of(record: Record) -> Record | None:
-    """Return the record as it is; raises InputError where it is no object."""
+    """Return the record as it is; raises InputError if it is not an object."""
     return None if record.value is None else Record(record.place, _object(record.value, record.place))
 
 

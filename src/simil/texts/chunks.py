@@ -1,4 +1,4 @@
-"""Long texts in parts that stay within what a model reads, each with the place where it begins."""
+"""Cuts long texts into parts that a model can read, each with the place where it begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simil.texts.records import Text, is_blank
 
 __all__ = ["Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
 
-# From a text to the parts of it, as (first character, character behind the last).
+# From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
 _BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
@@ -20,7 +20,7 @@ _TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How texts are cut: into lines, paragraphs, or windows of `tokens` that share `overlap` tokens."""
+    """How texts are cut: into lines, paragraphs, or windows of `tokens` tokens that overlap by `overlap`."""
 
     unit: str
     tokens: int = 0
@@ -28,7 +28,7 @@ class Chunking:
 
 
 def chunking_named(name: str) -> Chunking:
-    """Return what `lines`, `paragraphs`, `tokens:256` or `tokens:256/32` means; else raise `UsageError`."""
+    """Parse `lines`, `paragraphs`, `tokens:256` or `tokens:256/32`; raises `UsageError` for anything else."""
     if name in ("lines", "paragraphs"):
         return Chunking(name)
     match = _TOKENS.fullmatch(name)
@@ -39,7 +39,7 @@ def chunking_named(name: str) -> Chunking:
         )
     tokens, overlap = int(match[1]), int(match[2] or 0)
     if overlap >= tokens:
-        raise UsageError(f"--chunk {name} never gets on", hint="let the overlap be less than the size")
+        raise UsageError(f"--chunk {name} never advances", hint="make the overlap smaller than the size")
     return Chunking("tokens", tokens, overlap)
 
 
@@ -53,10 +53,10 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator[Text]:
-    """Yield the parts of each text that are not blank; ids and places name the line each begins at.
+    """Yield the parts of each text that are not blank; ids and places name the line where each begins.
 
-    A part of a table's row or of a JSON value, whose lines are not those of the file, keeps its place, and
-    has its number after the id. `several` puts the file before the id.
+    The lines of a table's cell or a JSON value are not those of the file: its parts keep the place of their
+    row and have their number after its id. `several` puts the file before the id.
     """
     for text in texts:
         lines = _LineNumbers(text.text)
@@ -74,7 +74,7 @@ def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator
 
 
 class _LineNumbers:
-    """Numbers the lines of a text, from 1; asked for places that mostly rise, it counts each line once."""
+    """Numbers the lines of a text from 1; counts each line once if the places asked for increase."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -1,4 +1,4 @@
-"""About how many texts there are, before they are read."""
+"""Estimates how many texts there are before they are read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CHUNK = 1 << 20
 
 
 def count_roughly(sources: Sequence[str], options: ReadOptions) -> int | None:
-    """Return the number of lines of all `sources`, which texts are at most; None where that is not known.
+    """Return the number of lines in all `sources`, an upper bound for the number of texts; None if unknown.
 
-    It serves to tell how long a run will take: blank lines and a table's header are counted too. Nothing
-    is known of standard input, of what is no plain file, and of JSON documents.
+    It is an estimate for the progress bar: blank lines and a table's header count too. Standard input, JSON
+    documents and anything but regular files are unknown.
     """
     if options.whole:
         return len(sources)
@@ -33,7 +33,7 @@ def count_roughly(sources: Sequence[str], options: ReadOptions) -> int | None:
 
 
 def _count(path: Path, separator: bytes) -> int:
-    """Count separators, and a last text that has none after it."""
+    """Count separators, and a last text without one."""
     count, last = 0, separator
     with path.open("rb", buffering=0) as stream:
         while chunk := stream.read(_CHUNK):

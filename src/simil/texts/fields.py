@@ -22,7 +22,7 @@ __all__ = [
 
 _EXACT_INTEGERS = 2**53
 
-# Of SICK, STS benchmark, PAWS, Quora's questions, MRPC and others, as they are commonly passed on.
+# The usual columns of SICK, STS benchmark, PAWS, Quora's questions, MRPC and others.
 _PAIRS = (
     ("sentence_A", "sentence_B"),
     ("sentence_a", "sentence_b"),
@@ -36,9 +36,9 @@ _PAIRS = (
 
 
 def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> str:
-    """The column named `wanted`, or else the one with that number from 1.
+    """The column named `wanted`, or else the one with that number, from 1.
 
-    Raises InputError that lists the columns if there is neither.
+    Raises InputError, which lists the columns, if there is neither.
     """
     if wanted in columns:
         return wanted
@@ -48,7 +48,7 @@ def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> st
 
 
 def text_column(columns: Sequence[str], place: Place) -> str:
-    """The column that holds the text where none was named: "text", or the only one; else InputError."""
+    """The column of the text if none was named: "text", or the only one; else raises InputError."""
     if "text" in columns:
         return "text"
     if len(columns) == 1:
@@ -57,10 +57,10 @@ def text_column(columns: Sequence[str], place: Place) -> str:
 
 
 def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> tuple[str, str]:
-    """The two columns that hold a pair where none were named.
+    """The two columns that hold a pair if none were named.
 
-    They are those beside the id, if they are two, or those that data sets call so, as "sentence1" and
-    "sentence2". Raises UsageError that lists the columns otherwise.
+    They are those other than the id, if there are two, or those that data sets usually have, such as
+    "sentence1" and "sentence2". Otherwise raises UsageError, which lists the columns.
     """
     names = list(columns)
     match [name for name in names if name != id_field]:
@@ -75,7 +75,7 @@ def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> 
 
 
 def text_in(record: Mapping[str, object], field: str, place: Place) -> str | None:
-    """The text under `field`, or None where it is null or blank; InputError if missing or not a string."""
+    """The text in `field`, None if null or blank; raises InputError if it is missing or not a string."""
     if field not in record:
         raise missing_field(list(record), field, "--field", place)
     value = record[field]
@@ -88,16 +88,16 @@ def text_in(record: Mapping[str, object], field: str, place: Place) -> str | Non
 
 @dataclass(frozen=True, slots=True)
 class IdField:
-    """The field that gives ids; `required` if it was asked for, `name` None if there is none."""
+    """The field that holds ids; `required` if it was asked for, `name` None if there is none."""
 
     name: str | None
     required: bool
 
     def value(self, record: Mapping[str, object], place: Place) -> str | None:
-        """The id that the record gives, or None where it gives none and need not.
+        """The id of the record, or None if it has none and need not have one.
 
-        A required one may be any string, number or boolean, else InputError is raised; "id" counts
-        unasked if it is a string or an integer.
+        A required id may be any string, number or boolean; anything else raises InputError. An "id" that was
+        not asked for counts if it is a string or an integer.
         """
         if self.name is None:
             return None
@@ -118,7 +118,7 @@ class IdField:
 
 
 def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place) -> IdField:
-    """The field that gives ids: the one asked for, else "id" where there is one.
+    """The field that holds ids: the one asked for, else "id" if there is one.
 
     Raises InputError if the table has no such column.
     """
@@ -128,14 +128,14 @@ def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place)
 
 
 def kept(record: Mapping[str, object], *without: str) -> dict[str, object]:
-    """The record without some of its fields, in its order."""
+    """The record without some of its fields, in the same order."""
     return {name: value for name, value in record.items() if name not in without}
 
 
 def missing_field(names: Sequence[str], wanted: str, option: str, place: Place | None = None) -> InputError:
-    """Return the error of a record without the field `wanted`; it lists those there are.
+    """Return the error for a record without the field `wanted`; it lists the fields of the record.
 
-    `option` is what names one.
+    `option` is the option that names a field.
     """
     return InputError(
         f"no field {wanted!r}; there are: {_listed(names)}", hint=f"name one with {option}", place=place

@@ -1,4 +1,4 @@
-"""How a source is to be read: its format, which fields hold the text and the id."""
+"""How to read a source: its format, and which fields hold the text and the id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TABLES = (InputFormat.CSV, InputFormat.TSV)
 
 
 def format_of(source: str) -> InputFormat:
-    """The format that the suffix of `source` names, in any case; plain text where it names none."""
+    """The format that the suffix of `source` means, in upper or lower case; plain text if it means none."""
     form = suffix_format(source)
     return InputFormat(form.name) if form and form.name in [*InputFormat] else InputFormat.TEXT
 
@@ -34,10 +34,11 @@ def format_of(source: str) -> InputFormat:
 class ReadOptions:
     """How to read; options that contradict each other raise UsageError here, before anything is read.
 
-    `format` overrides the suffix. `fields` name the text column or key (two of them for pairs), `id_field`
-    the id's. `whole` makes a file one text, `nul` separates texts by NUL; both say that a source is plain
-    text whatever its suffix. `header` is False for tables whose first row is data: columns are then named
-    "1", "2", and so on. With `all_fields` the fields of a text are all of its record, text and id too.
+    `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
+    that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
+    plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
+    named "1", "2", and so on. With `all_fields` the fields of a text are all those of its record, including
+    text and id.
     """
 
     format: InputFormat | None = None
@@ -72,13 +73,13 @@ class ReadOptions:
         return "--field" if self.fields else "--id-field" if self.id_field is not None else ""
 
     def format_for(self, source: str) -> InputFormat:
-        """The format that `source` is read in."""
+        """The format in which `source` is read."""
         return self.format or (InputFormat.TEXT if self._plain else format_of(source))
 
     def check_for(self, formats: set[InputFormat]) -> None:
-        """Raise UsageError if an option applies to none of the `formats` that the sources have.
+        """Raise UsageError if an option applies to none of the `formats` of the sources.
 
-        One structured source among plain ones is enough: the option then is for that one.
+        One source with fields among plain ones is enough.
         """
         if self._for_fields and formats <= {InputFormat.TEXT}:
             raise UsageError(

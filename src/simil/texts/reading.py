@@ -1,4 +1,4 @@
-"""Reads sources as texts or pairs: what is blank is skipped and told, what is bad is raised or told."""
+"""Reads sources as texts or pairs; blank ones are skipped and reported, bad ones raised or reported."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def read_texts(
     """The texts of all sources in order, each as soon as it has arrived.
 
     Sources are paths; "-" is standard input, and so is an empty sequence. A text's id is the value of
-    `options.id_field`, or of the key or column "id"; else its line number, with the path before it where
-    there are several sources; with `options.whole`, the path. `on_blank` gets the place of each text that
-    is skipped because it is blank. `on_error` gets each record that cannot be read, and reading goes on
-    with the next; without it the error is raised. `stdin` replaces file descriptor 0: a raw, unbuffered
-    stream whose `read(n)` gives what has arrived.
+    `options.id_field`, or of the key or column "id"; else its line number, after the path if there are
+    several sources; with `options.whole`, the path. `on_blank` gets the place of each blank text, which is
+    skipped. `on_error` gets the error for each record that cannot be read, and reading continues with the
+    next; without it the error is raised. `stdin` replaces file descriptor 0: a raw, unbuffered stream whose
+    `read(n)` returns what has arrived.
 
-    Raises UsageError, at once, for options that do not fit the sources; InputError, also with `on_error`,
-    for a source that cannot be read at all: missing, a directory, in UTF-16, or without the column named.
+    Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
+    a source that cannot be read at all: missing, a directory, in UTF-16, or without the column named.
     """
     if len(options.fields) > 1:
         raise UsageError("a text is in one field", hint="pass --field once")
@@ -74,11 +74,11 @@ def read_pairs(
     on_error: Callable[[InputError], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Pair]:
-    """The pairs of texts in the rows of `source`; a row where either text is blank is skipped.
+    """The pairs of texts in the rows of `source`; a row in which either text is blank is skipped.
 
-    `options.fields` names the two; without them the source must have exactly two fields beside its id.
-    Ids, `on_blank`, `on_error`, `stdin` and errors are as in `read_texts`; UsageError is raised as well
-    for plain text, at once, and where it is not clear which two fields are meant.
+    `options.fields` names the two; otherwise the source must have exactly two fields besides its id. Ids,
+    `on_blank`, `on_error`, `stdin` and errors are as in `read_texts`; UsageError is also raised for plain
+    text, at once, and if it is unclear which two fields are meant.
     """
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair is in two fields", hint="pass --field twice")
@@ -98,7 +98,7 @@ def read_records(
     on_error: Callable[[InputError], None] | None = None,
     stdin: BinaryIO | None = None,
 ) -> Iterator[Record]:
-    """The rows or JSON objects of `source`, each with all its columns or keys; empty lines are left out.
+    """The rows or JSON objects of `source`, each with all its columns or keys, without empty lines.
 
     `on_error`, `stdin` and errors are as in `read_texts`; UsageError is raised for plain text, at once.
     """
@@ -114,7 +114,7 @@ def read_records(
 def _with_fields(source: str, options: ReadOptions, why: str) -> Source:
     """Return the source, checked; raises UsageError for plain text."""
     opened = Source(source)
-    if Path(source).is_dir():  # It has no suffix, and is no text for that.
+    if Path(source).is_dir():  # Without a suffix it would count as plain text.
         opened.check()
     form = options.format_for(source)
     if form is InputFormat.TEXT:

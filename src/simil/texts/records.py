@@ -1,4 +1,4 @@
-"""What reading gives: a text, or a pair of texts, with its id and where it was found."""
+"""What reading gives: a text, or a pair of texts, with its id and place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Pair", "Text", "is_blank"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One text. `fields` are the columns or keys of its record beside text and id, in order.
+    """One text. `fields` are the columns or keys of its record other than text and id, in order.
 
     With `ReadOptions.all_fields` they are all of them; plain text has none.
     """
@@ -25,7 +25,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two texts of one row. `fields` are all its columns or keys in input order, both texts among them."""
+    """Two texts of one row. `fields` are all its columns or keys in order, including both texts."""
 
     id: str
     left: str
@@ -35,5 +35,5 @@ class Pair:
 
 
 def is_blank(text: str) -> bool:
-    """Whether `text` is empty or nothing but Unicode white space."""
+    """Whether `text` is empty or only Unicode white space."""
     return not text or text.isspace()

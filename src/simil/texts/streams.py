@@ -1,4 +1,4 @@
-"""Opens a source in its format: the records it holds and, for a table, the columns they share."""
+"""Opens a source in its format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["open_stream"]
 
 
 def open_stream(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> RecordStream:
-    """The records of `source`; of a table, the first row is read at once.
+    """The records of `source`; the first row of a table is read at once.
 
     Raises InputError, here or between the records, if the source as a whole cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The text files in a folder and its folders, without what Git ignores, hidden and binary ones."""
+"""Lists the text files below a folder, except hidden, binary and ignored ones."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _CHUNK = 1 << 16
 def files_in(folder: str) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
-    Left out are hidden files and folders, what the `.gitignore` files of the folders on the way name,
-    links to folders, and files that are not UTF-8 text. What may not be read is left out too.
+    Leaves out hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to
+    folders, files that are not UTF-8 text, and whatever may not be read.
     """
     yield from _walk(folder, ())
 
@@ -56,7 +56,7 @@ def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
 
 
 def _is_ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]], *, is_folder: bool) -> bool:
-    # The nearest file that says anything decides, as in Git.
+    # The nearest file with a matching rule decides, as in Git.
     for folder, spec in reversed(rules):
         name = os.path.relpath(path, folder) + ("/" if is_folder else "")
         found = spec.check_file(name).include

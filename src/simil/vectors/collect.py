@@ -1,4 +1,4 @@
-"""Vectors read from a file, and the checks that any form of file must pass."""
+"""Vectors read from a file, and the checks that every format shares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Collector", "VectorFile", "describe", "describe_all", "tell_left_out"]
+__all__ = ["Collector", "VectorFile", "describe", "describe_all", "report_left_out"]
 
 log = logging.getLogger("simil")
 
@@ -31,11 +31,11 @@ class VectorFile:
 
     Attributes:
         source: the file's name, or "stdin".
-        model: what made the vectors, where the file says it.
-        ids: one for each vector; the vector's number from 1 where the file gives none.
-        texts: what was embedded, None where the file does not say.
-        fields: whatever else stands with each vector.
-        vectors: float32 [n, d], finite; a read-only map of the file where that is possible.
+        model: what made the vectors; None if the file does not say.
+        ids: one for each vector; its number from 1 if the file gives none.
+        texts: what was embedded; None if the file does not say.
+        fields: the other fields of each vector.
+        vectors: float32 [n, d], finite; a read-only map of the file if possible.
     """
 
     source: str
@@ -47,7 +47,7 @@ class VectorFile:
 
     @property
     def dimensions(self) -> int | None:
-        """Length of a vector; None for a file without any."""
+        """Length of a vector; None for a file without vectors."""
         return self.vectors.shape[1] or None
 
     def __len__(self) -> int:
@@ -62,9 +62,9 @@ class VectorFile:
 
 
 class Collector:
-    """Gathers a file's vectors in order, holding each to those before it.
+    """Gathers a file's vectors in order, and checks that each fits those before it.
 
-    All faults are `InputError` with the source and, where known, the line.
+    All faults are `InputError` with the source and, if known, the line.
     """
 
     def __init__(self, source: str) -> None:
@@ -81,7 +81,7 @@ class Collector:
         self._blocks: list[NDArray[np.float32]] = []
 
     def fault(self, message: str, line: int | None, number: int | None = None) -> InputError:
-        """Return an error about item `number` (from 1), by default the one to be added next."""
+        """Return an error about item `number` (from 1), by default the next one to be added."""
         return InputError(f"item {number or len(self._ids) + 1} {message}", place=Place(self.source, line))
 
     def add(
@@ -95,7 +95,7 @@ class Collector:
     ) -> None:
         """Append a vector, a list of numbers, with the id, text and fields of `item`.
 
-        `index`, if not None, is its place among all (from 0).
+        `index`, if not None, is its position among all (from 0).
         """
         if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
             raise self.fault("has an embedding that is not a list of numbers", line)
@@ -118,18 +118,18 @@ class Collector:
             self._flush()
 
     def leave_out(self, index: object) -> None:
-        """Pass over an item without a vector: its text failed. `index` as for `add`."""
+        """Skip an item without a vector, whose text failed. `index` is as for `add`."""
         self._left_out.append(index)
 
     def finish(self, model: str | None = None, dimensions: object = None) -> VectorFile:
-        """Return all that was added, by index where the items have one.
+        """Return everything that was added, ordered by index if the items have one.
 
-        `model` and `dimensions` are what the file says as a whole.
+        `model` and `dimensions` are what the file says about all items.
         """
         import numpy as np
 
         self._flush()
-        tell_left_out(self.source, len(self._left_out))
+        report_left_out(self.source, len(self._left_out))
         if self._models and model and model != self._models:
             raise ModelMismatch(
                 f"the items are of model {self._models!r}, the file as a whole of {model!r}",
@@ -187,7 +187,7 @@ class Collector:
         self._pending.clear()
 
     def _order(self) -> list[int]:
-        """Return for each place the item that belongs there."""
+        """Return for each position the item that belongs there."""
         if not any(isinstance(given, int) for given in self._indices):
             return list(range(len(self._indices)))
         order = [-1] * (len(self._indices) + len(self._left_out))
@@ -200,8 +200,8 @@ class Collector:
         return [item for item in order if item >= 0]
 
 
-def tell_left_out(source: str, count: int) -> None:
-    """Say on stderr how many texts of a file have no vector."""
+def report_left_out(source: str, count: int) -> None:
+    """Log how many texts of a file have no vector."""
     if count:
         log.warning("%s: %s without a vector left out", source, "1 text" if count == 1 else f"{count} texts")
 
@@ -209,11 +209,11 @@ def tell_left_out(source: str, count: int) -> None:
 def describe_all(
     items: Sequence[Mapping[str, object]],
 ) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[Mapping[str, object], ...]]:
-    """Return ids, texts and further fields of the items of a file; raises `ValueError` as `describe` does.
+    """Return ids, texts and other fields of the items of a file; raises `ValueError` as `describe` does.
 
     The message begins with the item's number.
     """
-    # What simil writes, a million times over: an id and a text each, and nothing to be looked at twice.
+    # The fast path for what simil itself writes: items with an id, a text and nothing else.
     if all(item.keys() == _PLAIN for item in items):
         ids, texts = [item["id"] for item in items], [item["text"] for item in items]
         if set(map(type, ids)) | set(map(type, texts)) <= {str}:
@@ -231,9 +231,9 @@ def describe_all(
 
 
 def describe(item: Mapping[str, object], default_id: str) -> tuple[str, str | None, dict[str, object]]:
-    """Return id, text and further fields of an item; raises `ValueError` saying what is wrong with it.
+    """Return id, text and other fields of an item; raises `ValueError` that says what is wrong with it.
 
-    Further fields stand under "fields" or beside the known names.
+    Other fields are under "fields" or beside the known names.
     """
     name = item.get("id")
     if name is None:

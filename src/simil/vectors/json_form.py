@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: what OpenAI's API returns, an item a line, and whatever reads as that."""
+"""JSON and JSON Lines: what OpenAI's API returns, one item per line, and anything of the same shape."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]} or [[...], ...]'
 
 
 class _NotByLine(Exception):
-    """A document that begins as `JsonWriter` begins one and goes on otherwise."""
+    """A document that begins as one of `JsonWriter`, but has another layout."""
 
 
 class JsonWriter(VectorWriter):
-    """Writes the answer of OpenAI's embeddings endpoint, with ids and texts; embeddings as base64 or not."""
+    """Writes what OpenAI's embeddings endpoint returns, with ids and texts; embeddings may be base64."""
 
     _has_null = True
 
@@ -66,7 +66,7 @@ class JsonWriter(VectorWriter):
 
 
 class JsonLinesWriter(VectorWriter):
-    """Writes an object a line: id, text, fields if there are any, embedding, model."""
+    """Writes one object per line: id, text, fields if there are any, embedding, model."""
 
     _has_null = True
 
@@ -86,7 +86,7 @@ class JsonLinesWriter(VectorWriter):
         self._stream.write(b"\n".join(lines) + b"\n")
 
     def _end(self) -> None:
-        """A file of lines ends with its last line."""
+        """Nothing follows the last line."""
 
 
 def read_json(source: str, stream: BinaryIO) -> VectorFile:
@@ -112,7 +112,7 @@ def read_jsonl(source: str, chunks: Iterator[bytes]) -> VectorFile:
 
 
 def _read_by_line(source: str, data: bytes) -> VectorFile:
-    """Read what `JsonWriter` wrote, one item parsed at a time.
+    """Read what `JsonWriter` wrote, parsing one item at a time.
 
     Raises `_NotByLine` or `JSONDecodeError` if it is something else.
     """

@@ -1,4 +1,4 @@
-"""NumPy's `.npy` (NEP 1), float32, with a JSON file beside it that names ids, texts and the model."""
+"""Vectors in NumPy's `.npy`, float32, with a JSON file beside it for ids, texts and the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.json_values import json_of, parsed
 from simil.formats.npy import npy_header, read_npy_table
-from simil.vectors.collect import VectorFile, describe_all, tell_left_out
+from simil.vectors.collect import VectorFile, describe_all, report_left_out
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter
 
@@ -27,9 +27,9 @@ _CHECK_ROWS = 4096
 
 
 class NpyWriter(VectorWriter):
-    """Writes rows as they come and the header, which holds their number, again at the end.
+    """Writes rows as they come, and at the end replaces the header, which holds their number.
 
-    Where the stream cannot go back, rows wait in a temporary file. `sidecar` gets ids, texts and model.
+    If the stream cannot seek, rows wait in a temporary file. `sidecar` gets ids, texts and model.
     """
 
     def __init__(self, stream: BinaryIO, model: str, sidecar: BinaryIO | None) -> None:
@@ -81,9 +81,9 @@ class NpyWriter(VectorWriter):
 
 
 def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> VectorFile:
-    """Read an array of numbers [n, d] and, where it exists, the file beside it.
+    """Read an array of numbers [n, d] and, if it exists, the file beside it.
 
-    A file of little-endian float32 rows is mapped, anything else is converted to float32 in memory.
+    A file of little-endian float32 rows is mapped; anything else is converted to float32 in memory.
     """
     vectors, missing = _as_float32(source, read_npy_table(source, stream))
     count = len(vectors)
@@ -96,8 +96,8 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
 
 def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
-    """Leave out the texts that have no vector."""
-    tell_left_out(file.source, len(missing))
+    """Leave out texts without a vector."""
+    report_left_out(file.source, len(missing))
     wrong = set(missing)
     kept = [row for row in range(len(file)) if row not in wrong]
     return replace(
@@ -110,7 +110,7 @@ def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
 
 
 def _can_go_back(stream: BinaryIO) -> bool:
-    """Tell whether an earlier part can be written again; a file opened for appending only seems so."""
+    """Return whether the stream can be overwritten; a file opened for appending only seems to be."""
     if not stream.seekable():
         return False
     try:
@@ -124,7 +124,7 @@ def _can_go_back(stream: BinaryIO) -> bool:
 
 
 def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
-    """Return float32 rows in C order, `raw` itself where it is that already; and which are all nan.
+    """Return float32 rows in C order, `raw` itself if it is that already, and which rows are all nan.
 
     Raises `InputError` for a value that is not finite in any other row.
     """
@@ -138,7 +138,7 @@ def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], li
         if not as_is:
             with np.errstate(over="ignore"):
                 part[...] = raw[start : start + _CHECK_ROWS]
-        # One that is not finite makes the sum of its row's squares so; a large one may, too.
+        # A value that is not finite makes the sum of its row's squares so; a large one may, too.
         if np.isfinite(np.einsum("ij,ij->i", part, part)).all():
             continue
         none = np.isnan(part).all(axis=1)

@@ -1,6 +1,6 @@
-"""Whether the beginning of a file or pipe is that of a vector file, and of which form.
+"""Recognizes vector files by their first bytes.
 
-It must never take texts for vectors: what is not certain is None.
+Texts must never be taken for vectors: anything uncertain is None.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _EVIDENCE = {
     ("data", 0, "embedding"): (_BASE64, VectorFormat.JSON),
     ("data", 0, "object"): (re.compile('"embedding'), VectorFormat.JSON),
 }
-# A text that failed, in the lines that simil writes: no other record has these members in this order.
+# A failed text in JSON Lines of simil: no other record has these members in this order.
 _FAILED_LINE = re.compile(r'\{"id":"[^\n]*"embedding":null,"model":"[^"\n]*"\}\n')
-_SECOND_ITEMS = ((1,), ("data", 1))  # the first would have told
+_SECOND_ITEMS = ((1,), ("data", 1))  # The first item would have shown it.
 
 
 def peek(stream: BinaryIO, size: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
-    """Return the first `size` bytes of `stream` and a stream that gives all of it, those included.
+    """Return the first `size` bytes of `stream` and a stream of all its bytes, including those.
 
-    A stream that can seek is put back and returned itself; a pipe is waited for until it has given so
-    many bytes or ended.
+    A stream that can seek is rewound and returned itself; a pipe is read until it has given that many bytes
+    or ended.
     """
     if stream.seekable():
         start = stream.tell()
@@ -74,7 +74,7 @@ def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
 
 
 class Rejoined(io.RawIOBase, BinaryIO):
-    """The bytes already taken from a stream, followed by the rest of it; unbuffered."""
+    """The bytes already read from a stream, followed by the rest of it; unbuffered."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = memoryview(head)
@@ -103,16 +103,16 @@ def _json_form(text: str) -> VectorFormat | None:
         if path in _SECOND_ITEMS:
             return None
         is_list = is_list or (path == ("object",) and token == '"list')
-        # A list object without any item is one too.
+        # A list object may be empty.
         has_data = (has_data or (path == ("data",) and token == "[")) and path != ("data", 0)
     return VectorFormat.JSON if is_list and has_data else None
 
 
 def _tokens(text: str) -> Iterator[tuple[_Path, str]]:
-    """Yield path and token of each value of the first JSON value in `text`, as far as it goes.
+    """Yield path and token of each value within the first JSON value in `text`, as far as it goes.
 
-    An object or list is told when it opens, by "{" or "["; a string keeps its opening quote, and no
-    other; its escapes stay.
+    An object or list is yielded when it opens, as "{" or "["; a string keeps its opening quote only, and its
+    escapes.
     """
     path: list[str | int] = []
     awaiting_key = False
@@ -136,7 +136,7 @@ def _tokens(text: str) -> Iterator[tuple[_Path, str]]:
 
 
 def _advance(path: list[str | int], mark: str) -> bool:
-    """Go on to the next member, or out of the object or list; tell whether a key comes next."""
+    """Advance to the next member, or leave the object or list; return whether a key comes next."""
     if mark != ",":
         path.pop()
         return False
@@ -161,7 +161,7 @@ def _tsv_form(text: str) -> VectorFormat | None:
 
 
 def _is_vector_header(names: list[str], *, cut: bool) -> bool:
-    """Tell whether columns are an id or model and, at the end, d0, d1 and so on."""
+    """Return whether columns have an id or model and end with d0, d1 and so on."""
     if "d0" not in names or not {"id", "model"} & set(names):
         return False
     numbers = names[len(names) - 1 - names[::-1].index("d0") :]

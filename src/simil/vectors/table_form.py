@@ -58,14 +58,14 @@ class TableWriter(VectorWriter):
     def _end(self) -> None:
         if self._names is None:
             self._stream.write(self._line(_OWN, "the header") + b"\n")
-        self._escapes.tell()
+        self._escapes.report()
 
     def _check(self, names: Sequence[str]) -> None:
         for name in names:
             if name in _OWN or _DIMENSION.fullmatch(name):
                 raise InputError(
-                    f"a field is called {name!r}, as a column of vector files in {self._form.name} is",
-                    hint="write json or jsonl, where fields stand apart",
+                    f"a field is called {name!r}, which is a column of vector files in {self._form.name}",
+                    hint="write json or jsonl, where fields are kept apart",
                 )
 
     def _line(self, cells: Sequence[str], whose: str) -> bytes:
@@ -76,7 +76,7 @@ class TableWriter(VectorWriter):
 
 
 def read_table(source: str, chunks: Iterator[bytes], form: Delimited) -> VectorFile:
-    """Read a table with a header; an empty text or model is none, other columns are fields."""
+    """Read a table with a header; an empty text or model is None, other columns are fields."""
     rows = _rows(rows_of(form, chunks, source))
     try:
         _, header = next(rows)
@@ -96,7 +96,7 @@ def read_table(source: str, chunks: Iterator[bytes], form: Delimited) -> VectorF
         if len(cells) != len(header):
             raise collector.fault(f"has {len(cells)} columns, the header has {len(header)}", line)
         item: dict[str, object] = {name: cells[place] or None for name, place in own.items()}
-        # An id can be empty; only a missing column means that there is none.
+        # An id may be empty; only a missing column means that there are none.
         item["id"] = cells[own["id"]] if "id" in own else None
         item["fields"] = {name: cells[place] for name, place in others}
         model = cells[own["model"]] if "model" in own else ""
@@ -117,7 +117,7 @@ def _rows(rows: Iterator[TableRow | InputError]) -> Iterator[TableRow]:
 
 
 def dimension_columns(header: Sequence[str]) -> tuple[int, int]:
-    """Return where the columns d0, d1, ... begin and end; the last d0 begins them."""
+    """Return where the columns d0, d1, ... begin and end; they begin at the last d0."""
     if "d0" not in header:
         return 0, 0
     first = len(header) - 1 - header[::-1].index("d0")
@@ -136,13 +136,13 @@ def _numbers(texts: Sequence[str], collector: Collector, line: int) -> list[floa
         numbers = []
     if len(numbers) == len(texts) and set(map(type, numbers)) <= {int, float}:
         return numbers
-    # Something that JSON does not call a number; others write `.5` or `+1`.
+    # Not a number in JSON; other programs write `.5` or `+1`.
     return [_number(text, place, collector, line) for place, text in enumerate(texts)]
 
 
 def _number(text: str, place: int, collector: Collector, line: int) -> float:
     try:
-        if "_" in text:  # which Python allows between digits, and no one else
+        if "_" in text:  # Only Python allows it between digits.
             raise ValueError
         return float(text)
     except ValueError:

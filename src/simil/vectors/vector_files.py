@@ -1,4 +1,4 @@
-"""Opening vector files: which writer and which reader a form has."""
+"""Opens vector files: which writer and which reader each format has."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
-from simil.vectors.json_form import JsonLinesWriter, JsonWriter, read_json, read_jsonl
-from simil.vectors.npy_form import NpyWriter, read_npy
 from simil.vectors.sniff import looks_like_vectors, peek
-from simil.vectors.table_form import TableWriter, read_table
 from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
 
@@ -34,16 +31,22 @@ def open_writer(
     """Return a writer of `format` onto `stream`, for vectors made by `model`.
 
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
-    `sidecar_path`. Raises `UsageError` for a sidecar of any other form.
+    `sidecar_path`. Raises `UsageError` for a sidecar of any other format.
     """
     if format is VectorFormat.NPY:
+        from simil.vectors.npy_form import NpyWriter
+
         return NpyWriter(stream, model, sidecar)
     if sidecar is not None:
         raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
+    if table := _table(format):
+        from simil.vectors.table_form import TableWriter
+
+        return TableWriter(stream, model, table)
+    from simil.vectors.json_form import JsonLinesWriter, JsonWriter
+
     if format is VectorFormat.JSONL:
         return JsonLinesWriter(stream, model)
-    if table := _table(format):
-        return TableWriter(stream, model, table)
     return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
 
 
@@ -55,9 +58,8 @@ def read_vectors(
 ) -> VectorFile:
     """Read the vector file `source`, or standard input (`stdin`, if given) for "-".
 
-    Without `format`, the suffix tells the form, else the first bytes. Raises `InputError` with file
-    and, where known, line and column for whatever is wrong with it, and `ModelMismatch` where it mixes
-    models.
+    Without `format`, the suffix decides, else the first bytes. Raises `InputError` with the file and, if
+    known, the line and column of whatever is wrong with it, and `ModelMismatch` if it mixes models.
     """
     if source == "-":
         return _read("stdin", stdin or sys.stdin.buffer, format, None)
@@ -72,14 +74,22 @@ def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Pat
     if form is None:
         head, stream = peek(stream)
         form = looks_like_vectors(head, "-")
-    if form is VectorFormat.NPY:
-        return read_npy(source, stream, sidecar)
     if form is None:
-        raise InputError("does not begin as a vector file does", hint="name its form", place=Place(source))
+        raise InputError(
+            "does not look like a vector file", hint="say which format it has", place=Place(source)
+        )
+    if form is VectorFormat.NPY:
+        from simil.vectors.npy_form import read_npy
+
+        return read_npy(source, stream, sidecar)
+    if table := _table(form):
+        from simil.vectors.table_form import read_table
+
+        return read_table(source, _chunks(stream), table)
+    from simil.vectors.json_form import read_json, read_jsonl
+
     if form is VectorFormat.JSONL:
         return read_jsonl(source, _chunks(stream))
-    if table := _table(form):
-        return read_table(source, _chunks(stream), table)
     return read_json(source, stream)
 
 

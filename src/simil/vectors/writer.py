@@ -1,4 +1,4 @@
-"""What all writers of vector files share: the checks, the counting and the end."""
+"""What all writers of vector files share: checks, counting and closing."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["ItemList", "VectorWriter", "is_missing"]
 
 
 class VectorWriter(ABC):
-    """Writes one vector file, batch by batch, to a stream that stays the caller's.
+    """Writes one vector file, batch by batch, to a stream that the caller closes.
 
-    As a context manager it ends the file when the block ends well, and lets go of it otherwise.
+    As a context manager it ends the file if the block succeeds, and leaves it incomplete otherwise.
 
     Attributes:
         count: vectors written so far.
         dimensions: their length; None before the first.
     """
 
-    # Whether a text can be without a vector before it is known how long vectors are.
+    # Whether a text without a vector can be written before the length of vectors is known.
     _has_null = False
 
     def __init__(self, stream: BinaryIO, model: str) -> None:
@@ -44,7 +44,7 @@ class VectorWriter(ABC):
     def write(self, batch: VectorBatch) -> None:
         """Append a batch.
 
-        A vector all of nan stands for a text that has none, and is written as null, or as nan in npy.
+        A vector of nan stands for a text without one, and is written as null, or as nan in npy.
         Raises `InputError`, before anything of the batch is written, when a value is not finite, the
         dimensions are not those of earlier batches, or something cannot be expressed in this format;
         `ModelMismatch` for vectors of another model than the file's.
@@ -74,13 +74,13 @@ class VectorWriter(ABC):
         return rows
 
     def close(self) -> None:
-        """End the file; it is valid also without any vector. The stream is left open."""
+        """End the file, which is valid even without vectors. The stream stays open."""
         if not self._ended:
             self._ended = True
             self._end()
 
     def discard(self) -> None:
-        """Let go without ending the file: what stands on the stream is not a whole file."""
+        """Stop without ending the file, which stays incomplete."""
         self._ended = True
 
     def __enter__(self) -> Self:
@@ -103,16 +103,16 @@ class VectorWriter(ABC):
 
     @abstractmethod
     def _end(self) -> None:
-        """Write what follows the last row."""
+        """Write what follows the last vector."""
 
 
 def is_missing(row: NDArray[np.float32]) -> bool:
-    """Return whether a row that was checked stands for a text without a vector; an empty one does, too."""
+    """Return whether a checked row stands for a text without a vector, as an empty row also does."""
     return not len(row) or isnan(row[0])
 
 
 class ItemList:
-    """A JSON object on a stream whose first member is a list, an item a line."""
+    """A JSON object on a stream whose first member is a list, with one item per line."""
 
     def __init__(self, stream: BinaryIO, head: bytes) -> None:
         self._stream = stream

@@ -87,7 +87,7 @@ def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) 
         stream.write(table_row([_score(comparison), *comparison.names], separator, escapes))
     else:
         _matrix_lines(comparison, stream, separator, escapes)
-    escapes.tell()
+    escapes.report()
 
 
 def _matrix_lines(
@@ -167,7 +167,7 @@ def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -
             yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator, escapes)
             first = False
         yield b"".join(_rows(batch, separator, decimals, escapes))
-    escapes.tell()
+    escapes.report()
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""Results as rows: lines for a pipe, a table with names in csv and tsv, objects in json and jsonl."""
+"""Writes results as rows: lines for a pipe, tables in csv and tsv, objects in json and jsonl."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ __all__ = [
 
 FORMS = tuple(form.name for form in FORMATS if form.write)
 
-# A cell is a string, a number, None, or what JSON can hold; scores are numbers of NumPy. The key "fields"
-# holds the other columns of a text's record: columns of their own in a table, one object in JSON.
+# A cell is a string, a number, None, or anything that JSON can hold; scores are NumPy numbers. The key
+# "fields" holds the other fields of a text: columns of their own in a table, one object in JSON.
 Row = Mapping[str, object]
 
 
 def form_of(name: str | None, output: Path | None) -> str:
-    """Return the form that `--format` names, or else the one that the place of the output asks for.
+    """Return the form that `--format` names, or else the one for the place of the output.
 
     That is "table" on a terminal, "plain" in a pipe, and by the suffix of a file. Raises `UsageError` for an
     unknown one.
@@ -67,7 +67,7 @@ def form_of_suffix(output: Path, names: Sequence[str]) -> str:
 
 
 def source_cells(text: Text, *, saved: bool) -> dict[str, object]:
-    """Return the cells that say where `text` comes from; a saved vector has no line there."""
+    """Return the cells that say where `text` comes from; saved vectors have no line."""
     return {"file": text.origin.source, "line": None if saved else text.origin.line}
 
 
@@ -82,9 +82,9 @@ def write_rows(
 ) -> None:
     """Write rows to `stream`: "plain", "tsv", "csv", "jsonl" or "json".
 
-    `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names
-    the columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv where
-    there may be no rows.
+    `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names the
+    columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv if there are no
+    rows.
     """
     stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
@@ -110,7 +110,7 @@ def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
 
 
 def flat(row: Row) -> dict[str, object]:
-    """Return the row with its other fields beside it; one whose name is taken gets an underscore."""
+    """Return the row with its other fields as columns; one whose name is taken gets an underscore."""
     beside = {name: value for name, value in row.items() if name != "fields"}
     others = row.get("fields")
     if isinstance(others, Mapping):
@@ -129,12 +129,12 @@ def table_row(cells: Sequence[str], separator: str, escapes: Escapes | None = No
 
 
 def cell(value: object) -> str:
-    """Return a value as a cell shows it: nothing for None, six decimals for a score, else JSON."""
+    """Return the text of a cell: nothing for None, six decimals for a score, JSON for other values."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    if type(value) in (bool, int, float):  # Not NumPy's, which need not be loaded to tell.
+    if type(value) in (bool, int, float):  # NumPy's are not, and it may not be loaded yet.
         return json_of(value).decode()
     import numpy as np
 
@@ -144,5 +144,5 @@ def cell(value: object) -> str:
 
 
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
-    """Return a score as lines of text show it; nothing for nan, the score of a text that failed."""
+    """Return a score as text; nothing for nan, the score of a text that failed."""
     return "" if isnan(score) else f"{score:.{decimals}f}"
