@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simil.embedders.local.windows import Window
+from simil.embedders.local.windows import Window, sufficient_prefix
 
 __all__ = ["LONGEST_TOKEN", "ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
 
