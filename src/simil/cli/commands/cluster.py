@@ -78,11 +78,10 @@ def cluster(
 
     simil cluster notes.txt · simil cluster -n 8 --summary feedback.csv --field comment
     """
-    from simil.cli.commands.cluster_view import show_clustering, show_labels
+    from simil.cli.commands.cluster_view import draw_clusters, show_clustering, show_labels
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.cli.plots import takes_the_place
-    from simil.cli.plots.maps import check_map, plot_clusters
+    from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.session.session import open_session
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
@@ -101,17 +100,17 @@ def cluster(
     if summary and members:
         raise UsageError("--summary shows no members", hint="pass --members or --summary")
     check_asked(clusters, threshold, min_size)
-    check_map(plot, projection)
+    check_scatter_plot(plot, projection)
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_session(model, running, on_error=reading.on_error) as session:
         with open_output(output) as stream:
             corpus, lines = _corpus(session, files or [], reading.options(whole=whole))
             result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
-            if plot is not None:  # Before the text, whose reader may have seen enough.
-                plot_clusters(plot, projection, result)
+            if plot is not None:  # Before the text, since its reader may close the pipe.
+                draw_clusters(plot, projection, result)
             if labels_only:
                 show_labels(result, lines, stream)
-            elif not takes_the_place(plot, shown_as):
+            elif not replaces_text(plot, shown_as):
                 show_clustering(result, shown_as, stream, members=members, summary=summary)
         _tell(result, threshold, min_size or default_min_size(len(corpus)))
     if not result.clusters:

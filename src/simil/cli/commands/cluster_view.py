@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simil.tasks.clustering import Cluster, Clustering
 
-__all__ = ["show_clustering", "show_labels"]
+__all__ = ["draw_clusters", "show_clustering", "show_labels"]
 
 _BAR, _NARROW = 8, 60
 
@@ -63,6 +63,28 @@ def show_clustering(
             plain=["cluster", "place", "content"],
             columns=["cluster", "score", "id", "text", "file", "line"],
         )
+
+
+def draw_clusters(path: str, projection: str, result: Clustering) -> None:
+    """Draw the texts as points in the colour of their cluster, and label the medoids."""
+    from simil.cli.plots.charts import scatter_plot
+    from simil.cli.plots.drawing import draw
+    from simil.tasks.projection import project
+
+    corpus = result.corpus
+    flat = project(corpus.vectors, projection)
+    chart = scatter_plot(
+        flat.points,
+        [corpus.content(row) for row in range(len(corpus))],
+        # Clusters are counted from 1, groups from 0; -1 is outside all of them in both.
+        groups=[label - 1 if label > 0 else -1 for label in result.labels.tolist()],
+        group_names=[" ".join(found.words[:3]) or str(found.number) for found in result.clusters],
+        marked=[found.medoid for found in result.clusters],
+        title="Clusters",
+        model=corpus.model,
+        method=f"{result.method}, {flat.method}",
+    )
+    draw(path, chart)
 
 
 def _groups(result: Clustering) -> Iterator[tuple[int, NDArray[np.int64]]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simil.cli.commands.compare_scale import Scaling
     from simil.session.session import Session
     from simil.similarity import Metric
-    from simil.tasks.comparison import Comparison, Item, PairScores
+    from simil.tasks.comparison import Item, PairScores
     from simil.tasks.embedding import EmbedOptions
     from simil.tasks.evaluation.scales import Scale
     from simil.texts import ReadOptions
@@ -108,7 +108,7 @@ def compare(
         if pairs is not None and (texts or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others away")
         if plot is not None:
-            from simil.cli.plots import check_plot
+            from simil.cli.plots.drawing import check_plot
 
             if pairs is not None:
                 raise UsageError("--pairs has no matrix to draw", hint="leave --plot away")
@@ -145,10 +145,10 @@ class _Task:
         self, texts: list[str], files: list[str], form: str | None, output: Path | None, plot: str | None
     ) -> bool:
         """Compare all items with each other; return whether the threshold is reached."""
-        from simil.cli.commands.compare_view import show_comparison
+        from simil.cli.commands.compare_view import draw_comparison, show_comparison
         from simil.cli.output.output_file import open_output
         from simil.cli.output.rows import form_of
-        from simil.cli.plots import takes_the_place
+        from simil.cli.plots.drawing import replaces_text
         from simil.tasks.comparison import compare
 
         shown_as = form_of(form, output)
@@ -159,9 +159,9 @@ class _Task:
             )
             scale = self._scaling.scale(comparison.model, comparison.dimensions)
             comparison = replace(comparison, scale=scale)
-            if plot is not None:  # Before the text, whose reader may have seen enough.
-                _draw(comparison, plot)
-            if (not self._session.run.quiet or output) and not takes_the_place(plot, shown_as):
+            if plot is not None:  # Before the text, since its reader may close the pipe.
+                draw_comparison(plot, comparison)
+            if (not self._session.run.quiet or output) and not replaces_text(plot, shown_as):
                 show_comparison(comparison, shown_as, stream)
         return self._threshold is None or comparison.all_reach(self._threshold)
 
@@ -270,20 +270,6 @@ class _Task:
 
         (text,) = read_texts([path], ReadOptions(whole=True), on_blank=values.refuse_blank)
         return Item(text.id, text)
-
-
-def _draw(comparison: Comparison, path: str) -> None:
-    from simil.cli.plots import plot_matrix
-
-    rows = (row for _, row in comparison.rows())
-    plot_matrix(
-        path,
-        comparison.names,
-        rows,
-        title="Comparison",
-        model=comparison.model,
-        metric=comparison.scale.name if comparison.scale else str(comparison.metric),
-    )
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simil.tasks.comparison import Comparison, PairScores
     from simil.tasks.evaluation.scales import Scale
 
-__all__ = ["show_comparison", "show_pairs"]
+__all__ = ["draw_comparison", "show_comparison", "show_pairs"]
 
 
 def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
@@ -47,6 +47,16 @@ def show_pairs(
     for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
         stream.write(chunk)
         stream.flush()
+
+
+def draw_comparison(path: str, comparison: Comparison) -> None:
+    """Draw the scores of all items with each other as a heat map."""
+    from simil.cli.plots.charts import heat_map
+    from simil.cli.plots.drawing import draw
+
+    rows = (row for _, row in comparison.rows())
+    metric = comparison.scale.name if comparison.scale else str(comparison.metric)
+    draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
 
 
 def _facts(scale: Scale | None) -> dict[str, object]:

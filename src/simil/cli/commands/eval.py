@@ -17,7 +17,7 @@ from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
-    from simil.cli.commands.eval_view import Rating
+    from simil.cli.commands.eval_view import ModelResult
     from simil.session.measuring import Measured
     from simil.tasks.evaluation.datasets import LabelledPairs, Retrieval
     from simil.tasks.evaluation.experiments import Experiment
@@ -98,15 +98,14 @@ def evaluate(
     simil eval pairs.tsv -m minilm -m bge-base · simil eval --demo
     """
     from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_judged
-    from simil.cli.commands.eval_view import show_ratings
+    from simil.cli.commands.eval_view import draw_model_results, show_model_results
     from simil.cli.output.notes import Notes
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.cli.plots import check_plot, takes_the_place
+    from simil.cli.plots.drawing import check_plot, replaces_text
 
     shown_as = form_of(form, output)
-    if plot is not None:
-        check_plot(plot)
+    check_plot(plot)
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
@@ -120,11 +119,9 @@ def evaluate(
         with open_output(output) as stream:
             ratings = _rated(names, engine, running, trial)
             if plot is not None:
-                from simil.cli.plots import plot_bars
-
-                plot_bars(plot, ratings, trial)
-            if not takes_the_place(plot, shown_as):
-                show_ratings(ratings, trial, shown_as, stream)
+                draw_model_results(plot, ratings, trial)
+            if not replaces_text(plot, shown_as):
+                show_model_results(ratings, trial, shown_as, stream)
         # What was measured, and perhaps paid for, is out before anything else is written.
         if teacher is not None:
             for rating in ratings:
@@ -161,19 +158,19 @@ def _trial(
 
 def _rated(
     names: Sequence[str | None], engine: EngineFlags, running: RunFlags, trial: Experiment
-) -> list[Rating]:
+) -> list[ModelResult]:
     """Return the models that could be measured, one after the other; why others could not is told.
 
     Raises the reason where none could.
     """
-    from simil.cli.commands.eval_view import Rating
+    from simil.cli.commands.eval_view import ModelResult
     from simil.session.measuring import NotMeasured, measure
 
-    ratings: list[Rating] = []
+    ratings: list[ModelResult] = []
     for number, name in enumerate(names, 1):
         try:
             measured = measure(ModelFlags.of(name, engine), running, trial.texts)
-            ratings.append(Rating(measured, trial.quality(measured.vectors)))
+            ratings.append(ModelResult(measured, trial.quality(measured.vectors)))
         except SimilError as exc:
             if len(names) == 1:
                 raise
