@@ -1,4 +1,4 @@
-"""`simil outliers`: which of these texts are strange?"""
+"""`simil outliers`: which of these texts differ from the others?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.cli.options.plot import PlotTo, Projection
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ __all__ = ["outliers"]
 log = logging.getLogger("simil")
 
 _NEIGHBOURS = 10
-# Beyond this, a local outlier factor is the quotient of a distance and none.
+# A local outlier factor above this comes from dividing by a distance of almost 0.
 _NO_FACTOR = 1e5
 
 
@@ -35,25 +34,33 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        typer.Option("-n", "--count", metavar="N", min=1, help="Show the N strangest (default: 10)."),
+        typer.Option(
+            "-n", "--count", metavar="N", min=1, help="Show the N strongest outliers (default: 10)."
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", metavar="X", help="Show what scores at least X; exit 1 if nothing does."),
+        typer.Option(
+            "--threshold",
+            metavar="X",
+            help="Show texts that score at least X; exit with 1 if there are none.",
+        ),
     ] = None,
     contamination: Annotated[
         float | None,
-        typer.Option("--contamination", metavar="F", help="Show the strangest share F, above 0 to 0.5."),
+        typer.Option(
+            "--contamination",
+            metavar="F",
+            help="Show the share F of texts with the highest scores, above 0 and up to 0.5.",
+        ),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Show all texts, in the order of the input.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show all texts, in input order.")] = False,
     method: Annotated[
         str,
         typer.Option(
             "--method",
             metavar="knn|lof|isolation-forest",
-            help="Far from its nearest; farther than these from theirs; or easily parted from the rest.",
+            help="Score by distance to the nearest texts, by local outlier factor, or by isolation forest.",
         ),
     ] = "knn",
     neighbours: Annotated[
@@ -63,26 +70,26 @@ def outliers(
             "--neighbours",
             metavar="N",
             min=1,
-            help="How many of the nearest count (default: 10; with --reference and knn, 1).",
+            help="Number of nearest texts to use (default: 10; with --reference and knn, 1).",
         ),
     ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
-            "--reference", metavar="FILE", help="Score by FILE, which holds what is normal: texts or vectors."
+            "--reference", metavar="FILE", help="Compare with the texts or vectors in FILE, which are normal."
         ),
     ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
-    plot: PlotTo = None,
-    projection: Projection = "pca",
+    plot: opt.PlotTo = None,
+    projection: opt.Projection = "pca",
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Find the texts that are unlike the others, the strangest first, each beside its nearest.
+    """Find the texts that differ most from the others, each with the text nearest to it.
 
     simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
     """
@@ -107,10 +114,10 @@ def outliers(
         corpus, normal = _corpora(session, files or ["-"], reference, options)
         found = find(corpus, normal, method=how, k=k)
         if found.k is not None and found.k < k:
-            log.info("-k %d is brought down to %d: there are no more texts", k, found.k)
+            log.info("-k %d is lowered to %d: there are no more texts", k, found.k)
         if how is OutlierMethod.LOF and (found.scores > _NO_FACTOR).any():
             log.warning(
-                "some texts have more than %d equals, which lof cannot judge; raise -k, or use knn", found.k
+                "some texts have more than %d copies, which lof cannot score; raise -k, or use knn", found.k
             )
         if everything:
             import numpy as np
@@ -128,7 +135,7 @@ def outliers(
                 among = corpus if normal is None else normal
                 show_outliers(found, rows, corpus, among, how, shown_as, stream)
         if not len(rows):
-            _tell_of_miss(found, corpus, threshold)
+            _report_miss(found, corpus, threshold)
     if not len(rows):
         raise typer.Exit(1)
 
@@ -165,7 +172,7 @@ def _corpora(
     return corpus, normal
 
 
-def _tell_of_miss(found: Outliers, corpus: Corpus, threshold: float | None) -> None:
+def _report_miss(found: Outliers, corpus: Corpus, threshold: float | None) -> None:
     from simil.cli.output.cells import fit
 
     if not len(corpus):
@@ -174,6 +181,6 @@ def _tell_of_miss(found: Outliers, corpus: Corpus, threshold: float | None) -> N
     row = int(found.scores.argmax())
     text = fit(corpus.content(row), 60).rstrip()
     log.warning(
-        "nothing reaches %g; the strangest is %.6f at %s: %s",
+        "nothing reaches %g; the highest is %.6f at %s: %s",
         threshold, found.scores[row], corpus.place(row), text,
     )  # fmt: skip

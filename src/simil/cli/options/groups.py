@@ -16,7 +16,7 @@ from simil.cli.options.run import Run, start_run
 if TYPE_CHECKING:
     from simil.texts import ReadOptions
 
-__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded", "start"]
+__all__ = ["DatasetFlags", "EngineFlags", "InputFlags", "ModelFlags", "RunFlags", "expanded", "start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class InputFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedFlags(InputFlags):
+class DatasetFlags(InputFlags):
     """How judged texts are read: every model has to embed all of them, so that they can be compared."""
 
     on_error: opt.OnErrorReading = "fail"
@@ -88,7 +88,7 @@ class RunFlags:
     verbose: opt.Verbose = False
 
 
-_GROUPS = (EngineFlags, ModelFlags, InputFlags, JudgedFlags, RunFlags)
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, DatasetFlags, RunFlags)
 
 
 @contextmanager

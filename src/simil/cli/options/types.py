@@ -1,4 +1,4 @@
-"""Options that mean the same for every command."""
+"""Options that mean the same in every command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ __all__ = [
     "OnErrorReading",
     "Output",
     "OverflowPolicy",
+    "PlotTo",
     "Precision",
+    "Projection",
     "Quiet",
     "RetriesLimit",
     "Threads",
@@ -49,7 +51,7 @@ Model = Annotated[
         "-m",
         "--model",
         metavar="NAME",
-        help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
+        help="Model: bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. \\[env: SIMIL_MODEL]",
         autocompletion=model_names,
         rich_help_panel=_MODEL,
     ),
@@ -60,7 +62,7 @@ Models = Annotated[
         "-m",
         "--model",
         metavar="NAME",
-        help="A model as every command takes it; repeat it to hold several against each other.",
+        help="A model, as in the other commands; repeat it to compare several.",
         autocompletion=model_names,
         rich_help_panel=_MODEL,
     ),
@@ -70,20 +72,25 @@ Engine = Annotated[
     typer.Option(
         "--engine",
         metavar="auto|onnx|openvino|torch",
-        help="What runs a local model.",
+        help="The engine that runs a local model.",
         rich_help_panel=_MODEL,
     ),
 ]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=_MODEL),
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|mps",
+        help="The device to run the model on.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 Precision = Annotated[
     str | None,
     typer.Option(
         "--precision",
         metavar="float32|bfloat16|int8",
-        help="In how many bits it computes; fewer are faster, and need simil-cli\\[openvino].",
+        help="Numeric precision; lower ones are faster and need simil-cli\\[openvino].",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -93,7 +100,7 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        help="Cores to use (default: all physical ones).",
+        help="Number of cores to use (default: all physical cores).",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -102,28 +109,26 @@ OverflowPolicy = Annotated[
     typer.Option(
         "--overflow",
         metavar="warn|truncate|error|chunk",
-        help="What happens to a text longer than the model reads; warn cuts it and says so.",
+        help="What to do with a text longer than the model reads; warn truncates it and prints a note.",
         rich_help_panel=_MODEL,
     ),
 ]
 Dimensions = Annotated[
     int | None,
     typer.Option(
-        "--dimensions", metavar="N", min=1, help="Keep the first N dimensions.", rich_help_panel=_MODEL
+        "--dimensions", metavar="N", min=1, help="Keep only the first N dimensions.", rich_help_panel=_MODEL
     ),
 ]
 NoNormalize = Annotated[
     bool,
-    typer.Option(
-        "--no-normalize", help="Leave vectors as long as the model makes them.", rich_help_panel=_MODEL
-    ),
+    typer.Option("--no-normalize", help="Do not scale vectors to length 1.", rich_help_panel=_MODEL),
 ]
 BaseUrl = Annotated[
     str | None,
     typer.Option(
         "--base-url",
         metavar="URL",
-        help="An OpenAI-compatible server. (environment: OPENAI_BASE_URL)",
+        help="URL of an OpenAI-compatible server. \\[env: OPENAI_BASE_URL]",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -133,7 +138,7 @@ Concurrency = Annotated[
         "--concurrency",
         metavar="N",
         min=1,
-        help="Requests to an API at a time (default: 4).",
+        help="Maximum number of API requests at a time (default: 4).",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -143,32 +148,32 @@ RetriesLimit = Annotated[
         "--retries",
         metavar="N",
         min=0,
-        help="How often a request to an API is sent again (default: 5).",
+        help="How often to retry a failed API request (default: 5).",
         rich_help_panel=_MODEL,
     ),
 ]
 Offline = Annotated[
     bool,
     typer.Option(
-        "--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL
+        "--offline", help="Make no network connection. \\[env: SIMIL_OFFLINE]", rich_help_panel=_MODEL
     ),
 ]
 NoCache = Annotated[
     bool,
-    typer.Option("--no-cache", help="Compute every vector anew, and keep none.", rich_help_panel=_MODEL),
+    typer.Option("--no-cache", help="Neither read nor write the vector cache.", rich_help_panel=_MODEL),
 ]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option(
         "--calibration",
         metavar="FILE",
-        help="The file of the calibration, in place of the one that simil keeps of the model.",
+        help="Use the calibration in FILE instead of the one that simil keeps for the model.",
     ),
 ]
 EnvFile = Annotated[
     Path | None,
     typer.Option(
-        "--env-file", metavar="FILE", help="Read settings from FILE, not ./.env.", rich_help_panel=_RUN
+        "--env-file", metavar="FILE", help="Read settings from FILE instead of ./.env.", rich_help_panel=_RUN
     ),
 ]
 InputFormatName = Annotated[
@@ -176,29 +181,40 @@ InputFormatName = Annotated[
     typer.Option(
         "--input-format",
         metavar="text|jsonl|json|csv|tsv",
-        help="Instead of going by suffix.",
+        help="Format of the input (default: by suffix).",
         rich_help_panel=_INPUT,
     ),
 ]
 Fields = Annotated[
     list[str] | None,
-    typer.Option("--field", metavar="NAME", help="The column or key of the text.", rich_help_panel=_INPUT),
+    typer.Option(
+        "--field", metavar="NAME", help="Column or key that holds the text.", rich_help_panel=_INPUT
+    ),
 ]
 IdField = Annotated[
     str | None,
-    typer.Option("--id-field", metavar="NAME", help="The column or key of the id.", rich_help_panel=_INPUT),
+    typer.Option(
+        "--id-field", metavar="NAME", help="Column or key that holds the id.", rich_help_panel=_INPUT
+    ),
 ]
 NoHeader = Annotated[
-    bool, typer.Option("--no-header", help="The first row of a csv or tsv is data.", rich_help_panel=_INPUT)
+    bool,
+    typer.Option("--no-header", help="Treat the first row of csv or tsv as data.", rich_help_panel=_INPUT),
 ]
-Nul = Annotated[bool, typer.Option("-0", "--null", help="Texts end with a NUL byte.", rich_help_panel=_INPUT)]
-Whole = Annotated[bool, typer.Option("--whole", help="Each file is one text.", rich_help_panel=_INPUT)]
+Nul = Annotated[
+    bool,
+    typer.Option(
+        "-0", "--null", help="Separate texts by NUL bytes instead of newlines.", rich_help_panel=_INPUT
+    ),
+]
+Whole = Annotated[bool, typer.Option("--whole", help="Treat each file as one text.", rich_help_panel=_INPUT)]
 OnError = Annotated[
     str,
     typer.Option(
         "--on-error",
         metavar="fail|skip|null",
-        help="A text that cannot be read or embedded: stop, or list it, go on without or with null, exit 6.",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
+        "write null, and exit with 6.",
         rich_help_panel=_INPUT,
     ),
 ]
@@ -207,25 +223,47 @@ OnErrorReading = Annotated[
     typer.Option(
         "--on-error",
         metavar="fail|skip",
-        help="A row that cannot be read: stop, or list it and go on without, exit 6. "
-        "A model that refuses a text fails.",
+        help="What to do with a row that cannot be read: stop, or report it, leave it out and exit with 6. "
+        "A text that a model refuses always fails.",
         rich_help_panel=_INPUT,
     ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write FILE, whole or not at all, in the form of its suffix."
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE, in the format of its suffix; it appears complete or not at all.",
     ),
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Texts, one a line, or saved vectors; - or nothing for stdin."),
+    typer.Argument(metavar="FILE", help="Texts, one per line, or saved vectors; - or no FILE reads stdin."),
 ]
 Form = Annotated[
-    str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
+    str | None,
+    typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes, no progress.", rich_help_panel=_RUN)]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Print no notes and no progress.", rich_help_panel=_RUN)
+]
 Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say what is done and why.", rich_help_panel=_RUN)
+    bool, typer.Option("-v", "--verbose", help="Print what is done and why.", rich_help_panel=_RUN)
+]
+PlotTo = Annotated[
+    str | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE.png|.svg|.html|-",
+        help="Also draw a chart, to a file or to the terminal (-); needs simil-cli\\[plot].",
+    ),
+]
+Projection = Annotated[
+    str,
+    typer.Option(
+        "--projection",
+        metavar="pca|umap",
+        help="How --plot reduces vectors to two dimensions; umap needs simil-cli\\[umap].",
+    ),
 ]
