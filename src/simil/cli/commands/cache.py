@@ -27,11 +27,9 @@ _DAY_S = 86_400
 _AGES = {"h": 3600, "d": _DAY_S, "w": 7 * _DAY_S}
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
-Json = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
-
 
 @cache.command(cls=Command)
-def info(form: Json = "text") -> None:
+def info(form: opt.TextOrJson = "text") -> None:
     """Show where the cache is, how large it is, and what it holds."""
     from simil.cli.commands.cache_view import info_json, info_text
     from simil.embedders.cache.maintenance import info as look

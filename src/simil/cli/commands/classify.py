@@ -172,7 +172,8 @@ class _Classifier:
 
         if (labelled or self._examples is not None) and self.field in (reading.field or ["text"]):
             raise UsageError(
-                f"the text and the label cannot both be in {self.field!r}", hint="name them apart"
+                f"the text and the label cannot both be in {self.field!r}",
+                hint="name another --field or --label-field",
             )
         options = self._input_options(files, reading.options(whole=whole, all_fields=labelled))
         if self._examples is None:
@@ -276,7 +277,7 @@ def _evaluated(corpus: Corpus, classified: Classified, field: str) -> Evaluation
     from simil.tasks.evaluation.classification_report import evaluate
 
     if not len(corpus):
-        raise InputError("there are no labelled texts to evaluate by")
+        raise InputError("there are no labelled texts to evaluate with")
     truth = _labels_of(corpus, field)
     open_ended = classified.threshold is not None and UNKNOWN not in classified.labels
     known = {*classified.labels, *([UNKNOWN] if open_ended else [])}

@@ -41,7 +41,7 @@ class ScaleOptions:
     def check(self, metric: Metric, *, normalize: bool) -> None:
         """Raise `UsageError` if the scale does not fit how vectors are compared."""
         if self.calibrated and metric != "cosine":
-            raise UsageError(f"calibrations are of cosines, not of {metric}", hint="leave out --metric")
+            raise UsageError(f"calibrations are for cosine, not for {metric}", hint="leave out --metric")
         if self.percentile is not None and not normalize and metric != "cosine":
             raise UsageError(
                 "--percentile compares vectors of length 1", hint="leave out --no-normalize, or --metric"

@@ -169,7 +169,7 @@ def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
         return given, ""
     known = default_threshold(stamp)
     if known is None:
-        log.warning("no threshold is known for %s; --threshold sets one", stamp or "this model")
+        log.warning("there is no default threshold for %s; set one with --threshold", stamp or "this model")
         return UNKNOWN_THRESHOLD, ""
     limit, source = known
     log.info("the default threshold of %s, %g, comes from: %s", stamp, limit, source)

@@ -21,7 +21,7 @@ def doctor(
         typer.Option("--deep", help="Also import torch, load plug-ins, and test the API key."),
     ] = False,
     env_file: opt.EnvFile = None,
-    form: Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")] = "text",
+    form: opt.TextOrJson = "text",
 ) -> None:
     """Check the installation: versions, engines, models, caches, settings, connections.
 

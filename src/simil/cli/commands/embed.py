@@ -130,7 +130,7 @@ def _preview_cost(
     from simil.tasks.dry_run import dry_run
 
     if form not in (None, "json"):
-        raise UsageError(f"--dry-run has no form {form!r}", hint="leave out --format, or use json")
+        raise UsageError(f"--dry-run cannot be written as {form!r}", hint="leave out --format, or use json")
     found = dry_run(texts, session.embedder(), wanted)
     with open_output(output) as stream:
         show_dry_run(found, stream, as_json=form == "json")

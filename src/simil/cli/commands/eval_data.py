@@ -73,7 +73,7 @@ def read_dataset(
         raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
-        raise UsageError("a pair is in two fields", hint="pass --field twice")
+        raise UsageError("a pair has two fields", hint="pass --field twice")
     for path in filter(None, (sources.path, sources.queries, sources.documents)):
         _check_no_vectors(path)
     tell_of_stdin([sources.path])
@@ -104,7 +104,7 @@ def _check_no_vectors(path: str) -> None:
 
     if path != "-" and vector_form(path) is VectorFormat.NPY:
         raise InputError(
-            "is a file of vectors", hint="name the texts: models are what is measured", place=Place(path)
+            "is a file of vectors", hint="name a file of texts: eval measures models", place=Place(path)
         )
 
 

@@ -166,9 +166,9 @@ def _report(
     matched = len(set(found.left.tolist()))
     line = f"{matched:,} of {len(ours):,} rows matched"
     if right_too:
-        line += f", {len(theirs) - matched:,} of {len(theirs):,} on the right left over"
+        line += f", {len(theirs) - matched:,} of {len(theirs):,} on the right without a match"
     if not len(ours) or not len(theirs):
-        line += f"; there is nothing on the {'right' if len(ours) else 'left'}"
+        line += f"; the {'right' if len(ours) else 'left'} file has no texts"
     if found.nearest_miss:
         left, right, score = found.nearest_miss
         texts = (fit(ours.content(left), 40).rstrip(), fit(theirs.content(right), 40).rstrip())

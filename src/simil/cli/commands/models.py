@@ -34,7 +34,6 @@ Name = Annotated[
         autocompletion=model_names,
     ),
 ]
-Json = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 
 
 @models.callback()
@@ -70,7 +69,7 @@ def listed(
 
 
 @models.command(cls=Command)
-def show(name: Name, form: Json = "text", env_file: opt.EnvFile = None) -> None:
+def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None) -> None:
     """Show everything known about a model: figures and their sources, prompts, folders."""
     from simil.cli.commands.models_view import card_json, card_text
     from simil.models.status import choice, status_of

@@ -104,7 +104,7 @@ def outliers(
     values.check_choice("--method", method, OutlierMethod)
     how = OutlierMethod(method)
     if neighbours is not None and not how.has_neighbours:
-        raise UsageError(f"-k has no effect on {how}", hint="leave it out")
+        raise UsageError(f"-k has no effect with {how}", hint="leave it out")
     _check_choice(count, threshold, contamination, everything=everything)
     check_scatter_plot(plot, projection)
     k = neighbours or (1 if reference is not None and how is OutlierMethod.KNN else _NEIGHBOURS)

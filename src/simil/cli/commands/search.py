@@ -112,7 +112,7 @@ def search(
     if names_only and (form or context):
         raise UsageError("-l and -c print names, so --format and -C have no effect", hint="leave them out")
     if context and (chunk not in (None, "lines") or whole):
-        raise UsageError("-C shows lines, and the texts are none", hint="leave out --chunk or --whole")
+        raise UsageError("-C shows lines, but the texts are not lines", hint="leave out --chunk or --whole")
     shown_as = "plain" if names_only else form_of(form, output)
     # With -l and -c, -0 is for the names in the output, as `xargs -0` wants them, not for the input.
     end = b"\0" if reading.nul else b"\n"
@@ -168,7 +168,7 @@ class _Splitting:
         if self.chunking is None or plain == {False}:
             return self.files
         if len(plain) > 1:
-            raise UsageError("--chunk cuts either plain text or records", hint="search them in two runs")
+            raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
         return replace(self.files, whole=True, format=None)
 
     def applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
@@ -240,7 +240,7 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
         return session.corpus(files, reading, Kind.DOCUMENT)
     inputs = session.inputs(files, reading)
     if inputs.forms:
-        raise UsageError("saved vectors cannot be cut", hint="leave out --chunk")
+        raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     texts = cut.applied(session.read(inputs, reading), session.embedder(), several=len(inputs.sources) > 1)
     return session.embed(texts, Kind.DOCUMENT)
 
@@ -249,7 +249,7 @@ def _report_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: f
     from simil.cli.output.cells import fit
 
     if not answers:
-        log.warning("there is nothing to search in" if not len(corpus) else "there is no query")
+        log.warning("there is nothing to search" if not len(corpus) else "there is no query")
         return
     missed = [answer for answer in answers if not len(answer.rows)]
     if not missed:

@@ -74,14 +74,14 @@ class InputFlags:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFlags(InputFlags):
-    """How judged texts are read: every model has to embed all of them, so that they can be compared."""
+    """How a dataset is read: every model has to embed all of it, so that results can be compared."""
 
     on_error: opt.OnErrorReading = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """Where settings come from, and how much is said."""
+    """Where settings come from, and how much to print."""
 
     env_file: opt.EnvFile = None
     quiet: opt.Quiet = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -38,130 +39,84 @@ __all__ = [
     "Projection",
     "Quiet",
     "RetriesLimit",
+    "TextOrJson",
     "Threads",
     "Verbose",
     "Whole",
 ]
 
-_MODEL, _INPUT, _RUN = "Model", "Input", "Run"
+# The panels of options in --help.
+_model = partial(typer.Option, rich_help_panel="Model")
+_input = partial(typer.Option, rich_help_panel="Input")
+_run = partial(typer.Option, rich_help_panel="Run")
 
 Model = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "-m",
         "--model",
         metavar="NAME",
         help="Model: bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. \\[env: SIMIL_MODEL]",
         autocompletion=model_names,
-        rich_help_panel=_MODEL,
     ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option(
+    _model(
         "-m",
         "--model",
         metavar="NAME",
         help="A model, as in the other commands; repeat it to compare several.",
         autocompletion=model_names,
-        rich_help_panel=_MODEL,
     ),
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(
-        "--engine",
-        metavar="auto|onnx|openvino|torch",
-        help="The engine that runs a local model.",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--engine", metavar="auto|onnx|openvino|torch", help="The engine that runs a local model."),
 ]
 Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="auto|cpu|cuda|mps",
-        help="The device to run the model on.",
-        rich_help_panel=_MODEL,
-    ),
+    str | None, _model("--device", metavar="auto|cpu|cuda|mps", help="The device to run the model on.")
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "--precision",
         metavar="float32|bfloat16|int8",
         help="Numeric precision; lower ones are faster and need simil-cli\\[openvino].",
-        rich_help_panel=_MODEL,
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        min=1,
-        help="Number of cores to use (default: all physical cores).",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--threads", metavar="N", min=1, help="Number of cores to use (default: all physical cores)."),
 ]
 OverflowPolicy = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "--overflow",
         metavar="warn|truncate|error|chunk",
         help="What to do with a text longer than the model reads; warn truncates it and prints a note.",
-        rich_help_panel=_MODEL,
     ),
 ]
 Dimensions = Annotated[
-    int | None,
-    typer.Option(
-        "--dimensions", metavar="N", min=1, help="Keep only the first N dimensions.", rich_help_panel=_MODEL
-    ),
+    int | None, _model("--dimensions", metavar="N", min=1, help="Keep only the first N dimensions.")
 ]
-NoNormalize = Annotated[
-    bool,
-    typer.Option("--no-normalize", help="Do not scale vectors to length 1.", rich_help_panel=_MODEL),
-]
+NoNormalize = Annotated[bool, _model("--no-normalize", help="Do not scale vectors to length 1.")]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(
-        "--base-url",
-        metavar="URL",
-        help="URL of an OpenAI-compatible server. \\[env: OPENAI_BASE_URL]",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--base-url", metavar="URL", help="URL of an OpenAI-compatible server. \\[env: OPENAI_BASE_URL]"),
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option(
-        "--concurrency",
-        metavar="N",
-        min=1,
-        help="Maximum number of API requests at a time (default: 4).",
-        rich_help_panel=_MODEL,
+    _model(
+        "--concurrency", metavar="N", min=1, help="Maximum number of API requests at a time (default: 4)."
     ),
 ]
 RetriesLimit = Annotated[
     int | None,
-    typer.Option(
-        "--retries",
-        metavar="N",
-        min=0,
-        help="How often to retry a failed API request (default: 5).",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--retries", metavar="N", min=0, help="How often to retry a failed API request (default: 5)."),
 ]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline", help="Make no network connection. \\[env: SIMIL_OFFLINE]", rich_help_panel=_MODEL
-    ),
-]
-NoCache = Annotated[
-    bool,
-    typer.Option("--no-cache", help="Neither read nor write the vector cache.", rich_help_panel=_MODEL),
-]
+Offline = Annotated[bool, _model("--offline", help="Make no network connection. \\[env: SIMIL_OFFLINE]")]
+NoCache = Annotated[bool, _model("--no-cache", help="Neither read nor write the vector cache.")]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option(
@@ -171,61 +126,37 @@ CalibrationFile = Annotated[
     ),
 ]
 EnvFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--env-file", metavar="FILE", help="Read settings from FILE instead of ./.env.", rich_help_panel=_RUN
-    ),
+    Path | None, _run("--env-file", metavar="FILE", help="Read settings from FILE instead of ./.env.")
 ]
 InputFormatName = Annotated[
     str | None,
-    typer.Option(
-        "--input-format",
-        metavar="text|jsonl|json|csv|tsv",
-        help="Format of the input (default: by suffix).",
-        rich_help_panel=_INPUT,
+    _input(
+        "--input-format", metavar="text|jsonl|json|csv|tsv", help="Format of the input (default: by suffix)."
     ),
 ]
 Fields = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--field", metavar="NAME", help="Column or key that holds the text.", rich_help_panel=_INPUT
-    ),
+    list[str] | None, _input("--field", metavar="NAME", help="Column or key that holds the text.")
 ]
-IdField = Annotated[
-    str | None,
-    typer.Option(
-        "--id-field", metavar="NAME", help="Column or key that holds the id.", rich_help_panel=_INPUT
-    ),
-]
-NoHeader = Annotated[
-    bool,
-    typer.Option("--no-header", help="Treat the first row of csv or tsv as data.", rich_help_panel=_INPUT),
-]
-Nul = Annotated[
-    bool,
-    typer.Option(
-        "-0", "--null", help="Separate texts by NUL bytes instead of newlines.", rich_help_panel=_INPUT
-    ),
-]
-Whole = Annotated[bool, typer.Option("--whole", help="Treat each file as one text.", rich_help_panel=_INPUT)]
+IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
+NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of csv or tsv as data.")]
+Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
+Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[
     str,
-    typer.Option(
+    _input(
         "--on-error",
         metavar="fail|skip|null",
         help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
         "write null, and exit with 6.",
-        rich_help_panel=_INPUT,
     ),
 ]
 OnErrorReading = Annotated[
     str,
-    typer.Option(
+    _input(
         "--on-error",
         metavar="fail|skip",
         help="What to do with a row that cannot be read: stop, or report it, leave it out and exit with 6. "
         "A text that a model refuses always fails.",
-        rich_help_panel=_INPUT,
     ),
 ]
 Output = Annotated[
@@ -245,12 +176,9 @@ Form = Annotated[
     str | None,
     typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
 ]
-Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="Print no notes and no progress.", rich_help_panel=_RUN)
-]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print what is done and why.", rich_help_panel=_RUN)
-]
+TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
+Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
+Verbose = Annotated[bool, _run("-v", "--verbose", help="Print what is done and why.")]
 PlotTo = Annotated[
     str | None,
     typer.Option(
