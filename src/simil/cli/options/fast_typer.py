@@ -1,4 +1,4 @@
-"""Commands whose plain options cost nothing to read."""
+"""Commands whose plain options cost nothing to read, and whose help leaves out the types of flags."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ class Command(TyperCommand):
         _pass_plain_values(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; see `TyperCommand`."""
+        _hide_obvious_types(self.get_params(ctx))
+        super().format_help(ctx, formatter)
+
 
 class Group(TyperGroup):
     """The same for the options before a command's name."""
@@ -38,6 +43,11 @@ class Group(TyperGroup):
         """Read the options before the command; see `TyperGroup`."""
         _pass_plain_values(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; see `TyperGroup`."""
+        _hide_obvious_types(self.get_params(ctx))
+        super().format_help(ctx, formatter)
 
 
 def _pass_plain_values(params: Iterable[Any]) -> None:
@@ -53,3 +63,10 @@ def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, val
     if not plain:
         return process(ctx, value)
     return value if param.callback is None else param.callback(ctx, param, value)
+
+
+def _hide_obvious_types(params: Iterable[Any]) -> None:
+    """Leave out <bool> of flags, and the types of arguments: their names and help say enough."""
+    for param in params:
+        if getattr(param, "is_flag", False) or param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: None
