@@ -111,5 +111,5 @@ class _Preview:
         """Print what these are and how to save them."""
         many = "1 vector" if self._count == 1 else f"{self._count} vectors"
         sys.stderr.write(
-            f"{many} of {self._dimensions} dimensions by {self._model}; > FILE or -o FILE keeps them\n"
+            f"{many} of {self._dimensions} dimensions by {self._model}; save them with > FILE or -o FILE\n"
         )
