@@ -16,7 +16,7 @@ __all__ = ["Command", "Group"]
 _TEXT = (str, list[str])
 
 
-class Command(TyperCommand):
+class _PlainOptions:
     """A command that takes strings and defaults as they are.
 
     Typer 0.29 builds a pydantic adapter for every option of a run, even for strings and for options that
@@ -27,27 +27,22 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; see `TyperCommand`."""
-        _pass_plain_values(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        _pass_plain_values(ctx.command.get_params(ctx))
+        parsed: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+        return parsed
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; see `TyperCommand`."""
-        _hide_obvious_types(self.get_params(ctx))
-        super().format_help(ctx, formatter)
+        _hide_obvious_types(ctx.command.get_params(ctx))
+        super().format_help(ctx, formatter)  # type: ignore[misc]
 
 
-class Group(TyperGroup):
-    """The same for the options before a command's name."""
+class Command(_PlainOptions, TyperCommand):
+    """A command with plain options."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the options before the command; see `TyperGroup`."""
-        _pass_plain_values(self.get_params(ctx))
-        return super().parse_args(ctx, args)
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help; see `TyperGroup`."""
-        _hide_obvious_types(self.get_params(ctx))
-        super().format_help(ctx, formatter)
+class Group(_PlainOptions, TyperGroup):
+    """A group of commands with plain options before a command's name."""
 
 
 def _pass_plain_values(params: Iterable[Any]) -> None:
