@@ -105,6 +105,23 @@ def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> N
     assert loaded & HEAVY == {"numpy", "onnxruntime", "tokenizers"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "adapted"),
+    [
+        (["compare", "-m", "minilm", "Apple", "Orange"], False),
+        (["models", "show", "bge-base"], False),
+        (["compare", "-m", "minilm", "Apple", "Orange", "--threshold", "0.1"], True),
+    ],
+    ids=["two words", "a name", "a number"],
+)
+def test_plain_options_need_no_pydantic(arguments: list[str], adapted: bool, tmp_path: Path) -> None:
+    """Fails if Typer changes how it processes values: see `simil.cli.options.fast_typer`."""
+    loaded, printed = _loaded(_PROGRAM, *arguments, folder=tmp_path)
+
+    assert printed
+    assert ("pydantic" in loaded) == adapted
+
+
 def test_two_words_seen_before_need_no_engine(tmp_path: Path) -> None:
     command = ("compare", "-m", "minilm", "Apple", "Orange")
     _, first = _loaded(_PROGRAM, *command, folder=tmp_path)

@@ -140,8 +140,8 @@ class TestPlugins:
         assert result.code == 6
         assert [row["name"] for row in rows_of(result)] == ["plugin:letters"]
         assert result.err.splitlines() == [
-            "simil: the scores are not 0 and 1: --positive-from X says from which on a pair is alike "
-            "(for F1)",
+            "simil: the scores are not 0 and 1: F1 needs --positive-from X, the lowest score of a pair "
+            "that is alike",
             "simil: plugin:dying: its process was ended by SIGKILL; if that is for want of memory, "
             "use a smaller model",
             "simil: 1 of 2 models could not be measured; see above",

@@ -124,7 +124,7 @@ def test_end_of_input_on_a_terminal(plugins: None) -> None:
     child.sendline("a text")
     child.expect_exact("1       a text")
     child.sendeof()
-    child.expect_exact("1 vector of 8 dimensions by letters@1; > FILE or -o FILE keeps them")
+    child.expect_exact("1 vector of 8 dimensions by letters@1; save them with > FILE or -o FILE")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

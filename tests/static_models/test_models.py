@@ -215,7 +215,7 @@ def test_there_is_nothing_to_prepare_of_one(copied: Path) -> None:
     result = simil("models", "prepare", str(copied))
 
     assert result.code == 4
-    assert result.error_line == f"{copied} is not prepared: it is a static model; it is run as it is"
+    assert result.error_line == f"{copied} is not prepared: it is a static model; it runs as it is"
 
 
 def test_a_folder_that_holds_no_model_is_told_in_one_line(copied: Path) -> None:

@@ -83,17 +83,17 @@ def test_retrieval(whole: bool) -> None:
 
 def test_the_demo_is_sound() -> None:
     """Every sentence says something, no pair stands twice, and its scores spread over all of 0 to 5."""
-    from simil.cli.commands.eval_data import Sources, read_judged
+    from simil.cli.commands.eval_data import Sources, read_dataset
     from simil.cli.options.groups import InputFlags
     from simil.cli.output.notes import Notes
 
     notes = Notes()
-    pairs = read_judged(Sources(None, None, None, retrieval=False, demo=True), InputFlags(), None, notes)
+    pairs = read_dataset(Sources(None, None, None, retrieval=False, demo=True), InputFlags(), None, notes)
     assert isinstance(pairs, PairsDataset)
     places = {tuple(sorted(both)) for both in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
     assert len(places) == len(pairs.scores) >= 60
     assert np.histogram(pairs.scores, range(6))[0].min() >= 10
-    queries = read_judged(Sources(None, None, None, retrieval=True, demo=True), InputFlags(), None, notes)
+    queries = read_dataset(Sources(None, None, None, retrieval=True, demo=True), InputFlags(), None, notes)
     assert isinstance(queries, RetrievalDataset)
     assert len(queries.queries) >= 20
     assert len(queries.documents) > len(queries.queries)

@@ -1,4 +1,4 @@
-"""The Typer application, and the one place where errors become a line on stderr and an exit code."""
+"""The Typer application, and the one place that turns errors into a line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = (
 def _needed(first: str) -> Sequence[str]:
     """Return the commands that a run needs, by its first argument.
 
-    Typer makes an object of every option of every command; one run has use for those of one.
+    Typer builds an object for every option of every command, but a run uses those of one.
     """
     if first == "--version":
         return ()
@@ -34,12 +34,11 @@ def _needed(first: str) -> Sequence[str]:
 
 
 def _application(names: Sequence[str]) -> typer.Typer:
-    """Return the application with the commands that are named."""
+    """Return the application with these commands."""
     app = typer.Typer(
         name="simil",
         cls=Group,
-        help="How alike are these texts? Compare, search and group them, "
-        "with a model on this machine or behind an API.",
+        help="Compare, search and group texts by meaning, with a model on this machine or behind an API.",
         context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True,
         pretty_exceptions_enable=False,

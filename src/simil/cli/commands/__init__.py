@@ -1,1 +1,1 @@
-"""A file for each verb: its options and what it does; what it prints stands beside it, in `NAME_view.py`."""
+"""One file per verb: its options and its steps; what it prints is in `NAME_view.py`."""

@@ -1,4 +1,4 @@
-"""`simil classify`: which label suits each text?"""
+"""`simil classify`: which label fits each text?"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def classify(
         typer.Option(
             "--label",
             metavar="NAME[=TEXT]",
-            help="A label and what it means; a text gets the one whose meaning is nearest (repeat it).",
+            help="A label and a description of its meaning (default: its name); may be repeated.",
         ),
     ] = None,
     examples: Annotated[
@@ -49,13 +49,13 @@ def classify(
         typer.Option(
             "--examples",
             metavar="FILE",
-            help="Learn from texts that have a label: csv, tsv, jsonl, or vectors saved of them.",
+            help="Learn from labelled texts: csv, tsv, jsonl, or their saved vectors.",
         ),
     ] = None,
     label_field: Annotated[
         str | None,
         typer.Option(
-            "--label-field", metavar="NAME", help="The column or key of the label (default: label)."
+            "--label-field", metavar="NAME", help="Column or key that holds the label (default: label)."
         ),
     ] = None,
     method: Annotated[
@@ -63,12 +63,12 @@ def classify(
         typer.Option(
             "--method",
             metavar="auto|centroid|knn|logistic",
-            help="How examples decide; auto takes what does best on examples that it holds out.",
+            help="How to learn from examples; auto picks the method that does best on held-out examples.",
         ),
     ] = None,
     k: Annotated[
         int | None,
-        typer.Option("-k", metavar="N", min=1, help="For knn: how many examples vote (default: 5)."),
+        typer.Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn (default: 5)."),
     ] = None,
     top: Annotated[
         int | None, typer.Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
@@ -78,13 +78,14 @@ def classify(
         typer.Option(
             "--threshold",
             metavar="X",
-            help="Below this score the label is unknown; exit 1 if it is for every text.",
+            help="Below this score the label is unknown; exit with 1 if it is unknown for every text.",
         ),
     ] = None,
     evaluate: Annotated[
         bool,
         typer.Option(
-            "--evaluate", help="The texts have labels: say how many are found, and what is mistaken."
+            "--evaluate",
+            help="Compare the results with the labels of the texts: accuracy, scores per label, confusions.",
         ),
     ] = False,
     output: opt.Output = None,
@@ -95,12 +96,12 @@ def classify(
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Give each text the label that suits it, by what labels mean or by examples.
+    """Assign each text the label that fits best, by descriptions or by examples.
 
     simil classify --label bug --label "wish=asks for something new" issues.txt
     · simil classify --examples labelled.tsv new.txt
     """
-    from simil.cli.commands.classify_view import show_verdicts
+    from simil.cli.commands.classify_view import show_evaluation, show_predictions
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -110,27 +111,25 @@ def classify(
         raise UsageError("--evaluate and --top contradict each other", hint="pass one of them")
     if label_field is not None and examples is None and not evaluate:
         raise UsageError("--label-field is for --examples and --evaluate", hint="leave it out")
-    taught = _Taught(examples, label or [], method, k, label_field or _LABEL_FIELD, threshold)
+    classifier = _Classifier(examples, label or [], method, k, label_field or _LABEL_FIELD, threshold)
     shown_as = form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
-        corpus, classified = taught.applied(run, files or [], reading, whole=whole, labelled=evaluate)
-        _tell_of(classified.choice)
+        corpus, classified = classifier.applied(run, files or [], reading, whole=whole, labelled=evaluate)
+        _report_choice(classified.choice)
         with open_output(output) as stream:
             if evaluate:
-                from simil.cli.commands.classify_report_view import show_evaluation
-
-                found = _evaluated(corpus, classified, taught.field)
+                found = _evaluated(corpus, classified, classifier.field)
                 method, stamp = classified.method, corpus.model
                 show_evaluation(found, shown_as, stream, method=method, model=stamp)
                 return
-            verdicts = classified.ranked(top or 1)
-            show_verdicts(corpus, classified, verdicts, shown_as, stream, top=top)
+            predictions = classified.ranked(top or 1)
+            show_predictions(corpus, classified, predictions, shown_as, stream, top=top)
     if len(corpus) and not classified.any_known():
         raise typer.Exit(1)
 
 
-class _Taught:
-    """What is to tell labels: their descriptions, or examples."""
+class _Classifier:
+    """A classifier: descriptions of labels, or examples to learn from."""
 
     def __init__(
         self,
@@ -167,13 +166,14 @@ class _Taught:
     def applied(
         self, run: SessionRun, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
     ) -> tuple[Corpus, Classification]:
-        """Return the texts of `files` with the labels that they get; with `labelled`, those that have one."""
+        """Return the texts of `files` and their labels; with `labelled`, only texts that have one already."""
         from simil.embedders.base import Kind
         from simil.tasks.classification import classify_by_descriptions, classify_by_examples
 
         if (labelled or self._examples is not None) and self.field in (reading.field or ["text"]):
             raise UsageError(
-                f"the text and the label cannot both be in {self.field!r}", hint="name them apart"
+                f"the text and the label cannot both be in {self.field!r}",
+                hint="name another --field or --label-field",
             )
         session = run.session
         options = self._input_options(files, reading.options(whole=whole, all_fields=labelled))
@@ -182,7 +182,7 @@ class _Taught:
             texts = [item.text for item in self._descriptions]
             described = session.embed(values.given(texts, "--label", values.refuse_blank), Kind.SYMMETRIC)
             if len(described) < len(texts):
-                raise UsageError("a label cannot do without its description", hint="shorten it")
+                raise UsageError("a label needs its description", hint="shorten it")
             owners = [item.label for item in self._descriptions]
             return corpus, classify_by_descriptions(corpus, described, owners, threshold=self._threshold)
         how = self._example_options(reading)
@@ -204,7 +204,7 @@ class _Taught:
         )
 
     def _input_options(self, files: Sequence[str], options: ReadOptions) -> ReadOptions:
-        """Return how `files` are read: for plain text, the names of fields are those of the examples."""
+        """Return how `files` are read; if they are plain text, --field is for the examples."""
         from simil.session.inputs import Input
 
         if self._examples is not None and Input(files, options).is_plain:
@@ -212,7 +212,7 @@ class _Taught:
         return options
 
     def _example_options(self, reading: InputFlags) -> ReadOptions:
-        """Return how the examples are read: by suffix, and where it names no form as the texts are."""
+        """Return how the examples are read: by suffix, else in the format of the texts."""
         from simil.texts import InputFormat, format_of
 
         by_suffix = format_of(str(self._examples)) is not InputFormat.TEXT
@@ -257,12 +257,12 @@ def _labels_of(corpus: Corpus, field: str) -> list[str]:
     return [label_of(text.fields, field) for text in corpus.texts]
 
 
-def _tell_of(choice: MethodChoice | None) -> None:
+def _report_choice(choice: MethodChoice | None) -> None:
     if choice is None:
         return
     if not choice.folds:
         log.warning(
-            "%s is used: no label has two examples, so that none can be held out to choose by", choice.method
+            "%s is used: no label has two examples, so none can be held out to choose a method", choice.method
         )
         return
     how = "leaving one out" if choice.folds == choice.held_out else f"{choice.folds}-fold cross-validation"
@@ -278,7 +278,7 @@ def _evaluated(corpus: Corpus, classified: Classification, field: str) -> Evalua
     from simil.tasks.evaluation.classification_report import evaluate
 
     if not len(corpus):
-        raise InputError("there are no labelled texts to evaluate by")
+        raise InputError("there are no labelled texts to evaluate with")
     truth = _labels_of(corpus, field)
     open_ended = classified.threshold is not None and UNKNOWN not in classified.labels
     known = {*classified.labels, *([UNKNOWN] if open_ended else [])}
@@ -287,8 +287,8 @@ def _evaluated(corpus: Corpus, classified: Classification, field: str) -> Evalua
         names = ", ".join([repr(name) for name, _ in strange.most_common(5)] + ["…"] * (len(strange) > 5))
         many = strange.total()
         log.warning(
-            "%s a label that cannot be given (%s) and count%s as wrong",
+            "%s a label that is not among the choices (%s) and count%s as wrong",
             "1 text has" if many == 1 else f"{many} texts have", names, "s" if many == 1 else "",
         )  # fmt: skip
-    predicted = [verdict.label for verdict in classified.best()]
+    predicted = [prediction.label for prediction in classified.best()]
     return evaluate(truth, predicted, abstained=UNKNOWN if open_ended else None)

@@ -1,4 +1,4 @@
-"""The labels that texts get: lines for a pipe, rows for a machine, a coloured table for a person."""
+"""Shows predicted labels and how right they are: plain lines, rows, or coloured tables."""
 
 from __future__ import annotations
 
@@ -7,97 +7,221 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, source_cells, write_rows
+from simil.cli.output.rows import Row, digits, json_of, source_cells, table_row, write_rows
 from simil.cli.output.terminal import bar, console, escaped, sign
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from simil.tasks.classification import Classification, Prediction
     from simil.tasks.corpus import Corpus
+    from simil.tasks.evaluation.classification_report import Evaluation
 
-__all__ = ["columns_of", "show_verdicts"]
+__all__ = ["show_evaluation", "show_predictions"]
 
 _PLAIN = ("label", "score", "margin", "text")
 _COLUMNS = ("id", "label", "score", "margin", "text", "file", "line")
 _BAR, _SHORT_BAR, _NARROW = 10, 4, 60
-# Told apart on dark and light backgrounds; after the last they begin again.
+# Of the evaluation: the columns of a bar and of a number, and the corner of the confusion matrix.
+_LONG_BAR, _CELL, _CORNER = 20, 7, "true/given"
+# Distinct on dark and light backgrounds; more labels start over.
 _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
-def show_verdicts(
+def show_predictions(
     corpus: Corpus,
     classified: Classification,
-    verdicts: Sequence[Sequence[Prediction]],
+    predictions: Sequence[Sequence[Prediction]],
     form: str,
     stream: BinaryIO,
     *,
     top: int | None,
 ) -> None:
-    """Write the verdicts of each text, in the order of the texts, in `form`.
+    """Write the predictions for each text, in the order of the texts, in `form`.
 
-    Where `top` was asked for, a text has a line for each of them, and in json and jsonl a list "labels".
+    With `top`, a text has one line per label, and in json and jsonl a list "labels".
     """
     if form == "table":
-        _show_table(corpus, classified, verdicts)
+        _show_table(corpus, classified, predictions)
     elif form in ("json", "jsonl"):
         facts = {"method": classified.method, "model": corpus.model}
-        write_rows(_objects(corpus, verdicts, listed=top is not None), form, stream, facts=facts)
+        write_rows(_objects(corpus, predictions, listed=top is not None), form, stream, facts=facts)
     else:
         columns = (*_COLUMNS[:1], "rank", *_COLUMNS[1:]) if top is not None else _COLUMNS
-        rows = _lines(corpus, verdicts, form, ranked=top is not None)
+        rows = _lines(corpus, predictions, form, ranked=top is not None)
         write_rows(rows, form, stream, facts={}, plain=_PLAIN, columns=columns)
 
 
-def _objects(corpus: Corpus, verdicts: Sequence[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
-    for row, best in enumerate(verdicts):
+def _objects(corpus: Corpus, predictions: Sequence[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
+    for row, best in enumerate(predictions):
         given = {"labels": [{"label": one.label, "score": one.score} for one in best]} if listed else {}
         yield _row(corpus, row, best[0], given, corpus.texts[row].text or None)
 
 
 def _lines(
-    corpus: Corpus, verdicts: Sequence[Sequence[Prediction]], form: str, *, ranked: bool
+    corpus: Corpus, predictions: Sequence[Sequence[Prediction]], form: str, *, ranked: bool
 ) -> Iterator[Row]:
-    for row, best in enumerate(verdicts):
+    for row, best in enumerate(predictions):
         text = corpus.content(row) if form == "plain" else corpus.texts[row].text
-        for rank, verdict in enumerate(best, 1):
-            yield _row(corpus, row, verdict, {"rank": rank} if ranked else {}, text)
+        for rank, prediction in enumerate(best, 1):
+            yield _row(corpus, row, prediction, {"rank": rank} if ranked else {}, text)
 
 
-def _row(corpus: Corpus, row: int, verdict: Prediction, more: Row, text: str | None) -> Row:
+def _row(corpus: Corpus, row: int, prediction: Prediction, more: Row, text: str | None) -> Row:
     source = corpus.texts[row]
     made: dict[str, object] = {"id": source.id}
     if "rank" in more:
         made["rank"] = more["rank"]
-    made |= {"label": verdict.label, "score": verdict.score, "margin": verdict.margin}
+    made |= {"label": prediction.label, "score": prediction.score, "margin": prediction.margin}
     if "labels" in more:
         made["labels"] = more["labels"]
     made |= {"text": text, **source_cells(source, saved=corpus.saved)}
     return made | ({"fields": source.fields} if source.fields else {})
 
 
-def columns_of(label: str) -> int:
-    """Return how many columns of a terminal a label takes."""
+def _columns_of(label: str) -> int:
+    """Return the width of a label on a terminal."""
     from rich.cells import cell_len
 
     return cell_len(one_line(label))
 
 
 def _colour_of(labels: Sequence[str]) -> dict[str, str]:
-    """Return the colour that each label is shown in."""
+    """Return the colour of each label."""
     return {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
 
 
-def _show_table(corpus: Corpus, classified: Classification, verdicts: Sequence[Sequence[Prediction]]) -> None:
+def _show_table(
+    corpus: Corpus, classified: Classification, predictions: Sequence[Sequence[Prediction]]
+) -> None:
     terminal = console()
     colours = _colour_of(classified.labels)
-    widest = max((columns_of(one.label) for best in verdicts for one in best), default=0)
+    widest = max((_columns_of(one.label) for best in predictions for one in best), default=0)
     label = min(widest, max(width() // 4, 8))
     meter = _BAR if width() >= _NARROW else _SHORT_BAR
     room = max(width() - label - meter - 12, 4)
-    for row, best in enumerate(verdicts):
-        for rank, verdict in enumerate(best):
-            score = float(verdict.score)
-            name = f"[{colours.get(verdict.label, 'dim')}]{escaped(fit(verdict.label, label))}[/]"
+    for row, best in enumerate(predictions):
+        for rank, prediction in enumerate(best):
+            score = float(prediction.score)
+            name = f"[{colours.get(prediction.label, 'dim')}]{escaped(fit(prediction.label, label))}[/]"
             text = "" if rank else "  " + escaped(fit(corpus.content(row), room).rstrip())
             terminal.print(f"{name}  {score:7.4f} {bar(terminal, score, meter)}{text}", highlight=False)
-    if verdicts:
+    if predictions:
         sign(terminal, classified.method, corpus.model)
+
+
+# The evaluation: the scores, then each label, then which labels were taken for which.
+
+
+def show_evaluation(
+    found: Evaluation, form: str, stream: BinaryIO, *, method: str, model: str | None
+) -> None:
+    """Write the evaluation in `form`.
+
+    Plain lines have three parts with an empty line between them. Csv and tsv have one row per true label,
+    with columns "as LABEL" that count how often each label was predicted for it.
+    """
+    if form == "table":
+        _report_table(found, method, model)
+    elif form == "plain":
+        stream.writelines(_report_lines(found))
+        stream.flush()
+    elif form in ("json", "jsonl"):
+        stream.write(json_of({"method": method, "model": model, **_report(found)}) + b"\n")
+        stream.flush()
+    else:
+        write_rows(_report_rows(found), form, stream, facts={})
+
+
+def _report_lines(found: Evaluation) -> Iterator[bytes]:
+    yield table_row(["accuracy", digits(found.accuracy)], "\t")
+    yield table_row(["macro F1", digits(found.macro_f1)], "\t")
+    yield table_row(["texts", str(found.count)], "\t")
+    yield b"\n"
+    yield table_row(["label", "precision", "recall", "F1", "support"], "\t")
+    for one in found.labels:
+        scores = [digits(score) for score in (one.precision, one.recall, one.f1)]
+        yield table_row([one.label, *scores, str(one.support)], "\t")
+    yield b"\n"
+    yield table_row([_CORNER, *found.names], "\t")
+    for name, counts in zip(found.names, found.confusion.tolist(), strict=True):
+        yield table_row([name, *map(str, counts)], "\t")
+
+
+def _report(found: Evaluation) -> Row:
+    return {
+        "texts": found.count,
+        "accuracy": found.accuracy,
+        "macro_f1": found.macro_f1,
+        "labels": [
+            {
+                "label": one.label,
+                "precision": one.precision,
+                "recall": one.recall,
+                "f1": one.f1,
+                "support": one.support,
+            }
+            for one in found.labels
+        ],
+        "confusion": {"labels": [*found.names], "counts": found.confusion.tolist()},
+    }
+
+
+def _report_rows(found: Evaluation) -> Iterator[Row]:
+    scores = {one.label: one for one in found.labels}
+    for name, counts in zip(found.names, found.confusion.tolist(), strict=True):
+        one = scores.get(name)
+        row: dict[str, object] = {
+            "label": name,
+            "precision": one.precision if one else None,
+            "recall": one.recall if one else None,
+            "f1": one.f1 if one else None,
+            "support": one.support if one else 0,
+        }
+        yield row | {f"as {given}": count for given, count in zip(found.names, counts, strict=True)}
+
+
+def _report_table(found: Evaluation, method: str, model: str | None) -> None:
+    terminal = console()
+    meter = max(min(width() - 20, _LONG_BAR), 4)
+    for name, score in (("accuracy", float(found.accuracy)), ("macro F1", float(found.macro_f1))):
+        terminal.print(f"{name}  [bold]{score:.4f}[/bold]  {bar(terminal, score, meter)}", highlight=False)
+    terminal.print()
+    many = len(str(len(found.names)))
+    label = min(max(map(_columns_of, found.names)), max(width() - 4 * _CELL, 8))
+    heads = "".join(f"{head:>{_CELL}}" for head in ("prec.", "recall", "F1", "texts"))
+    terminal.print(" " * label + heads, style="dim", highlight=False)
+    for one in found.labels:
+        scores = "".join(f"{score:{_CELL}.3f}" for score in (one.precision, one.recall, one.f1))
+        terminal.print(f"{escaped(fit(one.label, label))}{scores}{one.support:{_CELL}}", highlight=False)
+    terminal.print()
+    _show_confusion(terminal, found, many)
+    count = "1 text" if found.count == 1 else f"{found.count} texts"
+    sign(terminal, f"{count}, {method}", model)
+
+
+def _show_confusion(terminal: Console, found: Evaluation, many: int) -> None:
+    """Print one row per true label, in blocks of columns that fit the terminal."""
+    count = len(found.names)
+    cell = max(len(str(found.confusion.max())), many) + 1
+    widest = max(map(_columns_of, found.names)) + many + 1
+    label = min(max(widest, len(_CORNER)), max(width() // 3, 12))
+    columns = max((width() - label) // cell, 1)
+    for start in range(0, count, columns):
+        stop = min(start + columns, count)
+        if start:
+            terminal.print()
+        head = fit(_CORNER, label) + "".join(f"{place:>{cell}}" for place in range(start + 1, stop + 1))
+        terminal.print(head, style="dim", markup=False, highlight=False)
+        for row, counts in enumerate(found.confusion.tolist()):
+            name = fit(f"{row + 1:>{many}} {found.names[row]}", label)
+            cells = "".join(
+                _counted(counts[column], cell, right=column == row) for column in range(start, stop)
+            )
+            terminal.print(escaped(name) + cells, highlight=False)
+
+
+def _counted(number: int, cell: int, *, right: bool) -> str:
+    if not number:
+        return f"[dim]{'·':>{cell}}[/dim]"
+    return f"[{'green' if right else 'red'}]{number:>{cell}}[/]"

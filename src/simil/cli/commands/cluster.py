@@ -10,7 +10,6 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.cli.options.plot import PlotTo, Projection
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,12 +28,16 @@ def cluster(
     files: opt.Files = None,
     clusters: Annotated[
         int | None,
-        typer.Option("-n", "--clusters", metavar="N", min=1, help="Make N clusters of all texts (k-means)."),
+        typer.Option(
+            "-n", "--clusters", metavar="N", min=1, help="Divide all texts into N clusters (k-means)."
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
-            "--threshold", metavar="X", help="A cluster is a text with all that score at least X with it."
+            "--threshold",
+            metavar="X",
+            help="Form each cluster of a text and all others that score at least X with it.",
         ),
     ] = None,
     min_size: Annotated[
@@ -43,7 +46,7 @@ def cluster(
             "--min-size",
             metavar="N",
             min=1,
-            help="How many texts a cluster has at least, without -n (default: 5; in few texts 2 to 4).",
+            help="Minimum size of a cluster, without -n (default: 5; for few texts 2 to 4).",
         ),
     ] = None,
     members: Annotated[
@@ -52,38 +55,37 @@ def cluster(
             "--members",
             metavar="N",
             min=1,
-            help="Show N texts of each cluster, the nearest to its centre (default: in a pipe, all).",
+            help="Show the N texts nearest to the centre of each cluster (default: in a pipe, all).",
         ),
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Show the clusters without their texts.")
+        bool, typer.Option("--summary", help="Show only the clusters, without their texts.")
     ] = False,
     labels_only: Annotated[
         bool,
         typer.Option(
-            "--labels-only", help="Print a cluster's number for each text, a line each, in input order."
+            "--labels-only", help="Print only the cluster number of each text, one per line, in input order."
         ),
     ] = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
-    plot: PlotTo = None,
-    projection: Projection = "pca",
+    plot: opt.PlotTo = None,
+    projection: opt.Projection = "pca",
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Group the texts that are alike; how many groups there are is found (HDBSCAN) unless -n says it.
+    """Group similar texts; without -n, HDBSCAN finds the number of groups.
 
     simil cluster notes.txt · simil cluster -n 8 --summary feedback.csv --field comment
     """
-    from simil.cli.commands.cluster_view import show_clustering, show_labels
+    from simil.cli.commands.cluster_view import draw_clusters, show_clustering, show_labels
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.cli.plots import takes_the_place
-    from simil.cli.plots.maps import check_map, plot_clusters
+    from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
 
@@ -91,29 +93,29 @@ def cluster(
         raise UsageError("-n and --threshold contradict each other", hint="pass one of them")
     if clusters is not None and min_size is not None:
         raise UsageError(
-            "with -n every text is in a cluster, so that --min-size has no effect", hint="leave it out"
+            "with -n every text is in a cluster, so --min-size has no effect", hint="leave it out"
         )
     if labels_only and (form or summary or members):
         raise UsageError(
-            "--labels-only prints numbers, so that --format, --summary and --members have no effect",
+            "--labels-only prints numbers, so --format, --summary and --members have no effect",
             hint="leave them out",
         )
     if summary and members:
         raise UsageError("--summary shows no members", hint="pass --members or --summary")
     check_asked(clusters, threshold, min_size)
-    check_map(plot, projection)
+    check_scatter_plot(plot, projection)
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
             corpus, lines = _corpus(run.session, files or [], reading.options(whole=whole))
             result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
-            if plot is not None:  # Before the text, whose reader may have seen enough.
-                plot_clusters(plot, projection, result)
+            if plot is not None:  # Before the text, since its reader may close the pipe.
+                draw_clusters(plot, projection, result)
             if labels_only:
                 show_labels(result, lines, stream)
-            elif not takes_the_place(plot, shown_as):
+            elif not replaces_text(plot, shown_as):
                 show_clustering(result, shown_as, stream, members=members, summary=summary)
-        _tell(result, threshold, min_size or default_min_size(len(corpus)))
+        _report(result, threshold, min_size or default_min_size(len(corpus)))
     if not result.clusters:
         raise typer.Exit(1)
 
@@ -121,12 +123,12 @@ def cluster(
 def _corpus(
     session: Session, files: Sequence[str], reading: ReadOptions
 ) -> tuple[Corpus, Sequence[int | None]]:
-    """Return the corpus, and for each text that was read its row there, None where it was left out."""
+    """Return the corpus, and the row in it of each text that was read, None if it was left out."""
     opened = session.open(files, reading)
     if opened.holds_vectors:
         corpus = session.corpus(opened)
         return corpus, range(len(corpus))
-    # Reading goes on in another thread than embedding, but what comes here does so in order.
+    # Texts are read in one thread and embedded in another, but pass here in order.
     read: list[Text | None] = []
 
     def noted(texts: Iterator[Text]) -> Iterator[Text]:
@@ -140,18 +142,18 @@ def _corpus(
     return corpus, [rows.get(id(text)) if text is not None else None for text in read]
 
 
-def _tell(result: Clustering, threshold: float | None, min_size: int) -> None:
-    """Say what was found, aloud where it is nothing, and what to do then."""
+def _report(result: Clustering, threshold: float | None, min_size: int) -> None:
+    """Report how many texts are in clusters, or warn that there are no clusters."""
     texts = len(result.corpus)
     if result.clusters:
         inside = texts - len(result.outside)
         log.info("%d of %d texts are in %d clusters", inside, texts, len(result.clusters))
         if result.sampled:
-            log.info("the silhouette is that of %d of them", result.sampled)
+            log.info("the silhouette is computed from %d of them", result.sampled)
     elif threshold is not None:
         log.warning(
             "no cluster of %d texts or more was found in %d; lower --threshold or --min-size", min_size, texts
         )
     else:
         lower = f"lower --min-size ({min_size} now), or " if min_size > 2 else ""
-        log.warning("no cluster was found in %d texts; %ssay how many there are with -n", texts, lower)
+        log.warning("no cluster was found in %d texts; %sset their number with -n", texts, lower)

@@ -1,4 +1,4 @@
-"""Clusters for a person and for a pipe: a table with bars, rows, labels."""
+"""Shows clusters: a table with bars, rows, labels, or a scatter plot."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from simil.tasks.clustering import Cluster, Clustering
 
-__all__ = ["show_clustering", "show_labels"]
+__all__ = ["draw_clusters", "show_clustering", "show_labels"]
 
 _BAR, _NARROW = 8, 60
 
 
 def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryIO) -> None:
-    """Write a line for each of `lines`: the label of that row, nothing where it is None."""
+    """Write one line per item of `lines`: the label of that row, an empty line for None."""
     labels = result.labels.tolist()
     stream.writelines(b"\n" if row is None else f"{labels[row]}\n".encode() for row in lines)
     stream.flush()
@@ -32,9 +32,9 @@ def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryI
 def show_clustering(
     result: Clustering, form: str, stream: BinaryIO, *, members: int | None, summary: bool
 ) -> None:
-    """Write the clusters and `members` texts of each (None: all, on a terminal none) in `form`.
+    """Write the clusters and `members` texts of each (None: all, but none on a terminal) in `form`.
 
-    With `summary` the clusters only, whatever the form.
+    With `summary`, write only the clusters.
     """
     if form == "table":
         _show_table(result, members or 0)
@@ -65,8 +65,30 @@ def show_clustering(
         )
 
 
+def draw_clusters(path: str, projection: str, result: Clustering) -> None:
+    """Draw the texts as points in the colour of their cluster, and label the medoids."""
+    from simil.cli.plots.charts import scatter_plot
+    from simil.cli.plots.drawing import draw
+    from simil.tasks.projection import project
+
+    corpus = result.corpus
+    flat = project(corpus.vectors, projection)
+    chart = scatter_plot(
+        flat.points,
+        [corpus.content(row) for row in range(len(corpus))],
+        # Clusters are counted from 1, groups from 0; -1 is outside all of them in both.
+        groups=[label - 1 if label > 0 else -1 for label in result.labels.tolist()],
+        group_names=[" ".join(found.words[:3]) or str(found.number) for found in result.clusters],
+        marked=[found.medoid for found in result.clusters],
+        title="Clusters",
+        model=corpus.model,
+        method=f"{result.method}, {flat.method}",
+    )
+    draw(path, chart)
+
+
 def _groups(result: Clustering) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield the number and the rows of each cluster, and of what is in none."""
+    """Yield the number and the rows of each cluster, then -1 and the rows outside of all."""
     for found in result.clusters:
         yield found.number, found.rows
     yield -1, result.outside
@@ -175,7 +197,7 @@ def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], in
 
 
 def _summed_up(result: Clustering) -> str:
-    """Return what was found, and how."""
+    """Return the number of clusters, the method and the silhouette as one line."""
     count = len(result.clusters)
     line = f"{count} {'cluster' if count == 1 else 'clusters'} by {result.method}"
     if result.silhouette is not None:

@@ -1,4 +1,4 @@
-"""`simil compare`: how alike are these texts?"""
+"""`simil compare`: how similar are these texts?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import typer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.cli.options.plot import PlotTo
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
@@ -42,34 +41,39 @@ log = logging.getLogger("simil")
 def compare(
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="What to compare; - for the lines of stdin."),
+        typer.Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
     ] = None,
     file: Annotated[
         list[str] | None,
-        typer.Option("--file", metavar="FILE", help="Compare a whole file (may be repeated)."),
+        typer.Option(
+            "--file", metavar="FILE", help="Compare the content of FILE as one text; may be repeated."
+        ),
     ] = None,
     pairs: Annotated[
         str | None,
         typer.Option(
             "--pairs",
             metavar="FILE",
-            help="Score the two texts of each row of a tsv, csv or jsonl; --field names them.",
+            help="Score the two texts in each row of a tsv, csv or jsonl file; --field names the columns.",
         ),
     ] = None,
     metric: Annotated[
         str,
-        typer.Option("--metric", metavar="cosine|dot|euclidean|manhattan", help="How vectors are compared."),
+        typer.Option("--metric", metavar="cosine|dot|euclidean|manhattan", help="How to compare vectors."),
     ] = "cosine",
     threshold: Annotated[
         float | None,
         typer.Option(
-            "--threshold", metavar="X", help="Exit 1 unless every score is at least X (a distance: at most)."
+            "--threshold",
+            metavar="X",
+            help="Exit with 1 unless every score is at least X (distances: at most X).",
         ),
     ] = None,
     calibrated: Annotated[
         bool,
         typer.Option(
-            "--calibrated", help="Say how probable it is that people call the texts alike; see eval."
+            "--calibrated",
+            help="Print the probability that people would call the texts alike; see simil eval.",
         ),
     ] = False,
     calibration: opt.CalibrationFile = None,
@@ -78,23 +82,23 @@ def compare(
         typer.Option(
             "--percentile",
             metavar="FILE",
-            help="Say what percentage of random pairs of FILE's texts is less alike.",
+            help="Print the percentage of random pairs of texts in FILE that are less similar.",
         ),
     ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
     *,
-    plot: PlotTo = None,
+    plot: opt.PlotTo = None,
     model: ModelFlags,
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Say how alike texts are: a number for two, a matrix for more.
+    """Show how similar texts are: a score for two, a matrix for more.
 
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
-    from simil.cli.commands.compare_scale import Asked, Scaling
+    from simil.cli.commands.compare_scale import ScaleOptions, Scaling
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -105,19 +109,19 @@ def compare(
     values.check_choice("--metric", metric, Metric)
     values.check_threshold(threshold)
     normalize = not no_normalize
-    asked = Asked(calibrated, calibration, percentile)
+    asked = ScaleOptions(calibrated, calibration, percentile)
     asked.check(Metric(metric), normalize=normalize)
     nulls = pairs is not None
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, Metric(metric), reading)
         if pairs is not None and (texts or file):
-            raise UsageError("--pairs brings its own texts", hint="leave the others away")
+            raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
-            from simil.cli.plots import check_plot
+            from simil.cli.plots.drawing import check_plot
 
             if pairs is not None:
-                raise UsageError("--pairs has no matrix to draw", hint="leave --plot away")
+                raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
             check_plot(plot)
         shown_as = form_of(form, output)
         if pairs is not None:
@@ -137,12 +141,12 @@ def compare(
 
 
 def _show(comparison: Comparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
-    from simil.cli.commands.compare_view import show_comparison
-    from simil.cli.plots import takes_the_place
+    from simil.cli.commands.compare_view import draw_comparison, show_comparison
+    from simil.cli.plots.drawing import replaces_text
 
-    if plot is not None:  # Before the text, whose reader may have seen enough.
-        _draw(comparison, plot)
-    if not quiet and not takes_the_place(plot, form):
+    if plot is not None:  # Before the text, since its reader may close the pipe.
+        draw_comparison(plot, comparison)
+    if not quiet and not replaces_text(plot, form):
         show_comparison(comparison, form, stream)
 
 
@@ -241,7 +245,7 @@ def _items(session: Session, texts: list[str], files: list[str], reading: ReadOp
             yield from _input_items(session, session.open(["-"], reading))
         else:
             if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
-                log.warning("%s is compared as a text; --file %s compares what is in it", text, text)
+                log.warning("%s is compared as a text; --file %s compares its content", text, text)
             (given,) = values.given([text], "text", values.refuse_blank, first=number)
             yield Item(given.text, given)
     for path in files:
@@ -271,20 +275,6 @@ def _file_items(path: str) -> Iterator[Item]:
     else:
         (text,) = read_texts([path], ReadOptions(whole=True), on_blank=values.refuse_blank)
         yield Item(text.id, text)
-
-
-def _draw(comparison: Comparison, path: str) -> None:
-    from simil.cli.plots import plot_matrix
-
-    rows = (row for _, row in comparison.rows())
-    plot_matrix(
-        path,
-        comparison.names,
-        rows,
-        title="Comparison",
-        model=comparison.model,
-        metric=comparison.scale.name if comparison.scale else str(comparison.metric),
-    )
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

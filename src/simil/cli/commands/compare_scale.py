@@ -1,4 +1,4 @@
-"""Where calibrations of models are kept, and how `compare` gets the scale that it was asked for."""
+"""Finds the scale for the scores of `compare`: a saved calibration, or percentiles of a reference."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from simil.tasks.evaluation.scales import Scale
     from simil.texts import ReadOptions, Text
 
-__all__ = ["Asked", "Scaling", "save_calibration"]
+__all__ = ["ScaleOptions", "Scaling", "save_calibration"]
 
 log = logging.getLogger("simil")
 
-# Among fewer random pairs a percentile says little of what is above it.
+# With fewer random pairs, high percentiles mean little.
 _FEW_PAIRS = 1000
 
 
-class Asked:
-    """Which scale scores are wanted on, by the options of `compare`."""
+class ScaleOptions:
+    """The options of `compare` that choose a scale for scores."""
 
     def __init__(self, calibrated: bool, calibration: Path | None, percentile: str | None) -> None:
         self.calibrated = calibrated or calibration is not None
@@ -38,9 +38,9 @@ class Asked:
             raise UsageError("--calibrated and --percentile contradict each other", hint="pass one of them")
 
     def check(self, metric: Metric, *, normalize: bool) -> None:
-        """Raise `UsageError` where the scale does not go with how vectors are compared."""
+        """Raise `UsageError` if the scale does not fit how vectors are compared."""
         if self.calibrated and metric != "cosine":
-            raise UsageError(f"calibrations are of cosines, not of {metric}", hint="leave out --metric")
+            raise UsageError(f"calibrations are for cosine, not for {metric}", hint="leave out --metric")
         if self.percentile is not None and not normalize and metric != "cosine":
             raise UsageError(
                 "--percentile compares vectors of length 1", hint="leave out --no-normalize, or --metric"
@@ -48,10 +48,10 @@ class Asked:
 
 
 class Scaling:
-    """Gives the scale that was asked for, once it is known which model made the vectors."""
+    """Gives the scale, once the model of the vectors is known."""
 
-    def __init__(self, asked: Asked, session: Session, metric: Metric, reading: InputFlags) -> None:
-        """Read the reference, so that what is wrong with it is said before any work."""
+    def __init__(self, asked: ScaleOptions, session: Session, metric: Metric, reading: InputFlags) -> None:
+        """Read the reference, so that errors in it are reported before any work."""
         self._asked = asked
         self._session = session
         self._metric = metric
@@ -66,9 +66,9 @@ class Scaling:
                 self._texts = [*session.texts(opened)]
 
     def scale(self, model: str | None, dimensions: int) -> Scale | None:
-        """Return the scale for scores of such vectors, None where none was asked for.
+        """Return the scale for scores of such vectors, None if no option asks for one.
 
-        Raises `UsageError` where there is no calibration of this model, `ModelMismatch` for one of another.
+        Raises `UsageError` if this model has no calibration, `ModelMismatch` for one of another model.
         """
         if self._asked.calibrated:
             return _calibration(self._asked.calibration, model, str(self._metric), dimensions)
@@ -90,7 +90,7 @@ class Scaling:
 
 
 def save_calibration(calibration: Calibration, path: Path | None) -> Path:
-    """Write a calibration to `path`, or to where `compare --calibrated` looks; return where it is."""
+    """Write a calibration to `path`, or to where `compare --calibrated` looks; return its path."""
     from simil.cli.output.output_file import open_output
 
     where = path or _place_of(calibration.model, calibration.metric, calibration.dimensions)
@@ -111,7 +111,7 @@ def _calibration(path: Path | None, model: str | None, metric: str, dimensions: 
 
     if model is None and path is None:
         raise ModelMismatch(
-            "the vectors do not say which model made them, so that no calibration fits them",
+            "the vectors do not say which model made them, so no calibration fits them",
             hint="embed them again with simil embed",
         )
     where = path or _place_of(str(model), metric, dimensions)
@@ -135,7 +135,7 @@ def _place_of(model: str, metric: str, dimensions: int) -> Path:
 
 
 def _reading_of(path: str, reading: InputFlags) -> ReadOptions:
-    """Return how the reference is read: by its suffix; --field names its text, given twice that of pairs."""
+    """Return how the reference is read: by its suffix; --field is for it only if given once."""
     from dataclasses import replace
 
     from simil.texts import InputFormat, format_of

@@ -1,28 +1,37 @@
-"""How scores are shown: a table for a person, plain lines for a pipe, a form for a machine."""
+"""Shows scores: plain lines, tables, JSON, bars and heat-coloured matrices, or a heat map."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from math import isnan
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from simil.cli.output.cells import fit, one_line
+from simil.cli.output.output_file import width
 from simil.cli.output.rows import cell, digits, flat, json_of, table_row
+from simil.cli.output.terminal import bar, console, escaped, heat, sign
 from simil.formats.delimited import Escapes
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from simil.similarity import Metric
     from simil.tasks.comparison import Comparison, PairScores
     from simil.tasks.evaluation.scales import Scale
+    from simil.texts import Pair
 
-__all__ = ["show_comparison", "show_pairs"]
+__all__ = ["draw_comparison", "show_comparison", "show_pairs"]
+
+# Columns of a number in a matrix on the terminal.
+_CELL = 7
 
 
 def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
     """Write a comparison to `stream` in `form`; a table goes to the terminal."""
     if form == "table":
-        from simil.cli.output.terminal import show_matrix, show_two
-
-        (show_two if len(comparison.names) == 2 else show_matrix)(comparison)
+        (_show_two if len(comparison.names) == 2 else _show_matrix)(comparison)
         return
     _COMPARISONS[form](comparison, stream)
     stream.flush()
@@ -38,16 +47,24 @@ def show_pairs(
 ) -> None:
     """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
     if form == "table":
-        from simil.cli.output.terminal import show_pair
-
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
-                show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
+                _show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
         return
     facts = {"metric": str(metric), "model": model} | _facts(scale)
     for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
         stream.write(chunk)
         stream.flush()
+
+
+def draw_comparison(path: str, comparison: Comparison) -> None:
+    """Draw the scores of all items with each other as a heat map."""
+    from simil.cli.plots.charts import heat_map
+    from simil.cli.plots.drawing import draw
+
+    rows = (row for _, row in comparison.rows())
+    metric = comparison.scale.name if comparison.scale else str(comparison.metric)
+    draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
 
 
 def _facts(scale: Scale | None) -> dict[str, object]:
@@ -206,3 +223,70 @@ _PAIRS = {
     "json": _pairs_json,
     "jsonl": _pairs_jsonl,
 }
+
+
+# On a terminal.
+
+
+def _show_two(comparison: Comparison) -> None:
+    """Print both texts, their score, and a bar that is full at the top of the scale."""
+    terminal = console()
+    for name in comparison.names:
+        terminal.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
+    score, top = comparison.score, comparison.scale.top if comparison.scale else 1.0
+    room = max(min(width() - 10, 40), 5)
+    if comparison.is_distance:
+        terminal.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
+    else:
+        shown = f"{score:.4f}" if top == 1 else f"{score:.2f}"
+        terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
+    _sign_comparison(terminal, comparison)
+
+
+def _show_pair(pair: Pair, score: float, *, percent: bool = False) -> None:
+    """Print one row: its score and both texts."""
+    room = max((width() - 9 - 3) // 2, 4)
+    shown = " failed" if isnan(score) else f"{score:7.2f}" if percent else f"{score:7.4f}"
+    sys.stdout.write(f"{shown}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+
+
+def _show_matrix(comparison: Comparison) -> None:
+    """Print the matrix in blocks of columns that fit the terminal."""
+    import numpy as np
+
+    terminal = console()
+    count = len(comparison.names)
+    digits = len(str(count))
+    label = min(
+        max(width() // 3, 10), max(len(one_line(name[:80])) for name in comparison.names) + digits + 1
+    )
+    columns = max((width() - label) // _CELL, 1)
+    for start in range(0, count, columns):
+        stop = min(start + columns, count)
+        if start:
+            terminal.print()
+        terminal.print(
+            " " * label + "".join(f"{number:>{_CELL}}" for number in range(start + 1, stop + 1)),
+            style="dim",
+            highlight=False,
+        )
+        for index, row in comparison.rows():
+            numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
+            cells = "".join(_heated(float(score), comparison) for score in np.asarray(row[start:stop]))
+            terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
+    _sign_comparison(terminal, comparison)
+
+
+def _sign_comparison(terminal: Console, comparison: Comparison) -> None:
+    scale = comparison.scale
+    what = str(comparison.metric) if scale is None else f"{scale.name} {scale.source},"
+    sign(terminal, what, comparison.model)
+
+
+def _heated(score: float, comparison: Comparison) -> str:
+    top = comparison.scale.top if comparison.scale else 1.0
+    forms = (".3f", ".1f", ".0f") if top == 1 else (".1f",)
+    # Better fewer digits than a shifted column.
+    digits = next((form for form in forms if len(f"{score:{form}}") < _CELL), ".0e")
+    text = f"{score:{_CELL}{digits}}"
+    return text if comparison.is_distance else f"[{heat(score / top)}]{text}[/]"

@@ -1,10 +1,10 @@
-"""`simil dedupe`: each thing said once."""
+"""`simil dedupe`: removes texts that repeat another."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.deduplication import Duplicates
-    from simil.texts import ReadOptions, Text
+    from simil.texts import ReadOptions
 
 __all__ = ["dedupe"]
 
@@ -37,22 +37,22 @@ def dedupe(
         typer.Option(
             "--threshold",
             metavar="X",
-            help="The least score of two that say the same (default: the model's).",
+            help="Minimum score of two texts that count as duplicates (default: the model's).",
         ),
     ] = None,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Only equal texts, character by character; no model is asked.")
-    ] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Remove only exact copies; uses no model.")] = False,
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="FILE", help="Remove what FILE says already, too: texts or vectors."
+            "--against", metavar="FILE", help="Also remove duplicates of the texts or vectors in FILE."
         ),
     ] = None,
     show: Annotated[
         str,
         typer.Option(
-            "--show", metavar="kept|removed|pairs|groups", help="What remains, or what was removed, and why."
+            "--show",
+            metavar="kept|removed|pairs|groups",
+            help="What to print: texts that are kept, those removed, or pairs or groups of duplicates.",
         ),
     ] = "kept",
     output: opt.Output = None,
@@ -63,15 +63,15 @@ def dedupe(
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Keep the first of each group of texts that say the same, in their order.
+    """Keep the first of each group of texts that mean the same, in input order.
 
     simil dedupe notes.txt · simil dedupe --show pairs faq.csv --field question
     """
-    from simil.cli.commands.dedupe_view import show_duplicates
-    from simil.cli.commands.embed import vector_form, write_vectors
+    from simil.cli.commands.dedupe_view import show_duplicates, show_texts
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
+    from simil.cli.output.vector_output import vector_form, write_vectors
     from simil.session.inputs import Input, fitted
     from simil.tasks.conversion import vector_batch
 
@@ -103,13 +103,15 @@ def dedupe(
         with open_output(output) as stream:
             if records:
                 texts = [found.texts[row] for row in rows.tolist()]
-                _write_texts(texts, text_form, stream, reading, whole=whole)
+                show_texts(
+                    texts, text_form, stream, nul=reading.nul, header=not reading.no_header, whole=whole
+                )
             else:
                 show_duplicates(found, show, text_form, stream, model=session.stamp)
 
 
 def _form(name: str | None, output: Path | None, options: ReadOptions, files: Sequence[str]) -> str:
-    """Return the form of texts: as they went in, unless another is asked for; a table's is marked then."""
+    """Return the form of texts: that of the input (csv and tsv "as it came"), unless another is asked for."""
     from simil.cli.output.rows import form_of
 
     if name is None and (output is None or output.suffix == ".txt"):
@@ -128,7 +130,7 @@ def _find(
     *,
     exact: bool,
 ) -> tuple[Duplicates, Corpus | None]:
-    """Return what was found, and the saved vectors that it was found in, if they were some."""
+    """Return the duplicates, and the saved vectors that they were found in, if any."""
     from simil.tasks import deduplication as task
 
     against = session.open(known.files, known.reading) if known else None
@@ -137,8 +139,8 @@ def _find(
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         others = [*session.texts(against)] if against else []
         found = task.exact_duplicates([*session.texts(opened)], others)
-        return _told(found, "are equal to one before"), None
-    # Saved vectors come first: they say which model the texts need.
+        return _report(found, "are equal to an earlier one"), None
+    # Saved vectors come first: they name the model that the texts need.
     ours = session.corpus(opened) if opened.holds_vectors else None
     others_corpus: Corpus | None = None
     if against:
@@ -156,54 +158,25 @@ def _find(
     else:
         limit, whose = _threshold(threshold, ours.model)
         found = task.near_duplicates(ours, limit, others_corpus)
-    return _told(found, f"score at least {limit:g}{whose} with one before"), ours
+    return _report(found, f"score at least {limit:g}{whose} with an earlier one"), ours
 
 
 def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:
-    """Return the threshold, and whose it is."""
+    """Return the threshold, and a note if it is the model's default."""
     from simil.tasks.deduplication import UNKNOWN_THRESHOLD, default_threshold
 
     if given is not None:
         return given, ""
     known = default_threshold(stamp)
     if known is None:
-        log.warning("no threshold is known for %s; --threshold sets one", stamp or "this model")
+        log.warning("there is no default threshold for %s; set one with --threshold", stamp or "this model")
         return UNKNOWN_THRESHOLD, ""
     limit, source = known
     log.info("the default threshold of %s, %g, comes from: %s", stamp, limit, source)
     return limit, " (the default of this model)"
 
 
-def _told(found: Duplicates, why: str) -> Duplicates:
+def _report(found: Duplicates, why: str) -> Duplicates:
     removed = int((~found.kept).sum())
     log.warning("%s of %s texts removed: they %s", f"{removed:,}", f"{len(found.texts):,}", why)
     return found
-
-
-def _write_texts(
-    texts: Sequence[Text], form: str, stream: BinaryIO, reading: InputFlags, *, whole: bool
-) -> None:
-    from simil.cli.output.rows import json_of, write_rows
-    from simil.formats.delimited import CSV, TSV, delimited_lines
-
-    if form == "text":
-        end = "\0" if reading.nul else "\n"
-        # A file that is one text goes by its name.
-        names = (text.id if whole else text.text for text in texts)
-        stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
-    elif form == "jsonl":
-        stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
-    elif form == "json":
-        stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
-    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
-        rows = [[*map(str, text.fields.values())] for text in texts]
-        head = [[*texts[0].fields]] if texts and not reading.no_header else []
-        stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
-    else:
-        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
-    stream.flush()
-
-
-def _record(text: Text) -> dict[str, object]:
-    """Return the record as it was read; of plain text, what there is."""
-    return {**text.fields} if text.fields else {"id": text.id, "text": text.text}

@@ -1,25 +1,26 @@
-"""What was removed and for what: pairs of a text and the one it repeats, or whole groups."""
+"""Shows what is left or removed, or which texts repeat which: pairs or whole groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, source_cells, write_rows
+from simil.cli.output.rows import Row, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
+from simil.formats.delimited import CSV, TSV, delimited_lines
 from simil.tasks.corpus import content_of, place_of
 
 if TYPE_CHECKING:
     from simil.tasks.deduplication import Duplicates
     from simil.texts import Text
 
-__all__ = ["show_duplicates"]
+__all__ = ["show_duplicates", "show_texts"]
 
 
 def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *, model: str | None) -> None:
-    """Write the pairs or the groups (`show`) that were found, in `form`."""
+    """Write the pairs or the groups (`show`) of duplicates in `form`."""
     if form == "table":
         (_pairs_table if show == "pairs" else _groups_table)(found)
         return
@@ -31,6 +32,33 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
         plain, rows = ["group", "score", "place", "text"], _members(found, form)
         columns = ["group", "id", "score", "text", "file", "line", "kept"]
     write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns)
+
+
+def show_texts(
+    texts: Sequence[Text], form: str, stream: BinaryIO, *, nul: bool, header: bool, whole: bool
+) -> None:
+    """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
+    if form == "text":
+        end = "\0" if nul else "\n"
+        # A file that is one text is listed by its name.
+        names = (text.id if whole else text.text for text in texts)
+        stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
+    elif form == "jsonl":
+        stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
+    elif form == "json":
+        stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
+    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
+        rows = [[*map(str, text.fields.values())] for text in texts]
+        head = [[*texts[0].fields]] if texts and header else []
+        stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
+    else:
+        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
+    stream.flush()
+
+
+def _record(text: Text) -> dict[str, object]:
+    """Return the record as it was read; for plain text, the id and the text."""
+    return {**text.fields} if text.fields else {"id": text.id, "text": text.text}
 
 
 def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
@@ -60,7 +88,7 @@ def _members(found: Duplicates, form: str) -> Iterator[Row]:
 
 
 def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
-    """Yield each text that stands for others, and their rows, in the order of the first of them removed."""
+    """Yield each text that has duplicates, and their rows, in the order of the first duplicate."""
     groups: dict[tuple[bool, int], list[int]] = {}
     for row in (~found.kept).nonzero()[0].tolist():
         groups.setdefault((bool(found.in_reference[row]), int(found.representatives[row])), []).append(row)

@@ -1,46 +1,48 @@
-"""What `simil embed` shows a person: a line a text, not a thousand numbers."""
+"""Shows what a dry run of `simil embed` found."""
 
 from __future__ import annotations
 
-import sys
-from math import isnan
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import fit
-from simil.cli.output.output_file import width
+from simil.cli.output.notes import dollars
+from simil.cli.output.output_file import is_terminal
+from simil.cli.output.rows import json_of
 
 if TYPE_CHECKING:
-    from simil.vectors import VectorBatch
+    from simil.tasks.dry_run import DryRun
 
-__all__ = ["Preview"]
-
-_SHOWN = 4
+__all__ = ["show_dry_run"]
 
 
-class Preview:
-    """Takes what a writer of vector files takes, and prints id, text and the first numbers of each."""
+def show_dry_run(found: DryRun, stream: BinaryIO, *, as_json: bool) -> None:
+    """Write one line per figure, or one JSON object."""
+    if as_json:
+        stream.write(json_of(asdict(found)) + b"\n")
+    elif is_terminal():
+        width = max(len(name) for name, _ in _lines(found)) + 2
+        stream.write("".join(f"{name:<{width}}{value}\n" for name, value in _lines(found)).encode())
+    else:
+        stream.write("".join(f"{name}\t{value}\n" for name, value in _lines(found)).encode())
+    stream.flush()
 
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._count = 0
-        self._dimensions = 0
 
-    def write(self, batch: VectorBatch) -> None:
-        """Print a line for each text."""
-        columns = width()
-        shown = _SHOWN if columns >= 72 else 2
-        room = columns - 8 - 8 * shown - 4
-        for id_, text, vector in zip(batch.ids, batch.texts, batch.vectors, strict=True):
-            failed = isnan(vector[0])
-            numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
-            more = " …" if len(vector) > shown and not failed else ""
-            sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
-        self._count += len(batch)
-        self._dimensions = batch.vectors.shape[1]
-
-    def close(self) -> None:
-        """Say what these are and how to keep them."""
-        many = "1 vector" if self._count == 1 else f"{self._count} vectors"
-        sys.stderr.write(
-            f"{many} of {self._dimensions} dimensions by {self._model}; > FILE or -o FILE keeps them\n"
-        )
+def _lines(found: DryRun) -> list[tuple[str, str]]:
+    lines = [
+        ("model", found.model),
+        ("inputs", f"{found.inputs:,}"),
+        ("duplicates", f"{found.duplicates:,}"),
+        ("cached", f"{found.cached:,}"),
+    ]
+    if found.tokens is None:
+        return [*lines, ("cost", "nothing, the model runs on this machine")]
+    most, how = ("", "exact") if found.is_exact else ("at most ", "one a byte; tiktoken would count them")
+    cost = "unknown" if found.cost is None else dollars(found.cost)
+    if found.cost and not cost.startswith("under"):
+        cost = f"{most}{cost}"
+    return [
+        *lines,
+        ("tokens", f"{most}{found.tokens:,} ({how})"),
+        ("requests", f"about {found.requests:,}"),
+        ("cost", cost),
+    ]

@@ -1,4 +1,4 @@
-"""`simil eval`: which model does best on these texts, and what does it take?"""
+"""`simil eval`: which model does best on these texts, and what does it cost?"""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli.options import types as opt
-from simil.cli.options.groups import EngineFlags, JudgedFlags, ModelFlags, RunFlags, expanded
-from simil.cli.options.plot import PlotTo
+from simil.cli.options.groups import DatasetFlags, EngineFlags, ModelFlags, RunFlags, expanded
 from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
-    from simil.cli.commands.eval_view import Rating
+    from simil.cli.commands.eval_view import ModelResult
     from simil.session.measuring import Measured
     from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
     from simil.tasks.evaluation.experiments import Experiment
@@ -36,31 +35,31 @@ def evaluate(
         str | None,
         typer.Argument(
             metavar="DATA",
-            help="Labelled pairs, or queries with their documents: tsv, csv, json, jsonl or -.",
+            help="Labelled pairs, or queries with relevant documents: tsv, csv, json, jsonl, or - for stdin.",
         ),
     ] = None,
     score_field: Annotated[
         str | None,
-        typer.Option("--score-field", metavar="NAME", help="The column or key of the score or grade."),
+        typer.Option("--score-field", metavar="NAME", help="Column or key that holds the score or grade."),
     ] = None,
     positive_from: Annotated[
         float | None,
         typer.Option(
             "--positive-from",
             metavar="X",
-            help="From this score on a pair counts as alike; not needed where scores are 0 and 1.",
+            help="Count pairs that score at least X as alike; not needed if scores are 0 and 1.",
         ),
     ] = None,
     retrieval: Annotated[
-        bool, typer.Option("--retrieval", help="DATA holds queries, each with a document that answers it.")
+        bool, typer.Option("--retrieval", help="Treat DATA as queries, each with a document that answers it.")
     ] = False,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", metavar="FILE", help="Queries, which DATA names by their ids."),
+        typer.Option("--queries", metavar="FILE", help="The queries that DATA names by their ids."),
     ] = None,
     documents: Annotated[
         str | None,
-        typer.Option("--documents", metavar="FILE", help="Documents, which DATA names by their ids."),
+        typer.Option("--documents", metavar="FILE", help="The documents that DATA names by their ids."),
     ] = None,
     recall_at: Annotated[
         list[int] | None,
@@ -69,45 +68,49 @@ def evaluate(
             "--top-k",
             metavar="N",
             min=1,
-            help="Recall among the N best (repeat it; default: 1, 5, 10).",
+            help="Report recall among the N best (default: 1, 5, 10); may be repeated.",
         ),
     ] = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Measure on pairs that ship with simil (--retrieval: on queries).")
+        bool,
+        typer.Option("--demo", help="Measure on pairs that ship with simil, or with --retrieval on queries."),
     ] = False,
     save_calibration: Annotated[
         bool,
-        typer.Option("--save-calibration", help="Learn from the pairs what compare --calibrated says."),
+        typer.Option(
+            "--save-calibration", help="Save a calibration for compare --calibrated, learnt from the pairs."
+        ),
     ] = False,
     calibration: opt.CalibrationFile = None,
     resamples: Annotated[
         int,
-        typer.Option("--resamples", metavar="N", min=0, help="Resamples for the 95 % intervals; 0 for none."),
+        typer.Option(
+            "--resamples", metavar="N", min=0, help="Number of resamples for the 95 % intervals; 0 for none."
+        ),
     ] = _RESAMPLES,
     output: opt.Output = None,
     form: opt.Form = None,
     *,
-    plot: PlotTo = None,
+    plot: opt.PlotTo = None,
     model: opt.Models = None,
     engine: EngineFlags,
-    reading: JudgedFlags,
+    reading: DatasetFlags,
     running: RunFlags,
 ) -> None:
-    """Measure models on your own texts: how well they do, how fast, in how much memory.
+    """Measure models on your own texts: quality, speed and memory.
 
     simil eval pairs.tsv -m minilm -m bge-base · simil eval --demo
     """
-    from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_judged
-    from simil.cli.commands.eval_view import show_ratings
+    from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_dataset
+    from simil.cli.commands.eval_view import draw_model_results, show_model_results
     from simil.cli.options.run import heard
     from simil.cli.output.notes import Notes
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.cli.plots import check_plot, takes_the_place
+    from simil.cli.plots.drawing import check_plot, replaces_text
 
     shown_as = form_of(form, output)
-    if plot is not None:
-        check_plot(plot)
+    check_plot(plot)
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
@@ -116,29 +119,27 @@ def evaluate(
         pinned = ModelFlags.of(None, engine).settings(running.env_file).model
         names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [pinned]
         notes = Notes(reading.on_error)
-        judged = read_judged(sources, reading, score_field, notes)
-        trial = _trial(judged, positive_from, recall_at, resamples)
-        teacher = _Teacher(trial, sources.name, calibration, len(names)) if saving else None
+        dataset = read_dataset(sources, reading, score_field, notes)
+        experiment = _experiment(dataset, positive_from, recall_at, resamples)
+        calibrator = _Calibrator(experiment, sources.name, calibration, len(names)) if saving else None
         with open_output(output) as stream:
-            ratings = _rated(names, engine, running, trial)
+            results = _measured(names, engine, running, experiment)
             if plot is not None:
-                from simil.cli.plots import plot_bars
-
-                plot_bars(plot, ratings, trial)
-            if not takes_the_place(plot, shown_as):
-                show_ratings(ratings, trial, shown_as, stream)
-        # What was measured, and perhaps paid for, is out before anything else is written.
-        if teacher is not None:
-            for rating in ratings:
-                teacher.teach(rating.measured)
+                draw_model_results(plot, results, experiment)
+            if not replaces_text(plot, shown_as):
+                show_model_results(results, experiment, shown_as, stream)
+        # The results, which may have cost money, are printed before anything else is written.
+        if calibrator is not None:
+            for result in results:
+                calibrator.learn(result.measured)
         notes.finish(None, warn_of_cut=False)
-    failed = len(names) - len(ratings)
+    failed = len(names) - len(results)
     if failed:
         raise PartlyDone(f"{failed} of {len(names)} models could not be measured", hint="see above")
 
 
-def _trial(
-    judged: PairsDataset | RetrievalDataset,
+def _experiment(
+    dataset: PairsDataset | RetrievalDataset,
     positive_from: float | None,
     recall_at: Sequence[int] | None,
     resamples: int,
@@ -146,74 +147,75 @@ def _trial(
     from simil.tasks.evaluation.datasets import PairsDataset
     from simil.tasks.evaluation.experiments import PairsExperiment, RetrievalExperiment
 
-    if not isinstance(judged, PairsDataset):
+    if not isinstance(dataset, PairsDataset):
         if positive_from is not None:
             raise UsageError("--positive-from is for pairs, and these are queries", hint="leave it out")
-        return RetrievalExperiment(judged, [*dict.fromkeys(recall_at or _RECALL_AT)], resamples)
+        return RetrievalExperiment(dataset, [*dict.fromkeys(recall_at or _RECALL_AT)], resamples)
     if recall_at:
         raise UsageError("-k is for queries, and these are pairs", hint="leave it out")
     if positive_from is not None and isnan(positive_from):
         raise UsageError("--positive-from cannot be nan", hint="give a number")
-    if judged.positives(positive_from) is None:
+    if dataset.positives(positive_from) is None:
         log.warning(
-            "the scores are not 0 and 1: --positive-from X says from which on a pair is alike (for F1)"
+            "the scores are not 0 and 1: F1 needs --positive-from X, the lowest score of a pair that is alike"
         )
-    return PairsExperiment(judged, positive_from, resamples)
+    return PairsExperiment(dataset, positive_from, resamples)
 
 
-def _rated(
-    names: Sequence[str | None], engine: EngineFlags, running: RunFlags, trial: Experiment
-) -> list[Rating]:
-    """Return the models that could be measured, one after the other; why others could not is told.
+def _measured(
+    names: Sequence[str | None], engine: EngineFlags, running: RunFlags, experiment: Experiment
+) -> list[ModelResult]:
+    """Measure one model after another; return the results and report why the others failed.
 
-    Raises the reason where none could.
+    Raises the last failure if none could be measured.
     """
-    from simil.cli.commands.eval_view import Rating
+    from simil.cli.commands.eval_view import ModelResult
     from simil.cli.eval_worker import worker_command
     from simil.session.measuring import NotMeasured, measure
 
     command = worker_command(quiet=running.quiet, verbose=running.verbose)
-    ratings: list[Rating] = []
+    results: list[ModelResult] = []
     for number, name in enumerate(names, 1):
         try:
             settings = ModelFlags.of(name, engine).settings(running.env_file)
-            measured = measure(settings, engine.dimensions, trial.texts, command)
-            ratings.append(Rating(measured, trial.evaluate(measured.vectors)))
+            measured = measure(settings, engine.dimensions, experiment.texts, command)
+            results.append(ModelResult(measured, experiment.evaluate(measured.vectors)))
         except SimilError as exc:
             if len(names) == 1:
                 raise
-            told = f"{name}: {exc}"
-            if number == len(names) and not ratings:
-                raise NotMeasured(told, exc.exit_code) from exc
-            log.error(told)
-    return ratings
+            failure = f"{name}: {exc}"
+            if number == len(names) and not results:
+                raise NotMeasured(failure, exc.exit_code) from exc
+            log.error(failure)
+    return results
 
 
-class _Teacher:
-    """Learns calibrations from the pairs of a trial."""
+class _Calibrator:
+    """Learns calibrations from the pairs of an experiment."""
 
-    def __init__(self, trial: Experiment, source: str, path: Path | None, models: int) -> None:
+    def __init__(self, experiment: Experiment, source: str, path: Path | None, models: int) -> None:
         from simil.tasks.evaluation.calibration import check_labels
         from simil.tasks.evaluation.experiments import PairsExperiment
 
-        if not isinstance(trial, PairsExperiment):
-            raise UsageError("a calibration is learnt from pairs, and these are queries")
-        alike = trial.dataset.positives(trial.positive_from)
+        if not isinstance(experiment, PairsExperiment):
+            raise UsageError("a calibration needs pairs, and these are queries")
+        alike = experiment.dataset.positives(experiment.positive_from)
         if alike is None:
             raise UsageError(
                 "a calibration needs to know which pairs are alike", hint="pass --positive-from X"
             )
         if path is not None and models > 1:
             raise UsageError(
-                "--calibration FILE holds that of one model", hint="give one -m, or --save-calibration"
+                "--calibration FILE holds the calibration of one model",
+                hint="give one -m, or --save-calibration",
             )
         if path is not None and not path.parent.is_dir():
             raise UsageError("its folder does not exist", place=Place(str(path)), hint="check --calibration")
         check_labels(alike)
-        self._trial, self._alike = trial, alike
+        self._experiment, self._alike = experiment, alike
         self._source, self._path = file_name(source), path
 
-    def teach(self, measured: Measured) -> None:
+    def learn(self, measured: Measured) -> None:
         """Learn and save the calibration of one model."""
         from datetime import date
 
@@ -221,7 +223,7 @@ class _Teacher:
         from simil.tasks.evaluation.calibration import calibrate
 
         found = calibrate(
-            self._trial.cosines(measured.vectors),
+            self._experiment.cosines(measured.vectors),
             self._alike,
             model=measured.model,
             dimensions=measured.dimensions,

@@ -1,4 +1,4 @@
-"""Reads what `simil eval` measures on: labelled pairs, or queries and documents."""
+"""Reads the dataset of `simil eval`: labelled pairs, or queries and documents."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
     from simil.texts import Text
 
-__all__ = ["DEMO_POSITIVE_FROM", "Sources", "read_judged"]
+__all__ = ["DEMO_POSITIVE_FROM", "Sources", "read_dataset"]
 
 log = logging.getLogger("simil")
 
-# The scores of the demo's pairs go from 0 to 5; from 3 on they say nearly the same.
+# Scores of the demo's pairs run from 0 to 5; pairs of 3 or more mean nearly the same.
 DEMO_POSITIVE_FROM = 3.0
 _DEMO = Path(__file__).parents[2] / "tasks" / "evaluation" / "demo"
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where it is read from, and as what; see the options of `simil eval`.
+    """The files of a dataset; see the options of `simil eval`.
 
     Raises `UsageError` for options that contradict each other.
     """
@@ -43,29 +43,29 @@ class Sources:
 
     def __post_init__(self) -> None:
         if self.demo and (self.data or self.queries or self.documents):
-            raise UsageError("--demo brings its own data", hint="leave the files away")
+            raise UsageError("--demo brings its own data", hint="leave out the files")
         if self.queries is not None and self.documents is None:
-            raise UsageError("--queries needs --documents", hint="name the file that is searched")
+            raise UsageError("--queries needs --documents", hint="name the file to search")
 
     @property
     def path(self) -> str:
-        """The file of pairs, or of queries and what is relevant to them."""
+        """The file of pairs, or of queries and documents relevant to them."""
         if self.demo:
             return str(_DEMO / ("queries.tsv" if self.retrieval else "pairs.tsv"))
         return self.data or "-"
 
     @property
     def name(self) -> str:
-        """What messages and results call that file."""
+        """The name of that file in messages and results."""
         return "stdin" if self.path == "-" else "the demo" if self.demo else self.path
 
 
-def read_judged(
+def read_dataset(
     sources: Sources, reading: InputFlags, score_field: str | None, notes: Notes
 ) -> PairsDataset | RetrievalDataset:
     """Return the pairs, or the queries and documents.
 
-    Raises `UsageError` where it is not clear which columns hold what, `InputError` for bad data.
+    Raises `UsageError` if it is unclear which columns hold what, `InputError` for bad data.
     """
     from simil.tasks.evaluation import dataset_columns, datasets
     from simil.texts import read_records
@@ -74,7 +74,7 @@ def read_judged(
         raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
-        raise UsageError("a pair is in two fields", hint="pass --field twice")
+        raise UsageError("a pair has two fields", hint="pass --field twice")
     for path in filter(None, (sources.path, sources.queries, sources.documents)):
         _check_no_vectors(path)
     if sources.path == "-":
@@ -87,10 +87,10 @@ def read_judged(
     by_name = not options.fields and dataset_columns.has_query_columns(first)
     if not (sources.retrieval or sources.documents or by_name):
         columns = dataset_columns.find_pair_columns(first, options.fields, score_field)
-        _tell(columns, "pairs")
+        _report_columns(columns, "pairs")
         return datasets.read_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
     columns = dataset_columns.find_qrels_columns(first, options.fields, score_field)
-    _tell(columns, "queries and documents")
+    _report_columns(columns, "queries and documents")
     asked, given = (
         _texts(path, reading, notes) if path else None for path in (sources.queries, sources.documents)
     )
@@ -100,20 +100,20 @@ def read_judged(
 
 
 def _check_no_vectors(path: str) -> None:
-    """Raise `InputError` for a .npy file; other forms of vectors have texts beside them, and are read."""
+    """Raise `InputError` for a .npy file; other files of vectors hold texts too and can be read."""
     from simil.session.inputs import vector_form
     from simil.vectors import VectorFormat
 
     if path != "-" and vector_form(path) is VectorFormat.NPY:
         raise InputError(
-            "is a file of vectors", hint="name the texts: models are what is measured", place=Place(path)
+            "is a file of vectors", hint="name a file of texts: eval measures models", place=Place(path)
         )
 
 
 def _texts(path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:
-    """Read queries or documents: by suffix, the text in "text" or the only column.
+    """Read queries or documents by suffix; the text is in "text" or the only column.
 
-    Ids are as --id-field says, else in "id", or in "_id", as BEIR has them.
+    Ids are in the column that --id-field names, else in "id", or in "_id" as in BEIR.
     """
     from simil.texts import InputFormat, format_of, read_texts
 
@@ -129,6 +129,6 @@ def _by_own_id(text: Text) -> Text:
     return replace(text, id=str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else text
 
 
-def _tell(columns: DatasetColumns, what: str) -> None:
+def _report_columns(columns: DatasetColumns, what: str) -> None:
     score = f", scores from {columns.score!r}" if columns.score else ""
     log.info("%s are read from %r and %r%s", what, columns.left, columns.right, score)

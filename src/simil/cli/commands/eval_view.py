@@ -1,4 +1,4 @@
-"""How models did: a line each for a pipe, rows for a machine, a table with the best marked for a person."""
+"""Shows how models did: plain lines, rows, a table with the best marked, or a bar chart."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from simil.tasks.evaluation.bootstrap import Estimate
     from simil.tasks.evaluation.experiments import Experiment
 
-__all__ = ["COSTS", "HEADINGS", "NEUTRAL", "Rating", "best_in", "show_ratings", "value_of"]
+__all__ = ["ModelResult", "draw_model_results", "show_model_results"]
 
-COSTS = ("texts_per_s", "start_s", "memory_mb", "tokens", "price")
-HEADINGS = {
+_COSTS = ("texts_per_s", "start_s", "memory_mb", "tokens", "price")
+_HEADINGS = {
     "spearman": "Spearman",
     "pearson": "Pearson",
     "average_precision": "avg. prec.",
@@ -32,67 +32,86 @@ HEADINGS = {
     "price": "price ($)",
 }
 _LOWER = ("start_s", "memory_mb", "price")
-# Neither more nor less of it is better.
-NEUTRAL = ("threshold", "tokens")
+# Neither more nor less of these is better.
+_NEUTRAL = ("threshold", "tokens")
 _DIGITS = {"texts_per_s": 1, "start_s": 3, "memory_mb": 1, "price": 8}
 _CELL, _NAME = 13, 10
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Rating:
-    """A model that was measured, and how well it does."""
+class ModelResult:
+    """A measured model and its quality by metric."""
 
     measured: Measured
     quality: Mapping[str, Estimate]
 
 
-def value_of(rating: Rating, column: str) -> float | None:
-    """Return what stands in a column of the table, None where it is not known or not defined."""
-    if column in rating.quality:
-        return rating.quality[column].value
-    found: float | None = getattr(rating.measured.cost, column)
+def _value_of(result: ModelResult, column: str) -> float | None:
+    """Return the value in a column of the table, None if unknown or undefined."""
+    if column in result.quality:
+        return result.quality[column].value
+    found: float | None = getattr(result.measured.cost, column)
     return found
 
 
-def best_in(ratings: Sequence[Rating], column: str) -> float | None:
-    """Return the best value of a column; None where there is nothing to choose from."""
-    values = [value for rating in ratings if (value := value_of(rating, column)) is not None]
-    if len(ratings) < 2 or not values or column in NEUTRAL:
+def _best_in(results: Sequence[ModelResult], column: str) -> float | None:
+    """Return the best value of a column, None if there is nothing to choose from."""
+    values = [value for result in results if (value := _value_of(result, column)) is not None]
+    if len(results) < 2 or not values or column in _NEUTRAL:
         return None
     return min(values) if column in _LOWER else max(values)
 
 
-def show_ratings(ratings: Sequence[Rating], trial: Experiment, form: str, stream: BinaryIO) -> None:
-    """Write the ratings in `form`; plain lines and tables of csv and tsv begin with the names of columns."""
+def show_model_results(
+    results: Sequence[ModelResult], experiment: Experiment, form: str, stream: BinaryIO
+) -> None:
+    """Write one row per model in `form`; plain lines, csv and tsv begin with the column names."""
     if form == "table":
-        _show_table(ratings, trial)
+        _show_table(results, experiment)
         return
     facts: dict[str, object] = {}
     if form in ("json", "jsonl"):
-        facts = {**trial.facts, "resamples": trial.resamples, "confidence": CONFIDENCE}
-    plain = ["name", *_columns(ratings)]
+        facts = {**experiment.facts, "resamples": experiment.resamples, "confidence": CONFIDENCE}
+    plain = ["name", *_columns(results)]
     if form == "plain":
         stream.write(table_row(plain, "\t"))
-    write_rows(map(_row, ratings), form, stream, facts=facts, plain=plain)
+    write_rows(map(_row, results), form, stream, facts=facts, plain=plain)
 
 
-def _columns(ratings: Sequence[Rating]) -> list[str]:
-    return [*ratings[0].quality, *COSTS]
+def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Experiment) -> None:
+    """Draw a panel of bars for each column in which a model can do better than another."""
+    from simil.cli.plots.charts import BarChart, Panel, safe_text
+    from simil.cli.plots.drawing import draw
+
+    panels = []
+    for name in _columns(results):
+        values = [_value_of(result, name) for result in results]
+        if name not in _NEUTRAL and any(value is not None for value in values):
+            scores = [result.quality.get(name) for result in results]
+            lows, highs = ([getattr(score, end, None) for score in scores] for end in ("low", "high"))
+            panels.append(Panel(_HEADINGS.get(name, name), values, lows, highs, _best_in(results, name)))
+    names = [safe_text(result.measured.name) for result in results]
+    notes = [experiment.size, *(["lines are 95% intervals"] if experiment.resamples else [])]
+    draw(path, BarChart(names, panels, "Models", ", ".join(notes)))
 
 
-def _row(rating: Rating) -> Row:
-    measured = rating.measured
+def _columns(results: Sequence[ModelResult]) -> list[str]:
+    return [*results[0].quality, *_COSTS]
+
+
+def _row(result: ModelResult) -> Row:
+    measured = result.measured
     row: dict[str, object] = {
         "name": measured.name,
         "model": measured.model,
         "dimensions": measured.dimensions,
     }
-    for name, score in rating.quality.items():
+    for name, score in result.quality.items():
         row[name] = _number(score.value)
         if score.low is not None:
             row |= {f"{name}_low": _number(score.low), f"{name}_high": _number(score.high)}
-    for name in COSTS:
-        value = value_of(rating, name)
+    for name in _COSTS:
+        value = _value_of(result, name)
         row[name] = value if value is None or name not in _DIGITS else round(value, _DIGITS[name])
     return row
 
@@ -103,41 +122,41 @@ def _number(value: float | None) -> object:
     return None if value is None else np.float64(value)
 
 
-def _show_table(ratings: Sequence[Rating], trial: Experiment) -> None:
-    """Print a row a model, its intervals under it, in blocks of as many columns as the terminal is wide."""
+def _show_table(results: Sequence[ModelResult], experiment: Experiment) -> None:
+    """Print one row per model, its intervals below it, in blocks of columns that fit the terminal."""
     terminal = console()
-    widest = max(len(one_line(rating.measured.name)) for rating in ratings)
+    widest = max(len(one_line(result.measured.name)) for result in results)
     label = min(max(widest + 1, _NAME), max(width() - _CELL, _NAME), max(width() // 3, _NAME))
     columns = [
         name
-        for name in _columns(ratings)
-        if name not in COSTS or any(value_of(rating, name) is not None for rating in ratings)
+        for name in _columns(results)
+        if name not in _COSTS or any(_value_of(result, name) is not None for result in results)
     ]
     many = max((width() - label) // _CELL, 1)
     for start in range(0, len(columns), many):
         block = columns[start : start + many]
         if start:
             terminal.print()
-        head = " " * label + "".join(f"{HEADINGS.get(name, name):>{_CELL - 1}} " for name in block)
+        head = " " * label + "".join(f"{_HEADINGS.get(name, name):>{_CELL - 1}} " for name in block)
         terminal.print(head.rstrip(), style="dim", markup=False, highlight=False)
-        best = {name: best_in(ratings, name) for name in block}
-        for rating in ratings:
-            name = escaped(fit(rating.measured.name, label))
-            terminal.print(name + "".join(_cells(rating, block, best)), highlight=False)
-            under = "".join(f"{_interval(rating, name):>{_CELL - 1}} " for name in block)
+        best = {name: _best_in(results, name) for name in block}
+        for result in results:
+            name = escaped(fit(result.measured.name, label))
+            terminal.print(name + "".join(_cells(result, block, best)), highlight=False)
+            under = "".join(f"{_interval(result, name):>{_CELL - 1}} " for name in block)
             if under.strip():
                 terminal.print(" " * label + under.rstrip(), style="dim", markup=False, highlight=False)
-    notes = [trial.size]
-    if trial.resamples:
-        notes.append(f"{CONFIDENCE:.0%} intervals of {trial.resamples:,} resamples")
-    if len(ratings) > 1:
+    notes = [experiment.size]
+    if experiment.resamples:
+        notes.append(f"{CONFIDENCE:.0%} intervals of {experiment.resamples:,} resamples")
+    if len(results) > 1:
         notes.append("* is best")
     terminal.print(fit(", ".join(notes), width()).rstrip(), style="dim", markup=False, highlight=False)
 
 
-def _cells(rating: Rating, block: Sequence[str], best: Mapping[str, float | None]) -> Iterator[str]:
+def _cells(result: ModelResult, block: Sequence[str], best: Mapping[str, float | None]) -> Iterator[str]:
     for name in block:
-        value = value_of(rating, name)
+        value = _value_of(result, name)
         shown = _shown(name, value)
         if value is not None and value == best[name]:
             yield f"[bold green]{shown:>{_CELL - 1}}*[/]"
@@ -157,8 +176,8 @@ def _shown(name: str, value: float | None) -> str:
     return f"{value:.6f}" if name == "price" else f"{value:.4f}"
 
 
-def _interval(rating: Rating, name: str) -> str:
-    score = rating.quality.get(name)
+def _interval(result: ModelResult, name: str) -> str:
+    score = result.quality.get(name)
     if score is None or score.low is None or score.high is None:
         return ""
     return f"{score.low:.3f}…{score.high:.3f}"

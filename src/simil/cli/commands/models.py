@@ -1,4 +1,4 @@
-"""`simil models`: what there is to choose from, and what of it is on this machine."""
+"""`simil models`: which models there are, and which are on this machine."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ models = typer.Typer(
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="As after -m: bge-base, org/name, openai:MODEL …", autocompletion=model_names
+        metavar="NAME",
+        help="A model as for -m: bge-base, org/name, openai:MODEL …",
+        autocompletion=model_names,
     ),
-]
-Json = Annotated[
-    str, typer.Option("-f", "--format", metavar="text|json", help="For a person, or for machines.")
 ]
 
 
@@ -45,9 +44,9 @@ def listed(
     offline: opt.Offline = False,
     env_file: opt.EnvFile = None,
 ) -> None:
-    """List models with facts about each, and what of them is here; fetch, prepare and remove them.
+    """List models and show, fetch, prepare or remove them.
 
-    The model that a run without -m would use now is marked. Nothing is loaded, and nobody is asked.
+    The list marks the model that a run without -m would use. It loads no model and makes no network request.
 
     · simil models
     · simil models show bge-base
@@ -55,7 +54,7 @@ def listed(
     """
     if context.invoked_subcommand is not None:
         if offline or (form, output, env_file) != (None, None, None):
-            raise UsageError(f"options go behind {context.invoked_subcommand}", hint="move them there")
+            raise UsageError(f"options go after {context.invoked_subcommand}", hint="move them there")
         return
     from simil.cli.commands.models_view import show_models
     from simil.cli.output.output_file import open_output
@@ -71,9 +70,9 @@ def listed(
 
 
 @models.command(cls=Command)
-def show(name: Name, form: Json = "text", env_file: opt.EnvFile = None) -> None:
-    """Show everything known of a model: figures and where they come from, prompts, folders."""
-    from simil.cli.commands.models_card import card_json, card_text
+def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None) -> None:
+    """Show everything known about a model: figures and their sources, prompts, folders."""
+    from simil.cli.commands.models_view import card_json, card_text
     from simil.models.model_choice import predict_choice
     from simil.models.status import status_of
 
@@ -90,7 +89,7 @@ def show(name: Name, form: Json = "text", env_file: opt.EnvFile = None) -> None:
 def pull(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
-    """Fetch a model from the hub; of one that is here, only what is not whole or not the newest."""
+    """Fetch a model from the Hugging Face Hub, or complete and update one that is here."""
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.hub import download as hub
     from simil.models.resolve import Provider
@@ -103,11 +102,11 @@ def pull(
             _say(f"{name} is a part of simil: there is nothing to fetch", quiet=quiet)
             return
         if ref.provider is not Provider.HUB:
-            raise UsageError(f"{name} is no model of the hub: there is nothing to fetch")
+            raise UsageError(f"{name} is not a model of the hub: there is nothing to fetch")
         if run.settings.offline:
             raise ModelError(
                 f"{ref.target} cannot be fetched: simil is offline",
-                hint="leave --offline away, or unset HF_HUB_OFFLINE",
+                hint="leave out --offline, or unset HF_HUB_OFFLINE",
             )
         before = find_local(ref)
         source = fetch(ref, terminal_progress(quiet=quiet))
@@ -120,7 +119,7 @@ def pull(
 
 @models.command(cls=Command)
 def remove(name: Name, quiet: opt.Quiet = False) -> None:
-    """Delete a model's files, and what was prepared from them. Vectors in the cache stay."""
+    """Delete a model's files and what was prepared from them; cached vectors stay."""
     from simil.models.removal import remove_model
 
     with start_run(quiet=quiet, verbose=False) as run:
@@ -133,7 +132,7 @@ def remove(name: Name, quiet: opt.Quiet = False) -> None:
 def prepare(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
-    """Make the graph that later runs map from disk, fetching the model where need be; prints its folder."""
+    """Prepare a model for quick starts, fetching it if necessary, and print the folder."""
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.files.chain import UnknownChain, read_chain
     from simil.models.files.token_table import read_static
@@ -144,14 +143,14 @@ def prepare(
         progress = terminal_progress(quiet=quiet)
         source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
-            raise ModelError(f"{name} has nothing to prepare: no graph of it is run here")
+            raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
         if read_static(source.folder) is not None:
-            raise ModelError(f"{name} is not prepared: it is a static model", hint="it is run as it is")
+            raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
         try:
             read_chain(source.folder)
             made = make(source, run.settings.cache_dir, progress)
         except UnknownChain as exc:
-            raise ModelError(f"{name} is not prepared: {exc}", hint="it is run as it is") from exc
+            raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
         if not made.optimized or isinstance(made.graph, bytes):
             raise ModelError(
                 f"the prepared {name} cannot be written to {run.settings.cache_dir}",
@@ -162,7 +161,7 @@ def prepare(
 
 @models.command(cls=Command)
 def path(name: Name) -> None:
-    """Print the folder of a model's files; exit 4 where it is not here."""
+    """Print the folder of a model's files; exit with 4 if they are not here."""
     from simil.models.status import status_of
 
     with start_run(quiet=False, verbose=False) as run:
@@ -179,7 +178,7 @@ _RUN_BY = {"API": "an API", "plug-in": "a plug-in"}
 
 
 def _known(name: str) -> ModelRef:
-    """Return the model that is meant; a plug-in or an API's model that nobody knows is not found either."""
+    """Return the model of this name; raises `ModelNotFound` for an unknown plug-in or model of an API."""
     from simil.models.catalog import catalog
     from simil.models.entry_points import find_plugins
     from simil.models.names import close_matches, did_you_mean
@@ -191,7 +190,7 @@ def _known(name: str) -> ModelRef:
     if ref.provider is Provider.OPENAI and ref.info is None:
         known = {info.name: info.cli_name for info in catalog().values() if info.provider == "openai"}
         meant = did_you_mean(known[one] for one in close_matches(ref.target, known))
-        raise ModelNotFound(f"nothing is known of {name}", hint=meant or "its server may still have it")
+        raise ModelNotFound(f"nothing is known about {name}", hint=meant or "its server may still have it")
     return ref
 
 

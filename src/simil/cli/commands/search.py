@@ -1,4 +1,4 @@
-"""`simil search`: which of these texts come nearest to that one?"""
+"""`simil search`: which of these texts are most similar to a query?"""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def search(
         list[str] | None,
         typer.Argument(
             metavar="QUERY [FILE]...",
-            help="What to look for, and where: texts, one a line, or saved vectors; - or nothing for stdin.",
+            help="What to search for, and where: texts, one per line, or saved vectors; - or no FILE: stdin.",
         ),
     ] = None,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", metavar="FILE", help="Look for each text of FILE; no QUERY is given then."),
+        typer.Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
     ] = None,
     top_k: Annotated[
         int | None,
@@ -52,12 +52,18 @@ def search(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", metavar="X", help="Show what scores at least X; exit 1 if nothing does."),
+        typer.Option(
+            "--threshold",
+            metavar="X",
+            help="Show only results that score at least X; exit with 1 if there are none.",
+        ),
     ] = None,
     recursive: Annotated[
         bool,
         typer.Option(
-            "-r", "--recursive", help="Search the text files of folders, but for what .gitignore leaves out."
+            "-r",
+            "--recursive",
+            help="Search the text files in folders, except those that .gitignore excludes.",
         ),
     ] = False,
     chunk: Annotated[
@@ -65,17 +71,20 @@ def search(
         typer.Option(
             "--chunk",
             metavar="lines|paragraphs|tokens:256/32",
-            help="Cut files into lines (the default), paragraphs, or windows of so many tokens and overlap.",
+            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap.",
         ),
     ] = None,
     context: Annotated[
-        int, typer.Option("-C", "--context", metavar="N", min=0, help="Show N lines before and after, too.")
+        int,
+        typer.Option(
+            "-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."
+        ),
     ] = 0,
     files_only: Annotated[
-        bool, typer.Option("-l", "--files", help="Print only the names of the files, the best first.")
+        bool, typer.Option("-l", "--files", help="Print only the names of files with results, best first.")
     ] = False,
     count: Annotated[
-        bool, typer.Option("-c", "--count", help="Print how much was found in each file.")
+        bool, typer.Option("-c", "--count", help="Print the number of results in each file.")
     ] = False,
     output: opt.Output = None,
     form: opt.Form = None,
@@ -85,11 +94,11 @@ def search(
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
-    """Find the texts that come nearest to a query, the best first.
+    """Find the texts most similar to a query, best first.
 
     simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
     """
-    from simil.cli.commands.search_view import show_counts, show_files, show_hits
+    from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -101,36 +110,34 @@ def search(
     if files_only and count:
         raise UsageError("-l and -c contradict each other", hint="pass one of them")
     if names_only and (form or context):
-        raise UsageError(
-            "-l and -c print names, so that --format and -C have no effect", hint="leave them out"
-        )
+        raise UsageError("-l and -c print names, so --format and -C have no effect", hint="leave them out")
     if context and (chunk not in (None, "lines") or whole):
-        raise UsageError("-C shows lines, and the texts are none", hint="leave out --chunk or --whole")
+        raise UsageError("-C shows lines, but the texts are not lines", hint="leave out --chunk or --whole")
     shown_as = "plain" if names_only else form_of(form, output)
-    # With -l and -c it is names that end with NUL, as `xargs -0` wants them, and not what is searched.
+    # With -l and -c, -0 is for the names in the output, as `xargs -0` wants them, not for the input.
     end = b"\0" if reading.nul else b"\n"
     reads = replace(reading, nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
-        asked, corpus = _both_sides(
+        asked, corpus = _queries_and_corpus(
             run.session,
             query,
             queries,
             _sources(files, recursive=recursive),
-            _Cut(reads, whole, chunk, recursive),
+            _Splitting(reads, whole, chunk, recursive),
         )
         answers = find(asked, corpus, top_k=top_k, threshold=threshold)
         with open_output(output) as stream:
             if names_only:
                 (show_files if files_only else show_counts)(answers, corpus, stream, end)
             elif any(len(answer.rows) for answer in answers) or shown_as != "table":
-                show_hits(answers, corpus, shown_as, stream, context=context)
-        _tell_of_misses(answers, corpus, threshold)
+                show_results(answers, corpus, shown_as, stream, context=context)
+        _report_misses(answers, corpus, threshold)
     if not any(len(answer.rows) for answer in answers):
         raise typer.Exit(1)
 
 
-class _Cut:
-    """How the files are read and cut into the texts that are searched."""
+class _Splitting:
+    """How files are read and split into the texts to search."""
 
     def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
         from simil.texts import InputFormat, chunking_named
@@ -141,12 +148,12 @@ class _Cut:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
         options = reading.options(whole=whole)
         if recursive and reading.input_format is None:
-            # As grep reads them: a .json among the files of a program has no texts of ours.
+            # As grep does: a .json in a source tree holds no records for us.
             options = replace(options, format=InputFormat.TEXT)
         self.files: ReadOptions = options
 
     def reading_of_queries(self, path: str) -> ReadOptions:
-        """Return how the file of queries is read: by its suffix, plain text a query a line."""
+        """Return how the file of queries is read: by its suffix; plain text has one query per line."""
         from simil.texts import InputFormat, format_of
 
         if format_of(path) is InputFormat.TEXT:
@@ -154,18 +161,18 @@ class _Cut:
         return replace(self._reading, nul=False, input_format=None).options()
 
     def reading_of(self, files: Sequence[str]) -> ReadOptions:
-        """Return how `files` are read: plain text that is cut, whole; the rows of tables one by one."""
+        """Return how `files` are read: plain text to be split as a whole, tables row by row."""
         from simil.texts import InputFormat
 
         plain = {self.files.format_for(path) is InputFormat.TEXT and not self.files.nul for path in files}
         if self.chunking is None or plain == {False}:
             return self.files
         if len(plain) > 1:
-            raise UsageError("--chunk cuts either plain text or records", hint="search them in two runs")
+            raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
         return replace(self.files, whole=True, format=None)
 
     def applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
-        """Yield `texts` in parts; see `in_chunks`."""
+        """Yield `texts` in chunks; see `in_chunks`."""
         from simil.embedders.local.token_spans import token_spans
         from simil.texts import in_chunks, paragraphs
 
@@ -174,7 +181,9 @@ class _Cut:
         if self.chunking.unit == "paragraphs":
             return in_chunks(texts, paragraphs, several=several)
         if embedder.folder is None:
-            log.warning("the tokens of %s are not known here: those of minilm are counted", embedder.stamp)
+            log.warning(
+                "the tokenizer of %s is not available here: counting the tokens of minilm", embedder.stamp
+            )
         spans = token_spans(embedder.folder, self.chunking.tokens, self.chunking.overlap)
         return in_chunks(texts, spans, several=several)
 
@@ -185,7 +194,7 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
     if not arguments:
         raise UsageError("there is no query", hint="simil search QUERY [FILE]..., or --queries FILE")
     if len(arguments) == 1 and os.path.isfile(arguments[0]):  # noqa: PTH113 (as in compare)
-        log.warning("%s is taken for the query; what is searched comes from stdin", arguments[0])
+        log.warning("%s is used as the query; the texts to search come from stdin", arguments[0])
     return arguments[0], [*arguments[1:]]
 
 
@@ -205,10 +214,10 @@ def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
     return found
 
 
-def _both_sides(
-    session: Session, query: str | None, queries: str | None, files: Sequence[str], cut: _Cut
+def _queries_and_corpus(
+    session: Session, query: str | None, queries: str | None, files: Sequence[str], cut: _Splitting
 ) -> tuple[Corpus, Corpus]:
-    """Return the queries and what is searched; saved vectors are read first, since they name the model."""
+    """Return the queries and the texts to search; saved vectors are read first: they name the model."""
     from simil.embedders.base import Kind
 
     given = [*values.given([query], "query", values.refuse_blank)] if query is not None else []
@@ -223,7 +232,7 @@ def _both_sides(
     return session.embed(given, Kind.QUERY), corpus
 
 
-def _corpus(session: Session, files: Sequence[str], cut: _Cut) -> Corpus:
+def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
     from simil.embedders.base import Kind
 
     reading = cut.reading_of(files or ["-"])
@@ -231,16 +240,16 @@ def _corpus(session: Session, files: Sequence[str], cut: _Cut) -> Corpus:
     if cut.chunking is None:
         return session.corpus(opened, Kind.DOCUMENT)
     if opened.holds_vectors:
-        raise UsageError("saved vectors cannot be cut", hint="leave out --chunk")
+        raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
     return session.embed(texts, Kind.DOCUMENT)
 
 
-def _tell_of_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:
+def _report_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:
     from simil.cli.output.cells import fit
 
     if not answers:
-        log.warning("there is nothing to search in" if not len(corpus) else "there is no query")
+        log.warning("there is nothing to search" if not len(corpus) else "there is no query")
         return
     missed = [answer for answer in answers if not len(answer.rows)]
     if not missed:

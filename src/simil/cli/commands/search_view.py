@@ -1,4 +1,4 @@
-"""What a search found: lines as grep prints them, rows, a table with bars; or files and counts."""
+"""Shows search results: lines like grep's, rows, a table with bars, or files and counts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from simil.tasks.corpus import Corpus
 
-__all__ = ["show_counts", "show_files", "show_hits"]
+__all__ = ["show_counts", "show_files", "show_results"]
 
 
-def show_hits(
+def show_results(
     answers: Sequence[SearchResult], corpus: Corpus, form: str, stream: BinaryIO, *, context: int
 ) -> None:
-    """Write what was found, the best first, query by query, in `form`."""
+    """Write the results of each query, best first, in `form`."""
     if form == "table":
         _show_table(answers, corpus, context)
     elif form == "plain" and context:
@@ -42,13 +42,13 @@ def show_hits(
 
 
 def show_files(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
-    """Write the name of each file that holds something that was found, the best first."""
+    """Write the name of each file with results, best first."""
     stream.writelines(name.encode("utf-8", "surrogateescape") + end for name in _files(answers, corpus))
     stream.flush()
 
 
 def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
-    """Write how much was found in each file, and its name, most first."""
+    """Write the number of results and the name of each file, highest number first."""
     stream.writelines(
         f"{count}\t".encode() + name.encode("utf-8", "surrogateescape") + end
         for name, count in Counter(_sources(answers, corpus)).most_common()
@@ -58,7 +58,7 @@ def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryI
 
 def _sources(answers: Sequence[SearchResult], corpus: Corpus) -> Iterator[str]:
     for answer in answers:
-        # A text that several queries find counts once for each.
+        # A text that several queries find counts once per query.
         yield from (corpus.texts[row].origin.source for row in answer.rows.tolist())
 
 
@@ -76,7 +76,7 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
     for answer in answers:
         for row, score in zip(answer.rows.tolist(), answer.scores, strict=True):
             text = corpus.texts[row]
-            # The keys of llm's `similar` come first, in its order.
+            # The keys of `llm similar` come first, in its order.
             found: dict[str, object] = {"id": text.id, "score": score, "content": text.text}
             if several:
                 found["query"] = answer.query
@@ -122,7 +122,7 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -
             around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
                 _context_line(terminal, line, text, label)
-            _hit_line(terminal, score, corpus.place(row), corpus.content(row), label)
+            _result_line(terminal, score, corpus.place(row), corpus.content(row), label)
             for line, text in around.after:
                 _context_line(terminal, line, text, label)
             if around.before or around.after:
@@ -130,7 +130,7 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -
     sign(terminal, "", corpus.model)
 
 
-def _hit_line(terminal: Console, score: float, place: str, text: str, label: int) -> None:
+def _result_line(terminal: Console, score: float, place: str, text: str, label: int) -> None:
     room = width() - label - 10 - meter_columns()
     shown = escaped(fit(text, max(room, 8)).rstrip())
     where = escaped(end_of(place, label))

@@ -1,1 +1,1 @@
-"""The options that commands share, and what is made of them."""
+"""The options that commands share."""

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: names of models."""
+"""Completes names of models in the shell."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import MutableMapping
 
 __all__ = ["INSTRUCTION", "model_names", "part_at_colon"]
 
-# Set by the script that `--install-completion` installs: the program is asked, not run.
+# Set by the script that `--install-completion` installs: the shell asks for completions.
 INSTRUCTION = "_SIMIL_COMPLETE"
 _BEFORE = "_SIMIL_COMPLETE_BEFORE"
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Return the names that begin with what was typed: known models, those that are here, plug-ins.
+    """Return the names of models that begin with `incomplete`: known ones, cached ones, plug-ins.
 
-    Nothing is loaded, and no socket opened.
+    Loads no model and opens no connection.
     """
     from simil.models.entry_points import installed_plugins
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
@@ -30,15 +30,15 @@ def model_names(incomplete: str) -> list[str]:
 
 
 def part_at_colon(environ: MutableMapping[str, str]) -> None:
-    """Let the last word be what stands after its last colon, as it is for bash, and note what is before.
+    """Cut the last word to the part after its last colon, as bash does, and remember the part before.
 
-    Bash takes `openai:text` for three words and replaces the third; options and their values are told by
-    counting words.
+    Bash takes `openai:text` for three words and replaces the third; Typer finds the option by counting
+    words.
     """
     number = environ.get("COMP_CWORD", "")
     if environ.get(INSTRUCTION) != "complete_bash" or not number.isdigit():
         return
-    # The installed script joins them so; those behind the cursor would move what is counted.
+    # Joined by newlines in the installed script; words after the cursor would change the count.
     words = environ.get("COMP_WORDS", "").split("\n")[: int(number) + 1]
     joined = re.sub(r"\n:(\n|$)", ":", "\n".join(words)).split("\n")
     before, colon, after = joined[-1].rpartition(":")

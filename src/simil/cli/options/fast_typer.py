@@ -1,7 +1,9 @@
-"""Commands whose plain options cost nothing to read."""
+"""Commands whose plain options cost nothing to read, and whose help leaves out the types of flags."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -14,45 +16,52 @@ __all__ = ["Command", "Group"]
 _TEXT = (str, list[str])
 
 
-class Command(TyperCommand):
-    """A command that takes strings as they are.
+class _PlainOptions:
+    """A command that takes strings and defaults as they are.
 
-    Typer 0.29 builds a pydantic adapter for each option of a run, also for strings and for options that
-    were not given; importing pydantic takes longer than comparing two words. Options that are given
-    and are no strings still go through it. Should a Typer keep its coercion elsewhere, all do.
+    Typer 0.29 builds a pydantic adapter for every option of a run, even for strings and for options that
+    were not given, and importing pydantic takes longer than comparing two words. Here only options that
+    are given and hold something else go through it. Should a later Typer process values elsewhere, this
+    has no effect, and tests/test_lazy_imports.py says so.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; see `TyperCommand`."""
-        _take_strings_as_they_are(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        _pass_plain_values(ctx.command.get_params(ctx))
+        parsed: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+        return parsed
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; see `TyperCommand`."""
+        _hide_obvious_types(ctx.command.get_params(ctx))
+        super().format_help(ctx, formatter)  # type: ignore[misc]
 
 
-class Group(TyperGroup):
-    """The same for what stands before a command's name."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the options before the command; see `TyperGroup`."""
-        _take_strings_as_they_are(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+class Command(_PlainOptions, TyperCommand):
+    """A command with plain options."""
 
 
-def _take_strings_as_they_are(params: list[Any]) -> None:
+class Group(_PlainOptions, TyperGroup):
+    """A group of commands with plain options before a command's name."""
+
+
+def _pass_plain_values(params: Iterable[Any]) -> None:
     for param in params:
-        real = getattr(param, "get_runtime_param", None)
-        if real is not None and getattr(param, "_runtime_param", False) is None:
-            param._runtime_param = _Quick(param, real)
+        param.process_value = partial(_process_value, param, param.process_value)
 
 
-class _Quick:
-    """Stands in for Typer's coercion of one option, and gives way to it where there is work."""
+def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+    if value is None or value is param.default:
+        plain = not param.required
+    else:
+        plain = getattr(getattr(param, "type_descriptor", None), "annotation", None) in _TEXT
+    if not plain:
+        return process(ctx, value)
+    return value if param.callback is None else param.callback(ctx, param, value)
 
-    def __init__(self, param: Any, real: Callable[[], Any]) -> None:
-        self._param = param
-        self._real = real
 
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        if value is None or value is self._param.default or self._param.type_descriptor.annotation in _TEXT:
-            return value
-        self._param._runtime_param = None
-        return self._real().coerce(value, param=param, ctx=ctx)
+def _hide_obvious_types(params: Iterable[Any]) -> None:
+    """Leave out <bool> of flags, and the types of arguments: their names and help say enough."""
+    for param in params:
+        if getattr(param, "is_flag", False) or param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: None

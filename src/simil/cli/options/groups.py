@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from simil.texts import ReadOptions
 
-__all__ = ["EngineFlags", "InputFlags", "JudgedFlags", "ModelFlags", "RunFlags", "expanded"]
+__all__ = ["DatasetFlags", "EngineFlags", "InputFlags", "ModelFlags", "RunFlags", "expanded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +91,22 @@ class InputFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedFlags(InputFlags):
-    """How judged texts are read: every model has to embed all of them, so that they can be compared."""
+class DatasetFlags(InputFlags):
+    """How a dataset is read: every model has to embed all of it, so that results can be compared."""
 
     on_error: opt.OnErrorReading = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """Where settings come from, and how much is said."""
+    """Where settings come from, and how much to print."""
 
     env_file: opt.EnvFile = None
     quiet: opt.Quiet = False
     verbose: opt.Verbose = False
 
 
-_GROUPS = (EngineFlags, ModelFlags, InputFlags, JudgedFlags, RunFlags)
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, DatasetFlags, RunFlags)
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,8 @@
-"""Options that mean the same for every command."""
+"""Options that mean the same in every command."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,199 +34,164 @@ __all__ = [
     "OnErrorReading",
     "Output",
     "OverflowPolicy",
+    "PlotTo",
     "Precision",
+    "Projection",
     "Quiet",
     "RetriesLimit",
+    "TextOrJson",
     "Threads",
     "Verbose",
     "Whole",
 ]
 
-_MODEL, _INPUT, _RUN = "Model", "Input", "Run"
+# The panels of options in --help.
+_model = partial(typer.Option, rich_help_panel="Model")
+_input = partial(typer.Option, rich_help_panel="Input")
+_run = partial(typer.Option, rich_help_panel="Run")
 
 Model = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "-m",
         "--model",
         metavar="NAME",
-        help="bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. (environment: SIMIL_MODEL)",
+        help="Model: bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. \\[env: SIMIL_MODEL]",
         autocompletion=model_names,
-        rich_help_panel=_MODEL,
     ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option(
+    _model(
         "-m",
         "--model",
         metavar="NAME",
-        help="A model as every command takes it; repeat it to hold several against each other.",
+        help="A model, as in the other commands; repeat it to compare several.",
         autocompletion=model_names,
-        rich_help_panel=_MODEL,
     ),
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(
-        "--engine",
-        metavar="auto|onnx|openvino|torch",
-        help="What runs a local model.",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--engine", metavar="auto|onnx|openvino|torch", help="The engine that runs a local model."),
 ]
 Device = Annotated[
-    str | None,
-    typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=_MODEL),
+    str | None, _model("--device", metavar="auto|cpu|cuda|mps", help="The device to run the model on.")
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "--precision",
         metavar="float32|bfloat16|int8",
-        help="In how many bits it computes; fewer are faster, and need simil-cli\\[openvino].",
-        rich_help_panel=_MODEL,
+        help="Numeric precision; lower ones are faster and need simil-cli\\[openvino].",
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        min=1,
-        help="Cores to use (default: all physical ones).",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--threads", metavar="N", min=1, help="Number of cores to use (default: all physical cores)."),
 ]
 OverflowPolicy = Annotated[
     str | None,
-    typer.Option(
+    _model(
         "--overflow",
         metavar="warn|truncate|error|chunk",
-        help="What happens to a text longer than the model reads; warn cuts it and says so.",
-        rich_help_panel=_MODEL,
+        help="What to do with a text longer than the model reads; warn truncates it and prints a note.",
     ),
 ]
 Dimensions = Annotated[
-    int | None,
-    typer.Option(
-        "--dimensions", metavar="N", min=1, help="Keep the first N dimensions.", rich_help_panel=_MODEL
-    ),
+    int | None, _model("--dimensions", metavar="N", min=1, help="Keep only the first N dimensions.")
 ]
-NoNormalize = Annotated[
-    bool,
-    typer.Option(
-        "--no-normalize", help="Leave vectors as long as the model makes them.", rich_help_panel=_MODEL
-    ),
-]
+NoNormalize = Annotated[bool, _model("--no-normalize", help="Do not scale vectors to length 1.")]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(
-        "--base-url",
-        metavar="URL",
-        help="An OpenAI-compatible server. (environment: OPENAI_BASE_URL)",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--base-url", metavar="URL", help="URL of an OpenAI-compatible server. \\[env: OPENAI_BASE_URL]"),
 ]
 Concurrency = Annotated[
     int | None,
-    typer.Option(
-        "--concurrency",
-        metavar="N",
-        min=1,
-        help="Requests to an API at a time (default: 4).",
-        rich_help_panel=_MODEL,
+    _model(
+        "--concurrency", metavar="N", min=1, help="Maximum number of API requests at a time (default: 4)."
     ),
 ]
 RetriesLimit = Annotated[
     int | None,
-    typer.Option(
-        "--retries",
-        metavar="N",
-        min=0,
-        help="How often a request to an API is sent again (default: 5).",
-        rich_help_panel=_MODEL,
-    ),
+    _model("--retries", metavar="N", min=0, help="How often to retry a failed API request (default: 5)."),
 ]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline", help="Open no connection. (environment: HF_HUB_OFFLINE)", rich_help_panel=_MODEL
-    ),
-]
-NoCache = Annotated[
-    bool,
-    typer.Option("--no-cache", help="Compute every vector anew, and keep none.", rich_help_panel=_MODEL),
-]
+Offline = Annotated[bool, _model("--offline", help="Make no network connection. \\[env: SIMIL_OFFLINE]")]
+NoCache = Annotated[bool, _model("--no-cache", help="Neither read nor write the vector cache.")]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option(
         "--calibration",
         metavar="FILE",
-        help="The file of the calibration, in place of the one that simil keeps of the model.",
+        help="Use the calibration in FILE instead of the one that simil keeps for the model.",
     ),
 ]
 EnvFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--env-file", metavar="FILE", help="Read settings from FILE, not ./.env.", rich_help_panel=_RUN
-    ),
+    Path | None, _run("--env-file", metavar="FILE", help="Read settings from FILE instead of ./.env.")
 ]
 InputFormatName = Annotated[
     str | None,
-    typer.Option(
-        "--input-format",
-        metavar="text|jsonl|json|csv|tsv",
-        help="Instead of going by suffix.",
-        rich_help_panel=_INPUT,
+    _input(
+        "--input-format", metavar="text|jsonl|json|csv|tsv", help="Format of the input (default: by suffix)."
     ),
 ]
 Fields = Annotated[
-    list[str] | None,
-    typer.Option("--field", metavar="NAME", help="The column or key of the text.", rich_help_panel=_INPUT),
+    list[str] | None, _input("--field", metavar="NAME", help="Column or key that holds the text.")
 ]
-IdField = Annotated[
-    str | None,
-    typer.Option("--id-field", metavar="NAME", help="The column or key of the id.", rich_help_panel=_INPUT),
-]
-NoHeader = Annotated[
-    bool, typer.Option("--no-header", help="The first row of a csv or tsv is data.", rich_help_panel=_INPUT)
-]
-Nul = Annotated[bool, typer.Option("-0", "--null", help="Texts end with a NUL byte.", rich_help_panel=_INPUT)]
-Whole = Annotated[bool, typer.Option("--whole", help="Each file is one text.", rich_help_panel=_INPUT)]
+IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
+NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of csv or tsv as data.")]
+Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
+Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[
     str,
-    typer.Option(
+    _input(
         "--on-error",
         metavar="fail|skip|null",
-        help="A text that cannot be read or embedded: stop, or list it, go on without or with null, exit 6.",
-        rich_help_panel=_INPUT,
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
+        "write null, and exit with 6.",
     ),
 ]
 OnErrorReading = Annotated[
     str,
-    typer.Option(
+    _input(
         "--on-error",
         metavar="fail|skip",
-        help="A row that cannot be read: stop, or list it and go on without, exit 6. "
-        "A model that refuses a text fails.",
-        rich_help_panel=_INPUT,
+        help="What to do with a row that cannot be read: stop, or report it, leave it out and exit with 6. "
+        "A text that a model refuses always fails.",
     ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="Write FILE, whole or not at all, in the form of its suffix."
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to FILE, in the format of its suffix; it appears complete or not at all.",
     ),
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Texts, one a line, or saved vectors; - or nothing for stdin."),
+    typer.Argument(metavar="FILE", help="Texts, one per line, or saved vectors; - or no FILE reads stdin."),
 ]
 Form = Annotated[
-    str | None, typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="For machines.")
+    str | None,
+    typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No notes, no progress.", rich_help_panel=_RUN)]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say what is done and why.", rich_help_panel=_RUN)
+TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
+Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
+Verbose = Annotated[bool, _run("-v", "--verbose", help="Print what is done and why.")]
+PlotTo = Annotated[
+    str | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE.png|.svg|.html|-",
+        help="Also draw a chart, to a file or to the terminal (-); needs simil-cli\\[plot].",
+    ),
+]
+Projection = Annotated[
+    str,
+    typer.Option(
+        "--projection",
+        metavar="pca|umap",
+        help="How --plot reduces vectors to two dimensions; umap needs simil-cli\\[umap].",
+    ),
 ]

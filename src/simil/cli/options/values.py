@@ -1,4 +1,4 @@
-"""What options are checked for, and what is made of them."""
+"""Checks and converts the values of options."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = [
 
 
 def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
-    """Raise `UsageError` for a value of an option that is none of its choices."""
+    """Raise `UsageError` if the value of an option is not one of its choices."""
     known = [*choices]
     if value not in known:
         raise UsageError(f"{option} cannot be {value!r}", hint=f"choose one of {', '.join(known)}")
 
 
 def check_threshold(threshold: float | None) -> None:
-    """Raise `UsageError` for a threshold that nothing can be compared with."""
+    """Raise `UsageError` for a threshold that is not a number."""
     if threshold is not None and isnan(threshold):
         raise UsageError("--threshold cannot be nan", hint="give a number")
 
@@ -46,7 +46,7 @@ def read_options(
     header: bool,
     all_fields: bool = False,
 ) -> ReadOptions:
-    """Return how texts are to be read, from the options that say so."""
+    """Return how to read texts, as the options say."""
     from simil.texts import InputFormat, ReadOptions
 
     if input_format is not None:
@@ -83,7 +83,7 @@ def given(
 
 
 def refuse_blank(place: Place) -> None:
-    """Raise the `InputError` of a blank text where one cannot be left out."""
+    """Raise `InputError` for a blank text that cannot be left out."""
     raise InputError("there is no text in it", place=place)
 
 
@@ -95,7 +95,7 @@ def _checked(text: str, place: Place) -> str:
     else:
         return text
     try:
-        # Python could not read it in the encoding of this locale, which is not always that of the text.
+        # Python decoded it in the encoding of the locale, which need not be that of the text.
         return os.fsencode(text).decode()
     except UnicodeError as exc:
         raise InputError("is not UTF-8", place=place, hint="convert it first, as with iconv") from exc

@@ -1,4 +1,4 @@
-"""What a run has to say on stderr about its input, once, at its end."""
+"""Notes on stderr at the end of a run: texts that were skipped, cut or failed, and use of an API."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger("simil")
 
 
 class Notes:
-    """Counts blank texts, lists failed ones, and sums up."""
+    """Counts blank texts, reports failed ones, and sums up."""
 
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
-        """Take the policy of `--on-error`; `nulls` tells that the output has a form for failed texts."""
+        """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
         if on_error not in ("fail", "skip", "null"):
             raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
         if on_error == "null" and not nulls:
@@ -36,13 +36,13 @@ class Notes:
         self._lock = threading.Lock()
 
     def blank(self, place: Place) -> None:
-        """Count a text that is empty."""
+        """Count a blank text."""
         self._blank += 1
         self._first_blank = self._first_blank or place
 
     @property
     def on_error(self) -> Callable[[InputError], None] | None:
-        """Where failed texts are told, None when the first of them ends the run."""
+        """The callback for failed texts, None if the first of them ends the run."""
         return None if self._on_error == "fail" else self._fail
 
     @property
@@ -51,7 +51,7 @@ class Notes:
         return self._on_error == "null"
 
     def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
-        """Say what was left out; raises `PartlyDone` when texts failed."""
+        """Report what was left out; raises `PartlyDone` if texts failed."""
         if self._blank:
             log.warning("%s skipped (first: %s)", _count(self._blank, "blank text"), self._first_blank)
         if embedder is not None and embedder.truncated and warn_of_cut:
@@ -73,13 +73,13 @@ class Notes:
 
 
 def tell_usage(usage: Usage | None) -> None:
-    """Say what an API was used for: who watches wants to know, in a script it would be noise."""
+    """Report the use of an API: on a terminal, or with -v; it would be noise in a script."""
     if usage is not None and usage.requests:
         log.log(logging.WARNING if sys.stderr.isatty() else logging.INFO, "%s", _report(usage))
 
 
 def dollars(amount: float) -> str:
-    """Return an amount as bills show it, with two digits that say something."""
+    """Return an amount in dollars with two significant digits, or cents from 10 cents on."""
     if 0 < amount < 0.0001:
         return "under $0.0001"
     return f"${amount:.2g}" if 0 < amount < 0.1 else f"${amount:,.2f}"
@@ -87,7 +87,7 @@ def dollars(amount: float) -> str:
 
 def _report(usage: Usage) -> str:
     again = f" ({usage.retries:,} again)" if usage.retries else ""
-    tokens = "tokens not told" if usage.answers_without_tokens else f"{usage.tokens:,} tokens"
+    tokens = "tokens not reported" if usage.answers_without_tokens else f"{usage.tokens:,} tokens"
     parts = [f"{usage.requests:,} request{'s' * (usage.requests != 1)}{again}", tokens]
     if usage.cost is not None:
         parts.append(dollars(usage.cost))

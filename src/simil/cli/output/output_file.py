@@ -1,4 +1,4 @@
-"""Where output goes: stdout, or a file that appears whole or not at all."""
+"""Opens the output: stdout, or a file that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _unfinished: set[Path] = set()
 
 
 def is_terminal() -> bool:
-    """Say whether a person reads stdout."""
+    """Return whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
 def width() -> int:
-    """Return the columns of the terminal."""
+    """Return the width of the terminal in columns, at least 20."""
     import shutil
 
     return max(shutil.get_terminal_size().columns, 20)
@@ -31,14 +31,14 @@ def width() -> int:
 
 @contextmanager
 def open_output(path: Path | None) -> Iterator[BinaryIO]:
-    """Give stdout, or a stream into `path` that replaces the file only when the block ends well."""
+    """Yield stdout, or a stream to `path` that replaces the file only if the block succeeds."""
     with open_outputs([path] if path else []) as streams:
         yield streams[0] if streams else sys.stdout.buffer
 
 
 @contextmanager
 def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
-    """Give a stream for each path; all files are put in place together, after the last byte of each."""
+    """Yield a stream for each path; the files appear together, after the last byte of each."""
     with ExitStack() as stack:
         files = [stack.enter_context(_Pending(path)) for path in paths]
         try:
@@ -46,7 +46,7 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
             for file in files:
                 file.finish()
         except OSError as exc:
-            # One that names a file is not of these streams, and a closed pipe is no fault of theirs.
+            # An error that names a file, or a closed pipe, does not come from these streams.
             if not paths or exc.filename or isinstance(exc, BrokenPipeError):
                 raise
             raise _unwritable(paths[0], exc) from exc
@@ -55,7 +55,7 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
 
 
 def remove_unfinished() -> None:
-    """Remove what stands under temporary names; for the end of a process that cannot unwind."""
+    """Remove temporary files; for a process that must end without unwinding."""
     for path in [*_unfinished]:
         path.unlink(missing_ok=True)
 
@@ -65,11 +65,11 @@ def _unwritable(path: Path, exc: OSError) -> UsageError:
 
 
 class _Pending:
-    """A file under a temporary name beside its place; what is no plain file is written directly."""
+    """A file under a temporary name in the same folder; other than plain files are written directly."""
 
     def __init__(self, path: Path) -> None:
         self._name = path
-        # A link stays one: what it points to is replaced.
+        # A link stays: the file that it points to is replaced.
         self._path = Path(os.path.realpath(path))
         self._temporary: Path | None = None
         self.stream: BinaryIO
@@ -79,10 +79,10 @@ class _Pending:
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
             if self._name.exists() and not self._name.is_file():
-                # By its own name: /dev/stdout is a link to what may have no path.
+                # By its own name: /dev/stdout is a link to something that may have no path.
                 self.stream = self._name.open("wb")
                 return self
-            # Only the beginning of the name: with all of it, it could become too long.
+            # Only the beginning of the name: with all of it, the temporary name could be too long.
             handle, name = tempfile.mkstemp(prefix=f".{self._path.name[:40]}.", dir=self._path.parent)
             self._temporary = Path(name)
             _unfinished.add(self._temporary)
@@ -93,7 +93,7 @@ class _Pending:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # A full disk; `finish` has told.
+        with suppress(OSError):  # A full disk; `finish` has reported it.
             self.stream.close()
         if self._temporary is not None:
             self._temporary.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class _Pending:
                 raise _unwritable(self._name, exc) from exc
 
     def _mode(self) -> int:
-        """The rights that the file has, or that a new one would get."""
+        """Return the permissions of the file, or those that a new one would get."""
         if self._path.exists():
             return self._path.stat().st_mode & 0o777
         mask = os.umask(0)

@@ -20,10 +20,10 @@ _NARROW = 60
 
 
 def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
-    """Return a bar for this run, or silence where nobody looks.
+    """Return a progress bar for this run, or none if stderr is not a terminal.
 
-    `beside_output` is for work that prints as it goes on: on the terminal that shows the output there
-    is no bar, the output itself shows how far the work is.
+    With `beside_output`, for work that prints as it goes, there is no bar on a terminal that shows the
+    output: the output itself shows how far the work is.
     """
     if quiet or not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
         return silent
@@ -54,7 +54,7 @@ def _shown(
 
 
 def _bar(unit: str, status: Status) -> Bar:
-    """Return a bar with what there is to say: how fast, how long still or why it waits."""
+    """Return a bar that shows the speed, and the time left or the reason to wait."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

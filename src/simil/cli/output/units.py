@@ -1,4 +1,4 @@
-"""Sizes and prices for a person."""
+"""Sizes and prices as people read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["dollars", "megabytes", "millions"]
 
 
 def megabytes(size: int | None) -> str:
-    """Return bytes in MB (of 10^6), or GB from a thousand on; nothing for None."""
+    """Return a number of bytes in kB, MB or GB (powers of 1000); "" for None."""
     if size is None:
         return ""
     if size >= 10**9:
@@ -15,10 +15,10 @@ def megabytes(size: int | None) -> str:
 
 
 def millions(count: int | None) -> str:
-    """Return so many MB as `megabytes` does."""
+    """Return a number of MB as `megabytes` does; "" for None."""
     return megabytes(None if count is None else count * 10**6)
 
 
 def dollars(price: float | None) -> str:
-    """Return a price in US dollars to the cent; nothing for None."""
+    """Return a price in US dollars to the cent; "" for None."""
     return "" if price is None else f"{price:.2f}"

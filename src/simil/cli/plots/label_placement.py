@@ -1,24 +1,42 @@
-"""Where the labels of points go, so that none covers another."""
+"""Places the labels of points so that none covers another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from simil.cli.plots.charts import ScatterPlot, cut
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["place"]
+__all__ = ["label_offsets", "place"]
 
 _DIRECTIONS = ((1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1))
 _DISTANCES = (0, 8, 18, 30, 46, 68, 96)
 _GAP = 7.0
 _MARGIN = 3.0
 _RING = 5.0
-# What crossing a label costs; a covered point costs 0.5, and a pixel of distance a third.
+# The cost of crossing a label; a covered point costs 0.5, and a pixel of distance a third.
 _CROSSING = 20.0
 _STEPS = 16
+
+
+def label_offsets(
+    chart: ScatterPlot, room: tuple[float, float], size_of: Callable[[str], tuple[float, float]]
+) -> list[tuple[int, str, tuple[float, float]]]:
+    """Return the row, the label and its offset (see `place`) of each marked point with room for a label."""
+    import numpy as np
+
+    if not chart.marked:
+        return []
+    low, high = chart.limits(room)
+    where = (chart.points - low) / (high - low) * np.array(room)
+    texts = [cut(chart.texts[row], 34) for row in chart.marked]
+    offsets = place(where[np.array(chart.marked)], [size_of(text) for text in texts], room, where)
+    placed = zip(chart.marked, texts, offsets, strict=True)
+    return [(row, text, offset) for row, text, offset in placed if offset is not None]
 
 
 def place(
@@ -27,12 +45,12 @@ def place(
     room: tuple[float, float],
     others: NDArray[np.floating[Any]],
 ) -> list[tuple[float, float] | None]:
-    """Return how far the middle of each label is from its point, None where there is no room for it.
+    """Return the offset of each label's centre from its point, None if there is no room for it.
 
-    Points are [labels, 2] in pixels of a picture of `room` pixels, y upwards; `sizes` are width and height
-    of the labels. Earlier ones are placed first. A label covers no other and no labelled point; of the
-    places that are left it takes the one that is near, covers few of the `others`, points [n, 2], and
-    whose line to its point crosses no label.
+    `points` [labels, 2] are in pixels of a picture of size `room`, y upwards; `sizes` are the width and
+    height of each label. Earlier labels are placed first. A label never covers another label or a
+    labelled point. Of the places left it takes one that is near, covers few of the `others` [n, 2], and
+    whose line to the point crosses no label.
     """
     import numpy as np
 
@@ -45,7 +63,7 @@ def place(
         best_box = (0.0, 0.0, 0.0, 0.0)
         for distance in _DISTANCES:
             for right, up in _DIRECTIONS:
-                # The diagonal ones are pushed less to the side, where the label is long.
+                # Diagonally, half of the sideways distance will do, since labels are long.
                 dx = right * (width / 2 + _GAP + distance * (0.5 if up else 1))
                 dy = up * (height / 2 + _GAP + distance)
                 box = (x + dx - width / 2, y + dy - height / 2, x + dx + width / 2, y + dy + height / 2)
@@ -90,7 +108,7 @@ def _overlaps(box: _Box, taken: NDArray[np.floating[Any]]) -> bool:
 
 
 def _covers(box: _Box, points: NDArray[np.floating[Any]]) -> bool:
-    """Say whether a labelled point, or a part of its ring, would be hidden."""
+    """Return whether the box would hide a labelled point or a part of its ring."""
     left, low, right, high = box
     return _covered((left - _RING, low - _RING, right + _RING, high + _RING), points) > 0
 

@@ -1,4 +1,4 @@
-"""Pictures in the terminal, by plotext; in characters alone where colours are not wanted."""
+"""Charts in the terminal, drawn by plotext; characters alone if colours are not wanted."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.output.cells import fit
 from simil.cli.output.output_file import is_terminal, width
-from simil.cli.plots.bars import Bars, bar_lines
-from simil.cli.plots.pictures import Map, Matrix, coarser, cut
+from simil.cli.plots.charts import BarChart, Chart, HeatMap, ScatterPlot, cut
 from simil.errors import ExtraMissing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["drawn"]
+__all__ = ["render"]
 
-# From unlike to alike, with and without the letters of Unicode.
+# From unlike to alike, with and without Unicode.
 _SHADES = {True: " ·░▒▓█", False: " .:=#@"}
-# Of the 256 colours of terminals, those nearest to the scale of the pictures in files, dark to light.
+# The terminal's colours that are nearest to the scale of charts in files, dark to light.
 _HEAT = (54, 60, 31, 36, 77, 184)
 _COLOURS = (168, 62, 179, 29, 74, 125, 37, 142, 133)
 _GREY = 245
@@ -29,14 +29,14 @@ _SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MOST_NAMED = 20
 
 
-def drawn(picture: Matrix | Map | Bars) -> str:
-    """Return the picture as lines no longer than the terminal is wide, with colours where it shows them."""
+def render(chart: Chart) -> str:
+    """Return the chart as lines that fit the terminal's width, in colour if the terminal shows it."""
     look = _Look()
-    if isinstance(picture, Bars):
-        lines = bar_lines(picture, look.columns, "█" if look.unicode else "#")
+    if isinstance(chart, BarChart):
+        lines = _bar_chart(chart, look)
     else:
-        lines = _matrix(picture, look) if isinstance(picture, Matrix) else _map(picture, look)
-    head = [cut(picture.title, look.columns), cut(picture.caption, look.columns)]
+        lines = _heat_map(chart, look) if isinstance(chart, HeatMap) else _scatter_plot(chart, look)
+    head = [cut(chart.title, look.columns), cut(chart.caption, look.columns)]
     return "".join(line.rstrip() + "\n" for line in [*head, *lines])
 
 
@@ -54,6 +54,8 @@ class _Look:
             and os.environ.get("TERM") not in ("dumb", "unknown")
         )
         self.shades = _SHADES[self.unicode]
+        self.dot = "·" if self.unicode else "."
+        self.block = "█" if self.unicode else "#"
 
     def coloured(self, text: str, colour: int) -> str:
         return f"\x1b[38;5;{colour}m{text}\x1b[0m" if self.colours and text.strip() else text
@@ -63,7 +65,7 @@ def _plotext() -> Any:
     try:
         import plotext
     except ImportError as exc:
-        # Its part in C++ may be missing, or be for another system.
+        # Its C++ part may be missing or built for another system.
         raise ExtraMissing(
             f"plotext cannot draw: {str(exc).splitlines()[0]}", hint="run: pip install 'simil-cli[plot]'"
         ) from exc
@@ -84,28 +86,26 @@ def _canvas(columns: int, lines: int, look: _Look, *, framed: bool) -> Any:
     return figure
 
 
-def _put(
-    figure: Any, x: Sequence[float], y: Sequence[float], sign: str, colour: int | None, look: _Look
-) -> None:
-    plotext = _plotext()
-    marker = plotext.marker(sign, pixel=colour) if colour is not None and look.colours else sign
+def _put(figure: Any, x: Sequence[float], y: Sequence[float], sign: str, colour: int, look: _Look) -> None:
+    marker = _plotext().marker(sign, pixel=colour) if look.colours else sign
     figure.draw(figure.signal(list(x), list(y), marker=marker))
 
 
-def _matrix(matrix: Matrix, look: _Look) -> Iterator[str]:
+def _heat_map(chart: HeatMap, look: _Look) -> Iterator[str]:
     import numpy as np
 
-    label = min(max(look.columns // 3, 10), 30, 2 + max((len(name) for name in matrix.names), default=0))
+    label = min(max(look.columns // 3, 10), 30, 2 + max((len(name) for name in chart.names), default=0))
     room = look.columns - label
-    cells, per_cell = coarser(matrix, min(room, 2 * look.lines))
+    cells, per_cell = chart.coarser(min(room, 2 * look.lines))
     count = len(cells)
     if not count:
         return
     wide = int(np.clip(room // count, 1, 4))
     figure = _canvas(count * wide, count, look, framed=False)
-    relative = (cells - matrix.low) / (matrix.high - matrix.low)
+    block = "█" if look.colours and look.unicode else ""
+    relative = (cells - chart.low) / (chart.high - chart.low)
     levels = np.clip((relative * len(look.shades)).astype(int), 0, len(look.shades) - 1)
-    if not matrix.alike_is_high:
+    if not chart.alike_is_high:
         levels = len(look.shades) - 1 - levels
     figure.ruler("x").lim(0, count * wide - 1)
     figure.ruler("y").lim(0, count - 1)
@@ -113,92 +113,89 @@ def _matrix(matrix: Matrix, look: _Look) -> Iterator[str]:
     for level, shade in enumerate(look.shades):
         y, x = np.nonzero(spread == level)
         if len(x) and (shade != " " or look.colours):
-            _put(
-                figure,
-                x.tolist(),
-                y.tolist(),
-                "█" if look.colours and look.unicode else shade,
-                _HEAT[level],
-                look,
-            )
-    picture = figure.build().string(not look.colours)
-    for number, line in enumerate(picture.splitlines()[:count]):
-        yield _padded(cut(matrix.names[number * per_cell], label - 1), label) + line
+            _put(figure, x.tolist(), y.tolist(), block or shade, _HEAT[level], look)
+    for number, line in enumerate(figure.build().string(not look.colours).splitlines()[:count]):
+        yield fit(cut(chart.names[number * per_cell], label - 1), label) + line
     yield ""
-    yield _scale(matrix, look)
+    yield _scale(chart, look)
     if per_cell > 1:
         yield cut(f"a character is the mean of {per_cell} x {per_cell}", look.columns)
 
 
-def _scale(matrix: Matrix, look: _Look) -> str:
-    """Return the line that says which shade is which score."""
+def _scale(chart: HeatMap, look: _Look) -> str:
+    """Return the line that explains the shades."""
     steps = len(look.shades)
-    shades = range(steps) if matrix.alike_is_high else range(steps - 1, -1, -1)
+    shades = range(steps) if chart.alike_is_high else range(steps - 1, -1, -1)
     blocks = "".join(
         look.coloured(("█" if look.colours and look.unicode else look.shades[shade]) * 3, _HEAT[shade])
         for shade in shades
     )
-    return f"{matrix.low:.2f} [{blocks}] {matrix.high:.2f}"
+    return f"{chart.low:.2f} [{blocks}] {chart.high:.2f}"
 
 
-def _map(picture: Map, look: _Look) -> Iterator[str]:
+def _bar_chart(chart: BarChart, look: _Look) -> Iterator[str]:
+    label = min(max(map(len, chart.names)) + 1, look.columns // 3)
+    room = max(look.columns - label - 12, 4)
+    for panel in chart.panels:
+        yield ""
+        yield panel.name
+        for row, name in enumerate(chart.names):
+            long = round(max(panel.values[row] or 0.0, 0.0) / panel.top * room)
+            best = "*" if panel.is_best(row) else ""
+            yield f"{fit(name, label)}{look.block * long} {panel.label(row)}{best}"
+
+
+def _scatter_plot(chart: ScatterPlot, look: _Look) -> Iterator[str]:
     import numpy as np
 
-    legend = [*_legend(picture, look)]
+    legend = [*_legend(chart, look)]
     lines = int(np.clip(look.columns // 3, 12, look.lines))
     figure = _canvas(look.columns, lines, look, framed=True)
-    dot = "·" if look.unicode else "."
-    if len(picture.points):
-        low, high = picture.points.min(axis=0), picture.points.max(axis=0)
+    if len(chart.points):
+        low, high = chart.points.min(axis=0), chart.points.max(axis=0)
         gap = np.where(high > low, (high - low) * 0.02, 1.0)
-        figure.ruler("x").lim(*map(float, (low - gap)[[0]].tolist() + (high + gap)[[0]].tolist()))
-        figure.ruler("y").lim(*map(float, (low - gap)[[1]].tolist() + (high + gap)[[1]].tolist()))
-    if picture.scores is not None or picture.groups is None:
-        across, up = picture.points.T.tolist()
-        _put(figure, across, up, dot, _GREY, look)
-        for number, row in reversed([*enumerate(picture.marked)]):
-            x, y = picture.points[row].tolist()
+        for axis, ends in zip("xy", np.array([low - gap, high + gap]).T.tolist(), strict=True):
+            figure.ruler(axis).lim(*ends)
+    if chart.scores is not None or chart.groups is None:
+        across, up = chart.points.T.tolist()
+        _put(figure, across, up, look.dot, _GREY, look)
+        for number, row in reversed([*enumerate(chart.marked)]):
+            x, y = chart.points[row].tolist()
             _put(figure, [x], [y], _sign(number), _COLOURS[0], look)
     else:
-        for group, rows in picture.members():
-            x, y = picture.points[rows].T.tolist()
+        for group, rows in chart.members():
+            x, y = chart.points[rows].T.tolist()
             colour = _GREY if group < 0 else _COLOURS[group % len(_COLOURS)]
-            _put(figure, x, y, dot if group < 0 else _sign(group), colour, look)
+            _put(figure, x, y, look.dot if group < 0 else _sign(group), colour, look)
     yield from figure.build().string(not look.colours).splitlines()
     yield from legend
 
 
-def _legend(picture: Map, look: _Look) -> Iterator[str]:
-    if picture.scores is not None or picture.groups is None:
-        for number, row in enumerate(picture.marked[:_MOST_NAMED]):
-            score = "" if picture.scores is None else f"{picture.scores[row]:.4f}  "
+def _legend(chart: ScatterPlot, look: _Look) -> Iterator[str]:
+    if chart.scores is not None or chart.groups is None:
+        for number, row in enumerate(chart.marked[:_MOST_NAMED]):
+            score = "" if chart.scores is None else f"{chart.scores[row]:.4f}  "
             sign = look.coloured(_sign(number), _COLOURS[0])
-            yield f"{sign}  {cut(score + picture.texts[row], look.columns - 3)}"
-        more = len(picture.marked) - _MOST_NAMED
+            yield f"{sign}  {cut(score + chart.texts[row], look.columns - 3)}"
+        more = len(chart.marked) - _MOST_NAMED
     else:
-        groups = [(group, rows) for group, rows in picture.members() if group >= 0]
+        groups = [(group, rows) for group, rows in chart.members() if group >= 0]
         for group, rows in groups[:_MOST_NAMED]:
             sign = look.coloured(_sign(group), _COLOURS[group % len(_COLOURS)])
-            yield f"{sign}  {_named(picture, group, rows, look.columns - 3)}"
+            yield f"{sign}  {_named(chart, group, rows, look.columns - 3)}"
         more = len(groups) - _MOST_NAMED
-        if picture.has_noise:
-            dot = look.coloured("·" if look.unicode else ".", _GREY)
-            yield f"{dot}  noise ({int((picture.groups < 0).sum()) if picture.groups is not None else 0:,})"
+        if chart.has_noise:
+            outside = next(len(rows) for group, rows in chart.members() if group < 0)
+            yield f"{look.coloured(look.dot, _GREY)}  noise ({outside:,})"
     if more > 0:
         yield f"   and {more} more"
 
 
-def _named(picture: Map, group: int, rows: NDArray[np.integer[Any]], columns: int) -> str:
+def _named(chart: ScatterPlot, group: int, rows: NDArray[np.integer[Any]], columns: int) -> str:
     size = f" ({len(rows):,})"
-    name = picture.name_of(group).partition(" · ")[2]
+    name = chart.name_of(group).partition(" · ")[2]
     return cut(name, max(columns - len(size), 4)) + size if name else size.strip()
 
 
 def _sign(number: int) -> str:
     return _SIGNS[number] if number < len(_SIGNS) else "+"
-
-
-def _padded(text: str, columns: int) -> str:
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, columns)

@@ -1,0 +1,131 @@
+"""Shows outliers, each with the text nearest to it: plain lines, rows, a table, or a scatter plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from simil.cli.output.cells import end_of, fit, one_line
+from simil.cli.output.output_file import width
+from simil.cli.output.rows import Row, source_cells, write_rows
+from simil.cli.output.terminal import console, escaped, meter, meter_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.outlier_detection import Outliers
+
+__all__ = ["draw_outliers", "show_outliers"]
+
+
+def show_outliers(
+    found: Outliers,
+    rows: NDArray[np.int64],
+    corpus: Corpus,
+    among: Corpus,
+    method: str,
+    form: str,
+    stream: BinaryIO,
+) -> None:
+    """Write the texts in `rows` in `form`; `among` holds the texts nearest to them."""
+    if form == "table":
+        _show_table(found, rows.tolist(), corpus, among)
+    elif form in ("json", "jsonl"):
+        facts = {"method": str(method), **({"k": found.k} if found.k else {}), "model": corpus.model}
+        facts |= {"dimensions": int(corpus.vectors.shape[1])} if form == "json" else {}
+        write_rows(_objects(found, rows.tolist(), corpus, among), form, stream, facts=facts)
+    else:
+        plain = ["score", "place", "text", "nearest_score", "nearest_text"]
+        columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
+        lines = _lines if form == "plain" else _records
+        write_rows(
+            lines(found, rows.tolist(), corpus, among), form, stream, facts={}, plain=plain, columns=columns
+        )
+
+
+def draw_outliers(
+    path: str,
+    projection: str,
+    corpus: Corpus,
+    scores: NDArray[np.float32],
+    marked: Sequence[int],
+    method: str,
+) -> None:
+    """Draw the texts as points, those with higher scores larger, and label those that are `marked`."""
+    from simil.cli.plots.charts import scatter_plot
+    from simil.cli.plots.drawing import draw
+    from simil.tasks.projection import project
+
+    flat = project(corpus.vectors, projection)
+    chart = scatter_plot(
+        flat.points,
+        [corpus.content(row) for row in range(len(corpus))],
+        scores=scores,
+        marked=marked,
+        title="Outliers",
+        model=corpus.model,
+        method=f"{method}, {flat.method}",
+    )
+    draw(path, chart)
+
+
+def _lines(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        yield {
+            "score": found.scores[row],
+            "place": corpus.place(row),
+            "text": corpus.content(row),
+            "nearest_score": found.similarities[row],
+            "nearest_text": among.content(int(found.nearest[row])),
+        }
+
+
+def _records(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        text, nearest = corpus.texts[row], among.texts[int(found.nearest[row])]
+        record: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
+        record["nearest_id"], record["nearest_score"] = nearest.id, found.similarities[row]
+        record["nearest_text"] = nearest.text
+        if text.fields:
+            record["fields"] = text.fields
+        yield record
+
+
+def _objects(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
+    for row in rows:
+        text, near = corpus.texts[row], int(found.nearest[row])
+        item: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
+        nearest = {"id": among.texts[near].id, "score": found.similarities[row]}
+        item["nearest"] = nearest | _content(among, near)
+        if text.fields:
+            item["fields"] = text.fields
+        yield item
+
+
+def _content(corpus: Corpus, row: int) -> dict[str, object]:
+    text = corpus.texts[row]
+    return {"text": text.text, **source_cells(text, saved=corpus.saved)}
+
+
+def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> None:
+    """Print two lines per text: its score, a bar and the text, then, dimmed, the text nearest to it."""
+    terminal = console()
+    places = {row: (corpus.place(row), among.place(int(found.nearest[row]))) for row in rows}
+    longest = max(len(one_line(place)) for pair in places.values() for place in pair)
+    label = min(longest, max(width() // 4, 8))
+    # Bars only show the order: scores of lof and the isolation forest have no upper limit.
+    highest = max(float(found.scores[rows].max()), 1e-9)
+    digits = max(len(f"{found.scores[row]:.4f}") for row in rows)
+    room = max(width() - digits - 2 - meter_columns() - label - 2, 4)
+    for row in rows:
+        place, near_place = (end_of(name, label) for name in places[row])
+        drawn = meter(terminal, float(found.scores[row]) / highest)
+        text = escaped(fit(corpus.content(row), room).rstrip())
+        near = escaped(fit(among.content(int(found.nearest[row])), room).rstrip())
+        score = f"{found.scores[row]:>{digits}.4f}"
+        terminal.print(f"[bold]{score}[/bold]  {drawn}{escaped(place)}  {text}", highlight=False)
+        alike = f"{found.similarities[row]:>{digits}.4f}"
+        middle = "nearest".ljust(meter_columns()) if meter_columns() else ""
+        terminal.print(f"[dim]{alike}  {middle}{escaped(near_place)}  {near}[/dim]", highlight=False)

@@ -1,0 +1,97 @@
+"""Writes vectors in the form of a file, or a preview of them for a person at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simil.cli.options.values import check_choice
+from simil.cli.output.cells import fit
+from simil.cli.output.output_file import is_terminal, open_outputs, width
+from simil.errors import UsageError
+
+if TYPE_CHECKING:
+    from simil.vectors import VectorBatch, VectorFormat, VectorWriter
+
+__all__ = ["vector_form", "write_vectors"]
+
+# Numbers of each vector that the preview shows.
+_SHOWN = 4
+
+
+def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
+    """Return the format to write, None for the preview on a terminal.
+
+    Raises `UsageError` for an unknown format or suffix, and for binary output to a terminal.
+    """
+    from simil.cli.output.rows import form_of_suffix
+    from simil.vectors import VectorFormat
+
+    if name is not None:
+        check_choice("--format", name, VectorFormat)
+    if output is not None:
+        return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
+    if name == VectorFormat.NPY and is_terminal():
+        raise UsageError("npy is binary and stdout is a terminal", hint="use -o FILE.npy or redirect it")
+    if name is None and is_terminal():
+        return None
+    return VectorFormat(name or "json")
+
+
+def write_vectors(
+    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str
+) -> None:
+    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None."""
+    from simil.vectors import VectorFormat, open_writer, sidecar_path
+
+    if form is None:
+        _copy(batches, _Preview(model))
+        return
+    paths = [output] if output else []
+    if output and form is VectorFormat.NPY:
+        paths.append(sidecar_path(output))
+    with open_outputs(paths) as streams:
+        stream = streams[0] if streams else sys.stdout.buffer
+        sidecar = streams[1] if len(streams) > 1 else None
+        with open_writer(form, stream, model=model, sidecar=sidecar) as writer:
+            _copy(batches, writer)
+        stream.flush()
+
+
+def _copy(batches: Iterator[VectorBatch], writer: VectorWriter | _Preview) -> None:
+    for batch in batches:
+        writer.write(batch)
+        sys.stdout.flush()
+    writer.close()
+
+
+class _Preview:
+    """Prints the id, the text and the first numbers of each vector; has the methods of a `VectorWriter`."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._count = 0
+        self._dimensions = 0
+
+    def write(self, batch: VectorBatch) -> None:
+        """Print one line per text."""
+        columns = width()
+        shown = _SHOWN if columns >= 72 else 2
+        room = columns - 8 - 8 * shown - 4
+        for id_, text, vector in zip(batch.ids, batch.texts, batch.vectors, strict=True):
+            failed = isnan(vector[0])
+            numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
+            more = " …" if len(vector) > shown and not failed else ""
+            sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
+        self._count += len(batch)
+        self._dimensions = batch.vectors.shape[1]
+
+    def close(self) -> None:
+        """Print what these are and how to save them."""
+        many = "1 vector" if self._count == 1 else f"{self._count} vectors"
+        sys.stderr.write(
+            f"{many} of {self._dimensions} dimensions by {self._model}; save them with > FILE or -o FILE\n"
+        )
