@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
-from simil.formats.record_stream import Record
-from simil.formats.sources import Source
+from simil.formats.plain_text import plain_records, whole_record
+from simil.formats.record_stream import Record, RecordStream
+from simil.formats.registry import format_named
+from simil.formats.sources import Source, chunks
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
 from simil.texts.read_options import InputFormat, ReadOptions
 from simil.texts.records import Pair, Text
-from simil.texts.streams import open_stream
 
 __all__ = ["read_pairs", "read_records", "read_texts"]
 
@@ -52,7 +53,7 @@ def read_texts(
 
     def texts() -> Iterator[Text]:
         for source in opened:
-            stream = open_stream(source, options, stdin)
+            stream = _open_stream(source, options, stdin)
             prefix = f"{source.label}:" if several else ""
             build: Callable[[Record], Text | None]
             if options.whole:
@@ -85,7 +86,7 @@ def read_pairs(
     opened = _with_fields(source, options, "pairs need two fields")
 
     def pairs() -> Iterator[Pair]:
-        stream = open_stream(opened, options, stdin)
+        stream = _open_stream(opened, options, stdin)
         yield from _settled(stream.records, PairBuilder(stream, options), on_blank, on_error or _raise)
 
     return pairs()
@@ -105,10 +106,24 @@ def read_records(
     opened = _with_fields(source, options, "records have fields")
 
     def records() -> Iterator[Record]:
-        stream = open_stream(opened, options, stdin)
+        stream = _open_stream(opened, options, stdin)
         yield from _settled(stream.records, record_of, lambda place: None, on_error or _raise)
 
     return records()
+
+
+def _open_stream(source: Source, options: ReadOptions, stdin: BinaryIO | None) -> RecordStream:
+    """The records of `source`; the first row of a table is read at once."""
+    name = source.name
+    arriving = chunks(source, stdin)
+    if options.whole:
+        return RecordStream(whole_record(arriving, name), Place(name))
+    if options.nul:
+        return RecordStream(plain_records(arriving, name, nul=True), Place(name))
+    read = format_named(options.format_for(source.path)).read
+    if read is None:
+        raise UsageError("is in a format without texts", place=Place(name))
+    return read(arriving, name, options.header)
 
 
 def _with_fields(source: str, options: ReadOptions, why: str) -> Source:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from simil.formats.registry import format_named, sniffed
+from simil.vectors.table_form import dimension_columns
 from simil.vectors.vector_formats import VectorFormat, format_of
 
 __all__ = ["HEAD_BYTES", "Rejoined", "looks_like_vectors", "peek"]
@@ -162,13 +163,10 @@ def _tsv_form(text: str) -> VectorFormat | None:
 
 def _is_vector_header(names: list[str], *, cut: bool) -> bool:
     """Return whether columns have an id or model and end with d0, d1 and so on."""
-    if "d0" not in names or not {"id", "model"} & set(names):
+    first, stop = dimension_columns(names)
+    if first == stop or not {"id", "model"} & set(names):
         return False
-    numbers = names[len(names) - 1 - names[::-1].index("d0") :]
-    expected = [f"d{place}" for place in range(len(numbers))]
-    return numbers == expected or (
-        cut and numbers[:-1] == expected[:-1] and expected[-1].startswith(numbers[-1])
-    )
+    return stop == len(names) or (cut and stop == len(names) - 1 and f"d{stop - first}".startswith(names[-1]))
 
 
 # What the text of a head shows, by the format that its first bytes are likely to be.

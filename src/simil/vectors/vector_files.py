@@ -13,6 +13,7 @@ from simil.formats.delimited import Delimited
 from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
 from simil.vectors.sniff import looks_like_vectors, peek
+from simil.vectors.table_form import TableWriter, read_table
 from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
 
@@ -40,8 +41,6 @@ def open_writer(
     if sidecar is not None:
         raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
     if table := _table(format):
-        from simil.vectors.table_form import TableWriter
-
         return TableWriter(stream, model, table)
     from simil.vectors.json_form import JsonLinesWriter, JsonWriter
 
@@ -83,8 +82,6 @@ def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Pat
 
         return read_npy(source, stream, sidecar)
     if table := _table(form):
-        from simil.vectors.table_form import read_table
-
         return read_table(source, _chunks(stream), table)
     from simil.vectors.json_form import read_json, read_jsonl
 
