@@ -124,5 +124,6 @@ def test_more_pairs_than_memory_is_given_to_are_refused_before_it_is_taken() -> 
     vectors = np.broadcast_to(np.array([0.6, 0.8], np.float32), (20_000, 2))
     large = Corpus([Text("1", "x", Place("in", 1), {})] * 20_000, vectors, None)
 
-    with pytest.raises(UsageError, match=r"20000 rows with 20000 takes 3\.0 GiB, more than 2; match parts"):
+    said = r"20000 rows with 20000 one to one takes 3\.0 GiB, more than 2; match parts"
+    with pytest.raises(UsageError, match=said):
         match_one_to_one(large, large)
