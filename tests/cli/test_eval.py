@@ -238,7 +238,7 @@ def test_a_calibration_says_how_often_pairs_like_these_are_alike(tmp_path: Path)
     assert simil(*command, cwd=tmp_path).code == 0
     facts = json.loads((tmp_path / "c.json").read_text("utf-8"))
     assert (facts["model"], facts["dimensions"], facts["learnt_from"]) == (MINILM, 384, "the demo")
-    demo = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "demo" / "pairs.tsv"
+    demo = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "evaluation" / "demo" / "pairs.tsv"
     lines = simil("compare", "--pairs", str(demo), "--calibration", "c.json", "-f", "jsonl", "--field",
                   "sentence1", "--field", "sentence2", cwd=tmp_path).out.splitlines()  # fmt: skip
     items = [json.loads(line) for line in lines]

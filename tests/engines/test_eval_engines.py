@@ -12,7 +12,7 @@ from scipy import stats
 from engines.tiny import bert, sentence_model, transformer_folder
 from simil.texts import ReadOptions, read_pairs
 
-DEMO = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "demo" / "pairs.tsv"
+DEMO = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "evaluation" / "demo" / "pairs.tsv"
 
 
 @pytest.fixture(scope="module")
