@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,10 +38,12 @@ def open_output(path: Path | None) -> Iterator[BinaryIO]:
 @contextmanager
 def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
     """Yield a stream for each path; the files appear together, after the last byte of each."""
-    with ExitStack() as stack:
-        files = [stack.enter_context(_Pending(path)) for path in paths]
+    files = [_Pending(path) for path in paths]
+    # An interrupt at any point in here leaves no temporary file.
+    try:
+        streams = [file.open() for file in files]
         try:
-            yield [file.stream for file in files]
+            yield streams
             for file in files:
                 file.finish()
         except OSError as exc:
@@ -52,6 +53,9 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
             raise _unwritable(paths[0], exc) from exc
         for file in files:
             file.put_in_place()
+    finally:
+        for file in files:
+            file.close()
 
 
 def remove_unfinished() -> None:
@@ -72,37 +76,39 @@ class _Pending:
         # A link stays: the file that it points to is replaced.
         self._path = Path(os.path.realpath(path))
         self._temporary: Path | None = None
-        self.stream: BinaryIO
+        self._stream: BinaryIO | None = None
 
-    def __enter__(self) -> _Pending:
+    def open(self) -> BinaryIO:
         if self._path.is_dir():
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
             if self._name.exists() and not self._name.is_file():
                 # By its own name: /dev/stdout is a link to something that may have no path.
-                self.stream = self._name.open("wb")
-                return self
+                self._stream = self._name.open("wb")
+                return self._stream
             # Only the beginning of the name: with all of it, the temporary name could be too long.
-            handle, name = tempfile.mkstemp(prefix=f".{self._path.name[:40]}.", dir=self._path.parent)
-            self._temporary = Path(name)
+            self._temporary = self._path.with_name(f".{self._path.name[:40]}.{os.urandom(8).hex()}")
             _unfinished.add(self._temporary)
-            os.fchmod(handle, self._mode())
-            self.stream = os.fdopen(handle, "wb")
+            self._stream = self._temporary.open("xb")
+            os.fchmod(self._stream.fileno(), self._mode())
         except OSError as exc:
             raise _unwritable(self._name, exc) from exc
-        return self
+        return self._stream
 
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # A full disk; `finish` has reported it.
-            self.stream.close()
+    def close(self) -> None:
+        if self._stream is not None:
+            with suppress(OSError):  # A full disk; `finish` has reported it.
+                self._stream.close()
         if self._temporary is not None:
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # Its folder does not exist, or is a file.
+                self._temporary.unlink()
             _unfinished.discard(self._temporary)
 
     def finish(self) -> None:
-        self.stream.flush()
-        if self._temporary is not None:
-            os.fsync(self.stream.fileno())
+        if self._stream is not None:
+            self._stream.flush()
+            if self._temporary is not None:
+                os.fsync(self._stream.fileno())
 
     def put_in_place(self) -> None:
         if self._temporary is not None:
