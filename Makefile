@@ -4,14 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test install lint types unit wheel bench torture clean
+.PHONY: demo test quick install lint types unit wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
 
-test: lint types unit wheel  ## everything that must hold
+test: lint types wheel unit  ## everything that must hold; the slowest 20 tests are listed at its end
+
+quick: lint types  ## what needs less than a minute: no test that starts a process or loads PyTorch
+	$(BIN)/python -m pytest --quick -n auto --dist loadfile
 
 install: $(VENV)/.tools
+
+# What is imported again and again is compiled once, also where the user's environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,7 +37,7 @@ types: $(VENV)/.tools
 	$(BIN)/mypy
 
 unit: $(VENV)/.tools
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --durations=20 --durations-min=0.5
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py

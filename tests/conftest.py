@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from support.process_defaults import set_process_defaults
+
+pytest_plugins = ["support.quick_tests"]
 
 # A busy machine is no failure; and what fails for one must fail for everyone.
 settings.register_profile("simil", deadline=None, derandomize=True)
@@ -19,8 +22,13 @@ set_process_defaults()
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache directory that outlives one test, so that the embedded model is prepared once."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache directory for all tests of a run, so that the embedded model is prepared once."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    cache = folder / "shared-cache"
+    cache.mkdir(exist_ok=True)
+    return cache
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import simil
 from simil.errors import Place
@@ -46,7 +47,8 @@ def docstrings() -> list[str]:
 @pytest.fixture(scope="session")
 def docstring_vectors(docstrings: list[str], shared_cache: Path) -> Any:
     """Their vectors by the embedded model, float32 [5000, 384], read-only."""
-    with pytest.MonkeyPatch.context() as patch:
+    # Embedded once: whoever comes second finds them in the cache.
+    with pytest.MonkeyPatch.context() as patch, FileLock(shared_cache / "docstrings.lock"):
         patch.setenv("SIMIL_CACHE_DIR", str(shared_cache))
         vectors = simil.embed(docstrings, model="minilm")
     vectors.setflags(write=False)
