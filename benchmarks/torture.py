@@ -261,6 +261,8 @@ def crowd(folder: Path, *, seconds: float, writers: int = 16, readers: int = 16)
     crew = [Worker("write", folder, f"w{n}") for n in range(writers)]
     crew += [Worker("read", folder, f"r{n}", str(writers)) for n in range(readers)]
     with _crew(crew, outcome):
+        for worker in crew:
+            worker.begun.wait()
         time.sleep(seconds)
     outcome.lost = _check(folder, crew[:writers], outcome)
     read_back = sum(worker.count for worker in crew[writers:])
