@@ -39,7 +39,7 @@ def _proofs() -> Any:
     folder = str(HERE.parent / "tests")
     if folder not in sys.path:
         sys.path.append(folder)
-    return importlib.import_module("openai_proofs")
+    return importlib.import_module("support.openai_proofs")
 
 
 def _throughput(bench: Bench, proofs: Any) -> Iterator[Row]:

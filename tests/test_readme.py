@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jq_command
 import pytest
+from support import jq_command
+from support.fork_server import install_simil
+from support.process_defaults import INITIAL_ENVIRONMENT
 
 import simil
 
@@ -45,8 +47,9 @@ def test_the_tour_prints_what_the_readme_says(checkout, tmp_path):
     examples = list(tour())
     assert len(examples) >= 12
     jq_command.install(tmp_path)
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{tmp_path}:{os.environ['PATH']}",
+    install_simil(tmp_path)
+    environment = INITIAL_ENVIRONMENT | {
+        "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "SIMIL_MODEL": "minilm",
         "HF_HUB_OFFLINE": "1",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from cli import command
-from cli.plugin import install
+from support import command
+from support.plugin import install
 
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 _PYTHON = ("PYTHONIOENCODING", "PYTHONUTF8", "LC_ALL", "LC_CTYPE")

@@ -17,8 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from cli.command import Result, on_terminal, shell
+from support.command import Result, on_terminal, shell
 
 CASES = Path(__file__).with_name("cases")
 NAMES = sorted(folder.name for folder in CASES.iterdir())

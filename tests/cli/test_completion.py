@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-
-from cli.command import SIMIL, run
+from support.command import SIMIL, run
 
 _BASH = {"_SIMIL_COMPLETE": "complete_bash"}
 

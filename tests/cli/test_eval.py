@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from openai_server import KEY, OpenAIServer
 from scipy import stats
+from support.command import MINILM, on_terminal, run, simil, started
+from support.openai_server import KEY, OpenAIServer
 
-from cli.command import MINILM, on_terminal, run, simil, started
 from cli.test_plots import is_picture
 
 PAIRS = [

@@ -6,8 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-
-from cli.command import Result, shell, simil, started
+from support.command import Result, shell, simil, started
 
 pytestmark = pytest.mark.usefixtures("plugins")
 

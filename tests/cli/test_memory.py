@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from cli.command import SIMIL
+from support.command import SIMIL
 
 pytestmark = pytest.mark.usefixtures("plugins")
 

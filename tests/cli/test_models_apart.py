@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from cli.command import MINILM, simil
+from support.command import MINILM, simil
 
 
 def jsonl(model: str | None, dimensions: int) -> str:

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from cli.command import SIMIL, run, simil
+from support.command import SIMIL, run, simil
 
 
 @pytest.fixture(params=["SIMIL_CACHE_DIR", "HF_HUB_CACHE"])

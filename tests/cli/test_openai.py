@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from openai_server import FAULTS, KEY, OpenAIServer, vector
-
-from cli.command import simil
+from support.command import simil
+from support.openai_server import FAULTS, KEY, OpenAIServer, vector
 
 
 @pytest.fixture

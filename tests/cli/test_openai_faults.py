@@ -17,14 +17,13 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from openai_launcher import Launcher
-from openai_proxy import Proxy
-from openai_scripts import LOGIN, SCRIPTS, SIGNATURE, TEXTS, Script
-from openai_secrets import shown_pieces
-from openai_server import KEY, OpenAIServer, Recorded, vectors
-from openai_tls import CERTIFICATE
-
-from cli.command import Result
+from support.command import Result
+from support.openai_launcher import Launcher
+from support.openai_proxy import Proxy
+from support.openai_scripts import LOGIN, SCRIPTS, SIGNATURE, TEXTS, Script
+from support.openai_secrets import shown_pieces
+from support.openai_server import KEY, OpenAIServer, Recorded, vectors
+from support.openai_tls import CERTIFICATE
 
 DIMENSIONS = 8
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from openai_faults import batch_limit, refuses_text
-from openai_limits import MODELS as RATES
-from openai_proofs import (
+from support.openai_faults import batch_limit, refuses_text
+from support.openai_limits import MODELS as RATES
+from support.openai_proofs import (
     CONCURRENCY,
     DIMENSIONS,
     Client,
@@ -21,7 +21,7 @@ from openai_proofs import (
     throughput,
     wait_for,
 )
-from openai_server import OpenAIServer, vectors
+from support.openai_server import OpenAIServer, vectors
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "bytes"])

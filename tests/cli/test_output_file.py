@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from cli.command import Result, shell, simil, started
+from support.command import Result, shell, simil, started
 
 pytestmark = pytest.mark.usefixtures("plugins")
 

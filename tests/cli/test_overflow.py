@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from cli.command import MINILM, Result, simil
+from support.command import MINILM, Result, simil
 
 LONG = "one word after another " * 100
 SAID = f"longer than {MINILM} reads, and cut; --overflow chunk embeds the whole text"

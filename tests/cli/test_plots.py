@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image
-
-from cli.command import on_terminal, simil
+from support.command import on_terminal, simil
 
 TEXTS = ["Apple", "Orange", "Lightning", "$5 & <script>alert(1)</script>", "雷と稲妻"]
 TOPICS = [

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-
-from cli.command import SIMIL, simil
+from support.command import SIMIL, simil
 
 pytestmark = pytest.mark.usefixtures("plugins")
 

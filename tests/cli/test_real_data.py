@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli.command import simil
+from support.command import simil
 
 PACKAGES = Path(__file__).parents[1] / "data" / "packages.tsv"
 

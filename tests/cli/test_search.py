@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from cli.command import simil
+from support.command import simil
 
 
 @pytest.mark.usefixtures("plugins")

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-
-from cli.command import SIMIL, Result, run, started
+from support.command import SIMIL, Result, run, started
 
 # Sends itself the signal when Python starts to import the module, or opens the file, that is named.
 _AT = """

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from cli.command import MINILM, Result, shell, simil, started
+from support.command import MINILM, Result, shell, simil, started
 
 pytestmark = pytest.mark.usefixtures("plugins", "fresh_processes")
 

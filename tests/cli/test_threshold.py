@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from cli.command import simil
+from support.command import simil
 
 # (1,0), (3,4), (4,3) times their length: cosines 0.6, 0.8 and 0.96, distances known as well.
 VECTORS = "[[1,0],[3,4],[4,3]]"

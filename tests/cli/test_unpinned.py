@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from cli.command import run, simil
+from support.command import run, simil
 
 # Nothing listens there.
 HUB = "http://127.0.0.1:9"

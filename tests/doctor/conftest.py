@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from cli.command import Result, simil
+from support.command import Result, simil
 
 from simil.tasks import doctor
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from cli.command import simil
-from hub.server import HubServer
-from hub.silent import silent_endpoint
+from support.command import simil
+from support.hub_server import HubServer
+from support.silent_server import silent_endpoint
 
 from doctor.conftest import Api, Examine
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.command import on_terminal, run, simil
 from plugins.conftest import BROKEN, LETTERS, declare
-from vector_cache.known import key_of, put
+from support.command import on_terminal, run, simil
+from support.known import key_of, put
 
 from doctor.conftest import Examine
 from simil.embedders.cache.store import VectorCache, cache_folder
@@ -224,7 +224,7 @@ def test_damage_to_the_vector_cache_is_found(damage: str, examine: Examine, tmp_
 
 
 def _value_of(number: int) -> bytes:
-    from vector_cache.known import vectors_of
+    from support.known import vectors_of
 
     return vectors_of([key_of(number)]).tobytes()
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.command import simil
-from models.small import write_bert
+from support.command import simil
+from support.small_models import write_bert
 
 from doctor.conftest import Examine
 

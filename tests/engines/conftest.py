@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support import tiny_models as tiny
+from support.corpus import LONG, varied_texts
 
-from engines import tiny
-from engines.corpus import LONG, varied_texts
 from simil.config import load_settings
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.factory import open_embedder

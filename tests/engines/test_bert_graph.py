@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import tiny_models as tiny
 
-from engines import tiny
 from engines.conftest import Agree
 from simil.models.files import model_source as source
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import tiny_models as tiny
 
-from engines import tiny
 from engines.conftest import Agree, Open, cosines
 from simil.embedders.base import Kind
 

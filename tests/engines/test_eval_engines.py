@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.command import simil
 from scipy import stats
+from support.command import simil
+from support.tiny_models import bert, sentence_model, transformer_folder
 
-from engines.tiny import bert, sentence_model, transformer_folder
 from simil.texts import ReadOptions, read_pairs
 
 DEMO = Path(__file__).parents[2] / "src" / "simil" / "tasks" / "evaluation" / "demo" / "pairs.tsv"

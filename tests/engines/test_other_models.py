@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import tiny_models as tiny
+from support.corpus import LONG, varied_texts
 
-from engines import tiny
 from engines.conftest import Agree, Open, cosines
-from engines.corpus import LONG, varied_texts
 from simil.embedders.local.graph import GraphEmbedder
 from simil.embedders.local.torch import TorchEmbedder
 from simil.errors import ModelError

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import tiny_models as tiny
+from support.corpus import LONG
 from tokenizers import Tokenizer
 
-from engines import tiny
 from engines.conftest import Open, cosines
-from engines.corpus import LONG
 from simil.embedders.base import Embedder, Kind, TextRejected
 
 LIMIT = 64

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.corpus import LONG
 
 from engines.conftest import Open, cosines
-from engines.corpus import LONG
 from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino

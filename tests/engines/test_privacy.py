@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli.command import simil
+from support.command import simil
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])

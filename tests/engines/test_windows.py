@@ -7,9 +7,9 @@ from functools import cache
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.corpus import LONG, varied_texts
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from engines.corpus import LONG, varied_texts
 from simil.embedders.local.windows import split_windows, sufficient_prefix
 from simil.models.files import model_source as source
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from hub.server import HubServer
+from support.hub_server import HubServer
 
 REPO = "org/tiny"
 

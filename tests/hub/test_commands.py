@@ -5,9 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-
-from hub.server import HubServer
-from hub.tiny import HIDDEN, REPO, command, tiny_model
+from support.hub_model import HIDDEN, REPO, command, tiny_model
+from support.hub_server import HubServer
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.hub_server import HubServer
+from support.silent_server import silent_endpoint
 
 from hub.conftest import REPO, Outcome
-from hub.server import HubServer
-from hub.silent import silent_endpoint
 from hub.test_fetch import everything, get
 from simil.errors import (
     ModelError,

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.hub_server import HubServer
 
 from hub.conftest import REPO, Outcome
-from hub.server import HubServer
 from hub.test_fetch import contents, get
 from simil.errors import ModelDamaged, ModelError, ServerFailed, SimilError, Unreachable
 from simil.models.hub.download import find

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.hub_server import TOKEN, HubServer
 
 from hub.conftest import REPO, Outcome
-from hub.server import TOKEN, HubServer
 from simil.errors import ModelError, ModelNotFound
 from simil.models.hub.download import Snapshot, fetch, find
 from simil.progress import Advance, silent

@@ -9,9 +9,8 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-
-from hub.server import HubServer
-from hub.tiny import HIDDEN, REPO, command, tiny_model
+from support.hub_model import HIDDEN, REPO, command, tiny_model
+from support.hub_server import HubServer
 
 E5 = "intfloat/multilingual-e5-small"
 OTHER = "org/other"

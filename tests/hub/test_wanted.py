@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.hub_server import HubServer
 
-from hub.server import HubServer
 from simil.models.resolve import resolve
 from simil.models.select import fetch
 from simil.progress import silent

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.small_models import write_bert
 
-from models.small import write_bert
 from simil.config import load_settings
 from simil.embedders.base import Embedder
 from simil.embedders.factory import open_embedder

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai_clock import SharedClock, install
-from openai_server import OpenAIServer
+from support.openai_clock import SharedClock, install
+from support.openai_server import OpenAIServer
 
 from simil.embedders.openai import client as embedder_module
 from simil.embedders.openai.client import OpenAIEmbedder

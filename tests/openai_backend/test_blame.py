@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from openai_faults import Fault, raw, refuses_text
-from openai_server import OpenAIServer, vector
+from support.openai_faults import Fault, raw, refuses_text
+from support.openai_server import OpenAIServer, vector
 
 from simil.embedders.base import TextRejected
 from simil.embedders.openai.client import OpenAIEmbedder

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from openai_clock import SharedClock
-from openai_faults import FAULTS, refuse
-from openai_server import KEY, OpenAIServer
+from support.openai_clock import SharedClock
+from support.openai_faults import FAULTS, refuse
+from support.openai_server import KEY, OpenAIServer
 
 from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.openai.endpoint import Endpoint, Scrubber

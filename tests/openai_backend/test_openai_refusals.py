@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from openai_clock import IMPATIENT
-from openai_faults import FAULTS, raw, redirect, refuse
-from openai_secrets import shown_pieces
-from openai_server import KEY, OpenAIServer
+from support.openai_clock import IMPATIENT
+from support.openai_faults import FAULTS, raw, redirect, refuse
+from support.openai_secrets import shown_pieces
+from support.openai_server import KEY, OpenAIServer
 
 from simil.embedders.openai.client import OpenAIEmbedder
 from simil.errors import (

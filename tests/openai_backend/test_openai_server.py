@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from openai_clock import BEGIN_S, SharedClock
-from openai_limits import MODELS as RATES
-from openai_limits import Bucket, Log, Window, duration
-from openai_server import KEY, OpenAIServer, vectors
+from support.openai_clock import BEGIN_S, SharedClock
+from support.openai_limits import MODELS as RATES
+from support.openai_limits import Bucket, Log, Window, duration
+from support.openai_server import KEY, OpenAIServer, vectors
 
 from simil.embedders.openai.rate_limits import _seconds
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openai_clock import SharedClock
-from openai_faults import FAULTS, batch_limit, refuses_text
-from openai_limits import MODELS as RATES
-from openai_proofs import mixed
-from openai_rules import tables_of_tokens
-from openai_server import OpenAIServer, vectors
+from support.openai_clock import SharedClock
+from support.openai_faults import FAULTS, batch_limit, refuses_text
+from support.openai_limits import MODELS as RATES
+from support.openai_proofs import mixed
+from support.openai_rules import tables_of_tokens
+from support.openai_server import OpenAIServer, vectors
 
 from simil.embedders.base import Kind, Piece, TextRejected, VectorForm
 from simil.embedders.openai.client import OpenAIEmbedder

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import httpx
 import numpy as np
 import pytest
-from openai_faults import FAULTS, refuse
-from openai_server import MAX_INPUTS, OpenAIServer, vectors
+from support.openai_faults import FAULTS, refuse
+from support.openai_server import MAX_INPUTS, OpenAIServer, vectors
 
 from simil._version import __version__
 from simil.embedders.base import TextRejected

@@ -8,7 +8,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai_limits import MODELS, Rates
+from support.openai_limits import MODELS, Rates
 
 from simil.embedders.openai.rate_limits import RateLimits, Reservation
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.command import simil
 from model2vec import StaticModel
+from support.command import simil
 
 from simil.models.catalog import ModelInfo, catalog
 from simil.models.files.facts import read_info

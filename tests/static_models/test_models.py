@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.command import run, simil
-from hub.server import HubServer
+from support.command import run, simil
+from support.hub_server import HubServer
 
 from simil.errors import ModelDamaged, ModelError
 from simil.models.files.token_table import read_static

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.corpus import varied_texts
 from model2vec import StaticModel
 from numpy.typing import NDArray
+from support.corpus import varied_texts
 from tokenizers import Tokenizer
 
 from simil.embedders.base import Kind, TextRejected

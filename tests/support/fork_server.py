@@ -21,6 +21,7 @@ import os
 import pkgutil
 import runpy
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,7 +38,7 @@ from typing import Any, NoReturn
 if __name__ != "__main__":
     from support.process_defaults import INITIAL_ENVIRONMENT
 
-__all__ = ["import_all", "python_m_simil"]
+__all__ = ["import_all", "install_simil", "python_m_simil"]
 
 # Variables that C code reads when Python, NumPy or ONNX Runtime start.
 _C_PREFIXES = (
@@ -71,6 +72,13 @@ def python_m_simil() -> list[str]:
         return [sys.executable, "-m", "simil"]
     with _starting:
         return _started()
+
+
+def install_simil(folder: Path) -> None:
+    """Put the command `simil` into `folder`, which is to stand in PATH."""
+    script = folder / "simil"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(python_m_simil())} "$@"\n', "utf-8")
+    script.chmod(0o755)
 
 
 @cache
@@ -213,7 +221,8 @@ def import_all() -> set[bytes]:
     del os.environ["OPENBLAS_NUM_THREADS"]
     gc.collect()
     gc.freeze()  # A child that looked for garbage here would copy all of it.
-    return read - {b"OPENBLAS_NUM_THREADS"}
+    # HOME is read for where `pip install --user` puts packages, which nothing asks for.
+    return read - {b"OPENBLAS_NUM_THREADS", b"HOME"}
 
 
 def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]) -> NoReturn:

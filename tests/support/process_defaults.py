@@ -6,6 +6,7 @@ and every process that a test starts inherits them.
 
 from __future__ import annotations
 
+import importlib
 import locale
 import os
 import resource
@@ -36,6 +37,7 @@ def set_process_defaults() -> None:
     _clean_environment()
     os.umask(0o022)
     _set_limits()
+    _import_numpy()
 
 
 def restore_signals() -> None:
@@ -61,9 +63,18 @@ def _clean_environment() -> None:
             del os.environ[name]
     for name in ("COLUMNS", "LINES"):
         os.unsetenv(name)  # readline, which pytest imports, sets them behind Python's back
-    os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm"}
+    # Threads of OpenMP that wait for work sleep: else the tests burn what cores they have on waiting.
+    os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm", "OMP_WAIT_POLICY": "PASSIVE"}
     INITIAL_ENVIRONMENT.update(os.environ)
     locale.setlocale(locale.LC_ALL, "C.UTF-8")
+
+
+def _import_numpy() -> None:
+    """Let OpenBLAS have one thread here: two for products as small as the tests' wait for each other."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    importlib.import_module("numpy")
+    importlib.import_module("scipy.linalg")
+    del os.environ["OPENBLAS_NUM_THREADS"]
 
 
 def _set_limits() -> None:

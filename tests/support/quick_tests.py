@@ -1,8 +1,8 @@
 """`pytest --quick`: only the tests that start no process and load no PyTorch.
 
-Which these are follows from the code of each test, of its fixtures and of the helpers that they use: it is slow
-if one of them names a module that starts processes, or PyTorch. A test that is taken for quick and starts a
-process all the same fails.
+Which these are follows from the code of each test, of its fixtures and of the helpers that they use: a test
+is slow if one of these names a module that starts processes, or PyTorch. A test that is taken for quick and
+starts a process all the same fails.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _refuse_processes(event: str, arguments: Any) -> None:
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Return whether what a test, its fixtures or their helpers name is slow; "torch" as a parameter is, too."""
+    """Return whether a test, its fixtures or their helpers name what is slow, or "torch" is a parameter."""
     if not isinstance(item, pytest.Function):
         return True
     given = item.callspec.params.values() if hasattr(item, "callspec") else ()

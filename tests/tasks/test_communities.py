@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sentence_transformers.util import community_detection
 
 from simil import similarity
 from simil.tasks.communities import communities
@@ -34,6 +33,8 @@ def _clear(vectors: NDArray[np.float32], threshold: float) -> float:
 
 
 def _same(vectors: NDArray[np.float32], threshold: float, size: int, pairs_at_once: int = 1 << 22) -> int:
+    from sentence_transformers.util import community_detection
+
     found = communities(vectors, threshold, size, pairs_at_once=pairs_at_once)
     expected = community_detection(vectors, threshold=threshold, min_community_size=size)
 

@@ -7,13 +7,13 @@ from threading import Event
 
 import numpy as np
 import pytest
+from support.letters import Letters
 
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.similarity import Metric
 from simil.tasks.comparison import Comparison, Item, compare, compare_pairs
 from simil.tasks.embedding import EmbedOptions
 from simil.texts import Pair, Text
-from tasks.letters import Letters
 
 RAW = EmbedOptions(normalize=False)
 

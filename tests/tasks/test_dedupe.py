@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sentence_transformers.util import paraphrase_mining_embeddings
 
 from simil import similarity
 from simil.tasks.corpus import Corpus
@@ -30,6 +29,8 @@ def distinct(docstrings: list[str], docstring_vectors: Any) -> Corpus:
 def mined(distinct: Corpus) -> dict[tuple[int, int], float]:
     """All pairs from a little below 0.85 on."""
     most = 200
+    from sentence_transformers.util import paraphrase_mining_embeddings
+
     found = paraphrase_mining_embeddings(distinct.vectors, max_pairs=10**7, top_k=most)
     pairs = {(min(i, j), max(i, j)): score for score, i, j in found if score >= 0.85 - 1e-5}
     assert max(Counter(row for pair in pairs for row in pair).values()) < most

@@ -6,13 +6,13 @@ from itertools import count, islice
 
 import numpy as np
 import pytest
+from support.letters import Letters
 
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.tasks.conversion import convert
 from simil.tasks.embedding import EmbedOptions, embed_stream
 from simil.texts import Text
 from simil.vectors import VectorFile
-from tasks.letters import Letters
 
 RAW = EmbedOptions(normalize=False)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
+from support.known import key_of, put, wrong_among
 
 from simil.embedders.cache.database import CacheFile, current, files, next_file, wal_is_safe
 from vector_cache.conftest import Open
-from vector_cache.known import key_of, put, wrong_among
 
 
 def _pragma(path: Path, name: str) -> object:

@@ -24,7 +24,7 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from simil.embedders.cache import database as file
 from simil.embedders.cache.store import VectorCache
-from vector_cache.known import key_of, put, wrong_among
+from support.known import key_of, put, wrong_among
 
 file.wal_is_safe = lambda: sys.argv[3] == "wal"
 CHILDREN, ROWS = 6, 100

@@ -7,12 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.known import key_of, put, vectors_of, wrong_among
 
 from simil.embedders.cache import maintenance
 from simil.embedders.cache.database import CacheFile, current, files
 from simil.errors import UsageError
 from vector_cache.conftest import Open
-from vector_cache.known import key_of, put, vectors_of, wrong_among
 
 HOUR = 3600
 

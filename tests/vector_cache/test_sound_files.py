@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.known import cut_of, key_of, put, vectors_of, wrong_among
 
 from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache import maintenance, store
@@ -18,7 +19,6 @@ from simil.embedders.cache.database import CacheFile, Damaged, current, files
 from simil.embedders.cache.keys import Recipe
 from simil.errors import UsageError
 from vector_cache.conftest import Open
-from vector_cache.known import cut_of, key_of, put, vectors_of, wrong_among
 
 HOUR = 3600
 

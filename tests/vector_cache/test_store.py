@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.known import key_of, put, wrong_among
 
 from simil.embedders.cache.database import CacheFile, current, files
 from simil.embedders.cache.store import VectorCache
 from vector_cache.conftest import Open
-from vector_cache.known import key_of, put, wrong_among
 
 HOUR = 3600
 TESTS = str(Path(__file__).parents[1])
@@ -96,7 +96,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from simil.embedders.cache.store import VectorCache
-from vector_cache.known import key_of, put, wrong_among
+from support.known import key_of, put, wrong_among
 cache = VectorCache(Path(sys.argv[1]), 1 << 40)
 put(cache, [key_of(int(sys.argv[3]))])
 found = wrong_among(cache, [key_of(int(sys.argv[3]))])
@@ -157,7 +157,7 @@ import logging, resource, sys
 logging.basicConfig(format="%(message)s")
 sys.path.insert(0, sys.argv[2])
 import signal
-from vector_cache.known import key_of, put, wrong_among
+from support.known import key_of, put, wrong_among
 from pathlib import Path
 from simil.embedders.cache.store import VectorCache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -191,7 +191,7 @@ def test_a_full_disk_keeps_what_is_there(folder: Path) -> None:
 _FORK = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
-from vector_cache.known import key_of, put, wrong_among
+from support.known import key_of, put, wrong_among
 from pathlib import Path
 from simil.embedders.cache.store import VectorCache
 folder = Path(sys.argv[1])

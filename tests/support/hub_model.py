@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
 
-from hub.server import HubServer
 from simil.models.files import model_source as source
+from support.fork_server import python_m_simil
+from support.hub_server import HubServer
+from support.process_defaults import INITIAL_ENVIRONMENT
 
 REPO = "org/tiny"
 HIDDEN, LAYERS = 32, 2
@@ -86,14 +86,13 @@ def command(hub: HubServer, home: Path) -> Callable[..., subprocess.CompletedPro
     """Return what runs `simil` against the hub, with caches of its own under `home`."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings = {
-            "PATH": os.environ["PATH"],
+        settings = INITIAL_ENVIRONMENT | {
             "HOME": str(home),
             "HF_ENDPOINT": hub.endpoint,
             "NO_PROXY": "127.0.0.1,localhost",
         }
         return subprocess.run(
-            [sys.executable, "-m", "simil", *arguments],
+            [*python_m_simil(), *arguments],
             env=settings | environment,
             cwd=home,
             capture_output=True,

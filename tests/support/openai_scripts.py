@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
-from openai_clock import BEGIN_DATE
-from openai_faults import (
+from support.openai_clock import BEGIN_DATE
+from support.openai_faults import (
     FAULTS,
     Fault,
     batch_limit,

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import numpy as np
 import orjson
-from openai_faults import NO_HEADERS, Fault
-from openai_rules import error
+
+from support.openai_faults import NO_HEADERS, Fault
+from support.openai_rules import error
 
 __all__ = ["Exchange", "misbehave"]
 

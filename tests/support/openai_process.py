@@ -19,10 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-from openai_book import Book, Config, Recorded
-from openai_faults import NO_HEADERS
-from openai_misbehaviour import misbehave
-from openai_tls import CERTIFICATE, PRIVATE_KEY
+
+from support.openai_book import Book, Config, Recorded
+from support.openai_faults import NO_HEADERS
+from support.openai_misbehaviour import misbehave
+from support.openai_tls import CERTIFICATE, PRIVATE_KEY
 
 __all__ = ["Server"]
 

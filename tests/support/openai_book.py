@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from openai_clock import SharedClock
-from openai_faults import Fault
-from openai_limits import Rates
-from openai_rules import answer, counter, error, parsed, violations, who_asks
+from support.openai_clock import SharedClock
+from support.openai_faults import Fault
+from support.openai_limits import Rates
+from support.openai_rules import answer, counter, error, parsed, violations, who_asks
 
 __all__ = ["Book", "Config", "Recorded"]
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from openai_faults import batch_limit, refuses_text
-from openai_launcher import COMMAND
-from openai_rules import tables_of_tokens
-from openai_server import KEY, OpenAIServer, Recorded, vectors
+
+from support.openai_faults import batch_limit, refuses_text
+from support.openai_launcher import COMMAND
+from support.openai_rules import tables_of_tokens
+from support.openai_server import KEY, OpenAIServer, Recorded, vectors
 
 __all__ = [
     "Client",
@@ -38,7 +39,7 @@ DIMENSIONS = 8
 CONCURRENCY = 4
 _MINUTE_S = 60.0
 _PATIENCE_S = 120.0
-_WORDS = Path(__file__).with_name("data") / "packages.tsv"
+_WORDS = Path(__file__).parents[1].joinpath("data") / "packages.tsv"
 
 
 def mixed(count: int, seed: int = 0) -> list[str]:

@@ -24,9 +24,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from openai_book import Config, Recorded
-from openai_faults import FAULTS, Fault
-from openai_rules import MAX_INPUTS, MODELS, vector, vectors
+from support.openai_book import Config, Recorded
+from support.openai_faults import FAULTS, Fault
+from support.openai_rules import MAX_INPUTS, MODELS, vector, vectors
 
 __all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "Recorded", "vector", "vectors"]
 
@@ -137,7 +137,8 @@ class _Process:
         here, there = socket.socketpair()
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("openai_process.py")), str(there.fileno())],
+                [sys.executable, "-m", "support.openai_process", str(there.fileno())],
+                cwd=Path(__file__).parents[1],
                 pass_fds=[there.fileno()],
                 env={name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")},
             )

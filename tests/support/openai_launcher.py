@@ -1,6 +1,6 @@
 """`simil`, but for the time, which is that of a shared clock.
 
-    python tests/openai_launcher.py CLOCK embed texts.txt
+    python tests/support/openai_launcher.py CLOCK embed texts.txt
 
 `Launcher` runs many: a process that has imported everything makes
 each of them by a fork, which saves the quarter of a second that a start takes.
@@ -69,8 +69,8 @@ class Launcher:
 
 
 def _serve(pipe: Connection) -> None:
-    from openai_clock import IMPATIENT, PATIENT
     from support.fork_server import import_all
+    from support.openai_clock import IMPATIENT, PATIENT
 
     import_all()
     while True:
@@ -92,9 +92,8 @@ def _serve(pipe: Connection) -> None:
 
 
 def _run(clock: Path, arguments: Sequence[str], timeout: Timeout) -> None:
-    from openai_clock import SharedClock, install
-
     from simil.__main__ import main
+    from support.openai_clock import SharedClock, install
 
     install(SharedClock(clock), timeout)
     sys.argv = ["simil", *arguments]
@@ -102,6 +101,7 @@ def _run(clock: Path, arguments: Sequence[str], timeout: Timeout) -> None:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
     if sys.argv[1] == _SERVE:
         with Connection(int(sys.argv[2])) as asked:
             _serve(asked)

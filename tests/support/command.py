@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Timer
 
 import pexpect
+
 from support.fork_server import python_m_simil
 
 __all__ = ["MINILM", "SIMIL", "Child", "Result", "on_terminal", "run", "shell", "simil", "started"]

@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hub.facts import Fault, File, Refusal, Request
+from support.hub_facts import Fault, File, Refusal, Request
 
 TOKEN = "hf_loopback"
 
