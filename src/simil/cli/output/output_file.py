@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -83,12 +82,15 @@ class _Pending:
                 self.stream = self._name.open("wb")
                 return self
             # Only the beginning of the name: with all of it, it could become too long.
-            handle, name = tempfile.mkstemp(prefix=f".{self._path.name[:40]}.", dir=self._path.parent)
-            self._temporary = Path(name)
+            self._temporary = self._path.with_name(f".{self._path.name[:40]}.{os.urandom(4).hex()}")
+            # Known before it is there: an interrupt right after would leave it behind.
             _unfinished.add(self._temporary)
+            handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             os.fchmod(handle, self._mode())
             self.stream = os.fdopen(handle, "wb")
         except OSError as exc:
+            if self._temporary is not None:
+                _unfinished.discard(self._temporary)
             raise _unwritable(self._name, exc) from exc
         return self
 
