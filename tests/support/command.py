@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -155,6 +156,11 @@ def _command() -> list[str]:
     return SIMIL if is_fresh else python_m_simil()
 
 
+def _heed_broken_pipes() -> None:
+    """Undo in a child what Python does when it starts; `subprocess` does so by itself."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
 def on_terminal(
     script: str, columns: int, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Result:
@@ -167,6 +173,7 @@ def on_terminal(
         env={**os.environ, "TERM": "xterm", **(env or {})},
         encoding="utf-8",
         timeout=_TIMEOUT_S,
+        preexec_fn=_heed_broken_pipes,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -19,7 +19,8 @@ def main():
         command = [sys.executable.encode(), b"-m", b"simil", *arguments]
         posix.execve(command[0], command, posix.environ)
     if status & 0x7F:
-        _signal.signal(status & 0x7F, _signal.SIG_DFL)
+        if status & 0x7F != _signal.SIGKILL:
+            _signal.signal(status & 0x7F, _signal.SIG_DFL)
         posix.kill(posix.getpid(), status & 0x7F)
     posix._exit(status >> 8)
 

@@ -63,8 +63,13 @@ def _clean_environment() -> None:
             del os.environ[name]
     for name in ("COLUMNS", "LINES"):
         os.unsetenv(name)  # readline, which pytest imports, sets them behind Python's back
-    # Threads of OpenMP that wait for work sleep: else the tests burn what cores they have on waiting.
-    os.environ |= {"LANG": "C.UTF-8", "TERM": "xterm", "OMP_WAIT_POLICY": "PASSIVE"}
+    # Threads that wait for work sleep, and scikit-learn takes one: else the tests burn cores on waiting.
+    os.environ |= {
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "LOKY_MAX_CPU_COUNT": "1",
+    }
     INITIAL_ENVIRONMENT.update(os.environ)
     locale.setlocale(locale.LC_ALL, "C.UTF-8")
 

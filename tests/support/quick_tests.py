@@ -1,8 +1,8 @@
-"""`pytest --quick`: only the tests that start no process and load no PyTorch.
+"""`pytest --quick`: only the tests that start no process and load none of the large libraries.
 
 Which these are follows from the code of each test, of its fixtures and of the helpers that they use: a test
-is slow if one of these names a module that starts processes, or PyTorch. A test that is taken for quick and
-starts a process all the same fails.
+is slow if one of these names a module that starts processes, such a library, or what simil needs it for. A
+test that is taken for quick and starts a process or loads PyTorch all the same fails.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from typing import Any
 import pytest
 
 _TESTS = str(Path(__file__).resolve().parents[1])
-_SLOW = {"subprocess", "pexpect", "multiprocessing", "torch", "sentence_transformers", "import_module"}
+_SLOW = {
+    "subprocess", "pexpect", "multiprocessing", "import_module",
+    "torch", "sentence_transformers", "openvino", "nncf", "int8", "bfloat16", "umap",
+    "docstring_vectors",  # embeds thousands of texts
+}  # fmt: skip
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.spawn"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="only tests that start no process, nor PyTorch")
+    parser.addoption("--quick", action="store_true", help="only tests that start no process")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,19 +54,20 @@ _running: list[str] = []
 
 
 def _refuse_processes(event: str, arguments: Any) -> None:
+    if arguments and arguments[0] == "lscpu":  # joblib looks at the machine, once
+        return
     if _running and (event in _STARTS or (event == "import" and arguments[0] == "torch")):
         raise AssertionError(f"{_running[0]} is taken for a quick test, but there is {event}")
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Return whether a test, its fixtures or their helpers name what is slow, or "torch" is a parameter."""
+    """Return whether a test, a parameter of it, its fixtures or their helpers name what is slow."""
     if not isinstance(item, pytest.Function):
         return True
     given = item.callspec.params.values() if hasattr(item, "callspec") else ()
     fixtures = [each.func for several in item._fixtureinfo.name2fixturedefs.values() for each in several]
-    return any(value == "torch" for value in given if isinstance(value, str)) or any(
-        map(_names_slow, [item.function, *fixtures])
-    )
+    names = [*item.fixturenames, *(value for value in given if isinstance(value, str))]
+    return not _SLOW.isdisjoint(names) or any(map(_names_slow, [item.function, *fixtures]))
 
 
 _known: dict[int, bool] = {}
@@ -98,4 +103,5 @@ def _looked_at(value: Any) -> bool:
 
 def _names(code: CodeType) -> set[str]:
     names = {name.partition(".")[0] for name in code.co_names}
+    names |= {value for value in code.co_consts if isinstance(value, str)}
     return names.union(*(_names(each) for each in code.co_consts if isinstance(each, CodeType)))

@@ -38,6 +38,10 @@ def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[
         if not _received:
             raise
         code = 0
+    if _received:
+        from simil.cli.output.output_file import remove_unfinished
+
+        remove_unfinished()
     _leave(128 + _received[0] if _received else code)
 
 
