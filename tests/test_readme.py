@@ -11,8 +11,6 @@ from support import jq_command
 from support.fork_server import install_simil
 from support.process_defaults import INITIAL_ENVIRONMENT
 
-import simil
-
 ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"-?\d+\.\d+")
 
@@ -74,10 +72,18 @@ def test_the_first_commands_are_targets_of_the_makefile():
     assert set(wanted) <= targets
 
 
-def test_the_python_example_is_true():
+def test_the_python_examples_are_true():
     readme = (ROOT / "README.md").read_text("utf-8")
-    (block,) = re.findall(r"```python\nimport simil\n\n(.*?)```", readme, re.DOTALL)
-    score, vectors = (eval(line.partition("#")[0], {"simil": simil}) for line in block.splitlines())
-    promised, described = (line.partition("#")[2].strip() for line in block.splitlines())
-    assert abs(score - float(promised.rstrip("…"))) < 2e-4
-    assert described == f"{vectors.dtype}, shape {vectors.shape}"
+    blocks = re.findall(r"```python\n(.*?)```", readme[readme.index("## Python") :], re.DOTALL)
+    names: dict[str, object] = {}
+    checked = 0
+    for line in "".join(blocks).splitlines():
+        code, _, promised = map(str.strip, line.partition("  # "))
+        if not promised:
+            exec(code, names)
+            continue
+        value = eval(code, names)
+        shown = f"{value.dtype}, shape {value.shape}" if getattr(value, "ndim", 0) == 2 else str(value)
+        assert shown.startswith(promised.rstrip("…")), line
+        checked += 1
+    assert checked == 6

@@ -105,7 +105,7 @@ def test_on_a_terminal(plugins: None) -> None:
     child = pexpect.spawn(
         SIMIL[0], [*SIMIL[1:], "embed"], env=dict(os.environ), encoding="utf-8", timeout=120
     )
-    child.expect_exact("simil: reading texts from the terminal, one a line; Ctrl-D ends")
+    child.expect_exact("simil: reading texts from the terminal, one per line; Ctrl-D ends")
     child.sendline("a text")
     child.expect_exact("1       a text")
     child.sendintr()

@@ -114,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
     except (SimilError, typer.Abort, typer.TyperException, MemoryError, OSError, SystemExit) as exc:
         code, line = _outcome(exc)
         if line:
-            _tell(line)
+            _print_error(line)
         return code
     return result if isinstance(result, int) else 0
 
@@ -146,7 +146,7 @@ def _usage_line(exc: typer.TyperException) -> str:
     return f"{message}; see {context.command_path} --help" if message and context else message
 
 
-def _tell(message: str) -> None:
+def _print_error(message: str) -> None:
     # Texts and paths in a message may hold what this terminal's encoding does not.
     encoding = sys.stderr.encoding or "utf-8"
     line = f"simil: {message}\n".encode(encoding, "backslashreplace").decode(encoding)

@@ -24,7 +24,7 @@ def _load() -> Callable[[Sequence[str]], int]:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from simil.cli.options.run import heard, session_run
+    from simil.cli.options.run import notes_on_stderr, session_run
     from simil.session.measured_process import MeasurementRequest, Outcome, measure_in, write_result
     from simil.session.measuring import Loudness
 
@@ -37,7 +37,7 @@ def _run(arguments: Sequence[str]) -> int:
             return measure_in(run.session, request, folder, float(began))
 
     try:
-        with heard(quiet=silent, verbose="-v" in flags and not silent):
+        with notes_on_stderr(quiet=silent, verbose="-v" in flags and not silent):
             if loudness == Loudness.PROGRESS:
                 logging.getLogger("simil").setLevel(logging.ERROR)
             write_result(folder, measure)

@@ -1,4 +1,4 @@
-"""What a run asks of the system: streams that exist, and an end within a second of Ctrl-C or `kill`."""
+"""The process around a run: standard streams that exist, and an end within a second of Ctrl-C or `kill`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _received: list[int] = []
 def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[str]], int]]) -> NoReturn:
     """Run a program and end the process with its exit code, or with that of the signal it got.
 
-    `load` imports the program: what goes wrong in its imports, Ctrl-C too, ends here as well.
+    `load` imports the program and returns it, so that Ctrl-C during its imports is handled here too.
     """
     try:
-        _mend_streams()
-        _heed_signals()
+        _repair_streams()
+        _handle_signals()
         start_with_one_thread()
         code = load()(arguments)
     except BaseException:
-        # Modules in C turn the interrupt that met them into errors of their own.
+        # C modules turn an interrupt into errors of their own.
         if not _received:
             raise
         code = 0
@@ -45,12 +45,12 @@ def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[
     _leave(128 + _received[0] if _received else code)
 
 
-def _mend_streams() -> None:
-    """Occupy the numbers of standard streams that the process was started without (`<&-`, `>&-`, `2>&-`).
+def _repair_streams() -> None:
+    """Occupy the descriptors of standard streams that are closed (`<&-`, `>&-`, `2>&-`).
 
-    Else the next file to be opened would get one of them, and what is meant for the stream. Reading such
-    a stdin and writing to such a stdout fails, what is written to such a stderr is lost. A character that
-    the encoding of stdout lacks becomes a `?`.
+    Otherwise the next file to be opened would get such a descriptor, and the output meant for the stream.
+    Reading a closed stdin and writing to a closed stdout fails; output to a closed stderr is lost. A
+    character that the encoding of stdout lacks becomes a `?`.
     """
     if sys.stdin is None:
         _occupy(0, os.O_WRONLY)
@@ -75,11 +75,11 @@ def _writer(number: int) -> TextIO:
     return open(number, "w", encoding="utf-8", closefd=False)
 
 
-def _heed_signals() -> None:
-    """Let `kill` unwind the program as Ctrl-C does, and see that either ends it soon.
+def _handle_signals() -> None:
+    """Make `kill` unwind the program as Ctrl-C does, and end the process soon after either.
 
-    Python's handlers run between bytecodes, which a matrix product in C puts off for seconds. So a
-    thread that the signal itself wakes ends the process if it still runs by then.
+    Python runs signal handlers between bytecodes, and a matrix product in C can delay them for seconds. So
+    the signal also wakes a thread, which ends the process if it is still running after a grace period.
     """
     for number in _ENDING:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -92,7 +92,7 @@ def _heed_signals() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     _received.append(number)
-    # Where the interrupt meets a destructor it is not raised further; that is nothing to report.
+    # An interrupt in a destructor is not raised further, and is not worth a report.
     sys.unraisablehook = lambda unraisable: None
     raise KeyboardInterrupt
 
@@ -109,9 +109,9 @@ def _end_soon(wakes: int) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process; what stdout does not take any more is dropped without a word."""
+    """End the process; output that stdout no longer takes is dropped silently."""
     for number in _ENDING:
-        # Nothing is left to interrupt, and Python's own last steps would show a traceback.
+        # Nothing is left to interrupt, and Python would print a traceback while it shuts down.
         signal.signal(number, signal.SIG_IGN)
     try:
         sys.stdout.flush()
@@ -119,7 +119,6 @@ def _leave(code: int) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     with suppress(OSError):
         sys.stderr.flush()
-    # Nothing is left to do: what was opened is closed, what was written is flushed. Taking the
-    # interpreter apart would cost a fifth of a short run, and end in another code where Ctrl-C met it
-    # in an `exec`, as there are some in imports.
+    # Everything is closed and flushed. Shutting the interpreter down would take a fifth of a short run, and
+    # would change the exit code if Ctrl-C had interrupted an `exec`, which some imports use.
     os._exit(code)

@@ -103,7 +103,7 @@ def evaluate(
     """
     from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_dataset
     from simil.cli.commands.eval_view import draw_model_results, show_model_results
-    from simil.cli.options.run import heard
+    from simil.cli.options.run import notes_on_stderr
     from simil.cli.output.notes import Notes
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -114,7 +114,7 @@ def evaluate(
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
-    with heard(quiet=running.quiet, verbose=running.verbose):
+    with notes_on_stderr(quiet=running.quiet, verbose=running.verbose):
         saving = save_calibration or calibration is not None
         pinned = ModelFlags.of(None, engine).settings(running.env_file).model
         names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [pinned]

@@ -1,4 +1,4 @@
-"""What every run of a command sets up: its settings, and how much it says."""
+"""What every run of a command sets up: settings, notes on stderr, and a session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.output.notes import Notes, tell_usage
+from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Run",
     "SessionRun",
-    "heard",
     "note_terminal_input",
+    "notes_on_stderr",
     "open_run",
     "quieted",
     "session_run",
@@ -50,8 +50,8 @@ class SessionRun(Run):
 
 @contextmanager
 def start_run(*, quiet: bool, verbose: bool, **flags: Any) -> Iterator[Run]:
-    """Set up a run: settings from flags and elsewhere, notes on stderr as loud as asked for."""
-    with heard(quiet=quiet, verbose=verbose):
+    """Set up a run: settings from flags and elsewhere, and notes on stderr."""
+    with notes_on_stderr(quiet=quiet, verbose=verbose):
         yield Run(load_settings(**flags), quiet)
 
 
@@ -61,7 +61,7 @@ def open_run(
 ) -> Iterator[SessionRun]:
     """Set up a run with a session by its flags; see `session_run`."""
     with (
-        heard(quiet=running.quiet, verbose=running.verbose),
+        notes_on_stderr(quiet=running.quiet, verbose=running.verbose),
         session_run(
             model.settings(running.env_file),
             model.dimensions,
@@ -108,7 +108,7 @@ def session_run(
     finally:
         session.close()
         if session.opened is not None:
-            tell_usage(session.opened.usage)
+            report_usage(session.opened.usage)
     notes.finish(session.opened, warn_of_cut=settings.overflow == "warn")
 
 
@@ -122,11 +122,11 @@ def quieted() -> Iterator[None]:
 def note_terminal_input() -> None:
     """Say on stderr that the run waits for texts, where a person at a terminal is to type them."""
     if sys.stdin is not None and sys.stdin.isatty():
-        sys.stderr.write("simil: reading texts from the terminal, one a line; Ctrl-D ends\n")
+        sys.stderr.write("simil: reading texts from the terminal, one per line; Ctrl-D ends\n")
 
 
 @contextmanager
-def heard(*, quiet: bool, verbose: bool) -> Iterator[None]:
+def notes_on_stderr(*, quiet: bool, verbose: bool) -> Iterator[None]:
     """Print notes to stderr while the block runs, as many as the user asked for."""
     if quiet and verbose:
         raise UsageError("-q and -v contradict each other", hint="pass one of them")

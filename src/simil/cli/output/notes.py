@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
 
-__all__ = ["Notes", "dollars", "tell_usage"]
+__all__ = ["Notes", "dollars", "report_usage"]
 
 log = logging.getLogger("simil")
 
@@ -72,7 +72,7 @@ class Notes:
         log.error("%s", error)
 
 
-def tell_usage(usage: Usage | None) -> None:
+def report_usage(usage: Usage | None) -> None:
     """Report the use of an API: on a terminal, or with -v; it would be noise in a script."""
     if usage is not None and usage.requests:
         log.log(logging.WARNING if sys.stderr.isatty() else logging.INFO, "%s", _report(usage))
