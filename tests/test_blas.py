@@ -11,7 +11,7 @@ import pytest
 
 _PROGRAM = """
 import json, os
-from simil.similarity import blas
+from simil import blas
 blas.start_with_one_thread()
 import numpy
 from threadpoolctl import threadpool_info

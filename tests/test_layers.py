@@ -15,7 +15,7 @@ ROOT = Path(simil.__file__).parent
 
 # Each line may import from the lines before it, from its own package, and on the first line from each other.
 LAYERS = (
-    ("errors", "config", "progress", "deadline", "similarity", "_version"),
+    ("errors", "config", "progress", "deadline", "blas", "similarity", "_version"),
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),
@@ -59,7 +59,7 @@ PLACES: dict[str, set[str]] = {
     "dotenv": {"config.py"},
     "pathspec": {"texts/trees.py"},
     "platformdirs": {"config.py"},
-    "threadpoolctl": {"similarity/blas.py"},
+    "threadpoolctl": {"blas.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }

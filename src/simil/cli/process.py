@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from simil.similarity.blas import start_with_one_thread
+from simil.blas import start_with_one_thread
 
 __all__ = ["run_process"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simil.blas import use_all_cores
 from simil.errors import InputError
-from simil.similarity.blas import use_all_cores
 from simil.similarity.normalization import as_rows, check_dimensions
 from simil.similarity.products import (
     check_block_rows,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
+from simil.blas import use_all_cores
 from simil.errors import InputError
-from simil.similarity.blas import use_all_cores
 from simil.similarity.normalization import as_rows, check_dimensions, rows_in_block, scaled, unit64
 
 if TYPE_CHECKING:

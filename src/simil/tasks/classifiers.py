@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.similarity.blas import one_thread, use_all_cores
+from simil.blas import one_thread, use_all_cores
 
 if TYPE_CHECKING:
     import numpy as np

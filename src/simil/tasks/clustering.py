@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from simil import similarity
+from simil.blas import use_all_cores
 from simil.errors import InputError, UsageError
 from simil.similarity import Metric
-from simil.similarity.blas import use_all_cores
 from simil.tasks.communities import communities
 from simil.tasks.corpus import Corpus
 from simil.tasks.terms import distinctive_words

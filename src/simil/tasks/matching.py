@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil import similarity
+from simil.blas import use_all_cores
 from simil.errors import UsageError
-from simil.similarity.blas import use_all_cores
 from simil.tasks.corpus import Corpus
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
+from simil.blas import use_all_cores
 from simil.errors import InputError
-from simil.similarity.blas import use_all_cores
 from simil.tasks.corpus import Corpus
 
 if TYPE_CHECKING:
