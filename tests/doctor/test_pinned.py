@@ -101,7 +101,7 @@ def test_what_is_no_address(examine: Examine, tmp_path: Path) -> None:
 def test_a_key_that_is_set_where_it_is_not_used(examine: Examine, tmp_path: Path) -> None:
     (tmp_path / "here" / ".env").write_text("OPENAI_BASE_URL=https://api.openai.com/v1\n", "utf-8")
     told = agree(examine, tmp_path, 5, "API key", "-m", "openai", OPENAI_API_KEY="sk-good-key")
-    assert "set, and not used" in told
+    assert "set, but not used" in told
 
 
 @pytest.mark.parametrize(("key", "failed"), [(" sk-good-key ", set()), ("  ", {"API key"})])
