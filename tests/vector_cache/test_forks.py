@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.known import key_of
 
 from simil.embedders.cache import store
 from simil.embedders.cache.database import CacheFile, current
 from vector_cache.conftest import Open
-from vector_cache.known import key_of
 
 TESTS = str(Path(__file__).parents[1])
 
