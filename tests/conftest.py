@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from support.process_defaults import set_process_defaults
+from support.process_defaults import INITIAL_ENVIRONMENT, set_process_defaults
 
 pytest_plugins = ["support.quick_tests"]
 
@@ -33,7 +33,14 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def isolated(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep settings and caches of the user of this machine away; subprocesses inherit it."""
+    """Keep settings and caches of the user of this machine away; subprocesses inherit it.
+
+    Libraries that a test imports here set variables for themselves, such as KMP_INIT_AT_FORK: the children of
+    other tests are not to inherit these, and a run that has them could not be forked.
+    """
+    for name in os.environ.keys() - INITIAL_ENVIRONMENT.keys():
+        if not name.startswith("PYTEST_"):
+            monkeypatch.delenv(name)
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME"):
         monkeypatch.setenv(name, str(shared_cache / name.lower()))
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(shared_cache))
