@@ -31,14 +31,14 @@ from simil.embedders.base import Embedder, Kind, VectorForm
 from simil.embedders.cache import maintenance
 from simil.embedders.cache.cached_embedder import CachedEmbedder
 from simil.embedders.cache.database import CacheFile, current, files
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache, cache_folder
 from simil.errors import UsageError
 
 __all__ = ["RECIPE", "Numbers", "Outcome", "crowd", "flips", "keys", "kill", "vectors"]
 
 DIMENSIONS = 32
-RECIPE = Recipe(backend="torture", model="numbers@1")
+RECIPE = KeyBuilder(backend="torture", model="numbers@1")
 
 _ROOM = 10**12
 _DAY_S = 86_400

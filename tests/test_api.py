@@ -94,18 +94,16 @@ def test_labels_and_their_descriptions(model: simil.Model) -> None:
     found = model.classify(["a peach"], ["fruit", "tools"])
     described = model.classify(["a saw"], {"f": "things that grow on trees", "t": "tools"})
 
-    assert [verdict.label for verdict in found.best()] == ["fruit"]
-    assert [verdict.label for verdict in described.best()] == ["t"]
-    assert [verdict.label for verdict in model.classify(["a saw"], ["fruit"], threshold=0.9).best()] == [
-        UNKNOWN
-    ]
+    assert [best.label for best in found.best()] == ["fruit"]
+    assert [best.label for best in described.best()] == ["t"]
+    assert [best.label for best in model.classify(["a saw"], ["fruit"], threshold=0.9).best()] == [UNKNOWN]
 
 
 def test_labels_of_examples(model: simil.Model) -> None:
     labels = ["fruit"] * 4 + ["tools"] * 4
     found = model.classify(["a peach", "a saw"], labels, examples=FRUIT + TOOLS, method="centroid")
 
-    assert [verdict.label for verdict in found.best()] == ["fruit", "tools"]
+    assert [best.label for best in found.best()] == ["fruit", "tools"]
     with pytest.raises(ValueError, match="there are 8 examples and 7 labels"):
         model.classify(["a peach"], labels[1:], examples=FRUIT + TOOLS)
 

@@ -163,7 +163,7 @@ class Model(AbstractContextManager["Model"]):
             >>> import simil
             >>> model = simil.open("minilm")
             >>> found = model.classify(["the app crashes"], ["bug report", "feature request"])
-            >>> [verdict.label for verdict in found.best()]
+            >>> [best.label for best in found.best()]
             ['bug report']
 
         Without `examples`, `labels` are the labels, or map each to its description. With them, `labels` has

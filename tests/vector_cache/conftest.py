@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.cached_embedder import CachedEmbedder
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache
 
 
@@ -57,5 +57,5 @@ class Counting(Embedder):
 def cached(cache: VectorCache, embedder: Embedder, **recipe: str) -> CachedEmbedder:
     """Wrap an embedder that is open already."""
     return CachedEmbedder(
-        embedder.stamp, Recipe(backend="test", model=embedder.stamp, **recipe), cache, lambda: embedder
+        embedder.stamp, KeyBuilder(backend="test", model=embedder.stamp, **recipe), cache, lambda: embedder
     )

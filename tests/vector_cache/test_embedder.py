@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.cached_embedder import CachedEmbedder
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache
 from simil.embedders.pieces import reindex
 from simil.errors import ModelError
@@ -38,7 +38,7 @@ def test_nothing_is_opened_where_all_is_known(open_cache: Open) -> None:
     def fail() -> Embedder:
         raise AssertionError("it was opened")
 
-    embedder = CachedEmbedder("counting@1", Recipe("test", "counting@1"), open_cache(), fail)
+    embedder = CachedEmbedder("counting@1", KeyBuilder("test", "counting@1"), open_cache(), fail)
     np.testing.assert_array_equal(embedder.embed(["pear", "pear"]), expected[[0, 0]])
     embedder.close()
 

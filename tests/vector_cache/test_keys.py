@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simil.embedders.base import Kind, VectorForm
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 
 WORDS = st.text(st.sampled_from('ab"\\{},: \x00é😀'), max_size=6)
 RECIPES = st.builds(
-    Recipe,
+    KeyBuilder,
     backend=WORDS,
     model=WORDS,
     revision=WORDS,
@@ -29,13 +29,13 @@ ASKED = st.tuples(
 )
 
 
-def _key(asked: tuple[Recipe, str, Kind, int | None, bool]) -> bytes:
+def _key(asked: tuple[KeyBuilder, str, Kind, int | None, bool]) -> bytes:
     recipe, text, kind, dimensions, normalize = asked
     (key,) = recipe.keys([text], kind, VectorForm(dimensions, normalize))
     return key
 
 
-def _meaning(asked: tuple[Recipe, str, Kind, int | None, bool]) -> tuple[Any, ...]:
+def _meaning(asked: tuple[KeyBuilder, str, Kind, int | None, bool]) -> tuple[Any, ...]:
     recipe, text, kind, *rest = asked
     # Only the prompt of the kind that is asked for goes into the vector.
     return (replace(recipe, prompts={}), recipe.prompts.get(kind, ""), text, *rest)
@@ -52,7 +52,7 @@ def test_the_same_again_has_the_same_key(asked: Any) -> None:
     assert len(_key(asked)) == 32
 
 
-BASE = Recipe("local", "m@1", "1" * 40, "float32", "mean", {Kind.QUERY: "find: "}, 256, "truncate")
+BASE = KeyBuilder("local", "m@1", "1" * 40, "float32", "mean", {Kind.QUERY: "find: "}, 256, "truncate")
 CHANGES: list[dict[str, Any]] = [
     {"backend": "openai at x"},
     {"model": "m@2"},

@@ -16,7 +16,7 @@ from support.known import cut_of, key_of, put, vectors_of, wrong_among
 from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache import maintenance, store
 from simil.embedders.cache.database import CacheFile, Damaged, current, files
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.errors import UsageError
 from vector_cache.conftest import Open
 
@@ -202,7 +202,7 @@ def test_a_file_does_not_get_a_log_while_an_older_sqlite_may_have_it_open(tmp_pa
 
 
 def test_halves_of_a_character_are_not_the_character() -> None:
-    whole, halves = (Recipe("b", model).keys(["x"], Kind.QUERY, VectorForm()) for model in HALVES)
+    whole, halves = (KeyBuilder("b", model).keys(["x"], Kind.QUERY, VectorForm()) for model in HALVES)
 
     assert whole != halves
 

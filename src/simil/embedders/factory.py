@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.embedders.base import Embedder, Kind
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.local.base import LocalModel
 from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow
@@ -41,7 +41,7 @@ class _LocatedModel:
     """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it."""
 
     stamp: str
-    recipe: Recipe
+    key_builder: KeyBuilder
     open: Callable[[], Embedder]
 
 
@@ -84,7 +84,7 @@ def _cached(model: _LocatedModel, settings: Settings, folder: Path | None = None
     # A cache for one run keeps everything that the run has paid for.
     most = settings.cache_mb * 10**6 if folder is None else sys.maxsize
     cache = VectorCache(folder or cache_folder(settings.cache_dir), most)
-    return CachedEmbedder(model.stamp, model.recipe, cache, model.open)
+    return CachedEmbedder(model.stamp, model.key_builder, cache, model.open)
 
 
 def _shortens(ref: ModelRef) -> bool:
@@ -115,13 +115,13 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         concurrency=settings.concurrency,
         retries=settings.retries,
     )
-    recipe = Recipe(
+    key_builder = KeyBuilder(
         backend=f"openai at {api.address}",
         model=ref.target,
         overflow=_same_vector(overflow),
         fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
     )
-    model = _LocatedModel(api.stamp, recipe, lambda: api)
+    model = _LocatedModel(api.stamp, key_builder, lambda: api)
     with ExitStack() as at_close:
         temporary = None
         if not settings.cache:
@@ -141,7 +141,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
         stamp = f"{stamp}+{quantization_name()}"
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
-    recipe = Recipe(
+    key_builder = KeyBuilder(
         backend="local",
         model=stamp,
         revision=source.digest(settings.cache_dir),
@@ -153,7 +153,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         overflow=_same_vector(model.overflow),
     )
     return _LocatedModel(
-        stamp, recipe, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
+        stamp, key_builder, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
     )
 
 

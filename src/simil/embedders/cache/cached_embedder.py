@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
-from simil.embedders.cache.keys import Recipe
+from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
 from simil.embedders.pieces import reindex
 from simil.embedders.usage import Plan
@@ -28,10 +28,10 @@ class CachedEmbedder(Embedder):
     """Gives the vectors of an embedder, which `open_embedder` opens for the first new text."""
 
     def __init__(
-        self, stamp: str, recipe: Recipe, cache: VectorCache, open_embedder: Callable[[], Embedder]
+        self, stamp: str, key_builder: KeyBuilder, cache: VectorCache, open_embedder: Callable[[], Embedder]
     ) -> None:
         self.stamp = stamp
-        self._recipe = recipe
+        self._key_builder = key_builder
         self._cache = cache
         self._open = open_embedder
         self._opened: Embedder | None = None
@@ -46,7 +46,7 @@ class CachedEmbedder(Embedder):
         self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
-        keys = self._recipe.keys(texts, kind, form)
+        keys = self._key_builder.keys(texts, kind, form)
         hits, missing = self._looked_up(keys)
         if hits and self.is_paid:
             self._embedder().trust()
@@ -65,7 +65,7 @@ class CachedEmbedder(Embedder):
 
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
-        return self._looked_up(self._recipe.keys(texts, kind, form))[1]
+        return self._looked_up(self._key_builder.keys(texts, kind, form))[1]
 
     def plan(self) -> Plan | None:
         """Return a plan that counts requests; see `Embedder.plan`."""

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, field
 
 from simil.embedders.base import Kind, VectorForm
 
-__all__ = ["Recipe"]
+__all__ = ["KeyBuilder"]
 
-# Raise this when the same recipe gives other vectors than before: when windows are cut differently, or a
+# Raise this when the same fields give other vectors than before: when windows are cut differently, or a
 # pooling is corrected.
 _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class KeyBuilder:
     """Everything that a vector depends on, except the text, its kind and the form that a run asks for.
 
     `backend` says what computes it ("local", or an API and its URL), `model` and `revision` name the
