@@ -69,6 +69,16 @@ def test_fewer_dimensions() -> None:
         assert short.search("fruit", simil.embed(FRUIT, model="minilm")).rows.shape == (4,)
 
 
+def test_settings_are_those_of_the_options(tmp_path: Path) -> None:
+    tmp_path.joinpath("settings").write_text("SIMIL_MODEL=minilm\n", "utf-8")
+
+    assert simil.open(env_file=str(tmp_path / "settings")).name.startswith("all-MiniLM-L6-v2@")
+    with pytest.raises(UsageError, match="engine cannot be 'steam'"):
+        simil.open("minilm", engine="steam")
+    with pytest.raises(UsageError, match="no such file"):
+        simil.open(env_file=tmp_path / "nothing")
+
+
 def test_one_query_gives_one_result_and_several_a_list(model: simil.Model) -> None:
     texts = TOOLS + FRUIT
     one = model.search("fruit", texts, top_k=4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from os import PathLike
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ __all__ = ["Model", "compare", "embed", "open"]
 
 
 def open(  # noqa: A001 (as in `simil.open`)
-    model: str | None = None, *, dimensions: int | None = None, normalize: bool = True, **settings: Any
+    model: str | None = None,
+    *,
+    dimensions: int | None = None,
+    normalize: bool = True,
+    env_file: str | PathLike[str] | None = None,
+    **settings: Any,
 ) -> Model:
     """Return a model, ready to embed; its files are fetched and loaded when they are first needed.
 
@@ -41,12 +47,15 @@ def open(  # noqa: A001 (as in `simil.open`)
     `model` is what `simil -m` takes; None goes by environment, `.env` and config file as the command does.
     `dimensions` keeps the first so many of each vector; `normalize` gives each vector length 1. `settings`
     are `engine`, `device`, `precision`, `threads`, `overflow`, `offline`, `cache`, `base_url`,
-    `concurrency`, `retries` and `env_file`, as the options of that name. Raises `UsageError` for a value
-    that a setting cannot have.
+    `concurrency` and `retries`, as the options of that name; `env_file` is read in place of `.env`. Raises
+    `UsageError` for a value that a setting cannot have.
     """
+    from pathlib import Path
+
     from simil.config import load_settings
 
-    return Model(load_settings(model=model, **settings), dimensions=dimensions, normalize=normalize)
+    found = load_settings(model=model, env_file=None if env_file is None else Path(env_file), **settings)
+    return Model(found, dimensions=dimensions, normalize=normalize)
 
 
 class Model(AbstractContextManager["Model"]):
