@@ -5,8 +5,8 @@ the snapshot is marked as unfinished before the first file, and the mark is remo
 pointed to the commit after every file was compared with what the hub announced.
 
 `huggingface_hub` downloads each file: it resumes broken transfers and keeps the layout of the cache.
-Its `snapshot_download` would move the branch first, verify nothing, and use a partial snapshot if the
-hub fails.
+Its `snapshot_download` moves the branch first, verifies no digest, and may return a partial snapshot
+if the hub fails.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def fetch(
         raise ModelError(f"{repo} cannot be fetched: HF_HUB_OFFLINE is set", hint="unset it to download")
     call = _Call(repo, revision or MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
     with _quiet_library():
-        listing = _ask(call, first_contact_s)
-        names = set(want(sorted(listing.files)))
-        _download(call, listing.commit, [listing.files[name] for name in sorted(names)], progress)
+        commit, files = _ask(call, first_contact_s)
+        wanted = sorted(set(want(sorted(files))))
+        _download(call, commit, [files[name] for name in wanted], progress)
     with suppress(OSError):  # a complete cache of another user may be readable only
-        call.cache.remember_commit(call.revision, listing.commit)
-    return Snapshot(repo, listing.commit, call.cache.snapshot(listing.commit))
+        call.cache.remember_commit(call.revision, commit)
+    return Snapshot(repo, commit, call.cache.snapshot(commit))
 
 
 def reach(repo: str, seconds: float) -> str:
@@ -144,16 +144,11 @@ class _Call:
             ) from exc
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """The commit that a revision names, and its files by name."""
+def _ask(call: _Call, seconds: float) -> tuple[str, dict[str, RemoteFile]]:
+    """Return the commit that the revision names and its files by name.
 
-    commit: str
-    files: dict[str, RemoteFile]
-
-
-def _ask(call: _Call, seconds: float) -> _Listing:
-    """Return the hub's list of files within `seconds`, whatever the hub or the name service does."""
+    Takes at most `seconds`, whatever the hub or the name service does.
+    """
     api = call.api()
 
     def info() -> tuple[str | None, list[RemoteFile]]:
@@ -177,7 +172,7 @@ def _ask(call: _Call, seconds: float) -> _Listing:
         or not all(_is_inside(f.name) for f in files)
     ):
         raise ServerFailed(f"{call.hub} sent an invalid answer for {call.repo}", hint="check HF_ENDPOINT")
-    return _Listing(commit, {file.name: file for file in files})
+    return commit, {file.name: file for file in files}
 
 
 def _is_inside(name: str) -> bool:
