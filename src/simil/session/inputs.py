@@ -13,7 +13,7 @@ from simil.errors import InputError, Place, UsageError
 from simil.texts import InputFormat, ReadOptions, Text, count_roughly, read_texts
 from simil.vectors import HEAD_BYTES, Rejoined, VectorFile, VectorFormat, looks_like_vectors, read_vectors
 
-__all__ = ["Input", "InputOpener", "OpenInput", "fitted", "vector_form"]
+__all__ = ["Input", "InputOpener", "OpenInput", "fitted", "form_of_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class InputOpener:
         return OpenInput(names, given.reading, given.label, stdin, forms)
 
 
-def vector_form(path: str) -> VectorFormat | None:
+def form_of_file(path: str) -> VectorFormat | None:
     """Return the form of a vector file, None for texts and for what cannot be read (its reader will say)."""
     try:
         with Path(path).open("rb", buffering=0) as stream:
@@ -130,7 +130,7 @@ def _look(names: Sequence[str], reading: ReadOptions) -> tuple[BinaryIO | None, 
             head, stdin = _peek_stdin()
             found.append(looks_like_vectors(head, "-"))
         else:
-            found.append(vector_form(name))
+            found.append(form_of_file(name))
     forms = [form for form in found if form is not None]
     if forms and len(forms) < len(names):
         raise UsageError(

@@ -264,12 +264,12 @@ def _input_items(session: Session, opened: OpenInput) -> Iterator[Item]:
 
 
 def _file_items(path: str) -> Iterator[Item]:
-    from simil.session.inputs import vector_form
+    from simil.session.inputs import form_of_file
     from simil.tasks.comparison import Item
     from simil.texts import ReadOptions, read_texts
     from simil.vectors import read_vectors
 
-    form = vector_form(path)
+    form = form_of_file(path)
     if form:
         yield from _rows_of(read_vectors(path, format=form))
     else:

@@ -101,10 +101,10 @@ def read_dataset(
 
 def _check_no_vectors(path: str) -> None:
     """Raise `InputError` for a .npy file; other files of vectors hold texts too and can be read."""
-    from simil.session.inputs import vector_form
+    from simil.session.inputs import form_of_file
     from simil.vectors import VectorFormat
 
-    if path != "-" and vector_form(path) is VectorFormat.NPY:
+    if path != "-" and form_of_file(path) is VectorFormat.NPY:
         raise InputError(
             "is a file of vectors", hint="name a file of texts: eval measures models", place=Place(path)
         )
