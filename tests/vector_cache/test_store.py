@@ -8,11 +8,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.known import key_of, put, wrong_among
 
+from simil.embedders.cache import store
 from simil.embedders.cache.database import CacheFile, current, files
 from simil.embedders.cache.store import VectorCache
 from vector_cache.conftest import Open
@@ -115,6 +117,31 @@ def test_several_processes_that_find_damage_begin_one_new_file(folder: Path) -> 
     assert [path.name for path in files(folder)] == ["v1-1.sqlite3", "v1-2.sqlite3"]
     with closing(VectorCache(folder, 1 << 40)) as cache:
         assert wrong_among(cache, [key_of(number) for number in range(6)]) == (set(range(6)), 0)
+
+
+def test_a_file_that_another_run_begins_meanwhile_is_not_set_aside(
+    folder: Path, open_cache: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    (folder / "v1-1.sqlite3").write_text("not a database")
+
+    class Overtaken(CacheFile):
+        """Another run finds the same damage, and is done with it before this one hears of it."""
+
+        def __init__(self, path: Path, **how: Any) -> None:
+            try:
+                super().__init__(path, **how)
+            except sqlite3.DatabaseError:
+                monkeypatch.undo()
+                put(open_cache(), [key_of(1)])
+                raise
+
+    monkeypatch.setattr(store, "CacheFile", Overtaken)
+    cache = open_cache()
+    put(cache, [key_of(2)])
+
+    assert wrong_among(cache, [key_of(1), key_of(2)]) == ({0, 1}, 0)
+    assert [path.name for path in files(folder)] == ["v1-1.sqlite3", "v1-2.sqlite3"]
 
 
 @pytest.mark.parametrize("obstacle", ["file", "directory"])

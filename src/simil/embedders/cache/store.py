@@ -162,22 +162,27 @@ class VectorCache:
                 return None
 
     def _work(self, work: Callable[[CacheFile], T]) -> T:
+        path = self._path()
         try:
-            return work(self._opened())
+            return work(self._opened(path))
         except (sqlite3.Error, OverflowError) as exc:
             if not is_damage(exc):
                 raise
-            damaged = self._file.path if self._file is not None else current(self._folder)
             self._close_file()
-            set_aside(self._folder, damaged, exc)
-            return work(self._opened())
+            # Not the file that is current now: another process may have begun it since.
+            set_aside(self._folder, path, exc)
+            return work(self._opened(self._path()))
 
-    def _opened(self) -> CacheFile:
+    def _path(self) -> Path:
+        """Return the file to work with: the open one, or else the current one."""
         if self._file is not None and not self._file.path.exists():
             self._close_file()  # Another run cleared the cache: go on with the new file.
+        return current(self._folder) if self._file is None else self._file.path
+
+    def _opened(self, path: Path) -> CacheFile:
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = CacheFile(current(self._folder), busy_ms=self._busy_ms)
+            self._file = CacheFile(path, busy_ms=self._busy_ms)
         return self._file
 
     def _close_file(self) -> None:
