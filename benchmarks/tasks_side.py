@@ -10,6 +10,8 @@ import numpy as np
 from limits_side import sgemm_gflops
 from workers import serve
 
+from simil.formats.detection import typed
+from simil.formats.sources import Source
 from simil.session.loader import saved_corpus
 from simil.similarity import unit
 from simil.tasks.deduplication import near_duplicates
@@ -51,7 +53,7 @@ def query(path: str, dimensions: int) -> None:
 
 def dedupe(path: str) -> float:
     """Return the seconds it takes to read the file and find the near copies; raises if any is missed."""
-    corpus = saved_corpus([read_vectors(path)])
+    corpus = saved_corpus([read_vectors(typed(Source(path)))])
     began = time.perf_counter()
     found = near_duplicates(corpus, 0.9)
     taken = time.perf_counter() - began

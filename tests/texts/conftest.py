@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from support.reading import opened
 
 from simil.errors import InputError, Place
 from simil.texts import Pair, ReadOptions, Text, read_pairs, read_texts
@@ -48,12 +49,10 @@ def read() -> Callable[..., Reading]:
 
     def reading(*sources: object, stdin: Any = None, **options: Any) -> Reading:
         done = Reading()
+        how = ReadOptions(**options)
+        stream = Pieces([stdin]) if isinstance(stdin, bytes) else stdin
         found = read_texts(
-            [str(source) for source in sources],
-            ReadOptions(**options),
-            on_blank=done.blanks.append,
-            on_error=done.errors.append,
-            stdin=Pieces([stdin]) if isinstance(stdin, bytes) else stdin,
+            opened(sources, how, stream), how, on_blank=done.blanks.append, on_error=done.errors.append
         )
         for text in found:
             assert isinstance(text, Text)
@@ -69,13 +68,9 @@ def pair_up() -> Callable[..., Reading]:
 
     def reading(source: object, *, stdin: bytes | None = None, **options: Any) -> Reading:
         done = Reading()
-        found = read_pairs(
-            str(source),
-            ReadOptions(**options),
-            on_blank=done.blanks.append,
-            on_error=done.errors.append,
-            stdin=None if stdin is None else Pieces([stdin]),
-        )
+        how = ReadOptions(**options)
+        (given,) = opened([source], how, None if stdin is None else Pieces([stdin]))
+        found = read_pairs(given, how, on_blank=done.blanks.append, on_error=done.errors.append)
         for pair in found:
             assert isinstance(pair, Pair)
             done.items.append(pair)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from support.reading import named, opened
 
 from simil.texts import InputFormat, ReadOptions, count_roughly, read_texts
 
@@ -26,14 +27,14 @@ from simil.texts import InputFormat, ReadOptions, count_roughly, read_texts
 def test_one_file(data: bytes, options: ReadOptions, expected: int | None, tmp_path: Path) -> None:
     path = tmp_path / "texts"
     path.write_bytes(data)
-    assert count_roughly([str(path)], options) == expected
+    assert count_roughly([named(path, options)], options) == expected
 
 
 def test_it_is_what_is_read_where_no_line_is_blank(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.txt", "b.txt")]
     for path in paths:
         path.write_text("".join(f"text {number}\n" for number in range(300_000)), "utf-8")
-    sources = [str(path) for path in paths]
+    sources = opened(paths)
     read = read_texts(sources, ReadOptions(), on_blank=lambda _: None)
     assert count_roughly(sources, ReadOptions()) == sum(1 for _ in read) == 600_000
 
@@ -43,4 +44,4 @@ def test_of_what_is_no_plain_file_nothing_is_known(tmp_path: Path) -> None:
     plain.write_text("one\n")
     os.mkfifo(pipe)
     for source in ("-", str(pipe), str(tmp_path), str(tmp_path / "none")):
-        assert count_roughly([str(plain), source], ReadOptions()) is None
+        assert count_roughly([named(plain), named(source)], ReadOptions()) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.reading import named
 
 from simil.errors import UsageError
 from simil.texts import InputFormat, ReadOptions, format_of, read_texts
@@ -55,8 +56,10 @@ def test_options_that_contradict_each_other(options, line):
     ],
 )
 def test_options_that_do_not_fit_the_sources(sources, options, line):
+    how = ReadOptions(**options)
+    given = [named(name) for name in sources or ["-"]]
     with pytest.raises(UsageError, match=line):
-        read_texts(sources, ReadOptions(**options), on_blank=lambda place: None)
+        read_texts(given, how, on_blank=lambda place: None)
 
 
 def test_a_field_applies_to_the_structured_sources_among_plain_ones(tmp_path, read):

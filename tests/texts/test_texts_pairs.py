@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.reading import named
 
 from simil.errors import InputError, Place, UsageError
 from simil.texts import InputFormat, Pair, ReadOptions, read_pairs
@@ -103,12 +104,13 @@ def test_it_must_be_clear_which_two(pair_up, form, content, line):
 )
 def test_options_that_do_not_fit(source, options, line):
     with pytest.raises(UsageError, match=line):
-        read_pairs(source, ReadOptions(**options), on_blank=lambda place: None)
+        how = ReadOptions(**options)
+        read_pairs(named(source, how), how, on_blank=lambda place: None)
 
 
 def test_a_missing_file_is_told_at_once(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read_pairs(str(tmp_path / "a.csv"), ReadOptions(), on_blank=lambda place: None)
+        read_pairs(named(tmp_path / "a.csv"), ReadOptions(), on_blank=lambda place: None)
 
 
 def test_a_column_that_is_not_there(pair_up):
@@ -136,7 +138,7 @@ def test_a_bad_row_is_told_and_the_next_is_read(pair_up):
 def test_an_error_is_raised_where_nobody_listens(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("a,b\nA,B\nC\n")
-    pairs = read_pairs(str(file), ReadOptions(), on_blank=lambda place: None)
+    pairs = read_pairs(named(file), ReadOptions(), on_blank=lambda place: None)
     assert next(pairs).id == "2"
     with pytest.raises(InputError, match=":3: the row has 1 cell, the table 2 columns"):
         next(pairs)

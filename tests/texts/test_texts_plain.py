@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.reading import opened
 
 from simil.errors import InputError, Place
 from simil.texts import InputFormat, ReadOptions, Text, is_blank, read_texts
@@ -143,7 +144,8 @@ def test_a_bad_byte_names_its_place_and_a_way_out(tmp_path, read):
 
 def test_a_bad_byte_is_raised_where_nobody_listens():
     blanks = []
-    texts = read_texts(["-"], ReadOptions(), on_blank=blanks.append, stdin=io.BytesIO(b"a\n\n\xc3\nb"))
+    sources = opened(["-"], stdin=io.BytesIO(b"a\n\n\xc3\nb"))
+    texts = read_texts(sources, ReadOptions(), on_blank=blanks.append)
     assert next(texts).text == "a"
     with pytest.raises(InputError) as caught:
         next(texts)

@@ -9,8 +9,9 @@ import sys
 import threading
 
 import pytest
+from support.reading import opened
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import InputError, Place
 from simil.texts import InputFormat, ReadOptions, read_texts
 
 
@@ -22,17 +23,16 @@ def pipe():
         yield out, into
 
 
-def opened(sources, **options):
-    return read_texts(
-        [str(source) for source in sources], ReadOptions(**options), on_blank=lambda place: None
-    )
+def texts_of(sources, stdin=None, **options):
+    how = ReadOptions(**options)
+    return read_texts(opened(sources, how, stdin), how, on_blank=lambda place: None)
 
 
 def test_a_missing_file_is_told_before_anything_is_read(tmp_path):
     good, missing = tmp_path / "good.txt", tmp_path / "missing.txt"
     good.write_text("a\n")
     with pytest.raises(InputError) as caught:
-        opened([good, missing])
+        texts_of([good, missing])
     assert caught.value.place == Place(str(missing))
     assert caught.value.message == "no such file"
     assert caught.value.hint
@@ -47,7 +47,7 @@ def test_a_file_that_vanishes_before_its_turn_is_told(tmp_path):
     good, gone = tmp_path / "good.txt", tmp_path / "gone.txt"
     good.write_text("a\n")
     gone.write_text("b\n")
-    texts = opened([good, gone])
+    texts = texts_of([good, gone])
     assert next(texts).text == "a"
     gone.unlink()
     with pytest.raises(InputError) as caught:
@@ -57,12 +57,12 @@ def test_a_file_that_vanishes_before_its_turn_is_told(tmp_path):
 
 def test_an_empty_name_is_told():
     with pytest.raises(InputError, match=r"^'': no such file"):
-        opened([""])
+        texts_of([""])
 
 
 def test_a_directory_is_told(tmp_path):
     with pytest.raises(InputError) as caught:
-        opened([f"{tmp_path}/"])
+        texts_of([f"{tmp_path}/"])
     assert caught.value.place == Place(f"{tmp_path}/")
     assert caught.value.message == "is a directory"
     assert caught.value.hint == f"name files in it, e.g. {tmp_path}/*"
@@ -72,14 +72,14 @@ def test_a_file_that_cannot_be_opened_says_why(tmp_path):
     loop = tmp_path / "loop.txt"
     loop.symlink_to(loop)
     with pytest.raises(InputError) as caught:
-        opened([loop])
+        texts_of([loop])
     assert caught.value.place == Place(str(loop))
     assert caught.value.message == f"cannot be read: {os.strerror(errno.ELOOP)}"
 
 
 def test_a_name_that_cannot_be_one_says_why():
     with pytest.raises(InputError, match="cannot be read: embedded null byte"):
-        opened(["a\0b"])
+        texts_of(["a\0b"])
 
 
 def test_a_file_that_fails_while_read_says_why():
@@ -93,13 +93,8 @@ def test_a_name_that_is_not_utf8_can_be_an_id(tmp_path):
     name = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     with open(name, "wb") as file:  # noqa: PTH123
         file.write(b"a\n")
-    [text] = opened([os.fsdecode(name)], whole=True)
+    [text] = texts_of([os.fsdecode(name)], whole=True)
     assert text.id == f"{tmp_path}/caf\\udce9.txt"
-
-
-def test_stdin_twice_is_refused():
-    with pytest.raises(UsageError, match="given twice"):
-        opened(["-", "-"])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +108,7 @@ def test_stdin_twice_is_refused():
 )
 def test_a_text_is_there_as_soon_as_its_line_is(pipe, form, before, lines):
     out, into = pipe
-    texts = read_texts([], ReadOptions(format=form), on_blank=lambda place: None, stdin=out)
+    texts = texts_of([], out, format=form)
     into.write(before)
     for line, text in zip(lines, "ab", strict=True):
         # The pipe stays open: were the reader to wait for more, it would wait for ever.
@@ -125,7 +120,7 @@ def test_a_text_is_there_as_soon_as_its_line_is(pipe, form, before, lines):
 
 def test_a_text_between_nuls_is_there_at_once(pipe):
     out, into = pipe
-    texts = read_texts(["-"], ReadOptions(nul=True), on_blank=lambda place: None, stdin=out)
+    texts = texts_of(["-"], out, nul=True)
     into.write(b"a\nb\0c")
     assert next(texts).text == "a\nb"
     into.write(b"d\0")
@@ -135,9 +130,9 @@ def test_a_text_between_nuls_is_there_at_once(pipe):
 def test_a_non_blocking_pipe_with_nothing_in_it_is_not_at_its_end(pipe):
     out, into = pipe
     os.set_blocking(out.fileno(), False)
-    texts = read_texts(["-"], ReadOptions(), on_blank=lambda place: None, stdin=out)
     writer = threading.Timer(0.1, lambda: (into.write(b"late\n"), into.close()))
     writer.start()
+    texts = texts_of(["-"], out)
     assert [text.text for text in texts] == ["late"]
     writer.join()
 
@@ -153,7 +148,7 @@ def test_stdin_is_left_open(pipe, read):
 def test_a_large_file_is_read_in_parts(tmp_path):
     file = tmp_path / "many.txt"
     file.write_bytes(b"line\n" * 100_000)
-    texts = opened([file])
+    texts = texts_of([file])
     assert next(texts).id == "1"
     file.write_bytes(b"")
     assert sum(1 for _ in texts) < 20_000
@@ -162,9 +157,10 @@ def test_a_large_file_is_read_in_parts(tmp_path):
 SCRIPT = """
 import sys
 from simil.errors import InputError
+from simil.formats.sources import Source
 from simil.texts import ReadOptions, read_texts
 try:
-    for text in read_texts([], ReadOptions(), on_blank=print):
+    for text in read_texts([ReadOptions().open(Source("-"))], ReadOptions(), on_blank=print):
         print(text.id, text.text, flush=True)
 except InputError as error:
     print(error)
@@ -187,9 +183,11 @@ def test_stdin_that_is_closed():
 def test_a_process_can_end_while_a_thread_waits_for_stdin():
     script = """
 import threading, time
+from simil.formats.sources import Source
 from simil.texts import ReadOptions, read_texts
-texts = read_texts([], ReadOptions(), on_blank=print)
-threading.Thread(target=lambda: list(texts), daemon=True).start()
+def read():
+    list(read_texts([ReadOptions().open(Source("-"))], ReadOptions(), on_blank=print))
+threading.Thread(target=read, daemon=True).start()
 time.sleep(0.3)
 print("done")
 """

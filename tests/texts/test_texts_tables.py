@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.reading import opened
 
 from simil.errors import InputError, Place
 from simil.texts import InputFormat, ReadOptions, Text, is_blank, read_texts
@@ -164,7 +165,8 @@ def test_a_header_that_cannot_be_read_is_raised_though_somebody_listens(read, fo
 
 def test_the_first_error_is_raised_where_nobody_listens():
     stream = io.BytesIO(b"text,n\na,1\nb\nc,3\n")
-    texts = read_texts([], ReadOptions(format=CSV), on_blank=lambda place: None, stdin=stream)
+    how = ReadOptions(format=CSV)
+    texts = read_texts(opened([], how, stream), how, on_blank=lambda place: None)
     assert next(texts).text == "a"
     with pytest.raises(InputError, match="stdin:3: the row has 1 cell"):
         next(texts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from simil.errors import InputError, Place
 
-__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "document", "without_bom"]
+__all__ = ["bad_byte", "bad_byte_in_lines", "decoded", "document", "head_as_utf8", "without_bom"]
 
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
 _FOREIGN = {
@@ -39,6 +39,14 @@ def bad_byte_in_lines(raw: bytes, exc: UnicodeDecodeError, place: Place) -> Inpu
     line = (place.line or 1) + raw.count(b"\n", 0, start)
     exc.start -= start
     return bad_byte(raw[start:], exc, Place(place.source, line))
+
+
+def head_as_utf8(head: bytes) -> bytes:
+    """The beginning of a source as UTF-8, without its byte order mark and a character that is cut off."""
+    for mark, encoding in _FOREIGN.items():
+        if head.startswith(mark):
+            return head.decode(encoding, "ignore").removeprefix("\ufeff").encode("utf-8", "ignore")
+    return head.removeprefix(codecs.BOM_UTF8)
 
 
 def document(data: bytes, name: str) -> bytes:

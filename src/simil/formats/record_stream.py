@@ -7,7 +7,24 @@ from dataclasses import dataclass
 
 from simil.errors import InputError, Place
 
-__all__ = ["Record", "RecordStream"]
+__all__ = ["FormatOptions", "Record", "RecordStream"]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatOptions:
+    """What a user says about the bytes of a source; None leaves it to the bytes themselves.
+
+    Attributes:
+        header: whether the first row of a table names its columns.
+        delimiter: what separates the cells of a table.
+        encoding: the encoding of the text.
+        sheet: the sheet of a workbook.
+    """
+
+    header: bool = True
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

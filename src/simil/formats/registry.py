@@ -15,13 +15,21 @@ from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
 from simil.formats.npy import NPY_MAGIC
 from simil.formats.plain_text import plain_records
-from simil.formats.record_stream import Record, RecordStream
+from simil.formats.record_stream import FormatOptions, Record, RecordStream
+from simil.formats.sources import Source
 from simil.formats.tables import table_lines, table_records
 
-__all__ = ["FORMATS", "Format", "format_named", "known_suffixes", "sniffed", "suffix_format"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "format_named",
+    "known_suffixes",
+    "sniffed",
+    "sniffed_binary",
+    "suffix_format",
+]
 
-# From the bytes of a source, its name, and whether a table has a header.
-Reader = Callable[[Iterator[bytes], str, bool], RecordStream]
+Reader = Callable[[Source, FormatOptions], RecordStream]
 # From rows, what holds for all of them, and the columns of a table without rows. The cells of tables are
 # strings, and they have no place for what holds for all rows.
 Writer = Callable[[Iterable[Mapping[str, Any]], Mapping[str, object], Sequence[str]], Iterator[bytes]]
@@ -38,6 +46,7 @@ class Format:
         read: gives its records; None if it holds no records.
         write: gives the bytes of rows; None if rows cannot be written in it.
         table: how cells are separated; None if it is no table.
+        is_binary: whether it is something other than text, which its first bytes show for certain.
     """
 
     name: str
@@ -46,6 +55,7 @@ class Format:
     read: Reader | None = None
     write: Writer | None = None
     table: Delimited | None = None
+    is_binary: bool = False
 
 
 def format_named(name: str) -> Format:
@@ -63,13 +73,18 @@ def known_suffixes(names: Collection[str]) -> str:
     return ", ".join(suffix for form in FORMATS if form.name in names for suffix in form.suffixes)
 
 
+def sniffed_binary(head: bytes) -> Format | None:
+    """The format that is not text and has this beginning, or None."""
+    return next((form for form in FORMATS if form.is_binary and form.begins(head)), None)
+
+
 def sniffed(head: bytes) -> Format:
     """The format that a file with the first bytes `head` is likely to have."""
     return next(form for form in FORMATS if form.begins(head))
 
 
 def _reader(records: Callable[[Iterator[bytes], str], Iterator[Record | InputError]]) -> Reader:
-    return lambda chunks, name, header: RecordStream(records(chunks, name), Place(name))
+    return lambda source, options: RecordStream(records(source.chunks(), source.name), Place(source.name))
 
 
 def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes], bool]) -> Format:
@@ -77,7 +92,7 @@ def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes],
         form.name,
         suffixes,
         begins,
-        read=lambda chunks, name, header: table_records(form, chunks, name, header=header),
+        read=lambda source, options: table_records(form, source.chunks(), source.name, header=options.header),
         write=lambda rows, facts, columns: table_lines(form, rows, columns),
         table=form,
     )
@@ -92,7 +107,7 @@ def _first_character(head: bytes) -> bytes:
 
 
 FORMATS = (
-    Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC)),
+    Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC), is_binary=True),
     Format(
         "json",
         (".json",),

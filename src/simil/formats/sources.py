@@ -6,14 +6,14 @@ import errno
 import os
 import select
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator
 from io import FileIO
 from typing import BinaryIO, Protocol, cast
 
 from simil.errors import InputError, Place
 
-__all__ = ["Source", "chunks"]
+__all__ = ["Source"]
 
 _CHUNK = 64 * 1024
 _STDIN = 0
@@ -26,12 +26,23 @@ class _Raw(Protocol):
 
     def fileno(self) -> int: ...
 
+    def close(self) -> None: ...
 
-@dataclass(frozen=True, slots=True)
+
 class Source:
-    """A path, or "-" for standard input."""
+    """A path, or "-" for standard input: looked at, then read, and opened once if it can be read only once.
 
-    path: str
+    A pipe, a FIFO, a terminal or `/dev/fd/N` stays open after a look, and what was looked at is put back.
+    A regular file is opened anew, so that thousands of sources can wait for their turn.
+    """
+
+    def __init__(self, path: str, stdin: BinaryIO | None = None) -> None:
+        """Open nothing yet. `stdin` replaces file descriptor 0; it must be unbuffered and is left open."""
+        self.path = path
+        self._stdin = stdin
+        self._stream: _Raw | None = None
+        self._head = bytearray()
+        self._ended = False
 
     @property
     def is_stdin(self) -> bool:
@@ -47,13 +58,26 @@ class Source:
         """The source as messages show it."""
         return "stdin" if self.is_stdin else self.label or "''"
 
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """What two sources share that are one pipe, such as `-` and `/dev/stdin`; None for other files."""
+        if self._stdin is not None:
+            return None
+        try:
+            # Path would turn "" into ".".
+            found = os.fstat(_STDIN) if self.is_stdin else os.stat(self.path)  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
+        is_pipe = self.is_stdin or stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)
+        return (found.st_dev, found.st_ino) if is_pipe else None
+
     def check(self) -> None:
         """Raise InputError if the file is missing, is a directory or may not be read.
 
         All sources are checked before the first is read, so that the last of many does not fail after an
         hour's work.
         """
-        if self.is_stdin:
+        if self.is_stdin or self._stream is not None:  # An open `/dev/fd/N` may not be opened again.
             return
         try:
             if stat.S_ISDIR(os.stat(self.path).st_mode):  # noqa: PTH116 (Path would turn "" into ".")
@@ -63,38 +87,106 @@ class Source:
         except (OSError, ValueError) as exc:
             raise _unreadable(self, exc) from exc
 
+    def head(self, enough: Callable[[bytes], bool] = bool) -> bytes:
+        """Look at the first bytes: as many as it takes until `enough` of them, or all there are.
 
-def chunks(source: Source, stdin: BinaryIO | None = None) -> Iterator[bytes]:
-    """The bytes of `source`, at most 64 KiB at a time, each part as soon as it arrives.
+        `enough` is asked when there is a new line end, and when there are twice as many bytes as before.
+        Nothing more is waited for, as a pipe may be slow. Raises InputError as `chunks` does.
+        """
+        head = bytes(self._head)
+        while not enough(head) and not self._ended:
+            self._look_further()
+            head = bytes(self._head)
+        self._put_back()
+        return head
 
-    Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut down
-    while a daemon thread waits in it. `stdin` replaces file descriptor 0 and must be unbuffered too; it is
-    left open. Raises InputError if the source cannot be opened or read.
-    """
-    if source.is_stdin and stdin is not None:
-        yield from _drained(source, cast(_Raw, stdin))
-        return
-    try:
-        stream = FileIO(_STDIN, closefd=False) if source.is_stdin else FileIO(source.path)
-    except (OSError, ValueError) as exc:
-        raise _unreadable(source, exc) from exc
-    with stream:
-        yield from _drained(source, stream)
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all bytes, at most 64 KiB at a time, each part as soon as it arrives.
 
-
-def _drained(source: Source, stream: _Raw) -> Iterator[bytes]:
-    while True:
+        Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut
+        down while a daemon thread waits in it. Raises InputError if the source cannot be opened or read.
+        """
+        head, self._head = self._head, bytearray()
+        for start in range(0, len(head), _CHUNK):
+            yield bytes(head[start : start + _CHUNK])
         try:
-            chunk = stream.read(_CHUNK)
-            if chunk is None:
-                # Another process may have made a shared stdin non-blocking; that is not the end of it.
-                select.select([stream], [], [])
-                continue
-        except OSError as exc:
-            raise _unreadable(source, exc) from exc
-        if not chunk:
+            while not self._ended:
+                if chunk := self._read():
+                    yield chunk
+        finally:
+            self._close()
+
+    def file(self) -> BinaryIO:
+        """Return a file of all bytes that can seek: the file itself, or a temporary one of what can't.
+
+        Raises InputError as `chunks` does. The caller closes it.
+        """
+        if self._is_regular():
+            try:
+                return open(_STDIN if self.is_stdin else self.path, "rb", closefd=not self.is_stdin)
+            except (OSError, ValueError) as exc:
+                raise _unreadable(self, exc) from exc
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        try:
+            for chunk in self.chunks():
+                copy.write(chunk)
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
+    def _is_regular(self) -> bool:
+        if self._stdin is not None:
+            return False
+        try:
+            # Path would turn "" into ".".
+            mode = (os.fstat(_STDIN) if self.is_stdin else os.stat(self.path)).st_mode  # noqa: PTH116
+        except (OSError, ValueError):
+            return False
+        return stat.S_ISREG(mode)
+
+    def _look_further(self) -> None:
+        """Read on until another line has ended, or there are twice as many bytes."""
+        wanted = 2 * len(self._head)
+        while not self._ended:
+            part = self._read()
+            self._head += part
+            if b"\n" in part or len(self._head) >= wanted:
+                return
+
+    def _put_back(self) -> None:
+        """Forget what was looked at in a regular file, which gives it again; a pipe does not."""
+        if not self._is_regular():
             return
-        yield chunk
+        if self.is_stdin and self._stream is not None:
+            os.lseek(_STDIN, -len(self._head), os.SEEK_CUR)
+        self._close()
+        self._head.clear()
+        self._ended = False
+
+    def _read(self) -> bytes:
+        """Return what arrives next; at the end nothing, and `_ended` is set."""
+        try:
+            if self._stream is None:
+                self._stream = self._opened()
+            while (chunk := self._stream.read(_CHUNK)) is None:
+                # Another process may have made a shared stdin non-blocking; that is not the end of it.
+                select.select([self._stream], [], [])
+        except (OSError, ValueError) as exc:
+            raise _unreadable(self, exc) from exc
+        self._ended = not chunk
+        return chunk
+
+    def _opened(self) -> _Raw:
+        if self.is_stdin:
+            return cast(_Raw, self._stdin) if self._stdin is not None else FileIO(_STDIN, closefd=False)
+        return FileIO(self.path)
+
+    def _close(self) -> None:
+        if self._stream is not None and self._stdin is None:
+            self._stream.close()
+        self._stream = None
 
 
 def _unreadable(source: Source, exc: OSError | ValueError) -> InputError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
 from simil.progress import Progress, Total, silent
-from simil.session.inputs import Input, InputOpener, OpenInput, fitted
+from simil.session.inputs import InputOpener, OpenInput, fitted
 from simil.session.open_model import OpenModel
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Session(AbstractContextManager["Session"]):
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
         """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
-        return self._inputs.open(Input(files, reading, label))
+        return self._inputs.open(files, reading, label)
 
     def texts(self, opened: OpenInput, *, on_left_out: Callable[[], None] = lambda: None) -> Iterator[Text]:
         """Yield the texts of an input as they arrive.
@@ -107,12 +107,12 @@ class Session(AbstractContextManager["Session"]):
         given = self.texts(opened) if texts is None else texts
         return self.embed(given, kind, total=opened.count, label=opened.label)
 
-    def corpora(self, first: Input, second: Input) -> tuple[Corpus, Corpus]:
+    def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
 
         Saved vectors are read before texts, whichever side they are on: they say which model the texts need.
         """
-        opened = [self._inputs.open(given) for given in fitted(first, second)]
+        opened = fitted(first, second)
         if opened[1].holds_vectors and not opened[0].holds_vectors:
             right, left = self.corpus(opened[1]), self.corpus(opened[0])
         else:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from simil.formats.detection import TypedSource
 from simil.texts.read_options import InputFormat, ReadOptions
 
 __all__ = ["count_roughly"]
 
+_BY_LINE = {InputFormat.TEXT, InputFormat.JSONL, InputFormat.CSV, InputFormat.TSV}
 _CHUNK = 1 << 20
 
 
-def count_roughly(sources: Sequence[str], options: ReadOptions) -> int | None:
+def count_roughly(sources: Sequence[TypedSource], options: ReadOptions) -> int | None:
     """Return the number of lines in all `sources`, an upper bound for the number of texts; None if unknown.
 
     It is an estimate for the progress bar: blank lines and a table's header count too. Standard input, JSON
@@ -21,10 +23,10 @@ def count_roughly(sources: Sequence[str], options: ReadOptions) -> int | None:
     if options.whole:
         return len(sources)
     total = 0
-    for source in sources:
-        path = Path(source)
+    for typed in sources:
+        path = Path(typed.source.path)
         try:
-            if source == "-" or options.format_for(source) is InputFormat.JSON or not path.is_file():
+            if typed.source.is_stdin or typed.format.name not in _BY_LINE or not path.is_file():
                 return None
             total += _count(path, b"\0" if options.nul else b"\n")
         except OSError:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from simil.errors import UsageError
+from simil.formats.detection import TypedSource, typed
+from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import suffix_format
+from simil.formats.sources import Source
 
 __all__ = ["InputFormat", "ReadOptions", "format_of"]
 
@@ -72,21 +76,31 @@ class ReadOptions:
     def _for_fields(self) -> str:
         return "--field" if self.fields else "--id-field" if self.id_field is not None else ""
 
-    def format_for(self, source: str) -> InputFormat:
-        """The format in which `source` is read."""
-        return self.format or (InputFormat.TEXT if self._plain else format_of(source))
+    @property
+    def is_literal(self) -> bool:
+        """Whether a source is plain text whatever it looks like, since the user says so."""
+        return bool(self._plain) or self.format is InputFormat.TEXT
 
-    def check_for(self, formats: set[InputFormat]) -> None:
+    @property
+    def of_format(self) -> FormatOptions:
+        """What they say about the bytes of a source."""
+        return FormatOptions(header=self.header)
+
+    def open(self, source: Source) -> TypedSource:
+        """Find out in which format `source` is read; errors as in `typed`."""
+        return typed(source, InputFormat.TEXT if self._plain else self.format)
+
+    def check_for(self, formats: Collection[str]) -> None:
         """Raise UsageError if an option applies to none of the `formats` of the sources.
 
         One source with fields among plain ones is enough.
         """
-        if self._for_fields and formats <= {InputFormat.TEXT}:
+        if self._for_fields and {*formats} <= {InputFormat.TEXT}:
             raise UsageError(
                 f"{self._for_fields} is given, but plain text has no fields",
                 hint="pass --input-format csv, tsv, json or jsonl",
             )
-        if not self.header and formats.isdisjoint(_TABLES):
+        if not self.header and {*formats}.isdisjoint(_TABLES):
             raise UsageError(
                 "--no-header is for csv and tsv, and no source is one", hint="pass --input-format csv or tsv"
             )

@@ -5,23 +5,20 @@ empty reads as none, and fields read as strings; in TSV tabs and line ends of te
 """
 
 from simil.vectors.collect import VectorFile
-from simil.vectors.sniff import HEAD_BYTES, Rejoined, looks_like_vectors, peek
+from simil.vectors.sniff import as_vectors
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.vector_files import open_writer, read_vectors
 from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = [
-    "HEAD_BYTES",
-    "Rejoined",
     "VectorBatch",
     "VectorFile",
     "VectorFormat",
     "VectorWriter",
+    "as_vectors",
     "format_of",
-    "looks_like_vectors",
     "open_writer",
-    "peek",
     "read_vectors",
     "sidecar_path",
 ]

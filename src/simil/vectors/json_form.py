@@ -89,11 +89,11 @@ class JsonLinesWriter(VectorWriter):
         """Nothing follows the last line."""
 
 
-def read_json(source: str, stream: BinaryIO) -> VectorFile:
+def read_json(source: str, content: bytes) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = document(stream.read(), source)
+    data = document(content, source)
     if data.startswith(_HEAD):
         try:
             return _read_by_line(source, data)

@@ -9,13 +9,14 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
-from simil.formats.registry import format_named, sniffed
+from simil.formats.detection import TypedSource
+from simil.formats.encoding import head_as_utf8
+from simil.formats.registry import sniffed, suffix_format
 from simil.vectors.table_form import dimension_columns
-from simil.vectors.vector_formats import VectorFormat, format_of
+from simil.vectors.vector_formats import VectorFormat
 
-__all__ = ["HEAD_BYTES", "Rejoined", "looks_like_vectors", "peek"]
+__all__ = ["as_vectors"]
 
 HEAD_BYTES = 1 << 16  # enough for a long text before the first embedding
 
@@ -40,55 +41,30 @@ _FAILED_LINE = re.compile(r'\{"id":"[^\n]*"embedding":null,"model":"[^"\n]*"\}\n
 _SECOND_ITEMS = ((1,), ("data", 1))  # The first item would have shown it.
 
 
-def peek(stream: BinaryIO, size: int = HEAD_BYTES) -> tuple[bytes, BinaryIO]:
-    """Return the first `size` bytes of `stream` and a stream of all its bytes, including those.
+def as_vectors(typed: TypedSource) -> TypedSource | None:
+    """Return a source as the file of vectors that it is, None if it holds texts.
 
-    A stream that can seek is rewound and returned itself; a pipe is read until it has given that many bytes
-    or ended.
+    Plain text that no suffix calls so may be a table of vectors. Errors as in `Source.head`.
     """
-    if stream.seekable():
-        start = stream.tell()
-        head = stream.read(size)
-        stream.seek(start)
-        return head, stream
-    head = stream.read(size)
-    return head, io.BufferedReader(Rejoined(head, stream))
-
-
-def looks_like_vectors(head: bytes, source: str) -> VectorFormat | None:
-    """Return the format of the vector file that `source` ("-" is stdin) is by its first bytes, or None.
-
-    Only stdin and files whose suffix names a format of vectors are considered: a line of a `.txt` file may
-    look like JSON and is a text. More of the head tells more; `HEAD_BYTES` are enough as a rule.
-    """
-    named = None if source == "-" else format_of(source)
-    if named is VectorFormat.NPY:
-        return named  # No file of texts is called that.
-    if named is None and source != "-":
+    source, form = typed.source, typed.format
+    if form.is_binary:
+        return typed
+    if form.name == VectorFormat.JSON:
+        head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
+        return typed if _json_form(_text(head)) is VectorFormat.JSON else None
+    if form.name == VectorFormat.JSONL:
+        head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
+        return typed if _json_form(_text(head)) is VectorFormat.JSONL else None
+    if form.table is None and suffix_format(source.path) is not None:
         return None
-    form = sniffed(head)
-    if named in (VectorFormat.CSV, VectorFormat.TSV) and form.name != VectorFormat.JSON:
-        form = format_named(named)
-    look = _LOOKS.get(form.name)
-    found = look(head.decode("utf-8", "ignore").removeprefix("\ufeff")) if look else None
-    return found if named in (None, found) else None
+    head = head_as_utf8(source.head(lambda head: b"\n" in head))
+    table = form if form.table is not None else sniffed(head)
+    look = _LOOKS.get(table.name)
+    return TypedSource(source, table) if look and look(_text(head)) else None
 
 
-class Rejoined(io.RawIOBase, BinaryIO):
-    """The bytes already read from a stream, followed by the rest of it; unbuffered."""
-
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head = memoryview(head)
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        chunk = self._head[: len(buffer)] or memoryview(self._rest.read(len(buffer)))
-        self._head = self._head[len(chunk) :]
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+def _text(head: bytes) -> str:
+    return head_as_utf8(head).decode("utf-8", "ignore")
 
 
 def _json_form(text: str) -> VectorFormat | None:
@@ -169,10 +145,8 @@ def _is_vector_header(names: list[str], *, cut: bool) -> bool:
     return stop == len(names) or (cut and stop == len(names) - 1 and f"d{stop - first}".startswith(names[-1]))
 
 
-# What the text of a head shows, by the format that its first bytes are likely to be.
+# What the first line of a table shows.
 _LOOKS: dict[str, Callable[[str], VectorFormat | None]] = {
-    "npy": lambda text: VectorFormat.NPY,
-    "json": _json_form,
-    "tsv": _tsv_form,
-    "csv": _csv_form,
+    VectorFormat.TSV: _tsv_form,
+    VectorFormat.CSV: _csv_form,
 }

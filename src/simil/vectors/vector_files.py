@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import BinaryIO
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import UsageError
 from simil.formats.delimited import Delimited
+from simil.formats.detection import TypedSource
 from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
-from simil.vectors.sniff import looks_like_vectors, peek
 from simil.vectors.table_form import TableWriter, read_table
-from simil.vectors.vector_formats import VectorFormat, format_of, sidecar_path
+from simil.vectors.vector_formats import VectorFormat, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = ["open_writer", "read_vectors"]
-
-_CHUNK = 1 << 16
 
 
 def open_writer(
@@ -49,50 +43,27 @@ def open_writer(
     return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
 
 
-def read_vectors(
-    source: str,
-    *,
-    stdin: BinaryIO | None = None,
-    format: VectorFormat | None = None,  # noqa: A002
-) -> VectorFile:
-    """Read the vector file `source`, or standard input (`stdin`, if given) for "-".
+def read_vectors(typed: TypedSource) -> VectorFile:
+    """Read the vectors of a source.
 
-    Without `format`, the suffix decides, else the first bytes. Raises `InputError` with the file and, if
-    known, the line and column of whatever is wrong with it, and `ModelMismatch` if it mixes models.
+    Raises `InputError` with the file and, if known, the line and column of whatever is wrong with it, and
+    `ModelMismatch` if it mixes models.
     """
-    if source == "-":
-        return _read("stdin", stdin or sys.stdin.buffer, format, None)
-    try:
-        with Path(source).open("rb") as stream:
-            return _read(source, stream, format or format_of(source), sidecar_path(source))
-    except OSError as exc:
-        raise InputError(f"cannot be read: {exc.strerror or exc}", place=Place(source)) from exc
-
-
-def _read(source: str, stream: BinaryIO, form: VectorFormat | None, sidecar: Path | None) -> VectorFile:
-    if form is None:
-        head, stream = peek(stream)
-        form = looks_like_vectors(head, "-")
-    if form is None:
-        raise InputError(
-            "does not look like a vector file", hint="say which format it has", place=Place(source)
-        )
-    if form is VectorFormat.NPY:
+    source, form = typed.source, typed.format
+    source.check()
+    if form.name == VectorFormat.NPY:
         from simil.vectors.npy_form import read_npy
 
-        return read_npy(source, stream, sidecar)
-    if table := _table(form):
-        return read_table(source, _chunks(stream), table)
+        with source.file() as stream:
+            return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
+    if form.table is not None:
+        return read_table(source.name, source.chunks(), form.table)
     from simil.vectors.json_form import read_json, read_jsonl
 
-    if form is VectorFormat.JSONL:
-        return read_jsonl(source, _chunks(stream))
-    return read_json(source, stream)
+    if form.name == VectorFormat.JSONL:
+        return read_jsonl(source.name, source.chunks())
+    return read_json(source.name, b"".join(source.chunks()))
 
 
 def _table(form: VectorFormat) -> Delimited | None:
     return None if form is VectorFormat.BASE64 else format_named(form).table
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    return iter(partial(stream.read, _CHUNK), b"")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.classification_report import Evaluation
     from simil.tasks.labels import LabelDescription
-    from simil.texts import ReadOptions
 
 __all__ = ["classify"]
 
@@ -168,6 +167,7 @@ class _Classifier:
     ) -> tuple[Corpus, Classification]:
         """Return the texts of `files` and their labels; with `labelled`, only texts that have one already."""
         from simil.embedders.base import Kind
+        from simil.session.inputs import without_fields
         from simil.tasks.classification import classify_by_descriptions, classify_by_examples
 
         if (labelled or self._examples is not None) and self.field in (reading.field or ["text"]):
@@ -176,17 +176,19 @@ class _Classifier:
                 hint="name another --field or --label-field",
             )
         session = run.session
-        options = self._input_options(files, reading.options(whole=whole, all_fields=labelled))
+        given = session.open(files, reading.options(whole=whole, all_fields=labelled))
         if self._examples is None:
-            corpus = self._corpus(run, session.open(files, options), labelled=labelled)
+            corpus = self._corpus(run, given, labelled=labelled)
             texts = [item.text for item in self._descriptions]
             described = session.embed(values.given(texts, "--label", values.refuse_blank), Kind.SYMMETRIC)
             if len(described) < len(texts):
                 raise UsageError("a label needs its description", hint="shorten it")
             owners = [item.label for item in self._descriptions]
             return corpus, classify_by_descriptions(corpus, described, owners, threshold=self._threshold)
-        how = self._example_options(reading)
-        asked, given = session.open([self._examples], how), session.open(files, options)
+        asked = session.open(
+            [self._examples], replace(reading, id_field=None).beside(self._examples, all_fields=True)
+        )
+        given = without_fields(given)  # Of two inputs, --field is for the one that has fields.
         # Saved vectors are read first, since they name the model.
         if given.holds_vectors and not asked.holds_vectors:
             corpus = self._corpus(run, given, labelled=labelled)
@@ -203,22 +205,6 @@ class _Classifier:
             threshold=self._threshold,
         )
 
-    def _input_options(self, files: Sequence[str], options: ReadOptions) -> ReadOptions:
-        """Return how `files` are read; if they are plain text, --field is for the examples."""
-        from simil.session.inputs import Input
-
-        if self._examples is not None and Input(files, options).is_plain:
-            return replace(options, fields=(), header=True)
-        return options
-
-    def _example_options(self, reading: InputFlags) -> ReadOptions:
-        """Return how the examples are read: by suffix, else in the format of the texts."""
-        from simil.texts import InputFormat, format_of
-
-        by_suffix = format_of(str(self._examples)) is not InputFormat.TEXT
-        form = None if by_suffix else reading.input_format
-        return replace(reading, nul=False, id_field=None, input_format=form).options(all_fields=True)
-
     def _corpus(self, run: SessionRun, opened: OpenInput, *, labelled: bool) -> Corpus:
         from simil.tasks.labels import corpus_with_labels, with_labels
         from simil.texts import InputFormat
@@ -229,12 +215,11 @@ class _Classifier:
             return corpus_with_labels(saved, self.field, on_error=on_error) if labelled else saved
         texts = run.session.texts(opened)
         if labelled:
-            options, sources = opened.reading, opened.sources
-            forms = {options.format_for(source) for source in sources}
+            forms = opened.formats
             if InputFormat.TEXT in forms:
-                plain = next(path for path in sources if options.format_for(path) is InputFormat.TEXT)
+                plain = next(one.source for one in opened.sources if one.format.name == InputFormat.TEXT)
                 raise UsageError(
-                    f"{'stdin' if plain == '-' else plain} is plain text, which has no labels",
+                    f"{plain.name} is plain text, which has no labels",
                     hint="pass --input-format csv, tsv, json or jsonl",
                 )
             table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))

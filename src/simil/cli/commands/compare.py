@@ -14,7 +14,7 @@ import typer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.errors import Place, UsageError
+from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -166,18 +166,11 @@ class _Rows:
         from simil.cli.commands.compare_view import show_pairs
         from simil.cli.output.output_file import open_output
         from simil.tasks.comparison import compare_pairs
-        from simil.texts import read_pairs
 
         opened = run.session.open([self.source], self.reading)
         if opened.holds_vectors:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(self.source))
-        rows = read_pairs(
-            self.source,
-            self.reading,
-            on_blank=run.notes.blank,
-            on_error=run.notes.on_error,
-            stdin=opened.stdin,
-        )
+        rows = opened.pairs(run.notes.blank, run.notes.on_error)
         embedder = run.session.embedder()
         scored = compare_pairs(
             rows,
@@ -249,7 +242,7 @@ def _items(session: Session, texts: list[str], files: list[str], reading: ReadOp
             (given,) = values.given([text], "text", values.refuse_blank, first=number)
             yield Item(given.text, given)
     for path in files:
-        yield from _file_items(path)
+        yield from _file_items(session, path, reading)
 
 
 def _input_items(session: Session, opened: OpenInput) -> Iterator[Item]:
@@ -263,18 +256,24 @@ def _input_items(session: Session, opened: OpenInput) -> Iterator[Item]:
         yield Item(text.text, text)
 
 
-def _file_items(path: str) -> Iterator[Item]:
-    from simil.session.inputs import form_of_file
+def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[Item]:
     from simil.tasks.comparison import Item
-    from simil.texts import ReadOptions, read_texts
-    from simil.vectors import read_vectors
+    from simil.texts import ReadOptions
 
-    form = form_of_file(path)
-    if form:
-        yield from _rows_of(read_vectors(path, format=form))
-    else:
-        (text,) = read_texts([path], ReadOptions(whole=True), on_blank=values.refuse_blank)
-        yield Item(text.id, text)
+    opened = session.open([path], ReadOptions(format=reading.format))
+    if opened.holds_vectors:
+        for file in opened.vector_files():
+            yield from _rows_of(file)
+        return
+    (form,) = opened.formats
+    if form in ("json", "jsonl"):
+        raise InputError(
+            "is JSON without vectors, which is no prose",
+            hint="--input-format text compares it as it is written",
+            place=Place(path),
+        )
+    (text,) = replace(opened, reading=ReadOptions(whole=True)).texts(values.refuse_blank)
+    yield Item(text.id, text)
 
 
 def _rows_of(file: VectorFile) -> Iterator[Item]:

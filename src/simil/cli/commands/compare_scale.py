@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.calibration import Calibration
     from simil.tasks.evaluation.scales import Scale
-    from simil.texts import ReadOptions, Text
+    from simil.texts import Text
 
 __all__ = ["ScaleOptions", "Scaling", "save_calibration"]
 
@@ -58,8 +58,9 @@ class Scaling:
         self._reference: Corpus | None = None
         self._texts: list[Text] = []
         if asked.percentile is not None:
-            options = _reading_of(asked.percentile, reading)
-            opened = session.open([asked.percentile], options)
+            from simil.session.inputs import without_fields
+
+            opened = without_fields(session.open([asked.percentile], reading.beside(asked.percentile)))
             if opened.holds_vectors:
                 self._reference = session.corpus(opened)
             else:
@@ -132,16 +133,3 @@ def _place_of(model: str, metric: str, dimensions: int) -> Path:
     from simil.tasks.evaluation.calibration import calibration_file_name
 
     return calibrations_dir() / calibration_file_name(model, metric, dimensions)
-
-
-def _reading_of(path: str, reading: InputFlags) -> ReadOptions:
-    """Return how the reference is read: by its suffix; --field is for it only if given once."""
-    from dataclasses import replace
-
-    from simil.texts import InputFormat, format_of
-
-    if format_of(path) is InputFormat.TEXT and path != "-":
-        return replace(reading, input_format=None, field=None, id_field=None, no_header=False).options()
-    form = reading.input_format if path == "-" else None
-    field = reading.field if len(reading.field or []) == 1 else None
-    return replace(reading, input_format=form, nul=False, field=field).options()

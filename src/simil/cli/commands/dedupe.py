@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +16,10 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simil.session.inputs import Input, OpenInput
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.deduplication import Duplicates
-    from simil.texts import ReadOptions
 
 __all__ = ["dedupe"]
 
@@ -72,7 +71,7 @@ def dedupe(
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.cli.output.vector_output import vector_form, write_vectors
-    from simil.session.inputs import Input, fitted
+    from simil.session.inputs import fitted
     from simil.tasks.conversion import vector_batch
 
     values.check_choice("--show", show, _SHOWN)
@@ -83,16 +82,15 @@ def dedupe(
     records = show in ("kept", "removed")
     with open_run(model, running, on_error=reading.on_error) as run:
         session = run.session
-        ours, known = Input(files or [], options), None
+        opened, known = session.open(files or [], options), None
         if against is not None:
-            ours, known = fitted(ours, Input([against], options))
-        opened = session.open(ours.files, ours.reading)
+            opened, known = fitted(opened, session.open([against], options))
         saved_form = vector_form(form, output) if records and opened.holds_vectors else None
         text_form = ""
         if not records:
             text_form = form_of(form, output)
         elif not opened.holds_vectors:
-            text_form = _form(form, output, opened.reading, opened.sources)
+            text_form = _form(form, output, opened.formats)
         found, saved = _find(session, opened, known, threshold, exact=exact)
         rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
         if saved is not None and records:
@@ -110,13 +108,12 @@ def dedupe(
                 show_duplicates(found, show, text_form, stream, model=session.stamp)
 
 
-def _form(name: str | None, output: Path | None, options: ReadOptions, files: Sequence[str]) -> str:
+def _form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
     """Return the form of texts: that of the input (csv and tsv "as it came"), unless another is asked for."""
     from simil.cli.output.rows import form_of
 
     if name is None and (output is None or output.suffix == ".txt"):
-        forms = {str(options.format_for(path)) for path in files}
-        only = forms.pop() if len(forms) == 1 else "text"
+        only = next(iter(forms)) if len(forms) == 1 else "text"
         return f"{only} as it came" if only in ("csv", "tsv") else only
     found = form_of(name, output)
     return "text" if found in ("plain", "table") else found
@@ -125,7 +122,7 @@ def _form(name: str | None, output: Path | None, options: ReadOptions, files: Se
 def _find(
     session: Session,
     opened: OpenInput,
-    known: Input | None,
+    against: OpenInput | None,
     threshold: float | None,
     *,
     exact: bool,
@@ -133,7 +130,6 @@ def _find(
     """Return the duplicates, and the saved vectors that they were found in, if any."""
     from simil.tasks import deduplication as task
 
-    against = session.open(known.files, known.reading) if known else None
     if exact:
         if opened.holds_vectors or (against and against.holds_vectors):
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")

@@ -15,9 +15,10 @@ from simil.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.output.notes import Notes
+    from simil.session.inputs import InputOpener, OpenInput
     from simil.tasks.evaluation.dataset_columns import DatasetColumns
     from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
-    from simil.texts import Text
+    from simil.texts import ReadOptions, Text
 
 __all__ = ["DEMO_POSITIVE_FROM", "Sources", "read_dataset"]
 
@@ -67,19 +68,16 @@ def read_dataset(
 
     Raises `UsageError` if it is unclear which columns hold what, `InputError` for bad data.
     """
+    from simil.session.inputs import InputOpener
     from simil.tasks.evaluation import dataset_columns, datasets
-    from simil.texts import read_records
 
     if sources.data is None and not sources.demo and reading.input_format is None:
         raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair has two fields", hint="pass --field twice")
-    for path in filter(None, (sources.path, sources.queries, sources.documents)):
-        _check_no_vectors(path)
-    if sources.path == "-":
-        note_terminal_input()
-    records = read_records(sources.path, options, on_error=notes.on_error)
+    opener = InputOpener(note_terminal_input)
+    records = _opened(opener, sources.path, options).records(notes.on_error)
     first = next(records, None)
     if first is None:
         raise InputError("there is nothing in it", place=Place(sources.name))
@@ -91,37 +89,36 @@ def read_dataset(
         return datasets.read_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
     columns = dataset_columns.find_qrels_columns(first, options.fields, score_field)
     _report_columns(columns, "queries and documents")
-    asked, given = (
-        _texts(path, reading, notes) if path else None for path in (sources.queries, sources.documents)
-    )
+    sides = (sources.queries, sources.documents)
+    asked, given = (_texts(opener, path, reading, notes) if path else None for path in sides)
     return datasets.read_retrieval(
         every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
     )
 
 
-def _check_no_vectors(path: str) -> None:
-    """Raise `InputError` for a .npy file; other files of vectors hold texts too and can be read."""
-    from simil.session.inputs import form_of_file
-    from simil.vectors import VectorFormat
-
-    if path != "-" and form_of_file(path) is VectorFormat.NPY:
+def _opened(opener: InputOpener, path: str, options: ReadOptions) -> OpenInput:
+    """Open a file; raises `InputError` for vectors without texts."""
+    opened = opener.open([path], options)
+    (source,) = opened.sources
+    # Other files of vectors hold texts too and can be read.
+    if opened.holds_vectors and source.format.is_binary:
         raise InputError(
             "is a file of vectors", hint="name a file of texts: eval measures models", place=Place(path)
         )
+    return opened
 
 
-def _texts(path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:
+def _texts(opener: InputOpener, path: str, reading: InputFlags, notes: Notes) -> Sequence[Text]:
     """Read queries or documents by suffix; the text is in "text" or the only column.
 
     Ids are in the column that --id-field names, else in "id", or in "_id" as in BEIR.
     """
-    from simil.texts import InputFormat, format_of, read_texts
+    from simil.session.inputs import without_fields
 
-    plain = format_of(path) is InputFormat.TEXT
-    wanted = InputFlags() if plain else replace(reading, field=None, input_format=None)
-    options = replace(wanted.options(), all_fields=True)
-    texts = read_texts([path], options, on_blank=notes.blank, on_error=notes.on_error)
-    return [*texts] if wanted.id_field is not None else [*map(_by_own_id, texts)]
+    options = replace(reading, field=None).beside(path, all_fields=True)
+    opened = without_fields(_opened(opener, path, options))
+    texts = opened.texts(notes.blank, notes.on_error)
+    return [*texts] if opened.reading.id_field is not None else [*map(_by_own_id, texts)]
 
 
 def _by_own_id(text: Text) -> Text:

@@ -17,9 +17,9 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.session.inputs import OpenInput
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
-    from simil.texts import ReadOptions
 
 __all__ = ["match"]
 
@@ -101,7 +101,6 @@ def match(
     from simil.cli.commands.match_view import show_matches
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.session.inputs import Input
     from simil.tasks import matching as task
 
     values.check_choice("--unmatched", unmatched, _UNMATCHED)
@@ -113,12 +112,13 @@ def match(
     )
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
     sides = [
-        Input([path], replace(common, fields=(name,) if name is not None else (), id_field=id_name))
+        ([path], replace(common, fields=(name,) if name is not None else (), id_field=id_name))
         for path, name, id_name in zip((left, right), fields, id_fields, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
-        ours, theirs = run.session.corpora(*sides)
-        shown_as = _form(form, output, [(side.reading, side.files[0]) for side in sides], ours, theirs)
+        opened = [run.session.open(*side) for side in sides]
+        ours, theirs = run.session.corpora(*opened)
+        shown_as = _form(form, output, opened)
         if one_to_one:
             found = task.match_one_to_one(ours, theirs, threshold=threshold)
         else:
@@ -140,19 +140,13 @@ def _for_each_file(names: list[str] | None, option: str) -> tuple[str | None, st
     return names[0], names[-1]
 
 
-def _form(
-    name: str | None,
-    output: Path | None,
-    sources: Sequence[tuple[ReadOptions, str]],
-    ours: Corpus,
-    theirs: Corpus,
-) -> str:
+def _form(name: str | None, output: Path | None, opened: Sequence[OpenInput]) -> str:
     """Return the form of the output: two csv or tsv files give the same, unless another is asked for."""
     from simil.cli.output.rows import form_of
 
     form = form_of(name, output)
-    if form == "plain" and output is None and not (ours.saved or theirs.saved):
-        forms = {str(reading.format_for(path)) for reading, path in sources}
+    if form == "plain" and output is None and not any(side.holds_vectors for side in opened):
+        forms = opened[0].formats | opened[1].formats
         if forms <= {"csv"} or forms <= {"tsv"}:
             return forms.pop()
     return form

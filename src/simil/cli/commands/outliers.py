@@ -164,11 +164,8 @@ def _corpora(
 ) -> tuple[Corpus, Corpus | None]:
     if reference is None:
         return session.corpus(session.open(files, options)), None
-    from simil.session.inputs import Input
-
-    normal, corpus = session.corpora(
-        Input([reference], options, "embedding the reference"), Input(files, options)
-    )
+    opened = session.open([reference], options, "embedding the reference"), session.open(files, options)
+    normal, corpus = session.corpora(*opened)
     return corpus, normal
 
 

@@ -17,6 +17,7 @@ from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.retrieval import SearchResult
@@ -142,7 +143,7 @@ class _Splitting:
     def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
         from simil.texts import InputFormat, chunking_named
 
-        self._reading = reading
+        self.reading = reading
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
@@ -152,24 +153,15 @@ class _Splitting:
             options = replace(options, format=InputFormat.TEXT)
         self.files: ReadOptions = options
 
-    def reading_of_queries(self, path: str) -> ReadOptions:
-        """Return how the file of queries is read: by its suffix; plain text has one query per line."""
-        from simil.texts import InputFormat, format_of
-
-        if format_of(path) is InputFormat.TEXT:
-            return InputFlags().options()
-        return replace(self._reading, nul=False, input_format=None).options()
-
-    def reading_of(self, files: Sequence[str]) -> ReadOptions:
-        """Return how `files` are read: plain text to be split as a whole, tables row by row."""
+    def fitted(self, opened: OpenInput) -> OpenInput:
+        """Return an input as it is split: plain text as a whole, tables row by row."""
         from simil.texts import InputFormat
 
-        plain = {self.files.format_for(path) is InputFormat.TEXT and not self.files.nul for path in files}
-        if self.chunking is None or plain == {False}:
-            return self.files
-        if len(plain) > 1:
+        if opened.reading.nul or InputFormat.TEXT not in opened.formats:
+            return opened
+        if not opened.is_plain:
             raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
-        return replace(self.files, whole=True, format=None)
+        return replace(opened, reading=replace(opened.reading, whole=True, format=None))
 
     def applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
@@ -219,11 +211,11 @@ def _queries_and_corpus(
 ) -> tuple[Corpus, Corpus]:
     """Return the queries and the texts to search; saved vectors are read first: they name the model."""
     from simil.embedders.base import Kind
+    from simil.session.inputs import without_fields
 
     given = [*values.given([query], "query", values.refuse_blank)] if query is not None else []
     if queries is not None:
-        reading = cut.reading_of_queries(queries)
-        opened = session.open([queries], reading)
+        opened = without_fields(session.open([queries], cut.reading.beside(queries)))
         if opened.holds_vectors:
             asked = session.corpus(opened)
             return asked, _corpus(session, files, cut)
@@ -235,12 +227,12 @@ def _queries_and_corpus(
 def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
     from simil.embedders.base import Kind
 
-    reading = cut.reading_of(files or ["-"])
-    opened = session.open(files, reading)
+    opened = session.open(files, cut.files)
     if cut.chunking is None:
         return session.corpus(opened, Kind.DOCUMENT)
     if opened.holds_vectors:
         raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
+    opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
     return session.embed(texts, Kind.DOCUMENT)
 

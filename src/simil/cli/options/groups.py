@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -88,6 +88,17 @@ class InputFlags:
             header=not self.no_header,
             all_fields=all_fields,
         )
+
+    def beside(self, path: str, **more: bool) -> ReadOptions:
+        """Return how a second file is read: by its name and content, else in the format of the first.
+
+        `--field` is for it if it is given once; `more` is as for `options`.
+        """
+        from simil.formats.registry import suffix_format
+
+        form = None if suffix_format(path) else self.input_format
+        field = self.field if len(self.field or []) == 1 else None
+        return replace(self, nul=False, input_format=form, field=field).options(**more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,154 @@
+"""Finds out which format a source has: by what the user says, else by its bytes and the suffix of its name.
+
+Content that is JSON is never read as prose, whatever the file is called; `--input-format text` reads it so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from simil.errors import InputError, Place
+from simil.formats.encoding import head_as_utf8
+from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
+from simil.formats.sources import Source
+
+__all__ = ["TypedSource", "refuse_binary", "typed"]
+
+# What no prose begins with: an object with a member, or a list of objects, of lists or of several numbers.
+_STRING = rb'"(?:[^"\\]|\\.)*"'
+_SURELY_JSON = re.compile(
+    rb"\{\s*STRING\s*:\s*[\"\[{\-0-9tfn]|\[\s*\{\s*(?:STRING\s*:|\})"
+    rb"|\[\s*\[\s*[\-0-9\"\[\]]|\[\s*-?[0-9][0-9.eE+\-]*\s*,\s*-?[0-9]".replace(b"STRING", _STRING),
+    re.DOTALL,
+)
+# The parser places the fault of a value that is cut off at most so far before its end.
+_CUT = 12
+
+# Files that people have beside their texts, by their first bytes.
+_FOREIGN = {
+    b"\x1f\x8b": ("compressed by gzip", "unpack it with gunzip, or pipe it: zcat FILE | simil …"),
+    b"BZh": ("compressed by bzip2", "unpack it with bunzip2"),
+    b"\xfd7zXZ\0": ("compressed by xz", "unpack it with unxz"),
+    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "unpack it with unzstd"),
+    b"PK\x03\x04": ("a ZIP archive", "unpack it; of workbooks save a sheet as csv"),
+    b"PK\x05\x06": ("an empty ZIP archive", "name another file"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
+    b"%PDF-": ("a PDF document", "convert it to text, e.g. with pdftotext"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Office document", "save it as csv or txt"),
+    b"SQLite format 3\0": ("an SQLite database", "export a table, e.g. sqlite3 -csv -header FILE 'SELECT …'"),
+    b"PAR1": ("a Parquet file", "write it as jsonl or csv"),
+    b"ARROW1": ("an Arrow file", "write it as jsonl or csv"),
+    b"\x89PNG": ("a PNG image", "name a file of texts"),
+    b"\xff\xd8\xff": ("a JPEG image", "name a file of texts"),
+    b"\x89HDF": ("an HDF5 file", "write it as npy, jsonl or csv"),
+    b"\x7fELF": ("a program", "name a file of texts"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TypedSource:
+    """A source, and the format that it is read in."""
+
+    source: Source
+    format: Format
+
+
+def typed(source: Source, wanted: str | None = None) -> TypedSource:
+    """Return `source` with its format: the one called `wanted`, or else what it is.
+
+    Looks at the source, as far as it takes and no further, unless the format is `wanted`. Raises InputError
+    if it cannot be read, or is of a kind that holds neither texts nor vectors.
+    """
+    if wanted is not None:
+        return TypedSource(source, format_named(wanted))
+    binary = sniffed_binary(source.head(_tells_binary))
+    if binary is not None:
+        return TypedSource(source, binary)
+    named = suffix_format(source.path)
+    if named is not None and named.is_binary:
+        return TypedSource(source, named)  # Its reader says what is wrong with it.
+    refuse_binary(source)
+    if named is not None and named.name in ("json", "jsonl"):
+        return TypedSource(source, named)
+    return TypedSource(source, _json_format(source) or named or format_named("text"))
+
+
+def refuse_binary(source: Source) -> None:
+    """Raise InputError, which names it, if `source` is of a kind that holds no text."""
+    head = source.head(_tells_binary)
+    known = sniffed_binary(head)
+    if known is not None:
+        raise InputError(
+            f"is in the format {known.name}, not text",
+            hint="name a file of texts",
+            place=Place(source.name),
+        )
+    for magic, (kind, hint) in _FOREIGN.items():
+        if head.startswith(magic):
+            raise InputError(f"is {kind}, not text", hint=hint, place=Place(source.name))
+
+
+def _tells_binary(head: bytes) -> bool:
+    # Waits for more only while what has come could be the start of a mark; no text begins with one.
+    return bool(head) and not any(len(head) < len(magic) and magic.startswith(head) for magic in _FOREIGN)
+
+
+def _json_format(source: Source) -> Format | None:
+    """Return JSON or JSON Lines if the content is that by its structure, else None."""
+    head = head_as_utf8(source.head(lambda head: _is_json(head_as_utf8(head)) is not None))
+    is_json = _is_json(head)
+    if is_json is None:  # That was all of it.
+        return _format_of_all(head)
+    if not is_json:
+        return None
+    first = head_as_utf8(source.head(lambda head: b"\n" in head_as_utf8(head).lstrip()))
+    value = _parsed(first.lstrip().partition(b"\n")[0])
+    if isinstance(value, dict):
+        return format_named("json" if isinstance(value.get("data"), list) else "jsonl")
+    if isinstance(value, list) and len(head_as_utf8(source.head(_has_two_lines)).split(b"\n")) > 1:
+        return format_named("jsonl")
+    return format_named("json")
+
+
+def _is_json(head: bytes) -> bool | None:
+    """Return whether a source that begins so is JSON; None if only more of it can tell."""
+    text = head.lstrip()
+    if not text:
+        return None
+    if text[:1] not in (b"{", b"["):
+        return False
+    if _SURELY_JSON.match(text):
+        return True
+    characters = text.decode("utf-8", "ignore")
+    try:
+        _, end = json.JSONDecoder().raw_decode(characters)
+    except json.JSONDecodeError as exc:
+        is_cut = "Unterminated string" in exc.msg or exc.pos >= len(characters) - _CUT
+        return None if is_cut else False
+    except RecursionError:
+        return False
+    return False if characters[end:].partition("\n")[0].strip() else None
+
+
+def _format_of_all(text: bytes) -> Format | None:
+    if _parsed(text) is not None:
+        return format_named("json")
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    return format_named("jsonl") if lines and all(_parsed(line) is not None for line in lines) else None
+
+
+def _parsed(text: bytes) -> dict[str, object] | list[object] | None:
+    """Return the JSON object or array that `text` is, else None."""
+    import orjson
+
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _has_two_lines(head: bytes) -> bool:
+    return bool(head_as_utf8(head).lstrip().partition(b"\n")[2].strip())
