@@ -106,10 +106,10 @@ class Source:
         Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut
         down while a daemon thread waits in it. Raises InputError if the source cannot be opened or read.
         """
-        head, self._head = self._head, bytearray()
-        for start in range(0, len(head), _CHUNK):
-            yield bytes(head[start : start + _CHUNK])
         try:
+            head, self._head = self._head, bytearray()
+            for start in range(0, len(head), _CHUNK):
+                yield bytes(head[start : start + _CHUNK])
             while not self._ended:
                 if chunk := self._read():
                     yield chunk
@@ -174,6 +174,7 @@ class Source:
                 # Another process may have made a shared stdin non-blocking; that is not the end of it.
                 select.select([self._stream], [], [])
         except (OSError, ValueError) as exc:
+            self._close()
             raise _unreadable(self, exc) from exc
         self._ended = not chunk
         return chunk

@@ -121,7 +121,6 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
 
 def _check_fields(typed: TypedSource, options: ReadOptions, why: str) -> None:
     """Check the source; raises UsageError for plain text."""
-    typed.source.check()
     if typed.format.name == InputFormat.TEXT:
         raise UsageError(
             f"{why}, and plain text has none",
@@ -129,6 +128,7 @@ def _check_fields(typed: TypedSource, options: ReadOptions, why: str) -> None:
             place=Place(typed.source.name),
         )
     options.check_for({typed.format.name})
+    typed.source.check()
 
 
 def _raise(error: InputError) -> NoReturn:
