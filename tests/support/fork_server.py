@@ -212,11 +212,16 @@ def import_all() -> set[bytes]:
     os._Environ.__getitem__ = getitem  # type: ignore[assignment]
     import simil
 
+    # scikit-learn imports both where they are installed, and pyarrow starts a thread.
+    absent = dict.fromkeys(("pandas", "pyarrow"))
+    sys.modules.update(absent)  # type: ignore[arg-type]
     for name in _IMPORTS.split():
         importlib.import_module(name)
     for found in pkgutil.walk_packages(simil.__path__, "simil."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
+    for name in absent:
+        del sys.modules[name]
     os._Environ.__getitem__ = real  # type: ignore[method-assign]
     del os.environ["OPENBLAS_NUM_THREADS"]
     gc.collect()
