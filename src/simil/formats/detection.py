@@ -107,7 +107,7 @@ def _json_format(source: Source) -> Format | None:
     value = _parsed(first.lstrip().partition(b"\n")[0])
     if isinstance(value, dict):
         return format_named("json" if isinstance(value.get("data"), list) else "jsonl")
-    if isinstance(value, list) and len(head_as_utf8(source.head(_has_two_lines)).split(b"\n")) > 1:
+    if isinstance(value, list) and _has_two_lines(source.head(_has_two_lines)):
         return format_named("jsonl")
     return format_named("json")
 
