@@ -36,7 +36,7 @@ class TextBuilder:
     """Makes texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
 
     def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
-        self._prefix = prefix
+        self._ids = _Ids(prefix)
         self._all_fields = options.all_fields
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
@@ -62,7 +62,7 @@ class TextBuilder:
             others = kept(others, str(self._id_field.name))
         if self._all_fields:
             others = dict(values)
-        return Text(_numbered(given, self._prefix, place), text, place, others)
+        return Text(self._ids.of(given, place), text, place, others)
 
 
 class PairBuilder:
@@ -72,6 +72,7 @@ class PairBuilder:
     """
 
     def __init__(self, stream: RecordStream, options: ReadOptions) -> None:
+        self._ids = _Ids("")
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         self._fields: tuple[str, str] | None = None
         columns, place = stream.columns, stream.place
@@ -94,7 +95,7 @@ class PairBuilder:
         if left is None or right is None:
             return None
         unasked = values if self._id_field.required else kept(values, *self._fields)
-        return Pair(_numbered(self._id_field.value(unasked, place), "", place), left, right, place, values)
+        return Pair(self._ids.of(self._id_field.value(unasked, place), place), left, right, place, values)
 
 
 def record_of(record: Record) -> Record | None:
@@ -110,5 +111,36 @@ def _object(value: object, place: Place) -> Mapping[str, object]:
     )
 
 
-def _numbered(given: str | None, prefix: str, place: Place) -> str:
-    return f"{prefix}{place.line}" if given is None else given
+class _Ids:
+    """Gives records without an id their line number, after `prefix`, and lets none be that of another record.
+
+    Once a record has an id of its own, those without one are named by their place, as in `notes.jsonl:7`.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._any_given = False
+        self._last_number = 0
+
+    def of(self, given: str | None, place: Place) -> str:
+        """The id of the record at `place`, which has the id `given`, if any.
+
+        Raises InputError if a record without one has that number already.
+        """
+        if given is None:
+            if self._any_given:
+                return str(place)
+            self._last_number = place.line or 0
+            return f"{self._prefix}{place.line}"
+        self._any_given = True
+        if self._last_number and self._is_number_before(given.removeprefix(self._prefix)):
+            raise InputError(
+                f"the id {given!r} is also that of a record above, which has none and is named by its line",
+                hint="give all records an id, or name another field with --id-field",
+                place=place,
+            )
+        return given
+
+    def _is_number_before(self, text: str) -> bool:
+        numbered = text.isascii() and text.isdigit() and not text.startswith("0")
+        return numbered and len(text) < 16 and int(text) <= self._last_number

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
-from simil.formats.encoding import document, without_bom
+from simil.formats.encoding import Utf8Chunks, document
 from simil.formats.json_values import json_of, parsed
 from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
@@ -93,7 +93,7 @@ def read_json(source: str, content: bytes) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = document(content, source)
+    data = document(content)
     if data.startswith(_HEAD):
         try:
             return _read_by_line(source, data)
@@ -105,7 +105,7 @@ def read_json(source: str, content: bytes) -> VectorFile:
 def read_jsonl(source: str, chunks: Iterator[bytes]) -> VectorFile:
     """Read an object with an embedding from each line that is not blank."""
     collector = Collector(source)
-    for number, line in enumerate(lines(without_bom(chunks, source)), 1):
+    for number, line in enumerate(lines(Utf8Chunks(chunks)), 1):
         if line.strip():
             _add(collector, parsed(line, Place(source, number)), None, number)
     return collector.finish()
