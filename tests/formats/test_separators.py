@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simil.errors import InputError, Place
 from simil.formats.delimited import CSV, TSV, TableRow, delimited_lines
+from simil.formats.record_stream import FormatOptions
 from simil.formats.separators import is_misread, separated
 from simil.formats.tables import rows_of, table_records
 
@@ -20,7 +21,7 @@ def told(text: str, given: str | None = None) -> str:
 
 def rows(data: bytes, **options: Any) -> list[list[str]]:
     found = []
-    for row in rows_of(CSV, iter([data]), "x", **options).rows:
+    for row in rows_of(CSV, iter([data]), "x", FormatOptions(**options)).rows:
         assert isinstance(row, TableRow), row
         found.append(row.cells)
     return found
@@ -74,7 +75,7 @@ def test_two_separators_as_likely_are_refused() -> None:
 def test_a_line_that_names_the_separator_is_no_row() -> None:
     assert rows(b"sep=;\r\ntext;n\r\na;1\r\n") == [["text", "n"], ["a", "1"]]
     assert rows(b"\xef\xbb\xbfsep=\t\ntext\tn\n", delimiter=",") == [["text\tn"]]
-    stream = table_records(CSV, iter([b"sep=;\ntext;n\n\na;1\nb\n"]), "x", header=True)
+    stream = table_records(CSV, iter([b"sep=;\ntext;n\n\na;1\nb\n"]), "x")
     a, b, c = stream.records
     assert not isinstance(a, InputError)
     assert not isinstance(b, InputError)
@@ -86,7 +87,7 @@ def test_a_line_that_names_the_separator_is_no_row() -> None:
 def test_a_name_that_holds_a_separator_can_be_meant() -> None:
     data = b"what; when\na, b; c\n"
     assert rows(data) == [["what", " when"], ["a, b", " c"]]
-    (error,) = table_records(CSV, iter([b"what; when\na\n"]), "x", header=True).records
+    (error,) = table_records(CSV, iter([b"what; when\na\n"]), "x").records
     assert str(error) == (
         "x:2: the row has 1 cell, the table 2 columns; "
         "by the first row, cells are separated by ';'; if not, pass --delimiter ,"
@@ -105,7 +106,7 @@ def test_quotes_work_with_any_separator() -> None:
 
 
 def test_tsv_is_split_at_any_separator() -> None:
-    (found,) = rows_of(TSV, iter([b'"a;b\t"\n']), "x", delimiter=";").rows
+    (found,) = rows_of(TSV, iter([b'"a;b\t"\n']), "x", FormatOptions(delimiter=";")).rows
     assert isinstance(found, TableRow)
     assert found.cells == ['"a', 'b\t"']
 

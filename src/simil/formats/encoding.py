@@ -30,7 +30,9 @@ _FIRST = 0x100
 _KEEP_BAD = "simil.keep_bad"
 
 # Each is listed if it can be the encoding of a line: all its bytes are characters that can be seen.
-_WESTERN = ("cp1252", "latin1", "cp850")
+_WESTERN = ("cp1252", "latin1")
+_DOS = ("cp850",)
+_LONG = 4  # more letters beyond ASCII in a row than Western languages have
 _OTHERS = ("cp1251", "shift_jis", "gb18030", "euc_kr")
 _LOOK = 1 << 16
 _ASCII_AS_SPACE = bytes([*b" " * 0x80, *range(0x80, 0x100)])
@@ -154,8 +156,8 @@ def _likely(raw: bytes) -> tuple[str, ...]:
     punctuation in place of control characters, so those tell which it is.
     """
     longest = max(len(run) for run in raw.translate(_ASCII_AS_SPACE).split())
-    found = [name for name in (_WESTERN if longest < 4 else _OTHERS) if _can_be(raw, name)]
-    return tuple(found[:2] if longest < 4 else found) or _WESTERN[:1]
+    names = _WESTERN if longest < _LONG else _OTHERS
+    return tuple(name for name in names if _can_be(raw, name)) or _DOS
 
 
 def _can_be(raw: bytes, encoding: str) -> bool:

@@ -13,7 +13,7 @@ __all__ = ["plain_records", "whole_record"]
 
 
 def plain_records(
-    chunks: Iterator[bytes], name: str, *, nul: bool = False, encoding: str | None = None
+    chunks: Iterator[bytes], name: str, encoding: str | None = None, *, nul: bool = False
 ) -> Iterator[Record | InputError]:
     """One text per line or, with `nul`, one between NULs.
 

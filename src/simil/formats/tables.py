@@ -10,55 +10,46 @@ from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, RowStream, TableRow, delimited_lines
 from simil.formats.encoding import Utf8Chunks
 from simil.formats.lines import lines
-from simil.formats.record_stream import Record, RecordStream
+from simil.formats.record_stream import FormatOptions, Record, RecordStream
 
 __all__ = ["apart", "fitted_cells", "has_name", "is_twin", "rows_of", "table_lines", "table_records"]
 
+_DEFAULTS = FormatOptions()
+
 
 def rows_of(
-    form: Delimited,
-    chunks: Iterator[bytes],
-    name: str,
-    *,
-    delimiter: str | None = None,
-    encoding: str | None = None,
+    form: Delimited, chunks: Iterator[bytes], name: str, options: FormatOptions = _DEFAULTS
 ) -> RowStream:
     """The rows of a source, header included; what separates cells is told at once.
 
     Raises InputError if that is unclear.
     """
-    decoded = Utf8Chunks(chunks, encoding)
-    return form.rows(lines(decoded), name, separator=delimiter, encoding=decoded.encoding)
+    decoded = Utf8Chunks(chunks, options.encoding)
+    return form.rows(lines(decoded), name, separator=options.delimiter, encoding=decoded.encoding)
 
 
 def table_records(
-    form: Delimited,
-    chunks: Iterator[bytes],
-    name: str,
-    *,
-    header: bool,
-    delimiter: str | None = None,
-    encoding: str | None = None,
+    form: Delimited, chunks: Iterator[bytes], name: str, options: FormatOptions = _DEFAULTS
 ) -> RecordStream:
     """The rows below the header as mappings of column to cell; the header is read at once.
 
-    Without `header` the columns are "1", "2", and so on. A table without any row has no columns. Raises
+    Without a header the columns are "1", "2", and so on. A table without any row has no columns. Raises
     InputError if the header cannot be read. A row that cannot be read, or has too many or too few cells, is
     an error among the records; empty cells beyond the columns are no cells.
     """
-    stream = rows_of(form, chunks, name, delimiter=delimiter, encoding=encoding)
+    stream = rows_of(form, chunks, name, options)
     rows, hint = stream.rows, stream.hint
     early: list[TableRow | InputError] = []
     for row in rows:
         if isinstance(row, TableRow) and row.cells:
             break
-        if header and isinstance(row, InputError):
+        if options.header and isinstance(row, InputError):
             raise row
         early.append(row)
     else:
         return RecordStream(_records((), iter(early), name, ""), Place(name), ())
     place = Place(name, row.line)
-    if header:
+    if options.header:
         columns = apart(row.cells)
     else:
         columns = tuple(str(number) for number in range(1, len(row.cells) + 1))

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from simil.errors import UsageError
 from simil.formats.detection import TypedSource, typed
+from simil.formats.encoding import check_encoding
 from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import suffix_format
 from simil.formats.sources import Source
@@ -41,8 +42,9 @@ class ReadOptions:
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
-    named "1", "2", and so on. With `all_fields` the fields of a text are all those of its record, including
-    text and id.
+    named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
+    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. With
+    `all_fields` the fields of a text are all those of its record, including text and id.
     """
 
     format: InputFormat | None = None
@@ -51,6 +53,8 @@ class ReadOptions:
     whole: bool = False
     nul: bool = False
     header: bool = True
+    delimiter: str | None = None
+    encoding: str | None = None
     all_fields: bool = False
 
     def __post_init__(self) -> None:
@@ -65,8 +69,14 @@ class ReadOptions:
                 f"{self._for_fields} and {self._plain} contradict each other: plain text has no fields",
                 hint="pass one of them",
             )
-        if not self.header and (self._plain or self.format not in (None, *_TABLES)):
-            raise UsageError(f"--no-header is for csv and tsv, not for {self.format or InputFormat.TEXT}")
+        if self._for_tables and (self._plain or self.format not in (None, *_TABLES)):
+            raise UsageError(
+                f"{self._for_tables} is for csv and tsv, not for {self.format or InputFormat.TEXT}"
+            )
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise UsageError(f"--delimiter cannot be {self.delimiter!r}", hint="give one character, or tab")
+        if self.encoding is not None:
+            check_encoding(self.encoding)
 
     @property
     def _plain(self) -> str:
@@ -77,6 +87,10 @@ class ReadOptions:
         return "--field" if self.fields else "--id-field" if self.id_field is not None else ""
 
     @property
+    def _for_tables(self) -> str:
+        return "--no-header" if not self.header else "--delimiter" if self.delimiter is not None else ""
+
+    @property
     def is_literal(self) -> bool:
         """Whether a source is plain text whatever it looks like, since the user says so."""
         return bool(self._plain) or self.format is InputFormat.TEXT
@@ -84,7 +98,7 @@ class ReadOptions:
     @property
     def of_format(self) -> FormatOptions:
         """What they say about the bytes of a source."""
-        return FormatOptions(header=self.header)
+        return FormatOptions(header=self.header, delimiter=self.delimiter, encoding=self.encoding)
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""
@@ -100,7 +114,8 @@ class ReadOptions:
                 f"{self._for_fields} is given, but plain text has no fields",
                 hint="pass --input-format csv, tsv, json or jsonl",
             )
-        if not self.header and {*formats}.isdisjoint(_TABLES):
+        if self._for_tables and {*formats}.isdisjoint(_TABLES):
             raise UsageError(
-                "--no-header is for csv and tsv, and no source is one", hint="pass --input-format csv or tsv"
+                f"{self._for_tables} is for csv and tsv, and no source is one",
+                hint="pass --input-format csv or tsv",
             )

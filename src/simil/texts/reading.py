@@ -109,9 +109,10 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
     if options.is_literal:
         refuse_binary(source)
     if options.whole:
-        return RecordStream(whole_record(source.chunks(), source.name), Place(source.name))
+        return RecordStream(whole_record(source.chunks(), source.name, options.encoding), Place(source.name))
     if options.nul:
-        return RecordStream(plain_records(source.chunks(), source.name, nul=True), Place(source.name))
+        records = plain_records(source.chunks(), source.name, options.encoding, nul=True)
+        return RecordStream(records, Place(source.name))
     if typed.format.read is None:
         raise InputError(
             f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)

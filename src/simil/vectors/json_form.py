@@ -145,6 +145,8 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
         items = whole.get("data")
         model = _model_of(source, whole, None)
         dimensions = whole.get("dimensions")
+    # Elsewhere "index" may be anything, such as the label of a row.
+    indexed = isinstance(whole, dict) and whole.get("object") == "list"
     if not isinstance(items, list):
         raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
     collector = Collector(source)
@@ -152,20 +154,22 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
         if isinstance(item, list) and items is whole:
             collector.add(item, {}, model=None)
         else:
-            _add(collector, item, model, None, indexed=True)
+            _add(collector, item, model, None, indexed=indexed)
     return collector.finish(model, dimensions)
 
 
 def _add(
     collector: Collector, item: object, model: str | None, line: int | None, *, indexed: bool = False
 ) -> None:
+    """Add an item of a file; where items are `indexed`, as in OpenAI's answer, "index" is their position."""
     if not isinstance(item, dict):
         raise collector.fault("is not an object with an embedding", line)
     if "embedding" not in item:
         raise collector.fault('has no "embedding"', line)
     embedding = item["embedding"]
+    index = item.pop("index", None) if indexed else None
     if embedding is None:
-        collector.leave_out(item.get("index") if indexed else None)
+        collector.leave_out(index)
         return
     if isinstance(embedding, str):
         embedding = _from_base64(embedding, collector, line)
@@ -174,7 +178,7 @@ def _add(
         item,
         model=_model_of(collector.source, item, line) or model,
         line=line,
-        index=item.get("index") if indexed else None,
+        index=index,
     )
 
 

@@ -74,6 +74,8 @@ class InputFlags:
     field: opt.Fields = None
     id_field: opt.IdField = None
     no_header: opt.NoHeader = False
+    delimiter: opt.Delimiter = None
+    encoding: opt.Encoding = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
 
@@ -86,6 +88,8 @@ class InputFlags:
             nul=self.nul,
             whole=whole,
             header=not self.no_header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
             all_fields=all_fields,
         )
 

@@ -22,6 +22,9 @@ __all__ = [
     "refuse_blank",
 ]
 
+# How people spell a tab, which a shell makes hard to type.
+_TAB = ("tab", "\\t")
+
 
 def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
     """Raise `UsageError` if the value of an option is not one of its choices."""
@@ -44,6 +47,8 @@ def read_options(
     nul: bool,
     whole: bool,
     header: bool,
+    delimiter: str | None,
+    encoding: str | None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -53,7 +58,15 @@ def read_options(
         check_choice("--input-format", input_format, InputFormat)
     form = InputFormat(input_format) if input_format else None
     return ReadOptions(
-        form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
+        form,
+        tuple(fields or ()),
+        id_field,
+        whole=whole,
+        nul=nul,
+        header=header,
+        delimiter="\t" if delimiter in _TAB else delimiter,
+        encoding=encoding,
+        all_fields=all_fields,
     )
 
 
