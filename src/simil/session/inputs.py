@@ -47,9 +47,14 @@ class OpenInput:
         """Whether all of it is plain text, which has no fields."""
         return self.formats <= {InputFormat.TEXT}
 
+    @property
+    def has_tables(self) -> bool:
+        """Whether any of it has a header and separators."""
+        return not self.formats.isdisjoint({InputFormat.CSV, InputFormat.TSV})
+
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
-        return [read_vectors(typed) for typed in self.sources]
+        return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
 
     def texts(
         self,
@@ -77,17 +82,29 @@ class OpenInput:
 
 
 def fitted(first: OpenInput, second: OpenInput) -> tuple[OpenInput, OpenInput]:
-    """Return both inputs, options for fields taken off the one that is plain text where the other is not."""
-    if first.is_plain == second.is_plain:
-        return first, second
-    return without_fields(first), without_fields(second)
+    """Return both inputs, options taken off the one that they do not apply to where they do to the other."""
+    if first.is_plain != second.is_plain:
+        first, second = _without_fields(first), _without_fields(second)
+    if first.has_tables != second.has_tables:
+        first, second = _without_separators(first), _without_separators(second)
+    return first, second
 
 
 def without_fields(given: OpenInput) -> OpenInput:
-    """Return an input, options for fields taken off it if it is plain text."""
+    """Return an input, options taken off it that do not apply: for fields if it is plain text, or tables."""
+    return _without_separators(_without_fields(given))
+
+
+def _without_fields(given: OpenInput) -> OpenInput:
     if not given.is_plain:
         return given
-    return replace(given, reading=replace(given.reading, fields=(), id_field=None, header=True))
+    return replace(given, reading=replace(given.reading, fields=(), id_field=None))
+
+
+def _without_separators(given: OpenInput) -> OpenInput:
+    if given.has_tables:
+        return given
+    return replace(given, reading=replace(given.reading, header=True, delimiter=None))
 
 
 class InputOpener:

@@ -89,11 +89,11 @@ class JsonLinesWriter(VectorWriter):
         """Nothing follows the last line."""
 
 
-def read_json(source: str, content: bytes) -> VectorFile:
+def read_json(source: str, content: bytes, encoding: str | None = None) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = document(content)
+    data = document(content, encoding)
     if data.startswith(_HEAD):
         try:
             return _read_by_line(source, data)
@@ -102,12 +102,14 @@ def read_json(source: str, content: bytes) -> VectorFile:
     return _read_whole(source, data)
 
 
-def read_jsonl(source: str, chunks: Iterator[bytes]) -> VectorFile:
+def read_jsonl(source: str, chunks: Iterator[bytes], encoding: str | None = None) -> VectorFile:
     """Read an object with an embedding from each line that is not blank."""
     collector = Collector(source)
-    for number, line in enumerate(lines(Utf8Chunks(chunks)), 1):
+    decoded = Utf8Chunks(chunks, encoding)
+    for number, line in enumerate(lines(decoded), 1):
         if line.strip():
-            _add(collector, parsed(line, Place(source, number)), None, number)
+            item = parsed(line, Place(source, number), encoding=decoded.encoding)
+            _add(collector, item, None, number)
     return collector.finish()
 
 

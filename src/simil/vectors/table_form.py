@@ -9,6 +9,7 @@ from typing import BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, Escapes, TableRow
 from simil.formats.json_values import json_of
+from simil.formats.record_stream import FormatOptions
 from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.vector_batch import VectorBatch
@@ -17,6 +18,7 @@ from simil.vectors.writer import VectorWriter, is_missing
 __all__ = ["TableWriter", "dimension_columns", "read_table"]
 
 _OWN = ("id", "text", "model")
+_DEFAULTS = FormatOptions()
 _DIMENSION = re.compile(r"d[0-9]+")
 
 
@@ -75,9 +77,11 @@ class TableWriter(VectorWriter):
             raise InputError(f"{whose} cannot be written as UTF-8: {exc.reason}") from exc
 
 
-def read_table(source: str, chunks: Iterator[bytes], form: Delimited) -> VectorFile:
+def read_table(
+    source: str, chunks: Iterator[bytes], form: Delimited, options: FormatOptions = _DEFAULTS
+) -> VectorFile:
     """Read a table with a header; an empty text or model is None, other columns are fields."""
-    rows = _rows(rows_of(form, chunks, source).rows)
+    rows = _rows(rows_of(form, chunks, source, options).rows)
     try:
         _, header = next(rows)
     except StopIteration:

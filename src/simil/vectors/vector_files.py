@@ -7,6 +7,7 @@ from typing import BinaryIO
 from simil.errors import UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
 from simil.vectors.table_form import TableWriter, read_table
@@ -14,6 +15,8 @@ from simil.vectors.vector_formats import VectorFormat, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = ["open_writer", "read_vectors"]
+
+_DEFAULTS = FormatOptions()
 
 
 def open_writer(
@@ -43,8 +46,8 @@ def open_writer(
     return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
 
 
-def read_vectors(typed: TypedSource) -> VectorFile:
-    """Read the vectors of a source.
+def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> VectorFile:
+    """Read the vectors of a source; `options` say what its bytes do not.
 
     Raises `InputError` with the file and, if known, the line and column of whatever is wrong with it, and
     `ModelMismatch` if it mixes models.
@@ -57,12 +60,12 @@ def read_vectors(typed: TypedSource) -> VectorFile:
         with source.file() as stream:
             return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
     if form.table is not None:
-        return read_table(source.name, source.chunks(), form.table)
+        return read_table(source.name, source.chunks(), form.table, options)
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
-        return read_jsonl(source.name, source.chunks())
-    return read_json(source.name, b"".join(source.chunks()))
+        return read_jsonl(source.name, source.chunks(), options.encoding)
+    return read_json(source.name, b"".join(source.chunks()), options.encoding)
 
 
 def _table(form: VectorFormat) -> Delimited | None:
