@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from simil.errors import Place, UsageError
@@ -230,18 +231,27 @@ def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> C
 def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
     """Return the settings of `env_file`, else of `.env` in `directory`; `UsageError` if unreadable."""
     path = env_file or directory / ".env"
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
         return SettingSource(".env", {})
+    from io import StringIO
+
     from dotenv import dotenv_values
 
     try:
-        # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
-        values = dotenv_values(path, interpolate=False)
+        text = path.read_text("utf-8") if path.is_file() else _text_of_pipe(path)
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
+    values = dotenv_values(stream=StringIO(text), interpolate=False)
     return SettingSource(str(path), {key: value for key, value in values.items() if value is not None})
+
+
+@cache
+def _text_of_pipe(path: Path) -> str:
+    # A pipe can be read once, and a run with several models asks for its settings several times.
+    return path.read_text("utf-8")
 
 
 def read_config_file(environ: Mapping[str, str]) -> SettingSource:

@@ -19,7 +19,7 @@ __all__ = ["TypedSource", "refuse_binary", "typed"]
 # What no prose begins with: an object with a member, or a list of objects, of lists or of several numbers.
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _SURELY_JSON = re.compile(
-    rb"\{\s*STRING\s*:\s*[\"\[{\-0-9tfn]|\[\s*\{\s*(?:STRING\s*:|\})"
+    rb"\{\s*STRING\s*:|\[\s*\{\s*(?:STRING\s*:|\})"
     rb"|\[\s*\[\s*[\-0-9\"\[\]]|\[\s*-?[0-9][0-9.eE+\-]*\s*,\s*-?[0-9]".replace(b"STRING", _STRING),
     re.DOTALL,
 )

@@ -13,8 +13,13 @@ from simil.formats.record_stream import Record
 __all__ = ["json_lines", "json_of", "json_records", "jsonl_lines", "jsonl_records", "kind_of", "parsed"]
 
 _BEYOND_64_BITS = 2.0**63
-_NOT_LINES = "for a file with one JSON value per line pass --input-format jsonl"
-_NOT_ONE = "each line must be one JSON value; for one document over many lines pass --input-format json"
+_NOT_LINES = (
+    "for a file with one JSON value per line pass --input-format jsonl, for plain text --input-format text"
+)
+_NOT_ONE = (
+    "each line must be one JSON value; for one document over many lines pass --input-format json, "
+    "for plain text --input-format text"
+)
 
 
 def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8") -> Any:

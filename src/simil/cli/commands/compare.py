@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -14,7 +13,7 @@ import typer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.errors import InputError, Place, UsageError
+from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,13 +23,11 @@ if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
     from simil.embedders.base import Embedder
     from simil.session.inputs import OpenInput
-    from simil.session.session import Session
     from simil.similarity import Metric
-    from simil.tasks.comparison import Comparison, Item, PairScores
+    from simil.tasks.comparison import Comparison, PairScores
     from simil.tasks.embedding import EmbedOptions
     from simil.tasks.evaluation.scales import Scale
     from simil.texts import ReadOptions
-    from simil.vectors import VectorFile
 
 __all__ = ["compare"]
 
@@ -43,10 +40,16 @@ def compare(
         list[str] | None,
         typer.Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
     ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
+    ] = None,
     file: Annotated[
         list[str] | None,
         typer.Option(
-            "--file", metavar="FILE", help="Compare the content of FILE as one text; may be repeated."
+            "--file",
+            metavar="FILE",
+            help="Compare the content of FILE, or of each file in a folder, as one text; may be repeated.",
         ),
     ] = None,
     pairs: Annotated[
@@ -98,6 +101,7 @@ def compare(
 
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
+    from simil.cli.commands.compare_items import GivenTexts, items_of
     from simil.cli.commands.compare_scale import ScaleOptions, Scaling
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
@@ -106,6 +110,7 @@ def compare(
     from simil.tasks.comparison import compare as compare_items
     from simil.tasks.embedding import EmbedOptions
 
+    given = GivenTexts(texts or [], text or [], file or [])
     values.check_choice("--metric", metric, Metric)
     values.check_threshold(threshold)
     normalize = not no_normalize
@@ -115,7 +120,7 @@ def compare(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, Metric(metric), reading)
-        if pairs is not None and (texts or file):
+        if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
             from simil.cli.plots.drawing import check_plot
@@ -128,7 +133,7 @@ def compare(
             rows = _Rows(pairs, reading.options(), Metric(metric), wanted, scaling, threshold)
             reached = rows.score(run, shown_as, output)
         else:
-            items = [*_items(run.session, texts or [], file or [], reading.options())]
+            items = [*items_of(run.session, given, reading.options())]
             with open_output(output) as stream:
                 comparison = compare_items(
                     items, Metric(metric), wanted, run.session.embedder, on_error=run.notes.on_error
@@ -224,62 +229,3 @@ def _watched(
         for batch in batches:
             yield batch
             advance(len(batch.pairs))
-
-
-def _items(session: Session, texts: list[str], files: list[str], reading: ReadOptions) -> Iterator[Item]:
-    from simil.tasks.comparison import Item
-
-    if not texts and not files:
-        texts = ["-"]
-    if texts.count("-") > 1:
-        raise UsageError("- stands for stdin and can be given once")
-    for number, text in enumerate(texts, 1):
-        if text == "-":
-            yield from _input_items(session, session.open(["-"], reading))
-        else:
-            if os.path.isfile(text):  # noqa: PTH113 (Path raises for a text too long to be a name)
-                log.warning("%s is compared as a text; --file %s compares its content", text, text)
-            (given,) = values.given([text], "text", values.refuse_blank, first=number)
-            yield Item(given.text, given)
-    for path in files:
-        yield from _file_items(session, path, reading)
-
-
-def _input_items(session: Session, opened: OpenInput) -> Iterator[Item]:
-    from simil.tasks.comparison import Item
-
-    if opened.holds_vectors:
-        for file in opened.vector_files():
-            yield from _rows_of(file)
-        return
-    for text in session.texts(opened):
-        yield Item(text.text, text)
-
-
-def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[Item]:
-    from simil.tasks.comparison import Item
-    from simil.texts import ReadOptions
-
-    opened = session.open([path], ReadOptions(format=reading.format, encoding=reading.encoding))
-    if opened.holds_vectors:
-        for file in opened.vector_files():
-            yield from _rows_of(file)
-        return
-    (form,) = opened.formats
-    if form in ("json", "jsonl"):
-        raise InputError(
-            "is JSON without vectors, which is no prose",
-            hint="--input-format text compares it as it is written",
-            place=Place(path),
-        )
-    (text,) = replace(opened, reading=ReadOptions(whole=True, encoding=reading.encoding)).texts(
-        values.refuse_blank
-    )
-    yield Item(text.id, text)
-
-
-def _rows_of(file: VectorFile) -> Iterator[Item]:
-    from simil.tasks.comparison import Item
-
-    for row, vector in enumerate(file.vectors):
-        yield Item(file.texts[row] or file.ids[row], None, vector, file.model, file.ids[row])

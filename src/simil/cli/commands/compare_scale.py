@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.cli.output.cells import file_name
 from simil.config import calibrations_dir
 from simil.errors import ModelMismatch, Place, UsageError
+from simil.formats.sources import Source
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import InputFlags
@@ -83,7 +83,7 @@ class Scaling:
         if corpus is None:
             corpus = self._session.embed(self._texts, total=len(self._texts), label="reference")
         check_models({model, corpus.model} if len(corpus) else {model})
-        name = "stdin" if self._asked.percentile == "-" else file_name(str(self._asked.percentile))
+        name = Source(str(self._asked.percentile)).name
         found = percentiles(corpus.vectors, self._metric, name)
         few = len(found.ordered) < _FEW_PAIRS
         (log.warning if few else log.info)("percentiles are %s%s", found.source, ", which are few" * few)

@@ -1,0 +1,146 @@
+"""What `simil compare` compares: texts on the command line, files, folders, and standard input."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simil.cli.options import values
+from simil.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from simil.session.session import Session
+    from simil.tasks.comparison import Item
+    from simil.texts import ReadOptions
+    from simil.vectors import VectorFile
+
+__all__ = ["GivenTexts", "items_of"]
+
+log = logging.getLogger("simil")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTexts:
+    """What the command line names.
+
+    Attributes:
+        arguments: texts, where "-" is stdin; beside `files`, names of files if all of them are.
+        texts: texts whatever they look like.
+        files: files, folders of files and patterns of their names; each file is one text.
+    """
+
+    arguments: Sequence[str]
+    texts: Sequence[str]
+    files: Sequence[str]
+
+
+def items_of(session: Session, given: GivenTexts, reading: ReadOptions) -> Iterator[Item]:
+    """Yield what is to be compared, in the order given, files last.
+
+    Raises `UsageError` for stdin given twice, `InputError` for what cannot be read or holds no text.
+    """
+    arguments, more_files = _told_apart(given)
+    if arguments.count("-") > 1:
+        raise UsageError("- stands for stdin and can be given once")
+    for number, text in enumerate([*arguments, *given.texts], 1):
+        if text == "-" and number <= len(arguments):
+            yield from _stdin_items(session, reading)
+        else:
+            yield from _text_items(text, number)
+    for path in [*_files_of(given.files), *more_files]:
+        yield from _file_items(session, path, reading)
+
+
+def _told_apart(given: GivenTexts) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the arguments that are texts, and those that are files since a shell expanded a pattern."""
+    if not (given.arguments or given.texts or given.files):
+        return ["-"], []
+    named = [text for text in given.arguments if _is_file(text)]
+    if not named:
+        return given.arguments, []
+    if given.files and len(named) == len(given.arguments):
+        also = "1 more argument is a file" if len(named) == 1 else f"{len(named)} more arguments are files"
+        log.warning("%s, and compared as --file is; --text TEXT is always a text", also)
+        return [], named
+    if len(named) == 1:
+        log.warning("%s is compared as a text; --file %s compares its content", named[0], named[0])
+    else:
+        log.warning(
+            "%d arguments are names of files, and are compared as texts; --file compares their content",
+            len(named),
+        )
+    return given.arguments, []
+
+
+def _is_file(text: str) -> bool:
+    return os.path.isfile(text)  # noqa: PTH113 (Path raises for a text too long to be a name)
+
+
+def _files_of(names: Iterable[str]) -> Iterator[str]:
+    """Yield the files that `names` stand for: those of a folder or a pattern in the order of their names."""
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            yield from _found(name, [str(one) for one in path.iterdir() if not one.name.startswith(".")])
+        elif glob.has_magic(name) and not path.exists():
+            # Path.glob takes no absolute pattern.
+            yield from _found(name, glob.glob(name, recursive=True))  # noqa: PTH207
+        else:
+            yield name
+
+
+def _found(name: str, paths: Iterable[str]) -> list[str]:
+    files = sorted(filter(_is_file, paths))
+    if not files:
+        raise InputError("there is no such file", hint="name files, or a folder of them", place=Place(name))
+    return files
+
+
+def _text_items(text: str, number: int) -> Iterator[Item]:
+    from simil.tasks.comparison import Item
+
+    (given,) = values.given([text], "text", values.refuse_blank, first=number)
+    yield Item(given.text, given)
+
+
+def _stdin_items(session: Session, reading: ReadOptions) -> Iterator[Item]:
+    from simil.tasks.comparison import Item
+
+    opened = session.open(["-"], reading)
+    if opened.holds_vectors:
+        yield from _vectors_of(opened.vector_files())
+        return
+    for text in session.texts(opened):
+        yield Item(text.text, text)
+
+
+def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[Item]:
+    """Yield a file as one text, or the vectors in it."""
+    from simil.tasks.comparison import Item
+    from simil.texts import InputFormat, ReadOptions
+
+    opened = session.open([path], replace(ReadOptions(), format=reading.format))
+    if opened.holds_vectors:
+        yield from _vectors_of(opened.vector_files())
+        return
+    if opened.formats & {InputFormat.JSON, InputFormat.JSONL}:
+        raise InputError(
+            "is JSON without vectors, which is no prose",
+            hint="--input-format text compares it as it is written",
+            place=Place(path),
+        )
+    (text,) = replace(opened, reading=ReadOptions(whole=True)).texts(values.refuse_blank)
+    yield Item(text.id, text)
+
+
+def _vectors_of(files: Sequence[VectorFile]) -> Iterator[Item]:
+    from simil.tasks.comparison import Item
+
+    for file in files:
+        for row, vector in enumerate(file.vectors):
+            yield Item(file.texts[row] or file.ids[row], None, vector, file.model, file.ids[row])
