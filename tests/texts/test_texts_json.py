@@ -63,9 +63,9 @@ def test_a_key_id_that_is_none_is_not_replaced_by_the_line(read, value, kind):
 
 
 def test_a_record_without_an_id_gets_none_of_another(read):
-    lines = ['{"id":"x"}', '{"id":"4"}', "{}", "{}"]
+    lines = ['{"id":"x"}', "{}", '{"id":"4"}', "{}", "{}"]
     content = "".join(line[:-1] + ("," if len(line) > 2 else "") + '"text":"a"}\n' for line in lines)
-    assert read(stdin=content.encode(), format=JSONL).ids == ["x", "4", "stdin:3", "stdin:4"]
+    assert read(stdin=content.encode(), format=JSONL).ids == ["x", "2", "4", "stdin:4", "5"]
 
 
 def test_an_id_that_is_the_number_of_a_record_without_one(read):
@@ -77,7 +77,7 @@ def test_an_id_that_is_the_number_of_a_record_without_one(read):
     assert [(error.place, error.message) for error in done.errors] == [
         (
             Place("stdin", 3),
-            "the id '2' is also that of a record above, which has none and is named by its line",
+            "the id '2' may be the line number that names a record above without one",
         )
     ]
 

@@ -136,7 +136,7 @@ class _DecodedLines(Iterator[str]):
         except UnicodeDecodeError as exc:
             self.fault = self.fault or bad_byte(raw, exc, Place(self._name, number), self._encoding)
             line = raw.decode("utf-8", "replace")
-        if self.keeps_returns and "\r" in line[:-1]:
+        if self.keeps_returns and line.find("\r", 0, len(line) - 1) >= 0:
             # The reader would end the row there, unless in quotes.
             line = line[:-1].replace("\r", _RETURN) + line[-1]
             self.has_returns = True

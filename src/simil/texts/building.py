@@ -16,6 +16,9 @@ from simil.texts.records import Pair, Text, is_blank
 
 __all__ = ["PairBuilder", "PlainBuilder", "TextBuilder", "record_of"]
 
+_LONG = 10  # more digits than line numbers have
+_MANY = 100_000  # so many ids are remembered
+
 
 class PlainBuilder:
     """Makes texts of strings; the id is `prefix` and the line, or `whole_id`."""
@@ -114,33 +117,34 @@ def _object(value: object, place: Place) -> Mapping[str, object]:
 class _Ids:
     """Gives records without an id their line number, after `prefix`, and lets none be that of another record.
 
-    Once a record has an id of its own, those without one are named by their place, as in `notes.jsonl:7`.
+    A record whose line number is the id of another is named by its place, as in `notes.jsonl:7`.
     """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._any_given = False
-        self._last_number = 0
+        self._last_numbered = 0
+        self._taken_below: set[int] = set()  # numbers of lines to come
 
     def of(self, given: str | None, place: Place) -> str:
         """The id of the record at `place`, which has the id `given`, if any.
 
-        Raises InputError if a record without one has that number already.
+        Raises InputError if a record without one may have that number already.
         """
+        line = place.line or 0
         if given is None:
-            if self._any_given:
+            if line in self._taken_below or len(self._taken_below) == _MANY:
                 return str(place)
-            self._last_number = place.line or 0
-            return f"{self._prefix}{place.line}"
-        self._any_given = True
-        if self._last_number and self._is_number_before(given.removeprefix(self._prefix)):
-            raise InputError(
-                f"the id {given!r} is also that of a record above, which has none and is named by its line",
-                hint="give all records an id, or name another field with --id-field",
-                place=place,
-            )
+            self._last_numbered = line
+            return f"{self._prefix}{line}"
+        number = given.removeprefix(self._prefix)
+        if number.isascii() and number.isdigit() and number[0] != "0" and len(number) < _LONG:
+            if int(number) <= self._last_numbered:
+                raise InputError(
+                    f"the id {given!r} may be the line number that names a record above without one",
+                    hint="give all records an id, or name another field with --id-field",
+                    place=place,
+                )
+            if int(number) > line and len(self._taken_below) < _MANY:
+                self._taken_below.add(int(number))
+        self._taken_below.discard(line)
         return given
-
-    def _is_number_before(self, text: str) -> bool:
-        numbered = text.isascii() and text.isdigit() and not text.startswith("0")
-        return numbered and len(text) < 16 and int(text) <= self._last_number
