@@ -9,7 +9,15 @@ from itertools import chain
 
 from simil.errors import InputError, Place, UsageError
 
-__all__ = ["Utf8Chunks", "bad_byte", "bad_byte_in_lines", "check_encoding", "document", "head_as_utf8"]
+__all__ = [
+    "Utf8Chunks",
+    "bad_byte",
+    "bad_byte_in_lines",
+    "check_encoding",
+    "check_unmarked",
+    "document",
+    "head_as_utf8",
+]
 
 _UTF8 = "utf-8"
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
@@ -20,6 +28,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# Which of the first bytes are NUL if a source begins with two letters of ASCII.
+_UNMARKED = {"utf-16-le": [False, True, False, True], "utf-16-be": [True, False, True, False]}
 # Codecs of Python that give text, but are no encodings of files.
 _NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 
@@ -90,6 +100,21 @@ def head_as_utf8(head: bytes, encoding: str | None = None) -> bytes:
     """The beginning of a source in UTF-8, without its byte order mark and a character that is cut off."""
     head, known = _without_mark(head, _canonical(encoding))
     return codecs.getincrementaldecoder(known)("ignore").decode(head).encode()
+
+
+def check_unmarked(head: bytes, name: str) -> None:
+    """Raise InputError if a source begins as UTF-16 without a byte order mark does: every second byte is NUL.
+
+    Read as UTF-8 it would be text with a NUL after each letter.
+    """
+    zeros = [byte == 0 for byte in head[:4]]
+    for encoding, pattern in _UNMARKED.items():
+        if zeros == pattern:
+            raise InputError(
+                f"the text seems to be {encoding[:6].upper()} without a byte order mark",
+                hint=f"say so with --encoding {encoding}",
+                place=Place(name, 1, 1),
+            )
 
 
 def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place, encoding: str = _UTF8) -> InputError:
