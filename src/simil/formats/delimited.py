@@ -28,7 +28,6 @@ __all__ = [
     "Escapes",
     "RowStream",
     "TableRow",
-    "csv_header",
     "delimited_lines",
     "tsv_cell",
 ]
@@ -112,16 +111,6 @@ def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[
         line = form.line(cells, escapes) if number else form.first_line(cells, escapes)
         yield f"{line}\n".encode()
     escapes.report()
-
-
-def csv_header(head: str) -> list[str]:
-    """The cells of the first row of a CSV file that begins with `head`; none if it cannot be read."""
-    try:
-        rows = CSV.rows(iter(head.encode().split(b"\n")), "").rows
-    except InputError:
-        return []
-    first = next((row for row in rows if isinstance(row, InputError) or row.cells), None)
-    return first.cells if isinstance(first, TableRow) else []
 
 
 def tsv_cell(text: str) -> str:

@@ -13,7 +13,6 @@ from simil.formats.record_stream import Record
 __all__ = ["json_lines", "json_of", "json_records", "jsonl_lines", "jsonl_records", "kind_of", "parsed"]
 
 _BEYOND_64_BITS = 2.0**63
-_ROUNDED = (float, dict, list)  # what may be a rounded integer, or hold one
 _NOT_LINES = (
     "for a file with one JSON value per line pass --input-format jsonl, for plain text --input-format text"
 )
@@ -124,9 +123,9 @@ def _exact(value: object, data: bytes) -> Any:
 def _may_be_rounded(value: object) -> bool:
     if isinstance(value, float):
         return abs(value) >= _BEYOND_64_BITS
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    # Most are strings, for which a call would take longer than all else.
-    return any(type(item) in _ROUNDED and _may_be_rounded(item) for item in items)
+    if isinstance(value, dict):
+        return any(map(_may_be_rounded, value.values()))
+    return isinstance(value, list) and any(map(_may_be_rounded, value))
 
 
 def _with_digits(value: object) -> object:

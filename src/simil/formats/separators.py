@@ -13,7 +13,7 @@ from itertools import chain
 
 from simil.errors import InputError, Place
 
-__all__ = ["COMMA", "Separated", "is_misread", "separated"]
+__all__ = ["COMMA", "Separated", "is_misread", "separated", "separator_of"]
 
 COMMA = ","
 _OTHERS = ";\t|"
@@ -67,6 +67,14 @@ def separated(lines: Iterator[bytes], name: str, given: str | None = None) -> Se
             place=Place(name, len(head)),
         )
     return Separated(found[0], is_guess=found[0] not in (given, COMMA), first=1, lines=chain(head, lines))
+
+
+def separator_of(text: str) -> str:
+    """What separates the cells of a file that begins with `text`; a comma if that is unclear."""
+    try:
+        return separated(iter(text.encode().split(b"\n")), "").separator
+    except InputError:
+        return COMMA
 
 
 def is_misread(row: str) -> bool:

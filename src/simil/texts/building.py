@@ -122,8 +122,9 @@ class _Ids:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._last_numbered = 0
-        self._taken_below: set[int] = set()  # numbers of lines to come
+        self._any_given = False
+        self._last_number = 0
+        self._given_ahead: set[int] = set()  # ids that are the numbers of lines to come
 
     def of(self, given: str | None, place: Place) -> str:
         """The id of the record at `place`, which has the id `given`, if any.
@@ -132,19 +133,25 @@ class _Ids:
         """
         line = place.line or 0
         if given is None:
-            if line in self._taken_below or len(self._taken_below) == _MANY:
+            if line in self._given_ahead or len(self._given_ahead) == _MANY:
                 return str(place)
-            self._last_numbered = line
+            self._last_number = line
             return f"{self._prefix}{line}"
-        number = given.removeprefix(self._prefix)
-        if number.isascii() and number.isdigit() and number[0] != "0" and len(number) < _LONG:
-            if int(number) <= self._last_numbered:
-                raise InputError(
-                    f"the id {given!r} may be the line number that names a record above without one",
-                    hint="give all records an id, or name another field with --id-field",
-                    place=place,
-                )
-            if int(number) > line and len(self._taken_below) < _MANY:
-                self._taken_below.add(int(number))
-        self._taken_below.discard(line)
+        self._any_given = True
+        number = self._number_in(given)
+        if number and number <= self._last_number:
+            raise InputError(
+                f"the id {given!r} may be the line number that names a record above without one",
+                hint="give all records an id, or name another field with --id-field",
+                place=place,
+            )
+        self._given_ahead.discard(line)
+        if number > line and len(self._given_ahead) < _MANY:
+            self._given_ahead.add(number)
         return given
+
+    def _number_in(self, given: str) -> int:
+        """The line number that a record without an id would have to have for this one; 0 if there is none."""
+        text = given.removeprefix(self._prefix)
+        is_number = text.isascii() and text.isdigit() and len(text) < _LONG and text[0] != "0"
+        return int(text) if is_number else 0

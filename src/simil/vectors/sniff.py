@@ -5,13 +5,15 @@ Texts must never be taken for vectors: anything uncertain is None.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator
 
-from simil.formats.delimited import csv_header
 from simil.formats.detection import TypedSource
 from simil.formats.encoding import head_as_utf8
 from simil.formats.registry import sniffed, suffix_format
+from simil.formats.separators import separator_of
 from simil.vectors.table_form import dimension_columns
 from simil.vectors.vector_formats import VectorFormat
 
@@ -124,7 +126,11 @@ def _advance(path: list[str | int], mark: str) -> bool:
 
 
 def _csv_form(text: str) -> VectorFormat | None:
-    return VectorFormat.CSV if _is_vector_header(csv_header(text), cut="\n" not in text) else None
+    try:
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text)), [])
+    except csv.Error:
+        return None
+    return VectorFormat.CSV if _is_vector_header(names, cut="\n" not in text) else None
 
 
 def _tsv_form(text: str) -> VectorFormat | None:
