@@ -123,6 +123,12 @@ class _DecodedLines(Iterator[str]):
 
     An error raised from here would leave the reader inside the row, and the rest of a quoted cell would be
     taken for new rows. So a bad byte is replaced, and the row is refused once it is complete.
+
+    Attributes:
+        fault: the error for the first bad byte, until the reader of rows has taken it.
+        ended: whether all lines are read.
+        keeps_returns: whether a carriage return within a line is part of a cell.
+        has_returns: whether one was replaced, until the reader of rows has put it back.
     """
 
     def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str) -> None:
