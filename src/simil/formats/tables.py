@@ -118,7 +118,6 @@ def table_lines(
 def _records(
     columns: tuple[str, ...], rows: Iterator[TableRow | InputError], name: str, hint: str
 ) -> Iterator[Record | InputError]:
-    width = len(columns)
     for row in rows:
         if isinstance(row, InputError):
             yield row
@@ -126,11 +125,9 @@ def _records(
         place = Place(name, row.line)
         if not row.cells:
             yield Record(place, None)
-        elif len(row.cells) == width:
-            yield Record(place, dict(zip(columns, row.cells, strict=True)))
         elif (cells := fitted_cells(columns, row.cells)) is not None:
             yield Record(place, dict(zip(columns, cells, strict=True)))
         else:
             many = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
-            wide = "1 column" if width == 1 else f"{width} columns"
-            yield InputError(f"the row has {many}, the table {wide}", hint=hint, place=place)
+            width = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+            yield InputError(f"the row has {many}, the table {width}", hint=hint, place=place)
