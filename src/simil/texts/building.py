@@ -122,7 +122,6 @@ class _Ids:
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._any_given = False
         self._last_number = 0
         self._given_ahead: set[int] = set()  # ids that are the numbers of lines to come
 
@@ -137,7 +136,6 @@ class _Ids:
                 return str(place)
             self._last_number = line
             return f"{self._prefix}{line}"
-        self._any_given = True
         number = self._number_in(given)
         if number and number <= self._last_number:
             raise InputError(
