@@ -50,7 +50,8 @@ def _repair_streams() -> None:
 
     Otherwise the next file to be opened would get such a descriptor, and the output meant for the stream.
     Reading a closed stdin and writing to a closed stdout fails; output to a closed stderr is lost. A
-    character that the encoding of stdout lacks becomes a `?`.
+    character that the encoding of stdout lacks becomes a `?`. On a terminal, control characters of any
+    input are made visible.
     """
     if sys.stdin is None:
         _occupy(0, os.O_WRONLY)
@@ -62,6 +63,10 @@ def _repair_streams() -> None:
         sys.stderr = _writer(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from simil.cli.output.terminal_stream import filtered
+
+        sys.stdout, sys.stderr = filtered(sys.stdout), filtered(sys.stderr)
 
 
 def _occupy(number: int, flags: int) -> None:

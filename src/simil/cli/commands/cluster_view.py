@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, sign
@@ -186,7 +186,7 @@ def _show_table(result: Clustering, members: int) -> None:
 
 def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], indent: int) -> None:
     corpus = result.corpus
-    places = [corpus.place(row) for row in rows]
+    places = [visible(corpus.place(row)) for row in rows]
     label = min(max(map(len, places), default=0), width() // 4) if width() >= _NARROW else 0
     for row, place in zip(rows, places, strict=True):
         score = f"{result.scores[row]:.4f}" if result.labels[row] > 0 else " " * 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit, one_line
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
@@ -113,7 +113,7 @@ def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Cor
     """Print two lines per text: its score, a bar and the text, then, dimmed, the text nearest to it."""
     terminal = console()
     places = {row: (corpus.place(row), among.place(int(found.nearest[row]))) for row in rows}
-    longest = max(len(one_line(place)) for pair in places.values() for place in pair)
+    longest = max(len(visible(place)) for pair in places.values() for place in pair)
     label = min(longest, max(width() // 4, 8))
     # Bars only show the order: scores of lof and the isolation forest have no upper limit.
     highest = max(float(found.scores[rows].max()), 1e-9)

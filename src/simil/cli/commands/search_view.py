@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
@@ -112,7 +112,7 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
 def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> None:
     terminal = console()
     places = [corpus.place(row) for answer in answers for row in answer.rows.tolist()]
-    label = min(max(map(len, places), default=0), max(width() // 3, 8))
+    label = min(max((len(visible(place)) for place in places), default=0), max(width() // 3, 8))
     for number, answer in enumerate(answers):
         if len(answers) > 1:
             if number:
