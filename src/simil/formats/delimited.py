@@ -76,7 +76,7 @@ def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[
         line = form.line(cells, escapes)
         if not number and line.startswith(_BOM):
             line = _BOM + line  # A reader takes the first one of a file for a byte order mark.
-        yield f"{line}\n".encode()
+        yield f"{line}\n".encode("utf-8", "surrogateescape")  # names have the bytes of the system
     escapes.report()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simil.cli.output.cells import visible
+from simil.cli.output.rows import name_in_json
 
 if TYPE_CHECKING:
     from simil.embedders.cache.maintenance import CacheInfo, Pruned, Space, Verified
@@ -16,7 +17,8 @@ def info_json(found: CacheInfo) -> str:
     """Return the facts about the cache as one JSON object."""
     import orjson
 
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
+    named = orjson.dumps(found, option=orjson.OPT_INDENT_2, default=lambda path: name_in_json(str(path)))
+    return f"{named.decode()}\n"
 
 
 def info_text(found: CacheInfo, *, kept: bool) -> str:

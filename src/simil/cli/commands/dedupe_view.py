@@ -40,8 +40,8 @@ def show_texts(
     """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
     if form == "text":
         end = "\0" if nul else "\n"
-        # A file that is one text is listed by its name.
-        names = (text.id if whole else text.text for text in texts)
+        # A file that is one text is listed by its name; the id of stdin is "-".
+        names = (_name(text) if whole else text.text for text in texts)
         stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
     elif form == "jsonl":
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
@@ -54,6 +54,10 @@ def show_texts(
     else:
         write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
     stream.flush()
+
+
+def _name(text: Text) -> str:
+    return text.id if text.id == "-" else text.origin.source
 
 
 def _record(text: Text) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
@@ -43,17 +44,22 @@ def show_results(
 
 def show_files(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
     """Write the name of each file with results, best first."""
-    stream.writelines(name.encode("utf-8", "surrogateescape") + end for name in _files(answers, corpus))
+    stream.writelines(_written(name, stream) + end for name in _files(answers, corpus))
     stream.flush()
 
 
 def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
     """Write the number of results and the name of each file, highest number first."""
     stream.writelines(
-        f"{count}\t".encode() + name.encode("utf-8", "surrogateescape") + end
+        f"{count}\t".encode() + _written(name, stream) + end
         for name, count in Counter(_sources(answers, corpus)).most_common()
     )
     stream.flush()
+
+
+def _written(name: str, stream: BinaryIO) -> bytes:
+    """Return the name of a file on one line for a person, with the bytes of the system for a program."""
+    return visible(name).encode() if stream.isatty() else os.fsencode(name)
 
 
 def _sources(answers: Sequence[SearchResult], corpus: Corpus) -> Iterator[str]:
@@ -103,10 +109,10 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
             cells = [digits(score), corpus.place(row), corpus.content(row)]
             around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
-                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
             yield table_row(cells, "\t")
             for line, text in around.after:
-                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
 
 
 def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "form_of",
     "form_of_suffix",
     "json_of",
+    "name_in_json",
     "source_cells",
     "table_row",
     "write_rows",
@@ -100,7 +101,30 @@ def _lines(
         raise UsageError(f"rows cannot be written as {form}")
     if format_named(form).table:
         rows = ({name: cell(value) for name, value in flat(row).items()} for row in rows)
+    else:
+        rows = map(_with_name, rows)
     return write(rows, facts, columns)
+
+
+def name_in_json(name: str) -> object:
+    """Return the name of a file as JSON takes it; a byte of it that is not UTF-8 is written as `\\udce9`.
+
+    JSON holds no such bytes. Python reads this back as the name that it knows the file by.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        import json
+
+        import orjson
+
+        return orjson.Fragment(json.dumps(name).encode())
+    return name
+
+
+def _with_name(row: Row) -> Row:
+    file = row.get("file")
+    return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
 
 
 def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
@@ -123,9 +147,12 @@ def flat(row: Row) -> dict[str, object]:
 
 
 def table_row(cells: Sequence[str], separator: str, escapes: Escapes | None = None) -> bytes:
-    """Return a line of csv or tsv; cells that tsv cannot hold as they are are counted in `escapes`."""
+    """Return a line of csv or tsv; cells that tsv cannot hold as they are are counted in `escapes`.
+
+    Names of files have the bytes that the system has.
+    """
     form = TSV if separator == "\t" else CSV
-    return f"{form.line(cells, escapes or Escapes())}\n".encode()
+    return f"{form.line(cells, escapes or Escapes())}\n".encode("utf-8", "surrogateescape")
 
 
 def cell(value: object) -> str:
