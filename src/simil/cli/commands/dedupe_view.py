@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, json_of, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
 from simil.formats.delimited import CSV, TSV, delimited_lines
 from simil.tasks.corpus import content_of, place_of
@@ -112,7 +112,7 @@ def _pairs_table(found: Duplicates) -> None:
             fit(content_of(text), room) for text in (found.texts[row], found.representative_of(row))
         )
         terminal.print(
-            f"[bold]{found.scores[row]:.4f}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
+            f"[bold]{fewer_digits(found.scores[row])}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
             highlight=False,
         )
 
@@ -127,4 +127,4 @@ def _groups_table(found: Duplicates) -> None:
         for row in rows:
             text = found.texts[row]
             shown = escaped(fit(content_of(text), max(width() - 10, 4)).rstrip())
-            terminal.print(f"  {found.scores[row]:.4f}  {shown}", highlight=False)
+            terminal.print(f"  {fewer_digits(found.scores[row])}  {shown}", highlight=False)

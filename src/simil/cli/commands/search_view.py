@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
+from simil.cli.output.rows import Row, digits, fewer_digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
 from simil.formats.delimited import tsv_cell
 from simil.tasks.retrieval import SearchResult, surrounding_lines
@@ -141,7 +141,7 @@ def _result_line(terminal: Console, score: float, place: str, text: str, label: 
     shown = escaped(fit(text, max(room, 8)).rstrip())
     where = escaped(end_of(place, label))
     drawn = meter(terminal, score)
-    terminal.print(f"[bold]{score:.4f}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
+    terminal.print(f"[bold]{fewer_digits(score)}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
 
 
 def _context_line(terminal: Console, line: int, text: str, label: int) -> None:
