@@ -133,3 +133,15 @@ def test_a_terminal_shows_names_one_can_tell_apart(folder: Path) -> None:
     shown = on_terminal("simil search -q -l -r fish d", 80, cwd=folder).out
     names = [r"caf\udce9.txt", r"tab\tand\nline.txt", "two  blanks.txt", r"\u001b[31mred.txt", 'quote"\\.txt']
     assert sorted(shown.splitlines()) == sorted(f"d/{name}" for name in names)
+
+
+def test_what_cannot_be_opened_or_written_is_said_in_a_line(tmp_path: Path) -> None:
+    model = tmp_path / os.fsdecode(b"mod\xe8le")
+    model.mkdir()
+    (model / "config.json").write_text("{}", "ascii")
+    result = simil("compare", "-m", b"./mod\xe8le", "a", "b", cwd=tmp_path)
+    assert (result.code, result.out) == (4, "")
+    assert result.error_line.endswith(r"mod\udce8le: the name of the folder is not UTF-8; rename it")
+    cache = {"SIMIL_CACHE_DIR": os.fsdecode(bytes(tmp_path) + b"/caf\xe9")}
+    found = simil("doctor", "--offline", "-f", "json", cwd=tmp_path, env=cache)
+    assert any(r"caf\udce9" in check["detail"] for check in json.loads(found.out))
