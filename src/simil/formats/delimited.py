@@ -109,7 +109,7 @@ def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[
     escapes = Escapes()
     for number, cells in enumerate(rows):
         line = form.line(cells, escapes) if number else form.first_line(cells, escapes)
-        yield f"{line}\n".encode()
+        yield f"{line}\n".encode("utf-8", "surrogateescape")  # names have the bytes of the system
     escapes.report()
 
 

@@ -12,12 +12,13 @@ from simil.texts.fields import IdField, column, missing_field, pair_columns, tex
 from simil.texts.read_options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_records, read_texts
 from simil.texts.records import Pair, Text, is_blank
-from simil.texts.trees import files_in
+from simil.texts.trees import LeftOut, files_in
 
 __all__ = [
     "Chunking",
     "IdField",
     "InputFormat",
+    "LeftOut",
     "Pair",
     "ReadOptions",
     "Record",
