@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simil.errors import InputError, Place
+from simil.formats.passthrough import Frame
 
 __all__ = ["FormatOptions", "Record", "RecordStream"]
 
@@ -19,29 +20,38 @@ class FormatOptions:
         delimiter: what separates the cells of a table.
         encoding: the encoding of the text.
         sheet: the sheet of a workbook.
+        keeps_raw: whether records are to be written as they came.
     """
 
     header: bool = True
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    keeps_raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
+    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line.
+
+    `raw` is its bytes, in UTF-8, with its line end; a `Frame` says what else belongs to it. It may be left
+    out without `FormatOptions.keeps_raw`.
+    """
 
     place: Place
     value: object
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordStream:
     """The records of a source; an error stands for one that cannot be read.
 
-    `columns` is None where each record has its own keys; `place` is where the columns are named.
+    `columns` is None where each record has its own keys; `place` is where the columns are named. `frame` is
+    what stands around the raw records; None where they cannot be written as they came.
     """
 
     records: Iterator[Record | InputError]
     place: Place
     columns: tuple[str, ...] | None = None
+    frame: Frame | None = None

@@ -23,8 +23,9 @@ _MANY = 100_000  # so many ids are remembered
 class PlainBuilder:
     """Makes texts of strings; the id is `prefix` and the line, or `whole_id`."""
 
-    def __init__(self, prefix: str = "", *, whole_id: str | None = None) -> None:
+    def __init__(self, prefix: str = "", *, whole_id: str | None = None, keeps_raw: bool = False) -> None:
         self._prefix = prefix
+        self._keeps_raw = keeps_raw
         self._whole_id = whole_id
 
     def __call__(self, record: Record) -> Text | None:
@@ -32,7 +33,7 @@ class PlainBuilder:
         if not isinstance(text, str) or is_blank(text):
             return None
         number = f"{self._prefix}{record.place.line}" if self._whole_id is None else self._whole_id
-        return Text(number, text, record.place, {})
+        return Text(number, text, record.place, {}, record.raw if self._keeps_raw else b"")
 
 
 class TextBuilder:
@@ -41,6 +42,7 @@ class TextBuilder:
     def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
         self._ids = _Ids(prefix)
         self._all_fields = options.all_fields
+        self._keeps_raw = options.keeps_raw
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
         if not stream.columns:
@@ -65,7 +67,8 @@ class TextBuilder:
             others = kept(others, str(self._id_field.name))
         if self._all_fields:
             others = dict(values)
-        return Text(self._ids.of(given, place), text, place, others)
+        raw = record.raw if self._keeps_raw else b""
+        return Text(self._ids.of(given, place), text, place, others, raw)
 
 
 class PairBuilder:

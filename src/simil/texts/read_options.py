@@ -44,7 +44,8 @@ class ReadOptions:
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
     named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
     what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. With
-    `all_fields` the fields of a text are all those of its record, including text and id.
+    `all_fields` the fields of a text are all those of its record, including text and id, and with `keeps_raw`
+    it has the bytes of its record.
     """
 
     format: InputFormat | None = None
@@ -56,6 +57,7 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     all_fields: bool = False
+    keeps_raw: bool = False
 
     def __post_init__(self) -> None:
         if self.whole and self.nul:
@@ -98,7 +100,7 @@ class ReadOptions:
     @property
     def of_format(self) -> FormatOptions:
         """What they say about the bytes of a source."""
-        return FormatOptions(header=self.header, delimiter=self.delimiter, encoding=self.encoding)
+        return FormatOptions(self.header, self.delimiter, self.encoding, keeps_raw=self.keeps_raw)
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""

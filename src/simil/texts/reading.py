@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource, refuse_binary
 from simil.formats.encoding import check_unmarked
+from simil.formats.passthrough import Frame, Layout, utf8_mark
 from simil.formats.plain_text import plain_records, whole_record
 from simil.formats.record_stream import Record, RecordStream
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
@@ -25,13 +27,15 @@ def read_texts(
     *,
     on_blank: Callable[[Place], None],
     on_error: Callable[[InputError], None] | None = None,
+    on_frame: Callable[[Frame | None], None] = lambda frame: None,
 ) -> Iterator[Text]:
     """The texts of all sources in order, each as soon as it has arrived.
 
     A text's id is the value of `options.id_field`, or of the key or column "id"; else its line number, after
     the path if there are several sources; with `options.whole`, the path. `on_blank` gets the place of each
     blank text, which is skipped. `on_error` gets the error for each record that cannot be read, and reading
-    continues with the next; without it the error is raised.
+    continues with the next; without it the error is raised. With `options.keeps_raw`, `on_frame` gets what
+    stands around the records of each source, None where they cannot be written as they came.
 
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
@@ -46,14 +50,16 @@ def read_texts(
 
     def texts() -> Iterator[Text]:
         for typed in sources:
+            mark = utf8_mark(typed.source) if options.keeps_raw else b""
             stream = _open_stream(typed, options)
+            on_frame(stream.frame and replace(stream.frame, head=mark + stream.frame.head))
             label = typed.source.label
             prefix = f"{label}:" if several else ""
             build: Callable[[Record], Text | None]
             if options.whole:
                 build = PlainBuilder(whole_id=label)
             elif typed.format.name == InputFormat.TEXT:
-                build = PlainBuilder(prefix)
+                build = PlainBuilder(prefix, keeps_raw=options.keeps_raw)
             else:
                 build = TextBuilder(stream, options, prefix)
             yield from _settled(stream.records, build, on_blank, report)
@@ -117,7 +123,7 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
         return RecordStream(whole_record(source.chunks(), source.name, options.encoding), Place(source.name))
     if options.nul:
         records = plain_records(source.chunks(), source.name, options.encoding, nul=True)
-        return RecordStream(records, Place(source.name))
+        return RecordStream(records, Place(source.name), frame=Frame(Layout.NULS))
     if typed.format.read is None:
         raise InputError(
             f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)

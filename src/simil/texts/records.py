@@ -14,13 +14,15 @@ __all__ = ["Pair", "Text", "is_blank"]
 class Text:
     """One text. `fields` are the columns or keys of its record other than text and id, in order.
 
-    With `ReadOptions.all_fields` they are all of them; plain text has none.
+    With `ReadOptions.all_fields` they are all of them; plain text has none. `raw` is the bytes of its record,
+    where `ReadOptions.keeps_raw` asks for them and the format has such.
     """
 
     id: str
     text: str
     origin: Place
     fields: Mapping[str, object] = field(hash=False)
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, ModelMismatch, Place
+from simil.formats.passthrough import Frame
+from simil.vectors.raw_rows import RawRows
 from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class VectorFile:
         texts: what was embedded; None if the file does not say.
         fields: the other fields of each vector.
         vectors: float32 [n, d], finite; a read-only map of the file if possible.
+        stored: the numbers of the file [n, d] in its own type; None if they are float32, or digits.
+        raw: the records as they were read; None if they were not asked for or cannot be told apart.
     """
 
     source: str
@@ -45,6 +49,8 @@ class VectorFile:
     texts: tuple[str | None, ...]
     fields: tuple[Mapping[str, object], ...]
     vectors: NDArray[np.float32]
+    stored: NDArray[Any] | None = None
+    raw: RawRows | None = None
 
     @property
     def dimensions(self) -> int | None:
@@ -66,10 +72,18 @@ class Collector:
     """Gathers a file's vectors in order, and checks that each fits those before it.
 
     All faults are `InputError` with the source and, if known, the line.
+
+    Attributes:
+        source: the file's name.
+        keeps_raw: whether the bytes of each are kept, too.
+        frame: what stands around them; while it is None, there is no way to write them as they came.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, keeps_raw: bool = False) -> None:
         self.source = source
+        self.keeps_raw = keeps_raw
+        self.frame: Frame | None = None
+        self._raw = RawRows() if keeps_raw else None
         self._ids: list[str] = []
         self._texts: list[str | None] = []
         self._fields: list[Mapping[str, object]] = []
@@ -93,10 +107,11 @@ class Collector:
         model: str | None,
         line: int | None = None,
         index: object = None,
+        raw: bytes = b"",
     ) -> None:
         """Append a vector, a list of numbers, with the id, text and fields of `item`.
 
-        `index`, if not None, is its position among all (from 0).
+        `index`, if not None, is its position among all (from 0); `raw` is the bytes that it was read from.
         """
         if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
             raise self.fault("has an embedding that is not a list of numbers", line)
@@ -114,6 +129,8 @@ class Collector:
         self._fields.append(fields)
         self._lines.append(line)
         self._indices.append(index)
+        if self._raw is not None:
+            self._raw.append(raw)
         self._pending.append(embedding)
         if len(self._pending) == _BATCH:
             self._flush()
@@ -146,6 +163,10 @@ class Collector:
         order = self._order()
         if order != list(range(len(order))):
             vectors = vectors[order]
+        if self._raw is not None:
+            self._raw.frame = self.frame
+            self._raw.reorder(order)
+            self._raw.has_index = any(isinstance(index, int) for index in self._indices)
         return VectorFile(
             source=self.source,
             model=self._models or model,
@@ -153,6 +174,7 @@ class Collector:
             texts=tuple(self._texts[place] for place in order),
             fields=tuple(self._fields[place] for place in order),
             vectors=vectors,
+            raw=self._raw if self.frame is not None else None,
         )
 
     def _check_length(self, length: int, line: int | None) -> None:

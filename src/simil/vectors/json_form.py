@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, document
+from simil.formats.json_spans import list_frame, member_spans
 from simil.formats.json_values import json_of, parsed
 from simil.formats.lines import lines
+from simil.formats.passthrough import Frame, Layout
+from simil.formats.record_stream import FormatOptions
 from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter, is_missing
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonLinesWriter", "JsonWriter", "read_json", "read_jsonl"]
 
+_DEFAULTS = FormatOptions()
 _HEAD = b'{"object":"list","data":[\n'
 _EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]} or [[...], ...]'
 
@@ -34,7 +38,7 @@ class JsonWriter(VectorWriter):
 
     _has_null = True
 
-    def __init__(self, stream: BinaryIO, model: str, *, as_base64: bool) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None, *, as_base64: bool) -> None:
         super().__init__(stream, model)
         self._list = ItemList(stream, _HEAD)
         self._as_base64 = as_base64
@@ -89,31 +93,32 @@ class JsonLinesWriter(VectorWriter):
         """Nothing follows the last line."""
 
 
-def read_json(source: str, content: bytes, encoding: str | None = None) -> VectorFile:
+def read_json(source: str, content: bytes, options: FormatOptions = _DEFAULTS) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = document(content, encoding)
+    data = document(content, options.encoding)
     if data.startswith(_HEAD):
         try:
-            return _read_by_line(source, data)
+            return _read_by_line(Collector(source, keeps_raw=options.keeps_raw), data)
         except (orjson.JSONDecodeError, _NotByLine):
             pass  # Not an item per line, or damaged; reading it as a whole shows which.
-    return _read_whole(source, data)
+    return _read_whole(Collector(source, keeps_raw=options.keeps_raw), data)
 
 
-def read_jsonl(source: str, chunks: Iterator[bytes], encoding: str | None = None) -> VectorFile:
+def read_jsonl(source: str, chunks: Iterator[bytes], options: FormatOptions = _DEFAULTS) -> VectorFile:
     """Read an object with an embedding from each line that is not blank."""
-    collector = Collector(source)
-    decoded = Utf8Chunks(chunks, encoding)
+    collector = Collector(source, keeps_raw=options.keeps_raw)
+    collector.frame = Frame()
+    decoded = Utf8Chunks(chunks, options.encoding)
     for number, line in enumerate(lines(decoded), 1):
         if line.strip():
             item = parsed(line, Place(source, number), encoding=decoded.encoding)
-            _add(collector, item, None, number)
+            _add(collector, item, None, number, raw=line)
     return collector.finish()
 
 
-def _read_by_line(source: str, data: bytes) -> VectorFile:
+def _read_by_line(collector: Collector, data: bytes) -> VectorFile:
     """Read what `JsonWriter` wrote, parsing one item at a time.
 
     Raises `_NotByLine` or `JSONDecodeError` if it is something else.
@@ -122,12 +127,13 @@ def _read_by_line(source: str, data: bytes) -> VectorFile:
 
     end = data.rfind(b"\n]")
     rest = orjson.loads(b'{"data":[' + data[end + 1 :])
-    model = _model_of(source, rest, None)
-    collector = Collector(source)
+    model = _model_of(collector.source, rest, None)
+    collector.frame = Frame(Layout.LIST, _HEAD, data[end:], (_HEAD, data[end:]))
     for number, line in enumerate(_items(data, len(_HEAD), end), 2):
         if b"\n" in line:
             raise _NotByLine
-        _add(collector, orjson.loads(line), model, number, indexed=True)
+        raw = line if number == 2 else b",\n" + line
+        _add(collector, orjson.loads(line), model, number, indexed=True, raw=raw)
     return collector.finish(model, rest.get("dimensions"))
 
 
@@ -139,7 +145,8 @@ def _items(data: bytes, start: int, end: int) -> Iterator[bytes]:
         yield data[start:end]
 
 
-def _read_whole(source: str, data: bytes) -> VectorFile:
+def _read_whole(collector: Collector, data: bytes) -> VectorFile:
+    source = collector.source
     whole = parsed(data, Place(source, 1))
     model = dimensions = None
     items = whole
@@ -151,17 +158,26 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
     indexed = isinstance(whole, dict) and whole.get("object") == "list"
     if not isinstance(items, list):
         raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
-    collector = Collector(source)
-    for item in items:
+    raws = [b""] * len(items)
+    if collector.keeps_raw:
+        start = 0 if items is whole else member_spans(data)["data"][0]
+        collector.frame, raws = list_frame(data, start)
+    for item, raw in zip(items, raws, strict=True):
         if isinstance(item, list) and items is whole:
-            collector.add(item, {}, model=None)
+            collector.add(item, {}, model=None, raw=raw)
         else:
-            _add(collector, item, model, None, indexed=indexed)
+            _add(collector, item, model, None, indexed=indexed, raw=raw)
     return collector.finish(model, dimensions)
 
 
 def _add(
-    collector: Collector, item: object, model: str | None, line: int | None, *, indexed: bool = False
+    collector: Collector,
+    item: object,
+    model: str | None,
+    line: int | None,
+    *,
+    indexed: bool = False,
+    raw: bytes = b"",
 ) -> None:
     """Add an item of a file; where items are `indexed`, as in OpenAI's answer, "index" is their position."""
     if not isinstance(item, dict):
@@ -181,6 +197,7 @@ def _add(
         model=_model_of(collector.source, item, line) or model,
         line=line,
         index=index,
+        raw=raw,
     )
 
 

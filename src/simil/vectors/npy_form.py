@@ -32,7 +32,7 @@ class NpyWriter(VectorWriter):
     If the stream cannot seek, rows wait in a temporary file. `sidecar` gets ids, texts and model.
     """
 
-    def __init__(self, stream: BinaryIO, model: str, sidecar: BinaryIO | None) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None, sidecar: BinaryIO | None) -> None:
         super().__init__(stream, model)
         self._list = ItemList(sidecar, b'{"data":[\n') if sidecar else None
         self._waiting: BinaryIO | None = None
@@ -85,13 +85,15 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
     A file of little-endian float32 rows is mapped; anything else is converted to float32 in memory.
     """
-    vectors, missing = _as_float32(source, read_npy_table(source, stream))
+    table = read_npy_table(source, stream)
+    vectors, missing = _as_float32(source, table)
     count = len(vectors)
     if sidecar is None or not sidecar.is_file():
         ids = tuple(str(number + 1) for number in range(count))
         file = VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
     else:
         file = _with_sidecar(source, vectors, sidecar)
+    file = file if vectors is table else replace(file, stored=table)
     return _without(file, missing) if missing else file
 
 
@@ -106,6 +108,7 @@ def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
         texts=tuple(file.texts[row] for row in kept),
         fields=tuple(file.fields[row] for row in kept),
         vectors=file.vectors[kept],
+        stored=None if file.stored is None else file.stored[kept],
     )
 
 

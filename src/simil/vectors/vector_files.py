@@ -7,8 +7,10 @@ from typing import BinaryIO
 from simil.errors import UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.passthrough import utf8_mark
 from simil.formats.record_stream import FormatOptions
-from simil.formats.registry import format_named
+from simil.formats.registry import Format, format_named
+from simil.formats.sources import Source
 from simil.vectors.collect import VectorFile
 from simil.vectors.table_form import TableWriter, read_table
 from simil.vectors.vector_formats import VectorFormat, sidecar_path
@@ -23,10 +25,10 @@ def open_writer(
     format: VectorFormat,  # noqa: A002
     stream: BinaryIO,
     *,
-    model: str,
+    model: str | None,
     sidecar: BinaryIO | None = None,
 ) -> VectorWriter:
-    """Return a writer of `format` onto `stream`, for vectors made by `model`.
+    """Return a writer of `format` onto `stream`, for vectors made by `model`, None if unknown.
 
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
     `sidecar_path`. Raises `UsageError` for a sidecar of any other format.
@@ -59,13 +61,21 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
 
         with source.file() as stream:
             return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
+    mark = utf8_mark(source) if options.keeps_raw else b""
+    found = _read_digits(source, form, options)
+    if found.raw is not None:
+        found.raw.mark(mark)
+    return found
+
+
+def _read_digits(source: Source, form: Format, options: FormatOptions) -> VectorFile:
     if form.table is not None:
         return read_table(source.name, source.chunks(), form.table, options)
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
-        return read_jsonl(source.name, source.chunks(), options.encoding)
-    return read_json(source.name, b"".join(source.chunks()), options.encoding)
+        return read_jsonl(source.name, source.chunks(), options)
+    return read_json(source.name, b"".join(source.chunks()), options)
 
 
 def _table(form: VectorFormat) -> Delimited | None:

@@ -34,7 +34,7 @@ class VectorWriter(ABC):
     # Whether a text without a vector can be written before the length of vectors is known.
     _has_null = False
 
-    def __init__(self, stream: BinaryIO, model: str) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None) -> None:
         self.count = 0
         self.dimensions: int | None = None
         self._stream = stream
