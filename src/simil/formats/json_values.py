@@ -8,7 +8,7 @@ from typing import Any
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, bad_byte_in_lines
 from simil.formats.json_spans import list_frame, member_spans
-from simil.formats.lines import lines
+from simil.formats.lines import lines, without_end
 from simil.formats.passthrough import Frame
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
@@ -51,11 +51,11 @@ def jsonl_records(
     """The JSON value of each line; None for an empty line, an error for one that is not JSON."""
     decoded = Utf8Chunks(chunks, encoding)
     for number, raw in enumerate(lines(decoded), 1):
-        place = Place(name, number)
+        place, line = Place(name, number), without_end(raw)
         try:
             value = None
-            if raw.strip():
-                value = _exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
+            if line.strip():
+                value = _exact(parsed(line, place, hint=_NOT_ONE, encoding=decoded.encoding), line)
         except InputError as error:
             yield error
         else:

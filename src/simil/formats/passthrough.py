@@ -1,6 +1,6 @@
-"""Records that are written as the bytes that they were read from, and what stands around them in their file.
+"""Records that are written as the bytes that they were read from, and what stands around them in a file.
 
-What a command only filters or orders so keeps the spelling of numbers, the order of keys, quotes and line ends.
+So what a command only filters or orders keeps its spelling of numbers, order of keys, quotes and line ends.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Frame:
 
 
 def common_frame(frames: Sequence[Frame | None]) -> Frame | None:
-    """The frame of a file with records of several sources, that of the first; None if they don't go into one."""
+    """The frame of a file with records of several sources, that of the first; None if they do not fit."""
     kinds = {None if frame is None else (frame.layout, frame.kind) for frame in frames}
     return frames[0] if len(kinds) == 1 else None
 

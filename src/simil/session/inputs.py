@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
+from simil.formats.passthrough import Frame
 from simil.formats.sources import Source
 from simil.texts import (
     InputFormat,
@@ -52,6 +53,10 @@ class OpenInput:
         """Whether any of it has a header and separators."""
         return not self.formats.isdisjoint({InputFormat.CSV, InputFormat.TSV})
 
+    def keeping_raw(self) -> OpenInput:
+        """Return the input, its records to be read so that they can be written as they came."""
+        return replace(self, reading=replace(self.reading, keeps_raw=True))
+
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
         return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
@@ -60,9 +65,10 @@ class OpenInput:
         self,
         on_blank: Callable[[Place], None] = lambda place: None,
         on_error: Callable[[InputError], None] | None = None,
+        on_frame: Callable[[Frame | None], None] = lambda frame: None,
     ) -> Iterator[Text]:
         """Yield the texts as they arrive; errors and callbacks as in `read_texts`."""
-        return read_texts(self.sources, self.reading, on_blank=on_blank, on_error=on_error)
+        return read_texts(self.sources, self.reading, on_blank=on_blank, on_error=on_error, on_frame=on_frame)
 
     def pairs(
         self, on_blank: Callable[[Place], None], on_error: Callable[[InputError], None] | None

@@ -67,6 +67,16 @@ class VectorFile:
             self.ids[rows], self.texts[rows], self.fields[rows], self.vectors[rows], self.model
         )
 
+    def at(self, rows: Sequence[int]) -> VectorBatch:
+        """Return the vectors with these numbers, and what belongs to each."""
+        return VectorBatch(
+            [self.ids[row] for row in rows],
+            [self.texts[row] for row in rows],
+            [self.fields[row] for row in rows],
+            self.vectors[rows],
+            self.model,
+        )
+
 
 class Collector:
     """Gathers a file's vectors in order, and checks that each fits those before it.

@@ -11,7 +11,7 @@ from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, document
 from simil.formats.json_spans import list_frame, member_spans
 from simil.formats.json_values import json_of, parsed
-from simil.formats.lines import lines
+from simil.formats.lines import lines, without_end
 from simil.formats.passthrough import Frame, Layout
 from simil.formats.record_stream import FormatOptions
 from simil.vectors.collect import Collector, VectorFile
@@ -111,10 +111,10 @@ def read_jsonl(source: str, chunks: Iterator[bytes], options: FormatOptions = _D
     collector = Collector(source, keeps_raw=options.keeps_raw)
     collector.frame = Frame()
     decoded = Utf8Chunks(chunks, options.encoding)
-    for number, line in enumerate(lines(decoded), 1):
-        if line.strip():
+    for number, raw in enumerate(lines(decoded), 1):
+        if (line := without_end(raw)).strip():
             item = parsed(line, Place(source, number), encoding=decoded.encoding)
-            _add(collector, item, None, number, raw=line)
+            _add(collector, item, None, number, raw=raw)
     return collector.finish()
 
 

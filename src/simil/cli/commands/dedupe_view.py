@@ -9,10 +9,11 @@ from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
-from simil.formats.delimited import CSV, TSV, delimited_lines
+from simil.formats.passthrough import joined
 from simil.tasks.corpus import content_of, place_of
 
 if TYPE_CHECKING:
+    from simil.formats.passthrough import Frame
     from simil.tasks.deduplication import Duplicates
     from simil.texts import Text
 
@@ -35,10 +36,18 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
 
 
 def show_texts(
-    texts: Sequence[Text], form: str, stream: BinaryIO, *, nul: bool, header: bool, whole: bool
+    texts: Sequence[Text],
+    form: str,
+    stream: BinaryIO,
+    frame: Frame | None,
+    *,
+    nul: bool,
+    whole: bool,
 ) -> None:
-    """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
-    if form == "text":
+    """Write the records of texts in `form`; within `frame`, as they came, where they have one."""
+    if frame is not None:
+        stream.writelines(joined(frame, (text.raw for text in texts)))
+    elif form == "text":
         end = "\0" if nul else "\n"
         # A file that is one text is listed by its name; the id of stdin is "-".
         names = (_name(text) if whole else text.text for text in texts)
@@ -47,12 +56,8 @@ def show_texts(
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
     elif form == "json":
         stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
-    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
-        rows = [[*map(str, text.fields.values())] for text in texts]
-        head = [[*texts[0].fields]] if texts and header else []
-        stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
     else:
-        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
+        write_rows([{"fields": _record(text)} for text in texts], form, stream, facts={})
     stream.flush()
 
 

@@ -138,7 +138,7 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model or "unknown")
+    write_vectors(batches, form, output, model)
 
 
 def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:

@@ -42,9 +42,12 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
 
 
 def write_vectors(
-    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str
+    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str | None
 ) -> None:
-    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None."""
+    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None.
+
+    `model` made them; None if that is unknown.
+    """
     from simil.vectors import VectorFormat, open_writer, sidecar_path
 
     if form is None:
@@ -71,8 +74,8 @@ def _copy(batches: Iterator[VectorBatch], writer: VectorWriter | _Preview) -> No
 class _Preview:
     """Prints the id, the text and the first numbers of each vector; has the methods of a `VectorWriter`."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self, model: str | None) -> None:
+        self._model = model or "an unknown model"
         self._count = 0
         self._dimensions = 0
 
