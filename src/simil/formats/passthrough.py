@@ -70,14 +70,15 @@ def utf8_mark(source: Source) -> bytes:
 def _ended(head: bytes, records: Iterable[bytes], end: bytes) -> Iterator[bytes]:
     """The head and the records, with an end after each that has something after it."""
     yield head
+    added = end
     last = head.removeprefix(codecs.BOM_UTF8)
     for record in records:
         if not head and not last and record.startswith(codecs.BOM_UTF8):
             yield codecs.BOM_UTF8  # A reader takes the first one of a file for no part of it.
         if last and not last.endswith(end):
-            yield end
+            yield added
         elif last.endswith(b"\r\n"):
-            end = b"\r\n"
+            added = b"\r\n"
         yield record
         last = record
 

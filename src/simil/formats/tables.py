@@ -52,7 +52,7 @@ def table_records(
     place = Place(name, row.line)
     if options.header:
         columns = apart(row.cells)
-        head += row.raw
+        head += b"".join(line.raw for line in (*early, row) if isinstance(line, TableRow))
     else:
         columns = tuple(str(number) for number in range(1, len(row.cells) + 1))
         early.append(row)
