@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import cell, digits, fewer_digits, flat, json_of, table_row
+from simil.cli.output.rows import cell, digits, fewer_digits, json_of, own_name, table_row
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
 from simil.formats.delimited import Escapes
 
@@ -184,7 +184,8 @@ def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -
     first = True
     for batch in batches:
         if first:
-            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator, escapes)
+            columns = batch.pairs[0].fields
+            yield table_row([own_name("score", columns), *columns], separator, escapes)
             first = False
         yield b"".join(_rows(batch, separator, decimals, escapes))
     escapes.report()

@@ -102,7 +102,7 @@ def search(
     from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.rows import form_of, has_columns
     from simil.tasks.retrieval import search as find
 
     query, files = _query_and_files(arguments or [], queries)
@@ -124,7 +124,7 @@ def search(
             query,
             queries,
             _sources(files, recursive=recursive),
-            _Splitting(reads, whole, chunk, recursive),
+            _Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as)),
         )
         answers = find(asked, corpus, top_k=top_k, threshold=threshold)
         with open_output(output) as stream:
@@ -140,14 +140,16 @@ def search(
 class _Splitting:
     """How files are read and split into the texts to search."""
 
-    def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
+    def __init__(
+        self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool, *, all_fields: bool
+    ) -> None:
         from simil.texts import InputFormat, chunking_named
 
         self.reading = reading
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
-        options = reading.options(whole=whole)
+        options = reading.options(whole=whole, all_fields=all_fields)
         if recursive and reading.input_format is None:
             # As grep does: a .json in a source tree holds no records for us.
             options = replace(options, format=InputFormat.TEXT)
