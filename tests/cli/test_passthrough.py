@@ -18,7 +18,10 @@ JSON_LINES = (
     b'{"n":1,"text":"\\u0070lum","n":2}\n'
     b'\t{ "z": 0.1000, "a": -0, "text": "caf\xc3\xa9" }\n'
 )
-DOCUMENT = b'{\n  "of": "me",\n  "data": [\n    {"text": "pear", "n": 1.0},\n    {"text": "plum"}\n  ],\n  "n": 1e3\n}\n'
+DOCUMENT = (
+    b'{\n  "of": "me",\n  "data": [\n    {"text": "pear", "n": 1.0},\n'
+    b'    {"text": "plum"}\n  ],\n  "n": 1e3\n}\n'
+)
 TABLE = b'n,"text",note\r\n007,pear,"a ""b"""\r\n1.0,"plum",\n2,"two\nlines",x\n'
 
 
@@ -139,7 +142,8 @@ def vectors_deduped(data: bytes, suffix: str, folder: Path, *options: str) -> Re
 
 OF_OPENAI = (
     b'{"object":"list", "data":[\n {"object":"embedding","index":1,"embedding":[3,4.0]},\n'
-    b' {"embedding":[6,8], "index":0, "index": 2},\n {"embedding":[-3e0,-4], "index" : 0}\n],"model":"m","usage":{}}'
+    b' {"embedding":[6,8], "index":0, "index": 2},\n {"embedding":[-3e0,-4], "index" : 0}\n'
+    b'],"model":"m","usage":{}}'
 )
 
 
@@ -149,7 +153,8 @@ class TestSavedVectors:
         [
             (
                 ".jsonl",
-                b'{"id":"a","embedding":[3,4]}\r\n{"id":"b","embedding":[6,8]}\n{"embedding" : [-3.0,-4e0],"n":1.50}',
+                b'{"id":"a","embedding":[3,4]}\r\n{"id":"b","embedding":[6,8]}\n'
+                b'{"embedding" : [-3.0,-4e0],"n":1.50}',
                 b'{"id":"a","embedding":[3,4]}\r\n{"embedding" : [-3.0,-4e0],"n":1.50}',
             ),
             (
