@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.command import Result, simil
+from support.command import Result, shell, simil
 
 BOM = codecs.BOM_UTF8
 JSON_LINES = (
@@ -209,12 +209,11 @@ class TestSavedVectors:
             "count": 2,
         }
 
-    def test_npy_goes_into_a_pipe_as_npy(self, tmp_path: Path) -> None:
+    def test_npy_goes_into_a_pipe_as_npy_and_what_is_lost_there_is_told(self, tmp_path: Path) -> None:
         np.save(tmp_path / "v.npy", np.array([[3, 4], [6, 8]], np.float32))
-        result = simil(
-            "dedupe", "v.npy", "--threshold", "0.9", "-o", "/dev/stdout", "-f", "jsonl", cwd=tmp_path
-        )
-        assert json.loads(result.out) == {"id": "1", "text": None, "embedding": [3, 4], "model": None}
+        result = shell("simil dedupe v.npy --threshold 0.9 > out.npy", cwd=tmp_path)
+        assert np.load(tmp_path / "out.npy").tolist() == [[3, 4]]
+        assert "only the numbers are printed; -o FILE.npy also keeps ids, texts and model" in result.err
 
 
 class TestOtherForms:
