@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from simil.errors import InputError, Place
@@ -10,7 +10,16 @@ from simil.formats.encoding import Utf8Chunks, bad_byte_in_lines
 from simil.formats.lines import lines
 from simil.formats.record_stream import Record
 
-__all__ = ["json_lines", "json_of", "json_records", "jsonl_lines", "jsonl_records", "kind_of", "parsed"]
+__all__ = [
+    "exact",
+    "json_lines",
+    "json_of",
+    "json_records",
+    "jsonl_lines",
+    "jsonl_records",
+    "kind_of",
+    "parsed",
+]
 
 _BEYOND_64_BITS = 2.0**63
 _NOT_LINES = (
@@ -25,7 +34,7 @@ _NOT_ONE = (
 def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8") -> Any:
     """The JSON value in `data`, which begins on the line of `place`, and was in `encoding`.
 
-    Integers beyond 64 bits become floats; records are read by `_exact`. Raises InputError with `hint` and the
+    Integers beyond 64 bits become floats; `exact` gives them back. Raises InputError with `hint` and the
     line and column of the first fault.
     """
     import orjson
@@ -42,6 +51,31 @@ def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8"
         raise InputError(f"not valid JSON: {exc.msg}", hint=hint, place=where) from exc
 
 
+def exact(value: object, data: bytes, beside: Collection[str] = ()) -> Any:
+    """The value of `data` with its integers as they are, where orjson may have rounded one to a float.
+
+    Numbers under the keys `beside` are taken for floats.
+    """
+    import json
+
+    try:
+        return json.loads(data) if _may_be_rounded(value, beside) else value
+    except ValueError:  # More digits than Python reads; what uses the number refuses it.
+        return value
+
+
+def _may_be_rounded(value: object, beside: Collection[str]) -> bool:
+    if isinstance(value, float):
+        return abs(value) >= _BEYOND_64_BITS
+    if isinstance(value, dict):
+        return any(_may_be_rounded(item, beside) for key, item in value.items() if key not in beside)
+    if not isinstance(value, list) or not value:
+        return False
+    if set(map(type, value)) <= {int, float}:
+        return bool(max(value) >= _BEYOND_64_BITS or min(value) <= -_BEYOND_64_BITS)
+    return any(_may_be_rounded(item, beside) for item in value)
+
+
 def jsonl_records(
     chunks: Iterator[bytes], name: str, encoding: str | None = None
 ) -> Iterator[Record | InputError]:
@@ -52,7 +86,7 @@ def jsonl_records(
         try:
             value = None
             if raw.strip():
-                value = _exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
+                value = exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
         except InputError as error:
             yield error
         else:
@@ -67,7 +101,7 @@ def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None
     """
     decoded = Utf8Chunks(chunks, encoding)
     data = b"".join(decoded)
-    value = _exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
+    value = exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
         found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)
@@ -108,24 +142,6 @@ def json_of(value: object) -> bytes:
     except orjson.JSONEncodeError as exc:
         about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
         raise InputError(f"{about}cannot be written as JSON: {exc}") from exc
-
-
-def _exact(value: object, data: bytes) -> Any:
-    """The value of `data` with its integers as they are, where orjson may have rounded one to a float."""
-    import json
-
-    try:
-        return json.loads(data) if _may_be_rounded(value) else value
-    except ValueError:  # More digits than Python reads; what uses the number refuses it.
-        return value
-
-
-def _may_be_rounded(value: object) -> bool:
-    if isinstance(value, float):
-        return abs(value) >= _BEYOND_64_BITS
-    if isinstance(value, dict):
-        return any(map(_may_be_rounded, value.values()))
-    return isinstance(value, list) and any(map(_may_be_rounded, value))
 
 
 def _with_digits(value: object) -> object:

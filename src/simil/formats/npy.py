@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NPY_MAGIC", "npy_header", "read_npy_table"]
+__all__ = ["NPY_MAGIC", "npy_header", "read_npy_table", "numbers_of_file"]
 
 NPY_MAGIC = b"\x93NUMPY"
 _VERSION = b"\x01\x00"
@@ -32,8 +32,6 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
 
     Raises InputError for anything else, and for a file that is cut short.
     """
-    import mmap
-
     import numpy as np
 
     place = Place(source)
@@ -44,6 +42,21 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
         raise InputError(f"has shape {shape}; vectors are the rows of a table (n, d)", place=place)
     if not shape[0]:
         return np.empty(shape, dtype)
+    raw = numbers_of_file(stream, dtype, shape, place)
+    return raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape)
+
+
+def numbers_of_file(
+    stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...], place: Place
+) -> NDArray[Any]:
+    """The numbers of a table [n, d] that begins where `stream` stands; a read-only map of a file on disk.
+
+    Raises InputError if there are fewer.
+    """
+    import mmap
+
+    import numpy as np
+
     need = shape[0] * shape[1] * dtype.itemsize
     at = _offset_of_file(stream)
     data = stream.read() if at is None else b""
@@ -55,8 +68,7 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
         )
     # The array holds the map, which outlives the stream.
     buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    raw = np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
-    return raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape)
+    return np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
 
 
 def _read_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.json_values import json_of, parsed
 from simil.formats.npy import npy_header, read_npy_table
-from simil.vectors.collect import VectorFile, describe_all, report_left_out
+from simil.vectors.collect import VectorFile, report_left_out
+from simil.vectors.descriptions import describe_all
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter
 
