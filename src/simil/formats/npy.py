@@ -7,14 +7,14 @@ import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
+from simil.formats.binary_marks import NPY_MAGIC
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NPY_MAGIC", "npy_header", "read_npy_table", "numbers_of_file"]
+__all__ = ["npy_header", "numbers_of_file", "read_npy_header", "read_npy_table"]
 
-NPY_MAGIC = b"\x93NUMPY"
 _VERSION = b"\x01\x00"
 _HEADER_BYTES = 128  # of format 1.0, with room for any shape; a multiple of 64, so that rows are aligned
 
@@ -35,7 +35,7 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
     import numpy as np
 
     place = Place(source)
-    shape, by_column, dtype = _read_header(stream, place)
+    shape, by_column, dtype = read_npy_header(stream, place)
     if dtype.kind not in "iuf":
         raise InputError(f"holds {dtype} values, not numbers", place=place)
     if len(shape) != 2 or min(shape) < 0 or (shape[0] and not shape[1]):
@@ -71,7 +71,8 @@ def numbers_of_file(
     return np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
 
 
-def _read_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_npy_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of the array on `stream`, whether it is by column, and its type; raises InputError."""
     import numpy as np
 
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from simil.errors import InputError, ModelMismatch, Place
 from simil.vectors.descriptions import describe
+from simil.vectors.embedded_items import EmbeddedItem, FailedRequest
 from simil.vectors.embedding_values import ShapeError, numbers_of
-from simil.vectors.json_shapes import EmbeddedItem, FailedRequest
 from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from simil.formats.encoding import Utf8Chunks, document
 from simil.formats.json_values import exact, json_of, parsed
 from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.json_shapes import EMBEDDING_KEYS, NoEmbedding, items_in, items_of_records, shown
+from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records, shown
+from simil.vectors.json_shapes import items_in
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter, is_missing
 

@@ -8,69 +8,32 @@
 | `{"embedding": {"values"}}`, `{"embeddings": [{"values"}]}`, `{"predictions": […]}` | Gemini, Vertex AI |
 | `[[…], […]]`, `[…]`, `[{"embedding": [[…]]}]` | TEI, Hugging Face, llama.cpp |
 | `[{"id", "embedding"}]`, `{"points": [{"vector"}]}`, `{"vectors": [{"values"}]}` | pandas, Qdrant, … |
+| `{"embedding": {"0": […], …}}`, `{"columns", "data"}` | pandas, by column or split |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import Any
 
-from simil.formats.json_values import kind_of
+from simil.vectors.embedded_items import (
+    EMBEDDING_KEYS,
+    EmbeddedItem,
+    FailedRequest,
+    NoEmbedding,
+    items_of_records,
+    key_of,
+    shown,
+)
 from simil.vectors.embedding_values import ShapeError, is_embedding
 
-__all__ = [
-    "EMBEDDING_KEYS",
-    "EmbeddedItem",
-    "FailedRequest",
-    "NoEmbedding",
-    "holds_vectors",
-    "items_in",
-    "items_of_records",
-    "shown",
-]
+__all__ = ["holds_vectors", "items_in"]
 
-EMBEDDING_KEYS = ("embedding", "vector", "embeddings", "values")
+_KEYS = frozenset(EMBEDDING_KEYS)
 _LISTS = ("data", "predictions", "points", "vectors", "matches", "results")
 _TEXTS = ("texts", "documents")
-_SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedItem:
-    """An embedding, as it was found, and what belongs to it.
-
-    Attributes:
-        embedding: in any form that `numbers_of` reads; None for a text without one.
-        record: its id, text and other fields.
-        key: the key of `record` that holds the embedding.
-        model: what made it; None if unknown.
-        index: its position among the items of its answer; None if their order is that of the answer.
-    """
-
-    embedding: object
-    record: Mapping[str, object]
-    key: str = "embedding"
-    model: object = None
-    index: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRequest:
-    """A request of a batch that has no embeddings, and why."""
-
-    id: str
-    reason: str
-
-
-class NoEmbedding(ShapeError):
-    """Says that a value has no place for an embedding."""
-
-    def __init__(self, value: object) -> None:
-        if isinstance(value, dict):
-            super().__init__(f'has no "embedding"; it is {shown(value)}')
-        else:
-            super().__init__(f"is not an object with an embedding but {kind_of(value)}")
 
 
 Found = EmbeddedItem | FailedRequest
@@ -118,47 +81,15 @@ def items_in(value: object) -> Iterator[Found] | None:
         return _in_list(value)
     if not isinstance(value, dict):
         return None
-    return _in_envelope(value) or _in_columns(value) or _in_record(value) or _in_records(value)
-
-
-def items_of_records(
-    records: Iterable[object], model: object = None, *, indexed: bool = False
-) -> Iterator[EmbeddedItem]:
-    """Yield the embedding of each record; `model` made it unless the record names another.
-
-    Where records are `indexed`, as in OpenAI's answer, "index" is their position. Raises `NoEmbedding`.
-    """
-    for record in records:
-        key = _key_of(record) if isinstance(record, dict) else None
-        if not isinstance(record, dict) or key is None:
-            raise NoEmbedding(record)
-        index = record.get("index") if indexed else None
-        yield EmbeddedItem(record[key], record, key, record.get("model") or model, index)
-
-
-def shown(value: object) -> str:
-    """Return what a JSON value is, for a message: its keys, or the length of a list and what is in it."""
-    if isinstance(value, dict) and value:
-        more = f" and {len(value) - _SHOWN} more" if len(value) > _SHOWN else ""
-        return f"an object with {', '.join(map(repr, [*value][:_SHOWN]))}{more}"
-    if isinstance(value, list) and value:
-        return f"an array of {len(value)}, the first {shown(value[0])}"
-    empty = "an empty " if value in ([], {}) else ""
-    return f"{empty}{kind_of(value).partition(' ')[2]}" if empty else kind_of(value)
-
-
-def _key_of(record: Mapping[str, object]) -> str | None:
-    """Return the key that holds the embedding, one with an embedding before one without."""
-    # "values" of a text may be anything; those of Pinecone have no text beside them.
-    keys = [key for key in EMBEDDING_KEYS if key in record and (key != "values" or "text" not in record)]
-    if len(keys) < 2:
-        return keys[0] if keys else None
-    found = {key: is_embedding(record[key]) for key in keys}
-    return next((key for key in keys if found[key]), None) or min(keys, key=lambda key: found[key] is False)
+    for shape in (_in_envelope, _in_columns, _in_frame, _in_record, _in_records):
+        items = shape(value)
+        if items is not None:
+            return items
+    return None
 
 
 def _in_record(record: dict[str, object]) -> Iterator[Found] | None:
-    return None if _key_of(record) is None else items_of_records([record])
+    return None if key_of(record) is None else items_of_records([record])
 
 
 def _in_list(values: list[object]) -> Iterator[Found] | None:
@@ -248,6 +179,20 @@ def _column(holder: Mapping[str, object], key: str, rows: list[object]) -> list[
     if len(values) != len(rows):
         raise ShapeError(f"has {len(rows)} embeddings and {len(values)} {key}", "give one for each")
     return values
+
+
+def _in_frame(holder: dict[str, Any]) -> Iterator[Found] | None:
+    """Return the embeddings in a data frame of pandas, written by column or with its columns apart."""
+    match holder:
+        case {"columns": list(names), "data": [list(), *_] as rows} if not _KEYS.isdisjoint(map(str, names)):
+            return items_of_records(dict(zip(names, row, strict=False)) for row in rows)
+    columns = [*holder.values()]
+    if len(columns) < 2 or _KEYS.isdisjoint(holder) or not all(isinstance(each, dict) for each in columns):
+        return None
+    labels = [*columns[0]]
+    if any([*column] != labels for column in columns):
+        return None
+    return items_of_records({name: column[label] for name, column in holder.items()} for label in labels)
 
 
 def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:

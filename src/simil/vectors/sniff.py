@@ -64,7 +64,7 @@ def _is_vector_document(source: Source, options: FormatOptions) -> bool:
         return False  # Its reader says what is wrong.
 
 
-class _Look(ABC):
+class _VectorLook(ABC):
     """Looks as far into a source as it takes to tell what it holds."""
 
     def __init__(self, options: FormatOptions) -> None:
@@ -92,7 +92,7 @@ class _Look(ABC):
         self._found, self._is_done = found, True
 
 
-class _LinesLook(_Look):
+class _LinesLook(_VectorLook):
     """Looks at values on lines; one with a place for an embedding, but only null there, tells nothing."""
 
     def __init__(self, options: FormatOptions, skip: int = 0) -> None:
@@ -117,7 +117,7 @@ class _LinesLook(_Look):
         return None
 
 
-class _TableLook(_Look):
+class _TableLook(_VectorLook):
     """Looks for columns d0, d1 and so on, or for a cell that holds a list in a column for embeddings."""
 
     def __init__(self, form: Delimited, options: FormatOptions) -> None:

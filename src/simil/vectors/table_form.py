@@ -16,7 +16,7 @@ from simil.formats.json_values import json_of
 from simil.formats.record_stream import FormatOptions
 from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.json_shapes import EMBEDDING_KEYS, EmbeddedItem
+from simil.vectors.embedded_items import EMBEDDING_KEYS, EmbeddedItem
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import VectorWriter, is_missing
 
