@@ -44,6 +44,12 @@ def read_npz(source: str, stream: BinaryIO) -> VectorFile:
                 model = _only_model(source, _array(archive, name))
             elif name != chosen and table.shape == (len(raw),) and table.type != "object":
                 columns[name] = _array(archive, name).tolist()
+            elif name in _KEYS:
+                raise InputError(
+                    f"the array {name!r} is {table}, for {len(raw)} vectors",
+                    hint="save a string or a number for each of them",
+                    place=Place(source),
+                )
             elif name != chosen:
                 log.warning("%s: the array %r is left out: it is %s", source, name, table)
     records = [_record(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
