@@ -258,7 +258,7 @@ LINES = [
     (['{"embedding":["a"]}'], 1, "item 1 has an embedding that is not a list of numbers"),
     (['{"embedding":"[1,\\"2\\"]"}'], 1, "item 1 has an embedding that is not a list of numbers"),
     (['{"embedding":"[0.1 0.2 ... 0.3]"}'], 1, "item 1 has an embedding that is abbreviated with ..."),
-    (['{"embedding":{"int8":[1]}}'], 1, "item 1 has an embedding of type int8, not float"),
+    (['{"embedding":{"int8":[1]}}'], 1, "item 1 has an embedding only as int8"),
     (['{"embedding":{"title":[1],"body":[2]}}'], 1, "item 1 has 2 embeddings: 'title', 'body'"),
     (['{"embedding":[]}'], 1, "item 1 has an empty embedding"),
     (['{"embedding":""}'], 1, "item 1 has an empty embedding"),

@@ -121,6 +121,8 @@ def test_any_vectors_ids_and_texts_come_back(form: VectorFormat, written: list[A
         path = Path(folder, f"x.{'json' if form is VectorFormat.BASE64 else form}")
         write(path, form, written)
         check(vectors_in(str(path)), written, form)
+        if any(len(batch[0]) for batch in written):
+            assert as_vectors(typed(Source(str(path)))) is not None
 
 
 @pytest.mark.parametrize("form", [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.NPY])

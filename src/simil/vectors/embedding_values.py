@@ -97,9 +97,7 @@ def _only_part(parts: Mapping[str, object]) -> object:
         if key in parts:
             return parts[key]
     if not _ROUNDED.isdisjoint(parts):
-        raise ShapeError(
-            f"has an embedding of type {', '.join(parts)}, not float", "ask the API for type float"
-        )
+        raise ShapeError(f"has an embedding only as {', '.join(parts)}", "ask the API for float embeddings")
     if len(parts) > 1:
         names = ", ".join(map(repr, [*parts][:4]))
         raise ShapeError(f"has {len(parts)} embeddings: {names}", "give each item one embedding")

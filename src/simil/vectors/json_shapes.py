@@ -155,9 +155,7 @@ def _in_columns(holder: dict[str, object]) -> Iterator[Found] | None:
         rows = by_type.get("float") or by_type.get("base64")
         if rows is None and any(isinstance(part, list) for part in by_type.values()):
             types = ", ".join(name for name, part in by_type.items() if part)
-            return _refused(
-                f"has embeddings of type {types}, which is not read", "ask the API for type float"
-            )
+            return _refused(f"has embeddings only as {types}", "ask the API for float embeddings")
     if not isinstance(rows, list) or not (rows == [] or isinstance(rows[0], list | dict | str)):
         return None
     return _columns(holder, rows)
