@@ -108,13 +108,15 @@ def read_table(
 
 @dataclass(frozen=True, slots=True)
 class _VectorColumns:
-    """What the columns of a table hold: `own` are id, text and model by name, `first` to `stop` the numbers.
+    """What the columns of a table hold, by their places.
 
-    Numbers that are written out as a list are in one column, `listed`.
+    `own` are id, text and model, `others` are fields, `first` to `stop` are the numbers, unless they are
+    written out as a list in one column, `listed`.
     """
 
     names: Sequence[str]
     own: Mapping[str, int]
+    others: Mapping[str, int]
     first: int
     stop: int
     listed: int | None
@@ -128,11 +130,7 @@ class _VectorColumns:
         record: dict[str, object] = {name: cells[place] or None for name, place in self.own.items()}
         if "id" in self.own:  # An id may be empty.
             record["id"] = cells[self.own["id"]]
-        record["fields"] = {
-            name: cells[place]
-            for place, name in enumerate(self.names)
-            if not self.first <= place < self.stop and place not in self.own.values() and place != self.listed
-        }
+        record["fields"] = {name: cells[place] for name, place in self.others.items()}
         return EmbeddedItem(self._embedding(cells, collector, line), record, model=record.get("model"))
 
     def _embedding(self, cells: Sequence[str], collector: Collector, line: int) -> object:
@@ -143,14 +141,18 @@ class _VectorColumns:
 
 
 def _columns_of(header: Sequence[str], source: str) -> _VectorColumns:
-    for name in _OWN:
+    first, stop = dimension_columns(header)
+    listed = list_column(header) if first == stop else None
+    for name in (*_OWN, *([] if listed is None else [header[listed]])):
         if header.count(name) > 1:
             raise InputError(
                 f"several columns are named {name!r}", hint="rename all but one", place=Place(source, 1)
             )
     own = {name: header.index(name) for name in _OWN if name in header}
-    first, stop = dimension_columns(header)
-    return _VectorColumns(apart(header), own, first, stop, list_column(header) if first == stop else None)
+    taken = {*range(first, stop), *own.values(), listed}
+    names = apart(header)
+    others = {name: place for place, name in enumerate(names) if place not in taken}
+    return _VectorColumns(names, own, others, first, stop, listed)
 
 
 def _rows(rows: Iterator[TableRow | InputError]) -> Iterator[TableRow]:
