@@ -18,10 +18,12 @@ __all__ = [
     "jsonl_lines",
     "jsonl_records",
     "kind_of",
+    "outline_of",
     "parsed",
 ]
 
 _BEYOND_64_BITS = 2.0**63
+_LISTED = 8
 _NOT_LINES = (
     "for a file with one JSON value per line pass --input-format jsonl, for plain text --input-format text"
 )
@@ -104,7 +106,7 @@ def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None
     value = exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)
+        found = outline_of(value) + (', without an array "data"' if isinstance(value, dict) else "")
         hint = f'give an array of records, or an object that holds one under "data"; {_NOT_LINES}'
         raise InputError(f"the document is {found}", hint=hint, place=Place(name))
     for number, item in enumerate(items, 1):
@@ -161,3 +163,15 @@ def kind_of(value: object) -> str:
         return "null"
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
     return names.get(type(value), "an object")
+
+
+def outline_of(value: object) -> str:
+    """What a JSON value is, for a message: an object by its keys, an array by its length and first item."""
+    if isinstance(value, dict) and value:
+        more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED else ""
+        return f"an object with {', '.join(map(repr, [*value][:_LISTED]))}{more}"
+    if isinstance(value, list) and value:
+        return f"an array of {len(value)}, the first {outline_of(value[0])}"
+    if isinstance(value, dict | list):
+        return "an empty object" if isinstance(value, dict) else "an empty array"
+    return kind_of(value)

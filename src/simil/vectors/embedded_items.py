@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from simil.formats.json_values import kind_of
+from simil.formats.json_values import kind_of, outline_of
 from simil.vectors.embedding_values import ShapeError, is_embedding
 
 __all__ = [
@@ -15,11 +15,9 @@ __all__ = [
     "NoEmbedding",
     "items_of_records",
     "key_of",
-    "shown",
 ]
 
 EMBEDDING_KEYS = ("embedding", "vector", "embeddings", "values")
-_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class NoEmbedding(ShapeError):
 
     def __init__(self, value: object) -> None:
         if isinstance(value, dict):
-            super().__init__(f'has no "embedding"; it is {shown(value)}')
+            super().__init__(f'has no "embedding"; it is {outline_of(value)}')
         else:
             super().__init__(f"is not an object with an embedding but {kind_of(value)}")
 
@@ -72,17 +70,6 @@ def items_of_records(
             raise NoEmbedding(record)
         index = record.get("index") if indexed else None
         yield EmbeddedItem(record[key], record, key, record.get("model") or model, index)
-
-
-def shown(value: object) -> str:
-    """Return what a JSON value is, for a message: its keys, or the length of a list and what is in it."""
-    if isinstance(value, dict) and value:
-        more = f" and {len(value) - _SHOWN} more" if len(value) > _SHOWN else ""
-        return f"an object with {', '.join(map(repr, [*value][:_SHOWN]))}{more}"
-    if isinstance(value, list) and value:
-        return f"an array of {len(value)}, the first {shown(value[0])}"
-    empty = "an empty " if value in ([], {}) else ""
-    return f"{empty}{kind_of(value).partition(' ')[2]}" if empty else kind_of(value)
 
 
 def key_of(record: Mapping[str, object]) -> str | None:

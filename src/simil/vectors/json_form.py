@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, document
-from simil.formats.json_values import exact, json_of, parsed
+from simil.formats.json_values import exact, json_of, outline_of, parsed
 from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records, shown
+from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records
 from simil.vectors.json_shapes import items_in
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter, is_missing
@@ -145,7 +145,7 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
     whole = exact(parsed(data, Place(source, 1)), data, beside=EMBEDDING_KEYS)
     items = items_in(whole)
     if items is None:
-        raise InputError(f"holds no vectors: it is {shown(whole)}", hint=_EXPECTED, place=Place(source))
+        raise InputError(f"holds no vectors: it is {outline_of(whole)}", hint=_EXPECTED, place=Place(source))
     facts = whole if isinstance(whole, dict) else {}
     collector = Collector(source)
     collector.add_all(items)

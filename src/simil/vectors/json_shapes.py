@@ -18,6 +18,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from simil.formats.json_values import outline_of
 from simil.vectors.embedded_items import (
     EMBEDDING_KEYS,
     EmbeddedItem,
@@ -25,11 +26,10 @@ from simil.vectors.embedded_items import (
     NoEmbedding,
     items_of_records,
     key_of,
-    shown,
 )
 from simil.vectors.embedding_values import ShapeError, is_embedding
 
-__all__ = ["holds_vectors", "items_in"]
+__all__ = ["has_vectors", "items_in"]
 
 _KEYS = frozenset(EMBEDDING_KEYS)
 _LISTS = ("data", "predictions", "points", "vectors", "matches", "results")
@@ -39,7 +39,7 @@ _TEXTS = ("texts", "documents")
 Found = EmbeddedItem | FailedRequest
 
 
-def holds_vectors(value: object) -> bool | None:
+def has_vectors(value: object) -> bool | None:
     """Return whether a JSON value holds vectors; None if it has a place for them, but only null there."""
     if _is_answer(value):
         return True
@@ -209,7 +209,7 @@ def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:
         return _named(name, items)
     if "custom_id" not in line:
         return None
-    return _refused(f"is the answer to request {name!r}, which has no vectors: it is {shown(body)}")
+    return _refused(f"is the answer to request {name!r}, which has no vectors: it is {outline_of(body)}")
 
 
 def _named(name: str, items: Iterator[Found]) -> Iterator[Found]:

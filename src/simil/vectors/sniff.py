@@ -18,7 +18,7 @@ from simil.formats.sources import Source
 from simil.formats.tables import rows_of
 from simil.vectors.embedding_values import is_embedding
 from simil.vectors.json_form import LIST_HEAD
-from simil.vectors.json_shapes import holds_vectors
+from simil.vectors.json_shapes import has_vectors
 from simil.vectors.table_form import dimension_columns, list_column
 from simil.vectors.vector_formats import VectorFormat
 
@@ -59,7 +59,7 @@ def _is_vector_document(source: Source, options: FormatOptions) -> bool:
         if found is not None:
             return found
     try:
-        return holds_vectors(_parsed(document(source.whole(), options.encoding))) is True
+        return has_vectors(_parsed(document(source.whole(), options.encoding))) is True
     except ValueError:
         return False  # Its reader says what is wrong.
 
@@ -111,7 +111,7 @@ class _LinesLook(_VectorLook):
             except ValueError:
                 return self._settle(None)
             is_failed = isinstance(value, dict) and value.keys() in _FAILED and value["embedding"] is None
-            found = True if is_failed else holds_vectors(value)
+            found = True if is_failed else has_vectors(value)
             if found is not None:
                 return self._settle(found)
         return None
