@@ -197,7 +197,6 @@ def test_files_without_rows(tmp_path: Path) -> None:
             npz(embeddings=ROWS, ids=np.array([None] * 3)),
             "the array 'ids' is object of shape [3], for 3 vectors",
         ),
-        (npz(embeddings=ROWS, ids=np.array([True] * 3)), 'item 1 has an "id" that is a boolean'),
         (npz(embeddings=ROWS, texts=np.arange(3)), 'item 1 has a "text" that is not a string'),
         (npz(embeddings=ROWS, ids=np.arange(2)), "the array 'ids' is int64 of shape [2], for 3 vectors"),
         (npz(embeddings=ROWS, model=np.array(["m", "n"])), "its vectors are of 2 models"),

@@ -303,7 +303,9 @@ def test_items_without_an_embedding_are_counted(tmp_path: Path, caplog: pytest.L
         assert caplog.messages == [f"{tmp_path / 'x'}: 1 text without a vector left out"]
 
 
-@pytest.mark.parametrize(("id_", "expected"), [(3.0, "3.0"), (2**62, str(2**62)), (10**30, LONG)])
+@pytest.mark.parametrize(
+    ("id_", "expected"), [(3.0, "3.0"), (True, "true"), (2**62, str(2**62)), (10**30, LONG)]
+)
 def test_ids_that_are_numbers(tmp_path: Path, id_: float, expected: str) -> None:
     rows = [{"id": id_, "embedding": [1.5]}, {"id": "b", "embedding": [2]}]
     for lines in (True, False):

@@ -61,7 +61,7 @@ def describe(
 
 
 def _id_of(item: Mapping[str, object], default: str) -> str:
-    """Return the id, a number as JSON writes it; the default only where there is none."""
+    """Return the id, a number or boolean as JSON writes it; the default only where there is none."""
     if "id" not in item:
         return default
     found = item["id"]
@@ -69,7 +69,7 @@ def _id_of(item: Mapping[str, object], default: str) -> str:
         return found
     if type(found) is int:
         return str(found)
-    if not isinstance(found, float):
+    if not isinstance(found, bool | float):
         raise ShapeError(f'has an "id" that is {kind_of(found)}', "give a string or a number")
     if abs(found) >= _EXACT_INTEGERS:  # Two such ids could be the same float.
         raise ShapeError('has an "id" that is a number too large to be exact', "give a string")
