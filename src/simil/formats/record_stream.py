@@ -20,6 +20,7 @@ class FormatOptions:
         delimiter: what separates the cells of a table.
         encoding: the encoding of the text.
         sheet: the sheet of a workbook.
+        collection: the collection of embeddings in a database.
         keeps_raw: whether records are to be written as they came.
     """
 
@@ -27,6 +28,7 @@ class FormatOptions:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    collection: str | None = None
     keeps_raw: bool = False
 
 

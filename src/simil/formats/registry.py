@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import Any
 
 from simil.errors import InputError, Place
+from simil.formats.binary_marks import NPY_MAGIC, SQLITE_MAGIC, is_npz, is_safetensors
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
-from simil.formats.npy import NPY_MAGIC
 from simil.formats.passthrough import Frame
 from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
@@ -113,6 +113,10 @@ def _first_character(head: bytes) -> bytes:
 
 FORMATS = (
     Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC), is_binary=True),
+    Format("npz", (".npz",), is_npz, is_binary=True),
+    Format("safetensors", (".safetensors",), is_safetensors, is_binary=True),
+    # The suffixes of databases mean many other things, too.
+    Format("sqlite", (), lambda head: head.startswith(SQLITE_MAGIC), is_binary=True),
     Format(
         "json",
         (".json",),

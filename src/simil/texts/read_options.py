@@ -43,9 +43,10 @@ class ReadOptions:
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
     named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
-    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. With
-    `all_fields` the fields of a text are all those of its record, including text and id, and with `keeps_raw`
-    it has the bytes of its record.
+    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8.
+    `collection` is the one to read where a database holds several collections of vectors. With `all_fields`
+    the fields of a text are all those of its record, including text and id, and with `keeps_raw` it has the
+    bytes of its record.
     """
 
     format: InputFormat | None = None
@@ -56,6 +57,7 @@ class ReadOptions:
     header: bool = True
     delimiter: str | None = None
     encoding: str | None = None
+    collection: str | None = None
     all_fields: bool = False
     keeps_raw: bool = False
 
@@ -100,7 +102,13 @@ class ReadOptions:
     @property
     def of_format(self) -> FormatOptions:
         """What they say about the bytes of a source."""
-        return FormatOptions(self.header, self.delimiter, self.encoding, keeps_raw=self.keeps_raw)
+        return FormatOptions(
+            header=self.header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            collection=self.collection,
+            keeps_raw=self.keeps_raw,
+        )
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""

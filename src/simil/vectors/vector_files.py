@@ -54,28 +54,49 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
     Raises `InputError` with the file and, if known, the line and column of whatever is wrong with it, and
     `ModelMismatch` if it mixes models.
     """
-    source, form = typed.source, typed.format
-    source.check()
-    if form.name == VectorFormat.NPY:
-        from simil.vectors.npy_form import read_npy
-
-        with source.file() as stream:
-            return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
-    mark = utf8_mark(source) if options.keeps_raw else b""
-    found = _read_digits(source, form, options)
-    if found.raw is not None:
-        found.raw.mark(mark)
-    return found
+    typed.source.check()
+    try:
+        has_mark = options.keeps_raw and not typed.format.is_binary
+        mark = utf8_mark(typed.source) if has_mark else b""
+        found = _read(typed.source, typed.format, options)
+        if found.raw is not None:
+            found.raw.mark(mark)
+        return found
+    finally:
+        typed.source.close()
 
 
-def _read_digits(source: Source, form: Format, options: FormatOptions) -> VectorFile:
+def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
     if form.table is not None:
         return read_table(source.name, source.chunks(), form.table, options)
+    if form.is_binary:
+        return _read_binary(source, form.name, options)
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
         return read_jsonl(source.name, source.chunks(), options)
     return read_json(source.name, b"".join(source.chunks()), options)
+
+
+def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:
+    with source.file() as stream:
+        match form:
+            case "npz":
+                from simil.vectors.npz_form import read_npz
+
+                return read_npz(source.name, stream)
+            case "safetensors":
+                from simil.vectors.safetensors_form import read_safetensors
+
+                return read_safetensors(source.name, stream)
+            case "sqlite":
+                from simil.vectors.sqlite_form import read_sqlite
+
+                return read_sqlite(source.name, stream, options.collection)
+            case _:
+                from simil.vectors.npy_form import read_npy
+
+                return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
 
 
 def _table(form: VectorFormat) -> Delimited | None:

@@ -76,6 +76,7 @@ class InputFlags:
     no_header: opt.NoHeader = False
     delimiter: opt.Delimiter = None
     encoding: opt.Encoding = None
+    collection: opt.Collection = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
 
@@ -90,6 +91,7 @@ class InputFlags:
             header=not self.no_header,
             delimiter=self.delimiter,
             encoding=self.encoding,
+            collection=self.collection,
             all_fields=all_fields,
         )
 

@@ -13,6 +13,7 @@ from simil.cli.options.completion import model_names
 __all__ = [
     "BaseUrl",
     "CalibrationFile",
+    "Collection",
     "Concurrency",
     "Delimiter",
     "Device",
@@ -155,6 +156,14 @@ Encoding = Annotated[
         "--encoding",
         metavar="NAME",
         help="Encoding of the input, e.g. cp1252 (default: UTF-8, or told by a byte order mark).",
+    ),
+]
+Collection = Annotated[
+    str | None,
+    _input(
+        "--collection",
+        metavar="NAME",
+        help="Which collection of llm's embeddings.db to read (default: the only one).",
     ),
 ]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
