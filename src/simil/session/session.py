@@ -38,18 +38,20 @@ class Session(AbstractContextManager["Session"]):
         on_stdin: Callable[[], None] = lambda: None,
         on_blank: Callable[[Place], None] = lambda place: None,
         on_error: Callable[[InputError], None] | None = None,
+        on_unknown: Callable[[Place], None] = lambda place: None,
     ) -> None:
         """Open nothing yet.
 
         `dimensions` keeps the first so many of each vector; without `normalize` the model leaves vectors as
         long as it makes them. `on_stdin` is called before standard input is read, `on_blank` for each
         blank text, `on_error` for each text that cannot be read or embedded; without it the first of
-        these is raised.
+        these is raised; `on_unknown` for each text of which the model knows nothing.
         """
         self.settings = settings
         self._progress = progress
         self._on_blank = on_blank
         self._on_error = on_error
+        self._on_unknown = on_unknown
         self._inputs = InputOpener(on_stdin)
         self._model = OpenModel(settings, dimensions, normalize=normalize, progress=progress)
 
@@ -135,6 +137,7 @@ class Session(AbstractContextManager["Session"]):
             self._model,
             kind,
             on_error=self._on_error,
+            on_unknown=self._on_unknown,
             progress=self._progress,
             total=total,
             label=label,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
-from simil.errors import InputError, ModelMismatch, UsageError
+from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.similarity import Metric
 from simil.tasks.corpus import check_models
 from simil.tasks.embedding import EmbedOptions, embed_all, rejected
@@ -110,12 +110,14 @@ def compare(
     open_embedder: Callable[[], Embedder],
     *,
     on_error: Callable[[InputError], None] | None = None,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Comparison:
     """Return the comparison of at least two items; the embedder is opened only if there are texts.
 
     A text that the model refuses goes to `on_error` and is left out; without `on_error`, it raises
-    `InputError`. Raises `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models,
-    `InputError` for a vector without direction.
+    `InputError`. `on_unknown` gets the place of each text of which the model knows nothing. Raises
+    `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models, `InputError` for a
+    vector without direction.
     """
     import numpy as np
 
@@ -128,7 +130,7 @@ def compare(
         embedder = open_embedder()
         models.add(embedder.stamp)
         check_models(models)
-        embedded = embed_all(texts, embedder, options, on_error=on_error)
+        embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
     _check_count(kept)
@@ -181,18 +183,19 @@ def compare_pairs(
     *,
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Iterator[PairScores]:
     """Yield the scores of the two texts of each row, in order, the first before the last row is read.
 
     A text that occurs several times in a batch is embedded once. A row with a text that the model refuses
     goes to `on_error` and is left out, or with `keeps_failed` gets the score nan; other errors are those of
-    `embed_stream`.
+    `embed_stream`. `on_unknown` gets the place of the row for each text of which the model knows nothing.
     """
     import numpy as np
 
     most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
     for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
-        vectors, refused = _embed_pairs(batch, options, embedder, on_error)
+        vectors, refused = _embed_pairs(batch, options, embedder, on_error, on_unknown)
         good = [row for row in range(len(batch)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
         if good:
@@ -208,6 +211,7 @@ def _embed_pairs(
     options: EmbedOptions,
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
 ) -> tuple[NDArray[np.float32], set[int]]:
     """Return the vectors of the left texts, then of the right ones, and the rows with a refused text."""
     refused: set[int] = set()
@@ -228,5 +232,6 @@ def _embed_pairs(
         dimensions=options.dimensions,
         normalize=options.normalize,
         on_rejected=refuse,
+        on_unknown=lambda index: on_unknown(batch[index % len(batch)].origin),
     )
     return wait(), refused

@@ -29,10 +29,14 @@ class EmbedOptions:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbeddedBatch:
-    """Some texts and their vectors, float32 [len(texts), dimensions]."""
+    """Some texts and their vectors, float32 [len(texts), dimensions].
+
+    `unknown` bool [len(texts)] are those of which the model knows nothing.
+    """
 
     texts: Sequence[Text]
     vectors: NDArray[np.float32]
+    unknown: NDArray[np.bool_]
 
 
 def embed_stream(
@@ -42,12 +46,14 @@ def embed_stream(
     *,
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Iterator[EmbeddedBatch]:
     """Yield the texts' vectors in order, the first before the last text is read.
 
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
     left out, or has a vector of nan where `keeps_failed`; without `on_error` an `InputError` that names
-    its place is raised, as are the reader's errors.
+    its place is raised, as are the reader's errors. `on_unknown` gets the place of each text of which the
+    model knows nothing.
     """
     reading = embedder.read_ahead
     ahead = prefetch_batches(
@@ -57,7 +63,8 @@ def embed_stream(
     for batch in ahead:
         # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
         # gets its answer at once.
-        previous, begun = begun, _Begun(batch, embedder, options, on_error, keeps_failed=keeps_failed)
+        previous = begun
+        begun = _Begun(batch, embedder, options, on_error, on_unknown, keeps_failed=keeps_failed)
         if previous is not None:
             yield from previous.wait()
         if not ahead.has_more:
@@ -73,11 +80,15 @@ def embed_all(
     options: EmbedOptions,
     *,
     on_error: Callable[[InputError], None] | None = None,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> EmbeddedBatch:
-    """Return the vectors of `texts`; errors as in `embed_stream`."""
-    for batch in _Begun(texts, embedder, options, on_error).wait():
+    """Return the vectors of `texts`; errors and `on_unknown` as in `embed_stream`."""
+    import numpy as np
+
+    for batch in _Begun(texts, embedder, options, on_error, on_unknown).wait():
         return batch
-    return EmbeddedBatch([], embedder.embed([], options.kind, dimensions=options.dimensions))
+    nothing = embedder.embed([], options.kind, dimensions=options.dimensions)
+    return EmbeddedBatch([], nothing, np.empty(0, np.bool_))
 
 
 class _Begun:
@@ -89,19 +100,25 @@ class _Begun:
         embedder: Embedder,
         options: EmbedOptions,
         on_error: Callable[[InputError], None] | None,
+        on_unknown: Callable[[Place], None],
         *,
         keeps_failed: bool = False,
     ) -> None:
+        import numpy as np
+
         self._texts = texts
         self._on_error = on_error
+        self._on_unknown = on_unknown
         self._keeps_failed = keeps_failed
         self._failed: set[int] = set()
+        self._unknown = np.zeros(len(texts), np.bool_)
         self._wait = embedder.begin(
             [text.text for text in texts],
             options.kind,
             dimensions=options.dimensions,
             normalize=options.normalize,
             on_rejected=self._refuse,
+            on_unknown=self._note_unknown,
         )
 
     def wait(self) -> Iterator[EmbeddedBatch]:
@@ -110,11 +127,15 @@ class _Begun:
         if vectors is None:
             return
         if not self._failed or self._keeps_failed:
-            yield EmbeddedBatch(self._texts, vectors)
+            yield EmbeddedBatch(self._texts, vectors, self._unknown)
             return
         kept = [row for row in range(len(self._texts)) if row not in self._failed]
         if kept:
-            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept])
+            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept], self._unknown[kept])
+
+    def _note_unknown(self, index: int) -> None:
+        self._unknown[index] = True
+        self._on_unknown(self._texts[index].origin)
 
     def _refuse(self, exc: TextRejected) -> None:
         error = rejected(exc, self._texts[exc.index].origin)

@@ -136,7 +136,12 @@ def compare(
             items = [*items_of(run.session, given, reading.options())]
             with open_output(output) as stream:
                 comparison = compare_items(
-                    items, Metric(metric), wanted, run.session.embedder, on_error=run.notes.on_error
+                    items,
+                    Metric(metric),
+                    wanted,
+                    run.session.embedder,
+                    on_error=run.notes.on_error,
+                    on_unknown=run.notes.unknown,
                 )
                 comparison = replace(comparison, scale=scaling.scale(comparison.model, comparison.dimensions))
                 _show(comparison, shown_as, stream, plot, quiet=run.quiet and output is None)
@@ -184,6 +189,7 @@ class _Rows:
             embedder,
             on_error=run.notes.on_error,
             keeps_failed=run.notes.keeps_failed,
+            on_unknown=run.notes.unknown,
         )
         missed: list[PairScores] = []
         with open_output(output) as stream:

@@ -112,7 +112,12 @@ def _embed_texts(
     progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
-            texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
+            texts,
+            embedder,
+            wanted,
+            on_error=run.notes.on_error,
+            keeps_failed=run.notes.keeps_failed,
+            on_unknown=run.notes.unknown,
         )
         write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp)
 

@@ -1,0 +1,44 @@
+"""Recognizes texts of which a model knows nothing, as emoji to one for English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simil.embedders.pieces import Mark, marked
+from simil.models.files.tokenizer import meaningless_ids
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["UnknownTexts"]
+
+
+class UnknownTexts:
+    """Marks texts that add nothing to their prompt, or only the token for what the model does not know."""
+
+    def __init__(self, tokenizer: Any, *, special_tokens: bool = True) -> None:
+        """Take the model's `tokenizers.Tokenizer`; `special_tokens` says whether texts are given any."""
+        self._tokenizer = tokenizer
+        self._special_tokens = special_tokens
+        self._meaningless = meaningless_ids(tokenizer)
+        # How many tokens with a meaning there are in an empty text after each prompt.
+        self._in_prompt: dict[str, int] = {}
+
+    def marks(self, prompt: str, texts: Iterable[Sequence[int]]) -> NDArray[np.uint8]:
+        """Return the marks of texts, given the ids of all tokens of `prompt` and text; uint8 [texts]."""
+        import numpy as np
+
+        return marked(np.array([self._is_unknown(prompt, ids) for ids in texts], np.bool_), Mark.UNKNOWN)
+
+    def _is_unknown(self, prompt: str, ids: Sequence[int]) -> bool:
+        if prompt not in self._in_prompt:
+            encoding = self._tokenizer.encode(prompt, add_special_tokens=self._special_tokens)
+            self._in_prompt[prompt] = self._count(encoding.ids)
+        return self._count(ids) <= self._in_prompt[prompt]
+
+    def _count(self, ids: Sequence[int]) -> int:
+        if self._meaningless.isdisjoint(ids):
+            return len(ids)
+        return sum(token not in self._meaningless for token in ids)
