@@ -79,14 +79,15 @@ class Splitter:
     ) -> list[EmbeddingRequest] | None:
         """Blame each text of a request whose answer has no right vector; sent again, it would cost again."""
         next_ones: list[EmbeddingRequest] = []
-        for place in request.places:
-            blamed = self._blamed(_Culprit(request.batch, place, failed), is_last=is_last)
-            if blamed is None:
-                return None
-            next_ones += blamed
         if request.bisection is not None:
             request.bisection.passed()
-            next_ones += self._next(request.batch, request.bisection)
+            next_ones = self._next(request.batch, request.bisection)
+        for place in request.places:
+            culprit = _Culprit(request.batch, place, failed)
+            blamed = self._blamed(culprit, is_last=is_last and not next_ones)
+            if blamed is None:
+                return None
+            next_ones = blamed + next_ones
         return next_ones
 
     def forget(self) -> None:
