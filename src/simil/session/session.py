@@ -78,10 +78,17 @@ class Session(AbstractContextManager["Session"]):
         """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
         return self._inputs.open(files, reading, label)
 
-    def texts(self, opened: OpenInput, *, on_left_out: Callable[[], None] = lambda: None) -> Iterator[Text]:
+    def texts(
+        self,
+        opened: OpenInput,
+        *,
+        on_left_out: Callable[[], None] = lambda: None,
+        keeps_failed: bool = False,
+    ) -> Iterator[Text]:
         """Yield the texts of an input as they arrive.
 
-        `on_left_out` is called for each blank or failed one, between the texts that it stands between.
+        `on_left_out` is called for each blank or failed one, between the texts that it stands between; with
+        `keeps_failed` a missing text has its place.
         """
         on_blank, on_error = self._on_blank, self._on_error
 
@@ -94,7 +101,7 @@ class Session(AbstractContextManager["Session"]):
             if on_error is not None:
                 on_error(error)
 
-        return opened.texts(blank, failed if on_error else None)
+        return opened.texts(blank, failed if on_error else None, keeps_failed=keeps_failed)
 
     def corpus(
         self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC, *, texts: Iterable[Text] | None = None

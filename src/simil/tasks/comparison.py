@@ -188,22 +188,54 @@ def compare_pairs(
     """Yield the scores of the two texts of each row, in order, the first before the last row is read.
 
     A text that occurs several times in a batch is embedded once. A row with a text that the model refuses
-    goes to `on_error` and is left out, or with `keeps_failed` gets the score nan; other errors are those of
-    `embed_stream`. `on_unknown` gets the place of the row for each text of which the model knows nothing.
+    goes to `on_error` and is left out, or with `keeps_failed` gets the score nan, as one with a missing text
+    does; other errors are those of `embed_stream`. `on_unknown` gets the place of the row for each text of
+    which the model knows nothing.
     """
+    scored = _scored(pairs, metric, options, embedder, on_error, on_unknown, keeps_failed=keeps_failed)
+    return _after_a_score(scored) if keeps_failed else scored
+
+
+def _scored(
+    pairs: Iterable[Pair],
+    metric: Metric,
+    options: EmbedOptions,
+    embedder: Embedder,
+    on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
+    *,
+    keeps_failed: bool,
+) -> Iterator[PairScores]:
     import numpy as np
 
     most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
     for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
-        vectors, refused = _embed_pairs(batch, options, embedder, on_error, on_unknown)
-        good = [row for row in range(len(batch)) if row not in refused]
+        places = [place for place, pair in enumerate(batch) if not pair.is_missing]
+        sent = [batch[place] for place in places]
+        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        good = [row for row in range(len(sent)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
         if good:
-            right = [row + len(batch) for row in good]
-            scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
-        kept = list(range(len(batch))) if keeps_failed else good
+            right = [row + len(sent) for row in good]
+            scores[[places[row] for row in good]] = similarity.pairwise(vectors[good], vectors[right], metric)
+        kept = [*range(len(batch))] if keeps_failed else [places[row] for row in good]
         if kept:
             yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
+
+
+def _after_a_score(batches: Iterator[PairScores]) -> Iterator[PairScores]:
+    """Join rows without any score to the first batch that has one, whose vectors have a known length."""
+    import numpy as np
+
+    held: list[PairScores] = []
+    for batch in batches:
+        held.append(batch)
+        if not np.isnan(batch.scores).all():
+            break
+    if held:
+        pairs = [pair for batch in held for pair in batch.pairs]
+        yield PairScores(pairs, np.concatenate([batch.scores for batch in held]), held[-1].dimensions)
+    yield from batches
 
 
 def _embed_pairs(

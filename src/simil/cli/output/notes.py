@@ -62,7 +62,8 @@ class Notes:
     def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
         """Report what was left out; raises `PartlyDone` if texts failed."""
         if self._blank:
-            log.warning("%s skipped (first: %s)", _count(self._blank, "blank text"), self._first_blank)
+            kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
+            log.warning("%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
         if embedder is not None and embedder.truncated and warn_of_cut:
             log.warning(
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
