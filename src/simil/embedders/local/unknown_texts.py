@@ -30,15 +30,12 @@ class UnknownTexts:
         """Return the marks of texts, given the ids of all tokens of `prompt` and text; uint8 [texts]."""
         import numpy as np
 
-        return marked(np.array([self._is_unknown(prompt, ids) for ids in texts], np.bool_), Mark.UNKNOWN)
-
-    def _is_unknown(self, prompt: str, ids: Sequence[int]) -> bool:
         if prompt not in self._in_prompt:
             encoding = self._tokenizer.encode(prompt, add_special_tokens=self._special_tokens)
             self._in_prompt[prompt] = self._count(encoding.ids)
-        return self._count(ids) <= self._in_prompt[prompt]
+        least = self._in_prompt[prompt]
+        return marked(np.array([self._count(ids) <= least for ids in texts], np.bool_), Mark.UNKNOWN)
 
     def _count(self, ids: Sequence[int]) -> int:
-        if self._meaningless.isdisjoint(ids):
-            return len(ids)
-        return sum(token not in self._meaningless for token in ids)
+        """Return how many tokens have a meaning."""
+        return len(ids) - sum(map(ids.count, self._meaningless))
