@@ -14,7 +14,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.pieces import Mark, Piece, TextRejected, VectorForm, check_piece, collect_pieces, to_form
+from simil.embedders.pieces import (
+    Mark,
+    Piece,
+    TextRejected,
+    VectorForm,
+    check_piece,
+    collect_pieces,
+    finite_part,
+    to_form,
+)
 from simil.embedders.usage import Plan, Usage
 from simil.errors import ModelError, SimilError
 
@@ -202,16 +211,18 @@ class Embedder(ABC):
             if piece is None:
                 return
             if isinstance(piece, Piece):
-                piece = self._checked(piece, form)
+                piece, rejected = finite_part(self._checked(piece), self.stamp)
+                yield from rejected
+                piece = to_form(piece, form, self.stamp)
                 if keep is not None:
                     keep(piece)
             yield piece
 
-    def _checked(self, piece: Piece, form: VectorForm) -> Piece:
-        """Return the piece in `form`; the first one sets `dimensions` if they were not known."""
+    def _checked(self, piece: Piece) -> Piece:
+        """Return the piece; the first one sets `dimensions` if they were not known."""
         check_piece(piece, self.stamp, self.dimensions)
         self.dimensions = piece.vectors.shape[1]
-        return to_form(piece, form, self.stamp)
+        return piece
 
     def _collect(
         self, pieces: Iterator[Piece | TextRejected], count: int, on_rejected: Callable[[TextRejected], None]

@@ -20,6 +20,7 @@ __all__ = [
     "VectorForm",
     "check_piece",
     "collect_pieces",
+    "finite_part",
     "marked",
     "raise_rejection",
     "reindex",
@@ -82,12 +83,10 @@ def marked(which: NDArray[np.bool_], mark: Mark) -> NDArray[np.uint8]:
 
 
 def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
-    """Raise `ModelError` unless the vectors have the right shape and only finite values.
+    """Raise `ModelError` unless the vectors have the right shape.
 
     `dimensions` is the expected length of a vector, None for any.
     """
-    import numpy as np
-
     vectors = piece.vectors
     if vectors.ndim != 2 or len(vectors) != len(piece.rows):
         what = f"returned vectors of shape {vectors.shape} for {len(piece.rows)} texts"
@@ -95,10 +94,23 @@ def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
     if dimensions not in (None, vectors.shape[1]):
         what = f"declares {dimensions} dimensions but returned {vectors.shape[1]}"
         raise ModelError(f"{stamp} {what}", hint=_BUG)
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        row = int(piece.rows[np.argmin(finite)])
-        raise ModelError(f"{stamp} returned a value that is not finite, for text {row + 1}", hint=_BUG)
+
+
+def finite_part(piece: Piece, stamp: str) -> tuple[Piece, list[TextRejected]]:
+    """Return the vectors that have only finite values, and a rejection for each other text.
+
+    Raises `ModelError` if there is no such vector: then it is not the texts.
+    """
+    import numpy as np
+
+    finite = np.isfinite(piece.vectors).all(axis=1)
+    if finite.all():
+        return piece, []
+    what = f"{stamp} returned a value that is not finite"
+    if not finite.any():
+        raise ModelError(f"{what}, for text {int(piece.rows[0]) + 1}", hint=_BUG)
+    rejected = [TextRejected(int(row), what) for row in piece.rows[~finite]]
+    return Piece(piece.rows[finite], piece.vectors[finite], piece.marks[finite]), rejected
 
 
 def to_form(piece: Piece, form: VectorForm, stamp: str) -> Piece:

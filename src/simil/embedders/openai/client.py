@@ -21,6 +21,7 @@ from simil.embedders.openai.sender import Sender
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
 from simil.embedders.openai.transport import Timeout, Transport
 from simil.embedders.overflow import Overflow
+from simil.embedders.pieces import to_form
 from simil.embedders.usage import Plan, Usage
 from simil.errors import ServerFailed, UsageError
 
@@ -114,7 +115,7 @@ class OpenAIEmbedder(Embedder):
         """Begin to send `texts`; the thread that receives an answer checks and keeps it."""
 
         def finish(piece: Piece) -> Piece:
-            finished = self._checked(piece, form)
+            finished = to_form(self._checked(piece), form, self.stamp)
             if keep is not None:
                 keep(finished)
             return finished
