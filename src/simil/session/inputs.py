@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
@@ -46,6 +47,12 @@ class OpenInput:
     def is_plain(self) -> bool:
         """Whether all of it is plain text, which has no fields."""
         return self.formats <= {InputFormat.TEXT}
+
+    @property
+    def column_types(self) -> Mapping[str, Any]:
+        """The types of columns, by name, where formats have types; the first source with a column decides."""
+        of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
+        return {name: found for types in reversed(of_sources) for name, found in types.items()}
 
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
@@ -110,7 +117,7 @@ class InputOpener:
         for source in sources:
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed) for typed in opened]
+        found = [] if reading.is_literal else [as_vectors(typed, reading.fields) for typed in opened]
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

@@ -23,6 +23,8 @@ class InputFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     TSV = "tsv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 _TABLES = (InputFormat.CSV, InputFormat.TSV)

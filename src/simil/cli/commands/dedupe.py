@@ -96,7 +96,7 @@ def dedupe(
         if saved is not None and records:
             texts = [saved.texts[row] for row in rows.tolist()]
             batch = vector_batch(texts, saved.vectors[rows], saved.model)
-            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown")
+            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown", opened.column_types)
             return
         with open_output(output) as stream:
             if records:

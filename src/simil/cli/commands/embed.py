@@ -37,7 +37,9 @@ def embed(
     output: opt.Output = None,
     form: Annotated[
         str | None,
-        typer.Option("-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64", help="Output format."),
+        typer.Option(
+            "-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64|parquet|arrow", help="Output format."
+        ),
     ] = None,
     kind: Annotated[
         str,
@@ -93,7 +95,7 @@ def embed(
         elif dry_run:
             _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
         else:
-            _embed_texts(run, run.session.texts(opened), wanted, written, output, opened.count)
+            _embed_texts(run, run.session.texts(opened), wanted, written, output, opened)
 
 
 def _embed_texts(
@@ -102,19 +104,21 @@ def _embed_texts(
     wanted: EmbedOptions,
     form: VectorFormat | None,
     output: Path | None,
-    total: Total = None,
+    opened: OpenInput | None = None,
 ) -> None:
     from simil.cli.output.progress_bar import terminal_progress
     from simil.cli.output.vector_output import write_vectors
     from simil.tasks.embedding import embed_stream
 
     embedder = run.session.embedder()
+    total: Total = opened.count if opened else None
+    types = opened.column_types if opened else None
     progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
             texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
         )
-        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp)
+        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
 
 
 def _preview_cost(
@@ -138,7 +142,7 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model or "unknown")
+    write_vectors(batches, form, output, model or "unknown", opened.column_types)
 
 
 def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:

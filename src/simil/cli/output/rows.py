@@ -11,7 +11,7 @@ from simil.cli.options.values import check_choice
 from simil.cli.output.output_file import is_terminal
 from simil.errors import UsageError
 from simil.formats.delimited import CSV, TSV, Escapes
-from simil.formats.json_values import json_of
+from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
 
 if TYPE_CHECKING:
@@ -138,9 +138,7 @@ def cell(value: object) -> str:
         return json_of(value).decode()
     import numpy as np
 
-    if isinstance(value, np.floating):
-        return digits(value)
-    return json_of(value).decode()
+    return digits(value) if isinstance(value, np.floating) else text_of(value)
 
 
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:

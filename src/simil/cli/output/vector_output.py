@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit
@@ -20,6 +20,7 @@ __all__ = ["vector_form", "write_vectors"]
 
 # Numbers of each vector that the preview shows.
 _SHOWN = 4
+_BINARY = ("npy", "parquet", "arrow")
 
 
 def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
@@ -34,17 +35,26 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
         check_choice("--format", name, VectorFormat)
     if output is not None:
         return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
-    if name == VectorFormat.NPY and is_terminal():
-        raise UsageError("npy is binary and stdout is a terminal", hint="use -o FILE.npy or redirect it")
+    if name in _BINARY and is_terminal():
+        raise UsageError(
+            f"{name} is binary and stdout is a terminal", hint=f"use -o FILE.{name} or redirect it"
+        )
     if name is None and is_terminal():
         return None
     return VectorFormat(name or "json")
 
 
 def write_vectors(
-    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str
+    batches: Iterator[VectorBatch],
+    form: VectorFormat | None,
+    output: Path | None,
+    model: str,
+    types: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None."""
+    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None.
+
+    `types` are those that fields have in their source, for formats that have types.
+    """
     from simil.vectors import VectorFormat, open_writer, sidecar_path
 
     if form is None:
@@ -56,7 +66,7 @@ def write_vectors(
     with open_outputs(paths) as streams:
         stream = streams[0] if streams else sys.stdout.buffer
         sidecar = streams[1] if len(streams) > 1 else None
-        with open_writer(form, stream, model=model, sidecar=sidecar) as writer:
+        with open_writer(form, stream, model=model, sidecar=sidecar, types=types) as writer:
             _copy(batches, writer)
         stream.flush()
 
