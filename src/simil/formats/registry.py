@@ -20,6 +20,7 @@ from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 from simil.formats.tables import table_lines, table_records
+from simil.formats.workbooks import workbook_records
 
 __all__ = [
     "FORMATS",
@@ -125,6 +126,14 @@ FORMATS = (
     Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC), is_binary=True),
     _arrow("parquet", (".parquet", ".pq"), PARQUET_MAGIC),
     _arrow("arrow", (".arrow", ".feather", ".ipc"), ARROW_MAGIC),
+    # A ZIP archive, or in old files an OLE one, as documents are too: only the suffix tells.
+    Format(
+        "xlsx",
+        (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+        lambda head: False,
+        read=workbook_records,
+        is_binary=True,
+    ),
     Format(
         "json",
         (".json",),

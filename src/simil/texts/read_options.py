@@ -25,9 +25,10 @@ class InputFormat(StrEnum):
     TSV = "tsv"
     PARQUET = "parquet"
     ARROW = "arrow"
+    XLSX = "xlsx"
 
 
-_TABLES = (InputFormat.CSV, InputFormat.TSV)
+_TABLES = (InputFormat.CSV, InputFormat.TSV, InputFormat.XLSX)
 
 
 def format_of(source: str) -> InputFormat:
@@ -43,7 +44,7 @@ class ReadOptions:
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
-    named "1", "2", and so on. With `all_fields` the fields of a text are all those of its record, including
+    named "1", "2", and so on. `sheet` is the name or number of the sheet of a workbook. With `all_fields` the fields of a text are all those of its record, including
     text and id.
     """
 
@@ -53,6 +54,7 @@ class ReadOptions:
     whole: bool = False
     nul: bool = False
     header: bool = True
+    sheet: str | None = None
     all_fields: bool = False
 
     def __post_init__(self) -> None:
@@ -68,7 +70,12 @@ class ReadOptions:
                 hint="pass one of them",
             )
         if not self.header and (self._plain or self.format not in (None, *_TABLES)):
-            raise UsageError(f"--no-header is for csv and tsv, not for {self.format or InputFormat.TEXT}")
+            raise UsageError(
+                f"--no-header is for csv, tsv and xlsx, not for {self.format or InputFormat.TEXT}"
+            )
+
+        if self.sheet is not None and (self._plain or self.format not in (None, InputFormat.XLSX)):
+            raise UsageError(f"--sheet is for workbooks, not for {self.format or InputFormat.TEXT}")
 
     @property
     def _plain(self) -> str:
@@ -86,7 +93,7 @@ class ReadOptions:
     @property
     def of_format(self) -> FormatOptions:
         """What they say about the bytes of a source."""
-        return FormatOptions(header=self.header)
+        return FormatOptions(header=self.header, sheet=self.sheet)
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""
@@ -104,5 +111,10 @@ class ReadOptions:
             )
         if not self.header and {*formats}.isdisjoint(_TABLES):
             raise UsageError(
-                "--no-header is for csv and tsv, and no source is one", hint="pass --input-format csv or tsv"
+                "--no-header is for csv, tsv and xlsx, and no source is one",
+                hint="pass --input-format csv, tsv or xlsx",
+            )
+        if self.sheet is not None and InputFormat.XLSX not in formats:
+            raise UsageError(
+                "--sheet is for workbooks, and no source is one", hint="pass --input-format xlsx"
             )

@@ -52,7 +52,7 @@ def as_vectors(typed: TypedSource, fields: Sequence[str] = ()) -> TypedSource | 
     if form.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
         return None if fields or not holds_vectors(source) else typed
     if form.is_binary:
-        return typed
+        return None if form.read else typed
     if form.name == VectorFormat.JSON:
         head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
         return typed if _json_form(_text(head)) is VectorFormat.JSON else None

@@ -74,6 +74,7 @@ class InputFlags:
     field: opt.Fields = None
     id_field: opt.IdField = None
     no_header: opt.NoHeader = False
+    sheet: opt.Sheet = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
 
@@ -86,6 +87,7 @@ class InputFlags:
             nul=self.nul,
             whole=whole,
             header=not self.no_header,
+            sheet=self.sheet,
             all_fields=all_fields,
         )
 

@@ -39,6 +39,7 @@ __all__ = [
     "Projection",
     "Quiet",
     "RetriesLimit",
+    "Sheet",
     "TextOrJson",
     "Threads",
     "Verbose",
@@ -131,14 +132,20 @@ EnvFile = Annotated[
 InputFormatName = Annotated[
     str | None,
     _input(
-        "--input-format", metavar="text|jsonl|json|csv|tsv", help="Format of the input (default: by suffix)."
+        "--input-format",
+        metavar="text|jsonl|json|csv|tsv|xlsx|parquet|arrow",
+        help="Format of the input (default: by suffix).",
     ),
 ]
 Fields = Annotated[
     list[str] | None, _input("--field", metavar="NAME", help="Column or key that holds the text.")
 ]
 IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
-NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of csv or tsv as data.")]
+NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of a table as data.")]
+Sheet = Annotated[
+    str | None,
+    _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),
+]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[

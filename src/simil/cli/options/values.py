@@ -44,6 +44,7 @@ def read_options(
     nul: bool,
     whole: bool,
     header: bool,
+    sheet: str | None = None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -53,7 +54,14 @@ def read_options(
         check_choice("--input-format", input_format, InputFormat)
     form = InputFormat(input_format) if input_format else None
     return ReadOptions(
-        form, tuple(fields or ()), id_field, whole=whole, nul=nul, header=header, all_fields=all_fields
+        form,
+        tuple(fields or ()),
+        id_field,
+        whole=whole,
+        nul=nul,
+        header=header,
+        sheet=sheet,
+        all_fields=all_fields,
     )
 
 
