@@ -35,14 +35,14 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "unpack it with unzstd"),
     b"PK\x03\x04": (
         "a ZIP archive",
-        "unpack it; a workbook of another suffix than .xlsx is read with --input-format xlsx",
+        "unpack it; --input-format xlsx reads a workbook",
     ),
     b"PK\x05\x06": ("an empty ZIP archive", "name another file"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
     b"%PDF-": ("a PDF document", "convert it to text, e.g. with pdftotext"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
         "an old Office document",
-        "save it as txt; a workbook is read with --input-format xlsx",
+        "save it as txt; --input-format xlsx reads a workbook",
     ),
     b"SQLite format 3\0": ("an SQLite database", "export a table, e.g. sqlite3 -csv -header FILE 'SELECT …'"),
     b"\x89PNG": ("a PNG image", "name a file of texts"),

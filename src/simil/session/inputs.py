@@ -49,6 +49,11 @@ class OpenInput:
         return self.formats <= {InputFormat.TEXT}
 
     @property
+    def has_sheets(self) -> bool:
+        """Whether any of it is a workbook."""
+        return InputFormat.XLSX in self.formats
+
+    @property
     def column_types(self) -> Mapping[str, Any]:
         """The types of columns, by name, where formats have types; the first source with a column decides."""
         of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
@@ -85,16 +90,23 @@ class OpenInput:
 
 def fitted(first: OpenInput, second: OpenInput) -> tuple[OpenInput, OpenInput]:
     """Return both inputs, options for fields taken off the one that is plain text where the other is not."""
+    if first.has_sheets != second.has_sheets:
+        first, second = _without_sheet(first), _without_sheet(second)
     if first.is_plain == second.is_plain:
         return first, second
     return without_fields(first), without_fields(second)
 
 
 def without_fields(given: OpenInput) -> OpenInput:
-    """Return an input, options for fields taken off it if it is plain text."""
+    """Return an input, options for fields and sheets taken off it if it has none."""
+    given = _without_sheet(given)
     if not given.is_plain:
         return given
     return replace(given, reading=replace(given.reading, fields=(), id_field=None, header=True))
+
+
+def _without_sheet(given: OpenInput) -> OpenInput:
+    return given if given.has_sheets else replace(given, reading=replace(given.reading, sheet=None))
 
 
 class InputOpener:

@@ -44,8 +44,8 @@ class ReadOptions:
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
-    named "1", "2", and so on. `sheet` is the name or number of the sheet of a workbook. With `all_fields` the fields of a text are all those of its record, including
-    text and id.
+    named "1", "2", and so on. `sheet` is the name or number of the sheet of a workbook. With `all_fields` the
+    fields of a text are all those of its record, including text and id.
     """
 
     format: InputFormat | None = None
@@ -70,9 +70,7 @@ class ReadOptions:
                 hint="pass one of them",
             )
         if not self.header and (self._plain or self.format not in (None, *_TABLES)):
-            raise UsageError(
-                f"--no-header is for csv, tsv and xlsx, not for {self.format or InputFormat.TEXT}"
-            )
+            raise UsageError(f"--no-header is for csv, tsv, xlsx, not for {self.format or InputFormat.TEXT}")
 
         if self.sheet is not None and (self._plain or self.format not in (None, InputFormat.XLSX)):
             raise UsageError(f"--sheet is for workbooks, not for {self.format or InputFormat.TEXT}")
@@ -111,7 +109,7 @@ class ReadOptions:
             )
         if not self.header and {*formats}.isdisjoint(_TABLES):
             raise UsageError(
-                "--no-header is for csv, tsv and xlsx, and no source is one",
+                "--no-header is for csv, tsv, xlsx, and no source is one",
                 hint="pass --input-format csv, tsv or xlsx",
             )
         if self.sheet is not None and InputFormat.XLSX not in formats:

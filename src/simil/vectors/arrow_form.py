@@ -32,10 +32,13 @@ _BYTES = 32 << 20
 _NO_FIELDS: Mapping[str, object] = {}
 
 
-def holds_vectors(source: Source) -> bool:
-    """Return whether a column of the source holds vectors; errors as in `ArrowTable`."""
+def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
+    """Return whether a source is read as vectors: a column holds them, and none of `fields` is a column.
+
+    Errors as in `ArrowTable`.
+    """
     with ArrowTable(source) as table:
-        return vector_column(table.schema) is not None
+        return vector_column(table.schema) is not None and {*fields}.isdisjoint(table.schema.names)
 
 
 def read_arrow(source: Source) -> VectorFile:

@@ -46,11 +46,11 @@ def as_vectors(typed: TypedSource, fields: Sequence[str] = ()) -> TypedSource | 
     """Return a source as the file of vectors that it is, None if it holds texts.
 
     Plain text that no suffix calls so may be a table of vectors. Parquet and Arrow may hold both, and
-    are read as texts where `fields` of theirs are named. Errors as in `Source.head`.
+    are texts where `fields` name columns of theirs. Errors as in `Source.head`.
     """
     source, form = typed.source, typed.format
     if form.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
-        return None if fields or not holds_vectors(source) else typed
+        return typed if holds_vectors(source, fields) else None
     if form.is_binary:
         return None if form.read else typed
     if form.name == VectorFormat.JSON:
