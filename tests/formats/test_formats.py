@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from simil.cli.app import run
 from simil.errors import InputError
 from simil.formats.delimited import CSV, delimited_lines
+from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import FORMATS, Format, format_named, sniffed, suffix_format
+from simil.formats.sources import Source
 from simil.texts import InputFormat
 from simil.vectors import VectorFormat
 
@@ -43,7 +46,7 @@ def written(form: Format, rows: Sequence[dict[str, Any]], columns: Sequence[str]
 def read(form: Format, data: bytes) -> list[Any]:
     assert form.read
     found = []
-    for record in form.read(iter([data]), "x", True).records:
+    for record in form.read(Source("-", io.BytesIO(data)), FormatOptions()).records:
         assert not isinstance(record, InputError), record
         found.append(record.value)
     return found

@@ -129,7 +129,9 @@ class _ParquetFile:
         self.count: int | None = self._file.metadata.num_rows
 
     def batches(self, columns: list[str]) -> Iterator[Any]:
-        yield from self._file.iter_batches(_BATCH, columns=columns)
+        # Names with dots stand for members of structs, too; all columns need none.
+        wanted = None if columns == self.schema.names else columns
+        yield from self._file.iter_batches(_BATCH, columns=wanted)
 
 
 class _ArrowFile:

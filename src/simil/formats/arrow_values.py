@@ -40,11 +40,11 @@ def python_values(column: Any) -> list[Any]:
     return list(column.to_pylist())
 
 
-def as_column(values: Sequence[object], form: Any, name: str) -> Any:
+def as_column(values: Sequence[object], form: Any, name: str, *, nan_is_null: bool = False) -> Any:
     """Return an array of type `form`; raises InputError, which names the field, for a value that is none."""
     pa = arrow()
     try:
-        return pa.array(values, type=form)
+        return pa.array(values, type=form, from_pandas=nan_is_null)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as exc:
         other = _by_detour(values, form)
         if other is None:
@@ -61,7 +61,7 @@ def inferred_type(values: Sequence[object]) -> Any:
     if any(_holds_object(value) for value in values):
         return None
     try:
-        found = pa.array(values).type
+        found = pa.array(values, from_pandas=True).type
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return None
     return None if pa.types.is_null(found) else found

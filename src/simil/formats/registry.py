@@ -13,6 +13,7 @@ from typing import Any
 from simil.errors import InputError, Place
 from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC, column_types
 from simil.formats.arrow_records import arrow_records
+from simil.formats.arrow_rows import arrow_rows
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
 from simil.formats.npy import NPY_MAGIC
@@ -109,6 +110,7 @@ def _arrow(name: str, suffixes: tuple[str, ...], magic: bytes) -> Format:
         suffixes,
         lambda head: head.startswith(magic),
         read=arrow_records,
+        write=lambda rows, facts, columns: arrow_rows(name, rows, columns),
         types=column_types,
         is_binary=True,
     )

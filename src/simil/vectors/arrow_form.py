@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, ModelMismatch
 from simil.formats.arrow_files import ArrowSink, ArrowTable
 from simil.formats.arrow_library import arrow
+from simil.formats.arrow_rows import FieldColumns
 from simil.formats.arrow_schemas import ColumnRoles, model_of, name_model, named_vectors, vector_column
-from simil.formats.arrow_values import as_column, inferred_type, is_text, python_values
-from simil.formats.json_values import text_of
+from simil.formats.arrow_values import as_column, is_text, python_values
 from simil.formats.sources import Source
 from simil.vectors.collect import VectorFile
 from simil.vectors.npy_form import as_float32, without_missing
@@ -96,23 +96,15 @@ class _Columns:
 
     def __init__(self, first: VectorBatch, types: Mapping[str, Any], form: str, model: str | None) -> None:
         pa = arrow()
-        names = list(dict.fromkeys(name for fields in first.fields for name in fields))
-        # None is for values of no single type, which are written as text.
-        self._types = {
-            name: _storable(types[name], form)
-            if name in types
-            else inferred_type([fields.get(name) for fields in first.fields])
-            for name in names
-        }
-        self._form = form
-        self.roles = ColumnRoles.beside(names)
+        self._fields = FieldColumns(form, first.fields, types, ())
+        self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
         width = first.vectors.shape[1]
         self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
         self.schema = pa.schema(
             [
                 (self.roles.id, pa.string()),
                 (self.roles.text, pa.string()),
-                *((name, found or pa.string()) for name, found in self._types.items()),
+                *self._fields.fields,
                 (self.roles.embedding, self._vectors),
             ],
             metadata={**self.roles.metadata(), **name_model(model, width)},
@@ -120,20 +112,10 @@ class _Columns:
 
     def table(self, batch: VectorBatch) -> Any:
         """Return the rows of a batch as a table of this schema."""
-        new = next((name for fields in batch.fields for name in fields if name not in self._types), None)
-        if new is not None:
-            raise InputError(
-                f"the field {new!a} is not among the columns of the {self._form} file, which are written",
-                hint="write jsonl, where each item has its own fields",
-            )
         pa = arrow()
-        columns = [as_column(batch.ids, pa.string(), "id"), as_column(batch.texts, pa.string(), "text")]
-        for name, found in self._types.items():
-            values = [fields.get(name) for fields in batch.fields]
-            if found is None:
-                values = [None if value is None else text_of(value) for value in values]
-            columns.append(as_column(values, found or pa.string(), name))
-        return pa.Table.from_arrays([*columns, self._lists(batch.vectors)], schema=self.schema)
+        own = [as_column(batch.ids, pa.string(), "id"), as_column(batch.texts, pa.string(), "text")]
+        others = self._fields.arrays(batch.fields)
+        return pa.Table.from_arrays([*own, *others, self._lists(batch.vectors)], schema=self.schema)
 
     def _lists(self, vectors: NDArray[np.float32]) -> Any:
         """Return the vectors as a column, null for a row of nan."""
@@ -145,17 +127,6 @@ class _Columns:
         missing = np.isnan(vectors[:, 0])
         mask = pa.array(missing) if missing.any() else None
         return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=self._vectors, mask=mask)
-
-
-def _storable(form: Any, kind: str) -> Any:
-    """Return the type in which a file of this kind keeps values of type `form`.
-
-    An Arrow file has one dictionary for all its batches, which is not known before the last of them.
-    """
-    types = arrow().types
-    if types.is_run_end_encoded(form) or (kind == "arrow" and types.is_dictionary(form)):
-        return _storable(form.value_type, kind)
-    return form
 
 
 def _joined(batches: Sequence[VectorBatch]) -> VectorBatch:
@@ -193,7 +164,7 @@ class _Reading:
         texts: list[str | None] = []
         fields: list[Mapping[str, object]] = []
         models: set[str | None] = set()
-        rows = _Rows(self._table)
+        rows = _VectorRows(self._table)
         for batch in self._table.batches():
             ids += self._ids(batch, len(ids))
             texts += python_values(batch[self._text]) if self._text else [None] * batch.num_rows
@@ -247,7 +218,7 @@ class _Reading:
             raise InputError(f'has a "text" that is {form[self._text]}, not a string', place=place)
 
 
-class _Rows:
+class _VectorRows:
     """Puts lists of numbers into one array, which is made at once if the number of rows is known."""
 
     def __init__(self, table: ArrowTable) -> None:

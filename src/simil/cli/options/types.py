@@ -181,7 +181,9 @@ Files = Annotated[
 ]
 Form = Annotated[
     str | None,
-    typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
+    typer.Option(
+        "-f", "--format", metavar="json|jsonl|csv|tsv|parquet|arrow", help="Output format for other programs."
+    ),
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import is_terminal, open_outputs, width
-from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.vectors import VectorBatch, VectorFormat, VectorWriter
@@ -20,7 +19,6 @@ __all__ = ["vector_form", "write_vectors"]
 
 # Numbers of each vector that the preview shows.
 _SHOWN = 4
-_BINARY = ("npy", "parquet", "arrow")
 
 
 def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
@@ -28,17 +26,15 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
 
     Raises `UsageError` for an unknown format or suffix, and for binary output to a terminal.
     """
-    from simil.cli.output.rows import form_of_suffix
+    from simil.cli.output.rows import check_binary, form_of_suffix
     from simil.vectors import VectorFormat
 
     if name is not None:
         check_choice("--format", name, VectorFormat)
     if output is not None:
         return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
-    if name in _BINARY and is_terminal():
-        raise UsageError(
-            f"{name} is binary and stdout is a terminal", hint=f"use -o FILE.{name} or redirect it"
-        )
+    if name is not None:
+        check_binary(name, output)
     if name is None and is_terminal():
         return None
     return VectorFormat(name or "json")
