@@ -33,8 +33,12 @@ class ColumnRoles:
     def of(cls, schema: Any) -> ColumnRoles | None:
         """Return those that simil named in a schema; None in a file of others."""
         metadata = schema.metadata or {}
-        names = [metadata.get(key, b"").decode("utf-8", "replace") for key in _ROLES.values()]
-        return cls(*names) if {*names} <= {*schema.names} else None
+        if not metadata.keys() >= {*_ROLES.values()}:
+            return None
+        names = [metadata[key].decode("utf-8", "replace") for key in _ROLES.values()]
+        roles = cls(*names)
+        # Other programs keep the metadata and change the columns.
+        return roles if {*names} <= {*schema.names} and roles.embedding in _lists(schema) else None
 
     def metadata(self) -> dict[bytes, bytes]:
         """Return them as metadata of a schema."""

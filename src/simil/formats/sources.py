@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from io import FileIO
 from typing import BinaryIO, Protocol, cast
@@ -134,6 +135,7 @@ class Source:
                 raise _unreadable(self, exc) from exc
         if self._copy is None:
             self._copy = self._copied()
+            weakref.finalize(self, self._copy.close)
         again = os.fdopen(os.dup(self._copy.fileno()), "rb")
         again.seek(0)
         return again
