@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.arrow_library import arrow, arrow_errors
+from simil.formats.arrow_values import common_type
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
@@ -38,8 +39,7 @@ class ArrowTable(AbstractContextManager["ArrowTable"]):
         self._stack = ExitStack()
         with self._stack:
             self._parts = [self._opened(source) for source in _sources(source)]
-            self.schema = self._parts[0].schema
-            self._check_names()
+            self.schema = self._common_schema()
             self._stack = self._stack.pop_all()
         counts = [part.count for part in self._parts]
         self.count = None if None in counts else sum(filter(None, counts))
@@ -67,8 +67,10 @@ class ArrowTable(AbstractContextManager["ArrowTable"]):
                 return _ParquetFile(stream, place)
             return _ArrowFile(stream, place) if head == ARROW_MAGIC else _ArrowStream(stream, place)
 
-    def _check_names(self) -> None:
-        names = self.schema.names
+    def _common_schema(self) -> Any:
+        """Return the schema of the first file, with types that hold the values of all."""
+        schema = self._parts[0].schema
+        names = schema.names
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"two columns are named {twice!r}", hint="rename one of them", place=self.place)
@@ -76,6 +78,14 @@ class ArrowTable(AbstractContextManager["ArrowTable"]):
             if {*part.schema.names} != {*names}:
                 other = min({*part.schema.names} ^ {*names})
                 raise InputError(f"not all files of the folder have a column {other!r}", place=part.place)
+            for place, name in enumerate(names):
+                types = schema.field(name).type, part.schema.field(name).type
+                common = common_type(*types)
+                if common is None:
+                    said = f"the column {name!r} is {types[1]}, and {types[0]} in files before it"
+                    raise InputError(said, place=part.place)
+                schema = schema.set(place, schema.field(name).with_type(common))
+        return schema
 
 
 class ArrowSink:

@@ -8,6 +8,7 @@ from typing import Any
 
 from simil.errors import InputError, Place
 from simil.formats.arrow_files import ArrowTable
+from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import named_vectors
 from simil.formats.arrow_values import python_values
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
@@ -49,12 +50,12 @@ def _records(source: Source, names: list[str]) -> Iterator[Record | InputError]:
 def _rows(batch: Any, names: list[str]) -> Iterator[dict[str, object] | InputError]:
     try:
         columns = [python_values(column) for column in batch.columns]
-    except (UnicodeDecodeError, ValueError, OverflowError) as exc:
+    except (arrow().ArrowException, ValueError, OverflowError) as exc:
         if batch.num_rows > 1:
             for row in range(batch.num_rows):
                 yield from _rows(batch.slice(row, 1), names)
             return
-        yield InputError(f"the row holds a value that is not valid: {exc}")
+        yield InputError(f"the row holds a value that cannot be read: {exc}")
         return
     if not names:
         yield from ({} for _ in range(batch.num_rows))

@@ -10,7 +10,7 @@ from typing import Any
 from simil.errors import InputError
 from simil.formats.arrow_files import ArrowSink
 from simil.formats.arrow_library import arrow
-from simil.formats.arrow_values import as_column, inferred_type
+from simil.formats.arrow_values import as_column, as_inferred, inferred_type
 from simil.formats.json_values import text_of
 
 __all__ = ["FieldColumns", "arrow_rows"]
@@ -59,8 +59,7 @@ class FieldColumns:
     def _array(self, name: str, values: Sequence[object]) -> Any:
         found = self._types[name]
         if found is not None:
-            # The score of a text that failed is nan; a field of Arrow has its own nulls.
-            return as_column(values, found, name, nan_is_null=name not in self._declared)
+            return (as_column if name in self._declared else as_inferred)(values, found, name)
         texts = [None if value is None else text_of(value) for value in values]
         return as_column(texts, arrow().string(), name)
 

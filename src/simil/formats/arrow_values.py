@@ -13,7 +13,7 @@ from typing import Any
 from simil.errors import InputError
 from simil.formats.arrow_library import arrow
 
-__all__ = ["as_column", "inferred_type", "is_text", "python_values"]
+__all__ = ["as_column", "as_inferred", "common_type", "inferred_type", "is_text", "python_values"]
 
 
 def is_text(form: Any) -> bool:
@@ -40,16 +40,41 @@ def python_values(column: Any) -> list[Any]:
     return list(column.to_pylist())
 
 
-def as_column(values: Sequence[object], form: Any, name: str, *, nan_is_null: bool = False) -> Any:
+def as_column(values: Sequence[object], form: Any, name: str) -> Any:
     """Return an array of type `form`; raises InputError, which names the field, for a value that is none."""
     pa = arrow()
     try:
-        return pa.array(values, type=form, from_pandas=nan_is_null)
+        return pa.array(values, type=form)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as exc:
         other = _by_detour(values, form)
         if other is None:
-            raise InputError(f"the field {name!r} cannot be written as {form}: {exc}") from exc
+            raise _unfit(name, form, exc) from exc
         return other
+
+
+def as_inferred(values: Sequence[object], form: Any, name: str) -> Any:
+    """Like `as_column`, for a type that earlier values were found to have: no number loses its fraction.
+
+    Values that are nan, as the scores of texts that failed, are null.
+    """
+    pa = arrow()
+    try:
+        column = pa.array(values, from_pandas=True)
+        if not _fits(column.type, form):
+            raise pa.ArrowInvalid(f"there are values of type {column.type}")
+        return column.cast(form)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as exc:
+        raise _unfit(name, form, exc) from exc
+
+
+def common_type(one: Any, other: Any) -> Any:
+    """Return a type that holds the values of both types as they are, None if there is none."""
+    pa = arrow()
+    schemas = [pa.schema([("", form)]) for form in (one, other)]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return None
 
 
 def inferred_type(values: Sequence[object]) -> Any:
@@ -65,6 +90,20 @@ def inferred_type(values: Sequence[object]) -> Any:
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return None
     return None if pa.types.is_null(found) else found
+
+
+def _unfit(name: str, form: Any, why: Exception) -> InputError:
+    return InputError(f"the field {name!r} cannot be written as {form}: {why}")
+
+
+def _fits(found: Any, wanted: Any) -> bool:
+    """Return whether values of one type are of another one, too, if they lose nothing."""
+    types = arrow().types
+    if found == wanted or types.is_null(found):
+        return True
+    if types.is_list(found) and types.is_list(wanted):
+        return _fits(found.value_type, wanted.value_type)
+    return all(types.is_integer(form) or types.is_floating(form) for form in (found, wanted))
 
 
 def _holds_object(value: object) -> bool:
@@ -95,6 +134,9 @@ def _by_detour(values: Sequence[object], form: Any) -> Any:
     try:
         if pa.types.is_temporal(form):
             texts = [value.isoformat() if isinstance(value, date | time) else value for value in values]
+            if pa.types.is_time(form):  # No string is cast to it.
+                texts = [None if text is None else f"1970-01-01T{text}" for text in texts]
+                return pa.array(texts, pa.string()).cast(pa.timestamp("ns")).cast(form)
             return pa.array(texts, pa.string()).cast(form)
         if isinstance(form, pa.BaseExtensionType):
             numbers = [int(value) if isinstance(value, bool) else value for value in values]

@@ -55,9 +55,14 @@ class OpenInput:
 
     @property
     def column_types(self) -> Mapping[str, Any]:
-        """The types of columns, by name, where formats have types; the first source with a column decides."""
+        """The types of columns where formats have types, by name; only those in which all sources agree."""
         of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
-        return {name: found for types in reversed(of_sources) for name, found in types.items()}
+        every = [item for types in of_sources for item in types.items()]
+        return {
+            name: found
+            for name, found in every
+            if all(types.get(name, found) == found for types in of_sources)
+        }
 
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
