@@ -122,7 +122,7 @@ def _form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
     if name is None and (output is None or output.suffix == ".txt"):
         only = next(iter(forms)) if len(forms) == 1 else "text"
         if format_named(only).is_binary:
-            return "jsonl"
+            return "csv" if only == "xlsx" else "jsonl"
         return f"{only} as it came" if only in ("csv", "tsv") else only
     found = form_of(name, output)
     return "text" if found in ("plain", "table") else found
