@@ -97,6 +97,7 @@ class ArrowSink:
         `plain` is a column of vectors, whose numbers no compression makes smaller.
         """
         pa = arrow()
+        self._form = form
         self._target = _Target(stream)
         if form == "arrow":
             self._writer = pa.ipc.new_file(self._target, schema)
@@ -112,6 +113,8 @@ class ArrowSink:
 
     def write(self, table: Any) -> None:
         """Append a table as one row group."""
+        # A file of Arrow has a batch for each chunk.
+        table = table.combine_chunks() if self._form == "arrow" else table
         self._writer.write_table(table, table.num_rows or None)
 
     def close(self) -> None:

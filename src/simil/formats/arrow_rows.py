@@ -48,8 +48,9 @@ class FieldColumns:
 
         Raises InputError for a value that the type of its column does not hold, and for a new column.
         """
-        new = next((name for row in rows for name in row if name not in self._types), None)
-        if new is not None:
+        known = self._types.keys()
+        if not all(row.keys() <= known for row in rows):
+            new = next(name for row in rows for name in row if name not in known)
             raise InputError(
                 f"the field {new!a} is not among the columns of the {self._form} file, which are written",
                 hint="write jsonl, where each item has its own fields",

@@ -64,25 +64,26 @@ class ArrowWriter(VectorWriter):
         self._form = form
         self._types = types
         self._waiting: list[VectorBatch] = []
+        self._rows = self._bytes = 0
         self._columns: _Columns | None = None
         self._sink: ArrowSink | None = None
 
     def _append(self, batch: VectorBatch) -> None:
         self._waiting.append(batch)
-        rows = sum(map(len, self._waiting))
-        texts = sum(len(text or "") for one in self._waiting for text in one.texts)
-        if rows >= _ROWS or sum(one.vectors.nbytes for one in self._waiting) + texts >= _BYTES:
+        self._rows += len(batch)
+        self._bytes += batch.vectors.nbytes + sum(len(text) for text in batch.texts if text)
+        if self._rows >= _ROWS or self._bytes >= _BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        batch, self._waiting = _joined(self._waiting), []
+        batches, self._waiting = self._waiting, []
+        self._rows = self._bytes = 0
         if self._columns is None:
-            self._columns = _Columns(batch, self._types, self._form, self._model)
-        table = self._columns.table(batch)
-        if self._sink is None:
+            self._columns = _Columns(batches, self._types, self._form, self._model)
             vectors = self._columns.roles.embedding
-            self._sink = ArrowSink(self._form, self._stream, table.schema, plain=vectors)
-        self._sink.write(table)
+            self._sink = ArrowSink(self._form, self._stream, self._columns.schema, plain=vectors)
+        if self._sink is not None and batches:
+            self._sink.write(arrow().concat_tables(map(self._columns.table, batches)))
 
     def _end(self) -> None:
         if self._waiting or self._sink is None:
@@ -94,11 +95,14 @@ class ArrowWriter(VectorWriter):
 class _Columns:
     """The columns of a file that is written: names, and types as the first rows decide them."""
 
-    def __init__(self, first: VectorBatch, types: Mapping[str, Any], form: str, model: str | None) -> None:
+    def __init__(
+        self, first: Sequence[VectorBatch], types: Mapping[str, Any], form: str, model: str | None
+    ) -> None:
         pa = arrow()
-        self._fields = FieldColumns(form, first.fields, types, ())
+        fields = [one for batch in first for one in batch.fields]
+        self._fields = FieldColumns(form, fields, types, ())
         self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
-        width = first.vectors.shape[1]
+        width = first[0].vectors.shape[1] if first else 0
         self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
         self.schema = pa.schema(
             [
@@ -127,19 +131,6 @@ class _Columns:
         missing = np.isnan(vectors[:, 0])
         mask = pa.array(missing) if missing.any() else None
         return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=self._vectors, mask=mask)
-
-
-def _joined(batches: Sequence[VectorBatch]) -> VectorBatch:
-    import numpy as np
-
-    if len(batches) == 1:
-        return batches[0]
-    return VectorBatch(
-        [name for batch in batches for name in batch.ids],
-        [text for batch in batches for text in batch.texts],
-        [fields for batch in batches for fields in batch.fields],
-        np.concatenate([batch.vectors for batch in batches]) if batches else np.empty((0, 0), np.float32),
-    )
 
 
 class _Reading:
