@@ -137,7 +137,8 @@ def count_rows(source: Source) -> int | None:
 class _ParquetFile:
     def __init__(self, stream: BinaryIO, place: Place) -> None:
         self.place = place
-        self._file = arrow().parquet.ParquetFile(stream, buffer_size=_BUFFER)
+        # Read ahead, all column chunks of the file would stay in memory.
+        self._file = arrow().parquet.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False)
         self.schema = self._file.schema_arrow
         self.count: int | None = self._file.metadata.num_rows
 
