@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import Bench, Suite
@@ -10,7 +10,7 @@ from measure import MeasurementFailed, Usage, by_turns, run
 from report import Figure, Row, Value
 from workloads import WIDE, write_plugin
 
-__all__ = ["SUITES"]
+__all__ = ["SUITES", "check_same", "parquet"]
 
 _FORMS = ("npy", "parquet")
 _LEAST_RATE = 0.7
@@ -25,16 +25,21 @@ def parquet(bench: Bench) -> list[Row]:
     written = by_turns({form: _writing(bench, form) for form in _FORMS}, bench.repeat, warm=False)
     embedded = by_turns({form: _embedding(bench, texts, form) for form in _FORMS}, bench.repeat, warm=False)
     found = by_turns({form: _searching(bench, form) for form in _FORMS}, bench.repeat, warm=False)
-    if len({usage.stdout for usages in found.values() for usage in usages}) > 1:
-        raise MeasurementFailed("a search of .parquet and one of .npy found different rows")
-    for form in _FORMS:
-        _saved(bench, form).unlink()
+    check_same(found)
+    for path in bench.folder.glob("embedded.*"):
+        path.unlink()
     table = f"{bench.rows:,} x {WIDE}"
     return [
         *_rows(f"{table}: writing", written),
         *_rows(f"{table}: embedding texts of a .parquet, model of no cost", embedded),
         *_rows(f"{table}: one search, whole process", found, is_bounded=False),
     ]
+
+
+def check_same(found: Mapping[str, Sequence[Usage]]) -> None:
+    """Raise `MeasurementFailed` unless all searches printed the same."""
+    if len({usage.stdout for usages in found.values() for usage in usages}) > 1:
+        raise MeasurementFailed("searches of .parquet and .npy found different rows")
 
 
 def _rows(name: str, taken: dict[str, list[Usage]], *, is_bounded: bool = True) -> list[Row]:
