@@ -49,6 +49,9 @@ __all__ = [
 ]
 
 
+_LINE_ENDS = str.maketrans({"\n": "\\n", "\r": "\\r"})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A position in the input: a source and, if known, a line and a column (both counted from 1)."""
@@ -65,7 +68,7 @@ class SimilError(Exception):
     """Base of all errors raised on purpose.
 
     `message` says what is wrong, `place` where, `hint` what to do about it. `str()` joins them into
-    one line.
+    one line; names keep their blanks, and bytes of them that are not UTF-8 are escaped, as in `\\udce9`.
     """
 
     exit_code = 1
@@ -77,9 +80,10 @@ class SimilError(Exception):
         self.place = place
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
+        where = f"{self.place}: ".translate(_LINE_ENDS) if self.place else ""
         what_to_do = f"; {self.hint}" if self.hint else ""
-        return " ".join(f"{where}{self.message}{what_to_do}".split())
+        said = " ".join(line.strip() for line in f"{self.message}{what_to_do}".splitlines())
+        return f"{where}{said}".encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class UsageError(SimilError):

@@ -83,7 +83,8 @@ def test_6_when_some_texts_fail_and_each_is_named(quiet: list[str]) -> None:
     assert sorted(result.err.splitlines()) == [
         "simil: 2 texts failed and were left out; see above",
         "simil: stdin:2: the text is bad; write a better one",
-        "simil: stdin:4:1: byte 0xff is not UTF-8; convert it, e.g. iconv -f latin1 -t utf-8",
+        "simil: stdin:4:1: byte 0xff is not UTF-8; "
+        "name its encoding, e.g. --encoding cp1252 or --encoding latin1",
     ]
 
 

@@ -33,3 +33,40 @@ def test_dedupe_leaves_out_a_refused_text_and_its_copies(tmp_path: Path) -> None
         "dedupe", "-m", "plugin:refusing", "--threshold", "1", "--on-error", "skip", "t.txt", cwd=tmp_path
     )
     assert (result.code, result.out) == (6, "a tree\n")
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A folder with a text, files that are none, and files that nobody asks for."""
+    for name, content in (
+        ("a.txt", b"a tree\n"), ("latin.txt", b"caf\xe9\n"), ("old/latin.txt", b"na\xefve\n"),
+        ("b.bin", b"\0\1"), (".hidden", b"\xff"), (".gitignore", b"*.log\n"), ("ignored.log", b"\xff"),
+    ):  # fmt: skip
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("plugins")
+def test_files_of_a_folder_that_are_left_out_are_counted(mixed: Path) -> None:
+    result = simil("search", "-r", "tree", cwd=mixed)
+    assert (result.code, result.out.split("\t")[1:]) == (0, ["./a.txt:1", "a tree\n"])
+    assert result.error_line == "3 files left out: 2 not UTF-8 text, 1 binary (-v names them)"
+    (mixed / "b.bin").unlink()
+    result = simil("search", "-r", "tree", "a.txt", "old", "latin.txt", cwd=mixed)
+    assert result.code == 3  # A file that is named is to be read.
+    result = simil("search", "-r", "tree", "a.txt", "old", cwd=mixed)
+    assert result.error_line == "1 file left out: not UTF-8 text (-v names them)"
+    assert simil("search", "-q", "-r", "tree", cwd=mixed).err == ""
+
+
+@pytest.mark.usefixtures("plugins")
+def test_verbose_names_the_files_that_are_left_out(mixed: Path) -> None:
+    result = simil("search", "-v", "-r", "tree", cwd=mixed)
+    assert [line for line in result.err.splitlines() if "left out" in line] == [
+        "simil: ./b.bin left out: binary",
+        "simil: ./latin.txt left out: not UTF-8 text",
+        "simil: ./old/latin.txt left out: not UTF-8 text",
+        "simil: 3 files left out: 2 not UTF-8 text, 1 binary",
+    ]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.printed import reaches
 
 from simil import similarity
 from simil.errors import InputError
@@ -74,7 +75,7 @@ def found(vectors: Any, threshold: float, **options: int) -> dict[tuple[int, int
 def above(vectors: Any, threshold: float) -> dict[tuple[int, int], float]:
     i, j = np.triu_indices(len(vectors), k=1)
     scores = similarity.pairwise(vectors[i], vectors[j], Metric.DOT)
-    reached = scores >= np.float32(threshold)
+    reached = np.array([reaches(score, threshold) for score in scores], bool)
     return dict(
         zip(zip(i[reached].tolist(), j[reached].tolist(), strict=True), scores[reached].tolist(), strict=True)
     )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial import distance
+from support.printed import reaches
 
 from simil import similarity
 from simil.errors import InputError
@@ -129,9 +130,8 @@ def test_which_metrics_are_distances() -> None:
 @given(st.floats(-2, 2), st.floats(-2, 2))
 def test_reaches(score: float, threshold: float) -> None:
     for metric in Metric:
-        single, limit = np.float32(score), np.float32(threshold)
-        expected = single <= limit if metric.is_distance else single >= limit
-        assert metric.reaches(score, threshold) is bool(expected)
+        expected = reaches(-score, -threshold) if metric.is_distance else reaches(score, threshold)
+        assert metric.reaches(score, threshold) is expected
         np.testing.assert_array_equal(metric.reaches(np.array([score], np.float32), threshold), [expected])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.printed import reaches
 
 from simil import similarity
 from simil.errors import InputError
@@ -38,7 +39,7 @@ def first_come(vectors: Any, threshold: float) -> tuple[list[int], list[float]]:
         near = [
             (-scores[other, row], other)
             for other in range(row)
-            if owner[other] == other and scores[other, row] >= np.float32(threshold)
+            if owner[other] == other and reaches(scores[other, row], threshold)
         ]
         owner.append(min(near)[1] if near else row)
         best.append(-min(near)[0] if near else 1.0)
@@ -97,9 +98,7 @@ def test_matches_are_all_that_reach(
         assert (i.dtype, j.dtype, scores.dtype) == (np.int64, np.int64, np.float32)
         found.update(zip(zip(i.tolist(), j.tolist(), strict=True), scores.tolist(), strict=True))
     scores = scores_of(first, second) if left and right else np.empty((left, right), np.float32)
-    expected = {
-        (int(i), int(j)): float(scores[i, j]) for i, j in np.argwhere(scores >= np.float32(threshold))
-    }
+    expected = {(i, j): float(score) for (i, j), score in np.ndenumerate(scores) if reaches(score, threshold)}
     assert found == expected
 
 

@@ -12,6 +12,7 @@ from simil.errors import InputError, Place
 from simil.texts import InputFormat, Text, is_blank
 
 JSON, JSONL = InputFormat.JSON, InputFormat.JSONL
+HINT = "give a string or a number, or name another field with --id-field"
 TEXTS = st.lists(st.text(st.characters(codec="utf-8")))
 
 
@@ -43,13 +44,42 @@ def test_nothing_to_compare_is_blank(read):
     [
         ('{"id":"x","text":"a"}', "x", {}),
         ('{"id":7,"text":"a"}', "7", {}),
-        ('{"id":1.5,"text":"a"}', "1", {"id": 1.5}),
-        ('{"id":true,"text":"a"}', "1", {"id": True}),
-        ('{"id":null,"text":"a"}', "1", {"id": None}),
+        ('{"id":3.0,"text":"a"}', "3.0", {}),
+        ('{"id":1.5,"text":"a"}', "1.5", {}),
+        ('{"id":true,"text":"a"}', "true", {}),
+        ('{"id":18446744073709551616,"text":"a"}', "18446744073709551616", {}),
+        ('{"text":"a","n":18446744073709551616}', "1", {"n": 18446744073709551616}),
     ],
 )
 def test_the_key_id_counts_where_it_can_be_one(read, line, id_, fields):
     assert read(stdin=line.encode(), format=JSONL).items == [Text(id_, "a", Place("stdin", 1), fields)]
+
+
+@pytest.mark.parametrize(("value", "kind"), [("null", "null"), ("[1]", "an array"), ("{}", "an object")])
+def test_a_key_id_that_is_none_is_not_replaced_by_the_line(read, value, kind):
+    done = read(stdin=f'{{"text":"a","id":{value}}}\n{{"id":"y","text":"b"}}\n'.encode(), format=JSONL)
+    assert [str(error) for error in done.errors] == [f"stdin:1: id field 'id' is {kind}; {HINT}"]
+    assert done.ids == ["y"]
+
+
+def test_a_record_without_an_id_gets_none_of_another(read):
+    lines = ['{"id":"x"}', "{}", '{"id":"4"}', "{}", "{}"]
+    content = "".join(line[:-1] + ("," if len(line) > 2 else "") + '"text":"a"}\n' for line in lines)
+    assert read(stdin=content.encode(), format=JSONL).ids == ["x", "2", "4", "stdin:4", "5"]
+
+
+def test_an_id_that_is_the_number_of_a_record_without_one(read):
+    content = (
+        b'{"text":"a"}\n{"text":"b"}\n{"text":"c","id":2}\n{"text":"d","id":"02"}\n{"text":"e","id":3}\n'
+    )
+    done = read(stdin=content, format=JSONL)
+    assert done.ids == ["1", "2", "02", "3"]
+    assert [(error.place, error.message) for error in done.errors] == [
+        (
+            Place("stdin", 3),
+            "the id '2' may be the line number that names a record above without one",
+        )
+    ]
 
 
 def test_the_key_id_does_not_count_where_it_is_the_text(read):
@@ -58,7 +88,16 @@ def test_the_key_id_does_not_count_where_it_is_the_text(read):
     ]
 
 
-@pytest.mark.parametrize(("value", "id_"), [('"x"', "x"), ("7", "7"), ("1.5", "1.5"), ("true", "True")])
+@pytest.mark.parametrize(
+    ("value", "id_"),
+    [
+        ('"x"', "x"),
+        ("7", "7"),
+        ("1.5", "1.5"),
+        ("true", "true"),
+        ("123456789012345678901", "123456789012345678901"),
+    ],
+)
 def test_an_id_field_that_is_named(read, value, id_):
     line = f'{{"id":"other","sku":{value},"text":"a"}}'.encode()
     assert read(stdin=line, format=JSONL, id_field="sku").ids == [id_]
@@ -75,11 +114,11 @@ def test_a_given_id_stands_alone_among_several_sources(tmp_path, read):
     [
         ('{"text":"a"}', "no field 'sku'; there are: 'text'; name one with --id-field"),
         ('"a"', "no field 'sku'; there are: 'text'; name one with --id-field"),
-        ('{"text":"a","sku":null}', "id field 'sku' is null; give a string"),
-        ('{"text":"a","sku":[1]}', "id field 'sku' is an array; give a string"),
-        ('{"text":"a","sku":{}}', "id field 'sku' is an object; give a string"),
+        ('{"text":"a","sku":null}', f"id field 'sku' is null; {HINT}"),
+        ('{"text":"a","sku":[1]}', f"id field 'sku' is an array; {HINT}"),
+        ('{"text":"a","sku":{}}', f"id field 'sku' is an object; {HINT}"),
         (
-            '{"text":"a","sku":123456789012345678901}',
+            '{"text":"a","sku":1234567890123456.5e5}',
             "id field 'sku' is a number too large to be exact; give a string",
         ),
     ],

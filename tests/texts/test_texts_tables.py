@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.reading import opened
 
 from simil.errors import InputError, Place
+from simil.formats.tables import apart
 from simil.texts import InputFormat, ReadOptions, Text, is_blank, read_texts
 
 CSV, TSV = InputFormat.CSV, InputFormat.TSV
@@ -149,11 +150,70 @@ def test_a_ragged_row(read, *, form, tab, row, message):
 
 
 @BOTH
-def test_two_columns_of_one_name(read, form, tab):
+def test_columns_of_one_name_are_kept_apart(read, form, tab):
+    content = table(tab, ["text", "b", "b", ""], ["x", "1", "2", "3"])
+    assert read(stdin=content, format=form).items == [
+        Text("2", "x", Place("stdin", 2), {"b#2": "1", "b#3": "2", "": "3"})
+    ]
+    assert read(stdin=content, format=form, fields=("3",)).texts == ["2"]
+    assert read(stdin=content, format=form, fields=("b#2",), id_field="3").ids == ["2"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("columns", "options", "problem"),
+    [
+        (
+            ["a", "b", "b"],
+            {"fields": ("b",)},
+            "2 columns are named 'b'; name one with --field: 'b#2' or 'b#3'",
+        ),
+        (
+            ["text", "b", "b"],
+            {"id_field": "b"},
+            "2 columns are named 'b'; name one with --id-field: 'b#2' or 'b#3'",
+        ),
+        (["text", "text"], {}, "2 columns are named 'text'; name one with --field: 'text#1' or 'text#2'"),
+    ],
+)
+def test_a_name_of_two_columns_that_is_asked_for(read, *, form, tab, columns, options, problem):
     with pytest.raises(InputError) as caught:
-        read(stdin=table(tab, ["text", "b", "b"]), format=form)
-    assert caught.value.place == Place("stdin", 1)
-    assert caught.value.message == "two columns are named 'b'"
+        read(stdin=table(tab, columns), format=form, **options)
+    assert str(caught.value) == f"stdin:1: {problem}"
+
+
+def test_names_apart_are_names_of_no_other_column():
+    assert apart(["a", "a", "a#1", "", ""]) == ("a#1#", "a#2", "a#1", "#4", "#5")
+    assert apart(["a", "b", ""]) == ("a", "b", "")
+
+
+@BOTH
+def test_columns_without_a_name_are_not_in_the_way(read, form, tab):
+    done = read(stdin=table(tab, ["", "note", "", ""], ["0", "x", "", ""], ["1", "y"]), format=form)
+    assert done.texts == ["x", "y"]
+    assert done.items[1].fields == {"#1": "1", "#3": "", "#4": ""}
+
+
+@BOTH
+def test_empty_cells_beyond_the_columns_are_none(read, form, tab):
+    done = read(stdin=table(tab, ["n", "text"], ["1", "a", "", ""], ["2", "b", "", "c"]), format=form)
+    assert done.texts == ["a"]
+    assert [error.message for error in done.errors] == ["the row has 4 cells, the table 2 columns"]
+
+
+def test_a_carriage_return_in_a_cell_is_text(read):
+    content = b'n,text\r\n1,a\rb\r\n"2\r",\rc\r\r\n3,"d\r\ne\rf"\r\n'
+    done = read(stdin=content, format=CSV)
+    assert done.errors == []
+    assert done.texts == ["a\rb", "\rc\r", "d\r\ne\rf"]
+    assert [item.fields["n"] for item in done.items] == ["1", "2\r", "3"]
+
+
+def test_a_table_whose_lines_end_with_carriage_returns(read):
+    done = read(stdin=b'n,text\r1,a\r2,"b, c"\r', format=CSV)
+    assert [(item.id, item.text) for item in done.items] == [("2", "a"), ("3", "b, c")]
+    with pytest.raises(InputError, match="stdin:1: a carriage return stands outside quotes"):
+        read(stdin=b"n,text\r1,a\r2,b\r\n", format=CSV)
 
 
 @BOTH
@@ -217,7 +277,7 @@ def test_a_quote_that_is_opened_last_is_not_lost(read, end):
     ("row", "message"),
     [
         (b'1,"a" b', "not valid CSV: ',' expected after '\"'"),
-        (b"1,a\rb", "a carriage return stands outside quotes"),
+        (b'1,"a\rb" c', "not valid CSV: ',' expected after '\"'"),
     ],
 )
 def test_a_row_that_is_not_csv(read, row, message):

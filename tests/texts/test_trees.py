@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from simil.texts import files_in
+from simil.texts import LeftOut, files_in
 
 FILES = [
     "a.txt", "b.log", "keep.log", "build/out.txt", "src/build/x.txt", "src/a.py", "src/notes.txt",
@@ -65,6 +66,59 @@ def test_in_order_and_without_what_is_no_text(tree: Path) -> None:
     assert {"link.txt"} == set(found) & {"binary", "latin", "cut", ".hidden", "loop", "link.txt"}
 
 
+def test_what_is_left_out_is_reported_but_for_what_nobody_means(tree: Path) -> None:
+    (tree / "binary").write_bytes(b"text\0and more")
+    (tree / "docs" / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (tree / "latin").write_bytes("\xe9".encode("latin-1"))
+    (tree / "late").write_bytes(b"x" * 200_000 + b"\xff")
+    (tree / "cut").write_bytes("\xe9".encode()[:1])
+    (tree / "utf16-without-mark").write_bytes("text".encode("utf-16-le"))
+    (tree / "unreadable").symlink_to("/proc/self/mem")
+    (tree / "ignored.log").write_bytes(b"\xff")
+    (tree / ".hidden").write_bytes(b"\xff")
+    (tree / "loop").symlink_to(tree, target_is_directory=True)
+    (tree / "lost").symlink_to("nowhere")
+    os.mkfifo(tree / "pipe")
+    reported: dict[str, LeftOut] = {}
+    found = {*files_in(str(tree), on_left_out=reported.__setitem__)}
+    assert {os.path.relpath(path, tree): reason for path, reason in reported.items()} == {
+        "binary": LeftOut.BINARY,
+        "docs/picture.png": LeftOut.BINARY,
+        "latin": LeftOut.UNDECODED,
+        "late": LeftOut.UNDECODED,
+        "cut": LeftOut.UNDECODED,
+        "utf16-without-mark": LeftOut.BINARY,
+        "unreadable": LeftOut.UNREADABLE,
+    }
+    assert not found & reported.keys()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_shows_text(encoding: str, tmp_path: Path) -> None:
+    mark = "" if encoding == "utf-8-sig" else "\ufeff"
+    long = "caf\xe9 \U0001f600 " * 30_000  # more than is read at once
+    for name, text in (("short.txt", "a"), ("long.txt", long), ("empty.txt", "")):
+        (tmp_path / name).write_bytes(f"{mark}{text}".encode(encoding))
+    (tmp_path / "binary").write_bytes(f"{mark}a\0b".encode(encoding))
+    if mark:
+        (tmp_path / "cut").write_bytes(f"{mark}ab".encode(encoding)[:-1])
+    assert walked(tmp_path) == ["empty.txt", "long.txt", "short.txt"]
+
+
+def test_text_in_a_named_encoding(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
+    (tmp_path / "utf16.txt").write_bytes("caf\xe9".encode("utf-16"))
+    (tmp_path / "binary").write_bytes(b"a\0b")
+    reported: list[str] = []
+    found = files_in(
+        str(tmp_path), encoding="cp1252", on_left_out=lambda path, reason: reported.append(reason)
+    )
+    assert [Path(path).name for path in found] == ["latin.txt", "utf16.txt"]
+    assert reported == [LeftOut.BINARY]
+
+
 def test_a_folder_that_is_not_there_or_empty(tmp_path: Path) -> None:
     assert walked(tmp_path) == []
-    assert [*files_in(str(tmp_path / "none"))] == []
+    reported: dict[str, LeftOut] = {}
+    assert [*files_in(str(tmp_path / "none"), on_left_out=reported.__setitem__)] == []
+    assert reported == {str(tmp_path / "none"): LeftOut.UNREADABLE}

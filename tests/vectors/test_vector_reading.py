@@ -105,6 +105,47 @@ def test_lines_of_several_answers_keep_their_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.vectors[:, 0], range(4))
 
 
+@pytest.mark.parametrize("form", ["%s", '{"data": %s}'])
+def test_an_index_is_a_field_where_the_api_has_not_written_it(tmp_path: Path, form: str) -> None:
+    rows = [
+        {"index": index, "object": "row", "text": text, "embedding": [1, 2]}
+        for index, text in [(10, "a"), (12, "b"), ("x", "c"), (10, "d"), (None, "e")]
+    ]
+    for data, suffix in [
+        (form % json.dumps(rows), ".json"),
+        ("".join(json.dumps(row) + "\n" for row in rows), ".jsonl"),
+    ]:
+        file = read(data, suffix, tmp_path)
+        assert file.texts == ("a", "b", "c", "d", "e")
+        assert [fields["index"] for fields in file.fields] == [10, 12, "x", 10, None]
+        assert file.fields[0]["object"] == "row"
+
+
+def test_a_name_of_two_columns(tmp_path: Path) -> None:
+    file = read("id,note,note,d0,d1\nx,1,2,3,4\n", ".csv", tmp_path)
+    assert file.fields == ({"note#2": "1", "note#3": "2"},)
+    error = fault("id,text,id,d0\nx,a,y,1\n", ".csv", tmp_path)
+    assert str(error).endswith(":1: several columns are named 'id'; rename all but one")
+
+
+def test_a_table_with_cells_left_out_or_added(tmp_path: Path) -> None:
+    assert read("id,text,d0,,\nx,a,1\ny,b,2,,,\n", ".csv", tmp_path).vectors.tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".tsv"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path: Path, suffix: str, encoding: str) -> None:
+    separator = {".csv": ",", ".tsv": "\t"}.get(suffix)
+    text = json.dumps({"id": "é", "embedding": [1, 2]}, ensure_ascii=False) + "\n"
+    if suffix == ".json":
+        text = f"[{text}]"
+    if separator:
+        text = separator.join(["id", "d0", "d1"]) + "\n" + separator.join(["é", "1", "2"]) + "\n"
+    file = read(text.encode(encoding), suffix, tmp_path)
+    assert file.ids == ("é",)
+    assert file.vectors.tolist() == [[1, 2]]
+
+
 def test_a_table_of_others(tmp_path: Path) -> None:
     data = "\ufefflabel,d0,d1,id\r\na,.5,+1,x\r\n\r\nb,-1e-3,2.,y\r\n"
     result = read(data, ".csv", tmp_path)

@@ -13,6 +13,7 @@ import typer
 from simil._version import __version__
 from simil.cli.options.completion import INSTRUCTION, part_at_colon
 from simil.cli.options.fast_typer import Command, Group
+from simil.cli.output.cells import visible
 from simil.errors import SimilError
 
 __all__ = ["COMMANDS", "run"]
@@ -147,8 +148,8 @@ def _usage_line(exc: typer.TyperException) -> str:
 
 
 def _print_error(message: str) -> None:
-    # Texts and paths in a message may hold what this terminal's encoding does not.
+    # Texts and paths in a message may hold commands to a terminal, and what its encoding does not hold.
     encoding = sys.stderr.encoding or "utf-8"
-    line = f"simil: {message}\n".encode(encoding, "backslashreplace").decode(encoding)
+    line = f"simil: {visible(message)}\n".encode(encoding, "backslashreplace").decode(encoding)
     with suppress(OSError):  # A stderr that cannot be written does not change the exit code.
         sys.stderr.write(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import signal
@@ -50,7 +51,8 @@ def _repair_streams() -> None:
 
     Otherwise the next file to be opened would get such a descriptor, and the output meant for the stream.
     Reading a closed stdin and writing to a closed stdout fails; output to a closed stderr is lost. A
-    character that the encoding of stdout lacks becomes a `?`.
+    character that the encoding of stdout lacks becomes a `?`; names have the bytes of the system. On a
+    terminal, control characters of any input are made visible.
     """
     if sys.stdin is None:
         _occupy(0, os.O_WRONLY)
@@ -61,7 +63,19 @@ def _repair_streams() -> None:
         _occupy(2, os.O_WRONLY)
         sys.stderr = _writer(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        codecs.register_error("simil.names", _byte_of_name)
+        sys.stdout.reconfigure(errors="simil.names")
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        from simil.cli.output.terminal_stream import filtered
+
+        sys.stdout, sys.stderr = filtered(sys.stdout), filtered(sys.stderr)
+
+
+def _byte_of_name(exc: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(exc, UnicodeEncodeError)
+    character = exc.object[exc.start]
+    is_byte = "\udc80" <= character <= "\udcff"
+    return os.fsencode(character) if is_byte else "?", exc.start + 1
 
 
 def _occupy(number: int, flags: int) -> None:

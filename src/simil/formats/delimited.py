@@ -1,7 +1,8 @@
 """CSV (RFC 4180) and TSV: bytes to rows of cells, and rows of cells to lines.
 
-TSV has no quotes and no escapes: a cell is what stands between tabs. A cell that holds a tab or a line end
-cannot be written as it is; there they become `\\t`, `\\n` and `\\r`, and such cells are counted.
+CSV is read with any separator, and written with commas. TSV has no quotes and no escapes: a cell is what
+stands between tabs. A cell that holds a tab or a line end cannot be written as it is; there they become
+`\\t`, `\\n` and `\\r`, and such cells are counted.
 """
 
 from __future__ import annotations
@@ -11,20 +12,33 @@ import csv
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import bad_byte
+from simil.formats.separators import COMMA, is_misread, separated
 
-__all__ = ["CSV", "TSV", "Delimited", "Escapes", "TableRow", "delimited_lines", "tsv_cell"]
+__all__ = [
+    "CSV",
+    "TSV",
+    "Delimited",
+    "Escapes",
+    "RowStream",
+    "TableRow",
+    "delimited_lines",
+    "tsv_cell",
+]
 
 log = logging.getLogger("simil")
 
 _BOM = "\ufeff"
 _LARGEST_LONG = 2**31 - 1  # The field size limit is a C long, which has 32 bits on some systems.
 _IN_QUOTES = re.compile(r'[,"\r\n]')
+# Stands for a carriage return within a line while the CSV reader has it; no text in UTF-8 holds it.
+_RETURN = "\udc0d"
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -51,32 +65,51 @@ class Escapes:
 
 
 @dataclass(frozen=True, slots=True)
-class Delimited:
+class RowStream:
+    """The rows of a source; an error stands for one that cannot be read. `hint` is for a ragged one."""
+
+    rows: Iterator[TableRow | InputError]
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delimited(ABC):
     """A way to separate cells.
 
     Attributes:
         name: its name in messages.
-        separator: what stands between two cells.
-        rows: the rows of the lines of a source, by its name; an error stands for a row that cannot be read.
-        line: the line that holds some cells, without its end.
-        hint: what to do about a row with too many or too few cells.
+        separator: what is written between two cells.
     """
 
     name: str
     separator: str
-    rows: Callable[[Iterator[bytes], str], Iterator[TableRow | InputError]]
-    line: Callable[[Sequence[str], Escapes], str]
-    hint: str
+
+    @abstractmethod
+    def rows(
+        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+    ) -> RowStream:
+        """The rows of the lines of a source, which are in UTF-8 and were in `encoding`.
+
+        `separator` is the one that the user names. Raises InputError if it is unclear which it is.
+        """
+
+    @abstractmethod
+    def line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        """The line that holds some cells, without its end."""
+
+    def first_line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        """The first line of a file, which has to be read as what it is."""
+        line = self.line(cells, escapes)
+        # A reader takes the first byte order mark of a file for no part of it.
+        return _BOM + line if line.startswith(_BOM) else line
 
 
 def delimited_lines(form: Delimited, rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
     """The lines of a whole file; after the last, escaped cells are counted in one line of the log."""
     escapes = Escapes()
     for number, cells in enumerate(rows):
-        line = form.line(cells, escapes)
-        if not number and line.startswith(_BOM):
-            line = _BOM + line  # A reader takes the first one of a file for a byte order mark.
-        yield f"{line}\n".encode()
+        line = form.line(cells, escapes) if number else form.first_line(cells, escapes)
+        yield f"{line}\n".encode("utf-8", "surrogateescape")  # names have the bytes of the system
     escapes.report()
 
 
@@ -90,47 +123,87 @@ class _DecodedLines(Iterator[str]):
 
     An error raised from here would leave the reader inside the row, and the rest of a quoted cell would be
     taken for new rows. So a bad byte is replaced, and the row is refused once it is complete.
+
+    Attributes:
+        fault: the error for the first bad byte, until the reader of rows has taken it.
+        ended: whether all lines are read.
+        keeps_returns: whether a carriage return within a line is part of a cell.
+        has_returns: whether one was replaced, until the reader of rows has put it back.
     """
 
-    def __init__(self, raw: Iterator[bytes], name: str) -> None:
-        self._raw = enumerate(raw, 1)
+    def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str) -> None:
+        self._lines = enumerate(lines, first)
         self._name = name
+        self._encoding = encoding
         self.fault: InputError | None = None
         self.ended = False
+        self.keeps_returns = False
+        self.has_returns = False
 
     def __next__(self) -> str:
         try:
-            number, raw = next(self._raw)
+            number, raw = next(self._lines)
         except StopIteration:
             self.ended = True
             raise
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as exc:
-            self.fault = self.fault or bad_byte(raw, exc, Place(self._name, number))
+            self.fault = self.fault or bad_byte(raw, exc, Place(self._name, number), self._encoding)
             line = raw.decode("utf-8", "replace")
+        if self.keeps_returns and line.find("\r", 0, len(line) - 1) >= 0:
+            # The reader would end the row there, unless in quotes.
+            line = line[:-1].replace("\r", _RETURN) + line[-1]
+            self.has_returns = True
         return line + "\n"
 
 
-def _csv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
-    """Quoted cells may hold commas, doubled quotes and line breaks.
+class _Csv(Delimited):
+    """Quoted cells may hold separators, doubled quotes and line breaks."""
 
-    An error stands for a row that has a bad byte or a broken quote, or whose last quote is never closed.
+    def rows(
+        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+    ) -> RowStream:
+        told = separated(lines, name, separator)
+        hint = f"quote a cell that holds {'a comma' if told.separator == COMMA else repr(told.separator)}"
+        if told.is_guess:
+            hint = f"by the first row, cells are separated by {told.separator!r}; if not, pass --delimiter ,"
+        feed = _DecodedLines(told.lines, told.first, name, encoding)
+        return RowStream(_csv_rows(feed, told.separator, told.first, name), hint)
+
+    def line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in cells]
+        # A single empty cell is quoted: an empty line would be no row.
+        return self.separator.join(quoted) or '""' * len(quoted)
+
+    def first_line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        line = super().first_line(cells, escapes)
+        return self.separator.join(map(_quoted, cells)) if is_misread(line) else line
+
+
+def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Iterator[TableRow | InputError]:
+    """The rows; an error stands for one with a bad byte or a broken quote, or whose last quote stays open.
+
+    A carriage return within a line is part of a cell, but in the first row, where it shows that lines end
+    with it.
     """
-    feed = _DecodedLines(raw, name)
-    reader = csv.reader(feed, strict=True)
+    reader = csv.reader(feed, delimiter=separator, strict=True)
     with _long_cells:
         while True:
-            line = reader.line_num + 1
+            line = first + reader.line_num
             feed.fault = None
+            feed.has_returns = False
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as exc:
                 yield _broken(exc, Place(name, line), unclosed=feed.ended)
-            else:
-                yield feed.fault or TableRow(line, cells)
+                continue
+            if feed.has_returns:
+                cells = [cell.replace(_RETURN, "\r") for cell in cells]
+            feed.keeps_returns = feed.keeps_returns or bool(cells)
+            yield feed.fault or TableRow(line, cells)
 
 
 class _LongCells(contextlib.AbstractContextManager[None]):
@@ -157,15 +230,41 @@ class _LongCells(contextlib.AbstractContextManager[None]):
 _long_cells = _LongCells()
 
 
-def _tsv_rows(raw: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
+class _Tsv(Delimited):
     """Each line is split at each tab; quotes and backslashes are text like any other."""
-    for number, line in enumerate(raw, 1):
+
+    def rows(
+        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+    ) -> RowStream:
+        hint = "a cell cannot hold a tab or a line break; CSV can"
+        return RowStream(_tsv_rows(lines, separator or self.separator, name, encoding), hint)
+
+    def line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        line = "\t".join(cells)
+        if line.count("\t") < len(cells) and "\n" not in line and "\r" not in line:
+            return line
+        written = [tsv_cell(cell) for cell in cells]
+        escapes.cells += sum(map(str.__ne__, cells, written))
+        return "\t".join(written)
+
+
+def _tsv_rows(
+    lines: Iterator[bytes], separator: str, name: str, encoding: str
+) -> Iterator[TableRow | InputError]:
+    is_first = True
+    for number, line in enumerate(lines, 1):
+        place = Place(name, number)
         try:
             text = line.decode("utf-8").removesuffix("\r")
         except UnicodeDecodeError as exc:
-            yield bad_byte(line, exc, Place(name, number))
-        else:
-            yield TableRow(number, text.split("\t") if text else [])
+            yield bad_byte(line, exc, place, encoding)
+            continue
+        yield (
+            _returns(place)
+            if is_first and "\r" in text
+            else TableRow(number, text.split(separator) if text else [])
+        )
+        is_first = is_first and not text
 
 
 def _broken(exc: csv.Error, place: Place, *, unclosed: bool) -> InputError:
@@ -176,30 +275,23 @@ def _broken(exc: csv.Error, place: Place, *, unclosed: bool) -> InputError:
             place=place,
         )
     if "new-line" in str(exc):
-        return InputError(
-            "a carriage return stands outside quotes",
-            hint="end lines with \\n or \\r\\n, and quote a cell that holds one",
-            place=place,
-        )
+        return _returns(place)
     return InputError(
         f"not valid CSV: {exc}", hint="a quote inside a quoted cell is written twice", place=place
     )
 
 
-def _csv_line(cells: Sequence[str], escapes: Escapes) -> str:
-    quoted = ['"' + cell.replace('"', '""') + '"' if _IN_QUOTES.search(cell) else cell for cell in cells]
-    # A single empty cell is quoted: an empty line would be no row.
-    return ",".join(quoted) or '""' * len(quoted)
+def _returns(place: Place) -> InputError:
+    return InputError(
+        "a carriage return stands outside quotes",
+        hint="end lines with \\n or \\r\\n, e.g. by tr '\\r' '\\n', and quote a cell that holds one",
+        place=place,
+    )
 
 
-def _tsv_line(cells: Sequence[str], escapes: Escapes) -> str:
-    line = "\t".join(cells)
-    if line.count("\t") < len(cells) and "\n" not in line and "\r" not in line:
-        return line
-    written = [tsv_cell(cell) for cell in cells]
-    escapes.cells += sum(map(str.__ne__, cells, written))
-    return "\t".join(written)
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
-CSV = Delimited("csv", ",", _csv_rows, _csv_line, hint="quote a cell that holds a comma")
-TSV = Delimited("tsv", "\t", _tsv_rows, _tsv_line, hint="a cell cannot hold a tab or a line break; CSV can")
+CSV: Delimited = _Csv("csv", COMMA)
+TSV: Delimited = _Tsv("tsv", "\t")

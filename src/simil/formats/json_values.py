@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.encoding import bad_byte_in_lines, document, without_bom
+from simil.formats.encoding import Utf8Chunks, bad_byte_in_lines
 from simil.formats.lines import lines
 from simil.formats.record_stream import Record
 
@@ -24,6 +24,7 @@ __all__ = [
     "text_of",
 ]
 
+_BEYOND_64_BITS = 2.0**63
 _NOT_LINES = (
     "for a file with one JSON value per line pass --input-format jsonl, for plain text --input-format text"
 )
@@ -33,10 +34,11 @@ _NOT_ONE = (
 )
 
 
-def parsed(data: bytes, place: Place, *, hint: str = "") -> Any:
-    """The JSON value in `data`, which begins on the line of `place`.
+def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8") -> Any:
+    """The JSON value in `data`, which begins on the line of `place`, and was in `encoding`.
 
-    Raises InputError with `hint` and the line and column of the first fault.
+    Integers beyond 64 bits become floats; records are read by `_exact`. Raises InputError with `hint` and the
+    line and column of the first fault.
     """
     import orjson
 
@@ -46,31 +48,38 @@ def parsed(data: bytes, place: Place, *, hint: str = "") -> Any:
         try:
             data.decode()
         except UnicodeDecodeError as bad:
-            raise bad_byte_in_lines(data, bad, place) from exc
+            raise bad_byte_in_lines(data, bad, place, encoding) from exc
         line = (place.line or 1) + exc.lineno - 1
         where = Place(place.source, line, exc.colno)
         raise InputError(f"not valid JSON: {exc.msg}", hint=hint, place=where) from exc
 
 
-def jsonl_records(chunks: Iterator[bytes], name: str) -> Iterator[Record | InputError]:
+def jsonl_records(
+    chunks: Iterator[bytes], name: str, encoding: str | None = None
+) -> Iterator[Record | InputError]:
     """The JSON value of each line; None for an empty line, an error for one that is not JSON."""
-    for number, raw in enumerate(lines(without_bom(chunks, name)), 1):
+    decoded = Utf8Chunks(chunks, encoding)
+    for number, raw in enumerate(lines(decoded), 1):
         place = Place(name, number)
         try:
-            value = parsed(raw, place, hint=_NOT_ONE) if raw.strip() else None
+            value = None
+            if raw.strip():
+                value = _exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
         except InputError as error:
             yield error
         else:
             yield Record(place, value)
 
 
-def json_records(chunks: Iterator[bytes], name: str) -> Iterator[Record]:
+def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None) -> Iterator[Record]:
     """The items of a JSON array, or of the array under "data" of an object; read as a whole.
 
-    The place's line is the item's number. Raises InputError if the document is not JSON, not UTF-8 or
-    neither of the two.
+    The place's line is the item's number. Raises InputError if the document is not JSON, has a byte that
+    cannot be decoded, or is neither of the two.
     """
-    value = parsed(document(b"".join(chunks), name), Place(name, 1), hint=_NOT_LINES)
+    decoded = Utf8Chunks(chunks, encoding)
+    data = b"".join(decoded)
+    value = _exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
         found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)
@@ -103,7 +112,12 @@ def json_of(value: object) -> bytes:
     import orjson
 
     try:
-        return orjson.dumps(value, _as_json, orjson.OPT_SERIALIZE_NUMPY)
+        try:
+            return orjson.dumps(value, _as_json, orjson.OPT_SERIALIZE_NUMPY)
+        except orjson.JSONEncodeError as exc:
+            if "64-bit" not in str(exc):
+                raise
+            return orjson.dumps(_with_digits(value), _as_json, orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as exc:
         about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
         raise InputError(f"{about}cannot be written as JSON: {exc}") from exc
@@ -116,6 +130,35 @@ def text_of(value: object) -> str:
     written = json_of(value).decode()
     # Of what has no escapes in JSON: dates, bytes, decimal numbers.
     return written[1:-1] if written.startswith('"') else written
+
+
+def _exact(value: object, data: bytes) -> Any:
+    """The value of `data` with its integers as they are, where orjson may have rounded one to a float."""
+    import json
+
+    try:
+        return json.loads(data) if _may_be_rounded(value) else value
+    except ValueError:  # More digits than Python reads; what uses the number refuses it.
+        return value
+
+
+def _may_be_rounded(value: object) -> bool:
+    if isinstance(value, float):
+        return abs(value) >= _BEYOND_64_BITS
+    if isinstance(value, dict):
+        return any(map(_may_be_rounded, value.values()))
+    return isinstance(value, list) and any(map(_may_be_rounded, value))
+
+
+def _with_digits(value: object) -> object:
+    """The value with integers beyond 64 bits as the digits that orjson puts into its output."""
+    import orjson
+
+    if type(value) is int and abs(value) >= _BEYOND_64_BITS:
+        return orjson.Fragment(str(value).encode())
+    if isinstance(value, dict):
+        return {key: _with_digits(item) for key, item in value.items()}
+    return [*map(_with_digits, value)] if isinstance(value, list | tuple) else value
 
 
 def kind_of(value: object) -> str:

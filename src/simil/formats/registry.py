@@ -89,8 +89,12 @@ def sniffed(head: bytes) -> Format:
     return next(form for form in FORMATS if form.begins(head))
 
 
-def _reader(records: Callable[[Iterator[bytes], str], Iterator[Record | InputError]]) -> Reader:
-    return lambda source, options: RecordStream(records(source.chunks(), source.name), Place(source.name))
+def _reader(
+    records: Callable[[Iterator[bytes], str, str | None], Iterator[Record | InputError]],
+) -> Reader:
+    return lambda source, options: RecordStream(
+        records(source.chunks(), source.name, options.encoding), Place(source.name)
+    )
 
 
 def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes], bool]) -> Format:
@@ -98,7 +102,7 @@ def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes],
         form.name,
         suffixes,
         begins,
-        read=lambda source, options: table_records(form, source.chunks(), source.name, header=options.header),
+        read=lambda source, options: table_records(form, source.chunks(), source.name, options),
         write=lambda rows, facts, columns: table_lines(form, rows, columns),
         table=form,
     )

@@ -58,8 +58,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The source as messages show it."""
-        return "stdin" if self.is_stdin else self.label or "''"
+        """The source as places name it: the path with the bytes that the system has (`os.fsencode`)."""
+        return "stdin" if self.is_stdin else self.path or "''"
 
     @property
     def identity(self) -> tuple[int, int] | None:

@@ -2,48 +2,104 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from simil.errors import InputError, Place
-from simil.formats.delimited import Delimited, TableRow, delimited_lines
-from simil.formats.encoding import without_bom
+from simil.formats.delimited import Delimited, RowStream, TableRow, delimited_lines
+from simil.formats.encoding import Utf8Chunks
 from simil.formats.lines import lines
-from simil.formats.record_stream import Record, RecordStream
+from simil.formats.record_stream import FormatOptions, Record, RecordStream
 
-__all__ = ["rows_of", "table_lines", "table_records"]
+__all__ = ["apart", "fitted_cells", "has_name", "is_twin", "rows_of", "table_lines", "table_records"]
 
-
-def rows_of(form: Delimited, chunks: Iterator[bytes], name: str) -> Iterator[TableRow | InputError]:
-    """The rows of a source, header included; an error stands for one that cannot be read."""
-    return form.rows(lines(without_bom(chunks, name)), name)
+_DEFAULTS = FormatOptions()
 
 
-def table_records(form: Delimited, chunks: Iterator[bytes], name: str, *, header: bool) -> RecordStream:
+def rows_of(
+    form: Delimited, chunks: Iterator[bytes], name: str, options: FormatOptions = _DEFAULTS
+) -> RowStream:
+    """The rows of a source, header included; what separates cells is told at once.
+
+    Raises InputError if that is unclear.
+    """
+    decoded = Utf8Chunks(chunks, options.encoding)
+    return form.rows(lines(decoded), name, separator=options.delimiter, encoding=decoded.encoding)
+
+
+def table_records(
+    form: Delimited, chunks: Iterator[bytes], name: str, options: FormatOptions = _DEFAULTS
+) -> RecordStream:
     """The rows below the header as mappings of column to cell; the header is read at once.
 
-    Without `header` the columns are "1", "2", and so on. A table without any row has no columns. Raises
-    InputError if the header cannot be read or names a column twice. A row that cannot be read, or has too
-    many or too few cells, is an error among the records.
+    Without a header the columns are "1", "2", and so on. A table without any row has no columns. Raises
+    InputError if the header cannot be read. A row that cannot be read, or has too many or too few cells, is
+    an error among the records; empty cells beyond the columns are no cells.
     """
-    rows = rows_of(form, chunks, name)
+    stream = rows_of(form, chunks, name, options)
+    rows, hint = stream.rows, stream.hint
     early: list[TableRow | InputError] = []
     for row in rows:
         if isinstance(row, TableRow) and row.cells:
             break
-        if header and isinstance(row, InputError):
+        if options.header and isinstance(row, InputError):
             raise row
         early.append(row)
     else:
         return RecordStream(_records((), iter(early), name, ""), Place(name), ())
     place = Place(name, row.line)
-    if header:
-        columns = tuple(row.cells)
-        _refuse_twins(columns, place)
+    if options.header:
+        columns = apart(row.cells)
     else:
         columns = tuple(str(number) for number in range(1, len(row.cells) + 1))
         early.append(row)
-    return RecordStream(_records(columns, chain(early, rows), name, form.hint), place, columns)
+    return RecordStream(_records(columns, chain(early, rows), name, hint), place, columns)
+
+
+def apart(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns, those that several have followed by the column's number, as in `note#3`.
+
+    None of them keeps the name, so that it never stands for the wrong one.
+    """
+    several = {name for name, count in Counter(names).items() if count > 1}
+    if not several:
+        return tuple(names)
+    taken = {*names}
+    found = []
+    for number, name in enumerate(names, 1):
+        if name in several:
+            name = f"{name}#{number}"  # noqa: PLW2901
+            while name in taken:
+                name += "#"  # noqa: PLW2901
+            taken.add(name)
+        found.append(name)
+    return tuple(found)
+
+
+def has_name(column: str, number: int) -> bool:
+    """Whether the column with this number has a name of its own, after `apart`."""
+    return column not in ("", f"#{number}")
+
+
+def is_twin(column: str, name: str, number: int) -> bool:
+    """Whether the column with this number is one of several of this name, after `apart`."""
+    return column.rstrip("#") == f"{name}#{number}"
+
+
+def fitted_cells(columns: Sequence[str], cells: Sequence[str]) -> Sequence[str] | None:
+    """The cells, one for each column; None if there are too many or too few.
+
+    Spreadsheets leave out empty cells at the end of a row, or add some: those beyond the columns are left
+    out, and those of columns without a name are added.
+    """
+    width = len(columns)
+    if len(cells) == width:
+        return cells
+    missing = enumerate(columns[len(cells) :], len(cells) + 1)
+    if any(cells[width:]) or any(has_name(column, number) for number, column in missing):
+        return None
+    return [*cells[:width], *[""] * (width - len(cells))]
 
 
 def table_lines(
@@ -62,7 +118,6 @@ def table_lines(
 def _records(
     columns: tuple[str, ...], rows: Iterator[TableRow | InputError], name: str, hint: str
 ) -> Iterator[Record | InputError]:
-    width = len(columns)
     for row in rows:
         if isinstance(row, InputError):
             yield row
@@ -70,18 +125,9 @@ def _records(
         place = Place(name, row.line)
         if not row.cells:
             yield Record(place, None)
-        elif len(row.cells) == width:
-            yield Record(place, dict(zip(columns, row.cells, strict=True)))
+        elif (cells := fitted_cells(columns, row.cells)) is not None:
+            yield Record(place, dict(zip(columns, cells, strict=True)))
         else:
-            cells = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
-            yield InputError(f"the row has {cells}, the table {width} columns", hint=hint, place=place)
-
-
-def _refuse_twins(columns: tuple[str, ...], place: Place) -> None:
-    seen: set[str] = set()
-    for column in columns:
-        if column in seen:
-            raise InputError(
-                f"two columns are named {column!r}", hint="rename one of them in the header", place=place
-            )
-        seen.add(column)
+            many = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
+            width = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+            yield InputError(f"the row has {many}, the table {width}", hint=hint, place=place)

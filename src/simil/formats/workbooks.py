@@ -9,6 +9,7 @@ from typing import Any
 from simil.errors import ExtraMissing, InputError, Place
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
+from simil.formats.tables import apart, has_name
 
 __all__ = ["workbook_records"]
 
@@ -27,10 +28,14 @@ def workbook_records(source: Source, options: FormatOptions) -> RecordStream:
         return RecordStream(iter(()), place, ())
     first = min(rows)
     if options.header:
-        columns = _names(rows.pop(first), Place(source.name, first))
+        columns = apart(rows.pop(first))
     else:
         columns = tuple(str(number) for number in range(1, len(rows[first]) + 1))
-    used = [at for at, name in enumerate(columns) if name or any(cells[at] for cells in rows.values())]
+    used = [
+        at
+        for at, name in enumerate(columns)
+        if has_name(name, at + 1) or any(cells[at] for cells in rows.values())
+    ]
     return RecordStream(
         _records(rows, columns, used, source.name),
         Place(source.name, first),
@@ -43,14 +48,6 @@ def _records(
 ) -> Iterator[Record]:
     for number, cells in rows.items():
         yield Record(Place(name, number), {columns[at]: cells[at] for at in used} if any(cells) else None)
-
-
-def _names(cells: Sequence[str], place: Place) -> tuple[str, ...]:
-    names = [cell for cell in cells if cell]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"two columns are named {twice!r}", hint="rename one of them", place=place)
-    return tuple(cells)
 
 
 def _rows(sheet: Any) -> dict[int, list[str]]:

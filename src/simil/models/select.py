@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.errors import ModelError, ModelNotFound, ProviderError, Unreachable
+from simil.errors import ModelError, ModelNotFound, Place, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
@@ -83,8 +83,7 @@ def find_local(ref: ModelRef) -> ModelSource | None:
         assert ref.info is not None
         return embedded_source(ref.info)
     if ref.provider is Provider.FOLDER:
-        folder = Path(ref.target)
-        return ModelSource(folder.name, folder)
+        return _folder_source(Path(ref.target))
     if ref.provider is not Provider.HUB:
         return None
     from simil.models.hub import download as hub
@@ -93,6 +92,17 @@ def find_local(ref: ModelRef) -> ModelSource | None:
     if snapshot is None or not has_weights(snapshot.path):
         return None
     return _source(ref, snapshot)
+
+
+def _folder_source(folder: Path) -> ModelSource:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as exc:
+        # The engines, which are written in C++, take names in UTF-8 only.
+        raise ModelError(
+            "the name of the folder is not UTF-8", hint="rename it", place=Place(str(folder))
+        ) from exc
+    return ModelSource(folder.name, folder)
 
 
 def find_or_fetch(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from simil.texts import (
     read_records,
     read_texts,
 )
+from simil.texts.read_options import SEPARATED, TABLES, WORKBOOKS
 from simil.vectors import VectorFile, as_vectors, read_vectors
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
@@ -49,11 +50,6 @@ class OpenInput:
         return self.formats <= {InputFormat.TEXT}
 
     @property
-    def has_sheets(self) -> bool:
-        """Whether any of it is a workbook."""
-        return InputFormat.XLSX in self.formats
-
-    @property
     def column_types(self) -> Mapping[str, Any]:
         """The types of columns where formats have types, by name; only those in which all sources agree."""
         of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
@@ -66,7 +62,7 @@ class OpenInput:
 
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
-        return [read_vectors(typed) for typed in self.sources]
+        return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
 
     def texts(
         self,
@@ -94,24 +90,32 @@ class OpenInput:
 
 
 def fitted(first: OpenInput, second: OpenInput) -> tuple[OpenInput, OpenInput]:
-    """Return both inputs, options for fields taken off the one that is plain text where the other is not."""
-    if first.has_sheets != second.has_sheets:
-        first, second = _without_sheet(first), _without_sheet(second)
-    if first.is_plain == second.is_plain:
-        return first, second
-    return without_fields(first), without_fields(second)
+    """Return both inputs, options taken off the one that they do not apply to where they do to the other."""
+    return _without_unfit(first, second), _without_unfit(second, first)
 
 
 def without_fields(given: OpenInput) -> OpenInput:
-    """Return an input, options for fields and sheets taken off it if it has none."""
-    given = _without_sheet(given)
-    if not given.is_plain:
-        return given
-    return replace(given, reading=replace(given.reading, fields=(), id_field=None, header=True))
+    """Return an input, options for fields, tables and sheets taken off it if it has none."""
+    return _without_unfit(given, None)
 
 
-def _without_sheet(given: OpenInput) -> OpenInput:
-    return given if given.has_sheets else replace(given, reading=replace(given.reading, sheet=None))
+def _without_unfit(given: OpenInput, beside: OpenInput | None) -> OpenInput:
+    """Take off options that do not apply to `given`, but do to the input `beside` it, if there is one."""
+    reading = given.reading
+    if given.is_plain and not (beside and beside.is_plain):
+        reading = replace(reading, fields=(), id_field=None)
+    if _lacks(given, beside, TABLES):
+        reading = replace(reading, header=True)
+    if _lacks(given, beside, SEPARATED):
+        reading = replace(reading, delimiter=None)
+    if _lacks(given, beside, WORKBOOKS):
+        reading = replace(reading, sheet=None)
+    return replace(given, reading=reading)
+
+
+def _lacks(given: OpenInput, beside: OpenInput | None, formats: Collection[str]) -> bool:
+    """Return whether an input has none of the formats, but the one beside it has, if there is one."""
+    return given.formats.isdisjoint(formats) and not (beside and beside.formats.isdisjoint(formats))
 
 
 class InputOpener:

@@ -9,9 +9,13 @@ from simil.similarity.nearest import top_k
 from simil.similarity.normalization import unit, unit_or_zero, weighted_mean
 from simil.similarity.pairwise import Metric, matrix, matrix_blocks, pairwise
 from simil.similarity.similarity_join import matches_above, pairs_above, representatives
+from simil.similarity.thresholds import DECIMALS, as_printed, lowest_score
 
 __all__ = [
+    "DECIMALS",
     "Metric",
+    "as_printed",
+    "lowest_score",
     "matches_above",
     "matrix",
     "matrix_blocks",

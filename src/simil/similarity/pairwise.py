@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from simil.blas import use_all_cores
 from simil.errors import InputError
 from simil.similarity.normalization import as_rows, check_dimensions, rows_in_block, scaled, unit64
+from simil.similarity.thresholds import DECIMALS, lowest_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,19 +37,25 @@ class Metric(StrEnum):
         return self in (Metric.EUCLIDEAN, Metric.MANHATTAN)
 
     @overload
-    def reaches(self, scores: float, threshold: float) -> bool: ...
+    def reaches(self, scores: float, threshold: float, decimals: int = DECIMALS) -> bool: ...
     @overload
-    def reaches(self, scores: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]: ...
-    def reaches(self, scores: float | NDArray[np.float32], threshold: float) -> bool | NDArray[np.bool_]:
-        """Return which scores are at least as near as `threshold`.
+    def reaches(
+        self, scores: NDArray[np.float32], threshold: float, decimals: int = DECIMALS
+    ) -> NDArray[np.bool_]: ...
+    def reaches(
+        self, scores: float | NDArray[np.float32], threshold: float, decimals: int = DECIMALS
+    ) -> bool | NDArray[np.bool_]:
+        """Return which scores, as they are printed with `decimals`, are at least as near as `threshold`.
 
-        Compares as float32, so that a score of 0.9 reaches a threshold of 0.9.
+        A score of 0.9 in float32 reaches a threshold of 0.9; see `lowest_score`.
         """
         import numpy as np
 
         given = np.asarray(scores, dtype=np.float32)
-        limit = np.float32(threshold)
-        reached = given <= limit if self.is_distance else given >= limit
+        if self.is_distance:
+            reached = given <= -lowest_score(-threshold, decimals)
+        else:
+            reached = given >= lowest_score(threshold, decimals)
         return reached if isinstance(scores, np.ndarray) else bool(reached)
 
 

@@ -8,6 +8,7 @@ from simil.blas import use_all_cores
 from simil.errors import InputError
 from simil.similarity.normalization import as_rows, check_dimensions
 from simil.similarity.products import check_block_rows, checked_lengths, float32_rows, products
+from simil.similarity.thresholds import lowest_score
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,8 @@ def pairs_above(
     similarity. `vectors` are used as float32 and can be a `numpy.memmap` larger than memory; they are read
     in blocks of `block_rows`, and float32 is not copied.
 
-    A score is the dot product in float64, rounded; `threshold` is compared as float32. If float32 cannot
-    decide whether a score reaches the threshold, the exact score does.
+    A score is the dot product in float64, rounded; it reaches `threshold` as `lowest_score` says. If float32
+    cannot decide whether it does, the exact score does.
 
     Raises `InputError` for a threshold that is NaN, and for a row that is zero or not finite, by its number
     (from 1), before it yields any pair of it.
@@ -170,8 +171,7 @@ def _limit(threshold: float) -> np.float32:
 
     if np.isnan(threshold):
         raise InputError("nothing can be compared with a threshold that is not a number")
-    with np.errstate(over="ignore"):
-        return np.float32(threshold)
+    return lowest_score(threshold)
 
 
 def _longest(rows: NDArray[np.float32], first: int) -> float:

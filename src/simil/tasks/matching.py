@@ -46,7 +46,7 @@ def match(left: Corpus, right: Corpus, *, k: int = 1, threshold: float | None = 
         return _nothing()
     scores, columns = similarity.top_k(left.vectors, right.vectors, k)
     np.clip(scores, -1, 1, out=scores)
-    reached = np.ones(scores.shape, np.bool_) if threshold is None else scores >= np.float32(threshold)
+    reached = scores >= _limit(threshold)
     rows, places = np.nonzero(reached)
     if len(rows):
         return Matches(rows, columns[rows, places], scores[rows, places])
@@ -78,7 +78,7 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     costs = _costs(high.vectors, wide.vectors)
     best = np.unravel_index(costs.argmin(), costs.shape)
     best_score = np.float32(-costs[best])
-    limit = np.float32(-np.inf if threshold is None else threshold)
+    limit = _limit(threshold)
     allowed = costs <= -limit
     if threshold is not None:
         # A forbidden pair adds nothing to the sum, and never more than an allowed one.
@@ -92,6 +92,10 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     rows, columns = (j, i) if turned else (i, j)
     order = np.argsort(rows)
     return Matches(rows[order], columns[order], -costs[i, j].astype(np.float32)[order])
+
+
+def _limit(threshold: float | None) -> np.float32:
+    return similarity.lowest_score(float("-inf") if threshold is None else threshold)
 
 
 def _costs(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ def top_outliers(
         # In floating point, 0.07 * 100 is a little more than 7.
         order = order[: max(1, ceil(round(share * (len(scores) - 1), 9)))]
     if threshold is not None:
-        order = order[scores[order] >= np.float32(threshold)]
+        order = order[scores[order] >= similarity.lowest_score(threshold)]
     return order[:count]
 
 

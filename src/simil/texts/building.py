@@ -16,6 +16,9 @@ from simil.texts.records import Pair, Text, is_blank
 
 __all__ = ["PairBuilder", "PlainBuilder", "TextBuilder", "record_of"]
 
+_LONG = 10  # more digits than line numbers have
+_MANY = 100_000  # so many ids are remembered
+
 
 class PlainBuilder:
     """Makes texts of strings; the id is `prefix` and the line, or `whole_id`."""
@@ -36,7 +39,7 @@ class TextBuilder:
     """Makes texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
 
     def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
-        self._prefix = prefix
+        self._ids = _Ids(prefix)
         self._all_fields = options.all_fields
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
@@ -62,7 +65,7 @@ class TextBuilder:
             others = kept(others, str(self._id_field.name))
         if self._all_fields:
             others = dict(values)
-        return Text(_numbered(given, self._prefix, place), text, place, others)
+        return Text(self._ids.of(given, place), text, place, others)
 
 
 class PairBuilder:
@@ -72,6 +75,7 @@ class PairBuilder:
     """
 
     def __init__(self, stream: RecordStream, options: ReadOptions) -> None:
+        self._ids = _Ids("")
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         self._fields: tuple[str, str] | None = None
         columns, place = stream.columns, stream.place
@@ -94,7 +98,7 @@ class PairBuilder:
         if left is None or right is None:
             return None
         unasked = values if self._id_field.required else kept(values, *self._fields)
-        return Pair(_numbered(self._id_field.value(unasked, place), "", place), left, right, place, values)
+        return Pair(self._ids.of(self._id_field.value(unasked, place), place), left, right, place, values)
 
 
 def record_of(record: Record) -> Record | None:
@@ -110,5 +114,42 @@ def _object(value: object, place: Place) -> Mapping[str, object]:
     )
 
 
-def _numbered(given: str | None, prefix: str, place: Place) -> str:
-    return f"{prefix}{place.line}" if given is None else given
+class _Ids:
+    """Gives records without an id their line number, after `prefix`, and lets none be that of another record.
+
+    A record whose line number is the id of another is named by its place, as in `notes.jsonl:7`.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._last_number = 0
+        self._given_ahead: set[int] = set()  # ids that are the numbers of lines to come
+
+    def of(self, given: str | None, place: Place) -> str:
+        """The id of the record at `place`, which has the id `given`, if any.
+
+        Raises InputError if a record without one may have that number already.
+        """
+        line = place.line or 0
+        if given is None:
+            if line in self._given_ahead or len(self._given_ahead) == _MANY:
+                return str(place)
+            self._last_number = line
+            return f"{self._prefix}{line}"
+        number = self._number_in(given)
+        if number and number <= self._last_number:
+            raise InputError(
+                f"the id {given!r} may be the line number that names a record above without one",
+                hint="give all records an id, or name another field with --id-field",
+                place=place,
+            )
+        self._given_ahead.discard(line)
+        if number > line and len(self._given_ahead) < _MANY:
+            self._given_ahead.add(number)
+        return given
+
+    def _number_in(self, given: str) -> int:
+        """The line number that a record without an id would have to have for this one; 0 if there is none."""
+        text = given.removeprefix(self._prefix)
+        is_number = text.isascii() and text.isdigit() and len(text) < _LONG and text[0] != "0"
+        return int(text) if is_number else 0

@@ -70,7 +70,9 @@ def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator
             # A part begins at its first word.
             line = lines.number_of(start + len(part) - len(part.lstrip()))
             origin = replace(text.origin, line=line)
-            yield Text(str(origin) if several else str(line), part.strip(), origin, text.fields)
+            # As `Source.label` writes names in ids.
+            place = str(origin).encode("utf-8", "backslashreplace").decode("utf-8")
+            yield Text(place if several else str(line), part.strip(), origin, text.fields)
 
 
 class _LineNumbers:

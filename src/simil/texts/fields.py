@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place, UsageError
-from simil.formats.json_values import kind_of
+from simil.formats.json_values import kind_of, text_of
+from simil.formats.tables import has_name, is_twin
 from simil.texts.records import is_blank
 
 __all__ = [
@@ -48,22 +49,26 @@ def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> st
 
 
 def text_column(columns: Sequence[str], place: Place) -> str:
-    """The column of the text if none was named: "text", or the only one; else raises InputError."""
+    """The column of the text if none was named: "text", or the only one with a name.
+
+    Raises InputError if there is neither.
+    """
     if "text" in columns:
         return "text"
-    if len(columns) == 1:
-        return columns[0]
+    match _with_names(columns) or columns:
+        case [only]:
+            return only
     raise missing_field(columns, "text", "--field", place)
 
 
 def pair_columns(columns: Iterable[str], id_field: str | None, place: Place) -> tuple[str, str]:
     """The two columns that hold a pair if none were named.
 
-    They are those other than the id, if there are two, or those that data sets usually have, such as
-    "sentence1" and "sentence2". Otherwise raises UsageError, which lists the columns.
+    They are those with a name other than the id's, if there are two, or those that data sets usually have,
+    such as "sentence1" and "sentence2". Otherwise raises UsageError, which lists the columns.
     """
     names = list(columns)
-    match [name for name in names if name != id_field]:
+    match [name for name in _with_names(names) if name != id_field]:
         case [left, right]:
             return left, right
     match [pair for pair in _PAIRS if set(pair) <= set(names)]:
@@ -96,25 +101,29 @@ class IdField:
     def value(self, record: Mapping[str, object], place: Place) -> str | None:
         """The id of the record, or None if it has none and need not have one.
 
-        A required id may be any string, number or boolean; anything else raises InputError. An "id" that was
-        not asked for counts if it is a string or an integer.
+        It may be any string, number or boolean, and is written as in JSON; anything else raises InputError.
         """
         if self.name is None:
             return None
-        if not self.required:
-            found = record.get(self.name)
-            return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
         if self.name not in record:
-            raise missing_field(list(record), self.name, "--id-field", place)
+            if self.required:
+                raise missing_field(list(record), self.name, "--id-field", place)
+            return None
         found = record[self.name]
+        if isinstance(found, str):
+            return found
         if found is None or isinstance(found, list | dict):
-            raise InputError(f"id field {self.name!r} is {kind_of(found)}", hint="give a string", place=place)
+            raise InputError(
+                f"id field {self.name!r} is {kind_of(found)}",
+                hint="give a string or a number, or name another field with --id-field",
+                place=place,
+            )
         if isinstance(found, float) and abs(found) >= _EXACT_INTEGERS:
-            # Integers too large for 64 bits arrive as floats, and two ids could become the same.
+            # Two such ids could be the same float.
             raise InputError(
                 f"id field {self.name!r} is a number too large to be exact", hint="give a string", place=place
             )
-        return str(found)
+        return str(found) if type(found) is int else text_of(found)
 
 
 def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place) -> IdField:
@@ -137,9 +146,20 @@ def missing_field(names: Sequence[str], wanted: str, option: str, place: Place |
 
     `option` is the option that names a field.
     """
+    twins = [name for number, name in enumerate(names, 1) if is_twin(name, wanted, number)]
+    if len(twins) > 1:
+        return InputError(
+            f"{len(twins)} columns are named {wanted!r}",
+            hint=f"name one with {option}: {' or '.join(map(repr, twins))}",
+            place=place,
+        )
     return InputError(
         f"no field {wanted!r}; there are: {_listed(names)}", hint=f"name one with {option}", place=place
     )
+
+
+def _with_names(columns: Sequence[str]) -> list[str]:
+    return [name for number, name in enumerate(columns, 1) if has_name(name, number)]
 
 
 def _listed(names: Sequence[str]) -> str:

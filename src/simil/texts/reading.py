@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource, refuse_binary
+from simil.formats.encoding import check_unmarked
 from simil.formats.plain_text import plain_records, whole_record
 from simil.formats.record_stream import Record, RecordStream
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
@@ -108,10 +109,15 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
     source = typed.source
     if options.is_literal:
         refuse_binary(source)
+    if options.encoding is None and not options.nul:
+        # Waits for more only after a NUL, which no text begins with.
+        head = source.head(lambda head: len(head) >= 4 or (bool(head) and b"\0" not in head[:2]))
+        check_unmarked(head, source.name)
     if options.whole:
-        return RecordStream(whole_record(source.chunks(), source.name), Place(source.name))
+        return RecordStream(whole_record(source.chunks(), source.name, options.encoding), Place(source.name))
     if options.nul:
-        return RecordStream(plain_records(source.chunks(), source.name, nul=True), Place(source.name))
+        records = plain_records(source.chunks(), source.name, options.encoding, nul=True)
+        return RecordStream(records, Place(source.name))
     if typed.format.read is None:
         raise InputError(
             f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)

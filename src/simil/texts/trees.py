@@ -1,47 +1,90 @@
-"""Lists the text files below a folder, except hidden, binary and ignored ones."""
+"""Lists the text files below a folder, except hidden and ignored ones; reports those that are no text."""
 
 from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-__all__ = ["files_in"]
+__all__ = ["LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
 _CHUNK = 1 << 16
+# The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
-def files_in(folder: str) -> Iterator[str]:
+class LeftOut(StrEnum):
+    """Why a file below a folder is left out, or all files of a folder are."""
+
+    UNDECODED = "not UTF-8 text"
+    BINARY = "binary"
+    UNREADABLE = "not readable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What holds for a whole tree; see `files_in`."""
+
+    encoding: str
+    report: Callable[[str, LeftOut], None]
+
+    def files(self, folder: str, above: Sequence[tuple[str, GitIgnoreSpec]] = ()) -> Iterator[str]:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            self.report(folder, LeftOut.UNREADABLE)
+            return
+        rules = (*above, *_rules(folder))
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if _is_ignored(entry.path, rules, is_folder=is_folder):
+                continue
+            if is_folder:
+                yield from self.files(entry.path, rules)
+            elif entry.is_file():
+                if reason := self._fault(entry.path):
+                    self.report(entry.path, reason)
+                else:
+                    yield entry.path
+
+    def _fault(self, path: str) -> LeftOut | None:
+        """Return why a file is left out, None for text."""
+        try:
+            with Path(path).open("rb", buffering=0) as stream:
+                return _fault_in(iter(lambda: stream.read(_CHUNK), b""), self.encoding)
+        except OSError:
+            return LeftOut.UNREADABLE
+
+
+def files_in(
+    folder: str,
+    *,
+    encoding: str | None = None,
+    on_left_out: Callable[[str, LeftOut], None] = lambda path, reason: None,
+) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
-    Leaves out hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to
-    folders, files that are not UTF-8 text, and whatever may not be read.
+    Text is what can be decoded and holds no NUL; a byte order mark tells its encoding, which else is
+    `encoding` or UTF-8. `on_left_out` gets the path of each other file, and of whatever may not be read.
+    Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
+    what is no file are left out without a report.
     """
-    yield from _walk(folder, ())
-
-
-def _walk(folder: str, above: Sequence[tuple[str, GitIgnoreSpec]]) -> Iterator[str]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError:
-        return
-    rules = (*above, *_rules(folder))
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if _is_ignored(entry.path, rules, is_folder=is_folder):
-            continue
-        if is_folder:
-            yield from _walk(entry.path, rules)
-        elif entry.is_file() and _is_text(entry.path):
-            yield entry.path
+    yield from _Walk(encoding or "utf-8", on_left_out).files(folder)
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
@@ -65,15 +108,18 @@ def _is_ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]], *, is_fol
     return False
 
 
-def _is_text(path: str) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _fault_in(chunks: Iterator[bytes], encoding: str) -> LeftOut | None:
+    chunk = next(chunks, b"")
+    known = next((name for mark, name in _MARKS.items() if chunk.startswith(mark)), encoding)
+    decoder = codecs.getincrementaldecoder(known)()
+    # Of characters of two or four bytes, some are zero.
+    is_wide = codecs.lookup(known).name.startswith(("utf-16", "utf-32"))
     try:
-        with Path(path).open("rb", buffering=0) as stream:
-            while chunk := stream.read(_CHUNK):
-                if b"\0" in chunk:
-                    return False
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except (OSError, UnicodeDecodeError):
-        return False
-    return True
+        while chunk:
+            if (not is_wide and b"\0" in chunk) or "\0" in decoder.decode(chunk):
+                return LeftOut.BINARY
+            chunk = next(chunks, b"")
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return LeftOut.UNDECODED
+    return None

@@ -22,7 +22,8 @@ log = logging.getLogger("simil")
 _BATCH = 512  # rows kept as Python numbers before they become float32
 _PLAIN = {"id": None, "text": None}.keys()
 _NO_FIELDS: Mapping[str, object] = MappingProxyType({})
-_OWN = frozenset({"object", "index", "id", "text", "embedding", "model", "fields"})
+_OWN = frozenset({"id", "text", "embedding", "model", "fields"})
+_OF_OPENAI = frozenset({"object", "index"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,7 +234,8 @@ def describe_all(
 def describe(item: Mapping[str, object], default_id: str) -> tuple[str, str | None, dict[str, object]]:
     """Return id, text and other fields of an item; raises `ValueError` that says what is wrong with it.
 
-    Other fields are under "fields" or beside the known names.
+    Other fields are under "fields" or beside the known names. "object" and "index" are such, but in an item
+    as OpenAI's API returns it.
     """
     name = item.get("id")
     if name is None:
@@ -248,4 +250,5 @@ def describe(item: Mapping[str, object], default_id: str) -> tuple[str, str | No
     fields = item.get("fields") or {}
     if not isinstance(fields, dict):
         raise ValueError('has "fields" that are not an object')
-    return name, text, {**{key: value for key, value in item.items() if key not in _OWN}, **fields}
+    own = _OWN | _OF_OPENAI if item.get("object") == "embedding" else _OWN
+    return name, text, {**{key: value for key, value in item.items() if key not in own}, **fields}

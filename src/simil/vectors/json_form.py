@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
-from simil.formats.encoding import document, without_bom
+from simil.formats.encoding import Utf8Chunks, document
 from simil.formats.json_values import json_of, parsed
 from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
@@ -89,11 +89,11 @@ class JsonLinesWriter(VectorWriter):
         """Nothing follows the last line."""
 
 
-def read_json(source: str, content: bytes) -> VectorFile:
+def read_json(source: str, content: bytes, encoding: str | None = None) -> VectorFile:
     """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
     import orjson
 
-    data = document(content, source)
+    data = document(content, encoding)
     if data.startswith(_HEAD):
         try:
             return _read_by_line(source, data)
@@ -102,12 +102,14 @@ def read_json(source: str, content: bytes) -> VectorFile:
     return _read_whole(source, data)
 
 
-def read_jsonl(source: str, chunks: Iterator[bytes]) -> VectorFile:
+def read_jsonl(source: str, chunks: Iterator[bytes], encoding: str | None = None) -> VectorFile:
     """Read an object with an embedding from each line that is not blank."""
     collector = Collector(source)
-    for number, line in enumerate(lines(without_bom(chunks, source)), 1):
+    decoded = Utf8Chunks(chunks, encoding)
+    for number, line in enumerate(lines(decoded), 1):
         if line.strip():
-            _add(collector, parsed(line, Place(source, number)), None, number)
+            item = parsed(line, Place(source, number), encoding=decoded.encoding)
+            _add(collector, item, None, number)
     return collector.finish()
 
 
@@ -145,6 +147,8 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
         items = whole.get("data")
         model = _model_of(source, whole, None)
         dimensions = whole.get("dimensions")
+    # Elsewhere "index" may be anything, such as the label of a row.
+    indexed = isinstance(whole, dict) and whole.get("object") == "list"
     if not isinstance(items, list):
         raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
     collector = Collector(source)
@@ -152,20 +156,22 @@ def _read_whole(source: str, data: bytes) -> VectorFile:
         if isinstance(item, list) and items is whole:
             collector.add(item, {}, model=None)
         else:
-            _add(collector, item, model, None, indexed=True)
+            _add(collector, item, model, None, indexed=indexed)
     return collector.finish(model, dimensions)
 
 
 def _add(
     collector: Collector, item: object, model: str | None, line: int | None, *, indexed: bool = False
 ) -> None:
+    """Add an item of a file; where items are `indexed`, as in OpenAI's answer, "index" is their position."""
     if not isinstance(item, dict):
         raise collector.fault("is not an object with an embedding", line)
     if "embedding" not in item:
         raise collector.fault('has no "embedding"', line)
     embedding = item["embedding"]
+    index = item.pop("index", None) if indexed else None
     if embedding is None:
-        collector.leave_out(item.get("index") if indexed else None)
+        collector.leave_out(index)
         return
     if isinstance(embedding, str):
         embedding = _from_base64(embedding, collector, line)
@@ -174,7 +180,7 @@ def _add(
         item,
         model=_model_of(collector.source, item, line) or model,
         line=line,
-        index=item.get("index") if indexed else None,
+        index=index,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from simil.formats.detection import TypedSource
 from simil.formats.encoding import head_as_utf8
 from simil.formats.registry import sniffed, suffix_format
+from simil.formats.separators import separator_of
 from simil.vectors.arrow_form import holds_vectors
 from simil.vectors.table_form import dimension_columns
 from simil.vectors.vector_formats import VectorFormat
@@ -130,7 +131,7 @@ def _advance(path: list[str | int], mark: str) -> bool:
 
 def _csv_form(text: str) -> VectorFormat | None:
     try:
-        names = next(csv.reader(io.StringIO(text, newline="")), [])
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text)), [])
     except csv.Error:
         return None
     return VectorFormat.CSV if _is_vector_header(names, cut="\n" not in text) else None

@@ -9,7 +9,8 @@ from typing import BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, Escapes, TableRow
 from simil.formats.json_values import json_of, text_of
-from simil.formats.tables import rows_of
+from simil.formats.record_stream import FormatOptions
+from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import VectorWriter, is_missing
@@ -17,6 +18,7 @@ from simil.vectors.writer import VectorWriter, is_missing
 __all__ = ["TableWriter", "dimension_columns", "read_table"]
 
 _OWN = ("id", "text", "model")
+_DEFAULTS = FormatOptions()
 _DIMENSION = re.compile(r"d[0-9]+")
 
 
@@ -75,26 +77,35 @@ class TableWriter(VectorWriter):
             raise InputError(f"{whose} cannot be written as UTF-8: {exc.reason}") from exc
 
 
-def read_table(source: str, chunks: Iterator[bytes], form: Delimited) -> VectorFile:
+def read_table(
+    source: str, chunks: Iterator[bytes], form: Delimited, options: FormatOptions = _DEFAULTS
+) -> VectorFile:
     """Read a table with a header; an empty text or model is None, other columns are fields."""
-    rows = _rows(rows_of(form, chunks, source))
+    rows = _rows(rows_of(form, chunks, source, options).rows)
     try:
         _, header = next(rows)
     except StopIteration:
         raise InputError("is empty, without even a header", place=Place(source)) from None
     first, stop = dimension_columns(header)
+    for name in _OWN:
+        if header.count(name) > 1:
+            raise InputError(
+                f"several columns are named {name!r}", hint="rename all but one", place=Place(source, 1)
+            )
     own = {name: header.index(name) for name in _OWN if name in header}
+    names = apart(header)
     others = [
         (name, place)
-        for place, name in enumerate(header)
+        for place, name in enumerate(names)
         if not first <= place < stop and place not in own.values()
     ]
     collector = Collector(source)
-    for line, cells in rows:
+    for line, given in rows:
         if first == stop:
             raise InputError("the header has no column d0, where vectors begin", place=Place(source, 1))
-        if len(cells) != len(header):
-            raise collector.fault(f"has {len(cells)} columns, the header has {len(header)}", line)
+        cells = fitted_cells(names, given)
+        if cells is None:
+            raise collector.fault(f"has {len(given)} columns, the header has {len(header)}", line)
         item: dict[str, object] = {name: cells[place] or None for name, place in own.items()}
         # An id may be empty; only a missing column means that there are none.
         item["id"] = cells[own["id"]] if "id" in own else None

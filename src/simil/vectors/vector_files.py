@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from simil.errors import UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import format_named
 from simil.vectors.collect import VectorFile
 from simil.vectors.table_form import TableWriter, read_table
@@ -16,6 +17,7 @@ from simil.vectors.writer import VectorWriter
 
 __all__ = ["open_writer", "read_vectors"]
 
+_DEFAULTS = FormatOptions()
 _OF_ARROW = (VectorFormat.PARQUET, VectorFormat.ARROW)
 
 
@@ -52,8 +54,8 @@ def open_writer(
     return JsonWriter(stream, model, as_base64=format is VectorFormat.BASE64)
 
 
-def read_vectors(typed: TypedSource) -> VectorFile:
-    """Read the vectors of a source.
+def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> VectorFile:
+    """Read the vectors of a source; `options` say what its bytes do not.
 
     Raises `InputError` with the file and, if known, the line and column of whatever is wrong with it, and
     `ModelMismatch` if it mixes models.
@@ -70,12 +72,12 @@ def read_vectors(typed: TypedSource) -> VectorFile:
 
         return read_arrow(source)
     if form.table is not None:
-        return read_table(source.name, source.chunks(), form.table)
+        return read_table(source.name, source.chunks(), form.table, options)
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
-        return read_jsonl(source.name, source.chunks())
-    return read_json(source.name, b"".join(source.chunks()))
+        return read_jsonl(source.name, source.chunks(), options.encoding)
+    return read_json(source.name, b"".join(source.chunks()), options.encoding)
 
 
 def _table(form: VectorFormat) -> Delimited | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simil.cli.output.cells import visible
+from simil.cli.output.rows import name_in_json
+
 if TYPE_CHECKING:
     from simil.embedders.cache.maintenance import CacheInfo, Pruned, Space, Verified
 
@@ -14,7 +17,8 @@ def info_json(found: CacheInfo) -> str:
     """Return the facts about the cache as one JSON object."""
     import orjson
 
-    return orjson.dumps(found, option=orjson.OPT_INDENT_2, default=str).decode() + "\n"
+    named = orjson.dumps(found, option=orjson.OPT_INDENT_2, default=lambda path: name_in_json(str(path)))
+    return f"{named.decode()}\n"
 
 
 def info_text(found: CacheInfo, *, kept: bool) -> str:
@@ -26,7 +30,7 @@ def info_text(found: CacheInfo, *, kept: bool) -> str:
         + ("" if kept else "; not used now (SIMIL_CACHE=0)"),
     ]
     if found.spaces:
-        width = max(len(space.model) for space in found.spaces)
+        width = max(len(visible(space.model)) for space in found.spaces)
         lines += ["", *(_space(space, width) for space in sorted(found.spaces, key=lambda one: -one.vectors))]
     lines += [f"damaged  {path} was set aside; simil cache clear removes it" for path in found.set_aside]
     return "\n".join(lines) + "\n"
@@ -57,7 +61,7 @@ def _space(space: Space, width: int) -> str:
 
     # Uses are recorded at most once an hour.
     day = datetime.fromtimestamp(space.used).astimezone().date().isoformat()
-    return f"{space.model:{width}}  {space.vectors:>11,} vectors  last used {day}"
+    return f"{visible(space.model):{width}}  {space.vectors:>11,} vectors  last used {day}"
 
 
 def _many(count: int, what: str) -> str:

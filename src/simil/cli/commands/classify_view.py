@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, digits, json_of, source_cells, table_row, write_rows
+from simil.cli.output.rows import Row, digits, fewer_digits, json_of, source_cells, table_row, write_rows
 from simil.cli.output.terminal import bar, console, escaped, sign
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ def _show_table(
             score = float(prediction.score)
             name = f"[{colours.get(prediction.label, 'dim')}]{escaped(fit(prediction.label, label))}[/]"
             text = "" if rank else "  " + escaped(fit(corpus.content(row), room).rstrip())
-            terminal.print(f"{name}  {score:7.4f} {bar(terminal, score, meter)}{text}", highlight=False)
+            terminal.print(
+                f"{name}  {fewer_digits(score):>7} {bar(terminal, score, meter)}{text}", highlight=False
+            )
     if predictions:
         sign(terminal, classified.method, corpus.model)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, json_of, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, sign
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ def _show_table(result: Clustering, members: int) -> None:
 
 def _show_members(terminal: Console, result: Clustering, rows: Sequence[int], indent: int) -> None:
     corpus = result.corpus
-    places = [corpus.place(row) for row in rows]
+    places = [visible(corpus.place(row)) for row in rows]
     label = min(max(map(len, places), default=0), width() // 4) if width() >= _NARROW else 0
     for row, place in zip(rows, places, strict=True):
-        score = f"{result.scores[row]:.4f}" if result.labels[row] > 0 else " " * 6
+        score = fewer_digits(result.scores[row]) if result.labels[row] > 0 else " " * 6
         where = f"[dim]{escaped(end_of(place, label))}[/dim]  " if label else ""
         room = max(width() - indent - 8 - (label + 2 if label else 0), 8)
         shown = escaped(fit(corpus.content(row), room).rstrip())

@@ -124,7 +124,7 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
     from simil.tasks.comparison import Item
     from simil.texts import InputFormat, ReadOptions
 
-    opened = session.open([path], replace(ReadOptions(), format=reading.format))
+    opened = session.open([path], ReadOptions(format=reading.format, encoding=reading.encoding))
     if opened.holds_vectors:
         yield from _vectors_of(opened.vector_files())
         return
@@ -134,7 +134,9 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
             hint="--input-format text compares it as it is written",
             place=Place(path),
         )
-    (text,) = replace(opened, reading=ReadOptions(whole=True)).texts(values.refuse_blank)
+    (text,) = replace(opened, reading=ReadOptions(whole=True, encoding=reading.encoding)).texts(
+        values.refuse_blank
+    )
     yield Item(text.id, text)
 
 

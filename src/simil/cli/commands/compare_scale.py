@@ -83,7 +83,8 @@ class Scaling:
         if corpus is None:
             corpus = self._session.embed(self._texts, total=len(self._texts), label="reference")
         check_models({model, corpus.model} if len(corpus) else {model})
-        name = Source(str(self._asked.percentile)).name
+        source = Source(str(self._asked.percentile))
+        name = "stdin" if source.is_stdin else source.label
         found = percentiles(corpus.vectors, self._metric, name)
         few = len(found.ordered) < _FEW_PAIRS
         (log.warning if few else log.info)("percentiles are %s%s", found.source, ", which are few" * few)

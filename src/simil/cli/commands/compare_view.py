@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import cell, digits, flat, json_of, table_row
+from simil.cli.output.rows import cell, digits, fewer_digits, flat, json_of, table_row
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
 from simil.formats.delimited import Escapes
 
@@ -49,7 +49,10 @@ def show_pairs(
     if form == "table":
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
-                _show_pair(pair, float(score), percent=scale is not None and scale.top > 1)
+                percent = scale is not None and scale.top > 1
+                is_distance = metric.is_distance and scale is None
+                shown = fewer_digits(score, 2 if percent else 4, is_distance=is_distance)
+                _show_pair(pair, "failed" if isnan(score) else shown)
         return
     facts = {"metric": str(metric), "model": model} | _facts(scale)
     for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
@@ -236,18 +239,18 @@ def _show_two(comparison: Comparison) -> None:
     score, top = comparison.score, comparison.scale.top if comparison.scale else 1.0
     room = max(min(width() - 10, 40), 5)
     if comparison.is_distance:
-        terminal.print(f"{score:.4f}  {comparison.metric} distance", style="bold", highlight=False)
+        shown = fewer_digits(score, is_distance=True)
+        terminal.print(f"{shown}  {comparison.metric} distance", style="bold", highlight=False)
     else:
-        shown = f"{score:.4f}" if top == 1 else f"{score:.2f}"
+        shown = fewer_digits(score, 4 if top == 1 else 2)
         terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
     _sign_comparison(terminal, comparison)
 
 
-def _show_pair(pair: Pair, score: float, *, percent: bool = False) -> None:
+def _show_pair(pair: Pair, score: str) -> None:
     """Print one row: its score and both texts."""
     room = max((width() - 9 - 3) // 2, 4)
-    shown = " failed" if isnan(score) else f"{score:7.2f}" if percent else f"{score:7.4f}"
-    sys.stdout.write(f"{shown}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+    sys.stdout.write(f"{score:>7}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
 def _show_matrix(comparison: Comparison) -> None:
@@ -285,8 +288,8 @@ def _sign_comparison(terminal: Console, comparison: Comparison) -> None:
 
 def _heated(score: float, comparison: Comparison) -> str:
     top = comparison.scale.top if comparison.scale else 1.0
-    forms = (".3f", ".1f", ".0f") if top == 1 else (".1f",)
+    far = comparison.is_distance
+    forms = [fewer_digits(score, many, is_distance=far) for many in ((3, 1, 0) if top == 1 else (1,))]
     # Better fewer digits than a shifted column.
-    digits = next((form for form in forms if len(f"{score:{form}}") < _CELL), ".0e")
-    text = f"{score:{_CELL}{digits}}"
-    return text if comparison.is_distance else f"[{heat(score / top)}]{text}[/]"
+    text = next((form for form in forms if len(form) < _CELL), f"{score:.0e}").rjust(_CELL)
+    return text if far else f"[{heat(score / top)}]{text}[/]"

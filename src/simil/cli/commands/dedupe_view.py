@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, json_of, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
 from simil.formats.delimited import CSV, TSV, delimited_lines
 from simil.tasks.corpus import content_of, place_of
@@ -47,8 +47,8 @@ def show_texts(
     """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
     if form == "text":
         end = "\0" if nul else "\n"
-        # A file that is one text is listed by its name.
-        names = (text.id if whole else text.text for text in texts)
+        # A file that is one text is listed by its name; the id of stdin is "-".
+        names = (_name(text) if whole else text.text for text in texts)
         stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
     elif form == "jsonl":
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
@@ -62,6 +62,10 @@ def show_texts(
         records = [{"fields": _record(text)} for text in texts]
         write_rows(records, form.split(maxsplit=1)[0], stream, facts={}, types=types)
     stream.flush()
+
+
+def _name(text: Text) -> str:
+    return text.id if text.id == "-" else text.origin.source
 
 
 def _record(text: Text) -> dict[str, object]:
@@ -116,7 +120,7 @@ def _pairs_table(found: Duplicates) -> None:
             fit(content_of(text), room) for text in (found.texts[row], found.representative_of(row))
         )
         terminal.print(
-            f"[bold]{found.scores[row]:.4f}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
+            f"[bold]{fewer_digits(found.scores[row])}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
             highlight=False,
         )
 
@@ -131,4 +135,4 @@ def _groups_table(found: Duplicates) -> None:
         for row in rows:
             text = found.texts[row]
             shown = escaped(fit(content_of(text), max(width() - 10, 4)).rstrip())
-            terminal.print(f"  {found.scores[row]:.4f}  {shown}", highlight=False)
+            terminal.print(f"  {fewer_digits(found.scores[row])}  {shown}", highlight=False)

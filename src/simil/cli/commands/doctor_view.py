@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from simil.cli.output.cells import one_line
@@ -34,8 +35,14 @@ def _as_json(findings: Iterable[Finding]) -> Iterator[Finding]:
     import orjson
 
     found = [*findings]
-    sys.stdout.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+    # Paths need not be UTF-8.
+    shown = [{name: _in_utf8(value) for name, value in asdict(finding).items()} for finding in found]
+    sys.stdout.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
     yield from found
+
+
+def _in_utf8(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _as_lines(findings: Iterable[Finding]) -> Iterator[Finding]:

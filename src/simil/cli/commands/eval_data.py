@@ -122,8 +122,12 @@ def _texts(opener: InputOpener, path: str, reading: InputFlags, notes: Notes) ->
 
 
 def _by_own_id(text: Text) -> Text:
-    own = None if "id" in text.fields else text.fields.get("_id")
-    return replace(text, id=str(own)) if isinstance(own, str | int) and not isinstance(own, bool) else text
+    from simil.texts import IdField
+
+    if "id" in text.fields:
+        return text
+    own = IdField("_id", required=False).value(text.fields, text.origin)
+    return text if own is None else replace(text, id=own)
 
 
 def _report_columns(columns: DatasetColumns, what: str) -> None:

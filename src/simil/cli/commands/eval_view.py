@@ -173,7 +173,8 @@ def _shown(name: str, value: float | None) -> str:
         return f"{value:,.0f}"
     if name == "start_s":
         return f"{value:.2f}"
-    return f"{value:.6f}" if name == "price" else f"{value:.4f}"
+    # A threshold is for other commands: with fewer digits, it would give other counts.
+    return f"{value:.6f}" if name in ("price", "threshold") else f"{value:.4f}"
 
 
 def _interval(result: ModelResult, name: str) -> str:

@@ -88,6 +88,8 @@ def match(
         ),
     ] = None,
     no_header: opt.NoHeader = False,
+    delimiter: opt.Delimiter = None,
+    encoding: opt.Encoding = None,
     sheet: opt.Sheet = None,
     nul: opt.Nul = False,
     on_error: opt.OnError = "fail",
@@ -109,7 +111,16 @@ def match(
     if one_to_one and top_k is not None:
         raise UsageError("--one-to-one and -k contradict each other", hint="pass one of them")
     common = values.read_options(
-        input_format, None, None, nul=nul, whole=False, header=not no_header, sheet=sheet, all_fields=True
+        input_format,
+        None,
+        None,
+        nul=nul,
+        whole=False,
+        header=not no_header,
+        delimiter=delimiter,
+        encoding=encoding,
+        sheet=sheet,
+        all_fields=True,
     )
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
     sides = [

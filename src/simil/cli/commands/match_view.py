@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, write_rows
+from simil.cli.output.rows import Row, fewer_digits, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
 
 if TYPE_CHECKING:
@@ -142,5 +142,5 @@ def _show_table(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> No
         if pair.score is None:
             score, drawn = "-", " " * meter_columns()
         else:
-            score, drawn = f"{pair.score:.4f}", meter(terminal, float(pair.score))
+            score, drawn = fewer_digits(pair.score), meter(terminal, float(pair.score))
         terminal.print(f"[bold]{score:>6}[/bold]  {drawn}{line}", highlight=False)

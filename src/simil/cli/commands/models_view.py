@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import fit, one_line
+from simil.cli.output.cells import fit, one_line, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, write_rows
+from simil.cli.output.rows import Row, name_in_json, write_rows
 from simil.cli.output.units import dollars, megabytes, millions
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class _Column:
 
     @property
     def width(self) -> int:
-        return max(map(len, (self.title, *self.cells)))
+        return max(map(len, (self.title, *map(visible, self.cells))))
 
     def line(self, index: int | None) -> str:
-        text = self.title if index is None else self.cells[index]
+        text = self.title if index is None else visible(self.cells[index])
         return text.rjust(self.width) if self.right else text.ljust(self.width)
 
 
@@ -168,7 +168,7 @@ def card_json(status: ModelStatus, chosen: ModelChoice) -> str:
     card = {
         **_model_row(status, chosen),
         "repository": (info and info.repo) or None,
-        "folder": None if status.folder is None else str(status.folder),
+        "folder": None if status.folder is None else name_in_json(str(status.folder)),
         "revision": status.revision,
         "prepared_mb": round(status.prepared_size / 1e6, 1),
         "pooling": (info and info.pooling) or None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit, one_line
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
 
 if TYPE_CHECKING:
@@ -113,19 +113,19 @@ def _show_table(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Cor
     """Print two lines per text: its score, a bar and the text, then, dimmed, the text nearest to it."""
     terminal = console()
     places = {row: (corpus.place(row), among.place(int(found.nearest[row]))) for row in rows}
-    longest = max(len(one_line(place)) for pair in places.values() for place in pair)
+    longest = max(len(visible(place)) for pair in places.values() for place in pair)
     label = min(longest, max(width() // 4, 8))
     # Bars only show the order: scores of lof and the isolation forest have no upper limit.
     highest = max(float(found.scores[rows].max()), 1e-9)
-    digits = max(len(f"{found.scores[row]:.4f}") for row in rows)
+    digits = max(len(fewer_digits(found.scores[row])) for row in rows)
     room = max(width() - digits - 2 - meter_columns() - label - 2, 4)
     for row in rows:
         place, near_place = (end_of(name, label) for name in places[row])
         drawn = meter(terminal, float(found.scores[row]) / highest)
         text = escaped(fit(corpus.content(row), room).rstrip())
         near = escaped(fit(among.content(int(found.nearest[row])), room).rstrip())
-        score = f"{found.scores[row]:>{digits}.4f}"
+        score = fewer_digits(found.scores[row]).rjust(digits)
         terminal.print(f"[bold]{score}[/bold]  {drawn}{escaped(place)}  {text}", highlight=False)
-        alike = f"{found.similarities[row]:>{digits}.4f}"
+        alike = fewer_digits(found.similarities[row]).rjust(digits)
         middle = "nearest".ljust(meter_columns()) if meter_columns() else ""
         terminal.print(f"[dim]{alike}  {middle}{escaped(near_place)}  {near}[/dim]", highlight=False)

@@ -191,6 +191,7 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
 
 
 def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
+    from simil.cli.output.notes import LeftOutFiles
     from simil.texts import files_in
 
     if not recursive:
@@ -199,8 +200,11 @@ def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
                 raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
         return [*files]
     found: list[str] = []
+    left_out = LeftOutFiles()
     for path in files or ["."]:
-        found += files_in(path) if os.path.isdir(path) else [path]  # noqa: PTH112
+        is_folder = os.path.isdir(path)  # noqa: PTH112
+        found += files_in(path, on_left_out=left_out.add) if is_folder else [path]
+    left_out.report()
     if not found:
         raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
     return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.output.cells import end_of, fit
+from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, digits, source_cells, table_row, write_rows
+from simil.cli.output.rows import Row, digits, fewer_digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
 from simil.formats.delimited import tsv_cell
 from simil.tasks.retrieval import SearchResult, surrounding_lines
@@ -43,17 +44,22 @@ def show_results(
 
 def show_files(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
     """Write the name of each file with results, best first."""
-    stream.writelines(name.encode("utf-8", "surrogateescape") + end for name in _files(answers, corpus))
+    stream.writelines(_written(name, stream) + end for name in _files(answers, corpus))
     stream.flush()
 
 
 def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:
     """Write the number of results and the name of each file, highest number first."""
     stream.writelines(
-        f"{count}\t".encode() + name.encode("utf-8", "surrogateescape") + end
+        f"{count}\t".encode() + _written(name, stream) + end
         for name, count in Counter(_sources(answers, corpus)).most_common()
     )
     stream.flush()
+
+
+def _written(name: str, stream: BinaryIO) -> bytes:
+    """Return the name of a file on one line for a person, with the bytes of the system for a program."""
+    return visible(name).encode() if stream.isatty() else os.fsencode(name)
 
 
 def _sources(answers: Sequence[SearchResult], corpus: Corpus) -> Iterator[str]:
@@ -103,16 +109,16 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
             cells = [digits(score), corpus.place(row), corpus.content(row)]
             around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
-                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
             yield table_row(cells, "\t")
             for line, text in around.after:
-                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode()
+                yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
 
 
 def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> None:
     terminal = console()
     places = [corpus.place(row) for answer in answers for row in answer.rows.tolist()]
-    label = min(max(map(len, places), default=0), max(width() // 3, 8))
+    label = min(max((len(visible(place)) for place in places), default=0), max(width() // 3, 8))
     for number, answer in enumerate(answers):
         if len(answers) > 1:
             if number:
@@ -135,7 +141,7 @@ def _result_line(terminal: Console, score: float, place: str, text: str, label: 
     shown = escaped(fit(text, max(room, 8)).rstrip())
     where = escaped(end_of(place, label))
     drawn = meter(terminal, score)
-    terminal.print(f"[bold]{score:.4f}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
+    terminal.print(f"[bold]{fewer_digits(score)}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
 
 
 def _context_line(terminal: Console, line: int, text: str, label: int) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
+
+from simil.cli.output.terminal_stream import unfiltered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +38,9 @@ class _PlainOptions:
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; see `TyperCommand`."""
         _hide_obvious_types(ctx.command.get_params(ctx))
-        super().format_help(ctx, formatter)  # type: ignore[misc]
+        # It holds nothing but our own words, and colours.
+        with redirect_stdout(unfiltered(sys.stdout)):
+            super().format_help(ctx, formatter)  # type: ignore[misc]
 
 
 class Command(_PlainOptions, TyperCommand):

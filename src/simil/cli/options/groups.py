@@ -74,6 +74,8 @@ class InputFlags:
     field: opt.Fields = None
     id_field: opt.IdField = None
     no_header: opt.NoHeader = False
+    delimiter: opt.Delimiter = None
+    encoding: opt.Encoding = None
     sheet: opt.Sheet = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
@@ -87,6 +89,8 @@ class InputFlags:
             nul=self.nul,
             whole=whole,
             header=not self.no_header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
             sheet=self.sheet,
             all_fields=all_fields,
         )

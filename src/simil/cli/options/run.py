@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.output.cells import visible
 from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
@@ -134,11 +135,18 @@ def notes_on_stderr(*, quiet: bool, verbose: bool) -> Iterator[None]:
         yield
 
 
+class _Visible(logging.Formatter):
+    """Makes control characters of names and texts visible, on a terminal or in a log that one will show."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 @contextmanager
 def _logging(level: int) -> Iterator[None]:
     logger = logging.getLogger("simil")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("simil: %(message)s"))
+    handler.setFormatter(_Visible("simil: %(message)s"))
     before, propagated = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.propagate = False

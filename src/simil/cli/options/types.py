@@ -14,8 +14,10 @@ __all__ = [
     "BaseUrl",
     "CalibrationFile",
     "Concurrency",
+    "Delimiter",
     "Device",
     "Dimensions",
+    "Encoding",
     "Engine",
     "EnvFile",
     "Fields",
@@ -142,6 +144,22 @@ Fields = Annotated[
 ]
 IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
 NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of a table as data.")]
+Delimiter = Annotated[
+    str | None,
+    _input(
+        "--delimiter",
+        metavar="CHAR",
+        help="What separates the cells of csv or tsv: a character, or tab (default: told by the first row).",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    _input(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of the input, e.g. cp1252 (default: UTF-8, or told by a byte order mark).",
+    ),
+]
 Sheet = Annotated[
     str | None,
     _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),

@@ -22,6 +22,9 @@ __all__ = [
     "refuse_blank",
 ]
 
+# How people spell a tab, which a shell makes hard to type.
+_TAB = ("tab", "\\t")
+
 
 def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
     """Raise `UsageError` if the value of an option is not one of its choices."""
@@ -44,7 +47,9 @@ def read_options(
     nul: bool,
     whole: bool,
     header: bool,
-    sheet: str | None = None,
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -60,6 +65,8 @@ def read_options(
         whole=whole,
         nul=nul,
         header=header,
+        delimiter="\t" if delimiter in _TAB else delimiter,
+        encoding=encoding,
         sheet=sheet,
         all_fields=all_fields,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from simil.errors import InputError, PartlyDone, Place, UsageError
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
+    from simil.texts import LeftOut
 
-__all__ = ["Notes", "dollars", "report_usage"]
+__all__ = ["LeftOutFiles", "Notes", "dollars", "report_usage"]
 
 log = logging.getLogger("simil")
 
@@ -70,6 +72,28 @@ class Notes:
         with self._lock:
             self._failed += 1
         log.error("%s", error)
+
+
+class LeftOutFiles:
+    """Counts the files of folders that are left out, and names each with -v."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, path: str, reason: LeftOut) -> None:
+        """Count a file that is left out for `reason`."""
+        self._counts[reason] += 1
+        log.info("%s left out: %s", path, reason)
+
+    def report(self) -> None:
+        """Report how many files were left out and why, in one line."""
+        if self._counts:
+            counted = sorted(self._counts.items(), key=lambda each: -each[1])
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
+            if len(counted) == 1:
+                reasons = counted[0][0]
+            hint = "" if log.isEnabledFor(logging.INFO) else " (-v names them)"
+            log.warning("%s left out: %s%s", _count(self._counts.total(), "file"), reasons, hint)
 
 
 def report_usage(usage: Usage | None) -> None:

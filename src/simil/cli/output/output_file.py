@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,15 @@ def _unwritable(path: Path, exc: OSError) -> UsageError:
     return UsageError(f"cannot be written: {exc.strerror or exc}", place=Place(str(path)), hint="check -o")
 
 
+def _visible_on_terminal(stream: BinaryIO) -> BinaryIO:
+    """Return the stream of a device; one that is a terminal makes control characters visible."""
+    if not stream.isatty():
+        return stream
+    from simil.cli.output.terminal_stream import TerminalStream
+
+    return TerminalStream(io.TextIOWrapper(stream, "utf-8")).buffer
+
+
 class _Pending:
     """A file under a temporary name in the same folder; other than plain files are written directly."""
 
@@ -84,7 +94,7 @@ class _Pending:
         try:
             if self._name.exists() and not self._name.is_file():
                 # By its own name: /dev/stdout is a link to something that may have no path.
-                self._stream = self._name.open("wb")
+                self._stream = _visible_on_terminal(self._name.open("wb"))
                 return self._stream
             # Only the beginning of the name: with all of it, the temporary name could be too long.
             self._temporary = self._path.with_name(f".{self._path.name[:40]}.{os.urandom(8).hex()}")

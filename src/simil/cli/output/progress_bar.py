@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from simil.cli.output.terminal import console_on
 from simil.progress import Advance, Progress, Status, Total, silent
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def _shown(
 
 def _bar(unit: str, status: Status) -> Bar:
     """Return a bar that shows the speed, and the time left or the reason to wait."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -86,11 +86,11 @@ def _bar(unit: str, status: Status) -> Bar:
             minutes, seconds = divmod(int(task.time_remaining), 60)
             return Text(f"{minutes}:{seconds:02} left")
 
-    console = Console(stderr=True)
+    console = console_on(sys.stderr)
     narrow = console.width < _NARROW
     columns: list[ProgressColumn] = [SpinnerColumn() if narrow else BarColumn(bar_width=20)]
     if not narrow or not unit:
-        columns.insert(0, TextColumn("{task.description}"))
+        columns.insert(0, TextColumn("{task.description}", markup=False))
     if unit == "B":
         columns += [DownloadColumn(), TransferSpeedColumn()]
     elif unit:

@@ -26,10 +26,12 @@ __all__ = [
     "cell",
     "check_binary",
     "digits",
+    "fewer_digits",
     "flat",
     "form_of",
     "form_of_suffix",
     "json_of",
+    "name_in_json",
     "source_cells",
     "table_row",
     "write_rows",
@@ -117,7 +119,30 @@ def _lines(
         rows = map(flat, rows)
     elif format_named(form).table:
         rows = ({name: cell(value) for name, value in flat(row).items()} for row in rows)
+    else:
+        rows = map(_with_name, rows)
     return write(rows, facts, columns)
+
+
+def name_in_json(name: str) -> object:
+    """Return the name of a file as JSON takes it; a byte of it that is not UTF-8 is written as `\\udce9`.
+
+    JSON holds no such bytes. Python reads this back as the name that it knows the file by.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        import json
+
+        import orjson
+
+        return orjson.Fragment(json.dumps(name).encode())
+    return name
+
+
+def _with_name(row: Row) -> Row:
+    file = row.get("file")
+    return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
 
 
 def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
@@ -140,9 +165,12 @@ def flat(row: Row) -> dict[str, object]:
 
 
 def table_row(cells: Sequence[str], separator: str, escapes: Escapes | None = None) -> bytes:
-    """Return a line of csv or tsv; cells that tsv cannot hold as they are are counted in `escapes`."""
+    """Return a line of csv or tsv; cells that tsv cannot hold as they are are counted in `escapes`.
+
+    Names of files have the bytes that the system has.
+    """
     form = TSV if separator == "\t" else CSV
-    return f"{form.line(cells, escapes or Escapes())}\n".encode()
+    return f"{form.line(cells, escapes or Escapes())}\n".encode("utf-8", "surrogateescape")
 
 
 def cell(value: object) -> str:
@@ -161,3 +189,16 @@ def cell(value: object) -> str:
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
     """Return a score as text; nothing for nan, the score of a text that failed."""
     return "" if isnan(score) else f"{score:.{decimals}f}"
+
+
+def fewer_digits(score: float | np.floating[Any], decimals: int = 4, *, is_distance: bool = False) -> str:
+    """Return a score for a table, which has less room than `digits` takes.
+
+    It is cut towards unlike, not rounded, so that the score reaches a threshold that was copied from here.
+    """
+    printed, shown = float(digits(score) or "nan"), f"{score:.{decimals}f}"
+    if is_distance and float(shown) < printed:
+        return f"{float(shown) + 10.0**-decimals:.{decimals}f}"
+    if not is_distance and float(shown) > printed:
+        return f"{float(shown) - 10.0**-decimals:.{decimals}f}"
+    return shown

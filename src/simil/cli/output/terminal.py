@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TextIO
 
-from simil.cli.output.cells import fit
+from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import width
+from simil.cli.output.terminal_stream import unfiltered
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
-__all__ = ["bar", "console", "escaped", "heat", "meter", "meter_columns", "sign"]
+__all__ = ["bar", "console", "console_on", "escaped", "heat", "meter", "meter_columns", "sign"]
 
 _METER, _GAP, _NARROW = 10, "  ", 60
 # From unlike to alike, on dark and light backgrounds.
@@ -26,9 +29,25 @@ def sign(terminal: Console, what: str, model: str | None) -> None:
 
 def console() -> Console:
     """Return a console on stdout, as wide as the terminal."""
-    from rich.console import Console
+    return console_on(sys.stdout, columns=width(), soft_wrap=True)
 
-    return Console(file=sys.stdout, width=width(), soft_wrap=True)
+
+def console_on(stream: TextIO, *, columns: int | None = None, soft_wrap: bool = False) -> Console:
+    """Return a console on `stream`; of what it prints, its own colours alone are control sequences."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class VisibleConsole(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control:
+                    yield segment
+                else:
+                    yield Segment(visible(segment.text, keep="\n"), segment.style)
+
+    return VisibleConsole(file=unfiltered(stream), width=columns, soft_wrap=soft_wrap)
 
 
 def bar(terminal: Console, score: float, room: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.options.values import check_choice
-from simil.cli.output.cells import fit
+from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import is_terminal, open_outputs, width
 
 if TYPE_CHECKING:
@@ -98,6 +98,5 @@ class _Preview:
     def close(self) -> None:
         """Print what these are and how to save them."""
         many = "1 vector" if self._count == 1 else f"{self._count} vectors"
-        sys.stderr.write(
-            f"{many} of {self._dimensions} dimensions by {self._model}; save them with > FILE or -o FILE\n"
-        )
+        made = f"{many} of {self._dimensions} dimensions by {visible(self._model)}"
+        sys.stderr.write(f"{made}; save them with > FILE or -o FILE\n")

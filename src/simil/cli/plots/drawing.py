@@ -63,10 +63,13 @@ def draw(path: str, chart: Chart) -> None:
     """
     kind = _kind(path)
     if kind == "-":
+        from simil.cli.output.terminal_stream import unfiltered
         from simil.cli.plots import terminal_plot
 
-        sys.stdout.write(terminal_plot.render(chart))
-        sys.stdout.flush()
+        # The texts of a chart are visible (`safe_text`); its colours are ours.
+        stream = unfiltered(sys.stdout)
+        stream.write(terminal_plot.render(chart))
+        stream.flush()
     elif kind == ".html":
         from simil.cli.plots import plotly_plot
 

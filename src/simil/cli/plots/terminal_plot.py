@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import is_terminal, width
+from simil.cli.output.rows import fewer_digits
 from simil.cli.plots.charts import BarChart, Chart, HeatMap, ScatterPlot, cut
 from simil.errors import ExtraMissing
 
@@ -174,7 +175,7 @@ def _scatter_plot(chart: ScatterPlot, look: _Look) -> Iterator[str]:
 def _legend(chart: ScatterPlot, look: _Look) -> Iterator[str]:
     if chart.scores is not None or chart.groups is None:
         for number, row in enumerate(chart.marked[:_MOST_NAMED]):
-            score = "" if chart.scores is None else f"{chart.scores[row]:.4f}  "
+            score = "" if chart.scores is None else f"{fewer_digits(chart.scores[row])}  "
             sign = look.coloured(_sign(number), _COLOURS[0])
             yield f"{sign}  {cut(score + chart.texts[row], look.columns - 3)}"
         more = len(chart.marked) - _MOST_NAMED

@@ -40,7 +40,7 @@ class ModelSource:
         for path in sorted(self._files()):
             status = path.stat()
             entries.append(f"{path.relative_to(self.folder)}\0{status.st_size}\0{status.st_mtime_ns}")
-        return hashlib.sha256("\0".join([str(self.folder), *entries]).encode()).hexdigest()
+        return hashlib.sha256(os.fsencode("\0".join([str(self.folder), *entries]))).hexdigest()
 
     def stamp(self, cache_dir: Path) -> str:
         """Return `name@revision`, with the revision's first 12 digits.
@@ -62,7 +62,7 @@ class ModelSource:
                 return digest
         contents = hashlib.sha256()
         for path in sorted(self._files()):
-            contents.update(f"{path.relative_to(self.folder)}\0{_sha256(path)}\0".encode())
+            contents.update(os.fsencode(f"{path.relative_to(self.folder)}\0{_sha256(path)}\0"))
         digest = contents.hexdigest()
         with suppress(OSError):  # If it cannot be saved, the next run is slower.
             saved.parent.mkdir(parents=True, exist_ok=True)

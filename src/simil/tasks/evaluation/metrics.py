@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simil.similarity import as_printed
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -139,7 +141,10 @@ class _WeightedRanks:
 
 
 class _PrecisionRecall:
-    """Counts for precision and recall at each distinct score, from the highest down."""
+    """Counts for precision and recall at each distinct score, from the highest down.
+
+    Scores for a threshold are `as_printed`: who passes the threshold on gets the pairs that were counted.
+    """
 
     def __init__(self, scores: Floats, positive: NDArray[np.bool_]) -> None:
         import numpy as np
@@ -183,7 +188,7 @@ def best_f1(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
     """Return the highest F1 of any threshold; undefined without a positive pair."""
     import numpy as np
 
-    counts = _PrecisionRecall(scores, positive)
+    counts = _PrecisionRecall(as_printed(scores), positive)
 
     def statistic(weights: Floats) -> Floats:
         taken, right = counts(weights)
@@ -201,7 +206,7 @@ def best_operating_point(scores: Floats, positive: NDArray[np.bool_]) -> Operati
 
     if not positive.any():
         return None
-    counts = _PrecisionRecall(scores, positive)
+    counts = _PrecisionRecall(as_printed(scores), positive)
     taken, right = (row[0] for row in counts(np.ones((1, len(scores)))))
     best = int(np.argmax(2 * right / (taken + right[-1])))
     return OperatingPoint(

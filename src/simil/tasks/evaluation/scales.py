@@ -45,4 +45,6 @@ def reaches(
     scores: NDArray[np.float32], threshold: float, metric: Metric, scale: Scale | None
 ) -> NDArray[np.bool_]:
     """Return which scores, already on `scale`, are at least as alike as `threshold`."""
-    return (metric if scale is None else Metric.COSINE).reaches(scores, threshold)
+    if scale is None:
+        return metric.reaches(scores, threshold)
+    return Metric.COSINE.reaches(scores, threshold, scale.decimals)
