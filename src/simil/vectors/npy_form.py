@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NpyWriter", "read_npy"]
+__all__ = ["NpyWriter", "as_float32", "read_npy", "without_missing"]
 
 _CHECK_ROWS = 4096
 
@@ -85,17 +85,17 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
     A file of little-endian float32 rows is mapped; anything else is converted to float32 in memory.
     """
-    vectors, missing = _as_float32(source, read_npy_table(source, stream))
+    vectors, missing = as_float32(source, read_npy_table(source, stream))
     count = len(vectors)
     if sidecar is None or not sidecar.is_file():
         ids = tuple(str(number + 1) for number in range(count))
         file = VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
     else:
         file = _with_sidecar(source, vectors, sidecar)
-    return _without(file, missing) if missing else file
+    return without_missing(file, missing) if missing else file
 
 
-def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
+def without_missing(file: VectorFile, missing: Sequence[int]) -> VectorFile:
     """Leave out texts without a vector."""
     report_left_out(file.source, len(missing))
     wrong = set(missing)
@@ -123,7 +123,7 @@ def _can_go_back(stream: BinaryIO) -> bool:
         return True
 
 
-def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
+def as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
     """Return float32 rows in C order, `raw` itself if it is that already, and which rows are all nan.
 
     Raises `InputError` for a value that is not finite in any other row.

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from simil.formats.detection import TypedSource
 from simil.formats.encoding import head_as_utf8
 from simil.formats.registry import sniffed, suffix_format
 from simil.formats.separators import separator_of
+from simil.vectors.arrow_form import holds_vectors
 from simil.vectors.table_form import dimension_columns
 from simil.vectors.vector_formats import VectorFormat
 
@@ -42,14 +43,17 @@ _FAILED_LINE = re.compile(r'\{"id":"[^\n]*"embedding":null,"model":"[^"\n]*"\}\n
 _SECOND_ITEMS = ((1,), ("data", 1))  # The first item would have shown it.
 
 
-def as_vectors(typed: TypedSource) -> TypedSource | None:
+def as_vectors(typed: TypedSource, fields: Sequence[str] = ()) -> TypedSource | None:
     """Return a source as the file of vectors that it is, None if it holds texts.
 
-    Plain text that no suffix calls so may be a table of vectors. Errors as in `Source.head`.
+    Plain text that no suffix calls so may be a table of vectors. Parquet and Arrow may hold both, and
+    are texts where `fields` name columns of theirs. Errors as in `Source.head`.
     """
     source, form = typed.source, typed.format
+    if form.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
+        return typed if holds_vectors(source, fields) else None
     if form.is_binary:
-        return typed
+        return None if form.read else typed
     if form.name == VectorFormat.JSON:
         head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
         return typed if _json_form(_text(head)) is VectorFormat.JSON else None

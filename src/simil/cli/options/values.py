@@ -49,6 +49,7 @@ def read_options(
     header: bool,
     delimiter: str | None,
     encoding: str | None,
+    sheet: str | None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -66,6 +67,7 @@ def read_options(
         header=header,
         delimiter="\t" if delimiter in _TAB else delimiter,
         encoding=encoding,
+        sheet=sheet,
         all_fields=all_fields,
     )
 
