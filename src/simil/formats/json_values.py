@@ -86,13 +86,13 @@ def jsonl_records(
     for number, raw in enumerate(lines(decoded), 1):
         place = Place(name, number)
         try:
-            value = None
-            if raw.strip():
+            value, is_empty = None, not raw.strip()
+            if not is_empty:
                 value = exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
         except InputError as error:
             yield error
         else:
-            yield Record(place, value)
+            yield Record(place, value, is_empty)
 
 
 def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None) -> Iterator[Record]:

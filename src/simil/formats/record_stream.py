@@ -31,10 +31,14 @@ class FormatOptions:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
+    """One row or JSON value as it was read; `value` is None for null.
+
+    `is_empty` says that there is only an empty line, which is no row and no value.
+    """
 
     place: Place
     value: object
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

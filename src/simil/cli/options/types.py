@@ -34,6 +34,8 @@ __all__ = [
     "Nul",
     "Offline",
     "OnError",
+    "OnErrorNull",
+    "OnErrorPairs",
     "OnErrorReading",
     "Output",
     "OverflowPolicy",
@@ -172,9 +174,27 @@ OnError = Annotated[
     str,
     _input(
         "--on-error",
+        metavar="fail|skip",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out and "
+        "exit with 6.",
+    ),
+]
+OnErrorNull = Annotated[
+    str,
+    _input(
+        "--on-error",
         metavar="fail|skip|null",
         help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
-        "write null, and exit with 6.",
+        "write null in its place, and exit with 6. null keeps the place of blank texts too.",
+    ),
+]
+OnErrorPairs = Annotated[
+    str,
+    _input(
+        "--on-error",
+        metavar="fail|skip|null",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or, "
+        "with --pairs, write null for its row, and exit with 6. null keeps rows with blank texts too.",
     ),
 ]
 OnErrorReading = Annotated[
