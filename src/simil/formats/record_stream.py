@@ -19,12 +19,14 @@ class FormatOptions:
         delimiter: what separates the cells of a table.
         encoding: the encoding of the text.
         sheet: the sheet of a workbook.
+        collection: the collection of embeddings in a database.
     """
 
     header: bool = True
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

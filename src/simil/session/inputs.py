@@ -148,7 +148,11 @@ class InputOpener:
         for source in sources:
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed, reading.fields) for typed in opened]
+        found = (
+            []
+            if reading.is_literal
+            else [as_vectors(typed, reading.of_format, reading.fields) for typed in opened]
+        )
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

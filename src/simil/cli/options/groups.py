@@ -86,6 +86,7 @@ class InputFlags:
     delimiter: opt.Delimiter = None
     encoding: opt.Encoding = None
     sheet: opt.Sheet = None
+    collection: opt.Collection = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
 
@@ -101,6 +102,7 @@ class InputFlags:
             delimiter=self.delimiter,
             encoding=self.encoding,
             sheet=self.sheet,
+            collection=self.collection,
             all_fields=all_fields,
         )
 

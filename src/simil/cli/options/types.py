@@ -13,6 +13,7 @@ from simil.cli.options.completion import model_names
 __all__ = [
     "BaseUrl",
     "CalibrationFile",
+    "Collection",
     "Concurrency",
     "Delimiter",
     "Device",
@@ -165,6 +166,14 @@ Encoding = Annotated[
 Sheet = Annotated[
     str | None,
     _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),
+]
+Collection = Annotated[
+    str | None,
+    _input(
+        "--collection",
+        metavar="NAME",
+        help="Which collection of llm's embeddings.db to read (default: the only one).",
+    ),
 ]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]

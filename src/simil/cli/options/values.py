@@ -50,6 +50,7 @@ def read_options(
     delimiter: str | None,
     encoding: str | None,
     sheet: str | None,
+    collection: str | None = None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -68,6 +69,7 @@ def read_options(
         delimiter="\t" if delimiter in _TAB else delimiter,
         encoding=encoding,
         sheet=sheet,
+        collection=collection,
         all_fields=all_fields,
     )
 
