@@ -27,7 +27,7 @@ def plain_records(
             place = Place(name, number)
             line = raw.removesuffix(b"\0") if nul else without_end(raw)
             try:
-                yield Record(place, line.decode("utf-8"), raw)
+                yield Record(place, line.decode("utf-8"), raw=raw)
             except UnicodeDecodeError as exc:
                 yield bad_byte(line, exc, place, decoded.encoding)
 

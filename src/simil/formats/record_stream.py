@@ -34,14 +34,16 @@ class FormatOptions:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line.
+    """One row or JSON value as it was read; `value` is None for null.
 
-    `raw` is its bytes, in UTF-8, with its line end; a `Frame` says what else belongs to it. It may be left
-    out without `FormatOptions.keeps_raw`.
+    `is_empty` says that there is only an empty line, which is no row and no value. `raw` is its bytes, in
+    UTF-8, with its line end; a `Frame` says what else belongs to it. It may be left out without
+    `FormatOptions.keeps_raw`.
     """
 
     place: Place
     value: object
+    is_empty: bool = False
     raw: bytes = field(default=b"", compare=False, repr=False)
 
 

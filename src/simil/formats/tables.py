@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from simil.errors import InputError, Place
@@ -13,7 +13,16 @@ from simil.formats.lines import lines
 from simil.formats.passthrough import Frame
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 
-__all__ = ["apart", "fitted_cells", "has_name", "is_twin", "rows_of", "table_lines", "table_records"]
+__all__ = [
+    "apart",
+    "fitted_cells",
+    "has_name",
+    "is_twin",
+    "own_name",
+    "rows_of",
+    "table_lines",
+    "table_records",
+]
 
 _DEFAULTS = FormatOptions()
 
@@ -80,6 +89,14 @@ def apart(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def own_name(name: str, taken: Container[str]) -> str:
+    """Return the name of a column of ours: where the input has one of this name, `name_2`, and so on."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
+
+
 def has_name(column: str, number: int) -> bool:
     """Whether the column with this number has a name of its own, after `apart`."""
     return column not in ("", f"#{number}")
@@ -127,9 +144,9 @@ def _records(
             continue
         place = Place(name, row.line)
         if not row.cells:
-            yield Record(place, None)
+            yield Record(place, None, is_empty=True)
         elif (cells := fitted_cells(columns, row.cells)) is not None:
-            yield Record(place, dict(zip(columns, cells, strict=True)), row.raw)
+            yield Record(place, dict(zip(columns, cells, strict=True)), raw=row.raw)
         else:
             many = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
             width = "1 column" if len(columns) == 1 else f"{len(columns)} columns"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,8 @@ __all__ = ["dedupe"]
 log = logging.getLogger("simil")
 
 _SHOWN = ("kept", "removed", "pairs", "groups")
+# The forms of vectors in which they go into a pipe if they came so.
+_PIPED = ("json", "jsonl", "csv", "tsv", "npy")
 
 
 @expanded
@@ -95,7 +97,8 @@ def dedupe(
             saved = _to_write(opened, kind).vector_files()
             found = _near_vectors(session, saved, known, threshold)
             if records:
-                _write_vectors(saved, _wanted(found, show), kind, output)
+                rows = _wanted(found, show)
+                _write_vectors(saved, rows, kind, output, opened.column_types)
                 return
         else:
             text_form = _text_form(form, output, opened.formats) if records else ""
@@ -110,7 +113,15 @@ def dedupe(
                 kept = [found.texts[row] for row in _wanted(found, show)]
                 frame = common_frame(frames) if opened.formats == {text_form} and not whole else None
                 with open_output(output) as stream:
-                    show_texts(kept, text_form, stream, frame, nul=reading.nul, whole=whole)
+                    show_texts(
+                        kept,
+                        text_form,
+                        stream,
+                        frame,
+                        nul=reading.nul,
+                        whole=whole,
+                        types=opened.column_types,
+                    )
                 return
         with open_output(output) as stream:
             show_duplicates(found, show, form_of_rows, stream, model=session.stamp)
@@ -130,9 +141,13 @@ def _wanted(found: Duplicates, show: str) -> list[int]:
 def _text_form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
     """Return the form of texts: that of the input, unless another is asked for."""
     from simil.cli.output.rows import form_of
+    from simil.formats.registry import format_named
 
     if name is None and (output is None or output.suffix == ".txt"):
-        return next(iter(forms)) if len(forms) == 1 else "text"
+        only = next(iter(forms)) if len(forms) == 1 else "text"
+        if format_named(only).is_binary:
+            return "csv" if only == "xlsx" else "jsonl"
+        return only
     found = form_of(name, output)
     return "text" if found in ("plain", "table") else found
 
@@ -143,15 +158,20 @@ def _vector_form(name: str | None, output: Path | None, forms: Collection[str]) 
     from simil.vectors import VectorFormat
 
     found = vector_form(name, output)
-    if found is None or name is not None or output is not None or len(forms) > 1:
-        return found
-    return VectorFormat(next(iter(forms)))
+    only = next(iter(forms)) if len(forms) == 1 else ""
+    # Tables of Arrow, like those of texts, go into a pipe as JSON.
+    is_asked = name is not None or output is not None
+    return VectorFormat(only) if found is not None and not is_asked and only in _PIPED else found
 
 
 def _write_vectors(
-    files: Sequence[VectorFile], rows: Sequence[int], form: VectorFormat | None, output: Path | None
+    files: Sequence[VectorFile],
+    rows: Sequence[int],
+    form: VectorFormat | None,
+    output: Path | None,
+    types: Mapping[str, Any],
 ) -> None:
-    """Write some rows of files, as they came where that is possible."""
+    """Write some rows of files, as they came where that is possible; else fields with their `types`."""
     from simil.cli.output.output_file import open_output
     from simil.cli.output.vector_output import write_vectors
     from simil.tasks.conversion import rows_by_file, selected
@@ -166,7 +186,7 @@ def _write_vectors(
     if form is VectorFormat.NPY and output is None:
         log.warning("only the numbers are printed; -o FILE.npy also keeps ids, texts and model")
     model = next((file.model for file in files if file.model), None)
-    write_vectors(selected(files, rows, as_stored=form is VectorFormat.NPY), form, output, model)
+    write_vectors(selected(files, rows, as_stored=form is VectorFormat.NPY), form, output, model, types)
 
 
 def _equal_texts(session: Session, texts: Sequence[Text], against: OpenInput | None) -> Duplicates:

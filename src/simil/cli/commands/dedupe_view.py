@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
@@ -43,6 +43,7 @@ def show_texts(
     *,
     nul: bool,
     whole: bool,
+    types: Mapping[str, Any],
 ) -> None:
     """Write the records of texts in `form`; within `frame`, as they came, where they have one."""
     if frame is not None:
@@ -57,7 +58,8 @@ def show_texts(
     elif form == "json":
         stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
     else:
-        write_rows([{"fields": _record(text)} for text in texts], form, stream, facts={})
+        records = [{"fields": _record(text)} for text in texts]
+        write_rows(records, form, stream, facts={}, types=types)
     stream.flush()
 
 

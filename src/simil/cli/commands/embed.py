@@ -10,7 +10,7 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def embed(
     output: opt.Output = None,
     form: Annotated[
         str | None,
-        typer.Option("-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64", help="Output format."),
+        typer.Option(
+            "-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64|parquet|arrow", help="Output format."
+        ),
     ] = None,
     kind: Annotated[
         str,
@@ -58,7 +60,7 @@ def embed(
     ] = False,
     *,
     model: ModelFlags,
-    reading: InputFlags,
+    reading: TextFlags,
     running: RunFlags,
 ) -> None:
     """Compute a vector for each text.
@@ -77,7 +79,8 @@ def embed(
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            texts = values.given(text, "--text", run.notes.blank)
+            keeps_failed = run.notes.keeps_failed and not dry_run
+            texts = values.given(text, "--text", run.notes.blank, keeps_blank=keeps_failed)
             if dry_run:
                 _preview_cost(run.session, texts, wanted, form, output)
             else:
@@ -93,7 +96,8 @@ def embed(
         elif dry_run:
             _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
         else:
-            _embed_texts(run, run.session.texts(opened), wanted, written, output, opened.count)
+            texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
+            _embed_texts(run, texts, wanted, written, output, opened)
 
 
 def _embed_texts(
@@ -102,19 +106,26 @@ def _embed_texts(
     wanted: EmbedOptions,
     form: VectorFormat | None,
     output: Path | None,
-    total: Total = None,
+    opened: OpenInput | None = None,
 ) -> None:
     from simil.cli.output.progress_bar import terminal_progress
     from simil.cli.output.vector_output import write_vectors
     from simil.tasks.embedding import embed_stream
 
     embedder = run.session.embedder()
+    total: Total = opened.count if opened else None
+    types = opened.column_types if opened else None
     progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
-            texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
+            texts,
+            embedder,
+            wanted,
+            on_error=run.notes.on_error,
+            keeps_failed=run.notes.keeps_failed,
+            on_unknown=run.notes.unknown,
         )
-        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp)
+        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
 
 
 def _preview_cost(
@@ -138,7 +149,7 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model)
+    write_vectors(batches, form, output, model, opened.column_types)
 
 
 def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, fewer_digits, own_name, write_rows
+from simil.cli.output.rows import Row, fewer_digits, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
+from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
     import numpy as np

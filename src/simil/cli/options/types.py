@@ -34,6 +34,8 @@ __all__ = [
     "Nul",
     "Offline",
     "OnError",
+    "OnErrorNull",
+    "OnErrorPairs",
     "OnErrorReading",
     "Output",
     "OverflowPolicy",
@@ -42,6 +44,7 @@ __all__ = [
     "Projection",
     "Quiet",
     "RetriesLimit",
+    "Sheet",
     "TextOrJson",
     "Threads",
     "Verbose",
@@ -134,14 +137,16 @@ EnvFile = Annotated[
 InputFormatName = Annotated[
     str | None,
     _input(
-        "--input-format", metavar="text|jsonl|json|csv|tsv", help="Format of the input (default: by suffix)."
+        "--input-format",
+        metavar="text|jsonl|json|csv|tsv|xlsx|parquet|arrow",
+        help="Format of the input (default: by suffix).",
     ),
 ]
 Fields = Annotated[
     list[str] | None, _input("--field", metavar="NAME", help="Column or key that holds the text.")
 ]
 IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
-NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of csv or tsv as data.")]
+NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of a table as data.")]
 Delimiter = Annotated[
     str | None,
     _input(
@@ -158,6 +163,10 @@ Encoding = Annotated[
         help="Encoding of the input, e.g. cp1252 (default: UTF-8, or told by a byte order mark).",
     ),
 ]
+Sheet = Annotated[
+    str | None,
+    _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),
+]
 Collection = Annotated[
     str | None,
     _input(
@@ -172,9 +181,27 @@ OnError = Annotated[
     str,
     _input(
         "--on-error",
+        metavar="fail|skip",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out and "
+        "exit with 6.",
+    ),
+]
+OnErrorNull = Annotated[
+    str,
+    _input(
+        "--on-error",
         metavar="fail|skip|null",
         help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
-        "write null, and exit with 6.",
+        "write null in its place, and exit with 6. null keeps the place of blank texts too.",
+    ),
+]
+OnErrorPairs = Annotated[
+    str,
+    _input(
+        "--on-error",
+        metavar="fail|skip|null",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or, "
+        "with --pairs, write null for its row, and exit with 6. null keeps rows with blank texts too.",
     ),
 ]
 OnErrorReading = Annotated[
@@ -201,7 +228,9 @@ Files = Annotated[
 ]
 Form = Annotated[
     str | None,
-    typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
+    typer.Option(
+        "-f", "--format", metavar="json|jsonl|csv|tsv|parquet|arrow", help="Output format for other programs."
+    ),
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.cli.options.values import check_choice
 from simil.cli.output.output_file import is_terminal
 from simil.errors import UsageError
+from simil.formats.arrow_rows import arrow_rows
 from simil.formats.delimited import CSV, TSV, Escapes
-from simil.formats.json_values import json_of
+from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
+from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +25,7 @@ __all__ = [
     "FORMS",
     "Row",
     "cell",
+    "check_binary",
     "digits",
     "fewer_digits",
     "form_of",
@@ -30,7 +33,6 @@ __all__ = [
     "has_columns",
     "json_of",
     "name_in_json",
-    "own_name",
     "source_cells",
     "table_row",
     "write_rows",
@@ -53,11 +55,20 @@ def form_of(name: str | None, output: Path | None) -> str:
     """
     if name is not None:
         check_choice("--format", name, FORMS)
+        check_binary(name, output)
         return name
     if output is not None:
         found = form_of_suffix(output, [*FORMS, "text"])
         return "plain" if found == "text" else found
     return "table" if is_terminal() else "plain"
+
+
+def check_binary(name: str, output: Path | None) -> None:
+    """Raise `UsageError` if a format is no text and would go to a terminal."""
+    if output is None and is_terminal() and any(form.name == name and form.is_binary for form in FORMATS):
+        raise UsageError(
+            f"{name} is binary and stdout is a terminal", hint=f"use -o FILE.{name} or redirect it"
+        )
 
 
 def form_of_suffix(output: Path, names: Sequence[str]) -> str:
@@ -76,14 +87,6 @@ def has_columns(form: str) -> bool:
     return form not in ("plain", "table", "json", "jsonl")
 
 
-def own_name(name: str, taken: Container[str]) -> str:
-    """Return the name of a column of ours: where the input has one of this name, `name_2`, and so on."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}_{number}", number + 1
-    return found
-
-
 def source_cells(text: Text, *, saved: bool) -> dict[str, object]:
     """Return the cells that say where `text` comes from; saved vectors have no line."""
     return {"file": text.origin.source, "line": None if saved else text.origin.line}
@@ -97,14 +100,18 @@ def write_rows(
     facts: Mapping[str, object],
     plain: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
+    types: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write rows to `stream`: "plain", "tsv", "csv", "jsonl" or "json".
+    """Write rows to `stream`: "plain" or a format of the registry.
 
     `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names the
     columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv if there are no
-    rows.
+    rows; `types` those of Arrow that other fields have in their source.
     """
-    stream.writelines(_lines(rows, form, facts, plain, columns or ()))
+    if types and form != "plain" and format_named(form).types:
+        stream.writelines(arrow_rows(form, _flat([*rows]), columns or (), types))
+    else:
+        stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
 
 
@@ -116,7 +123,9 @@ def _lines(
     write = format_named(form).write
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
-    if format_named(form).table:
+    if format_named(form).types:
+        rows = _flat([*rows])
+    elif format_named(form).table:
         rows = ({name: cell(value) for name, value in row.items()} for row in _flat([*rows]))
     else:
         rows = map(_with_name, rows)
@@ -198,9 +207,7 @@ def cell(value: object) -> str:
         return json_of(value).decode()
     import numpy as np
 
-    if isinstance(value, np.floating):
-        return digits(value)
-    return json_of(value).decode()
+    return digits(value) if isinstance(value, np.floating) else text_of(value)
 
 
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
