@@ -52,7 +52,8 @@ def read_texts(
 
     def texts() -> Iterator[Text]:
         for typed in sources:
-            mark = utf8_mark(typed.source) if options.keeps_raw else b""
+            has_mark = options.keeps_raw and not typed.format.is_binary
+            mark = utf8_mark(typed.source) if has_mark else b""
             stream = _open_stream(typed, options)
             on_frame(stream.frame and replace(stream.frame, head=mark + stream.frame.head))
             label = typed.source.label

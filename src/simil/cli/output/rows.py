@@ -176,11 +176,8 @@ def _flat(rows: Sequence[Row]) -> Iterator[Row]:
         ours = {name: value for name, value in row.items() if name != "fields"}
         names |= {name: own_name(name, taken) for name in ours.keys() - names.keys()}
         shared = {name: value for name, value in ours.items() if name in same and name in taken}
-        yield {
-            **{names[name]: value for name, value in ours.items() if name not in shared},
-            **record,
-            **shared,
-        }
+        others = {names[name]: value for name, value in ours.items() if name not in shared}
+        yield {**others, **record, **{name: record.get(name, value) for name, value in shared.items()}}
 
 
 def _fields(row: Row) -> Row:
