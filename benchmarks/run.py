@@ -29,6 +29,7 @@ import files
 import limits
 import memory
 import openai_api
+import parquet
 import search
 import startup
 import tasks
@@ -40,7 +41,7 @@ __all__ = ["SUITES", "main"]
 
 SUITES: dict[str, Suite] = {
     name: suite
-    for module in (startup, limits, bulk, files, memory, search, tasks, cache, openai_api)
+    for module in (startup, limits, bulk, files, memory, parquet, search, tasks, cache, openai_api)
     for name, suite in module.SUITES.items()
 }
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["LENGTHS", "LONG", "lines", "mixed", "texts", "write_plugin"]
+__all__ = ["LENGTHS", "LONG", "WIDE", "lines", "many", "mixed", "texts", "write_plugin"]
+
+# The dimensions of the plug-in `wide`.
+WIDE = 384
 
 # Words per text, minimum and maximum.
 LENGTHS = {"2-3 words": (2, 3), "6 words": (5, 7), "12 words": (10, 14)}
@@ -32,6 +35,8 @@ under up walk wall warm wash watch water wave white wide wind window with woman 
 """
 
 _PLUGIN = """\
+from zlib import crc32
+
 import numpy as np
 
 from simil.embedders.base import Embedder
@@ -42,6 +47,18 @@ class Flat(Embedder):
 
     def embed_batch(self, texts):
         return np.full((len(texts), 64), 0.125, np.float32)
+
+
+class Wide(Embedder):
+    stamp = "wide@1"
+    dimensions = 384
+
+    def __init__(self):
+        table = np.random.default_rng(0).standard_normal((4096, 384), np.float32)
+        self._table = table / np.linalg.norm(table, axis=1, keepdims=True)
+
+    def embed_batch(self, texts):
+        return self._table[[crc32(text.encode()) % 4096 for text in texts]]
 """
 
 
@@ -65,13 +82,23 @@ def lines(path: Path, number: int) -> Path:
     return path
 
 
+def many(numbers: Iterable[int]) -> Iterator[str]:
+    """Return a distinct text of about six words for each number, without making those before it."""
+    words = _WORD_LIST.split()
+    for number in numbers:
+        chosen = (words[number * step % len(words)] for step in (1, 7, 31, 127, 511, 2047))
+        yield f"{' '.join(chosen)} {number}"
+
+
 def write_plugin(folder: Path) -> str:
-    """Write an installed package with a plug-in for PYTHONPATH into `folder`; return its model name."""
+    """Write an installed package with plug-ins for PYTHONPATH into `folder`; return the first one's name."""
     info = folder / "simil_flat-1.0.dist-info"
     info.mkdir(parents=True)
     (folder / "simil_flat.py").write_text(_PLUGIN, "utf-8")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: simil-flat\nVersion: 1.0\n", "utf-8")
-    (info / "entry_points.txt").write_text("[simil.embedders]\nflat = simil_flat:Flat\n", "utf-8")
+    (info / "entry_points.txt").write_text(
+        "[simil.embedders]\nflat = simil_flat:Flat\nwide = simil_flat:Wide\n", "utf-8"
+    )
     return "plugin:flat"
 
 

@@ -318,3 +318,21 @@ def _python(folder: Path, *arguments: str) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load: Any) -> None:
+    bench = load("bench").Bench(tmp_path, repeat=1, rows=3000)
+    rows = load("parquet").parquet(bench)
+    assert [row.name.partition(": ")[0] for row in rows] == ["3,000 x 384"] * 9
+    assert [row.bar for row in rows] == [">= 0.7", "<= 500", "", ">= 0.7", "<= 500", "", "", "", ""]
+    assert rows[1].values[0] > 10
+    # What was made is removed: at the full size it is gigabytes.
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".parquet"}
+
+
+def test_searches_that_find_different_rows_do_not_count(tmp_path: Path, load: Any) -> None:
+    parquet, failed = load("parquet"), load("measure").MeasurementFailed
+    usage = load("measure").Usage
+    found = {form: [usage(1.0, 1, form, "")] for form in ("npy", "parquet")}
+    with pytest.raises(failed, match="found different rows"):
+        parquet.check_same(found)

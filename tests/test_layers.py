@@ -60,6 +60,8 @@ PLACES: dict[str, set[str]] = {
     "pathspec": {"texts/trees.py"},
     "platformdirs": {"config.py"},
     "threadpoolctl": {"blas.py"},
+    "pyarrow": {"formats/arrow_library.py"},
+    "python_calamine": {"formats/workbooks.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from simil.errors import InputError, Place
 from simil.formats.binary_marks import may_be_cut
 from simil.formats.encoding import head_as_utf8
+from simil.formats.part_files import part_files
 from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
 from simil.formats.sources import Source
 
@@ -33,13 +34,17 @@ _FOREIGN = {
     b"BZh": ("compressed by bzip2", "unpack it with bunzip2"),
     b"\xfd7zXZ\0": ("compressed by xz", "unpack it with unxz"),
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "unpack it with unzstd"),
-    b"PK\x03\x04": ("a ZIP archive", "unpack it; of workbooks save a sheet as csv"),
+    b"PK\x03\x04": (
+        "a ZIP archive",
+        "unpack it; --input-format xlsx reads a workbook",
+    ),
     b"PK\x05\x06": ("an empty ZIP archive", "name another file"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
     b"%PDF-": ("a PDF document", "convert it to text, e.g. with pdftotext"),
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Office document", "save it as csv or txt"),
-    b"PAR1": ("a Parquet file", "write it as jsonl or csv"),
-    b"ARROW1": ("an Arrow file", "write it as jsonl or csv"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
+        "an old Office document",
+        "save it as txt; --input-format xlsx reads a workbook",
+    ),
     b"\x89PNG": ("a PNG image", "name a file of texts"),
     b"\xff\xd8\xff": ("a JPEG image", "name a file of texts"),
     b"\x89HDF": ("an HDF5 file", "write it as npy, jsonl or csv"),
@@ -63,6 +68,8 @@ def typed(source: Source, wanted: str | None = None) -> TypedSource:
     """
     if wanted is not None:
         return TypedSource(source, format_named(wanted))
+    if part_files(source.path) is not None:
+        return TypedSource(source, format_named("parquet"))
     binary = sniffed_binary(source.head(_tells_binary))
     if binary is not None:
         return TypedSource(source, binary)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from simil.errors import InputError, Place
@@ -20,6 +23,7 @@ __all__ = [
     "kind_of",
     "outline_of",
     "parsed",
+    "text_of",
 ]
 
 _BEYOND_64_BITS = 2.0**63
@@ -130,20 +134,30 @@ def json_lines(rows: Iterable[Mapping[str, object]], facts: Mapping[str, object]
 def json_of(value: object) -> bytes:
     """One line of JSON; NumPy's float32 numbers and arrays have the shortest digits that give them back.
 
+    Dates and times are strings in ISO 8601, bytes are in base64, decimal numbers are strings of their digits.
     Raises InputError for what JSON in UTF-8 cannot hold, such as half of a surrogate pair.
     """
     import orjson
 
     try:
         try:
-            return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+            return orjson.dumps(value, _as_json, orjson.OPT_SERIALIZE_NUMPY)
         except orjson.JSONEncodeError as exc:
             if "64-bit" not in str(exc):
                 raise
-            return orjson.dumps(_with_digits(value), option=orjson.OPT_SERIALIZE_NUMPY)
+            return orjson.dumps(_with_digits(value), _as_json, orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as exc:
         about = f"{value['id']!a} " if isinstance(value, dict) and "id" in value else ""
         raise InputError(f"{about}cannot be written as JSON: {exc}") from exc
+
+
+def text_of(value: object) -> str:
+    """A value as the text of a cell: a string as it is, nothing for None, others in JSON, without quotes."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    written = json_of(value).decode()
+    # Of what has no escapes in JSON: dates, bytes, decimal numbers.
+    return written[1:-1] if written.startswith('"') else written
 
 
 def _with_digits(value: object) -> object:
@@ -158,11 +172,11 @@ def _with_digits(value: object) -> object:
 
 
 def kind_of(value: object) -> str:
-    """What a value is called in JSON, with its article."""
+    """What a value is called in JSON, with its article; dates, bytes and others have none of its names."""
     if value is None:
         return "null"
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
-    return names.get(type(value), "an object")
+    return names.get(type(value)) or ("an object" if isinstance(value, dict) else f"a {type(value).__name__}")
 
 
 def outline_of(value: object) -> str:
@@ -175,3 +189,16 @@ def outline_of(value: object) -> str:
     if isinstance(value, dict | list):
         return "an empty object" if isinstance(value, dict) else "an empty array"
     return kind_of(value)
+
+
+def _as_json(value: object) -> object:
+    """What stands in JSON for a value that it has no form for."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Decimal | timedelta):
+        return str(value)
+    if isinstance(value, date | time):  # Of pandas, which derives from them.
+        return value.isoformat()
+    if isinstance(value, tuple):  # Of Arrow: intervals of months, days and nanoseconds.
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

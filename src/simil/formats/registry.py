@@ -11,6 +11,9 @@ from pathlib import PurePath
 from typing import Any
 
 from simil.errors import InputError, Place
+from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC, column_types
+from simil.formats.arrow_records import arrow_records
+from simil.formats.arrow_rows import arrow_rows
 from simil.formats.binary_marks import NPY_MAGIC, SQLITE_MAGIC, is_npz, is_safetensors
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
@@ -18,6 +21,7 @@ from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 from simil.formats.tables import table_lines, table_records
+from simil.formats.workbooks import workbook_records
 
 __all__ = [
     "FORMATS",
@@ -46,6 +50,7 @@ class Format:
         read: gives its records; None if it holds no records.
         write: gives the bytes of rows; None if rows cannot be written in it.
         table: how cells are separated; None if it is no table.
+        types: gives the type of each column of a source by its name; None if columns have none.
         is_binary: whether it is something other than text, which its first bytes show for certain.
     """
 
@@ -55,6 +60,7 @@ class Format:
     read: Reader | None = None
     write: Writer | None = None
     table: Delimited | None = None
+    types: Callable[[Source], Mapping[str, Any]] | None = None
     is_binary: bool = False
 
 
@@ -102,6 +108,18 @@ def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes],
     )
 
 
+def _arrow(name: str, suffixes: tuple[str, ...], magic: bytes) -> Format:
+    return Format(
+        name,
+        suffixes,
+        lambda head: head.startswith(magic),
+        read=arrow_records,
+        write=lambda rows, facts, columns: arrow_rows(name, rows, columns),
+        types=column_types,
+        is_binary=True,
+    )
+
+
 def _first_line(head: bytes) -> bytes:
     return head.partition(b"\n")[0]
 
@@ -112,6 +130,16 @@ def _first_character(head: bytes) -> bytes:
 
 FORMATS = (
     Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC), is_binary=True),
+    _arrow("parquet", (".parquet", ".pq"), PARQUET_MAGIC),
+    _arrow("arrow", (".arrow", ".feather", ".ipc"), ARROW_MAGIC),
+    # A ZIP archive, or in old files an OLE one, as documents are too: only the suffix tells.
+    Format(
+        "xlsx",
+        (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+        lambda head: False,
+        read=workbook_records,
+        is_binary=True,
+    ),
     Format("npz", (".npz",), is_npz, is_binary=True),
     Format("safetensors", (".safetensors",), is_safetensors, is_binary=True),
     # The suffixes of databases mean many other things, too.

@@ -7,11 +7,13 @@ import os
 import select
 import stat
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from io import FileIO
 from typing import BinaryIO, Protocol, cast
 
 from simil.errors import InputError, Place
+from simil.formats.part_files import part_files
 
 __all__ = ["Source"]
 
@@ -43,6 +45,7 @@ class Source:
         self._stream: _Raw | None = None
         self._head = bytearray()
         self._ended = False
+        self._copy: BinaryIO | None = None
 
     @property
     def is_stdin(self) -> bool:
@@ -72,15 +75,18 @@ class Source:
         return (found.st_dev, found.st_ino) if is_pipe else None
 
     def check(self) -> None:
-        """Raise InputError if the file is missing, is a directory or may not be read.
+        """Raise InputError if the file is missing, may not be read or is a directory, but of Parquet files.
 
         All sources are checked before the first is read, so that the last of many does not fail after an
         hour's work.
         """
-        if self.is_stdin or self._stream is not None:  # An open `/dev/fd/N` may not be opened again.
+        # An open `/dev/fd/N` may not be opened again.
+        if self.is_stdin or self._stream is not None or self._copy is not None:
             return
         try:
-            if stat.S_ISDIR(os.stat(self.path).st_mode):  # noqa: PTH116 (Path would turn "" into ".")
+            # Path would turn "" into ".".
+            is_folder = stat.S_ISDIR(os.stat(self.path).st_mode)  # noqa: PTH116
+            if is_folder and part_files(self.path) is None:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not os.access(self.path, os.R_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -127,18 +133,26 @@ class Source:
     def file(self) -> BinaryIO:
         """Return a file of all bytes that can seek: the file itself, or a temporary one of what can't.
 
-        Raises InputError as `chunks` does. The caller closes it.
+        It can be asked for again, when the one before is no longer read. Raises InputError as `chunks` does.
+        The caller closes it.
         """
         if self._is_regular():
             try:
                 return open(_STDIN if self.is_stdin else self.path, "rb", closefd=not self.is_stdin)
             except (OSError, ValueError) as exc:
                 raise _unreadable(self, exc) from exc
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        if self._copy is None:
+            self._copy = self._copied()
+            weakref.finalize(self, self._copy.close)
+        again = os.fdopen(os.dup(self._copy.fileno()), "rb")
+        again.seek(0)
+        return again
+
+    def _copied(self) -> BinaryIO:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the source
         try:
-            for chunk in self.chunks():
-                copy.write(chunk)
-            copy.seek(0)
+            copy.writelines(self.chunks())
+            copy.flush()
         except BaseException:
             copy.close()
             raise

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
@@ -19,6 +20,7 @@ from simil.texts import (
     read_records,
     read_texts,
 )
+from simil.texts.read_options import SEPARATED, TABLES, WORKBOOKS
 from simil.vectors import VectorFile, as_vectors, read_vectors
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
@@ -48,9 +50,15 @@ class OpenInput:
         return self.formats <= {InputFormat.TEXT}
 
     @property
-    def has_tables(self) -> bool:
-        """Whether any of it has a header and separators."""
-        return not self.formats.isdisjoint({InputFormat.CSV, InputFormat.TSV})
+    def column_types(self) -> Mapping[str, Any]:
+        """The types of columns where formats have types, by name; only those in which all sources agree."""
+        of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
+        every = [item for types in of_sources for item in types.items()]
+        return {
+            name: found
+            for name, found in every
+            if all(types.get(name, found) == found for types in of_sources)
+        }
 
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
@@ -93,28 +101,31 @@ class OpenInput:
 
 def fitted(first: OpenInput, second: OpenInput) -> tuple[OpenInput, OpenInput]:
     """Return both inputs, options taken off the one that they do not apply to where they do to the other."""
-    if first.is_plain != second.is_plain:
-        first, second = _without_fields(first), _without_fields(second)
-    if first.has_tables != second.has_tables:
-        first, second = _without_separators(first), _without_separators(second)
-    return first, second
+    return _without_unfit(first, second), _without_unfit(second, first)
 
 
 def without_fields(given: OpenInput) -> OpenInput:
-    """Return an input, options taken off it that do not apply: for fields if it is plain text, or tables."""
-    return _without_separators(_without_fields(given))
+    """Return an input, options for fields, tables and sheets taken off it if it has none."""
+    return _without_unfit(given, None)
 
 
-def _without_fields(given: OpenInput) -> OpenInput:
-    if not given.is_plain:
-        return given
-    return replace(given, reading=replace(given.reading, fields=(), id_field=None))
+def _without_unfit(given: OpenInput, beside: OpenInput | None) -> OpenInput:
+    """Take off options that do not apply to `given`, but do to the input `beside` it, if there is one."""
+    reading = given.reading
+    if given.is_plain and not (beside and beside.is_plain):
+        reading = replace(reading, fields=(), id_field=None)
+    if _lacks(given, beside, TABLES):
+        reading = replace(reading, header=True)
+    if _lacks(given, beside, SEPARATED):
+        reading = replace(reading, delimiter=None)
+    if _lacks(given, beside, WORKBOOKS):
+        reading = replace(reading, sheet=None)
+    return replace(given, reading=reading)
 
 
-def _without_separators(given: OpenInput) -> OpenInput:
-    if given.has_tables:
-        return given
-    return replace(given, reading=replace(given.reading, header=True, delimiter=None))
+def _lacks(given: OpenInput, beside: OpenInput | None, formats: Collection[str]) -> bool:
+    """Return whether an input has none of the formats, but the one beside it has, if there is one."""
+    return given.formats.isdisjoint(formats) and not (beside and beside.formats.isdisjoint(formats))
 
 
 class InputOpener:
@@ -137,7 +148,11 @@ class InputOpener:
         for source in sources:
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed, reading.of_format) for typed in opened]
+        found = (
+            []
+            if reading.is_literal
+            else [as_vectors(typed, reading.of_format, reading.fields) for typed in opened]
+        )
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Reads texts: from lines, whole files, JSON, JSON Lines, CSV, TSV and standard input.
+"""Reads texts: lines, whole files, JSON, JSON Lines, CSV, TSV, Parquet, Arrow, workbooks and standard input.
 
 Everything streams: a text is available as soon as its last byte has arrived. The one exception is `.json`,
 which is read as a whole.

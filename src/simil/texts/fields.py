@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place, UsageError
-from simil.formats.json_values import json_of, kind_of
+from simil.formats.json_values import kind_of, text_of
 from simil.formats.tables import has_name, is_twin
 from simil.texts.records import is_blank
 
@@ -123,7 +123,7 @@ class IdField:
             raise InputError(
                 f"id field {self.name!r} is a number too large to be exact", hint="give a string", place=place
             )
-        return str(found) if type(found) is int else json_of(found).decode()
+        return str(found) if type(found) is int else text_of(found)
 
 
 def id_field_of(columns: Sequence[str] | None, wanted: str | None, place: Place) -> IdField:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import suffix_format
 from simil.formats.sources import Source
 
-__all__ = ["InputFormat", "ReadOptions", "format_of"]
+__all__ = ["SEPARATED", "TABLES", "WORKBOOKS", "InputFormat", "ReadOptions", "format_of"]
 
 
 class InputFormat(StrEnum):
@@ -24,9 +24,15 @@ class InputFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     TSV = "tsv"
+    PARQUET = "parquet"
+    ARROW = "arrow"
+    XLSX = "xlsx"
 
 
-_TABLES = (InputFormat.CSV, InputFormat.TSV)
+# The formats that have separators, sheets, and a first row that may be data.
+SEPARATED = (InputFormat.CSV, InputFormat.TSV)
+WORKBOOKS = (InputFormat.XLSX,)
+TABLES = (*SEPARATED, *WORKBOOKS)
 
 
 def format_of(source: str) -> InputFormat:
@@ -43,9 +49,10 @@ class ReadOptions:
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
     named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
-    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8.
-    `collection` is the one to read where a database holds several collections of vectors. With `all_fields`
-    the fields of a text are all those of its record, including text and id.
+    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. `sheet` is
+    the name or number of the sheet of a workbook, `collection` the one to read where a database holds several
+    collections of vectors. With `all_fields` the fields of a text are all those of its record, including text
+    and id.
     """
 
     format: InputFormat | None = None
@@ -56,6 +63,7 @@ class ReadOptions:
     header: bool = True
     delimiter: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
     collection: str | None = None
     all_fields: bool = False
 
@@ -71,10 +79,10 @@ class ReadOptions:
                 f"{self._for_fields} and {self._plain} contradict each other: plain text has no fields",
                 hint="pass one of them",
             )
-        if self._for_tables and (self._plain or self.format not in (None, *_TABLES)):
-            raise UsageError(
-                f"{self._for_tables} is for csv and tsv, not for {self.format or InputFormat.TEXT}"
-            )
+        for option, formats in self._for_some_formats():
+            if self._plain or self.format not in (None, *formats):
+                wrong = self.format or InputFormat.TEXT
+                raise UsageError(f"{option} is for {_listed(formats, 'and')}, not for {wrong}")
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
             raise UsageError(f"--delimiter cannot be {self.delimiter!r}", hint="give one character, or tab")
         if self.encoding is not None:
@@ -88,9 +96,14 @@ class ReadOptions:
     def _for_fields(self) -> str:
         return "--field" if self.fields else "--id-field" if self.id_field is not None else ""
 
-    @property
-    def _for_tables(self) -> str:
-        return "--no-header" if not self.header else "--delimiter" if self.delimiter is not None else ""
+    def _for_some_formats(self) -> Iterator[tuple[str, Sequence[str]]]:
+        """Yield the options that are given and are for some formats only, with these formats."""
+        if not self.header:
+            yield "--no-header", TABLES
+        if self.delimiter is not None:
+            yield "--delimiter", SEPARATED
+        if self.sheet is not None:
+            yield "--sheet", WORKBOOKS
 
     @property
     def is_literal(self) -> bool:
@@ -104,6 +117,7 @@ class ReadOptions:
             header=self.header,
             delimiter=self.delimiter,
             encoding=self.encoding,
+            sheet=self.sheet,
             collection=self.collection,
         )
 
@@ -121,8 +135,14 @@ class ReadOptions:
                 f"{self._for_fields} is given, but plain text has no fields",
                 hint="pass --input-format csv, tsv, json or jsonl",
             )
-        if self._for_tables and {*formats}.isdisjoint(_TABLES):
-            raise UsageError(
-                f"{self._for_tables} is for csv and tsv, and no source is one",
-                hint="pass --input-format csv or tsv",
-            )
+        for option, wanted in self._for_some_formats():
+            if {*formats}.isdisjoint(wanted):
+                raise UsageError(
+                    f"{option} is for {_listed(wanted, 'and')}, and no source is one",
+                    hint=f"pass --input-format {_listed(wanted, 'or')}",
+                )
+
+
+def _listed(formats: Sequence[str], word: str) -> str:
+    *first, last = formats
+    return f"{', '.join(first)} {word} {last}" if first else last

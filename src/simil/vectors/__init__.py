@@ -1,4 +1,4 @@
-"""Vector files in and out: JSON as OpenAI returns it, JSON Lines, `.npy`, CSV, TSV, base64.
+"""Vector files in and out: JSON as OpenAI returns it, JSON Lines, `.npy`, CSV, TSV, base64, Parquet, Arrow.
 
 Every format gives back the float32 vectors that were written, bit for bit. In CSV and TSV a text that is
 empty reads as none, and fields read as strings; in TSV tabs and line ends of texts are replaced.

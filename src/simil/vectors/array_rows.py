@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ArrayKind", "table_named", "vectors_of_array"]
+__all__ = ["ArrayKind", "as_float32", "table_named", "vectors_of_array", "without_missing"]
 
 _CHECK_ROWS = 4096
 # What arrays of vectors are called where a file holds several.
@@ -65,7 +65,7 @@ def vectors_of_array(
     `records` hold id, text and other fields of each row, and are in the file `beside` if not in `source`.
     Rows of little-endian float32 are not copied. Raises InputError for other values that are not finite.
     """
-    vectors, missing = _as_float32(source, raw)
+    vectors, missing = as_float32(source, raw)
     count = len(vectors)
     if records is None:
         ids = tuple(str(number + 1) for number in range(count))
@@ -75,11 +75,11 @@ def vectors_of_array(
             file = VectorFile(source, model, *describe_all(records), vectors)
         except ShapeError as exc:
             raise InputError(str(exc), hint=exc.hint, place=Place(beside or source)) from exc
-    return _without(file, missing) if missing else file
+    return without_missing(file, missing) if missing else file
 
 
-def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
-    """Leave out texts without a vector."""
+def without_missing(file: VectorFile, missing: Sequence[int]) -> VectorFile:
+    """Return a file without the rows `missing`, which have no vector, and count them on stderr."""
     report_left_out(file.source, len(missing))
     wrong = set(missing)
     kept = [row for row in range(len(file)) if row not in wrong]
@@ -92,7 +92,7 @@ def _without(file: VectorFile, missing: Sequence[int]) -> VectorFile:
     )
 
 
-def _as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
+def as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
     """Return float32 rows in C order, `raw` itself if it is that already, and which rows are all nan.
 
     Raises `InputError` for a value that is not finite in any other row.

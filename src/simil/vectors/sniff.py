@@ -16,6 +16,7 @@ from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import sniffed, suffix_format
 from simil.formats.sources import Source
 from simil.formats.tables import rows_of
+from simil.vectors.arrow_form import holds_vectors
 from simil.vectors.embedding_values import is_embedding
 from simil.vectors.json_form import LIST_HEAD
 from simil.vectors.json_shapes import has_vectors
@@ -29,15 +30,17 @@ _DEFAULTS = FormatOptions()
 _FAILED = ({"id", "text", "embedding", "model"}, {"id", "text", "fields", "embedding", "model"})
 
 
-def as_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> TypedSource | None:
+def as_vectors(
+    typed: TypedSource, options: FormatOptions = _DEFAULTS, fields: Sequence[str] = ()
+) -> TypedSource | None:
     """Return a source as the file of vectors that it is, None if it holds texts.
 
-    Plain text that no suffix calls so may be a table of vectors. `options` say what its bytes do not. Errors
-    as in `Source.head`.
+    Plain text that no suffix calls so may be a table of vectors. `options` say what its bytes do not. Parquet
+    and Arrow may hold both, and are texts where `fields` name columns of theirs. Errors as in `Source.head`.
     """
     source, form = typed.source, typed.format
     if form.is_binary:
-        return typed
+        return typed if _is_vector_binary(typed, fields) else None
     if form.name == VectorFormat.JSON:
         return typed if _is_vector_document(source, options) else None
     if form.name == VectorFormat.JSONL:
@@ -47,9 +50,14 @@ def as_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> TypedS
     if form.table is None:
         head = source.head(lambda head: b"\n" in head)
         form = sniffed(head_as_utf8(head, options.encoding))
-    if form.table is None or not _TableLook(form.table, options).find(source):
-        return None
-    return TypedSource(source, form)
+    is_table = form.table is not None and _TableLook(form.table, options).find(source)
+    return TypedSource(source, form) if is_table else None
+
+
+def _is_vector_binary(typed: TypedSource, fields: Sequence[str]) -> bool:
+    if typed.format.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
+        return holds_vectors(typed.source, fields)
+    return typed.format.read is None
 
 
 def _is_vector_document(source: Source, options: FormatOptions) -> bool:

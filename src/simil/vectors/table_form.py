@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, Escapes, TableRow
-from simil.formats.json_values import json_of
+from simil.formats.json_values import json_of, text_of
 from simil.formats.record_stream import FormatOptions
 from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
@@ -56,7 +56,7 @@ class TableWriter(VectorWriter):
             names = self._names
         separator = self._form.separator.encode("ascii")
         for id_, text, fields, row in zip(batch.ids, batch.texts, batch.fields, batch.vectors, strict=True):
-            cells = [id_, text or "", self._model, *(_as_text(fields.get(name)) for name in names)]
+            cells = [id_, text or "", self._model, *(text_of(fields.get(name)) for name in names)]
             numbers = b"," * (len(row) - 1) if is_missing(row) else json_of(row)[1:-1]
             lines.append(self._line(cells, ascii(id_)) + separator + numbers.replace(b",", separator))
         self._stream.write(b"\n".join(lines) + b"\n")
@@ -199,9 +199,3 @@ def _number(text: str, place: int, collector: Collector, line: int) -> float:
         return float(text)
     except ValueError:
         raise collector.fault(f"has {text!r} in column d{place}, which is not a number", line) from None
-
-
-def _as_text(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json_of(value).decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
@@ -18,6 +19,7 @@ from simil.vectors.writer import VectorWriter
 __all__ = ["open_writer", "read_vectors"]
 
 _DEFAULTS = FormatOptions()
+_OF_ARROW = (VectorFormat.PARQUET, VectorFormat.ARROW)
 
 
 def open_writer(
@@ -26,11 +28,13 @@ def open_writer(
     *,
     model: str,
     sidecar: BinaryIO | None = None,
+    types: Mapping[str, Any] | None = None,
 ) -> VectorWriter:
     """Return a writer of `format` onto `stream`, for vectors made by `model`.
 
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
-    `sidecar_path`. Raises `UsageError` for a sidecar of any other format.
+    `sidecar_path`. `types` are those of Arrow that fields have, for Parquet and Arrow. Raises `UsageError`
+    for a sidecar of any other format.
     """
     if format is VectorFormat.NPY:
         from simil.vectors.npy_form import NpyWriter
@@ -38,6 +42,10 @@ def open_writer(
         return NpyWriter(stream, model, sidecar)
     if sidecar is not None:
         raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
+    if format in _OF_ARROW:
+        from simil.vectors.arrow_form import ArrowWriter
+
+        return ArrowWriter(stream, model, format, types or {})
     if table := _table(format):
         return TableWriter(stream, model, table)
     from simil.vectors.json_form import JsonLinesWriter, JsonWriter
@@ -65,6 +73,10 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
 def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
     if form.table is not None:
         return read_table(source.name, source.chunks(), form.table, options)
+    if form.name in _OF_ARROW:
+        from simil.vectors.arrow_form import read_arrow
+
+        return read_arrow(source)
     if form.is_binary:
         return _read_binary(source, form.name, options)
     from simil.vectors.json_form import read_json, read_jsonl

@@ -22,6 +22,8 @@ class VectorFormat(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     BASE64 = "base64"
+    PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 def format_of(path: str | Path) -> VectorFormat | None:

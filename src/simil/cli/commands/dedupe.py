@@ -96,13 +96,19 @@ def dedupe(
         if saved is not None and records:
             texts = [saved.texts[row] for row in rows.tolist()]
             batch = vector_batch(texts, saved.vectors[rows], saved.model)
-            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown")
+            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown", opened.column_types)
             return
         with open_output(output) as stream:
             if records:
                 texts = [found.texts[row] for row in rows.tolist()]
                 show_texts(
-                    texts, text_form, stream, nul=reading.nul, header=not reading.no_header, whole=whole
+                    texts,
+                    text_form,
+                    stream,
+                    nul=reading.nul,
+                    header=not reading.no_header,
+                    whole=whole,
+                    types=opened.column_types,
                 )
             else:
                 show_duplicates(found, show, text_form, stream, model=session.stamp)
@@ -111,9 +117,12 @@ def dedupe(
 def _form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
     """Return the form of texts: that of the input (csv and tsv "as it came"), unless another is asked for."""
     from simil.cli.output.rows import form_of
+    from simil.formats.registry import format_named
 
     if name is None and (output is None or output.suffix == ".txt"):
         only = next(iter(forms)) if len(forms) == 1 else "text"
+        if format_named(only).is_binary:
+            return "csv" if only == "xlsx" else "jsonl"
         return f"{only} as it came" if only in ("csv", "tsv") else only
     found = form_of(name, output)
     return "text" if found in ("plain", "table") else found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
@@ -35,7 +35,14 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
 
 
 def show_texts(
-    texts: Sequence[Text], form: str, stream: BinaryIO, *, nul: bool, header: bool, whole: bool
+    texts: Sequence[Text],
+    form: str,
+    stream: BinaryIO,
+    *,
+    nul: bool,
+    header: bool,
+    whole: bool,
+    types: Mapping[str, Any],
 ) -> None:
     """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
     if form == "text":
@@ -52,7 +59,8 @@ def show_texts(
         head = [[*texts[0].fields]] if texts and header else []
         stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
     else:
-        write_rows([{"fields": _record(text)} for text in texts], form.split(maxsplit=1)[0], stream, facts={})
+        records = [{"fields": _record(text)} for text in texts]
+        write_rows(records, form.split(maxsplit=1)[0], stream, facts={}, types=types)
     stream.flush()
 
 

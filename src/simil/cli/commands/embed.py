@@ -37,7 +37,9 @@ def embed(
     output: opt.Output = None,
     form: Annotated[
         str | None,
-        typer.Option("-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64", help="Output format."),
+        typer.Option(
+            "-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64|parquet|arrow", help="Output format."
+        ),
     ] = None,
     kind: Annotated[
         str,
@@ -95,7 +97,7 @@ def embed(
             _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
         else:
             texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
-            _embed_texts(run, texts, wanted, written, output, opened.count)
+            _embed_texts(run, texts, wanted, written, output, opened)
 
 
 def _embed_texts(
@@ -104,13 +106,15 @@ def _embed_texts(
     wanted: EmbedOptions,
     form: VectorFormat | None,
     output: Path | None,
-    total: Total = None,
+    opened: OpenInput | None = None,
 ) -> None:
     from simil.cli.output.progress_bar import terminal_progress
     from simil.cli.output.vector_output import write_vectors
     from simil.tasks.embedding import embed_stream
 
     embedder = run.session.embedder()
+    total: Total = opened.count if opened else None
+    types = opened.column_types if opened else None
     progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
@@ -121,7 +125,7 @@ def _embed_texts(
             keeps_failed=run.notes.keeps_failed,
             on_unknown=run.notes.unknown,
         )
-        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp)
+        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
 
 
 def _preview_cost(
@@ -145,7 +149,7 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model or "unknown")
+    write_vectors(batches, form, output, model or "unknown", opened.column_types)
 
 
 def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:

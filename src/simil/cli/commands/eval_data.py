@@ -101,7 +101,7 @@ def _opened(opener: InputOpener, path: str, options: ReadOptions) -> OpenInput:
     opened = opener.open([path], options)
     (source,) = opened.sources
     # Other files of vectors hold texts too and can be read.
-    if opened.holds_vectors and source.format.is_binary:
+    if opened.holds_vectors and source.format.read is None:
         raise InputError(
             "is a file of vectors", hint="name a file of texts: eval measures models", place=Place(path)
         )

@@ -90,6 +90,7 @@ def match(
     no_header: opt.NoHeader = False,
     delimiter: opt.Delimiter = None,
     encoding: opt.Encoding = None,
+    sheet: opt.Sheet = None,
     collection: Annotated[
         list[str] | None,
         typer.Option(
@@ -127,6 +128,7 @@ def match(
         header=not no_header,
         delimiter=delimiter,
         encoding=encoding,
+        sheet=sheet,
         all_fields=True,
     )
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")

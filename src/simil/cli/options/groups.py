@@ -85,6 +85,7 @@ class InputFlags:
     no_header: opt.NoHeader = False
     delimiter: opt.Delimiter = None
     encoding: opt.Encoding = None
+    sheet: opt.Sheet = None
     collection: opt.Collection = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
@@ -100,6 +101,7 @@ class InputFlags:
             header=not self.no_header,
             delimiter=self.delimiter,
             encoding=self.encoding,
+            sheet=self.sheet,
             collection=self.collection,
             all_fields=all_fields,
         )

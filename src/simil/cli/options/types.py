@@ -44,6 +44,7 @@ __all__ = [
     "Projection",
     "Quiet",
     "RetriesLimit",
+    "Sheet",
     "TextOrJson",
     "Threads",
     "Verbose",
@@ -136,14 +137,16 @@ EnvFile = Annotated[
 InputFormatName = Annotated[
     str | None,
     _input(
-        "--input-format", metavar="text|jsonl|json|csv|tsv", help="Format of the input (default: by suffix)."
+        "--input-format",
+        metavar="text|jsonl|json|csv|tsv|xlsx|parquet|arrow",
+        help="Format of the input (default: by suffix).",
     ),
 ]
 Fields = Annotated[
     list[str] | None, _input("--field", metavar="NAME", help="Column or key that holds the text.")
 ]
 IdField = Annotated[str | None, _input("--id-field", metavar="NAME", help="Column or key that holds the id.")]
-NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of csv or tsv as data.")]
+NoHeader = Annotated[bool, _input("--no-header", help="Treat the first row of a table as data.")]
 Delimiter = Annotated[
     str | None,
     _input(
@@ -159,6 +162,10 @@ Encoding = Annotated[
         metavar="NAME",
         help="Encoding of the input, e.g. cp1252 (default: UTF-8, or told by a byte order mark).",
     ),
+]
+Sheet = Annotated[
+    str | None,
+    _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),
 ]
 Collection = Annotated[
     str | None,
@@ -221,7 +228,9 @@ Files = Annotated[
 ]
 Form = Annotated[
     str | None,
-    typer.Option("-f", "--format", metavar="json|jsonl|csv|tsv", help="Output format for other programs."),
+    typer.Option(
+        "-f", "--format", metavar="json|jsonl|csv|tsv|parquet|arrow", help="Output format for other programs."
+    ),
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]

@@ -49,6 +49,7 @@ def read_options(
     header: bool,
     delimiter: str | None,
     encoding: str | None,
+    sheet: str | None,
     collection: str | None = None,
     all_fields: bool = False,
 ) -> ReadOptions:
@@ -67,6 +68,7 @@ def read_options(
         header=header,
         delimiter="\t" if delimiter in _TAB else delimiter,
         encoding=encoding,
+        sheet=sheet,
         collection=collection,
         all_fields=all_fields,
     )

@@ -93,23 +93,30 @@ class Notes:
 class LeftOutFiles:
     """Counts the files of folders that are left out, and names each with -v."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str | None) -> None:
+        """Take the encoding that the user names."""
+        self._encoding = encoding or "UTF-8"
         self._counts: Counter[str] = Counter()
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
-        self._counts[reason] += 1
-        log.info("%s left out: %s", path, reason)
+        from simil.texts import LeftOut
+
+        why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
+        self._counts[why] += 1
+        log.info("%s left out: %s", path, why)
 
     def report(self) -> None:
         """Report how many files were left out and why, in one line."""
-        if self._counts:
-            counted = sorted(self._counts.items(), key=lambda each: -each[1])
-            reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
-            if len(counted) == 1:
-                reasons = counted[0][0]
-            hint = "" if log.isEnabledFor(logging.INFO) else " (-v names them)"
-            log.warning("%s left out: %s%s", _count(self._counts.total(), "file"), reasons, hint)
+        counted = self._counts.most_common()
+        if not counted:
+            return
+        reasons = ", ".join(f"{count} {why}" for why, count in counted) if counted[1:] else counted[0][0]
+        hints = [] if log.isEnabledFor(logging.INFO) else ["-v names them"]
+        if "not UTF-8 text" in self._counts:
+            hints.append("--encoding reads other text")
+        hint = f" ({'; '.join(hints)})" if hints else ""
+        log.warning("%s left out: %s%s", _count(self._counts.total(), "file"), reasons, hint)
 
 
 def report_usage(usage: Usage | None) -> None:

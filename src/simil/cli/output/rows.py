@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.cli.options.values import check_choice
 from simil.cli.output.output_file import is_terminal
 from simil.errors import UsageError
+from simil.formats.arrow_rows import arrow_rows
 from simil.formats.delimited import CSV, TSV, Escapes
-from simil.formats.json_values import json_of
+from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "FORMS",
     "Row",
     "cell",
+    "check_binary",
     "digits",
     "fewer_digits",
     "flat",
@@ -50,11 +52,20 @@ def form_of(name: str | None, output: Path | None) -> str:
     """
     if name is not None:
         check_choice("--format", name, FORMS)
+        check_binary(name, output)
         return name
     if output is not None:
         found = form_of_suffix(output, [*FORMS, "text"])
         return "plain" if found == "text" else found
     return "table" if is_terminal() else "plain"
+
+
+def check_binary(name: str, output: Path | None) -> None:
+    """Raise `UsageError` if a format is no text and would go to a terminal."""
+    if output is None and is_terminal() and any(form.name == name and form.is_binary for form in FORMATS):
+        raise UsageError(
+            f"{name} is binary and stdout is a terminal", hint=f"use -o FILE.{name} or redirect it"
+        )
 
 
 def form_of_suffix(output: Path, names: Sequence[str]) -> str:
@@ -81,14 +92,18 @@ def write_rows(
     facts: Mapping[str, object],
     plain: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
+    types: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write rows to `stream`: "plain", "tsv", "csv", "jsonl" or "json".
+    """Write rows to `stream`: "plain" or a format of the registry.
 
     `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names the
     columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv if there are no
-    rows.
+    rows; `types` those of Arrow that other fields have in their source.
     """
-    stream.writelines(_lines(rows, form, facts, plain, columns or ()))
+    if types and form != "plain" and format_named(form).types:
+        stream.writelines(arrow_rows(form, map(flat, rows), columns or (), types))
+    else:
+        stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
 
 
@@ -100,7 +115,9 @@ def _lines(
     write = format_named(form).write
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
-    if format_named(form).table:
+    if format_named(form).types:
+        rows = map(flat, rows)
+    elif format_named(form).table:
         rows = ({name: cell(value) for name, value in flat(row).items()} for row in rows)
     else:
         rows = map(_with_name, rows)
@@ -166,9 +183,7 @@ def cell(value: object) -> str:
         return json_of(value).decode()
     import numpy as np
 
-    if isinstance(value, np.floating):
-        return digits(value)
-    return json_of(value).decode()
+    return digits(value) if isinstance(value, np.floating) else text_of(value)
 
 
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import is_terminal, open_outputs, width
-from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.vectors import VectorBatch, VectorFormat, VectorWriter
@@ -27,24 +26,31 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
 
     Raises `UsageError` for an unknown format or suffix, and for binary output to a terminal.
     """
-    from simil.cli.output.rows import form_of_suffix
+    from simil.cli.output.rows import check_binary, form_of_suffix
     from simil.vectors import VectorFormat
 
     if name is not None:
         check_choice("--format", name, VectorFormat)
     if output is not None:
         return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
-    if name == VectorFormat.NPY and is_terminal():
-        raise UsageError("npy is binary and stdout is a terminal", hint="use -o FILE.npy or redirect it")
+    if name is not None:
+        check_binary(name, output)
     if name is None and is_terminal():
         return None
     return VectorFormat(name or "json")
 
 
 def write_vectors(
-    batches: Iterator[VectorBatch], form: VectorFormat | None, output: Path | None, model: str
+    batches: Iterator[VectorBatch],
+    form: VectorFormat | None,
+    output: Path | None,
+    model: str,
+    types: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None."""
+    """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None.
+
+    `types` are those that fields have in their source, for formats that have types.
+    """
     from simil.vectors import VectorFormat, open_writer, sidecar_path
 
     if form is None:
@@ -56,7 +62,7 @@ def write_vectors(
     with open_outputs(paths) as streams:
         stream = streams[0] if streams else sys.stdout.buffer
         sidecar = streams[1] if len(streams) > 1 else None
-        with open_writer(form, stream, model=model, sidecar=sidecar) as writer:
+        with open_writer(form, stream, model=model, sidecar=sidecar, types=types) as writer:
             _copy(batches, writer)
         stream.flush()
 

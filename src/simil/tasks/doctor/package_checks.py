@@ -24,6 +24,8 @@ _REPORTED = (
     "nncf",
     "model2vec",
     "tiktoken",
+    "pyarrow",
+    "python-calamine",
 )
 # Builds of a package that have their own names.
 _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}
