@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["NPY_MAGIC", "SQLITE_MAGIC", "first_member", "is_npz", "is_safetensors", "may_be_cut"]
+__all__ = [
+    "ARROW_MAGIC",
+    "NPY_MAGIC",
+    "PARQUET_MAGIC",
+    "SQLITE_MAGIC",
+    "first_member",
+    "is_npz",
+    "is_safetensors",
+    "may_be_cut",
+]
 
 NPY_MAGIC = b"\x93NUMPY"
+PARQUET_MAGIC = b"PAR1"
+ARROW_MAGIC = b"ARROW1"
 SQLITE_MAGIC = b"SQLite format 3\0"
 _ZIP_MAGIC = b"PK\3\4"
-_MAGICS = (NPY_MAGIC, SQLITE_MAGIC, _ZIP_MAGIC)
+_MAGICS = (NPY_MAGIC, SQLITE_MAGIC, PARQUET_MAGIC, ARROW_MAGIC, _ZIP_MAGIC)
 _ZIP_HEADER = 30  # bytes before the name of a member
 _SIZE = 8  # bytes of the length of the header of a safetensors file
 _LARGEST_HEADER = 100_000_000  # as its own library reads

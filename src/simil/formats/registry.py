@@ -11,10 +11,17 @@ from pathlib import PurePath
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC, column_types
+from simil.formats.arrow_files import column_types
 from simil.formats.arrow_records import arrow_records
 from simil.formats.arrow_rows import arrow_rows
-from simil.formats.binary_marks import NPY_MAGIC, SQLITE_MAGIC, is_npz, is_safetensors
+from simil.formats.binary_marks import (
+    ARROW_MAGIC,
+    NPY_MAGIC,
+    PARQUET_MAGIC,
+    SQLITE_MAGIC,
+    is_npz,
+    is_safetensors,
+)
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
 from simil.formats.plain_text import plain_records

@@ -120,6 +120,10 @@ class Source:
         Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut
         down while a daemon thread waits in it. Raises InputError if the source cannot be opened or read.
         """
+        if self._copy is not None:
+            with self.file() as again:
+                yield from iter(lambda: again.read(_CHUNK), b"")
+            return
         try:
             head, self._head = self._head, bytearray()
             for start in range(0, len(head), _CHUNK):
