@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -318,3 +319,19 @@ def test_a_source_is_read_after_a_look(tmp_path: Path) -> None:
     found = as_vectors(typed(Source(str(path))))
     assert found is not None
     assert read_vectors(found).vectors.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("before", "inner", "after"),
+    [("[", "1.5", "]"), ('{"custom_id":"a","response":', "1", "}"), ('{"embedding":', "[1.5]", "}")],
+)
+@pytest.mark.parametrize("depth", [5, 400, 900])
+def test_values_deep_in_others_end_in_no_traceback(
+    tmp_path: Path, before: str, inner: str, after: str, depth: int
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(before * depth + inner + after * depth)
+    found = as_vectors(typed(Source(str(path))))
+    if found is not None:
+        with contextlib.suppress(InputError):
+            read_vectors(found)

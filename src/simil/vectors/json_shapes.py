@@ -94,7 +94,7 @@ def _in_record(record: dict[str, object]) -> Iterator[Found] | None:
 
 def _in_list(values: list[object]) -> Iterator[Found] | None:
     match values:
-        case [{"index": _, "value": _}, *_] | [[{"index": _, "value": _}, *_], *_]:
+        case [[{"index": int(), "value": int() | float()}, *_], *_]:
             return _refused("is a sparse embedding, which is not read", "ask the server for dense ones")
         case [dict(), *_]:
             return _each(values)
@@ -197,7 +197,7 @@ def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:
     """Return the embeddings of a line in the output of a batch, with the id of the request."""
     name = line.get("custom_id", line.get("key"))
     response, error = line.get("response"), line.get("error")
-    if not isinstance(name, str) or not isinstance(response or error, dict):
+    if not isinstance(name, str) or not isinstance(response or error, dict) or "text" in line:
         return None
     answer = response if isinstance(response, dict) else {}
     body = answer.get("body", answer)
@@ -207,7 +207,7 @@ def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:
     items = items_in(body)
     if items is not None:
         return _named(name, items)
-    if "custom_id" not in line:
+    if "custom_id" not in line or "body" not in answer:
         return None
     return _refused(f"is the answer to request {name!r}, which has no vectors: it is {outline_of(body)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from simil.errors import UsageError
+from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
 from simil.formats.record_stream import FormatOptions
@@ -64,6 +64,8 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
     typed.source.check()
     try:
         return _read(typed.source, typed.format, options)
+    except RecursionError as exc:
+        raise InputError("holds lists or objects too deep in others", place=Place(typed.source.name)) from exc
     finally:
         typed.source.close()
 
