@@ -420,7 +420,7 @@ def test_rows_of_results_are_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     output = tmp_path / "found.parquet"
     assert run(["search", "apple", str(source), "-o", str(output)]) == 0
     table = pq.read_table(output)
-    assert table.schema.names == ["id", "score", "content", "file", "line", "n", "o"]
+    assert table.schema.names == ["id", "score", "content", "file", "line", "text", "n", "o"]
     assert table["content"].to_pylist() == ["apple", "pear"]
     assert table["n"].to_pylist() == [1.0, 2.5]
     assert table["o"].to_pylist() == ['{"a":1}', None]

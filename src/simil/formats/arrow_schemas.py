@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simil.formats.arrow_library import arrow
+from simil.formats.tables import own_name
 
 __all__ = ["ColumnRoles", "model_of", "name_model", "named_vectors", "vector_column"]
 
@@ -27,7 +28,7 @@ class ColumnRoles:
     @classmethod
     def beside(cls, fields: list[str]) -> ColumnRoles:
         """Return names that none of the `fields` has."""
-        return cls(*(_free(name, fields) for name in ("id", "text", "embedding")))
+        return cls(*(own_name(name, fields) for name in ("id", "text", "embedding")))
 
     @classmethod
     def of(cls, schema: Any) -> ColumnRoles | None:
@@ -104,9 +105,3 @@ def _item_of(form: Any) -> Any:
         return None
     item = form.value_type
     return item if types.is_floating(item) or types.is_integer(item) else None
-
-
-def _free(name: str, taken: list[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

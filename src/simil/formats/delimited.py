@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import bad_byte
+from simil.formats.lines import without_end
 from simil.formats.separators import COMMA, is_misread, separated
 
 __all__ = [
@@ -43,10 +44,11 @@ _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class TableRow(NamedTuple):
-    """The cells of a row and the number of its first line; an empty line has no cells."""
+    """The cells of a row, the number of its first line, and its bytes; an empty line has no cells."""
 
     line: int
     cells: list[str]
+    raw: bytes = b""
 
 
 class Escapes:
@@ -66,9 +68,18 @@ class Escapes:
 
 @dataclass(frozen=True, slots=True)
 class RowStream:
-    """The rows of a source; an error stands for one that cannot be read. `hint` is for a ragged one."""
+    """The rows of a source; an error stands for one that cannot be read.
+
+    Attributes:
+        rows: the rows.
+        separator: what separates their cells.
+        head: the bytes before the first row.
+        hint: what to do about a row with too many or too few cells.
+    """
 
     rows: Iterator[TableRow | InputError]
+    separator: str
+    head: bytes
     hint: str
 
 
@@ -135,6 +146,7 @@ class _DecodedLines(Iterator[str]):
         self._lines = enumerate(lines, first)
         self._name = name
         self._encoding = encoding
+        self.raw: list[bytes] = []
         self.fault: InputError | None = None
         self.ended = False
         self.keeps_returns = False
@@ -146,6 +158,8 @@ class _DecodedLines(Iterator[str]):
         except StopIteration:
             self.ended = True
             raise
+        self.raw.append(raw)
+        raw = raw.removesuffix(b"\n")
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as exc:
@@ -168,8 +182,9 @@ class _Csv(Delimited):
         hint = f"quote a cell that holds {'a comma' if told.separator == COMMA else repr(told.separator)}"
         if told.is_guess:
             hint = f"by the first row, cells are separated by {told.separator!r}; if not, pass --delimiter ,"
-        feed = _DecodedLines(told.lines, told.first, name, encoding)
-        return RowStream(_csv_rows(feed, told.separator, told.first, name), hint)
+        first = 2 if told.head else 1
+        feed = _DecodedLines(told.lines, first, name, encoding)
+        return RowStream(_csv_rows(feed, told.separator, first, name), told.separator, told.head, hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
         quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in cells]
@@ -191,6 +206,7 @@ def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Ite
     with _long_cells:
         while True:
             line = first + reader.line_num
+            feed.raw = []
             feed.fault = None
             feed.has_returns = False
             try:
@@ -203,7 +219,7 @@ def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Ite
             if feed.has_returns:
                 cells = [cell.replace(_RETURN, "\r") for cell in cells]
             feed.keeps_returns = feed.keeps_returns or bool(cells)
-            yield feed.fault or TableRow(line, cells)
+            yield feed.fault or TableRow(line, cells, b"".join(feed.raw))
 
 
 class _LongCells(contextlib.AbstractContextManager[None]):
@@ -237,7 +253,8 @@ class _Tsv(Delimited):
         self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
     ) -> RowStream:
         hint = "a cell cannot hold a tab or a line break; CSV can"
-        return RowStream(_tsv_rows(lines, separator or self.separator, name, encoding), hint)
+        found = separator or self.separator
+        return RowStream(_tsv_rows(lines, found, name, encoding), found, b"", hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
         line = "\t".join(cells)
@@ -252,17 +269,18 @@ def _tsv_rows(
     lines: Iterator[bytes], separator: str, name: str, encoding: str
 ) -> Iterator[TableRow | InputError]:
     is_first = True
-    for number, line in enumerate(lines, 1):
+    for number, raw in enumerate(lines, 1):
         place = Place(name, number)
+        line = without_end(raw)
         try:
-            text = line.decode("utf-8").removesuffix("\r")
+            text = line.decode("utf-8")
         except UnicodeDecodeError as exc:
             yield bad_byte(line, exc, place, encoding)
             continue
         yield (
             _returns(place)
             if is_first and "\r" in text
-            else TableRow(number, text.split(separator) if text else [])
+            else TableRow(number, text.split(separator) if text else [], raw)
         )
         is_first = is_first and not text
 

@@ -10,8 +10,11 @@ from typing import Any
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, bad_byte_in_lines
-from simil.formats.lines import lines
-from simil.formats.record_stream import Record
+from simil.formats.json_spans import list_frame, member_spans
+from simil.formats.lines import lines, without_end
+from simil.formats.passthrough import Frame
+from simil.formats.record_stream import FormatOptions, Record, RecordStream
+from simil.formats.sources import Source
 
 __all__ = [
     "exact",
@@ -88,24 +91,24 @@ def jsonl_records(
     """The JSON value of each line; None for an empty line, an error for one that is not JSON."""
     decoded = Utf8Chunks(chunks, encoding)
     for number, raw in enumerate(lines(decoded), 1):
-        place = Place(name, number)
+        place, line = Place(name, number), without_end(raw)
         try:
-            value, is_empty = None, not raw.strip()
+            value, is_empty = None, not line.strip()
             if not is_empty:
-                value = exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
+                value = exact(parsed(line, place, hint=_NOT_ONE, encoding=decoded.encoding), line)
         except InputError as error:
             yield error
         else:
-            yield Record(place, value, is_empty)
+            yield Record(place, value, is_empty, raw)
 
 
-def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None) -> Iterator[Record]:
+def json_records(source: Source, options: FormatOptions) -> RecordStream:
     """The items of a JSON array, or of the array under "data" of an object; read as a whole.
 
     The place's line is the item's number. Raises InputError if the document is not JSON, has a byte that
     cannot be decoded, or is neither of the two.
     """
-    decoded = Utf8Chunks(chunks, encoding)
+    decoded, name = Utf8Chunks(source.chunks(), options.encoding), source.name
     data = b"".join(decoded)
     value = exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value
@@ -113,8 +116,13 @@ def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None
         found = outline_of(value) + (', without an array "data"' if isinstance(value, dict) else "")
         hint = f'give an array of records, or an object that holds one under "data"; {_NOT_LINES}'
         raise InputError(f"the document is {found}", hint=hint, place=Place(name))
-    for number, item in enumerate(items, 1):
-        yield Record(Place(name, number), item)
+    frame: Frame | None = None
+    raws = [b""] * len(items)
+    if options.keeps_raw:
+        frame, raws = list_frame(data, member_spans(data)["data"][0] if isinstance(value, dict) else 0)
+    numbered = enumerate(zip(items, raws, strict=True), 1)
+    records = (Record(Place(name, number), item, raw=raw) for number, (item, raw) in numbered)
+    return RecordStream(records, Place(name), frame=frame)
 
 
 def jsonl_lines(rows: Iterable[Mapping[str, object]], facts: Mapping[str, object]) -> Iterator[bytes]:

@@ -19,9 +19,10 @@ _VERSION = b"\x01\x00"
 _HEADER_BYTES = 128  # of format 1.0, with room for any shape; a multiple of 64, so that rows are aligned
 
 
-def npy_header(count: int, dimensions: int) -> bytes:
-    """The header of a float32 array [count, dimensions]; it has the same length for any shape."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {dimensions}), }}"
+def npy_header(count: int, dimensions: int, dtype: np.dtype[Any] | None = None) -> bytes:
+    """The header of an array [count, dimensions], float32 if not of `dtype`; always equally long."""
+    kind = "<f4" if dtype is None else dtype.str
+    text = f"{{'descr': {kind!r}, 'fortran_order': False, 'shape': ({count}, {dimensions}), }}"
     magic = NPY_MAGIC + _VERSION
     size = _HEADER_BYTES - len(magic) - 2
     return magic + size.to_bytes(2, "little") + text.ljust(size - 1).encode("ascii") + b"\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, bad_byte, bad_byte_in_lines
-from simil.formats.lines import line_batches
+from simil.formats.lines import line_batches, without_end
 from simil.formats.record_stream import Record
 
 __all__ = ["plain_records", "whole_record"]
@@ -25,14 +25,11 @@ def plain_records(
         for raw in batch:
             number += 1
             place = Place(name, number)
+            line = raw.removesuffix(b"\0") if nul else without_end(raw)
             try:
-                text = raw.decode("utf-8")
+                yield Record(place, line.decode("utf-8"), raw=raw)
             except UnicodeDecodeError as exc:
-                yield bad_byte(raw, exc, place, decoded.encoding)
-                continue
-            if not nul and text.endswith("\r"):
-                text = text[:-1]
-            yield Record(place, text)
+                yield bad_byte(line, exc, place, decoded.encoding)
 
 
 def whole_record(

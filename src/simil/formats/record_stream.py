@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simil.errors import InputError, Place
+from simil.formats.passthrough import Frame
 
 __all__ = ["FormatOptions", "Record", "RecordStream"]
 
@@ -20,6 +21,7 @@ class FormatOptions:
         encoding: the encoding of the text.
         sheet: the sheet of a workbook.
         collection: the collection of embeddings in a database.
+        keeps_raw: whether records are to be written as they came.
     """
 
     header: bool = True
@@ -27,27 +29,33 @@ class FormatOptions:
     encoding: str | None = None
     sheet: str | None = None
     collection: str | None = None
+    keeps_raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One row or JSON value as it was read; `value` is None for null.
 
-    `is_empty` says that there is only an empty line, which is no row and no value.
+    `is_empty` says that there is only an empty line, which is no row and no value. `raw` is its bytes, in
+    UTF-8, with its line end; a `Frame` says what else belongs to it. It may be left out without
+    `FormatOptions.keeps_raw`.
     """
 
     place: Place
     value: object
     is_empty: bool = False
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordStream:
     """The records of a source; an error stands for one that cannot be read.
 
-    `columns` is None where each record has its own keys; `place` is where the columns are named.
+    `columns` is None where each record has its own keys; `place` is where the columns are named. `frame` is
+    what stands around the raw records; None where they cannot be written as they came.
     """
 
     records: Iterator[Record | InputError]
     place: Place
     columns: tuple[str, ...] | None = None
+    frame: Frame | None = None

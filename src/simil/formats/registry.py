@@ -24,6 +24,7 @@ from simil.formats.binary_marks import (
 )
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
+from simil.formats.passthrough import Frame
 from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
@@ -100,7 +101,7 @@ def _reader(
     records: Callable[[Iterator[bytes], str, str | None], Iterator[Record | InputError]],
 ) -> Reader:
     return lambda source, options: RecordStream(
-        records(source.chunks(), source.name, options.encoding), Place(source.name)
+        records(source.chunks(), source.name, options.encoding), Place(source.name), frame=Frame()
     )
 
 
@@ -155,7 +156,7 @@ FORMATS = (
         "json",
         (".json",),
         lambda head: _first_character(head) in (b"[", b"{"),
-        read=_reader(json_records),
+        read=json_records,
         write=lambda rows, facts, columns: json_lines(rows, facts),
     ),
     Format(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from simil.errors import InputError, Place
+from simil.formats.lines import without_end
 
 __all__ = ["COMMA", "Separated", "is_misread", "separated", "separator_of"]
 
@@ -31,13 +32,13 @@ class Separated:
     Attributes:
         separator: the character between two cells.
         is_guess: whether the first row suggests it, rather than the file or the user saying so.
-        first: the number of the first line; a line `sep=;` is none of them.
-        lines: the lines, as bytes in UTF-8.
+        head: the line `sep=;`, if there is one.
+        lines: the other lines, as bytes in UTF-8.
     """
 
     separator: str
     is_guess: bool
-    first: int
+    head: bytes
     lines: Iterator[bytes]
 
 
@@ -49,9 +50,9 @@ def separated(lines: Iterator[bytes], name: str, given: str | None = None) -> Se
     head: list[bytes] = []
     outside, inside = "", False
     for line in lines:
-        text = line.decode("utf-8", "replace").removesuffix("\r")
+        text = without_end(line).decode("utf-8", "replace")
         if not head and (named := _NAMED.fullmatch(text)):
-            return Separated(given or named[1], is_guess=False, first=2, lines=lines)
+            return Separated(given or named[1], is_guess=False, head=line, lines=lines)
         head.append(line)
         if given:
             break
@@ -66,7 +67,7 @@ def separated(lines: Iterator[bytes], name: str, given: str | None = None) -> Se
             hint="say which with --delimiter",
             place=Place(name, len(head)),
         )
-    return Separated(found[0], is_guess=found[0] not in (given, COMMA), first=1, lines=chain(head, lines))
+    return Separated(found[0], is_guess=found[0] not in (given, COMMA), head=b"", lines=chain(head, lines))
 
 
 def separator_of(text: str) -> str:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, RowStream, TableRow, delimited_lines
 from simil.formats.encoding import Utf8Chunks
 from simil.formats.lines import lines
+from simil.formats.passthrough import Frame
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 
-__all__ = ["apart", "fitted_cells", "has_name", "is_twin", "rows_of", "table_lines", "table_records"]
+__all__ = [
+    "apart",
+    "fitted_cells",
+    "has_name",
+    "is_twin",
+    "own_name",
+    "rows_of",
+    "table_lines",
+    "table_records",
+]
 
 _DEFAULTS = FormatOptions()
 
@@ -38,7 +48,7 @@ def table_records(
     an error among the records; empty cells beyond the columns are no cells.
     """
     stream = rows_of(form, chunks, name, options)
-    rows, hint = stream.rows, stream.hint
+    rows, hint, head = stream.rows, stream.hint, stream.head
     early: list[TableRow | InputError] = []
     for row in rows:
         if isinstance(row, TableRow) and row.cells:
@@ -47,14 +57,16 @@ def table_records(
             raise row
         early.append(row)
     else:
-        return RecordStream(_records((), iter(early), name, ""), Place(name), ())
+        return RecordStream(_records((), iter(early), name, ""), Place(name), (), Frame(head=head))
     place = Place(name, row.line)
     if options.header:
         columns = apart(row.cells)
+        head += b"".join(line.raw for line in (*early, row) if isinstance(line, TableRow))
     else:
         columns = tuple(str(number) for number in range(1, len(row.cells) + 1))
         early.append(row)
-    return RecordStream(_records(columns, chain(early, rows), name, hint), place, columns)
+    frame = Frame(head=head, kind=(stream.separator, columns))
+    return RecordStream(_records(columns, chain(early, rows), name, hint), place, columns, frame)
 
 
 def apart(names: Sequence[str]) -> tuple[str, ...]:
@@ -75,6 +87,14 @@ def apart(names: Sequence[str]) -> tuple[str, ...]:
             taken.add(name)
         found.append(name)
     return tuple(found)
+
+
+def own_name(name: str, taken: Container[str]) -> str:
+    """Return the name of a column of ours: where the input has one of this name, `name_2`, and so on."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
 
 
 def has_name(column: str, number: int) -> bool:
@@ -126,7 +146,7 @@ def _records(
         if not row.cells:
             yield Record(place, None, is_empty=True)
         elif (cells := fitted_cells(columns, row.cells)) is not None:
-            yield Record(place, dict(zip(columns, cells, strict=True)))
+            yield Record(place, dict(zip(columns, cells, strict=True)), raw=row.raw)
         else:
             many = "1 cell" if len(row.cells) == 1 else f"{len(row.cells)} cells"
             width = "1 column" if len(columns) == 1 else f"{len(columns)} columns"

@@ -8,6 +8,7 @@ from typing import Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
+from simil.formats.passthrough import Frame
 from simil.formats.sources import Source
 from simil.texts import (
     InputFormat,
@@ -60,6 +61,10 @@ class OpenInput:
             if all(types.get(name, found) == found for types in of_sources)
         }
 
+    def keeping_raw(self) -> OpenInput:
+        """Return the input, its records to be read so that they can be written as they came."""
+        return replace(self, reading=replace(self.reading, keeps_raw=True))
+
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
         return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
@@ -68,12 +73,18 @@ class OpenInput:
         self,
         on_blank: Callable[[Place], None] = lambda place: None,
         on_error: Callable[[InputError], None] | None = None,
+        on_frame: Callable[[Frame | None], None] = lambda frame: None,
         *,
         keeps_failed: bool = False,
     ) -> Iterator[Text]:
         """Yield the texts as they arrive; errors, callbacks and `keeps_failed` as in `read_texts`."""
         return read_texts(
-            self.sources, self.reading, on_blank=on_blank, on_error=on_error, keeps_failed=keeps_failed
+            self.sources,
+            self.reading,
+            on_blank=on_blank,
+            on_error=on_error,
+            on_frame=on_frame,
+            keeps_failed=keeps_failed,
         )
 
     def pairs(

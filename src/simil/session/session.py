@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from simil.config import Settings
     from simil.embedders.base import Embedder
     from simil.errors import InputError, Place
+    from simil.formats.passthrough import Frame
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
+    from simil.vectors import VectorFile
 
 __all__ = ["Session"]
 
@@ -83,12 +85,13 @@ class Session(AbstractContextManager["Session"]):
         opened: OpenInput,
         *,
         on_left_out: Callable[[], None] = lambda: None,
+        on_frame: Callable[[Frame | None], None] = lambda frame: None,
         keeps_failed: bool = False,
     ) -> Iterator[Text]:
         """Yield the texts of an input as they arrive.
 
         `on_left_out` is called for each blank or failed one, between the texts that it stands between; with
-        `keeps_failed` a missing text has its place.
+        `keeps_failed` a missing text has its place. `on_frame` is as in `read_texts`.
         """
         on_blank, on_error = self._on_blank, self._on_error
 
@@ -101,7 +104,7 @@ class Session(AbstractContextManager["Session"]):
             if on_error is not None:
                 on_error(error)
 
-        return opened.texts(blank, failed if on_error else None, keeps_failed=keeps_failed)
+        return opened.texts(blank, failed if on_error else None, on_frame, keeps_failed=keeps_failed)
 
     def corpus(
         self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC, *, texts: Iterable[Text] | None = None
@@ -112,9 +115,18 @@ class Session(AbstractContextManager["Session"]):
         them on their way. Raises `ModelMismatch` where the vectors cannot meet those the session gave before.
         """
         if opened.holds_vectors:
-            return self._saved(opened)
+            return self.saved(opened.vector_files())
         given = self.texts(opened) if texts is None else texts
         return self.embed(given, kind, total=opened.count, label=opened.label)
+
+    def saved(self, files: Sequence[VectorFile]) -> Corpus:
+        """Return the vectors of files, as `corpus` does."""
+        from simil.session.loader import saved_corpus
+
+        corpus = saved_corpus(files, self._model.dimensions)
+        if len(corpus):
+            self._model.admit(corpus.model, corpus.vectors.shape[1])
+        return corpus
 
     def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
@@ -156,11 +168,3 @@ class Session(AbstractContextManager["Session"]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _saved(self, opened: OpenInput) -> Corpus:
-        from simil.session.loader import saved_corpus
-
-        corpus = saved_corpus(opened.vector_files(), self._model.dimensions)
-        if len(corpus):
-            self._model.admit(corpus.model, corpus.vectors.shape[1])
-        return corpus

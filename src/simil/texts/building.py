@@ -24,15 +24,17 @@ _MANY = 100_000  # so many ids are remembered
 class PlainBuilder:
     """Makes texts of strings; the id is `prefix` and the line, or `whole_id`."""
 
-    def __init__(self, prefix: str = "", *, whole_id: str | None = None) -> None:
+    def __init__(self, prefix: str = "", *, whole_id: str | None = None, keeps_raw: bool = False) -> None:
         self._prefix = prefix
+        self._keeps_raw = keeps_raw
         self._whole_id = whole_id
 
     def __call__(self, record: Record) -> Text | None:
         text = record.value
         if not isinstance(text, str) or is_blank(text):
             return None
-        return Text(self._id(record.place), text, record.place, {})
+        raw = record.raw if self._keeps_raw else b""
+        return Text(self._id(record.place), text, record.place, {}, raw=raw)
 
     def stand_in(self, place: Place, record: Record | None) -> Text:
         """The missing text at `place`; `record` is None where nothing could be read."""
@@ -50,6 +52,7 @@ class TextBuilder:
         self._ids = _Ids(prefix)
         self._columns = stream.columns or ()
         self._all_fields = options.all_fields
+        self._keeps_raw = options.keeps_raw
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
         if not stream.columns:
@@ -74,7 +77,8 @@ class TextBuilder:
             others = kept(others, str(self._id_field.name))
         if self._all_fields:
             others = dict(values)
-        return Text(self._ids.of(given, place), text, place, others)
+        raw = record.raw if self._keeps_raw else b""
+        return Text(self._ids.of(given, place), text, place, others, raw=raw)
 
     def stand_in(self, place: Place, record: Record | None) -> Text:
         """The missing text at `place`; `record` is None where nothing could be read."""

@@ -52,7 +52,7 @@ class ReadOptions:
     what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. `sheet` is
     the name or number of the sheet of a workbook, `collection` the one to read where a database holds several
     collections of vectors. With `all_fields` the fields of a text are all those of its record, including text
-    and id.
+    and id, and with `keeps_raw` it has the bytes of its record.
     """
 
     format: InputFormat | None = None
@@ -66,6 +66,7 @@ class ReadOptions:
     sheet: str | None = None
     collection: str | None = None
     all_fields: bool = False
+    keeps_raw: bool = False
 
     def __post_init__(self) -> None:
         if self.whole and self.nul:
@@ -119,6 +120,7 @@ class ReadOptions:
             encoding=self.encoding,
             sheet=self.sheet,
             collection=self.collection,
+            keeps_raw=self.keeps_raw,
         )
 
     def open(self, source: Source) -> TypedSource:

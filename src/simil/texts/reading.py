@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource, refuse_binary
 from simil.formats.encoding import check_unmarked
+from simil.formats.passthrough import Frame, Layout, utf8_mark
 from simil.formats.plain_text import plain_records, whole_record
 from simil.formats.record_stream import Record, RecordStream
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
@@ -26,6 +27,7 @@ def read_texts(
     *,
     on_blank: Callable[[Place], None],
     on_error: Callable[[InputError], None] | None = None,
+    on_frame: Callable[[Frame | None], None] = lambda frame: None,
     keeps_failed: bool = False,
 ) -> Iterator[Text]:
     """The texts of all sources in order, each as soon as it has arrived.
@@ -34,7 +36,8 @@ def read_texts(
     the path if there are several sources; with `options.whole`, the path. `on_blank` gets the place of each
     blank text, which is skipped. `on_error` gets the error for each record that cannot be read, and reading
     continues with the next; without it the error is raised. With `keeps_failed` a missing text keeps the
-    place of each blank or bad one.
+    place of each blank or bad one. With `options.keeps_raw`, `on_frame` gets what stands around the records
+    of each source, None where they cannot be written as they came.
 
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
@@ -49,14 +52,17 @@ def read_texts(
 
     def texts() -> Iterator[Text]:
         for typed in sources:
+            has_mark = options.keeps_raw and not typed.format.is_binary
+            mark = utf8_mark(typed.source) if has_mark else b""
             stream = _open_stream(typed, options)
+            on_frame(stream.frame and replace(stream.frame, head=mark + stream.frame.head))
             label = typed.source.label
             prefix = f"{label}:" if several else ""
             build: PlainBuilder | TextBuilder
             if options.whole:
                 build = PlainBuilder(whole_id=label)
             elif typed.format.name == InputFormat.TEXT:
-                build = PlainBuilder(prefix)
+                build = PlainBuilder(prefix, keeps_raw=options.keeps_raw)
             else:
                 build = TextBuilder(stream, options, prefix)
             stand_in = build.stand_in if keeps_failed else None
@@ -124,7 +130,7 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
         return RecordStream(whole_record(source.chunks(), source.name, options.encoding), Place(source.name))
     if options.nul:
         records = plain_records(source.chunks(), source.name, options.encoding, nul=True)
-        return RecordStream(records, Place(source.name))
+        return RecordStream(records, Place(source.name), frame=Frame(Layout.NULS))
     if typed.format.read is None:
         raise InputError(
             f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)

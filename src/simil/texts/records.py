@@ -15,7 +15,8 @@ class Text:
     """One text. `fields` are the columns or keys of its record other than text and id, in order.
 
     With `ReadOptions.all_fields` they are all of them; plain text has none. `is_missing` says that the record
-    has no text to embed, and only keeps its place; what can be read of it is here.
+    has no text to embed, and only keeps its place; what can be read of it is here. `raw` is the bytes of its
+    record, where `ReadOptions.keeps_raw` asks for them and the format has such.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Text:
     origin: Place
     fields: Mapping[str, object] = field(hash=False)
     is_missing: bool = False
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ empty reads as none, and fields read as strings; in TSV tabs and line ends of te
 """
 
 from simil.vectors.collect import VectorFile
+from simil.vectors.raw_rows import as_they_came
 from simil.vectors.sniff import as_vectors
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.vector_files import open_writer, read_vectors
@@ -16,6 +17,7 @@ __all__ = [
     "VectorFile",
     "VectorFormat",
     "VectorWriter",
+    "as_they_came",
     "as_vectors",
     "format_of",
     "open_writer",

@@ -75,6 +75,7 @@ def vectors_of_array(
             file = VectorFile(source, model, *describe_all(records), vectors)
         except ShapeError as exc:
             raise InputError(str(exc), hint=exc.hint, place=Place(beside or source)) from exc
+    file = file if vectors is raw else replace(file, stored=raw)
     return without_missing(file, missing) if missing else file
 
 
@@ -89,6 +90,7 @@ def without_missing(file: VectorFile, missing: Sequence[int]) -> VectorFile:
         texts=tuple(file.texts[row] for row in kept),
         fields=tuple(file.fields[row] for row in kept),
         vectors=file.vectors[kept],
+        stored=None if file.stored is None else file.stored[kept],
     )
 
 

@@ -57,7 +57,7 @@ class ArrowWriter(VectorWriter):
     A field that comes later, or has a value of another type, raises `InputError`.
     """
 
-    def __init__(self, stream: BinaryIO, model: str, form: str, types: Mapping[str, Any]) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None, form: str, types: Mapping[str, Any]) -> None:
         """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source."""
         super().__init__(stream, model)
         arrow()  # Without the extra, this fails before anything is embedded.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, ModelMismatch, Place
+from simil.formats.passthrough import Frame
 from simil.vectors.descriptions import describe
 from simil.vectors.embedded_items import EmbeddedItem, FailedRequest
 from simil.vectors.embedding_values import ShapeError, numbers_of
+from simil.vectors.raw_rows import RawRows
 from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class VectorFile:
         texts: what was embedded; None if the file does not say.
         fields: the other fields of each vector.
         vectors: float32 [n, d], finite; a read-only map of the file if possible.
+        stored: the numbers of the file [n, d] in its own type; None if they are float32, or digits.
+        raw: the records as they were read; None if they were not asked for or cannot be told apart.
     """
 
     source: str
@@ -43,6 +47,8 @@ class VectorFile:
     texts: tuple[str | None, ...]
     fields: tuple[Mapping[str, object], ...]
     vectors: NDArray[np.float32]
+    stored: NDArray[Any] | None = None
+    raw: RawRows | None = None
 
     @property
     def dimensions(self) -> int | None:
@@ -59,15 +65,33 @@ class VectorFile:
             self.ids[rows], self.texts[rows], self.fields[rows], self.vectors[rows], self.model
         )
 
+    def at(self, rows: Sequence[int]) -> VectorBatch:
+        """Return the vectors with these numbers, and what belongs to each."""
+        return VectorBatch(
+            [self.ids[row] for row in rows],
+            [self.texts[row] for row in rows],
+            [self.fields[row] for row in rows],
+            self.vectors[rows],
+            self.model,
+        )
+
 
 class Collector:
     """Gathers a file's vectors in order, and checks that each fits those before it.
 
     All faults are `InputError` with the source and, if known, the line.
+
+    Attributes:
+        source: the file's name.
+        keeps_raw: whether the bytes of each are kept, too.
+        frame: what stands around them; while it is None, there is no way to write them as they came.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, keeps_raw: bool = False) -> None:
         self.source = source
+        self.keeps_raw = keeps_raw
+        self.frame: Frame | None = None
+        self._raw = RawRows() if keeps_raw else None
         self._ids: list[str] = []
         self._texts: list[str | None] = []
         self._fields: list[Mapping[str, object]] = []
@@ -93,19 +117,34 @@ class Collector:
         return len(self._ids) + self._left_out
 
     def add_all(
-        self, items: Iterable[EmbeddedItem | FailedRequest], line: int | None = None, *, start: int = 0
+        self,
+        items: Iterable[EmbeddedItem | FailedRequest],
+        line: int | None = None,
+        *,
+        start: int = 0,
+        raws: Sequence[bytes] = (),
     ) -> None:
-        """Append the items of a file, or of the line where `start` were before them; see `add`."""
+        """Append the items of a file, or of the line where `start` were before them; see `add`.
+
+        `raws` are the bytes of each; where there are more or fewer, they cannot be written as they came.
+        """
+        count = 0
         try:
-            for item in items:
-                self._failed.append(item) if isinstance(item, FailedRequest) else self.add(item, line, start)
+            for count, item in enumerate(items, 1):
+                if isinstance(item, FailedRequest):
+                    self._failed.append(item)
+                else:
+                    self.add(item, line, start, raws[count - 1] if count <= len(raws) else b"")
         except ShapeError as exc:
             raise self.fault(str(exc), line, hint=exc.hint) from exc
+        if count != len(raws):
+            self.frame = None
 
-    def add(self, item: EmbeddedItem, line: int | None = None, start: int = 0) -> None:
+    def add(self, item: EmbeddedItem, line: int | None = None, start: int = 0, raw: bytes = b"") -> None:
         """Append an item, or skip it if it has no embedding since its text failed.
 
-        Its index, if not None, is its position (from 0) among all from number `start` on.
+        Its index, if not None, is its position (from 0) among all from number `start` on. `raw` is the bytes
+        that it was read from.
         """
         index = item.index
         if index is not None and (type(index) is not int or index < 0):
@@ -129,6 +168,8 @@ class Collector:
         self._fields.append(fields)
         self._lines.append(line)
         self._indices.append(None if index is None else number)
+        if self._raw is not None:
+            self._raw.append(raw)
         self._pending.append(embedding)
         if len(self._pending) == _BATCH:
             self._flush()
@@ -158,6 +199,10 @@ class Collector:
         order = self._order()
         if order != list(range(len(order))):
             vectors = vectors[order]
+        if self._raw is not None:
+            self._raw.frame = self.frame
+            self._raw.reorder(order)
+            self._raw.has_index = any(index is not None for index in self._indices)
         return VectorFile(
             source=self.source,
             model=self._models or model,
@@ -165,6 +210,7 @@ class Collector:
             texts=tuple(self._texts[place] for place in order),
             fields=tuple(self._fields[place] for place in order),
             vectors=vectors,
+            raw=self._raw if self.frame is not None else None,
         )
 
     def _report_failed(self) -> None:

@@ -29,7 +29,7 @@ from simil.vectors.embedded_items import (
 )
 from simil.vectors.embedding_values import ShapeError, is_embedding
 
-__all__ = ["has_vectors", "items_in"]
+__all__ = ["has_vectors", "is_list_of_items", "items_in"]
 
 _KEYS = frozenset(EMBEDDING_KEYS)
 _LISTS = ("data", "predictions", "points", "vectors", "matches", "results")
@@ -72,6 +72,16 @@ def _is_answer(value: object) -> bool:
     return False
 
 
+def is_list_of_items(value: object) -> bool:
+    """Return whether a value is a list, or has one under "data", each item of which is one embedding."""
+    if isinstance(value, dict):
+        records = value.get("data") if _KEYS.isdisjoint(value) and "result" not in value else None
+        return isinstance(records, list) and all(isinstance(record, dict) for record in records)
+    if not isinstance(value, list):
+        return False
+    return all(isinstance(item, list) or (isinstance(item, dict) and _is_record(item)) for item in value)
+
+
 def items_in(value: object) -> Iterator[Found] | None:
     """Return the embeddings in a JSON value, in order; None if it has no place for any.
 
@@ -86,6 +96,11 @@ def items_in(value: object) -> Iterator[Found] | None:
         if items is not None:
             return items
     return None
+
+
+def _is_record(value: dict[str, object]) -> bool:
+    others = (_in_envelope, _in_columns, _in_frame)
+    return key_of(value) is not None and all(shape(value) is None for shape in others)
 
 
 def _in_record(record: dict[str, object]) -> Iterator[Found] | None:

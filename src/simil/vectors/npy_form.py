@@ -18,6 +18,7 @@ from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["NpyWriter", "read_npy"]
@@ -26,14 +27,21 @@ __all__ = ["NpyWriter", "read_npy"]
 class NpyWriter(VectorWriter):
     """Writes rows as they come, and at the end replaces the header, which holds their number.
 
+    Numbers are float32, or of the type of the first batch.
     If the stream cannot seek, rows wait in a temporary file. `sidecar` gets ids, texts and model.
     """
 
-    def __init__(self, stream: BinaryIO, model: str, sidecar: BinaryIO | None) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None, sidecar: BinaryIO | None) -> None:
         super().__init__(stream, model)
         self._list = ItemList(sidecar, b'{"data":[\n') if sidecar else None
         self._waiting: BinaryIO | None = None
         self._start: int | None = None
+        self._dtype: np.dtype[Any] | None = None
+
+    def _type_of(self, vectors: NDArray[Any]) -> np.dtype[Any]:
+        if self._dtype is None:
+            self._dtype = vectors.dtype
+        return self._dtype
 
     def _append(self, batch: VectorBatch) -> None:
         if self._list:
@@ -45,17 +53,17 @@ class NpyWriter(VectorWriter):
             )
         if self._start is None and self._waiting is None:
             self._begin()
-        (self._waiting or self._stream).write(batch.vectors.astype("<f4", copy=False).data)
+        (self._waiting or self._stream).write(batch.vectors.data)
 
     def _begin(self) -> None:
         if _can_go_back(self._stream):
             self._start = self._stream.tell()
-            self._stream.write(npy_header(0, 0))
+            self._stream.write(npy_header(0, 0, self._dtype))
         else:
             self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - `close` or `discard` closes it
 
     def _end(self) -> None:
-        header = npy_header(self.count, self.dimensions or 0)
+        header = npy_header(self.count, self.dimensions or 0, self._dtype)
         if self._waiting is not None:
             with self._waiting as rows:
                 self._stream.write(header)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.delimited import Delimited, Escapes, TableRow
 from simil.formats.json_values import json_of, text_of
+from simil.formats.passthrough import Frame
 from simil.formats.record_stream import FormatOptions
 from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
@@ -33,7 +34,7 @@ class TableWriter(VectorWriter):
     A field that is not a string is written as JSON, None as an empty cell.
     """
 
-    def __init__(self, stream: BinaryIO, model: str, form: Delimited) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None, form: Delimited) -> None:
         super().__init__(stream, model)
         self._form = form
         self._escapes = Escapes()
@@ -56,7 +57,7 @@ class TableWriter(VectorWriter):
             names = self._names
         separator = self._form.separator.encode("ascii")
         for id_, text, fields, row in zip(batch.ids, batch.texts, batch.fields, batch.vectors, strict=True):
-            cells = [id_, text or "", self._model, *(text_of(fields.get(name)) for name in names)]
+            cells = [id_, text or "", self._model or "", *(text_of(fields.get(name)) for name in names)]
             numbers = b"," * (len(row) - 1) if is_missing(row) else json_of(row)[1:-1]
             lines.append(self._line(cells, ascii(id_)) + separator + numbers.replace(b",", separator))
         self._stream.write(b"\n".join(lines) + b"\n")
@@ -86,14 +87,17 @@ def read_table(
     source: str, chunks: Iterator[bytes], form: Delimited, options: FormatOptions = _DEFAULTS
 ) -> VectorFile:
     """Read a table with a header; an empty text or model is None, other columns are fields."""
-    rows = _rows(rows_of(form, chunks, source, options).rows)
+    stream = rows_of(form, chunks, source, options)
+    rows = _rows(stream.rows)
     try:
-        _, header = next(rows)
+        first_row = next(rows)
     except StopIteration:
         raise InputError("is empty, without even a header", place=Place(source)) from None
+    header = first_row.cells
     columns = _columns_of(header, source)
-    collector = Collector(source)
-    for line, given in rows:
+    collector = Collector(source, keeps_raw=options.keeps_raw)
+    collector.frame = Frame(head=stream.head + first_row.raw, kind=(stream.separator, *header))
+    for line, given, raw in rows:
         if columns.is_without_vectors:
             raise InputError(
                 "the header has no column d0, where vectors begin, and no column embedding",
@@ -102,7 +106,7 @@ def read_table(
         cells = fitted_cells(columns.names, given)
         if cells is None:
             raise collector.fault(f"has {len(given)} columns, the header has {len(header)}", line)
-        collector.add(columns.item(cells, collector, line), line)
+        collector.add(columns.item(cells, collector, line), line, raw=raw)
     return collector.finish()
 
 

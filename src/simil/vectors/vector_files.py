@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.passthrough import utf8_mark
 from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import Format, format_named
 from simil.formats.sources import Source
@@ -26,11 +27,11 @@ def open_writer(
     format: VectorFormat,  # noqa: A002
     stream: BinaryIO,
     *,
-    model: str,
+    model: str | None,
     sidecar: BinaryIO | None = None,
     types: Mapping[str, Any] | None = None,
 ) -> VectorWriter:
-    """Return a writer of `format` onto `stream`, for vectors made by `model`.
+    """Return a writer of `format` onto `stream`, for vectors made by `model`, None if unknown.
 
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
     `sidecar_path`. `types` are those of Arrow that fields have, for Parquet and Arrow. Raises `UsageError`
@@ -63,7 +64,12 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
     """
     typed.source.check()
     try:
-        return _read(typed.source, typed.format, options)
+        has_mark = options.keeps_raw and not typed.format.is_binary
+        mark = utf8_mark(typed.source) if has_mark else b""
+        found = _read(typed.source, typed.format, options)
+        if found.raw is not None:
+            found.raw.mark(mark)
+        return found
     except RecursionError as exc:
         raise InputError("holds lists or objects too deep in others", place=Place(typed.source.name)) from exc
     finally:
@@ -82,8 +88,8 @@ def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
-        return read_jsonl(source.name, source.chunks(), options.encoding)
-    return read_json(source.name, b"".join(source.chunks()), options.encoding)
+        return read_jsonl(source.name, source.chunks(), options)
+    return read_json(source.name, b"".join(source.chunks()), options)
 
 
 def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:

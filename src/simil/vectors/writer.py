@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from simil.errors import InputError, ModelMismatch
 from simil.formats.json_values import json_of
@@ -34,7 +34,7 @@ class VectorWriter(ABC):
     # Whether a text without a vector can be written before the length of vectors is known.
     _has_null = False
 
-    def __init__(self, stream: BinaryIO, model: str) -> None:
+    def __init__(self, stream: BinaryIO, model: str | None) -> None:
         self.count = 0
         self.dimensions: int | None = None
         self._stream = stream
@@ -61,7 +61,7 @@ class VectorWriter(ABC):
     def _checked(self, batch: VectorBatch) -> NDArray[np.float32]:
         import numpy as np
 
-        rows = np.ascontiguousarray(batch.vectors, dtype=np.float32)
+        rows = np.ascontiguousarray(batch.vectors, dtype=self._type_of(batch.vectors))
         if not rows.shape[1] and self.dimensions:
             return np.full((len(rows), self.dimensions), np.nan, np.float32)
         if not rows.shape[1] and not self._has_null:
@@ -96,6 +96,12 @@ class VectorWriter(ABC):
             self.close()
         else:
             self.discard()
+
+    def _type_of(self, vectors: NDArray[Any]) -> np.dtype[Any]:
+        """Return the type of numbers in which vectors are written."""
+        import numpy as np
+
+        return np.dtype(np.float32)
 
     @abstractmethod
     def _append(self, batch: VectorBatch) -> None:

@@ -103,7 +103,7 @@ def classify(
     from simil.cli.commands.classify_view import show_evaluation, show_predictions
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.rows import form_of, has_columns
 
     values.check_threshold(threshold)
     if evaluate and top is not None:
@@ -113,7 +113,9 @@ def classify(
     classifier = _Classifier(examples, label or [], method, k, label_field or _LABEL_FIELD, threshold)
     shown_as = form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
-        corpus, classified = classifier.applied(run, files or [], reading, whole=whole, labelled=evaluate)
+        corpus, classified = classifier.applied(
+            run, files or [], reading, whole=whole, labelled=evaluate, all_fields=has_columns(shown_as)
+        )
         _report_choice(classified.choice)
         with open_output(output) as stream:
             if evaluate:
@@ -163,9 +165,19 @@ class _Classifier:
         self.field = field
 
     def applied(
-        self, run: SessionRun, files: Sequence[str], reading: InputFlags, *, whole: bool, labelled: bool
+        self,
+        run: SessionRun,
+        files: Sequence[str],
+        reading: InputFlags,
+        *,
+        whole: bool,
+        labelled: bool,
+        all_fields: bool,
     ) -> tuple[Corpus, Classification]:
-        """Return the texts of `files` and their labels; with `labelled`, only texts that have one already."""
+        """Return the texts of `files` and their labels; with `labelled`, only texts that have one already.
+
+        `all_fields` is as in `ReadOptions`.
+        """
         from simil.embedders.base import Kind
         from simil.session.inputs import without_fields
         from simil.tasks.classification import classify_by_descriptions, classify_by_examples
@@ -176,7 +188,7 @@ class _Classifier:
                 hint="name another --field or --label-field",
             )
         session = run.session
-        given = session.open(files, reading.options(whole=whole, all_fields=labelled))
+        given = session.open(files, reading.options(whole=whole, all_fields=labelled or all_fields))
         if self._examples is None:
             corpus = self._corpus(run, given, labelled=labelled)
             texts = [item.text for item in self._descriptions]

@@ -84,7 +84,7 @@ def cluster(
     from simil.cli.commands.cluster_view import draw_clusters, show_clustering, show_labels
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.rows import form_of, has_columns
     from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
@@ -107,7 +107,8 @@ def cluster(
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
-            corpus, lines = _corpus(run.session, files or [], reading.options(whole=whole))
+            options = reading.options(whole=whole, all_fields=has_columns(shown_as))
+            corpus, lines = _corpus(run.session, files or [], options)
             result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
             if plot is not None:  # Before the text, since its reader may close the pipe.
                 draw_clusters(plot, projection, result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, has_columns, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, sign
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def show_clustering(
             stream,
             facts={"model": result.corpus.model} if form == "jsonl" else {},
             plain=["cluster", "place", "content"],
-            columns=["cluster", "score", "id", "text", "file", "line"],
+            columns=["cluster", "words", "score", "id", "text", "file", "line"],
         )
 
 
@@ -95,23 +95,32 @@ def _groups(result: Clustering) -> Iterator[tuple[int, NDArray[np.int64]]]:
 
 
 def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[Row]:
+    """The texts: all of them in their order, but in plain lines, and with `members`, cluster by cluster."""
     corpus = result.corpus
+    if form == "plain":
+        for number, row in _by_cluster(result, members):
+            yield {"cluster": number, "place": corpus.place(row), "content": corpus.content(row)}
+        return
+    words = {found.number: " ".join(found.words) for found in result.clusters}
+    labels = enumerate(result.labels.tolist())
+    rows = _by_cluster(result, members) if members else ((number, row) for row, number in labels)
+    for number, row in rows:
+        text = corpus.texts[row]
+        score = result.scores[row] if number > 0 else None
+        found: dict[str, object] = (
+            {"cluster": number, "words": words.get(number), "score": score, "id": text.id}
+            if has_columns(form)
+            else {"id": text.id, "cluster": number, "score": score}
+        )
+        found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
+        yield found | ({"fields": text.fields} if text.fields else {})
+
+
+def _by_cluster(result: Clustering, members: int | None) -> Iterator[tuple[int, int]]:
+    """Yield the number of each cluster with each of its first `members` rows."""
     for number, rows in _groups(result):
         for row in rows[:members].tolist():
-            text = corpus.texts[row]
-            score = result.scores[row] if number > 0 else None
-            if form == "plain":
-                yield {"cluster": number, "place": corpus.place(row), "content": corpus.content(row)}
-                continue
-            found: dict[str, object] = (
-                {"id": text.id, "cluster": number, "score": score}
-                if form in ("json", "jsonl")
-                else {"cluster": number, "score": score, "id": text.id}
-            )
-            found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
-            if text.fields:
-                found["fields"] = text.fields
-            yield found
+            yield number, row
 
 
 def _described(result: Clustering, found: Cluster) -> dict[str, object]:

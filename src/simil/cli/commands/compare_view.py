@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import cell, digits, fewer_digits, flat, json_of, table_row
+from simil.cli.output.rows import cell, digits, fewer_digits, json_of, table_row
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
 from simil.errors import InputError
 from simil.formats.delimited import Escapes
+from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -187,7 +188,7 @@ def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -
         if names is None:
             first = next((pair for pair in batch.pairs if not pair.is_missing), batch.pairs[0])
             names = [*first.fields]
-            yield table_row([*flat({"score": None, "fields": first.fields})], separator, escapes)
+            yield table_row([own_name("score", names), *names], separator, escapes)
         yield b"".join(_rows(batch, separator, decimals, escapes, names))
     escapes.report()
 

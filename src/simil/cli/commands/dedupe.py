@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,16 +16,21 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.formats.passthrough import Frame
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.deduplication import Duplicates
+    from simil.texts import Text
+    from simil.vectors import VectorFile, VectorFormat
 
 __all__ = ["dedupe"]
 
 log = logging.getLogger("simil")
 
 _SHOWN = ("kept", "removed", "pairs", "groups")
+# The forms of vectors in which they go into a pipe if they came so.
+_PIPED = ("json", "jsonl", "csv", "tsv", "npy")
 
 
 @expanded
@@ -70,9 +75,8 @@ def dedupe(
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
-    from simil.cli.output.vector_output import vector_form, write_vectors
+    from simil.formats.passthrough import common_frame
     from simil.session.inputs import fitted
-    from simil.tasks.conversion import vector_batch
 
     values.check_choice("--show", show, _SHOWN)
     values.check_threshold(threshold)
@@ -80,42 +84,62 @@ def dedupe(
         raise UsageError("--exact and --threshold contradict each other", hint="pass one of them")
     options = reading.options(whole=whole, all_fields=True)
     records = show in ("kept", "removed")
+    form_of_rows = "" if records else form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         session = run.session
         opened, known = session.open(files or [], options), None
         if against is not None:
             opened, known = fitted(opened, session.open([against], options))
-        saved_form = vector_form(form, output) if records and opened.holds_vectors else None
-        text_form = ""
-        if not records:
-            text_form = form_of(form, output)
-        elif not opened.holds_vectors:
-            text_form = _form(form, output, opened.formats)
-        found, saved = _find(session, opened, known, threshold, exact=exact)
-        rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
-        if saved is not None and records:
-            texts = [saved.texts[row] for row in rows.tolist()]
-            batch = vector_batch(texts, saved.vectors[rows], saved.model)
-            write_vectors(iter([batch]), saved_form, output, saved.model or "unknown", opened.column_types)
-            return
-        with open_output(output) as stream:
+        if exact and (opened.holds_vectors or (known is not None and known.holds_vectors)):
+            raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
+        if opened.holds_vectors:
+            kind = _vector_form(form, output, opened.formats) if records else None
+            saved = _to_write(opened, kind).vector_files()
+            found = _near_vectors(session, saved, known, threshold)
             if records:
-                texts = [found.texts[row] for row in rows.tolist()]
-                show_texts(
-                    texts,
-                    text_form,
-                    stream,
-                    nul=reading.nul,
-                    header=not reading.no_header,
-                    whole=whole,
-                    types=opened.column_types,
-                )
-            else:
-                show_duplicates(found, show, text_form, stream, model=session.stamp)
+                rows = _wanted(found, show)
+                _write_vectors(saved, rows, kind, output, opened.column_types)
+                return
+        else:
+            text_form = _text_form(form, output, opened.formats) if records else ""
+            frames: list[Frame | None] = []
+            texts = [*session.texts(_to_write(opened, text_form), on_frame=frames.append)]
+            found = (
+                _equal_texts(session, texts, known)
+                if exact
+                else _near_texts(session, texts, known, threshold)
+            )
+            if records:
+                kept = [found.texts[row] for row in _wanted(found, show)]
+                frame = common_frame(frames) if opened.formats == {text_form} and not whole else None
+                with open_output(output) as stream:
+                    show_texts(
+                        kept,
+                        text_form,
+                        stream,
+                        frame,
+                        nul=reading.nul,
+                        whole=whole,
+                        types=opened.column_types,
+                    )
+                return
+        with open_output(output) as stream:
+            show_duplicates(found, show, form_of_rows, stream, model=session.stamp)
 
 
-def _form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
-    """Return the form of texts: that of the input (csv and tsv "as it came"), unless another is asked for."""
+def _to_write(opened: OpenInput, form: str | None) -> OpenInput:
+    """Return an input that is to be written in `form`: as it came, if it is in that form."""
+    return opened.keeping_raw() if opened.formats == {form} else opened
+
+
+def _wanted(found: Duplicates, show: str) -> list[int]:
+    """Return the rows of the texts that are kept, or of those that are removed."""
+    rows: list[int] = (found.kept if show == "kept" else ~found.kept).nonzero()[0].tolist()
+    return rows
+
+
+def _text_form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
+    """Return the form of texts: that of the input, unless another is asked for."""
     from simil.cli.output.rows import form_of
     from simil.formats.registry import format_named
 
@@ -123,47 +147,88 @@ def _form(name: str | None, output: Path | None, forms: Collection[str]) -> str:
         only = next(iter(forms)) if len(forms) == 1 else "text"
         if format_named(only).is_binary:
             return "csv" if only == "xlsx" else "jsonl"
-        return f"{only} as it came" if only in ("csv", "tsv") else only
+        return only
     found = form_of(name, output)
     return "text" if found in ("plain", "table") else found
 
 
-def _find(
-    session: Session,
-    opened: OpenInput,
-    against: OpenInput | None,
-    threshold: float | None,
-    *,
-    exact: bool,
-) -> tuple[Duplicates, Corpus | None]:
-    """Return the duplicates, and the saved vectors that they were found in, if any."""
-    from simil.tasks import deduplication as task
+def _vector_form(name: str | None, output: Path | None, forms: Collection[str]) -> VectorFormat | None:
+    """Return the form of vectors: that of the input, unless another is asked for; None for a preview."""
+    from simil.cli.output.vector_output import vector_form
+    from simil.vectors import VectorFormat
 
-    if exact:
-        if opened.holds_vectors or (against and against.holds_vectors):
-            raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
-        others = [*session.texts(against)] if against else []
-        found = task.exact_duplicates([*session.texts(opened)], others)
-        return _report(found, "are equal to an earlier one"), None
-    # Saved vectors come first: they name the model that the texts need.
-    ours = session.corpus(opened) if opened.holds_vectors else None
-    others_corpus: Corpus | None = None
-    if against:
-        others_corpus = (
-            session.corpus(against)
-            if against.holds_vectors
-            else session.embed(task.unique_texts(session.texts(against)))
-        )
-    if ours is None:
-        texts = [*session.texts(opened)]
-        limit, whose = _threshold(threshold, session.embedder().stamp)
-        found = task.dedupe(
-            texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others_corpus
-        )
-    else:
-        limit, whose = _threshold(threshold, ours.model)
-        found = task.near_duplicates(ours, limit, others_corpus)
-    return _report(found, f"score at least {limit:g}{whose} with an earlier one"), ours
+    found = vector_form(name, output)
+    only = next(iter(forms)) if len(forms) == 1 else ""
+    # Tables of Arrow, like those of texts, go into a pipe as JSON.
+    is_asked = name is not None or output is not None
+    return VectorFormat(only) if found is not None and not is_asked and only in _PIPED else found
+
+
+def _write_vectors(
+    files: Sequence[VectorFile],
+    rows: Sequence[int],
+    form: VectorFormat | None,
+    output: Path | None,
+    types: Mapping[str, Any],
+) -> None:
+    """Write some rows of files, as they came where that is possible; else fields with their `types`."""
+    from simil.cli.output.output_file import open_output
+    from simil.cli.output.vector_output import write_vectors
+    from simil.tasks.conversion import rows_by_file, selected
+    from simil.vectors import VectorFormat, as_they_came
+
+    came = as_they_came([(file.raw, own) for file, own in rows_by_file(files, rows)])
+    if came is not None:
+        with open_output(output) as stream:
+            stream.writelines(came)
+            stream.flush()
+        return
+    if form is VectorFormat.NPY and output is None:
+        log.warning("only the numbers are printed; -o FILE.npy also keeps ids, texts and model")
+    model = next((file.model for file in files if file.model), None)
+    write_vectors(selected(files, rows, as_stored=form is VectorFormat.NPY), form, output, model, types)
+
+
+def _equal_texts(session: Session, texts: Sequence[Text], against: OpenInput | None) -> Duplicates:
+    from simil.tasks.deduplication import exact_duplicates
+
+    others = [*session.texts(against)] if against else []
+    return _report(exact_duplicates(texts, others), "are equal to an earlier one")
+
+
+def _near_texts(
+    session: Session, texts: Sequence[Text], against: OpenInput | None, threshold: float | None
+) -> Duplicates:
+    from simil.tasks.deduplication import dedupe as find
+
+    # Saved vectors name the model that the texts need.
+    others = _others(session, against)
+    limit, whose = _threshold(threshold, session.embedder().stamp)
+    found = find(texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others)
+    return _report(found, f"score at least {limit:g}{whose} with an earlier one")
+
+
+def _near_vectors(
+    session: Session, files: Sequence[VectorFile], against: OpenInput | None, threshold: float | None
+) -> Duplicates:
+    from simil.tasks.deduplication import near_duplicates
+
+    # They name the model that the texts of `against` need.
+    ours = session.saved(files)
+    others = _others(session, against)
+    limit, whose = _threshold(threshold, ours.model)
+    found = near_duplicates(ours, limit, others)
+    return _report(found, f"score at least {limit:g}{whose} with an earlier one")
+
+
+def _others(session: Session, against: OpenInput | None) -> Corpus | None:
+    from simil.tasks.deduplication import unique_texts
+
+    if against is None:
+        return None
+    if against.holds_vectors:
+        return session.corpus(against)
+    return session.embed(unique_texts(session.texts(against)))
 
 
 def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:

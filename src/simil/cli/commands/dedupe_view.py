@@ -9,10 +9,11 @@ from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
-from simil.formats.delimited import CSV, TSV, delimited_lines
+from simil.formats.passthrough import joined
 from simil.tasks.corpus import content_of, place_of
 
 if TYPE_CHECKING:
+    from simil.formats.passthrough import Frame
     from simil.tasks.deduplication import Duplicates
     from simil.texts import Text
 
@@ -38,14 +39,16 @@ def show_texts(
     texts: Sequence[Text],
     form: str,
     stream: BinaryIO,
+    frame: Frame | None,
     *,
     nul: bool,
-    header: bool,
     whole: bool,
     types: Mapping[str, Any],
 ) -> None:
-    """Write texts as the records that they were read from; "csv as it came" and "tsv as it came" too."""
-    if form == "text":
+    """Write the records of texts in `form`; within `frame`, as they came, where they have one."""
+    if frame is not None:
+        stream.writelines(joined(frame, (text.raw for text in texts)))
+    elif form == "text":
         end = "\0" if nul else "\n"
         # A file that is one text is listed by its name; the id of stdin is "-".
         names = (_name(text) if whole else text.text for text in texts)
@@ -54,13 +57,9 @@ def show_texts(
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
     elif form == "json":
         stream.write(b"[" + b",".join(b"\n" + json_of(_record(text)) for text in texts) + b"\n]\n")
-    elif form.endswith("as it came") and len({tuple(text.fields) for text in texts}) < 2:
-        rows = [[*map(str, text.fields.values())] for text in texts]
-        head = [[*texts[0].fields]] if texts and header else []
-        stream.writelines(delimited_lines(CSV if form.startswith("csv") else TSV, head + rows))
     else:
         records = [{"fields": _record(text)} for text in texts]
-        write_rows(records, form.split(maxsplit=1)[0], stream, facts={}, types=types)
+        write_rows(records, form, stream, facts={}, types=types)
     stream.flush()
 
 

@@ -149,7 +149,7 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model or "unknown", opened.column_types)
+    write_vectors(batches, form, output, model, opened.column_types)
 
 
 def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:

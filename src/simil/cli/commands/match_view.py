@@ -10,6 +10,7 @@ from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
+from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,13 +96,10 @@ def _content(corpus: Corpus, row: int | None) -> str | None:
 def _joined(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> tuple[list[Row], list[str]]:
     """Return rows of the score and all columns of both files, and the names of these columns.
 
-    A name that is taken gets `_left` or `_right` after it.
+    A name of the right file that the left has too gets `_right` after it.
     """
-    used = {"score"}
-    names = [
-        _names([_record(corpus, text) for text in corpus.texts], side, used)
-        for corpus, side in ((ours, "left"), (theirs, "right"))
-    ]
+    used: set[str] = set()
+    names = [_names([_record(corpus, text) for text in corpus.texts], used) for corpus in (ours, theirs)]
     rows: list[Row] = []
     for pair in pairs:
         # Each row has all columns in one order, even if one side is missing.
@@ -110,7 +108,7 @@ def _joined(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> tuple[
             record = {} if row is None else _record(corpus, corpus.texts[row])
             cells |= {new: record.get(name) for name, new in renamed.items()}
         rows.append({"score": pair.score, "fields": cells})
-    return rows, ["score", *names[0].values(), *names[1].values()]
+    return rows, [own_name("score", used), *names[0].values(), *names[1].values()]
 
 
 def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:
@@ -120,12 +118,12 @@ def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:
     return {**({"id": text.id} if corpus.saved else {}), "text": text.text, **text.fields}
 
 
-def _names(records: Sequence[Mapping[str, object]], side: str, used: set[str]) -> dict[str, str]:
+def _names(records: Sequence[Mapping[str, object]], used: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record):
         new = name
         while new in used:
-            new = f"{new}_{side}"
+            new = f"{new}_right"
         used.add(new)
         names[name] = new
     return names

@@ -96,7 +96,7 @@ def outliers(
     from simil.cli.commands.outliers_view import draw_outliers, show_outliers
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.rows import form_of, has_columns
     from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.tasks.outlier_detection import OutlierMethod, top_outliers
     from simil.tasks.outlier_detection import outliers as find
@@ -108,8 +108,8 @@ def outliers(
     _check_choice(count, threshold, contamination, everything=everything)
     check_scatter_plot(plot, projection)
     k = neighbours or (1 if reference is not None and how is OutlierMethod.KNN else _NEIGHBOURS)
-    options = reading.options(whole=whole)
     shown_as = form_of(form, output)
+    options = reading.options(whole=whole, all_fields=has_columns(shown_as))
     with open_run(model, running, on_error=reading.on_error) as run:
         corpus, normal = _corpora(run.session, files or [], reference, options)
         found = find(corpus, normal, method=how, k=k)

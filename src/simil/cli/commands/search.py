@@ -102,7 +102,7 @@ def search(
     from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.rows import form_of, has_columns
     from simil.tasks.retrieval import search as find
 
     query, files = _query_and_files(arguments or [], queries)
@@ -119,7 +119,7 @@ def search(
     end = b"\0" if reading.nul else b"\n"
     reads = replace(reading, nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
-        cut = _Splitting(reads, whole, chunk, recursive)
+        cut = _Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as))
         sources = _sources(files, reading.encoding, recursive=recursive)
         asked, corpus = _queries_and_corpus(run.session, query, queries, sources, cut)
         answers = find(asked, corpus, top_k=top_k, threshold=threshold)
@@ -136,14 +136,16 @@ def search(
 class _Splitting:
     """How files are read and split into the texts to search."""
 
-    def __init__(self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool) -> None:
+    def __init__(
+        self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool, *, all_fields: bool
+    ) -> None:
         from simil.texts import InputFormat, chunking_named
 
         self.reading = reading
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
-        options = reading.options(whole=whole)
+        options = reading.options(whole=whole, all_fields=all_fields)
         if recursive and reading.input_format is None:
             # As grep does: a .json in a source tree holds no records for us.
             options = replace(options, format=InputFormat.TEXT)

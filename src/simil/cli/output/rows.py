@@ -14,6 +14,7 @@ from simil.formats.arrow_rows import arrow_rows
 from simil.formats.delimited import CSV, TSV, Escapes
 from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
+from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +28,9 @@ __all__ = [
     "check_binary",
     "digits",
     "fewer_digits",
-    "flat",
     "form_of",
     "form_of_suffix",
+    "has_columns",
     "json_of",
     "name_in_json",
     "source_cells",
@@ -40,8 +41,10 @@ __all__ = [
 FORMS = tuple(form.name for form in FORMATS if form.write)
 
 # A cell is a string, a number, None, or anything that JSON can hold; scores are NumPy numbers. The key
-# "fields" holds the other fields of a text: columns of their own in a table, one object in JSON.
+# "fields" holds the fields of a record of the input: columns of their own in a table, one object in JSON.
 Row = Mapping[str, object]
+# Columns of ours that are not written where the input has a column of that name that says the same.
+_OF_INPUT = ("id", "text", "content")
 
 
 def form_of(name: str | None, output: Path | None) -> str:
@@ -79,6 +82,11 @@ def form_of_suffix(output: Path, names: Sequence[str]) -> str:
     return form.name
 
 
+def has_columns(form: str) -> bool:
+    """Return whether rows in `form` are a table, which has all columns of the input beside ours."""
+    return form not in ("plain", "table", "json", "jsonl")
+
+
 def source_cells(text: Text, *, saved: bool) -> dict[str, object]:
     """Return the cells that say where `text` comes from; saved vectors have no line."""
     return {"file": text.origin.source, "line": None if saved else text.origin.line}
@@ -101,7 +109,7 @@ def write_rows(
     rows; `types` those of Arrow that other fields have in their source.
     """
     if types and form != "plain" and format_named(form).types:
-        stream.writelines(arrow_rows(form, map(flat, rows), columns or (), types))
+        stream.writelines(arrow_rows(form, _flat([*rows]), columns or (), types))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
@@ -116,9 +124,9 @@ def _lines(
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
     if format_named(form).types:
-        rows = map(flat, rows)
+        rows = _flat([*rows])
     elif format_named(form).table:
-        rows = ({name: cell(value) for name, value in flat(row).items()} for row in rows)
+        rows = ({name: cell(value) for name, value in row.items()} for row in _flat([*rows]))
     else:
         rows = map(_with_name, rows)
     return write(rows, facts, columns)
@@ -151,17 +159,30 @@ def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
         yield table_row([cell(row.get(name)) for name in shown], "\t")
 
 
-def flat(row: Row) -> dict[str, object]:
-    """Return the row with its other fields as columns; one whose name is taken gets an underscore."""
-    beside = {name: value for name, value in row.items() if name != "fields"}
-    others = row.get("fields")
-    if isinstance(others, Mapping):
-        for name, value in others.items():
-            free = name
-            while free in beside:
-                free += "_"
-            beside[free] = value
-    return beside
+def _flat(rows: Sequence[Row]) -> Iterator[Row]:
+    """The rows with the fields of the input as columns under their own names, after ours."""
+    fields = [_fields(row) for row in rows]
+    taken = {name for record in fields for name in record}
+    same = {
+        name
+        for name in _OF_INPUT
+        if all(
+            name not in record or cell(record[name]) == row.get(name)
+            for row, record in zip(rows, fields, strict=True)
+        )
+    }
+    names: dict[str, str] = {}
+    for row, record in zip(rows, fields, strict=True):
+        ours = {name: value for name, value in row.items() if name != "fields"}
+        names |= {name: own_name(name, taken) for name in ours.keys() - names.keys()}
+        shared = {name: value for name, value in ours.items() if name in same and name in taken}
+        others = {names[name]: value for name, value in ours.items() if name not in shared}
+        yield {**others, **record, **{name: record.get(name, value) for name, value in shared.items()}}
+
+
+def _fields(row: Row) -> Row:
+    found = row.get("fields")
+    return found if isinstance(found, Mapping) else {}
 
 
 def table_row(cells: Sequence[str], separator: str, escapes: Escapes | None = None) -> bytes:

@@ -44,12 +44,13 @@ def write_vectors(
     batches: Iterator[VectorBatch],
     form: VectorFormat | None,
     output: Path | None,
-    model: str,
+    model: str | None,
     types: Mapping[str, Any] | None = None,
 ) -> None:
     """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None.
 
-    `types` are those that fields have in their source, for formats that have types.
+    `model` made them; None if that is unknown. `types` are those that fields have in their source, for
+    formats that have types.
     """
     from simil.vectors import VectorFormat, open_writer, sidecar_path
 
@@ -77,8 +78,8 @@ def _copy(batches: Iterator[VectorBatch], writer: VectorWriter | _Preview) -> No
 class _Preview:
     """Prints the id, the text and the first numbers of each vector; has the methods of a `VectorWriter`."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self, model: str | None) -> None:
+        self._model = model or "an unknown model"
         self._count = 0
         self._dimensions = 0
 
