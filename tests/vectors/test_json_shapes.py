@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from support.reading import vectors_in
 
 from simil.errors import InputError
 from simil.formats.detection import typed
+from simil.formats.record_stream import FormatOptions
 from simil.formats.sources import Source
-from simil.vectors import VectorFile, as_vectors, read_vectors
+from simil.vectors import VectorFile, as_they_came, as_vectors, read_vectors
 
 ROWS = [[0.5, 1.0, 0.0, 8.0], [0.25, -2.0, 0.0, 4.0]]
 NONE = (None, None)
@@ -318,3 +320,54 @@ def test_a_source_is_read_after_a_look(tmp_path: Path) -> None:
     found = as_vectors(typed(Source(str(path))))
     assert found is not None
     assert read_vectors(found).vectors.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("before", "inner", "after"),
+    [("[", "1.5", "]"), ('{"custom_id":"a","response":', "1", "}"), ('{"embedding":', "[1.5]", "}")],
+)
+@pytest.mark.parametrize("depth", [5, 400, 900])
+def test_values_deep_in_others_end_in_no_traceback(
+    tmp_path: Path, before: str, inner: str, after: str, depth: int
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(before * depth + inner + after * depth)
+    found = as_vectors(typed(Source(str(path))))
+    if found is not None:
+        with contextlib.suppress(InputError):
+            read_vectors(found)
+
+
+# --- what is kept as it came ---
+
+
+def raw_of(text: str, path: Path, rows: list[int]) -> bytes | None:
+    """Write `text` to a file and return the bytes of another with some of its vectors."""
+    path.write_text(text)
+    found = as_vectors(typed(Source(str(path))))
+    assert found is not None
+    file = read_vectors(found, FormatOptions(keeps_raw=True))
+    parts = as_they_came([(file.raw, rows)])
+    return None if parts is None else b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('[ {"vector":[1.50, 0],"x":1},\n{"vector":[2, 1e0]} ]', '[\n{"vector":[2, 1e0]} ]'),
+        ("[[1.0, 2],\n [3.00, 4]]", "[\n [3.00, 4]]"),
+        ('{"data": [{"embedding": "[1.5]"}, {"embedding": [4.0]}]}', '{"data": [ {"embedding": [4.0]}]}'),
+        ('{"vector":[1.50,0]}\n{"vector":[2,1e0]}\n', '{"vector":[2,1e0]}\n'),
+        ('{"embedding":null}\n{"embedding":[1.0]}\n{"embedding":[2.00]}\n', '{"embedding":[2.00]}\n'),
+        ('{"embeddings": [[1.50, 2], [3, 4]]}', None),
+        ('{"embeddings":[[1.50,2],[3,4]]}\n{"embeddings":[[1,2]]}\n', None),
+        ('{"columns":["embedding"],"index":[0,1],"data":[[[1,2]],[[3,4]]]}', None),
+    ],
+)
+def test_items_that_stand_alone_are_written_as_they_came(tmp_path: Path, text: str, kept: str | None) -> None:
+    assert raw_of(text, tmp_path / "x", [1]) == (None if kept is None else kept.encode())
+
+
+def test_lines_of_a_batch_are_written_as_they_came(tmp_path: Path) -> None:
+    lines = [json.dumps(line) + "\n" for line in (answered("a", [1, 0]), FAILED, answered("b", [0, 1]))]
+    assert raw_of("".join(lines), tmp_path / "x", [1]) == lines[2].encode()

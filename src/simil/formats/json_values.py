@@ -69,7 +69,7 @@ def exact(value: object, data: bytes, beside: Collection[str] = ()) -> Any:
 
     try:
         return json.loads(data) if _may_be_rounded(value, beside) else value
-    except ValueError:  # More digits than Python reads; what uses the number refuses it.
+    except (ValueError, RecursionError):  # More digits or depth than Python reads; what uses it refuses it.
         return value
 
 

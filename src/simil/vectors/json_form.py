@@ -14,8 +14,8 @@ from simil.formats.lines import lines, without_end
 from simil.formats.passthrough import Frame, Layout
 from simil.formats.record_stream import FormatOptions
 from simil.vectors.collect import Collector, VectorFile
-from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records, key_of
-from simil.vectors.json_shapes import items_in
+from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records
+from simil.vectors.json_shapes import is_list_of_items, items_in
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter, is_missing
 
@@ -164,11 +164,9 @@ def _split(collector: Collector, whole: object, data: bytes) -> list[bytes]:
 
     There are none where a record does not hold one vector, or its parts stand in several lists.
     """
-    records = whole.get("data") if isinstance(whole, dict) else whole
-    if not isinstance(records, list) or not all(
-        isinstance(each, list) or (isinstance(each, dict) and key_of(each)) for each in records
-    ):
+    if not is_list_of_items(whole):
         return []
+    records = whole["data"] if isinstance(whole, dict) else whole
     collector.frame, raws = list_frame(data, 0 if records is whole else member_spans(data)["data"][0])
     return raws
 

@@ -29,7 +29,7 @@ from simil.vectors.embedded_items import (
 )
 from simil.vectors.embedding_values import ShapeError, is_embedding
 
-__all__ = ["has_vectors", "items_in"]
+__all__ = ["has_vectors", "is_list_of_items", "items_in"]
 
 _KEYS = frozenset(EMBEDDING_KEYS)
 _LISTS = ("data", "predictions", "points", "vectors", "matches", "results")
@@ -72,6 +72,16 @@ def _is_answer(value: object) -> bool:
     return False
 
 
+def is_list_of_items(value: object) -> bool:
+    """Return whether a value is a list, or has one under "data", each item of which is one embedding."""
+    if isinstance(value, dict):
+        records = value.get("data") if _KEYS.isdisjoint(value) and "result" not in value else None
+        return isinstance(records, list) and all(isinstance(record, dict) for record in records)
+    if not isinstance(value, list):
+        return False
+    return all(isinstance(item, list) or (isinstance(item, dict) and _is_record(item)) for item in value)
+
+
 def items_in(value: object) -> Iterator[Found] | None:
     """Return the embeddings in a JSON value, in order; None if it has no place for any.
 
@@ -88,13 +98,18 @@ def items_in(value: object) -> Iterator[Found] | None:
     return None
 
 
+def _is_record(value: dict[str, object]) -> bool:
+    others = (_in_envelope, _in_columns, _in_frame)
+    return key_of(value) is not None and all(shape(value) is None for shape in others)
+
+
 def _in_record(record: dict[str, object]) -> Iterator[Found] | None:
     return None if key_of(record) is None else items_of_records([record])
 
 
 def _in_list(values: list[object]) -> Iterator[Found] | None:
     match values:
-        case [{"index": _, "value": _}, *_] | [[{"index": _, "value": _}, *_], *_]:
+        case [[{"index": int(), "value": int() | float()}, *_], *_]:
             return _refused("is a sparse embedding, which is not read", "ask the server for dense ones")
         case [dict(), *_]:
             return _each(values)
@@ -197,7 +212,7 @@ def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:
     """Return the embeddings of a line in the output of a batch, with the id of the request."""
     name = line.get("custom_id", line.get("key"))
     response, error = line.get("response"), line.get("error")
-    if not isinstance(name, str) or not isinstance(response or error, dict):
+    if not isinstance(name, str) or not isinstance(response or error, dict) or "text" in line:
         return None
     answer = response if isinstance(response, dict) else {}
     body = answer.get("body", answer)
@@ -207,7 +222,7 @@ def _in_envelope(line: dict[str, object]) -> Iterator[Found] | None:
     items = items_in(body)
     if items is not None:
         return _named(name, items)
-    if "custom_id" not in line:
+    if "custom_id" not in line or "body" not in answer:
         return None
     return _refused(f"is the answer to request {name!r}, which has no vectors: it is {outline_of(body)}")
 

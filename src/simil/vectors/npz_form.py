@@ -63,7 +63,8 @@ def _sound(source: str) -> Iterator[None]:
     except InputError:
         raise
     except _UNSOUND as exc:
-        raise InputError(f"is not a sound .npz file: {exc}", place=Place(source)) from exc
+        hint = "write it again with numpy.savez, or as npy or jsonl"
+        raise InputError(f"is not a sound .npz file: {exc}", hint=hint, place=Place(source)) from exc
 
 
 def _names(archive: zipfile.ZipFile) -> list[str]:

@@ -74,4 +74,5 @@ def _numbers(source: str, stream: BinaryIO, table: ArrayKind, begin: int, end: i
 
 
 def _unsound(source: str, why: str) -> InputError:
-    return InputError(f"is not a sound .safetensors file: {why}", place=Place(source))
+    hint = "write it again, or as npy or jsonl"
+    return InputError(f"is not a sound .safetensors file: {why}", hint=hint, place=Place(source))

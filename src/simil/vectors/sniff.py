@@ -67,7 +67,7 @@ def _is_vector_document(source: Source, options: FormatOptions) -> bool:
         if found is not None:
             return found
     try:
-        return has_vectors(_parsed(document(source.whole(), options.encoding))) is True
+        return _has_vectors(_parsed(document(source.whole(), options.encoding))) is True
     except ValueError:
         return False  # Its reader says what is wrong.
 
@@ -119,7 +119,7 @@ class _LinesLook(_VectorLook):
             except ValueError:
                 return self._settle(None)
             is_failed = isinstance(value, dict) and value.keys() in _FAILED and value["embedding"] is None
-            found = True if is_failed else has_vectors(value)
+            found = True if is_failed else _has_vectors(value)
             if found is not None:
                 return self._settle(found)
         return None
@@ -158,6 +158,13 @@ class _TableLook(_VectorLook):
                     yield row.cells
         except InputError:  # It is unclear what separates the columns.
             return
+
+
+def _has_vectors(value: object) -> bool | None:
+    try:
+        return has_vectors(value)
+    except RecursionError:
+        return True  # Its reader says so.
 
 
 def _parsed(data: bytes) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from simil.errors import UsageError
+from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
 from simil.formats.passthrough import utf8_mark
@@ -70,6 +70,8 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
         if found.raw is not None:
             found.raw.mark(mark)
         return found
+    except RecursionError as exc:
+        raise InputError("holds lists or objects too deep in others", place=Place(typed.source.name)) from exc
     finally:
         typed.source.close()
 
