@@ -165,11 +165,11 @@ def test_a_workbook_of_another_name_says_how_to_read_it(tmp_path: Path) -> None:
 
 def test_options_of_workbooks_need_one(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("text\na\n", "utf-8")
-    with pytest.raises(UsageError, match="--sheet is for workbooks, and no source is one"):
+    with pytest.raises(UsageError, match="--sheet is for xlsx, and no source is one"):
         read(tmp_path / "x.csv", sheet="1")
-    with pytest.raises(UsageError, match="--sheet is for workbooks, not for csv"):
+    with pytest.raises(UsageError, match="--sheet is for xlsx, not for csv"):
         ReadOptions(format="csv", sheet="1")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="--sheet is for workbooks, not for text"):
+    with pytest.raises(UsageError, match="--sheet is for xlsx, not for text"):
         ReadOptions(whole=True, sheet="1")
 
 

@@ -37,8 +37,8 @@ def test_the_suffix_names_the_format(source, form):
         ({"nul": True, "format": InputFormat.JSONL}, "-0 is for plain text, not for jsonl"),
         ({"whole": True, "fields": ("a",)}, "--field and --whole contradict"),
         ({"nul": True, "id_field": "a"}, "--id-field and -0 contradict"),
-        ({"header": False, "format": InputFormat.JSON}, "--no-header is for csv and tsv, not for json"),
-        ({"header": False, "whole": True}, "--no-header is for csv and tsv, not for text"),
+        ({"header": False, "format": InputFormat.JSON}, "--no-header is for csv, tsv and xlsx, not for json"),
+        ({"header": False, "whole": True}, "--no-header is for csv, tsv and xlsx, not for text"),
     ],
 )
 def test_options_that_contradict_each_other(options, line):
@@ -51,7 +51,11 @@ def test_options_that_contradict_each_other(options, line):
     [
         ([], {"fields": ("a",)}, "--field is given, but plain text has no fields; pass --input-format"),
         (["a.txt"], {"id_field": "a"}, "--id-field is given, but plain text has no fields"),
-        (["a.txt", "b.jsonl"], {"header": False}, "--no-header is for csv and tsv, and no source is one"),
+        (
+            ["a.txt", "b.jsonl"],
+            {"header": False},
+            "--no-header is for csv, tsv and xlsx, and no source is one",
+        ),
         (["a.csv"], {"fields": ("a", "b")}, "pass --field once"),
     ],
 )

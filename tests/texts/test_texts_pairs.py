@@ -99,7 +99,7 @@ def test_it_must_be_clear_which_two(pair_up, form, content, line):
         ("a.csv", {"whole": True}, "pairs need two fields"),
         ("a.csv", {"fields": ("a",)}, "pass --field twice"),
         ("a.csv", {"fields": ("a", "b", "c")}, "pass --field twice"),
-        ("a.json", {"header": False}, "--no-header is for csv and tsv"),
+        ("a.json", {"header": False}, "--no-header is for csv, tsv and xlsx"),
     ],
 )
 def test_options_that_do_not_fit(source, options, line):

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place
+from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC
 from simil.formats.encoding import head_as_utf8
+from simil.formats.npy import NPY_MAGIC
 from simil.formats.part_files import part_files
 from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
 from simil.formats.sources import Source
@@ -50,6 +52,10 @@ _FOREIGN = {
     b"\x89HDF": ("an HDF5 file", "write it as npy, jsonl or csv"),
     b"\x7fELF": ("a program", "name a file of texts"),
 }
+
+
+# What the first bytes can be that no text begins with.
+_MARKS = (*_FOREIGN, PARQUET_MAGIC, ARROW_MAGIC, NPY_MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,7 @@ def refuse_binary(source: Source) -> None:
 
 def _tells_binary(head: bytes) -> bool:
     # Waits for more only while what has come could be the start of a mark; no text begins with one.
-    return bool(head) and not any(len(head) < len(magic) and magic.startswith(head) for magic in _FOREIGN)
+    return bool(head) and not any(len(head) < len(magic) and magic.startswith(head) for magic in _MARKS)
 
 
 def _json_format(source: Source) -> Format | None:

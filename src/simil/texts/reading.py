@@ -109,7 +109,7 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
     source = typed.source
     if options.is_literal:
         refuse_binary(source)
-    if options.encoding is None and not options.nul:
+    if options.encoding is None and not options.nul and not typed.format.is_binary:
         # Waits for more only after a NUL, which no text begins with.
         head = source.head(lambda head: len(head) >= 4 or (bool(head) and b"\0" not in head[:2]))
         check_unmarked(head, source.name)
