@@ -13,7 +13,6 @@ import simil
 from simil import api
 from simil.embedders.base import Kind
 from simil.errors import InputError, ModelMismatch, UsageError
-from simil.session.inputs import Input
 from simil.session.session import Session
 from simil.tasks.classification import UNKNOWN
 from simil.tasks.conversion import vector_batch
@@ -185,7 +184,9 @@ def test_a_session_reads_saved_vectors_before_texts(tmp_path: Path) -> None:
         writer.write(vector_batch(corpus.texts, corpus.vectors, stamp))
     with Session(load_settings()) as session:
         # No setting names a model: the saved vectors do, whichever side they are on.
-        texts = Input([str(tmp_path / "texts.txt")], ReadOptions())
-        left, right = session.corpora(texts, Input([str(tmp_path / "v.jsonl")], ReadOptions()))
+        texts, vectors = (
+            session.open([str(tmp_path / name)], ReadOptions()) for name in ("texts.txt", "v.jsonl")
+        )
+        left, right = session.corpora(texts, vectors)
         assert left.model == right.model == stamp
         assert (left.vectors * right.vectors).sum(axis=1) == pytest.approx(np.ones(2), abs=1e-5)

@@ -52,12 +52,13 @@ def mixed(tmp_path: Path) -> Path:
 def test_files_of_a_folder_that_are_left_out_are_counted(mixed: Path) -> None:
     result = simil("search", "-r", "tree", cwd=mixed)
     assert (result.code, result.out.split("\t")[1:]) == (0, ["./a.txt:1", "a tree\n"])
-    assert result.error_line == "3 files left out: 2 not UTF-8 text, 1 binary (-v names them)"
+    hint = "(-v names them; --encoding reads other text)"
+    assert result.error_line == f"3 files left out: 2 not UTF-8 text, 1 binary {hint}"
     (mixed / "b.bin").unlink()
     result = simil("search", "-r", "tree", "a.txt", "old", "latin.txt", cwd=mixed)
     assert result.code == 3  # A file that is named is to be read.
     result = simil("search", "-r", "tree", "a.txt", "old", cwd=mixed)
-    assert result.error_line == "1 file left out: not UTF-8 text (-v names them)"
+    assert result.error_line == f"1 file left out: not UTF-8 text {hint}"
     assert simil("search", "-q", "-r", "tree", cwd=mixed).err == ""
 
 
@@ -68,5 +69,23 @@ def test_verbose_names_the_files_that_are_left_out(mixed: Path) -> None:
         "simil: ./b.bin left out: binary",
         "simil: ./latin.txt left out: not UTF-8 text",
         "simil: ./old/latin.txt left out: not UTF-8 text",
-        "simil: 3 files left out: 2 not UTF-8 text, 1 binary",
+        "simil: 3 files left out: 2 not UTF-8 text, 1 binary (--encoding reads other text)",
     ]
+
+
+@pytest.mark.usefixtures("plugins")
+def test_files_of_a_folder_are_read_in_their_encoding(mixed: Path) -> None:
+    """A byte order mark tells it, else the option."""
+    for encoding in ("utf-8-sig", "utf-16", "utf-32"):
+        (mixed / f"{encoding}.txt").write_bytes(f"th\xe9 for {encoding}\r\n".encode(encoding))
+    result = simil("search", "-r", "-k", "9", "tree", cwd=mixed)
+    assert {line.split("\t")[2] for line in result.out.splitlines()} == {
+        "a tree", "th\xe9 for utf-8-sig", "th\xe9 for utf-16", "th\xe9 for utf-32",
+    }  # fmt: skip
+    assert result.error_line.startswith("3 files left out: 2 not UTF-8 text, 1 binary (")
+    (mixed / "cut.txt").write_bytes("\ufeffcut".encode("utf-16-le")[:-1])
+    result = simil("search", "-r", "--encoding", "latin1", "-k", "9", "tree", cwd=mixed)
+    found = {line.split("\t")[2] for line in result.out.splitlines()}
+    assert {"a tree", "caf\xe9", "na\xefve", "th\xe9 for utf-16"} <= found
+    assert result.error_line == "2 files left out: 1 binary, 1 not latin1 text (-v names them)"
+    assert simil("search", "-r", "--encoding", "none", "tree", cwd=mixed).code == 2

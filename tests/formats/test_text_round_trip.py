@@ -21,6 +21,9 @@ from simil.texts import ReadOptions, Text, is_blank, read_texts
 
 ROWS = [form for form in FORMATS if form.write and form.read]
 every_format = pytest.mark.parametrize("form", ROWS, ids=lambda form: form.name)
+every_format_of_text = pytest.mark.parametrize(
+    "form", [form for form in ROWS if not form.is_binary], ids=lambda form: form.name
+)
 
 MARKS = [
     "\r",
@@ -103,7 +106,7 @@ def test_ids_texts_and_fields_come_back_in_order(form: Format, rows: list[dict[s
     assert found(read(form, written(form, rows))) == expected(as_held(form, rows))
 
 
-@pytest.mark.parametrize("form", [form for form in ROWS if not form.is_binary], ids=lambda form: form.name)
+@every_format_of_text
 @settings(deadline=None)
 @given(
     rows=records(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from support.openai_clock import IMPATIENT
 from support.openai_faults import FAULTS, raw, redirect, refuse
 from support.openai_secrets import shown_pieces
-from support.openai_server import KEY, OpenAIServer
+from support.openai_server import KEY, OpenAIServer, vectors
 
+from simil.embedders.base import TextRejected
 from simil.embedders.openai.client import OpenAIEmbedder
 from simil.errors import (
     KeyRejected,
@@ -44,7 +46,6 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "damaged_gzip": (ServerFailed, "damaged answer"),
     "rows_too_many": (ServerFailed, "3 vectors for 2 texts"),
     "index_negative": (ServerFailed, "belongs to none of the texts"),
-    "infinite": (ServerFailed, "not a finite number"),
     "status_409": (RequestRejected, "(409)"),
     "status_504": (ServerFailed, "failed (504)"),
     "status_529": (ServerFailed, "failed (529)"),
@@ -68,11 +69,7 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "index_out_of_range": (ServerFailed, "belongs to none of the texts"),
     "index_of_some": (ServerFailed, "belongs to none of the texts"),
     "wrong_dimension": (ServerFailed, "1534 dimensions where 1536 were expected"),
-    "mixed_dimensions": (ServerFailed, "vectors of both 1536 and 1534 dimensions"),
-    "no_embedding": (ServerFailed, "not a list of numbers"),
-    "empty_embeddings": (ServerFailed, "no vectors"),
-    "damaged_base64": (ServerFailed, "not base64"),
-    "nan": (ServerFailed, "not a finite number"),
+    "empty_embeddings": (ServerFailed, "a vector without numbers"),
     "float_too_large": (ServerFailed, "not a finite number"),
     "floats_as_strings": (ServerFailed, "not a list of numbers"),
     "status_400": (RequestRejected, 'refused the request (400): "this input is not to my liking"'),
@@ -128,8 +125,32 @@ def test_each_fault_is_one_clear_line_without_the_key(fault: str, server: OpenAI
     assert len(server.requests) == (3 if fault in BLAMED else 1)
 
 
+# With the place of the text that is at fault.
+OF_ONE_TEXT = {
+    "mixed_dimensions": (1, "returned 1534 dimensions where 1536 were expected"),
+    "no_embedding": (0, "returned a vector that is not a list of numbers"),
+    "damaged_base64": (0, "returned a vector that is not base64 of float32 numbers"),
+    "nan": (0, "returned a value that is not a finite number"),
+    "infinite": (0, "returned a value that is not a finite number"),
+}
+
+
+@pytest.mark.parametrize("fault", OF_ONE_TEXT)
+def test_a_bad_vector_costs_one_text(fault: str, server: OpenAIServer, make: Make) -> None:
+    server.always = FAULTS[fault]
+    embedder = make(known_dimensions=1536)
+    row, words = OF_ONE_TEXT[fault]
+    refused: list[TextRejected] = []
+    found = embedder.begin(TEXTS, normalize=False, on_rejected=refused.append)()
+
+    assert [(exc.index, str(exc)) for exc in refused] == [(row, f"{server.host} {words}")]
+    assert np.array_equal(found[1 - row], vectors(TEXTS, 1536)[1 - row])
+    assert np.isnan(found[row]).all()
+    assert len(server.requests) == 1
+
+
 def test_every_fault_is_known_here() -> None:
-    assert set(MEANINGS) | FINE == set(FAULTS)
+    assert set(MEANINGS) | set(OF_ONE_TEXT) | FINE == set(FAULTS)
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,23 @@ def test_a_fault_of_a_plugin_is_one_line(code: str, said: str, simil: Simil, tmp
     assert said in _one_line(simil(tmp_path / "packages", "embed", "-m", "plugin:odd", "-t", "a"), 4)
 
 
+def test_a_text_for_which_a_plugin_gives_nan_is_named(simil: Simil, tmp_path: Path) -> None:
+    code = f"{_CLASS}return np.array([[1, 2, np.nan if 'bad' in text else 3] for text in texts])"
+    declare("odd", code, tmp_path / "packages")
+    arguments = ("embed", "-m", "plugin:odd", "-t", "a", "-t", "bad", "-t", "b", "-f", "jsonl", "--on-error")
+
+    failed = simil(tmp_path / "packages", *arguments, "fail")
+    said = "--text:2: plugin:odd returned a value that is not finite"
+    assert _one_line(failed, 3) == f"simil: {said}\n"
+    kept = simil(tmp_path / "packages", *arguments, "null")
+    assert kept.returncode == 6
+    assert [json.loads(line)["embedding"] is None for line in kept.stdout.splitlines()] == [
+        False,
+        True,
+        False,
+    ]
+
+
 def test_an_error_that_a_plugin_raises_on_purpose_keeps_its_exit_code(simil: Simil, tmp_path: Path) -> None:
     code = f"{_CLASS}raise QuotaSpent('nothing left', hint='wait a day')"
     declare("paid", code, tmp_path / "packages")

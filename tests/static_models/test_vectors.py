@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from support.corpus import varied_texts
 from tokenizers import Tokenizer
 
-from simil.embedders.base import Kind, TextRejected
+from simil.embedders.base import Embedder, Kind, TextRejected
 from simil.embedders.local import static
 from static_models.conftest import Open
 
@@ -138,6 +138,22 @@ def test_a_text_without_a_known_token_is_refused(text: str, static_folder: Path,
         open_static(static_folder).embed(["orange", text, "river"])
 
     assert caught.value.index == 1
+
+
+def unknown_rows(embedder: Embedder, texts: list[str], kind: Kind = Kind.SYMMETRIC) -> list[int]:
+    rows: list[int] = []
+    embedder.begin(texts, kind, on_unknown=rows.append)()
+    return rows
+
+
+def test_texts_of_unknown_words_are_told_where_these_count(
+    by_sentence_transformers: Callable[..., Path], open_static: Open
+) -> None:
+    texts = ["orange", "今", "a cold 漢", "漢字 今", "今"]
+    folder = by_sentence_transformers(prompts={"query": "search for: "})
+    for engine in ("auto", "torch"):
+        embedder = open_static(folder, engine=engine)
+        assert unknown_rows(embedder, texts) == unknown_rows(embedder, texts, Kind.QUERY) == [1, 3, 4]
 
 
 def test_a_long_text_is_cut_and_counted(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simil.embedders.cache.store import VectorCache
 
-__all__ = ["cut_of", "key_of", "put", "vectors_of", "wrong_among"]
+__all__ = ["key_of", "marks_of", "put", "vectors_of", "wrong_among"]
 
 DIMENSIONS = 64
 
@@ -28,14 +28,14 @@ def vectors_of(keys: Sequence[bytes]) -> NDArray[np.float32]:
     return ((bits >> 9) | 0x3F800000).view("<f4").astype(np.float32)
 
 
-def cut_of(keys: Sequence[bytes]) -> NDArray[np.bool_]:
-    """Return the only right flags of `keys`."""
-    return np.array([key[0] % 2 for key in keys], np.bool_)
+def marks_of(keys: Sequence[bytes]) -> NDArray[np.uint8]:
+    """Return the only right marks of `keys`."""
+    return np.array([key[0] % 4 for key in keys], np.uint8)
 
 
 def put(cache: VectorCache, keys: Sequence[bytes]) -> None:
     """Keep the right vectors of `keys`."""
-    cache.put("known", keys, vectors_of(keys), cut_of(keys))
+    cache.put("known", keys, vectors_of(keys), marks_of(keys))
 
 
 def wrong_among(cache: VectorCache, keys: Sequence[bytes]) -> tuple[set[int], int]:
@@ -44,5 +44,5 @@ def wrong_among(cache: VectorCache, keys: Sequence[bytes]) -> tuple[set[int], in
     if hits is None:
         return set(), 0
     found = [keys[row] for row in hits.rows]
-    right = (hits.vectors == vectors_of(found)).all(axis=1) & (hits.cut == cut_of(found))
+    right = (hits.vectors == vectors_of(found)).all(axis=1) & (hits.marks == marks_of(found))
     return set(hits.rows.tolist()), int((~right).sum())

@@ -87,6 +87,11 @@ def refuses_text(fragment: str, status: int, message: str = "this input is not t
     return Fault("refuses_text", {"fragment": fragment, "status": status, "message": message})
 
 
+def spoils_text(fragment: str, change: str) -> Fault:
+    """Return a fault that spoils the vectors of texts with `fragment` in an otherwise right answer."""
+    return Fault("spoils_text", {"fragment": fragment, "change": change})
+
+
 def only_float(status: int) -> Fault:
     """Return a fault that refuses base64, as a server that does not know it."""
     return Fault("only_float", {"status": status})

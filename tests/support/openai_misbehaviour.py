@@ -213,6 +213,20 @@ def _rows(exchange: Exchange, change: str) -> None:
     exchange.send_json(status, document)
 
 
+def _spoils_text(exchange: Exchange, fragment: str, change: str) -> None:
+    status, document = exchange.right()
+    if "data" in document:
+        document = copy.deepcopy(document)
+        named = [*zip(document["data"], exchange.body["input"], strict=True)]
+        bad = [row for row, text in named if fragment in text]
+        for row in bad:
+            row["embedding"] = _SPOILED[change](_values(row))
+        if change == "missing":
+            document["data"] = [row for row, _ in named if row not in bad]
+    # Not by orjson, which writes null for NaN.
+    exchange.send(status, json.dumps(document).encode(), {"Content-Type": "application/json"})
+
+
 def _right_body(exchange: Exchange) -> bytes:
     return orjson.dumps(exchange.right()[1])
 
@@ -277,6 +291,16 @@ _CHANGES: dict[str, Callable[[list[Any]], list[Any] | None]] = {
     "floats_as_strings": _embedded(lambda values: ["0.5"] * len(values)),
     "floats": _embedded(lambda values: values.tolist()),
 }
+_SPOILED: dict[str, Callable[[Any], Any]] = {
+    "null": lambda values: None,
+    "nulls": lambda values: [None] * len(values),
+    "nan": lambda values: [float("nan")] * len(values),
+    "infinite": lambda values: [*values[1:].tolist(), float("-inf")],
+    "base64 of nan": lambda values: base64.b64encode((values * np.nan).tobytes()).decode(),
+    "empty": lambda values: [],
+    "shorter": lambda values: values[:-1].tolist(),
+    "missing": lambda values: None,
+}
 _KINDS: dict[str, Callable[..., None]] = {
     "refuse": _refuse,
     "raw": _raw,
@@ -284,6 +308,7 @@ _KINDS: dict[str, Callable[..., None]] = {
     "echo_key": _echo_key,
     "batch_limit": _batch_limit,
     "refuses_text": _refuses_text,
+    "spoils_text": _spoils_text,
     "only_float": _only_float,
     "no_encoding_format": _no_encoding_format,
     "reset": _reset,

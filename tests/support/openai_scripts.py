@@ -18,6 +18,7 @@ from support.openai_faults import (
     redirect,
     refuse,
     refuses_text,
+    spoils_text,
     too_many,
 )
 
@@ -168,12 +169,7 @@ def _that_last() -> Iterator[Script]:
         ("index_negative", "belongs to none of the texts"),
         ("index_of_some", "belongs to none of the texts"),
         ("wrong_dimension", "6 dimensions where 8 were expected"),
-        ("mixed_dimensions", "vectors of both 8 and 6 dimensions"),
-        ("no_embedding", "not a list of numbers"),
-        ("empty_embeddings", "no vectors"),
-        ("damaged_base64", "not base64"),
-        ("nan", "not a finite number"),
-        ("infinite", "not a finite number"),
+        ("empty_embeddings", "a vector without numbers"),
         ("float_too_large", "not a finite number"),
         ("floats_as_strings", "not a list of numbers"),
     ):
@@ -235,6 +231,39 @@ def _of_other_servers() -> Iterator[Script]:
 
 
 def _of_single_texts() -> Iterator[Script]:
+    for name, line, says in (
+        ("mixed_dimensions", 6, "6 dimensions where 8 were expected"),
+        ("no_embedding", 1, "a vector that is not a list of numbers"),
+        ("damaged_base64", 1, "a vector that is not base64 of float32 numbers"),
+        ("nan", 1, "a value that is not a finite number"),
+        ("infinite", 1, "a value that is not a finite number"),
+    ):
+        yield _lasting(name, f"texts.txt:{line}: {{host}} returned {says}", code=3)
+    for change in ("null", "nulls", "nan", "base64 of nan", "shorter", "missing"):
+        spoilt = spoils_text("bad", change)
+        for policy in ("skip", "null"):
+            yield Script(
+                f"{change} for one text, {policy}",
+                always=spoilt,
+                failed=(4,),
+                arguments=("--on-error", policy),
+                requests=1,
+            )
+        yield Script(f"{change} for one text", always=spoilt, says="texts.txt:4: {host} returned", code=3)
+    yield Script(
+        "null for a text and its twin",
+        always=spoils_text("Apple", "null"),
+        failed=(1, 5),
+        arguments=("--on-error", "null"),
+        requests=1,
+    )
+    yield Script(
+        "null for each text, skipped",
+        always=spoils_text("", "null"),
+        arguments=("--on-error", "skip"),
+        says="not a list of numbers",
+        requests=1,
+    )
     for status in (400, 413, 422):
         bad = refuses_text("bad", status)
         yield Script(f"{status} for one text", always=bad, says="texts.txt:4: ", code=3)

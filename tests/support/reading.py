@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
-from simil.formats.detection import TypedSource
-from simil.formats.registry import format_named
+from simil.formats.detection import TypedSource, typed
+from simil.formats.registry import format_named, suffix_format
 from simil.formats.sources import Source
 from simil.texts import ReadOptions, format_of
+from simil.vectors import VectorFile, as_vectors, read_vectors
 
-__all__ = ["named", "opened"]
+__all__ = ["named", "opened", "vectors_in"]
 
 
 def opened(
@@ -27,3 +28,13 @@ def named(name: object, reading: ReadOptions | None = None) -> TypedSource:
     how = reading or ReadOptions()
     form = "text" if how.is_literal else how.format or format_of(str(name))
     return TypedSource(Source(str(name)), format_named(form))
+
+
+def vectors_in(path: object, form: str | None = None, stdin: BinaryIO | None = None) -> VectorFile:
+    """Read the vectors of a file, as what its suffix says or else what it is; `form` is taken on trust."""
+    source = Source(str(path), stdin)
+    name = "json" if form == "base64" else form
+    known = format_named(name) if name else suffix_format(str(path))
+    found = TypedSource(source, known) if known else as_vectors(typed(source))
+    assert found is not None, f"{path} holds no vectors"
+    return read_vectors(found)

@@ -17,7 +17,7 @@ from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.cached_embedder import CachedEmbedder
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache
-from simil.embedders.pieces import reindex
+from simil.embedders.pieces import Mark, reindex
 from simil.errors import ModelError
 from vector_cache.conftest import Counting, Open, cached
 
@@ -146,7 +146,8 @@ class Pieces(Counting):
         for row, text in enumerate(texts):
             if row == 3:
                 raise KeyboardInterrupt
-            yield Piece(np.array([row]), self._vector(text), np.array([text == "long"]))
+            mark = {"long": Mark.CUT, "🦄": Mark.UNKNOWN, "🦄🦄": Mark.CUT | Mark.UNKNOWN}.get(text, 0)
+            yield Piece(np.array([row]), self._vector(text), np.array([mark], np.uint8))
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         return np.array([[len(text), ord(text[0]), 1]], np.float32)
@@ -179,6 +180,15 @@ def test_texts_that_were_cut_count_each_time(open_cache: Open) -> None:
         embedder = cached(open_cache(), Pieces())
         embedder.embed(["long", "fig", "long"])
         assert embedder.truncated == 2
+
+
+def test_unknown_texts_are_told_each_time(open_cache: Open) -> None:
+    for inner in (Pieces(), Pieces()):
+        rows: list[int] = []
+        embedder = cached(open_cache(), inner)
+        embedder.begin(["fig", "🦄", "🦄🦄", "🦄"], on_unknown=rows.append)()
+        assert (rows, embedder.truncated) == ([1, 2, 3], 1)
+    assert inner.asked == []
 
 
 class Wider(Counting):

@@ -55,7 +55,7 @@ def test_this_sqlite_is_asked(tmp_path: Path) -> None:
 def test_a_file_that_another_sqlite_left_with_a_log_is_turned_back(tmp_path: Path) -> None:
     path = tmp_path / "v1-1.sqlite3"
     with closing(CacheFile(path, wal=True)) as file:
-        file.put("x", [b"k" * 32], np.ones((1, 2), np.float32), np.zeros(1, np.bool_), 7)
+        file.put("x", [b"k" * 32], np.ones((1, 2), np.float32), np.zeros(1, np.uint8), 7)
     with closing(CacheFile(path, wal=False)) as file:
         assert len(file.get([b"k" * 32])) == 1
         assert _pragma(path, "journal_mode") == "delete"
@@ -74,22 +74,22 @@ FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.sampled
 
 @given(
     vectors=stn.arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 40)), elements=FLOATS),
-    cut=st.lists(st.booleans(), min_size=8, max_size=8),
+    marks=st.lists(st.integers(0, 255), min_size=8, max_size=8),
 )
 def test_vectors_come_back_bit_for_bit(
-    vectors: np.ndarray, cut: list[bool], tmp_path_factory: pytest.TempPathFactory
+    vectors: np.ndarray, marks: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     keys = [bytes([row]) * 32 for row in range(len(vectors))]
-    flags = np.array(cut[: len(vectors)])
+    bits = np.array(marks[: len(vectors)], np.uint8)
     with closing(CacheFile(tmp_path_factory.mktemp("file") / "v1-1.sqlite3")) as file:
-        file.put("x", keys, vectors, flags, 7)
+        file.put("x", keys, vectors, bits, 7)
         rows = {row.key: row for row in file.get(keys)}
 
     assert list(map(len, rows)) == [32] * len(vectors)
-    for key, vector, flag in zip(keys, vectors, flags, strict=True):
+    for key, vector, mark in zip(keys, vectors, bits, strict=True):
         assert rows[key].is_whole
         assert rows[key].value[:-4] == vector.tobytes()
-        assert rows[key].cut == flag
+        assert rows[key].marks == mark
         assert rows[key].used == 7
 
 
@@ -110,7 +110,7 @@ def test_many_keys_at_once_and_none(open_cache: Open) -> None:
 def test_what_is_there_stays(open_cache: Open) -> None:
     cache, key = open_cache(), b"k" * 32
     for value in (1, 2):
-        cache.put("x", [key, bytes([value]) * 32], np.full((2, 3), value, np.float32), np.zeros(2, np.bool_))
+        cache.put("x", [key, bytes([value]) * 32], np.full((2, 3), value, np.float32), np.zeros(2, np.uint8))
     hits = cache.get([key])
 
     assert hits is not None

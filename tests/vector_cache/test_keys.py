@@ -23,6 +23,7 @@ RECIPES = st.builds(
     prompts=st.dictionaries(st.sampled_from(Kind), WORDS, max_size=3),
     max_tokens=st.none() | st.integers(1, 600),
     overflow=WORDS,
+    version=st.integers(1, 3),
 )
 ASKED = st.tuples(
     RECIPES, WORDS | st.just("\ud800"), st.sampled_from(Kind), st.none() | st.integers(1, 99), st.booleans()
@@ -64,7 +65,20 @@ CHANGES: list[dict[str, Any]] = [
     {"max_tokens": 512},
     {"max_tokens": None},
     {"overflow": "chunk"},
+    {"version": 2},
 ]
+
+
+def test_vectors_that_were_paid_for_keep_their_keys() -> None:
+    paid = KeyBuilder(
+        backend="openai at https://api.openai.com/v1/embeddings",
+        model="text-embedding-3-small",
+        overflow="truncate",
+        fits_bytes=8191,
+    )
+    assert _key((paid, "text", Kind.SYMMETRIC, None, True)).hex() == (
+        "ce5b3180abb0ec2e78e3705709f37c30812777a763b0f06da582857637b9c104"
+    )
 
 
 def test_each_part_counts() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.known import cut_of, key_of, put, vectors_of, wrong_among
+from support.known import key_of, marks_of, put, vectors_of, wrong_among
 
 from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache import maintenance, store
@@ -43,7 +43,7 @@ def test_what_comes_twice_in_a_batch_is_kept_once(
 def test_a_name_that_is_not_unicode(folder: Path, open_cache: Open) -> None:
     key = [key_of(1)]
     for _ in range(2):
-        open_cache().put("./models/\udcff@1", key, vectors_of(key), cut_of(key))
+        open_cache().put("./models/\udcff@1", key, vectors_of(key), marks_of(key))
 
     assert wrong_among(open_cache(), key) == ({0}, 0)
     assert [space.model for space in maintenance.info(folder.parent, 1).spaces] == ["./models/?@1"]
@@ -195,7 +195,7 @@ def test_a_file_does_not_get_a_log_while_an_older_sqlite_may_have_it_open(tmp_pa
     with closing(CacheFile(path, wal=False)) as older, closing(CacheFile(path, wal=True)) as newer:
         for row, file in enumerate((older, newer, older)):
             keys = [key_of(row)]
-            file.put("x", keys, vectors_of(keys), cut_of(keys), 7)
+            file.put("x", keys, vectors_of(keys), marks_of(keys), 7)
         assert not (tmp_path / "v1-1.sqlite3-wal").exists()
         assert (older.keeps_log, newer.keeps_log) == (False, False)
         assert len(newer.get([key_of(row) for row in range(3)])) == 3
@@ -250,7 +250,7 @@ def test_a_cache_is_shrunk_without_being_held_in_memory(folder: Path, open_cache
     with closing(open_cache()) as cache:
         for start in range(0, 15_000, 500):
             keys = [key_of(number) for number in range(start, start + 500)]
-            cache.put("big", keys, big, np.zeros(500, np.bool_))
+            cache.put("big", keys, big, np.zeros(500, np.uint8))
     size = current(folder).stat().st_size
     done = subprocess.run(
         [sys.executable, "-c", _SHRINK, str(folder.parent), str(size - 10_000_000)],

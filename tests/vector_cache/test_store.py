@@ -294,7 +294,7 @@ def test_use_is_noted_once_a_day(folder: Path, open_cache: Open) -> None:
 def test_vectors_of_another_length_are_not_mixed(open_cache: Open) -> None:
     cache = open_cache()
     for row, dimensions in enumerate((4, 6)):
-        cache.put("x", [bytes([row]) * 32], np.ones((1, dimensions), np.float32), np.zeros(1, np.bool_))
+        cache.put("x", [bytes([row]) * 32], np.ones((1, dimensions), np.float32), np.zeros(1, np.uint8))
     hits = cache.get([bytes([row]) * 32 for row in range(2)])
 
     assert hits is not None

@@ -77,7 +77,7 @@ def test_what_is_wrong_or_lost_would_be_told(tmp_path: Path, torture: Any) -> No
     vectors = torture.vectors(texts)
     vectors[3, 1] = np.nextafter(vectors[3, 1], np.float32(2))
     cache = VectorCache(tmp_path, 1 << 40)
-    cache.put("numbers@1", torture.keys(texts), vectors, np.zeros(10, np.bool_))
+    cache.put("numbers@1", torture.keys(texts), vectors, np.zeros(10, np.uint8))
     cache.close()
     outcome = torture.Outcome()
     # One says that it kept twelve, another, whose work was not reported yet, that it kept none.

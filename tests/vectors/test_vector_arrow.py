@@ -282,7 +282,7 @@ def test_of_two_columns_of_floats_none_is_taken_unless_its_name_says_so() -> Non
 def test_a_named_column_is_read_as_texts(tmp_path: Path) -> None:
     pq.write_table(pa.table({"title": ["a", "b"], "embedding": TWO}), tmp_path / "x.parquet")
     (typed,) = opened([tmp_path / "x.parquet"])
-    assert as_vectors(typed, ["title"]) is None
+    assert as_vectors(typed, fields=["title"]) is None
     # It is meant for another file.
     assert as_vectors(typed, ["name"]) is typed
 

@@ -19,16 +19,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from support.reading import vectors_in
 
 from simil.errors import InputError, ModelMismatch, UsageError
+from simil.formats.detection import typed
 from simil.formats.float32_text import nearest_float32
+from simil.formats.sources import Source
 from simil.vectors import (
     VectorBatch,
     VectorFile,
     VectorFormat,
-    looks_like_vectors,
+    as_vectors,
     open_writer,
-    read_vectors,
     sidecar_path,
 )
 
@@ -118,7 +120,9 @@ def test_any_vectors_ids_and_texts_come_back(form: VectorFormat, written: list[A
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"x.{'json' if form is VectorFormat.BASE64 else form}")
         write(path, form, written)
-        check(read_vectors(str(path)), written, form)
+        check(vectors_in(str(path)), written, form)
+        if any(len(batch[0]) for batch in written):
+            assert as_vectors(typed(Source(str(path)))) is not None
 
 
 @pytest.mark.parametrize("form", [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.NPY])
@@ -128,7 +132,7 @@ def test_fields_come_back_as_they_were(form: VectorFormat, fields: list[dict[str
         path = Path(folder, f"x.{form}")
         names = [str(place) for place in range(len(fields))]
         write(path, form, [(names, names, np.ones((len(names), 2), np.float32))], fields)
-        assert read_vectors(str(path)).fields == tuple(fields)
+        assert vectors_in(str(path)).fields == tuple(fields)
 
 
 field_name = text.filter(lambda name: name not in ("id", "text", "model") and name[:1] != "d")
@@ -145,7 +149,7 @@ def test_fields_of_tables_come_back(form: VectorFormat, fields: list[dict[str, A
         expected = [{name: more.get(name, "") for name in columns} for more in fields]
         if form is VectorFormat.TSV:
             expected = [{in_tsv(name): in_tsv(cell) for name, cell in more.items()} for more in expected]
-        assert read_vectors(str(path)).fields == tuple(expected)
+        assert vectors_in(str(path)).fields == tuple(expected)
 
 
 def test_a_field_of_a_table_that_is_no_string_is_json(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_a_field_of_a_table_that_is_no_string_is_json(tmp_path: Path) -> None:
         [(["1"], ["a"], np.ones((1, 1), np.float32))],
         [{"n": [1, {"b": None}], "z": None}],
     )
-    assert read_vectors(str(path)).fields == ({"n": '[1,{"b":null}]', "z": ""},)
+    assert vectors_in(str(path)).fields == ({"n": '[1,{"b":null}]', "z": ""},)
 
 
 # --- digits ---
@@ -172,7 +176,7 @@ def test_digits_of_any_float32_come_back(pattern: int) -> None:
     single = np.array([pattern], np.uint32).view(np.float32)
     if np.isfinite(single[0]):
         through = into_bytes(VectorFormat.JSONL, [(["1"], ["a"], single[None])])
-        read = read_vectors("-", stdin=io.BytesIO(through), format=VectorFormat.JSONL)
+        read = vectors_in("-", stdin=io.BytesIO(through), form=VectorFormat.JSONL)
         assert bits(read.vectors) == [[pattern]]
 
 
@@ -288,7 +292,7 @@ def test_no_vectors_make_a_valid_npy(tmp_path: Path) -> None:
     assert np.load(tmp_path / "x.npy").shape == (0, 0)
     beside = json.loads((tmp_path / "x.npy.json").read_bytes())
     assert beside == {"data": [], "model": MODEL, "dimensions": None, "count": 0}
-    assert len(read_vectors(str(tmp_path / "x.npy"))) == 0
+    assert len(vectors_in(str(tmp_path / "x.npy"))) == 0
 
 
 # --- streams ---
@@ -330,7 +334,7 @@ def read_from_pipe(data: bytes, form: VectorFormat | None = None) -> VectorFile:
     thread = threading.Thread(target=send, args=(os.fdopen(writing, "wb"),))
     thread.start()
     with os.fdopen(reading, "rb") as stream:
-        read = read_vectors("-", stdin=stream, format=form)
+        read = vectors_in("-", stdin=stream, form=form)
     thread.join()
     return read
 
@@ -350,7 +354,14 @@ def test_reading_from_a_pipe(form: VectorFormat, named: bool) -> None:
 def test_standard_input_of_a_process(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     write(path, VectorFormat.NPY, WRITTEN)
-    code = "from simil.vectors import read_vectors; r = read_vectors('-'); print(r.source, r.vectors.shape)"
+    code = """
+from simil.formats.detection import typed
+from simil.formats.sources import Source
+from simil.vectors import read_vectors
+
+read = read_vectors(typed(Source("-")))
+print(read.source, read.vectors.shape)
+"""
     with path.open("rb") as stream:
         done = subprocess.run([sys.executable, "-c", code], stdin=stream, capture_output=True, check=True)
     assert done.stdout == b"stdin (3, 2)\n"
@@ -378,7 +389,7 @@ def test_npy_appended_to_a_file(tmp_path: Path) -> None:
 def test_a_mapped_file_outlives_its_stream_and_is_read_only(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
     write(path, VectorFormat.NPY, WRITTEN)
-    read = read_vectors(str(path))
+    read = vectors_in(str(path))
     assert not read.vectors.flags.writeable
     assert not read.vectors.flags.owndata
     assert read.vectors.sum() > 0
@@ -390,7 +401,7 @@ def test_after_one_pass_tsv_changes_nothing(written: list[Any]) -> None:
         path = Path(folder, "x.tsv")
         write(path, VectorFormat.TSV, written)
         for _ in range(2):
-            before, read = path.read_bytes(), read_vectors(str(path))
+            before, read = path.read_bytes(), vectors_in(str(path))
             write(path, VectorFormat.TSV, [(read.ids, read.texts, read.vectors)])
             assert path.read_bytes() == before
 
@@ -516,7 +527,7 @@ def test_a_broken_off_json_file_is_not_taken_for_a_whole_one(tmp_path: Path) -> 
         writer.write(VectorBatch(["1"], ["a"], [{}], ONE))
         raise Interrupted
     with pytest.raises(InputError, match="not valid JSON"):
-        read_vectors(str(path))
+        vectors_in(str(path))
 
 
 @pytest.mark.parametrize("form", list(VectorFormat))
@@ -536,8 +547,8 @@ def test_a_text_that_failed_is_passed_over(
         writer.write(VectorBatch(["a", "b", "c"], ["A", "B", "C"], [{}, {}, {}], vectors))
     if form is not VectorFormat.NPY:
         beside.unlink()
-    assert looks_like_vectors(path.read_bytes(), path.name) is not None
-    read = read_vectors(str(path))
+    assert as_vectors(typed(Source(str(path)))) is not None
+    read = vectors_in(str(path))
 
     kept = [row for row in range(3) if row != failed]
     np.testing.assert_array_equal(read.vectors, vectors[kept])

@@ -14,7 +14,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.pieces import Piece, TextRejected, VectorForm, check_piece, collect_pieces, to_form
+from simil.embedders.pieces import (
+    Mark,
+    Piece,
+    TextRejected,
+    VectorForm,
+    check_piece,
+    collect_pieces,
+    finite_part,
+    to_form,
+)
 from simil.embedders.usage import Plan, Usage
 from simil.errors import ModelError, SimilError
 
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Embedder", "Kind", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
+__all__ = ["Embedder", "Kind", "Mark", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
 
 
 class Kind(StrEnum):
@@ -118,12 +127,14 @@ class Embedder(ABC):
         dimensions: int | None = None,
         normalize: bool = True,
         on_rejected: Callable[[TextRejected], None] | None = None,
+        on_unknown: Callable[[int], None] | None = None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Start to embed, and return a function that waits for the vectors; see `embed`.
 
         Several batches can be started before the first is waited for; they overlap if the engine works in the
         background. A text that cannot be embedded goes to `on_rejected`, and its vector is nan; without
-        `on_rejected` its `TextRejected` is raised.
+        `on_rejected` its `TextRejected` is raised. `on_unknown` is called with the place of each text of
+        which the model knows nothing.
         """
         import numpy as np
 
@@ -143,10 +154,13 @@ class Embedder(ABC):
                     on_rejected(TextRejected(index, exc.message, hint=exc.hint))
 
         def wait() -> NDArray[np.float32]:
-            vectors, cut = self._collect(pieces, len(distinct), reject)
+            vectors, marks = self._collect(pieces, len(distinct), reject)
             if len(distinct) < len(texts):
-                vectors, cut = vectors[rows], cut[rows]
-            self.truncated += int(cut.sum())
+                vectors, marks = vectors[rows], marks[rows]
+            self.truncated += int(np.count_nonzero(marks & Mark.CUT))
+            if on_unknown is not None:
+                for index in np.flatnonzero(marks & Mark.UNKNOWN).tolist():
+                    on_unknown(index)
             return vectors
 
         return wait
@@ -185,7 +199,7 @@ class Embedder(ABC):
                 yield exc
             else:
                 vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-                yield Piece(np.array(rows), vectors, np.zeros(len(rows), np.bool_))
+                yield Piece(np.array(rows), vectors, np.zeros(len(rows), np.uint8))
                 return
 
     def _checked_pieces(
@@ -197,20 +211,22 @@ class Embedder(ABC):
             if piece is None:
                 return
             if isinstance(piece, Piece):
-                piece = self._checked(piece, form)
+                piece, rejected = finite_part(self._checked(piece), self.stamp)
+                yield from rejected
+                piece = to_form(piece, form, self.stamp)
                 if keep is not None:
                     keep(piece)
             yield piece
 
-    def _checked(self, piece: Piece, form: VectorForm) -> Piece:
-        """Return the piece in `form`; the first one sets `dimensions` if they were not known."""
+    def _checked(self, piece: Piece) -> Piece:
+        """Return the piece; the first one sets `dimensions` if they were not known."""
         check_piece(piece, self.stamp, self.dimensions)
         self.dimensions = piece.vectors.shape[1]
-        return to_form(piece, form, self.stamp)
+        return piece
 
     def _collect(
         self, pieces: Iterator[Piece | TextRejected], count: int, on_rejected: Callable[[TextRejected], None]
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return collect_pieces(pieces, count, on_rejected, stamp=self.stamp, dimensions=self.dimensions)
 
     @contextmanager

@@ -32,6 +32,9 @@ __all__ = ["open_embedder"]
 
 log = logging.getLogger("simil")
 
+# 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
+# its vectors cost money: they keep their keys.
+_LOCAL_VERSION = 2
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -142,6 +145,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         stamp = f"{stamp}+{quantization_name()}"
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     key_builder = KeyBuilder(
+        version=_LOCAL_VERSION,
         backend="local",
         model=stamp,
         revision=source.digest(settings.cache_dir),

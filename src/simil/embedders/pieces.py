@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelError, SimilError, UsageError
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "Mark",
     "Piece",
     "TextRejected",
     "VectorForm",
     "check_piece",
     "collect_pieces",
+    "finite_part",
+    "marked",
     "raise_rejection",
     "reindex",
     "to_form",
@@ -39,17 +43,28 @@ class TextRejected(SimilError):
         self.index = index
 
 
+class Mark(IntFlag):
+    """What is to be told of a text beside its vector.
+
+    `CUT`: it was longer than the model reads and lost its end. `UNKNOWN`: every token stands for something
+    that the model does not know, so that all such texts have nearly the same vector, whatever they say.
+    """
+
+    CUT = 1
+    UNKNOWN = 2
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Piece:
     """Some of a batch's vectors.
 
-    `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `cut` bool [n] marks
-    texts that were longer than the model reads and lost their end.
+    `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `marks` uint8 [n]
+    holds a `Mark` for each, 0 for most.
     """
 
     rows: NDArray[np.intp]
     vectors: NDArray[np.float32]
-    cut: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +75,18 @@ class VectorForm:
     normalize: bool = True
 
 
+def marked(which: NDArray[np.bool_], mark: Mark) -> NDArray[np.uint8]:
+    """Return `mark` where `which` is set, else 0."""
+    import numpy as np
+
+    return np.where(which, np.uint8(mark), np.uint8(0))
+
+
 def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
-    """Raise `ModelError` unless the vectors have the right shape and only finite values.
+    """Raise `ModelError` unless the vectors have the right shape.
 
     `dimensions` is the expected length of a vector, None for any.
     """
-    import numpy as np
-
     vectors = piece.vectors
     if vectors.ndim != 2 or len(vectors) != len(piece.rows):
         what = f"returned vectors of shape {vectors.shape} for {len(piece.rows)} texts"
@@ -74,10 +94,23 @@ def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
     if dimensions not in (None, vectors.shape[1]):
         what = f"declares {dimensions} dimensions but returned {vectors.shape[1]}"
         raise ModelError(f"{stamp} {what}", hint=_BUG)
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        row = int(piece.rows[np.argmin(finite)])
-        raise ModelError(f"{stamp} returned a value that is not finite, for text {row + 1}", hint=_BUG)
+
+
+def finite_part(piece: Piece, stamp: str) -> tuple[Piece, list[TextRejected]]:
+    """Return the vectors that have only finite values, and a rejection for each other text.
+
+    Raises `ModelError` if there is no such vector: then it is not the texts.
+    """
+    import numpy as np
+
+    finite = np.isfinite(piece.vectors).all(axis=1)
+    if finite.all():
+        return piece, []
+    what = f"{stamp} returned a value that is not finite"
+    if not finite.any():
+        raise ModelError(f"{what}, for text {int(piece.rows[0]) + 1}", hint=_BUG)
+    rejected = [TextRejected(int(row), what) for row in piece.rows[~finite]]
+    return Piece(piece.rows[finite], piece.vectors[finite], piece.marks[finite]), rejected
 
 
 def to_form(piece: Piece, form: VectorForm, stamp: str) -> Piece:
@@ -97,7 +130,7 @@ def to_form(piece: Piece, form: VectorForm, stamp: str) -> Piece:
                 hint="ask for fewer",
             )
         vectors = np.ascontiguousarray(vectors[:, : form.dimensions])
-    return Piece(piece.rows, similarity.unit_or_zero(vectors) if form.normalize else vectors, piece.cut)
+    return Piece(piece.rows, similarity.unit_or_zero(vectors) if form.normalize else vectors, piece.marks)
 
 
 def collect_pieces(
@@ -107,15 +140,15 @@ def collect_pieces(
     *,
     stamp: str,
     dimensions: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Put a batch of `count` texts together: vectors float32 [count, dimensions], cut bool [count].
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Put a batch of `count` texts together: vectors float32 [count, dimensions], marks uint8 [count].
 
     A rejected text goes to `on_rejected`, and its vector is nan. Raises `ModelError` if a vector is missing
     or their lengths differ.
     """
     import numpy as np
 
-    missing, cut = np.ones(count, np.bool_), np.zeros(count, np.bool_)
+    missing, marks = np.ones(count, np.bool_), np.zeros(count, np.uint8)
     vectors: NDArray[np.float32] | None = None
     for piece in pieces:
         if isinstance(piece, TextRejected):
@@ -130,14 +163,14 @@ def collect_pieces(
                 hint="if this name now means another model, run simil cache clear",
             )
         vectors[piece.rows] = piece.vectors
-        cut[piece.rows] = piece.cut
+        marks[piece.rows] = piece.marks
         missing[piece.rows] = False
     if missing.any():
         found = count - int(missing.sum())
         raise ModelError(f"{stamp} returned {found} vectors for {count} texts", hint=_BUG)
     if vectors is None:
         vectors = np.full((count, dimensions or 0), np.nan, np.float32)
-    return vectors, cut
+    return vectors, marks
 
 
 def reindex(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iterator[Piece | TextRejected]:
@@ -150,7 +183,7 @@ def reindex(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iter
             piece.index = int(places[piece.index])
             yield piece
         else:
-            yield Piece(places[piece.rows], piece.vectors, piece.cut)
+            yield Piece(places[piece.rows], piece.vectors, piece.marks)
 
 
 def raise_rejection(rejected: TextRejected) -> None:

@@ -10,13 +10,12 @@ from typing import Any, BinaryIO
 from simil.errors import InputError, Place
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_values import common_type
+from simil.formats.binary_marks import ARROW_MAGIC, PARQUET_MAGIC
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
-__all__ = ["ARROW_MAGIC", "PARQUET_MAGIC", "ArrowSink", "ArrowTable", "column_types", "count_rows"]
+__all__ = ["ArrowSink", "ArrowTable", "column_types", "count_rows"]
 
-PARQUET_MAGIC = b"PAR1"
-ARROW_MAGIC = b"ARROW1"
 
 # Rows that become Python values at a time.
 _BATCH = 4096

@@ -10,9 +10,8 @@ import re
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC
+from simil.formats.binary_marks import may_be_cut
 from simil.formats.encoding import head_as_utf8
-from simil.formats.npy import NPY_MAGIC
 from simil.formats.part_files import part_files
 from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
 from simil.formats.sources import Source
@@ -46,16 +45,11 @@ _FOREIGN = {
         "an old Office document",
         "save it as txt; --input-format xlsx reads a workbook",
     ),
-    b"SQLite format 3\0": ("an SQLite database", "export a table, e.g. sqlite3 -csv -header FILE 'SELECT …'"),
     b"\x89PNG": ("a PNG image", "name a file of texts"),
     b"\xff\xd8\xff": ("a JPEG image", "name a file of texts"),
     b"\x89HDF": ("an HDF5 file", "write it as npy, jsonl or csv"),
     b"\x7fELF": ("a program", "name a file of texts"),
 }
-
-
-# What the first bytes can be that no text begins with.
-_MARKS = (*_FOREIGN, PARQUET_MAGIC, ARROW_MAGIC, NPY_MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +99,8 @@ def refuse_binary(source: Source) -> None:
 
 def _tells_binary(head: bytes) -> bool:
     # Waits for more only while what has come could be the start of a mark; no text begins with one.
-    return bool(head) and not any(len(head) < len(magic) and magic.startswith(head) for magic in _MARKS)
+    is_cut = any(len(head) < len(magic) and magic.startswith(head) for magic in _FOREIGN)
+    return bool(head) and not is_cut and not may_be_cut(head)
 
 
 def _json_format(source: Source) -> Format | None:
@@ -118,11 +113,10 @@ def _json_format(source: Source) -> Format | None:
         return None
     first = head_as_utf8(source.head(lambda head: b"\n" in head_as_utf8(head).lstrip()))
     value = _parsed(first.lstrip().partition(b"\n")[0])
-    if isinstance(value, dict):
-        return format_named("json" if isinstance(value.get("data"), list) else "jsonl")
-    if isinstance(value, list) and _has_two_lines(source.head(_has_two_lines)):
-        return format_named("jsonl")
-    return format_named("json")
+    items = value.get("data") if isinstance(value, dict) else value
+    if isinstance(items, list):  # One line can be a document, or the first of several.
+        return format_named("jsonl" if _has_two_lines(source.head(_has_two_lines)) else "json")
+    return format_named("json" if value is None else "jsonl")
 
 
 def _is_json(head: bytes) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,17 +14,20 @@ from simil.formats.lines import lines
 from simil.formats.record_stream import Record
 
 __all__ = [
+    "exact",
     "json_lines",
     "json_of",
     "json_records",
     "jsonl_lines",
     "jsonl_records",
     "kind_of",
+    "outline_of",
     "parsed",
     "text_of",
 ]
 
 _BEYOND_64_BITS = 2.0**63
+_LISTED = 8
 _NOT_LINES = (
     "for a file with one JSON value per line pass --input-format jsonl, for plain text --input-format text"
 )
@@ -37,7 +40,7 @@ _NOT_ONE = (
 def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8") -> Any:
     """The JSON value in `data`, which begins on the line of `place`, and was in `encoding`.
 
-    Integers beyond 64 bits become floats; records are read by `_exact`. Raises InputError with `hint` and the
+    Integers beyond 64 bits become floats; `exact` gives them back. Raises InputError with `hint` and the
     line and column of the first fault.
     """
     import orjson
@@ -54,6 +57,31 @@ def parsed(data: bytes, place: Place, *, hint: str = "", encoding: str = "utf-8"
         raise InputError(f"not valid JSON: {exc.msg}", hint=hint, place=where) from exc
 
 
+def exact(value: object, data: bytes, beside: Collection[str] = ()) -> Any:
+    """The value of `data` with its integers as they are, where orjson may have rounded one to a float.
+
+    Numbers under the keys `beside` are taken for floats.
+    """
+    import json
+
+    try:
+        return json.loads(data) if _may_be_rounded(value, beside) else value
+    except ValueError:  # More digits than Python reads; what uses the number refuses it.
+        return value
+
+
+def _may_be_rounded(value: object, beside: Collection[str]) -> bool:
+    if isinstance(value, float):
+        return abs(value) >= _BEYOND_64_BITS
+    if isinstance(value, dict):
+        return any(_may_be_rounded(item, beside) for key, item in value.items() if key not in beside)
+    if not isinstance(value, list) or not value:
+        return False
+    if set(map(type, value)) <= {int, float}:
+        return bool(max(value) >= _BEYOND_64_BITS or min(value) <= -_BEYOND_64_BITS)
+    return any(_may_be_rounded(item, beside) for item in value)
+
+
 def jsonl_records(
     chunks: Iterator[bytes], name: str, encoding: str | None = None
 ) -> Iterator[Record | InputError]:
@@ -62,13 +90,13 @@ def jsonl_records(
     for number, raw in enumerate(lines(decoded), 1):
         place = Place(name, number)
         try:
-            value = None
-            if raw.strip():
-                value = _exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
+            value, is_empty = None, not raw.strip()
+            if not is_empty:
+                value = exact(parsed(raw, place, hint=_NOT_ONE, encoding=decoded.encoding), raw)
         except InputError as error:
             yield error
         else:
-            yield Record(place, value)
+            yield Record(place, value, is_empty)
 
 
 def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None) -> Iterator[Record]:
@@ -79,10 +107,10 @@ def json_records(chunks: Iterator[bytes], name: str, encoding: str | None = None
     """
     decoded = Utf8Chunks(chunks, encoding)
     data = b"".join(decoded)
-    value = _exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
+    value = exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        found = 'an object without an array "data"' if isinstance(value, dict) else kind_of(value)
+        found = outline_of(value) + (', without an array "data"' if isinstance(value, dict) else "")
         hint = f'give an array of records, or an object that holds one under "data"; {_NOT_LINES}'
         raise InputError(f"the document is {found}", hint=hint, place=Place(name))
     for number, item in enumerate(items, 1):
@@ -132,24 +160,6 @@ def text_of(value: object) -> str:
     return written[1:-1] if written.startswith('"') else written
 
 
-def _exact(value: object, data: bytes) -> Any:
-    """The value of `data` with its integers as they are, where orjson may have rounded one to a float."""
-    import json
-
-    try:
-        return json.loads(data) if _may_be_rounded(value) else value
-    except ValueError:  # More digits than Python reads; what uses the number refuses it.
-        return value
-
-
-def _may_be_rounded(value: object) -> bool:
-    if isinstance(value, float):
-        return abs(value) >= _BEYOND_64_BITS
-    if isinstance(value, dict):
-        return any(map(_may_be_rounded, value.values()))
-    return isinstance(value, list) and any(map(_may_be_rounded, value))
-
-
 def _with_digits(value: object) -> object:
     """The value with integers beyond 64 bits as the digits that orjson puts into its output."""
     import orjson
@@ -167,6 +177,18 @@ def kind_of(value: object) -> str:
         return "null"
     names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
     return names.get(type(value)) or ("an object" if isinstance(value, dict) else f"a {type(value).__name__}")
+
+
+def outline_of(value: object) -> str:
+    """What a JSON value is, for a message: an object by its keys, an array by its length and first item."""
+    if isinstance(value, dict) and value:
+        more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED else ""
+        return f"an object with {', '.join(map(repr, [*value][:_LISTED]))}{more}"
+    if isinstance(value, list) and value:
+        return f"an array of {len(value)}, the first {outline_of(value[0])}"
+    if isinstance(value, dict | list):
+        return "an empty object" if isinstance(value, dict) else "an empty array"
+    return kind_of(value)
 
 
 def _as_json(value: object) -> object:

@@ -7,14 +7,14 @@ import stat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
+from simil.formats.binary_marks import NPY_MAGIC
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NPY_MAGIC", "npy_header", "read_npy_table"]
+__all__ = ["npy_header", "numbers_of_file", "read_npy_header", "read_npy_table"]
 
-NPY_MAGIC = b"\x93NUMPY"
 _VERSION = b"\x01\x00"
 _HEADER_BYTES = 128  # of format 1.0, with room for any shape; a multiple of 64, so that rows are aligned
 
@@ -32,18 +32,31 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
 
     Raises InputError for anything else, and for a file that is cut short.
     """
-    import mmap
-
     import numpy as np
 
     place = Place(source)
-    shape, by_column, dtype = _read_header(stream, place)
+    shape, by_column, dtype = read_npy_header(stream, place)
     if dtype.kind not in "iuf":
         raise InputError(f"holds {dtype} values, not numbers", place=place)
     if len(shape) != 2 or min(shape) < 0 or (shape[0] and not shape[1]):
         raise InputError(f"has shape {shape}; vectors are the rows of a table (n, d)", place=place)
     if not shape[0]:
         return np.empty(shape, dtype)
+    raw = numbers_of_file(stream, dtype, shape, place)
+    return raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape)
+
+
+def numbers_of_file(
+    stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...], place: Place
+) -> NDArray[Any]:
+    """The numbers of a table [n, d] that begins where `stream` stands; a read-only map of a file on disk.
+
+    Raises InputError if there are fewer.
+    """
+    import mmap
+
+    import numpy as np
+
     need = shape[0] * shape[1] * dtype.itemsize
     at = _offset_of_file(stream)
     data = stream.read() if at is None else b""
@@ -55,11 +68,11 @@ def read_npy_table(source: str, stream: BinaryIO) -> NDArray[Any]:
         )
     # The array holds the map, which outlives the stream.
     buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    raw = np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
-    return raw.reshape(shape[::-1]).T if by_column else raw.reshape(shape)
+    return np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
 
 
-def _read_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_npy_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of the array on `stream`, whether it is by column, and its type; raises InputError."""
     import numpy as np
 
     try:

@@ -19,20 +19,26 @@ class FormatOptions:
         delimiter: what separates the cells of a table.
         encoding: the encoding of the text.
         sheet: the sheet of a workbook.
+        collection: the collection of embeddings in a database.
     """
 
     header: bool = True
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row or JSON value as it was read; `value` is None where there is nothing, as on an empty line."""
+    """One row or JSON value as it was read; `value` is None for null.
+
+    `is_empty` says that there is only an empty line, which is no row and no value.
+    """
 
     place: Place
     value: object
+    is_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

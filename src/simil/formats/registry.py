@@ -11,12 +11,19 @@ from pathlib import PurePath
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ARROW_MAGIC, PARQUET_MAGIC, column_types
+from simil.formats.arrow_files import column_types
 from simil.formats.arrow_records import arrow_records
 from simil.formats.arrow_rows import arrow_rows
+from simil.formats.binary_marks import (
+    ARROW_MAGIC,
+    NPY_MAGIC,
+    PARQUET_MAGIC,
+    SQLITE_MAGIC,
+    is_npz,
+    is_safetensors,
+)
 from simil.formats.delimited import CSV, TSV, Delimited
 from simil.formats.json_values import json_lines, json_records, jsonl_lines, jsonl_records
-from simil.formats.npy import NPY_MAGIC
 from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
@@ -140,6 +147,10 @@ FORMATS = (
         read=workbook_records,
         is_binary=True,
     ),
+    Format("npz", (".npz",), is_npz, is_binary=True),
+    Format("safetensors", (".safetensors",), is_safetensors, is_binary=True),
+    # The suffixes of databases mean many other things, too.
+    Format("sqlite", (), lambda head: head.startswith(SQLITE_MAGIC), is_binary=True),
     Format(
         "json",
         (".json",),

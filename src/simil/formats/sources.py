@@ -106,12 +106,24 @@ class Source:
         self._put_back()
         return head
 
+    def whole(self) -> bytes:
+        """Look at all there is; a pipe's bytes are kept until they are read. Raises as `chunks` does."""
+        while not self._ended:
+            self._head += self._read()
+        data = bytes(self._head)
+        self._put_back()
+        return data
+
     def chunks(self) -> Iterator[bytes]:
         """Yield all bytes, at most 64 KiB at a time, each part as soon as it arrives.
 
         Nothing is buffered: a buffered reader holds a lock while it waits, and the interpreter cannot shut
         down while a daemon thread waits in it. Raises InputError if the source cannot be opened or read.
         """
+        if self._copy is not None:
+            with self.file() as again:
+                yield from iter(lambda: again.read(_CHUNK), b"")
+            return
         try:
             head, self._head = self._head, bytearray()
             for start in range(0, len(head), _CHUNK):
@@ -149,6 +161,10 @@ class Source:
             copy.close()
             raise
         return copy
+
+    def close(self) -> None:
+        """Close what a reader that failed has left open."""
+        self._close()
 
     def _is_regular(self) -> bool:
         if self._stdin is not None:

@@ -124,7 +124,7 @@ def _records(
             continue
         place = Place(name, row.line)
         if not row.cells:
-            yield Record(place, None)
+            yield Record(place, None, is_empty=True)
         elif (cells := fitted_cells(columns, row.cells)) is not None:
             yield Record(place, dict(zip(columns, cells, strict=True)))
         else:

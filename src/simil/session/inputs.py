@@ -68,16 +68,26 @@ class OpenInput:
         self,
         on_blank: Callable[[Place], None] = lambda place: None,
         on_error: Callable[[InputError], None] | None = None,
+        *,
+        keeps_failed: bool = False,
     ) -> Iterator[Text]:
-        """Yield the texts as they arrive; errors and callbacks as in `read_texts`."""
-        return read_texts(self.sources, self.reading, on_blank=on_blank, on_error=on_error)
+        """Yield the texts as they arrive; errors, callbacks and `keeps_failed` as in `read_texts`."""
+        return read_texts(
+            self.sources, self.reading, on_blank=on_blank, on_error=on_error, keeps_failed=keeps_failed
+        )
 
     def pairs(
-        self, on_blank: Callable[[Place], None], on_error: Callable[[InputError], None] | None
+        self,
+        on_blank: Callable[[Place], None],
+        on_error: Callable[[InputError], None] | None,
+        *,
+        keeps_failed: bool = False,
     ) -> Iterator[Pair]:
-        """Yield the pairs of texts of the one source; errors and callbacks as in `read_pairs`."""
+        """Yield the pairs of texts of the one source; all else as in `read_pairs`."""
         (source,) = self.sources
-        return read_pairs(source, self.reading, on_blank=on_blank, on_error=on_error)
+        return read_pairs(
+            source, self.reading, on_blank=on_blank, on_error=on_error, keeps_failed=keeps_failed
+        )
 
     def records(self, on_error: Callable[[InputError], None] | None) -> Iterator[Record]:
         """Yield the records of the one source; errors and callbacks as in `read_records`."""
@@ -138,7 +148,11 @@ class InputOpener:
         for source in sources:
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed, reading.fields) for typed in opened]
+        found = (
+            []
+            if reading.is_literal
+            else [as_vectors(typed, reading.of_format, reading.fields) for typed in opened]
+        )
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

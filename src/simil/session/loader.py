@@ -32,13 +32,14 @@ def embed_corpus(
     kind: Kind,
     *,
     on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
     progress: Progress,
     total: Total,
     label: str,
 ) -> Corpus:
     """Return texts with their vectors by the session's model, each of length 1.
 
-    Errors as in `embed_stream`; also `ModelError` for a vector without direction.
+    Errors and callbacks as in `embed_stream`; also `ModelError` for a vector without direction.
     """
     import numpy as np
 
@@ -46,17 +47,20 @@ def embed_corpus(
     options = EmbedOptions(kind, model.dimensions)
     kept: list[Text] = []
     parts: list[NDArray[np.float32]] = []
+    unknown: list[NDArray[np.bool_]] = []
     with progress(label, total=total, unit="texts", status=embedder.status) as advance:
-        for batch in embed_stream(texts, embedder, options, on_error=on_error):
+        for batch in embed_stream(texts, embedder, options, on_error=on_error, on_unknown=on_unknown):
             kept += batch.texts
             parts.append(batch.vectors)
+            unknown.append(batch.unknown)
             advance(len(batch.texts))
     width = options.dimensions or embedder.dimensions or 0
     vectors = np.concatenate(parts) if parts else np.empty((0, width), np.float32)
     _check_directions(vectors, lambda row: kept[row].origin)
     if kept:
         model.admit(embedder.stamp, vectors.shape[1])
-    return Corpus(kept, vectors, embedder.stamp)
+    some = any(rows.any() for rows in unknown)
+    return Corpus(kept, vectors, embedder.stamp, unknown=np.concatenate(unknown) if some else None)
 
 
 def saved_corpus(files: Sequence[VectorFile], dimensions: int | None = None) -> Corpus:

@@ -38,18 +38,20 @@ class Session(AbstractContextManager["Session"]):
         on_stdin: Callable[[], None] = lambda: None,
         on_blank: Callable[[Place], None] = lambda place: None,
         on_error: Callable[[InputError], None] | None = None,
+        on_unknown: Callable[[Place], None] = lambda place: None,
     ) -> None:
         """Open nothing yet.
 
         `dimensions` keeps the first so many of each vector; without `normalize` the model leaves vectors as
         long as it makes them. `on_stdin` is called before standard input is read, `on_blank` for each
         blank text, `on_error` for each text that cannot be read or embedded; without it the first of
-        these is raised.
+        these is raised; `on_unknown` for each text of which the model knows nothing.
         """
         self.settings = settings
         self._progress = progress
         self._on_blank = on_blank
         self._on_error = on_error
+        self._on_unknown = on_unknown
         self._inputs = InputOpener(on_stdin)
         self._model = OpenModel(settings, dimensions, normalize=normalize, progress=progress)
 
@@ -76,10 +78,17 @@ class Session(AbstractContextManager["Session"]):
         """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
         return self._inputs.open(files, reading, label)
 
-    def texts(self, opened: OpenInput, *, on_left_out: Callable[[], None] = lambda: None) -> Iterator[Text]:
+    def texts(
+        self,
+        opened: OpenInput,
+        *,
+        on_left_out: Callable[[], None] = lambda: None,
+        keeps_failed: bool = False,
+    ) -> Iterator[Text]:
         """Yield the texts of an input as they arrive.
 
-        `on_left_out` is called for each blank or failed one, between the texts that it stands between.
+        `on_left_out` is called for each blank or failed one, between the texts that it stands between; with
+        `keeps_failed` a missing text has its place.
         """
         on_blank, on_error = self._on_blank, self._on_error
 
@@ -92,7 +101,7 @@ class Session(AbstractContextManager["Session"]):
             if on_error is not None:
                 on_error(error)
 
-        return opened.texts(blank, failed if on_error else None)
+        return opened.texts(blank, failed if on_error else None, keeps_failed=keeps_failed)
 
     def corpus(
         self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC, *, texts: Iterable[Text] | None = None
@@ -135,6 +144,7 @@ class Session(AbstractContextManager["Session"]):
             self._model,
             kind,
             on_error=self._on_error,
+            on_unknown=self._on_unknown,
             progress=self._progress,
             total=total,
             label=label,

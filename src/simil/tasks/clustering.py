@@ -107,7 +107,8 @@ def cluster(
 
     `clusters` is their number, for k-means; with `threshold`, a cluster is a text and all texts that have at
     least this cosine similarity to it (`communities`); with neither, HDBSCAN finds their number. The last two
-    leave texts out, and their clusters have at least `min_size` texts.
+    leave texts out, and their clusters have at least `min_size` texts. A text of which the model knows
+    nothing is in a cluster only with its equals, and with `clusters` in none.
 
     Raises `UsageError` for fewer than two texts, for more clusters than different texts, and for a threshold
     that no cosine reaches; `InputError` if HDBSCAN gets only copies of one text.
@@ -116,14 +117,18 @@ def cluster(
 
     vectors = corpus.vectors
     check_asked(clusters, threshold, min_size)
-    _check_count(len(corpus), clusters)
+    known, known_vectors = corpus.known()
+    _check_count(len(corpus), len(known), clusters)
     size = min_size or default_min_size(len(corpus))
     if clusters is not None:
-        method, found = ClusteringMethod.KMEANS, _by_size(_kmeans(vectors, clusters))
+        method, found = ClusteringMethod.KMEANS, _by_size(_kmeans(known_vectors, clusters))
     elif threshold is not None:
-        method, found = ClusteringMethod.COMMUNITIES, communities(vectors, threshold, size)
+        method, found = ClusteringMethod.COMMUNITIES, communities(known_vectors, threshold, size)
     else:
-        method, found = ClusteringMethod.HDBSCAN, _by_size(_hdbscan(vectors, size))
+        method, found = ClusteringMethod.HDBSCAN, _by_size(_hdbscan(known_vectors, size))
+    found = [known[rows] for rows in found]
+    if clusters is None:
+        found = sorted([*found, *_copies(corpus, size)], key=len, reverse=True)
     labels = np.full(len(corpus), NONE, np.int64)
     for number, rows in enumerate(found, 1):
         labels[rows] = number
@@ -156,12 +161,13 @@ def check_asked(clusters: int | None, threshold: float | None, min_size: int | N
         raise UsageError("HDBSCAN finds no clusters of one text", hint="pass --min-size 2 or more")
 
 
-def _check_count(texts: int, clusters: int | None) -> None:
+def _check_count(texts: int, known: int, clusters: int | None) -> None:
     if not texts:
         raise UsageError("there is nothing to cluster", hint="give at least two texts")
-    if clusters is not None and clusters > texts:
-        what = "1 text cannot" if texts == 1 else f"{texts} texts cannot"
-        raise UsageError(f"{what} make {clusters} clusters", hint="ask for fewer with -n")
+    if clusters is not None and clusters > known:
+        what = "1 text" if known == 1 else f"{known} texts"
+        whose = "" if known == texts else " with words that the model knows"
+        raise UsageError(f"{what}{whose} cannot make {clusters} clusters", hint="ask for fewer with -n")
     if texts == 1 and clusters is None:
         raise UsageError("there is only one text to cluster", hint="give at least two")
 
@@ -190,6 +196,8 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
     from sklearn.cluster import HDBSCAN
     from sklearn.decomposition import PCA
 
+    if len(vectors) < 2:
+        return np.full(len(vectors), NONE)
     if (vectors == vectors[0]).all():
         raise InputError(
             f"all {len(vectors)} texts are alike, so there are no clusters",
@@ -217,6 +225,16 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
     found = HDBSCAN(min_cluster_size=min_size, min_samples=1, copy=True).fit(vectors)
     labels: NDArray[np.int64] = found.labels_.astype(np.int64)
     return labels
+
+
+def _copies(corpus: Corpus, min_size: int) -> list[NDArray[np.int64]]:
+    """Return the groups of equal texts among those of which the model knows nothing."""
+    import numpy as np
+
+    groups: dict[str, list[int]] = {}
+    for row in corpus.unknown_rows().tolist():
+        groups.setdefault(corpus.texts[row].text, []).append(row)
+    return [np.array(rows) for rows in groups.values() if len(rows) >= min_size]
 
 
 def _by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
-from simil.errors import InputError, ModelMismatch, UsageError
+from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.similarity import Metric
 from simil.tasks.corpus import check_models
 from simil.tasks.embedding import EmbedOptions, embed_all, rejected
@@ -110,12 +110,14 @@ def compare(
     open_embedder: Callable[[], Embedder],
     *,
     on_error: Callable[[InputError], None] | None = None,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Comparison:
     """Return the comparison of at least two items; the embedder is opened only if there are texts.
 
     A text that the model refuses goes to `on_error` and is left out; without `on_error`, it raises
-    `InputError`. Raises `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models,
-    `InputError` for a vector without direction.
+    `InputError`. `on_unknown` gets the place of each text of which the model knows nothing. Raises
+    `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models, `InputError` for a
+    vector without direction.
     """
     import numpy as np
 
@@ -128,7 +130,7 @@ def compare(
         embedder = open_embedder()
         models.add(embedder.stamp)
         check_models(models)
-        embedded = embed_all(texts, embedder, options, on_error=on_error)
+        embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
     _check_count(kept)
@@ -181,26 +183,59 @@ def compare_pairs(
     *,
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Iterator[PairScores]:
     """Yield the scores of the two texts of each row, in order, the first before the last row is read.
 
     A text that occurs several times in a batch is embedded once. A row with a text that the model refuses
-    goes to `on_error` and is left out, or with `keeps_failed` gets the score nan; other errors are those of
-    `embed_stream`.
+    goes to `on_error` and is left out, or with `keeps_failed` gets the score nan, as one with a missing text
+    does; other errors are those of `embed_stream`. `on_unknown` gets the place of the row for each text of
+    which the model knows nothing.
     """
+    scored = _scored(pairs, metric, options, embedder, on_error, on_unknown, keeps_failed=keeps_failed)
+    return _after_a_score(scored) if keeps_failed else scored
+
+
+def _scored(
+    pairs: Iterable[Pair],
+    metric: Metric,
+    options: EmbedOptions,
+    embedder: Embedder,
+    on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
+    *,
+    keeps_failed: bool,
+) -> Iterator[PairScores]:
     import numpy as np
 
     most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
     for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
-        vectors, refused = _embed_pairs(batch, options, embedder, on_error)
-        good = [row for row in range(len(batch)) if row not in refused]
+        places = [place for place, pair in enumerate(batch) if not pair.is_missing]
+        sent = [batch[place] for place in places]
+        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        good = [row for row in range(len(sent)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
         if good:
-            right = [row + len(batch) for row in good]
-            scores[good] = similarity.pairwise(vectors[good], vectors[right], metric)
-        kept = list(range(len(batch))) if keeps_failed else good
+            right = [row + len(sent) for row in good]
+            scores[[places[row] for row in good]] = similarity.pairwise(vectors[good], vectors[right], metric)
+        kept = [*range(len(batch))] if keeps_failed else [places[row] for row in good]
         if kept:
             yield PairScores([batch[row] for row in kept], scores[kept], vectors.shape[1])
+
+
+def _after_a_score(batches: Iterator[PairScores]) -> Iterator[PairScores]:
+    """Join rows without any score to the first batch that has one, whose vectors have a known length."""
+    import numpy as np
+
+    held: list[PairScores] = []
+    for batch in batches:
+        held.append(batch)
+        if not np.isnan(batch.scores).all():
+            break
+    if held:
+        pairs = [pair for batch in held for pair in batch.pairs]
+        yield PairScores(pairs, np.concatenate([batch.scores for batch in held]), held[-1].dimensions)
+    yield from batches
 
 
 def _embed_pairs(
@@ -208,6 +243,7 @@ def _embed_pairs(
     options: EmbedOptions,
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
 ) -> tuple[NDArray[np.float32], set[int]]:
     """Return the vectors of the left texts, then of the right ones, and the rows with a refused text."""
     refused: set[int] = set()
@@ -228,5 +264,6 @@ def _embed_pairs(
         dimensions=options.dimensions,
         normalize=options.normalize,
         on_rejected=refuse,
+        on_unknown=lambda index: on_unknown(batch[index % len(batch)].origin),
     )
     return wait(), refused

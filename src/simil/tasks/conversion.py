@@ -23,7 +23,8 @@ _AT_ONCE = 1024
 
 def vector_batch(texts: Sequence[Text], vectors: NDArray[np.float32], model: str | None) -> VectorBatch:
     """Return texts with their vectors [len(texts), dimensions], as writers of vector files take them."""
-    ids, contents = [text.id for text in texts], [text.text for text in texts]
+    ids = [text.id for text in texts]
+    contents = [None if text.is_missing and not text.text else text.text for text in texts]
     return VectorBatch(ids, contents, [text.fields for text in texts], vectors, model)
 
 

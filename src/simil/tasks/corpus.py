@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, overload
@@ -20,6 +20,7 @@ __all__ = [
     "Corpus",
     "check_models",
     "content_of",
+    "equal_unknown",
     "place_of",
     "saved_texts",
 ]
@@ -30,16 +31,37 @@ class Corpus:
     """Texts and their vectors, float32 [len(texts), dimensions], each of length 1, by one model.
 
     `model` is None where a file of vectors does not say what made them. `saved` tells that they come
-    from such a file: their texts may be empty, and their places say little.
+    from such a file: their texts may be empty, and their places say little. `unknown` bool [len(texts)]
+    are the texts of which the model knows nothing, so that their scores mean nothing; None where there are
+    none, and for saved vectors, which do not tell.
     """
 
     texts: Sequence[Text]
     vectors: NDArray[np.float32]
     model: str | None
     saved: bool = False
+    unknown: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def known(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the rows of the texts of which the model knows something, and their vectors.
+
+        Where these are all rows, the vectors are not copied.
+        """
+        import numpy as np
+
+        if self.unknown is None:
+            return np.arange(len(self)), self.vectors
+        rows = np.flatnonzero(~self.unknown)
+        return rows, self.vectors[rows]
+
+    def unknown_rows(self) -> NDArray[np.int64]:
+        """Return the rows of the other texts."""
+        import numpy as np
+
+        return np.empty(0, np.int64) if self.unknown is None else np.flatnonzero(self.unknown)
 
     def place(self, row: int) -> str:
         """Return where a person finds text `row`: `file:line`, or the id of a saved vector."""
@@ -103,3 +125,14 @@ class _SavedTexts(Sequence[Text]):
         file = self._files[which]
         row = number - (self._ends[which] - len(file))
         return Text(file.ids[row], file.texts[row] or "", Place(file.source, row + 1), file.fields[row])
+
+
+def equal_unknown(left: Corpus, right: Corpus) -> Iterator[tuple[int, int]]:
+    """Yield the rows of each text of `left` of which the model knows nothing and of its equals in `right`."""
+    rows: dict[str, list[int]] = {left.texts[row].text: [] for row in left.unknown_rows().tolist()}
+    for row, text in enumerate(right.texts if rows else ()):
+        if text.text in rows:
+            rows[text.text].append(row)
+    for row in left.unknown_rows().tolist():
+        for equal in rows[left.texts[row].text]:
+            yield row, equal

@@ -121,21 +121,34 @@ def dedupe(
 
 
 def near_duplicates(corpus: Corpus, threshold: float, reference: Corpus | None = None) -> Duplicates:
-    """Return the rows of `corpus` that reach `threshold` with an earlier kept row or one of `reference`."""
+    """Return the rows of `corpus` that reach `threshold` with an earlier kept row or one of `reference`.
+
+    A text of which the model knows nothing is a duplicate only of an equal one: all such texts are near each
+    other, whatever they say.
+    """
     import numpy as np
 
     owners = np.arange(len(corpus))
     scores = np.ones(len(corpus), np.float32)
     in_reference = np.zeros(len(corpus), np.bool_)
-    if reference is not None and len(reference) and len(corpus):
-        best, rows = similarity.top_k(corpus.vectors, reference.vectors, 1)
-        in_reference = similarity.Metric.COSINE.reaches(best[:, 0], threshold)
-        owners[in_reference], scores[in_reference] = rows[in_reference, 0], best[in_reference, 0]
-    free = np.flatnonzero(~in_reference)
-    vectors = corpus.vectors if len(free) == len(corpus) else corpus.vectors[free]
+    rows, vectors = corpus.known()
+    others, other_vectors = reference.known() if reference else (owners[:0], corpus.vectors[:0])
+    if len(rows) and len(others):
+        best, nearest = similarity.top_k(vectors, other_vectors, 1)
+        reached = similarity.Metric.COSINE.reaches(best[:, 0], threshold)
+        found = rows[reached]
+        owners[found], scores[found] = others[nearest[reached, 0]], best[reached, 0]
+        in_reference[found] = True
+    free = rows[~in_reference[rows]]
+    vectors = vectors if len(free) == len(rows) else corpus.vectors[free]
     nearest, near_scores = similarity.representatives(vectors, threshold)
     owners[free], scores[free] = free[nearest], near_scores
     known = reference.texts if reference else []
+    unknown = corpus.unknown_rows()
+    if len(unknown):
+        equal, _, there = _first_equals([corpus.texts[row] for row in unknown.tolist()], known)
+        owners[unknown[there]], owners[unknown[~there]] = equal[there], unknown[equal[~there]]
+        in_reference[unknown] = there
     return Duplicates(corpus.texts, owners, scores, in_reference, known, corpus.saved)
 
 

@@ -29,10 +29,14 @@ class EmbedOptions:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbeddedBatch:
-    """Some texts and their vectors, float32 [len(texts), dimensions]."""
+    """Some texts and their vectors, float32 [len(texts), dimensions].
+
+    `unknown` bool [len(texts)] are those of which the model knows nothing.
+    """
 
     texts: Sequence[Text]
     vectors: NDArray[np.float32]
+    unknown: NDArray[np.bool_]
 
 
 def embed_stream(
@@ -42,13 +46,28 @@ def embed_stream(
     *,
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> Iterator[EmbeddedBatch]:
     """Yield the texts' vectors in order, the first before the last text is read.
 
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
-    left out, or has a vector of nan where `keeps_failed`; without `on_error` an `InputError` that names
-    its place is raised, as are the reader's errors.
+    left out, or has a vector of nan where `keeps_failed`, as a missing one has; without `on_error` an
+    `InputError` that names its place is raised, as are the reader's errors. `on_unknown` gets the place of
+    each text of which the model knows nothing.
     """
+    batches = _embedded(texts, embedder, options, on_error, on_unknown, keeps_failed=keeps_failed)
+    return _after_a_vector(batches) if keeps_failed else batches
+
+
+def _embedded(
+    texts: Iterable[Text],
+    embedder: Embedder,
+    options: EmbedOptions,
+    on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
+    *,
+    keeps_failed: bool,
+) -> Iterator[EmbeddedBatch]:
     reading = embedder.read_ahead
     ahead = prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
@@ -57,7 +76,8 @@ def embed_stream(
     for batch in ahead:
         # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
         # gets its answer at once.
-        previous, begun = begun, _Begun(batch, embedder, options, on_error, keeps_failed=keeps_failed)
+        previous = begun
+        begun = _Begun(batch, embedder, options, on_error, on_unknown, keeps_failed=keeps_failed)
         if previous is not None:
             yield from previous.wait()
         if not ahead.has_more:
@@ -67,17 +87,39 @@ def embed_stream(
         yield from begun.wait()
 
 
+def _after_a_vector(batches: Iterator[EmbeddedBatch]) -> Iterator[EmbeddedBatch]:
+    """Join batches without any vector to the first that has one: it tells how long those of nan are."""
+    import numpy as np
+
+    held: list[EmbeddedBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if not np.isnan(batch.vectors[:, :1]).all():
+            break
+    if held:
+        width = held[-1].vectors.shape[1]
+        texts = [text for batch in held for text in batch.texts]
+        vectors = np.full((len(texts), width), np.nan, np.float32)
+        vectors[len(texts) - len(held[-1].texts) :] = held[-1].vectors
+        yield EmbeddedBatch(texts, vectors, np.concatenate([batch.unknown for batch in held]))
+    yield from batches
+
+
 def embed_all(
     texts: Sequence[Text],
     embedder: Embedder,
     options: EmbedOptions,
     *,
     on_error: Callable[[InputError], None] | None = None,
+    on_unknown: Callable[[Place], None] = lambda place: None,
 ) -> EmbeddedBatch:
-    """Return the vectors of `texts`; errors as in `embed_stream`."""
-    for batch in _Begun(texts, embedder, options, on_error).wait():
+    """Return the vectors of `texts`; errors and `on_unknown` as in `embed_stream`."""
+    import numpy as np
+
+    for batch in _Begun(texts, embedder, options, on_error, on_unknown).wait():
         return batch
-    return EmbeddedBatch([], embedder.embed([], options.kind, dimensions=options.dimensions))
+    nothing = embedder.embed([], options.kind, dimensions=options.dimensions)
+    return EmbeddedBatch([], nothing, np.empty(0, np.bool_))
 
 
 class _Begun:
@@ -89,39 +131,63 @@ class _Begun:
         embedder: Embedder,
         options: EmbedOptions,
         on_error: Callable[[InputError], None] | None,
+        on_unknown: Callable[[Place], None],
         *,
         keeps_failed: bool = False,
     ) -> None:
+        import numpy as np
+
         self._texts = texts
         self._on_error = on_error
+        self._on_unknown = on_unknown
         self._keeps_failed = keeps_failed
+        # Texts that are missing have a place, but are not sent.
+        self._sent = [row for row, text in enumerate(texts) if not text.is_missing]
         self._failed: set[int] = set()
+        self._unknown = np.zeros(len(texts), np.bool_)
         self._wait = embedder.begin(
-            [text.text for text in texts],
+            [texts[row].text for row in self._sent],
             options.kind,
             dimensions=options.dimensions,
             normalize=options.normalize,
             on_rejected=self._refuse,
+            on_unknown=self._note_unknown,
         )
 
     def wait(self) -> Iterator[EmbeddedBatch]:
         """Yield the texts and their vectors, nothing where all were refused and are left out."""
-        vectors = self._wait() if self._texts else None
-        if vectors is None:
+        if not self._texts:
             return
+        vectors = self._in_place(self._wait())
         if not self._failed or self._keeps_failed:
-            yield EmbeddedBatch(self._texts, vectors)
+            yield EmbeddedBatch(self._texts, vectors, self._unknown)
             return
         kept = [row for row in range(len(self._texts)) if row not in self._failed]
         if kept:
-            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept])
+            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept], self._unknown[kept])
+
+    def _in_place(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the vectors of all texts, nan for those that were not sent."""
+        import numpy as np
+
+        if len(self._sent) == len(self._texts):
+            return vectors
+        every = np.full((len(self._texts), vectors.shape[1]), np.nan, np.float32)
+        every[self._sent] = vectors
+        return every
+
+    def _note_unknown(self, index: int) -> None:
+        row = self._sent[index]
+        self._unknown[row] = True
+        self._on_unknown(self._texts[row].origin)
 
     def _refuse(self, exc: TextRejected) -> None:
-        error = rejected(exc, self._texts[exc.index].origin)
+        row = self._sent[exc.index]
+        error = rejected(exc, self._texts[row].origin)
         if self._on_error is None:
             raise error from exc
         self._on_error(error)
-        self._failed.add(exc.index)
+        self._failed.add(row)
 
 
 def rejected(exc: TextRejected, origin: Place) -> InputError:

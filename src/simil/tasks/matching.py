@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.blas import use_all_cores
 from simil.errors import UsageError
-from simil.tasks.corpus import Corpus
+from simil.tasks.corpus import Corpus, equal_unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,26 +41,37 @@ class Matches:
 
 
 def match(left: Corpus, right: Corpus, *, k: int = 1, threshold: float | None = None) -> Matches:
-    """Return, for each text of `left`, the `k` nearest texts of `right` that score at least `threshold`."""
+    """Return, for each text of `left`, the `k` nearest texts of `right` that score at least `threshold`.
+
+    A text of which the model knows nothing matches only equal ones.
+    """
     import numpy as np
 
-    if not len(left) or not len(right):
-        return _nothing()
-    scores, columns = similarity.top_k(left.vectors, right.vectors, k)
+    found = _equal(left, right, k, threshold)
+    rows, vectors = left.known()
+    columns, others = right.known()
+    if not len(rows) or not len(columns):
+        return found
+    scores, nearest = similarity.top_k(vectors, others, k)
     np.clip(scores, -1, 1, out=scores)
     reached = scores >= _limit(threshold)
-    rows, places = np.nonzero(reached)
-    if len(rows):
-        return Matches(rows, columns[rows, places], scores[rows, places])
-    best = int(scores[:, 0].argmax())
-    return _nothing((best, int(columns[best, 0]), scores[best, 0]))
+    which, places = np.nonzero(reached)
+    if not len(which) and not len(found):
+        best = int(scores[:, 0].argmax())
+        return _nothing((int(rows[best]), int(columns[nearest[best, 0]]), scores[best, 0]))
+    lefts = np.concatenate([rows[which], found.left])
+    rights = np.concatenate([columns[nearest[which, places]], found.right])
+    every = np.concatenate([scores[which, places], found.scores])
+    order = np.argsort(lefts, kind="stable")
+    return Matches(lefts[order], rights[order], every[order])
 
 
 def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = None) -> Matches:
     """Return the pairs with the largest sum of scores such that each text is in at most one pair.
 
-    This matches all texts of the smaller side; a `threshold` allows only pairs that score at least that.
-    Raises `UsageError` if the matrix of all pairs would take more than `MOST_BYTES`.
+    This matches all texts of the smaller side; a `threshold` allows only pairs that score at least that,
+    and a text of which the model knows nothing is paired only with an equal one. Raises `UsageError` if the
+    matrix of all pairs would take more than `MOST_BYTES`.
     """
     import numpy as np
     from scipy.optimize import linear_sum_assignment
@@ -75,19 +88,18 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     # scipy copies a matrix that has more rows than columns, and one to be maximized.
     turned = len(left) > len(right)
     high, wide = (right, left) if turned else (left, right)
-    costs = _costs(high.vectors, wide.vectors)
+    costs = _costs(high, wide)
     best = np.unravel_index(costs.argmin(), costs.shape)
     best_score = np.float32(-costs[best])
     limit = _limit(threshold)
     allowed = costs <= -limit
-    if threshold is not None:
-        # A forbidden pair adds nothing to the sum, and never more than an allowed one.
-        costs[~allowed] = max(0.0, float(-limit))
+    # A forbidden pair adds nothing to the sum, and never more than an allowed one.
+    costs[~allowed] = max(0.0, float(-limit))
     i, j = linear_sum_assignment(costs)
     kept = allowed[i, j]
     if not kept.any():
         a, b = (int(place) for place in (best[::-1] if turned else best))
-        return _nothing((a, b, best_score))
+        return _nothing((a, b, best_score) if np.isfinite(best_score) else None)
     i, j = i[kept], j[kept]
     rows, columns = (j, i) if turned else (i, j)
     order = np.argsort(rows)
@@ -95,21 +107,46 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
 
 
 def _limit(threshold: float | None) -> np.float32:
-    return similarity.lowest_score(float("-inf") if threshold is None else threshold)
+    """Return the lowest score of a match; a cosine is not below -1, which is that of any pair."""
+    return similarity.lowest_score(-1 if threshold is None else max(threshold, -1))
 
 
-def _costs(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the negative cosine of each pair, rounded as by `similarity.top_k`."""
+def _equal(left: Corpus, right: Corpus, k: int, threshold: float | None) -> Matches:
+    """Return the first `k` equals of each text of `left` of which the model knows nothing."""
     import numpy as np
 
-    use_all_cores(len(left) * right.size)
+    if _limit(threshold) > 1:
+        return _nothing()
+    equals = groupby(equal_unknown(left, right), key=itemgetter(0))
+    pairs = [pair for _, same in equals for pair in islice(same, k)]
+    if not pairs:
+        return _nothing()
+    rows, columns = np.array(pairs, np.int64).T
+    return Matches(rows, columns, np.ones(len(pairs), np.float32))
+
+
+def _costs(left: Corpus, right: Corpus) -> NDArray[np.float64]:
+    """Return the negative cosine of each pair, rounded as by `similarity.top_k`.
+
+    It is infinite where the model knows nothing of one of the two, unless they are equal.
+    """
+    import numpy as np
+
+    use_all_cores(len(left) * right.vectors.size)
     costs = np.empty((len(left), len(right)))
-    others = right.astype(np.float64).T
+    others = right.vectors.astype(np.float64).T
     for start in range(0, len(left), _BLOCK_ROWS):
-        block = left[start : start + _BLOCK_ROWS].astype(np.float64) @ others
+        block = left.vectors[start : start + _BLOCK_ROWS].astype(np.float64) @ others
         costs[start : start + _BLOCK_ROWS] = block.astype(np.float32)
     np.clip(costs, -1, 1, out=costs)
-    return np.negative(costs, out=costs)
+    np.negative(costs, out=costs)
+    costs[left.unknown_rows()] = np.inf
+    costs[:, right.unknown_rows()] = np.inf
+    for row, equal in chain(
+        equal_unknown(left, right), ((row, equal) for equal, row in equal_unknown(right, left))
+    ):
+        costs[row, equal] = -1
+    return costs
 
 
 def _nothing(nearest_miss: tuple[int, int, np.float32] | None = None) -> Matches:

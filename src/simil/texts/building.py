@@ -1,16 +1,17 @@
 """Makes texts and pairs of records.
 
-A builder is called with a record; it returns None for a blank one and raises InputError for a bad one.
+A builder is called with a record; it returns None for a blank one and raises InputError for a bad one. Its
+`stand_in` keeps the place of either, and of what cannot be read, with the id and the fields that are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from simil.errors import InputError, Place
 from simil.formats.json_values import kind_of
 from simil.formats.record_stream import Record, RecordStream
-from simil.texts.fields import column, id_field_of, kept, pair_columns, text_column, text_in
+from simil.texts.fields import IdField, column, id_field_of, kept, pair_columns, text_column, text_in
 from simil.texts.read_options import ReadOptions
 from simil.texts.records import Pair, Text, is_blank
 
@@ -31,8 +32,15 @@ class PlainBuilder:
         text = record.value
         if not isinstance(text, str) or is_blank(text):
             return None
-        number = f"{self._prefix}{record.place.line}" if self._whole_id is None else self._whole_id
-        return Text(number, text, record.place, {})
+        return Text(self._id(record.place), text, record.place, {})
+
+    def stand_in(self, place: Place, record: Record | None) -> Text:
+        """The missing text at `place`; `record` is None where nothing could be read."""
+        text = record.value if record is not None and isinstance(record.value, str) else ""
+        return Text(self._id(place), text, place, {}, is_missing=True)
+
+    def _id(self, place: Place) -> str:
+        return f"{self._prefix}{place.line}" if self._whole_id is None else self._whole_id
 
 
 class TextBuilder:
@@ -40,6 +48,7 @@ class TextBuilder:
 
     def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
         self._ids = _Ids(prefix)
+        self._columns = stream.columns or ()
         self._all_fields = options.all_fields
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         wanted = options.fields[0] if options.fields else None
@@ -67,6 +76,18 @@ class TextBuilder:
             others = dict(values)
         return Text(self._ids.of(given, place), text, place, others)
 
+    def stand_in(self, place: Place, record: Record | None) -> Text:
+        """The missing text at `place`; `record` is None where nothing could be read."""
+        values = _known_of(record, self._columns)
+        others = kept(values, self._field, self._id_field.name or self._field)
+        return Text(
+            self._ids.of_missing(self._id_field, record, place, self._field),
+            _text_or_nothing(values.get(self._field)),
+            place,
+            values if self._all_fields else others,
+            is_missing=True,
+        )
+
 
 class PairBuilder:
     """Makes pairs of table rows and JSON objects; unless two fields are named, the first record decides.
@@ -76,6 +97,7 @@ class PairBuilder:
 
     def __init__(self, stream: RecordStream, options: ReadOptions) -> None:
         self._ids = _Ids("")
+        self._columns = stream.columns or ()
         self._id_field = id_field_of(stream.columns, options.id_field, stream.place)
         self._fields: tuple[str, str] | None = None
         columns, place = stream.columns, stream.place
@@ -100,6 +122,14 @@ class PairBuilder:
         unasked = values if self._id_field.required else kept(values, *self._fields)
         return Pair(self._ids.of(self._id_field.value(unasked, place), place), left, right, place, values)
 
+    def stand_in(self, place: Place, record: Record | None) -> Pair:
+        """The row at `place` of which a text is missing; `record` is None where nothing could be read."""
+        values = _known_of(record, self._columns)
+        fields = self._fields or ("", "")
+        left, right = (_text_or_nothing(values.get(name)) for name in fields)
+        name = self._ids.of_missing(self._id_field, record, place, *fields)
+        return Pair(name, left, right, place, values, is_missing=True)
+
 
 def record_of(record: Record) -> Record | None:
     """Return the record as it is; raises InputError if it is not an object."""
@@ -112,6 +142,17 @@ def _object(value: object, place: Place) -> Mapping[str, object]:
     raise InputError(
         f"the record is {kind_of(value)}", hint="give an object with the text in a field", place=place
     )
+
+
+def _known_of(record: Record | None, columns: Sequence[str]) -> Mapping[str, object]:
+    """The fields of a record, null in each column where it could not be read."""
+    if record is not None and isinstance(record.value, dict):
+        return record.value
+    return dict.fromkeys(columns)
+
+
+def _text_or_nothing(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 class _Ids:
@@ -147,6 +188,22 @@ class _Ids:
         if number > line and len(self._given_ahead) < _MANY:
             self._given_ahead.add(number)
         return given
+
+    def of_missing(self, field: IdField, record: Record | None, place: Place, *texts: str) -> str:
+        """The id of a record without a text in one of the fields `texts`, or one that could not be read.
+
+        It is the place where the record may have an id that could not be read, so that no other is taken
+        for it.
+        """
+        values = _known_of(record, ())
+        try:
+            given = field.value(values if field.required else kept(values, *texts), place)
+            may_have_one = record is None and field.name is not None
+            if may_have_one and not self._last_number:
+                return str(place)
+            return self.of(given, place)
+        except InputError:
+            return str(place)
 
     def _number_in(self, given: str) -> int:
         """The line number that a record without an id would have to have for this one; 0 if there is none."""

@@ -50,8 +50,9 @@ class ReadOptions:
     plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
     named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
     what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. `sheet` is
-    the name or number of the sheet of a workbook. With `all_fields` the fields of a text are all those of its
-    record, including text and id.
+    the name or number of the sheet of a workbook, `collection` the one to read where a database holds several
+    collections of vectors. With `all_fields` the fields of a text are all those of its record, including text
+    and id.
     """
 
     format: InputFormat | None = None
@@ -63,6 +64,7 @@ class ReadOptions:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    collection: str | None = None
     all_fields: bool = False
 
     def __post_init__(self) -> None:
@@ -111,7 +113,13 @@ class ReadOptions:
     @property
     def of_format(self) -> FormatOptions:
         """What they say about the bytes of a source."""
-        return FormatOptions(self.header, self.delimiter, self.encoding, self.sheet)
+        return FormatOptions(
+            header=self.header,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            sheet=self.sheet,
+            collection=self.collection,
+        )
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
@@ -25,13 +26,15 @@ def read_texts(
     *,
     on_blank: Callable[[Place], None],
     on_error: Callable[[InputError], None] | None = None,
+    keeps_failed: bool = False,
 ) -> Iterator[Text]:
     """The texts of all sources in order, each as soon as it has arrived.
 
     A text's id is the value of `options.id_field`, or of the key or column "id"; else its line number, after
     the path if there are several sources; with `options.whole`, the path. `on_blank` gets the place of each
     blank text, which is skipped. `on_error` gets the error for each record that cannot be read, and reading
-    continues with the next; without it the error is raised.
+    continues with the next; without it the error is raised. With `keeps_failed` a missing text keeps the
+    place of each blank or bad one.
 
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
@@ -49,14 +52,15 @@ def read_texts(
             stream = _open_stream(typed, options)
             label = typed.source.label
             prefix = f"{label}:" if several else ""
-            build: Callable[[Record], Text | None]
+            build: PlainBuilder | TextBuilder
             if options.whole:
                 build = PlainBuilder(whole_id=label)
             elif typed.format.name == InputFormat.TEXT:
                 build = PlainBuilder(prefix)
             else:
                 build = TextBuilder(stream, options, prefix)
-            yield from _settled(stream.records, build, on_blank, report)
+            stand_in = build.stand_in if keeps_failed else None
+            yield from _settled(stream.records, build, on_blank, report, stand_in)
 
     return texts()
 
@@ -67,12 +71,13 @@ def read_pairs(
     *,
     on_blank: Callable[[Place], None],
     on_error: Callable[[InputError], None] | None = None,
+    keeps_failed: bool = False,
 ) -> Iterator[Pair]:
     """The pairs of texts in the rows of `source`; a row in which either text is blank is skipped.
 
     `options.fields` names the two; otherwise the source must have exactly two fields besides its id. Ids,
-    `on_blank`, `on_error` and errors are as in `read_texts`; UsageError is also raised for plain text, at
-    once, and if it is unclear which two fields are meant.
+    `on_blank`, `on_error`, `keeps_failed` and errors are as in `read_texts`; UsageError is also raised for
+    plain text, at once, and if it is unclear which two fields are meant.
     """
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair is in two fields", hint="pass --field twice")
@@ -80,7 +85,9 @@ def read_pairs(
 
     def pairs() -> Iterator[Pair]:
         stream = _open_stream(source, options)
-        yield from _settled(stream.records, PairBuilder(stream, options), on_blank, on_error or _raise)
+        build = PairBuilder(stream, options)
+        stand_in = build.stand_in if keeps_failed else None
+        yield from _settled(stream.records, build, on_blank, on_error or _raise, stand_in)
 
     return pairs()
 
@@ -146,17 +153,25 @@ def _settled(
     build: Callable[[Record], _Made | None],
     on_blank: Callable[[Place], None],
     report: Callable[[InputError], None],
+    stand_in: Callable[[Place, Record | None], _Made] | None = None,
 ) -> Iterator[_Made]:
+    """Yield what `build` makes of the records; `stand_in` makes what keeps the place of the others."""
     for outcome in outcomes:
+        made = None
         if isinstance(outcome, InputError):
             report(outcome)
+        elif outcome.is_empty and stand_in is not None:
             continue
-        try:
-            made = build(outcome)
-        except InputError as error:
-            report(error)
-            continue
-        if made is None:
-            on_blank(outcome.place)
         else:
+            try:
+                made = build(outcome)
+            except InputError as error:
+                report(error)
+            else:
+                if made is None:
+                    on_blank(outcome.place)
+        if made is None and stand_in is not None and outcome.place is not None:
+            place = replace(outcome.place, column=None)
+            made = stand_in(place, outcome if isinstance(outcome, Record) else None)
+        if made is not None:
             yield made

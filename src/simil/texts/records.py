@@ -14,24 +14,30 @@ __all__ = ["Pair", "Text", "is_blank"]
 class Text:
     """One text. `fields` are the columns or keys of its record other than text and id, in order.
 
-    With `ReadOptions.all_fields` they are all of them; plain text has none.
+    With `ReadOptions.all_fields` they are all of them; plain text has none. `is_missing` says that the record
+    has no text to embed, and only keeps its place; what can be read of it is here.
     """
 
     id: str
     text: str
     origin: Place
     fields: Mapping[str, object] = field(hash=False)
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two texts of one row. `fields` are all its columns or keys in order, including both texts."""
+    """Two texts of one row. `fields` are all its columns or keys in order, including both texts.
+
+    `is_missing` is as in `Text`, where one of the two is missing.
+    """
 
     id: str
     left: str
     right: str
     origin: Place
     fields: Mapping[str, object] = field(hash=False)
+    is_missing: bool = False
 
 
 def is_blank(text: str) -> bool:

@@ -29,7 +29,7 @@ _MARKS = {
 class LeftOut(StrEnum):
     """Why a file below a folder is left out, or all files of a folder are."""
 
-    UNDECODED = "not UTF-8 text"
+    UNDECODED = "not in its encoding"
     BINARY = "binary"
     UNREADABLE = "not readable"
 

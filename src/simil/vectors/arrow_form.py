@@ -13,8 +13,8 @@ from simil.formats.arrow_rows import FieldColumns
 from simil.formats.arrow_schemas import ColumnRoles, model_of, name_model, named_vectors, vector_column
 from simil.formats.arrow_values import as_column, is_text, python_values
 from simil.formats.sources import Source
+from simil.vectors.array_rows import as_float32, without_missing
 from simil.vectors.collect import VectorFile
-from simil.vectors.npy_form import as_float32, without_missing
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import VectorWriter
 

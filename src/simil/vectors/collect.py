@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError, ModelMismatch, Place
+from simil.vectors.descriptions import describe
+from simil.vectors.embedded_items import EmbeddedItem, FailedRequest
+from simil.vectors.embedding_values import ShapeError, numbers_of
 from simil.vectors.vector_batch import VectorBatch
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Collector", "VectorFile", "describe", "describe_all", "report_left_out"]
+__all__ = ["Collector", "VectorFile", "report_left_out"]
 
 log = logging.getLogger("simil")
 
 _BATCH = 512  # rows kept as Python numbers before they become float32
-_PLAIN = {"id": None, "text": None}.keys()
-_NO_FIELDS: Mapping[str, object] = MappingProxyType({})
-_OWN = frozenset({"id", "text", "embedding", "model", "fields"})
-_OF_OPENAI = frozenset({"object", "index"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,53 +72,66 @@ class Collector:
         self._texts: list[str | None] = []
         self._fields: list[Mapping[str, object]] = []
         self._lines: list[int | None] = []
-        self._indices: list[object] = []
-        self._left_out: list[object] = []
+        self._indices: list[int | None] = []
+        self._left_out = 0
+        self._failed: list[FailedRequest] = []
         self._models: str | None = None
         self._dimensions = 0
         self._pending: list[list[float]] = []
         self._blocks: list[NDArray[np.float32]] = []
 
-    def fault(self, message: str, line: int | None, number: int | None = None) -> InputError:
+    def fault(
+        self, message: str, line: int | None, number: int | None = None, *, hint: str = ""
+    ) -> InputError:
         """Return an error about item `number` (from 1), by default the next one to be added."""
-        return InputError(f"item {number or len(self._ids) + 1} {message}", place=Place(self.source, line))
+        where = Place(self.source, line)
+        return InputError(f"item {number or len(self._ids) + 1} {message}", hint=hint, place=where)
 
-    def add(
-        self,
-        embedding: object,
-        item: Mapping[str, object],
-        *,
-        model: str | None,
-        line: int | None = None,
-        index: object = None,
+    @property
+    def count(self) -> int:
+        """How many items there were, with and without an embedding."""
+        return len(self._ids) + self._left_out
+
+    def add_all(
+        self, items: Iterable[EmbeddedItem | FailedRequest], line: int | None = None, *, start: int = 0
     ) -> None:
-        """Append a vector, a list of numbers, with the id, text and fields of `item`.
+        """Append the items of a file, or of the line where `start` were before them; see `add`."""
+        try:
+            for item in items:
+                self._failed.append(item) if isinstance(item, FailedRequest) else self.add(item, line, start)
+        except ShapeError as exc:
+            raise self.fault(str(exc), line, hint=exc.hint) from exc
 
-        `index`, if not None, is its position among all (from 0).
+    def add(self, item: EmbeddedItem, line: int | None = None, start: int = 0) -> None:
+        """Append an item, or skip it if it has no embedding since its text failed.
+
+        Its index, if not None, is its position (from 0) among all from number `start` on.
         """
-        if not isinstance(embedding, list) or not set(map(type, embedding)) <= {int, float}:
-            raise self.fault("has an embedding that is not a list of numbers", line)
-        self._check_length(len(embedding), line)
-        self._check_model(model, line)
+        index = item.index
         if index is not None and (type(index) is not int or index < 0):
             raise self.fault(f'has an "index" that is not a count from 0: {index!r}', line)
-        number = len(self._ids) + len(self._left_out) if index is None else index
+        number = self.count if index is None else start + index
+        if item.embedding is None:
+            self._left_out += 1
+            return
         try:
-            name, text, fields = describe(item, str(number + 1))
-        except ValueError as exc:
-            raise self.fault(str(exc), line) from exc
+            embedding = numbers_of(item.embedding)
+            self._check_length(len(embedding), line)
+            model = item.model or None
+            if model is not None and not isinstance(model, str):
+                raise InputError('"model" is not a string', place=Place(self.source, line))
+            self._check_model(model, line)
+            name, text, fields = describe(item.record, str(number + 1), item.key, indexed=index is not None)
+        except ShapeError as exc:
+            raise self.fault(str(exc), line, hint=exc.hint) from exc
         self._ids.append(name)
         self._texts.append(text)
         self._fields.append(fields)
         self._lines.append(line)
-        self._indices.append(index)
+        self._indices.append(None if index is None else number)
         self._pending.append(embedding)
         if len(self._pending) == _BATCH:
             self._flush()
-
-    def leave_out(self, index: object) -> None:
-        """Skip an item without a vector, whose text failed. `index` is as for `add`."""
-        self._left_out.append(index)
 
     def finish(self, model: str | None = None, dimensions: object = None) -> VectorFile:
         """Return everything that was added, ordered by index if the items have one.
@@ -130,7 +141,8 @@ class Collector:
         import numpy as np
 
         self._flush()
-        report_left_out(self.source, len(self._left_out))
+        report_left_out(self.source, self._left_out)
+        self._report_failed()
         if self._models and model and model != self._models:
             raise ModelMismatch(
                 f"the items are of model {self._models!r}, the file as a whole of {model!r}",
@@ -153,6 +165,19 @@ class Collector:
             texts=tuple(self._texts[place] for place in order),
             fields=tuple(self._fields[place] for place in order),
             vectors=vectors,
+        )
+
+    def _report_failed(self) -> None:
+        if not self._failed:
+            return
+        failed, first = len(self._failed), self._failed[0]
+        log.warning(
+            "%s: %s and %s no vectors; the first is %r: %r",
+            self.source,
+            "1 request failed" if failed == 1 else f"{failed} requests failed",
+            "has" if failed == 1 else "have",
+            first.id,
+            first.reason,
         )
 
     def _check_length(self, length: int, line: int | None) -> None:
@@ -189,11 +214,11 @@ class Collector:
 
     def _order(self) -> list[int]:
         """Return for each position the item that belongs there."""
-        if not any(isinstance(given, int) for given in self._indices):
+        if all(given is None for given in self._indices):
             return list(range(len(self._indices)))
-        order = [-1] * (len(self._indices) + len(self._left_out))
+        order = [-1] * self.count
         for item, given in enumerate(self._indices):
-            index = given if isinstance(given, int) else item
+            index = item if given is None else given
             if index >= len(order) or order[index] >= 0:
                 why = "that of another item" if index < len(order) else f"beyond the {len(order)} items"
                 raise self.fault(f'has "index" {index}, {why}', self._lines[item], item + 1)
@@ -205,50 +230,3 @@ def report_left_out(source: str, count: int) -> None:
     """Log how many texts of a file have no vector."""
     if count:
         log.warning("%s: %s without a vector left out", source, "1 text" if count == 1 else f"{count} texts")
-
-
-def describe_all(
-    items: Sequence[Mapping[str, object]],
-) -> tuple[tuple[str, ...], tuple[str | None, ...], tuple[Mapping[str, object], ...]]:
-    """Return ids, texts and other fields of the items of a file; raises `ValueError` as `describe` does.
-
-    The message begins with the item's number.
-    """
-    # The fast path for what simil itself writes: items with an id, a text and nothing else.
-    if all(item.keys() == _PLAIN for item in items):
-        ids, texts = [item["id"] for item in items], [item["text"] for item in items]
-        if set(map(type, ids)) | set(map(type, texts)) <= {str}:
-            return tuple(map(str, ids)), tuple(map(str, texts)), (_NO_FIELDS,) * len(items)
-    described = []
-    for number, item in enumerate(items, 1):
-        try:
-            described.append(describe(item, str(number)))
-        except ValueError as exc:
-            raise ValueError(f"item {number} {exc}") from exc
-    if not described:
-        return (), (), ()
-    names, contents, fields = zip(*described, strict=True)
-    return names, contents, fields
-
-
-def describe(item: Mapping[str, object], default_id: str) -> tuple[str, str | None, dict[str, object]]:
-    """Return id, text and other fields of an item; raises `ValueError` that says what is wrong with it.
-
-    Other fields are under "fields" or beside the known names. "object" and "index" are such, but in an item
-    as OpenAI's API returns it.
-    """
-    name = item.get("id")
-    if name is None:
-        name = default_id
-    elif type(name) is int:
-        name = str(name)
-    if not isinstance(name, str):
-        raise ValueError('has an "id" that is not a string')
-    text = item.get("text")
-    if text is not None and not isinstance(text, str):
-        raise ValueError('has a "text" that is not a string')
-    fields = item.get("fields") or {}
-    if not isinstance(fields, dict):
-        raise ValueError('has "fields" that are not an object')
-    own = _OWN | _OF_OPENAI if item.get("object") == "embedding" else _OWN
-    return name, text, {**{key: value for key, value in item.items() if key not in own}, **fields}

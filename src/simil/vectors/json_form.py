@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.encoding import Utf8Chunks, document
-from simil.formats.json_values import json_of, parsed
+from simil.formats.json_values import exact, json_of, outline_of, parsed
 from simil.formats.lines import lines
 from simil.vectors.collect import Collector, VectorFile
+from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records
+from simil.vectors.json_shapes import items_in
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter, is_missing
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["JsonLinesWriter", "JsonWriter", "read_json", "read_jsonl"]
+__all__ = ["LIST_HEAD", "JsonLinesWriter", "JsonWriter", "read_json", "read_jsonl"]
 
-_HEAD = b'{"object":"list","data":[\n'
-_EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]} or [[...], ...]'
+LIST_HEAD = b'{"object":"list","data":[\n'
+_EXPECTED = 'expected {"data": [{"embedding": [...]}, ...]}, [[...], ...] or the answer of another API'
 
 
 class _NotByLine(Exception):
@@ -36,7 +37,7 @@ class JsonWriter(VectorWriter):
 
     def __init__(self, stream: BinaryIO, model: str, *, as_base64: bool) -> None:
         super().__init__(stream, model)
-        self._list = ItemList(stream, _HEAD)
+        self._list = ItemList(stream, LIST_HEAD)
         self._as_base64 = as_base64
 
     def _append(self, batch: VectorBatch) -> None:
@@ -90,11 +91,11 @@ class JsonLinesWriter(VectorWriter):
 
 
 def read_json(source: str, content: bytes, encoding: str | None = None) -> VectorFile:
-    """Read one JSON document: a list object as OpenAI returns it, a list of its items, or of vectors."""
+    """Read one JSON document, in any of the shapes of `json_shapes`."""
     import orjson
 
     data = document(content, encoding)
-    if data.startswith(_HEAD):
+    if data.startswith(LIST_HEAD):
         try:
             return _read_by_line(source, data)
         except (orjson.JSONDecodeError, _NotByLine):
@@ -103,13 +104,13 @@ def read_json(source: str, content: bytes, encoding: str | None = None) -> Vecto
 
 
 def read_jsonl(source: str, chunks: Iterator[bytes], encoding: str | None = None) -> VectorFile:
-    """Read an object with an embedding from each line that is not blank."""
+    """Read each line that is not blank, a record with an embedding or an answer of an API."""
     collector = Collector(source)
     decoded = Utf8Chunks(chunks, encoding)
     for number, line in enumerate(lines(decoded), 1):
         if line.strip():
-            item = parsed(line, Place(source, number), encoding=decoded.encoding)
-            _add(collector, item, None, number)
+            value = parsed(line, Place(source, number), encoding=decoded.encoding)
+            _add(collector, exact(value, line, beside=EMBEDDING_KEYS), number)
     return collector.finish()
 
 
@@ -122,12 +123,13 @@ def _read_by_line(source: str, data: bytes) -> VectorFile:
 
     end = data.rfind(b"\n]")
     rest = orjson.loads(b'{"data":[' + data[end + 1 :])
-    model = _model_of(source, rest, None)
+    model = _model_of(source, rest)
     collector = Collector(source)
-    for number, line in enumerate(_items(data, len(_HEAD), end), 2):
+    for number, line in enumerate(_items(data, len(LIST_HEAD), end), 2):
         if b"\n" in line:
             raise _NotByLine
-        _add(collector, orjson.loads(line), model, number, indexed=True)
+        record = exact(orjson.loads(line), line, beside=EMBEDDING_KEYS)
+        collector.add_all(items_of_records([record], model, indexed=True), number)
     return collector.finish(model, rest.get("dimensions"))
 
 
@@ -140,71 +142,30 @@ def _items(data: bytes, start: int, end: int) -> Iterator[bytes]:
 
 
 def _read_whole(source: str, data: bytes) -> VectorFile:
-    whole = parsed(data, Place(source, 1))
-    model = dimensions = None
-    items = whole
-    if isinstance(whole, dict):
-        items = whole.get("data")
-        model = _model_of(source, whole, None)
-        dimensions = whole.get("dimensions")
-    # Elsewhere "index" may be anything, such as the label of a row.
-    indexed = isinstance(whole, dict) and whole.get("object") == "list"
-    if not isinstance(items, list):
-        raise InputError("holds no vectors", hint=_EXPECTED, place=Place(source))
+    whole = exact(parsed(data, Place(source, 1)), data, beside=EMBEDDING_KEYS)
+    items = items_in(whole)
+    if items is None:
+        raise InputError(f"holds no vectors: it is {outline_of(whole)}", hint=_EXPECTED, place=Place(source))
+    facts = whole if isinstance(whole, dict) else {}
     collector = Collector(source)
-    for item in items:
-        if isinstance(item, list) and items is whole:
-            collector.add(item, {}, model=None)
-        else:
-            _add(collector, item, model, None, indexed=indexed)
-    return collector.finish(model, dimensions)
+    collector.add_all(items)
+    return collector.finish(_model_of(source, facts), facts.get("dimensions"))
 
 
-def _add(
-    collector: Collector, item: object, model: str | None, line: int | None, *, indexed: bool = False
-) -> None:
-    """Add an item of a file; where items are `indexed`, as in OpenAI's answer, "index" is their position."""
-    if not isinstance(item, dict):
-        raise collector.fault("is not an object with an embedding", line)
-    if "embedding" not in item:
-        raise collector.fault('has no "embedding"', line)
-    embedding = item["embedding"]
-    index = item.pop("index", None) if indexed else None
-    if embedding is None:
-        collector.leave_out(index)
-        return
-    if isinstance(embedding, str):
-        embedding = _from_base64(embedding, collector, line)
-    collector.add(
-        embedding,
-        item,
-        model=_model_of(collector.source, item, line) or model,
-        line=line,
-        index=index,
-    )
+def _add(collector: Collector, value: object, line: int) -> None:
+    items = items_in(value)
+    if items is None:
+        no_embedding = NoEmbedding(value)
+        raise collector.fault(str(no_embedding), line, hint=no_embedding.hint)
+    collector.add_all(items, line, start=collector.count)
 
 
-def _model_of(source: str, holder: Mapping[str, object], line: int | None) -> str | None:
-    model = holder.get("model")
+def _model_of(source: str, facts: Mapping[str, object]) -> str | None:
+    model = facts.get("model")
     if model is not None and not isinstance(model, str):
-        raise InputError('"model" is not a string', place=Place(source, line))
+        raise InputError('"model" is not a string', place=Place(source))
     return model or None
 
 
 def _to_base64(row: NDArray[np.float32]) -> str:
     return base64.b64encode(row.astype("<f4", copy=False).tobytes()).decode("ascii")
-
-
-def _from_base64(text: str, collector: Collector, line: int | None) -> list[float]:
-    import numpy as np
-
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise collector.fault(f"has an embedding that is not base64: {exc}", line) from exc
-    if len(data) % 4:
-        raise collector.fault(
-            f"has an embedding that is cut short: {len(data)} bytes are no whole number of float32", line
-        )
-    numbers: list[float] = np.frombuffer(data, dtype="<f4").tolist()
-    return numbers

@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.json_values import json_of, parsed
 from simil.formats.npy import npy_header, read_npy_table
-from simil.vectors.collect import VectorFile, describe_all, report_left_out
+from simil.vectors.array_rows import vectors_of_array
+from simil.vectors.collect import VectorFile
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import ItemList, VectorWriter
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NpyWriter", "as_float32", "read_npy", "without_missing"]
-
-_CHECK_ROWS = 4096
+__all__ = ["NpyWriter", "read_npy"]
 
 
 class NpyWriter(VectorWriter):
@@ -85,28 +82,11 @@ def read_npy(source: str, stream: BinaryIO, sidecar: Path | None = None) -> Vect
 
     A file of little-endian float32 rows is mapped; anything else is converted to float32 in memory.
     """
-    vectors, missing = as_float32(source, read_npy_table(source, stream))
-    count = len(vectors)
+    table = read_npy_table(source, stream)
     if sidecar is None or not sidecar.is_file():
-        ids = tuple(str(number + 1) for number in range(count))
-        file = VectorFile(source, None, ids, (None,) * count, ({},) * count, vectors)
-    else:
-        file = _with_sidecar(source, vectors, sidecar)
-    return without_missing(file, missing) if missing else file
-
-
-def without_missing(file: VectorFile, missing: Sequence[int]) -> VectorFile:
-    """Leave out texts without a vector."""
-    report_left_out(file.source, len(missing))
-    wrong = set(missing)
-    kept = [row for row in range(len(file)) if row not in wrong]
-    return replace(
-        file,
-        ids=tuple(file.ids[row] for row in kept),
-        texts=tuple(file.texts[row] for row in kept),
-        fields=tuple(file.fields[row] for row in kept),
-        vectors=file.vectors[kept],
-    )
+        return vectors_of_array(source, table)
+    items, model = _read_sidecar(source, table, sidecar)
+    return vectors_of_array(source, table, items, model, beside=str(sidecar))
 
 
 def _can_go_back(stream: BinaryIO) -> bool:
@@ -123,34 +103,10 @@ def _can_go_back(stream: BinaryIO) -> bool:
         return True
 
 
-def as_float32(source: str, raw: NDArray[Any]) -> tuple[NDArray[np.float32], list[int]]:
-    """Return float32 rows in C order, `raw` itself if it is that already, and which rows are all nan.
-
-    Raises `InputError` for a value that is not finite in any other row.
-    """
-    import numpy as np
-
-    as_is = raw.dtype == np.float32 and raw.dtype.isnative and raw.flags.c_contiguous
-    missing: list[int] = []
-    result: NDArray[np.float32] = raw if as_is else np.empty(raw.shape, dtype=np.float32)
-    for start in range(0, len(raw), _CHECK_ROWS):
-        part = result[start : start + _CHECK_ROWS]
-        if not as_is:
-            with np.errstate(over="ignore"):
-                part[...] = raw[start : start + _CHECK_ROWS]
-        # A value that is not finite makes the sum of its row's squares so; a large one may, too.
-        if np.isfinite(np.einsum("ij,ij->i", part, part)).all():
-            continue
-        none = np.isnan(part).all(axis=1)
-        missing += (start + np.flatnonzero(none)).tolist()
-        finite = np.isfinite(part).all(axis=1) | none
-        if not finite.all():
-            number = start + int(finite.argmin()) + 1
-            raise InputError(f"item {number} has a value that is not a finite float32", place=Place(source))
-    return result, missing
-
-
-def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> VectorFile:
+def _read_sidecar(
+    source: str, table: NDArray[Any], path: Path
+) -> tuple[Sequence[Mapping[str, object]], str | None]:
+    """Return what belongs to each row, and the model; raises InputError if the file is for another array."""
     beside = str(path)
     place = Place(beside)
     try:
@@ -166,7 +122,7 @@ def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> Vect
     model = document.get("model")
     if model is not None and not isinstance(model, str):
         raise InputError('"model" is not a string', place=place)
-    count, dimensions = vectors.shape
+    count, dimensions = table.shape
     for what, said, found in (
         ("count", document.get("count"), count),
         ("dimensions", document.get("dimensions") if count else None, dimensions),
@@ -178,8 +134,4 @@ def _with_sidecar(source: str, vectors: NDArray[np.float32], path: Path) -> Vect
                 hint="the two files do not belong together; embed again",
                 place=place,
             )
-    try:
-        ids, texts, fields = describe_all(items)
-    except ValueError as exc:
-        raise InputError(str(exc), place=place) from exc
-    return VectorFile(source, model or None, ids, texts, fields, vectors)
+    return items, model or None

@@ -1,157 +1,172 @@
-"""Recognizes vector files by their first bytes.
+"""Tells files of vectors from texts by what they hold, however far into them that takes.
 
 Texts must never be taken for vectors: anything uncertain is None.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 
+from simil.errors import InputError
+from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
-from simil.formats.encoding import head_as_utf8
+from simil.formats.encoding import document, head_as_utf8
+from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import sniffed, suffix_format
-from simil.formats.separators import separator_of
+from simil.formats.sources import Source
+from simil.formats.tables import rows_of
 from simil.vectors.arrow_form import holds_vectors
-from simil.vectors.table_form import dimension_columns
+from simil.vectors.embedding_values import is_embedding
+from simil.vectors.json_form import LIST_HEAD
+from simil.vectors.json_shapes import has_vectors
+from simil.vectors.table_form import dimension_columns, list_column
 from simil.vectors.vector_formats import VectorFormat
 
 __all__ = ["as_vectors"]
 
-HEAD_BYTES = 1 << 16  # enough for a long text before the first embedding
-
-_NUMBER = r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]*)?"
-_ROWS = re.compile(
-    rf"\s*\[\s*\[\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*(?:,\s*-?)?(?:\Z|\]\s*(?:\Z|,\s*(?:\Z|\[)|\]\s*\Z))"
-)
-_TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)(?:"|\Z)|([\[\]{},:])|([^\s\[\]{},:"]+))', re.DOTALL)
-_Path = tuple[str | int, ...]
-_BASE64 = re.compile(r'"[A-Za-z0-9+/]{16,}={0,2}')
-_DIGIT = re.compile(r"-?[0-9].*", re.DOTALL)
-_EVIDENCE = {
-    ("embedding", 0): (_DIGIT, VectorFormat.JSONL),
-    (0, "embedding", 0): (_DIGIT, VectorFormat.JSON),
-    (0, "embedding"): (_BASE64, VectorFormat.JSON),
-    ("data", 0, "embedding", 0): (_DIGIT, VectorFormat.JSON),
-    ("data", 0, "embedding"): (_BASE64, VectorFormat.JSON),
-    ("data", 0, "object"): (re.compile('"embedding'), VectorFormat.JSON),
-}
-# A failed text in JSON Lines of simil: no other record has these members in this order.
-_FAILED_LINE = re.compile(r'\{"id":"[^\n]*"embedding":null,"model":"[^"\n]*"\}\n')
-_SECOND_ITEMS = ((1,), ("data", 1))  # The first item would have shown it.
+_DEFAULTS = FormatOptions()
+# A text that failed, as simil writes it.
+_FAILED = ({"id", "text", "embedding", "model"}, {"id", "text", "fields", "embedding", "model"})
 
 
-def as_vectors(typed: TypedSource, fields: Sequence[str] = ()) -> TypedSource | None:
+def as_vectors(
+    typed: TypedSource, options: FormatOptions = _DEFAULTS, fields: Sequence[str] = ()
+) -> TypedSource | None:
     """Return a source as the file of vectors that it is, None if it holds texts.
 
-    Plain text that no suffix calls so may be a table of vectors. Parquet and Arrow may hold both, and
-    are texts where `fields` name columns of theirs. Errors as in `Source.head`.
+    Plain text that no suffix calls so may be a table of vectors. `options` say what its bytes do not. Parquet
+    and Arrow may hold both, and are texts where `fields` name columns of theirs. Errors as in `Source.head`.
     """
     source, form = typed.source, typed.format
-    if form.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
-        return typed if holds_vectors(source, fields) else None
     if form.is_binary:
-        return None if form.read else typed
+        return typed if _is_vector_binary(typed, fields) else None
     if form.name == VectorFormat.JSON:
-        head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
-        return typed if _json_form(_text(head)) is VectorFormat.JSON else None
+        return typed if _is_vector_document(source, options) else None
     if form.name == VectorFormat.JSONL:
-        head = source.head(lambda head: len(head) >= HEAD_BYTES or bool(_json_form(_text(head))))
-        return typed if _json_form(_text(head)) is VectorFormat.JSONL else None
+        return typed if _LinesLook(options).find(source) else None
     if form.table is None and suffix_format(source.path) is not None:
         return None
-    head = head_as_utf8(source.head(lambda head: b"\n" in head))
-    table = form if form.table is not None else sniffed(head)
-    look = _LOOKS.get(table.name)
-    return TypedSource(source, table) if look and look(_text(head)) else None
+    if form.table is None:
+        head = source.head(lambda head: b"\n" in head)
+        form = sniffed(head_as_utf8(head, options.encoding))
+    is_table = form.table is not None and _TableLook(form.table, options).find(source)
+    return TypedSource(source, form) if is_table else None
 
 
-def _text(head: bytes) -> str:
-    return head_as_utf8(head).decode("utf-8", "ignore")
+def _is_vector_binary(typed: TypedSource, fields: Sequence[str]) -> bool:
+    if typed.format.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
+        return holds_vectors(typed.source, fields)
+    return typed.format.read is None
 
 
-def _json_form(text: str) -> VectorFormat | None:
-    if _ROWS.match(text):
-        return VectorFormat.JSON
-    if _FAILED_LINE.match(text):
-        return VectorFormat.JSONL
-    is_list = has_data = False
-    for path, token in _tokens(text):
-        pattern, form = _EVIDENCE.get(path, (None, None))
-        if pattern and pattern.fullmatch(token):
-            return form
-        if path in _SECOND_ITEMS:
+def _is_vector_document(source: Source, options: FormatOptions) -> bool:
+    head = source.head(lambda head: len(head) > 2 * len(LIST_HEAD))
+    if head_as_utf8(head, options.encoding).startswith(LIST_HEAD):
+        found = _LinesLook(options, skip=1).find(source)
+        if found is not None:
+            return found
+    try:
+        return has_vectors(_parsed(document(source.whole(), options.encoding))) is True
+    except ValueError:
+        return False  # Its reader says what is wrong.
+
+
+class _VectorLook(ABC):
+    """Looks as far into a source as it takes to tell what it holds."""
+
+    def __init__(self, options: FormatOptions) -> None:
+        self._options = options
+        self._found: bool | None = None
+        self._is_done = False
+
+    def find(self, source: Source) -> bool | None:
+        """Return whether the source holds vectors; None if nothing tells."""
+        head = source.head(lambda head: self._look(head, is_whole=False))
+        if not self._is_done:
+            self._look(head, is_whole=True)
+        return self._found
+
+    def _look(self, head: bytes, *, is_whole: bool) -> bool:
+        text = head_as_utf8(head, self._options.encoding)
+        self._look_at(text + b"\n" if is_whole else text[: text.rfind(b"\n") + 1])
+        return self._is_done
+
+    @abstractmethod
+    def _look_at(self, lines: bytes) -> None:
+        """Look at the whole lines that a source begins with."""
+
+    def _settle(self, found: bool | None) -> None:
+        self._found, self._is_done = found, True
+
+
+class _LinesLook(_VectorLook):
+    """Looks at values on lines; one with a place for an embedding, but only null there, tells nothing."""
+
+    def __init__(self, options: FormatOptions, skip: int = 0) -> None:
+        super().__init__(options)
+        self._at = 0
+        self._skip = skip
+
+    def _look_at(self, lines: bytes) -> None:
+        for line in lines[self._at :].split(b"\n")[:-1]:
+            self._at += len(line) + 1
+            self._skip -= 1
+            if self._skip >= 0 or not line.strip():
+                continue
+            try:
+                value = _parsed(line.rstrip().removesuffix(b","))
+            except ValueError:
+                return self._settle(None)
+            is_failed = isinstance(value, dict) and value.keys() in _FAILED and value["embedding"] is None
+            found = True if is_failed else has_vectors(value)
+            if found is not None:
+                return self._settle(found)
+        return None
+
+
+class _TableLook(_VectorLook):
+    """Looks for columns d0, d1 and so on, or for a cell that holds a list in a column for embeddings."""
+
+    def __init__(self, form: Delimited, options: FormatOptions) -> None:
+        super().__init__(options)
+        self._form = form
+
+    def _look_at(self, lines: bytes) -> None:
+        rows = self._rows(lines)
+        header = next(rows, [])
+        if not header:
             return None
-        is_list = is_list or (path == ("object",) and token == '"list')
-        # A list object may be empty.
-        has_data = (has_data or (path == ("data",) and token == "[")) and path != ("data", 0)
-    return VectorFormat.JSON if is_list and has_data else None
+        if _is_vector_header(header):
+            return self._settle(found=True)
+        place = list_column(header)
+        if place is None:
+            return self._settle(found=False)
+        for cells in rows:
+            cell = cells[place] if place < len(cells) else ""
+            if cell.strip():
+                return self._settle(is_embedding(cell))
+        return None
 
-
-def _tokens(text: str) -> Iterator[tuple[_Path, str]]:
-    """Yield path and token of each value within the first JSON value in `text`, as far as it goes.
-
-    An object or list is yielded when it opens, as "{" or "["; a string keeps its opening quote only, and its
-    escapes.
-    """
-    path: list[str | int] = []
-    awaiting_key = False
-    at = 0
-    while found := _TOKEN.match(text, at):
-        at = found.end()
-        string, mark, other = found.groups()
-        if awaiting_key and string is not None:
-            path[-1] = string
-        elif mark == ":":
-            awaiting_key = False
-        elif mark and mark in ",]}":
-            awaiting_key = bool(path) and _advance(path, mark)
-        else:
-            yield tuple(path), mark or other or f'"{string}'
-            if mark:
-                path.append(0 if mark == "[" else "")
-                awaiting_key = mark == "{"
-        if not path:
+    def _rows(self, lines: bytes) -> Iterator[Sequence[str]]:
+        options = FormatOptions(delimiter=self._options.delimiter)
+        try:
+            for row in rows_of(self._form, iter([lines]), "", options).rows:
+                if isinstance(row, InputError):
+                    return
+                if row.cells:
+                    yield row.cells
+        except InputError:  # It is unclear what separates the columns.
             return
 
 
-def _advance(path: list[str | int], mark: str) -> bool:
-    """Advance to the next member, or leave the object or list; return whether a key comes next."""
-    if mark != ",":
-        path.pop()
-        return False
-    last = path[-1]
-    if isinstance(last, int):
-        path[-1] = last + 1
-        return False
-    return True
+def _parsed(data: bytes) -> object:
+    import orjson
+
+    return orjson.loads(data)
 
 
-def _csv_form(text: str) -> VectorFormat | None:
-    try:
-        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text)), [])
-    except csv.Error:
-        return None
-    return VectorFormat.CSV if _is_vector_header(names, cut="\n" not in text) else None
-
-
-def _tsv_form(text: str) -> VectorFormat | None:
-    names = text.partition("\n")[0].removesuffix("\r").split("\t")
-    return VectorFormat.TSV if _is_vector_header(names, cut="\n" not in text) else None
-
-
-def _is_vector_header(names: list[str], *, cut: bool) -> bool:
+def _is_vector_header(names: Sequence[str]) -> bool:
     """Return whether columns have an id or model and end with d0, d1 and so on."""
     first, stop = dimension_columns(names)
-    if first == stop or not {"id", "model"} & set(names):
-        return False
-    return stop == len(names) or (cut and stop == len(names) - 1 and f"d{stop - first}".startswith(names[-1]))
-
-
-# What the first line of a table shows.
-_LOOKS: dict[str, Callable[[str], VectorFormat | None]] = {
-    VectorFormat.TSV: _tsv_form,
-    VectorFormat.CSV: _csv_form,
-}
+    return first < stop == len(names) and not {"id", "model"}.isdisjoint(names)

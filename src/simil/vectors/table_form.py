@@ -1,9 +1,13 @@
-"""CSV and TSV: id, text, model, other fields, then a column for each dimension."""
+"""CSV and TSV: id, text, model, other fields, then a column for each dimension.
+
+A column "embedding" that holds lists, as pandas and pgvector write them, is read too.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from simil.errors import InputError, Place
@@ -12,10 +16,11 @@ from simil.formats.json_values import json_of, text_of
 from simil.formats.record_stream import FormatOptions
 from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
+from simil.vectors.embedded_items import EMBEDDING_KEYS, EmbeddedItem
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import VectorWriter, is_missing
 
-__all__ = ["TableWriter", "dimension_columns", "read_table"]
+__all__ = ["TableWriter", "dimension_columns", "list_column", "read_table"]
 
 _OWN = ("id", "text", "model")
 _DEFAULTS = FormatOptions()
@@ -86,37 +91,68 @@ def read_table(
         _, header = next(rows)
     except StopIteration:
         raise InputError("is empty, without even a header", place=Place(source)) from None
+    columns = _columns_of(header, source)
+    collector = Collector(source)
+    for line, given in rows:
+        if columns.is_without_vectors:
+            raise InputError(
+                "the header has no column d0, where vectors begin, and no column embedding",
+                place=Place(source, 1),
+            )
+        cells = fitted_cells(columns.names, given)
+        if cells is None:
+            raise collector.fault(f"has {len(given)} columns, the header has {len(header)}", line)
+        collector.add(columns.item(cells, collector, line), line)
+    return collector.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class _VectorColumns:
+    """What the columns of a table hold, by their places.
+
+    `own` are id, text and model, `others` are fields, `first` to `stop` are the numbers, unless they are
+    written out as a list in one column, `listed`.
+    """
+
+    names: Sequence[str]
+    own: Mapping[str, int]
+    others: Mapping[str, int]
+    first: int
+    stop: int
+    listed: int | None
+
+    @property
+    def is_without_vectors(self) -> bool:
+        return self.first == self.stop and self.listed is None
+
+    def item(self, cells: Sequence[str], collector: Collector, line: int) -> EmbeddedItem:
+        """Return what a row holds; cells of other columns are fields."""
+        record: dict[str, object] = {name: cells[place] or None for name, place in self.own.items()}
+        if "id" in self.own:  # An id may be empty.
+            record["id"] = cells[self.own["id"]]
+        record["fields"] = {name: cells[place] for name, place in self.others.items()}
+        return EmbeddedItem(self._embedding(cells, collector, line), record, model=record.get("model"))
+
+    def _embedding(self, cells: Sequence[str], collector: Collector, line: int) -> object:
+        if self.listed is not None:
+            return cells[self.listed].strip() or None
+        numbers = cells[self.first : self.stop]
+        return _numbers(numbers, collector, line) if any(numbers) else None
+
+
+def _columns_of(header: Sequence[str], source: str) -> _VectorColumns:
     first, stop = dimension_columns(header)
-    for name in _OWN:
+    listed = list_column(header) if first == stop else None
+    for name in (*_OWN, *([] if listed is None else [header[listed]])):
         if header.count(name) > 1:
             raise InputError(
                 f"several columns are named {name!r}", hint="rename all but one", place=Place(source, 1)
             )
     own = {name: header.index(name) for name in _OWN if name in header}
+    taken = {*range(first, stop), *own.values(), listed}
     names = apart(header)
-    others = [
-        (name, place)
-        for place, name in enumerate(names)
-        if not first <= place < stop and place not in own.values()
-    ]
-    collector = Collector(source)
-    for line, given in rows:
-        if first == stop:
-            raise InputError("the header has no column d0, where vectors begin", place=Place(source, 1))
-        cells = fitted_cells(names, given)
-        if cells is None:
-            raise collector.fault(f"has {len(given)} columns, the header has {len(header)}", line)
-        item: dict[str, object] = {name: cells[place] or None for name, place in own.items()}
-        # An id may be empty; only a missing column means that there are none.
-        item["id"] = cells[own["id"]] if "id" in own else None
-        item["fields"] = {name: cells[place] for name, place in others}
-        model = cells[own["model"]] if "model" in own else ""
-        if not any(cells[first:stop]):
-            collector.leave_out(None)
-            continue
-        numbers = _numbers(cells[first:stop], collector, line)
-        collector.add(numbers, item, model=model or None, line=line)
-    return collector.finish()
+    others = {name: place for place, name in enumerate(names) if place not in taken}
+    return _VectorColumns(names, own, others, first, stop, listed)
 
 
 def _rows(rows: Iterator[TableRow | InputError]) -> Iterator[TableRow]:
@@ -136,6 +172,11 @@ def dimension_columns(header: Sequence[str]) -> tuple[int, int]:
     while stop < len(header) and header[stop] == f"d{stop - first}":
         stop += 1
     return first, stop
+
+
+def list_column(header: Sequence[str]) -> int | None:
+    """Return the column in which embeddings may be written out as lists, as pandas and pgvector do."""
+    return next((header.index(name) for name in EMBEDDING_KEYS[:-1] if name in header), None)
 
 
 def _numbers(texts: Sequence[str], collector: Collector, line: int) -> list[float]:

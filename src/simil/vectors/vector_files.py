@@ -9,7 +9,8 @@ from simil.errors import UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
 from simil.formats.record_stream import FormatOptions
-from simil.formats.registry import format_named
+from simil.formats.registry import Format, format_named
+from simil.formats.sources import Source
 from simil.vectors.collect import VectorFile
 from simil.vectors.table_form import TableWriter, read_table
 from simil.vectors.vector_formats import VectorFormat, sidecar_path
@@ -60,24 +61,48 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
     Raises `InputError` with the file and, if known, the line and column of whatever is wrong with it, and
     `ModelMismatch` if it mixes models.
     """
-    source, form = typed.source, typed.format
-    source.check()
-    if form.name == VectorFormat.NPY:
-        from simil.vectors.npy_form import read_npy
+    typed.source.check()
+    try:
+        return _read(typed.source, typed.format, options)
+    finally:
+        typed.source.close()
 
-        with source.file() as stream:
-            return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
+
+def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
+    if form.table is not None:
+        return read_table(source.name, source.chunks(), form.table, options)
     if form.name in _OF_ARROW:
         from simil.vectors.arrow_form import read_arrow
 
         return read_arrow(source)
-    if form.table is not None:
-        return read_table(source.name, source.chunks(), form.table, options)
+    if form.is_binary:
+        return _read_binary(source, form.name, options)
     from simil.vectors.json_form import read_json, read_jsonl
 
     if form.name == VectorFormat.JSONL:
         return read_jsonl(source.name, source.chunks(), options.encoding)
     return read_json(source.name, b"".join(source.chunks()), options.encoding)
+
+
+def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:
+    with source.file() as stream:
+        match form:
+            case "npz":
+                from simil.vectors.npz_form import read_npz
+
+                return read_npz(source.name, stream)
+            case "safetensors":
+                from simil.vectors.safetensors_form import read_safetensors
+
+                return read_safetensors(source.name, stream)
+            case "sqlite":
+                from simil.vectors.sqlite_form import read_sqlite
+
+                return read_sqlite(source.name, stream, options.collection)
+            case _:
+                from simil.vectors.npy_form import read_npy
+
+                return read_npy(source.name, stream, None if source.is_stdin else sidecar_path(source.path))
 
 
 def _table(form: VectorFormat) -> Delimited | None:

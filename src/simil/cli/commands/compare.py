@@ -12,7 +12,7 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def compare(
     *,
     plot: opt.PlotTo = None,
     model: ModelFlags,
-    reading: InputFlags,
+    reading: PairFlags,
     running: RunFlags,
 ) -> None:
     """Show how similar texts are: a score for two, a matrix for more.
@@ -136,7 +136,12 @@ def compare(
             items = [*items_of(run.session, given, reading.options())]
             with open_output(output) as stream:
                 comparison = compare_items(
-                    items, Metric(metric), wanted, run.session.embedder, on_error=run.notes.on_error
+                    items,
+                    Metric(metric),
+                    wanted,
+                    run.session.embedder,
+                    on_error=run.notes.on_error,
+                    on_unknown=run.notes.unknown,
                 )
                 comparison = replace(comparison, scale=scaling.scale(comparison.model, comparison.dimensions))
                 _show(comparison, shown_as, stream, plot, quiet=run.quiet and output is None)
@@ -175,7 +180,8 @@ class _Rows:
         opened = run.session.open([self.source], self.reading)
         if opened.holds_vectors:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(self.source))
-        rows = opened.pairs(run.notes.blank, run.notes.on_error)
+        keeps_failed = run.notes.keeps_failed
+        rows = opened.pairs(run.notes.blank, run.notes.on_error, keeps_failed=keeps_failed)
         embedder = run.session.embedder()
         scored = compare_pairs(
             rows,
@@ -183,13 +189,15 @@ class _Rows:
             self.wanted,
             embedder,
             on_error=run.notes.on_error,
-            keeps_failed=run.notes.keeps_failed,
+            keeps_failed=keeps_failed,
+            on_unknown=run.notes.unknown,
         )
         missed: list[PairScores] = []
         with open_output(output) as stream:
             # The first rows tell how long vectors are, and with that the scale is known.
             first = next(scored, None)
-            scale = self.scaling.scale(embedder.stamp, first.dimensions) if first else None
+            known = first is not None and first.dimensions
+            scale = self.scaling.scale(embedder.stamp, known) if known else None
             batches = self._checked(chain([first] if first else [], scored), scale, missed)
             shown = _watched(batches, opened, run, embedder, beside_output=output is None)
             if run.quiet and not output:
@@ -203,12 +211,15 @@ class _Rows:
         self, batches: Iterable[PairScores], scale: Scale | None, missed: list[PairScores]
     ) -> Iterator[PairScores]:
         """Yield scores on the scale; the first batch with one below the threshold goes to `missed`."""
+        import numpy as np
+
         from simil.tasks.evaluation.scales import reaches
 
         for batch in batches:
             scores = batch.scores if scale is None else scale.apply(batch.scores)
             if self.threshold is not None and not missed:
-                below = not reaches(scores, self.threshold, self.metric, scale).all()
+                given = scores[~np.isnan(scores)]
+                below = not reaches(given, self.threshold, self.metric, scale).all()
                 missed += [batch] if below else []
             yield replace(batch, scores=scores)
 

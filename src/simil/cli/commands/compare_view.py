@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isnan
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +12,7 @@ from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import cell, digits, fewer_digits, flat, json_of, table_row
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
+from simil.errors import InputError
 from simil.formats.delimited import Escapes
 
 if TYPE_CHECKING:
@@ -181,20 +182,34 @@ def _pairs_csv(batches: Iterable[PairScores], facts: Mapping[str, object], decim
 
 def _pairs_table(batches: Iterable[PairScores], separator: str, decimals: int) -> Iterator[bytes]:
     escapes = Escapes()
-    first = True
+    names: Sequence[str] | None = None
     for batch in batches:
-        if first:
-            yield table_row([*flat({"score": None, "fields": batch.pairs[0].fields})], separator, escapes)
-            first = False
-        yield b"".join(_rows(batch, separator, decimals, escapes))
+        if names is None:
+            first = next((pair for pair in batch.pairs if not pair.is_missing), batch.pairs[0])
+            names = [*first.fields]
+            yield table_row([*flat({"score": None, "fields": first.fields})], separator, escapes)
+        yield b"".join(_rows(batch, separator, decimals, escapes, names))
     escapes.report()
 
 
 def _rows(
-    batch: PairScores, separator: str, decimals: int, escapes: Escapes | None = None
+    batch: PairScores,
+    separator: str,
+    decimals: int,
+    escapes: Escapes | None = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[bytes]:
+    """Yield a line per row; with `names`, those of a header, each field stands below its own."""
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield table_row([digits(score, decimals), *map(cell, pair.fields.values())], separator, escapes)
+        new = next((name for name in pair.fields if names is not None and name not in names), None)
+        if new is not None:
+            raise InputError(
+                f"the field {new!r} is not in the header, which is written",
+                hint="write jsonl, where each row has its own fields",
+                place=pair.origin,
+            )
+        fields = [pair.fields.get(name) for name in (pair.fields if names is None else names)]
+        yield table_row([digits(score, decimals), *map(cell, fields)], separator, escapes)
 
 
 def _pairs_jsonl(
@@ -214,9 +229,8 @@ def _pairs_json(batches: Iterable[PairScores], facts: Mapping[str, object], deci
 
 def _pair_items(batch: PairScores, facts: Mapping[str, object]) -> Iterator[bytes]:
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
-        yield json_of(
-            {"id": pair.id, "score": score, "a": pair.left, "b": pair.right, "fields": pair.fields, **facts}
-        )
+        left, right = (text or None for text in (pair.left, pair.right))
+        yield json_of({"id": pair.id, "score": score, "a": left, "b": right, "fields": pair.fields, **facts})
 
 
 _PAIRS = {

@@ -10,7 +10,7 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def embed(
     ] = False,
     *,
     model: ModelFlags,
-    reading: InputFlags,
+    reading: TextFlags,
     running: RunFlags,
 ) -> None:
     """Compute a vector for each text.
@@ -79,7 +79,8 @@ def embed(
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            texts = values.given(text, "--text", run.notes.blank)
+            keeps_failed = run.notes.keeps_failed and not dry_run
+            texts = values.given(text, "--text", run.notes.blank, keeps_blank=keeps_failed)
             if dry_run:
                 _preview_cost(run.session, texts, wanted, form, output)
             else:
@@ -95,7 +96,8 @@ def embed(
         elif dry_run:
             _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
         else:
-            _embed_texts(run, run.session.texts(opened), wanted, written, output, opened)
+            texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
+            _embed_texts(run, texts, wanted, written, output, opened)
 
 
 def _embed_texts(
@@ -116,7 +118,12 @@ def _embed_texts(
     progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
-            texts, embedder, wanted, on_error=run.notes.on_error, keeps_failed=run.notes.keeps_failed
+            texts,
+            embedder,
+            wanted,
+            on_error=run.notes.on_error,
+            keeps_failed=run.notes.keeps_failed,
+            on_unknown=run.notes.unknown,
         )
         write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
 

@@ -91,6 +91,15 @@ def match(
     delimiter: opt.Delimiter = None,
     encoding: opt.Encoding = None,
     sheet: opt.Sheet = None,
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--collection",
+            metavar="NAME",
+            help="Which collection of llm's embeddings.db to read; give it twice if LEFT and RIGHT differ.",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     nul: opt.Nul = False,
     on_error: opt.OnError = "fail",
     *,
@@ -123,9 +132,10 @@ def match(
         all_fields=True,
     )
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
+    collections = _for_each_file(collection, "--collection")
     sides = [
-        ([path], replace(common, fields=(name,) if name is not None else (), id_field=id_name))
-        for path, name, id_name in zip((left, right), fields, id_fields, strict=True)
+        ([path], replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
+        for path, name, id_name, chosen in zip((left, right), fields, id_fields, collections, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
         opened = [run.session.open(*side) for side in sides]

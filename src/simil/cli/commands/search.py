@@ -119,13 +119,9 @@ def search(
     end = b"\0" if reading.nul else b"\n"
     reads = replace(reading, nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
-        asked, corpus = _queries_and_corpus(
-            run.session,
-            query,
-            queries,
-            _sources(files, recursive=recursive),
-            _Splitting(reads, whole, chunk, recursive),
-        )
+        cut = _Splitting(reads, whole, chunk, recursive)
+        sources = _sources(files, reading.encoding, recursive=recursive)
+        asked, corpus = _queries_and_corpus(run.session, query, queries, sources, cut)
         answers = find(asked, corpus, top_k=top_k, threshold=threshold)
         with open_output(output) as stream:
             if names_only:
@@ -190,7 +186,7 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
     return arguments[0], [*arguments[1:]]
 
 
-def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
+def _sources(files: Sequence[str], encoding: str | None, *, recursive: bool) -> list[str]:
     from simil.cli.output.notes import LeftOutFiles
     from simil.texts import files_in
 
@@ -200,10 +196,10 @@ def _sources(files: Sequence[str], *, recursive: bool) -> list[str]:
                 raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
         return [*files]
     found: list[str] = []
-    left_out = LeftOutFiles()
+    left_out = LeftOutFiles(encoding)
     for path in files or ["."]:
         is_folder = os.path.isdir(path)  # noqa: PTH112
-        found += files_in(path, on_left_out=left_out.add) if is_folder else [path]
+        found += files_in(path, encoding=encoding, on_left_out=left_out.add) if is_folder else [path]
     left_out.report()
     if not found:
         raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from simil.texts import ReadOptions
 
-__all__ = ["DatasetFlags", "EngineFlags", "InputFlags", "ModelFlags", "RunFlags", "expanded"]
+__all__ = [
+    "DatasetFlags",
+    "EngineFlags",
+    "InputFlags",
+    "ModelFlags",
+    "PairFlags",
+    "RunFlags",
+    "TextFlags",
+    "expanded",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class InputFlags:
     delimiter: opt.Delimiter = None
     encoding: opt.Encoding = None
     sheet: opt.Sheet = None
+    collection: opt.Collection = None
     nul: opt.Nul = False
     on_error: opt.OnError = "fail"
 
@@ -92,6 +102,7 @@ class InputFlags:
             delimiter=self.delimiter,
             encoding=self.encoding,
             sheet=self.sheet,
+            collection=self.collection,
             all_fields=all_fields,
         )
 
@@ -105,6 +116,20 @@ class InputFlags:
         form = None if suffix_format(path) else self.input_format
         field = self.field if len(self.field or []) == 1 else None
         return replace(self, nul=False, input_format=form, field=field).options(**more)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFlags(InputFlags):
+    """How texts are read that the output has a vector for."""
+
+    on_error: opt.OnErrorNull = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class PairFlags(InputFlags):
+    """How texts or pairs are read that the output has scores for."""
+
+    on_error: opt.OnErrorPairs = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +148,7 @@ class RunFlags:
     verbose: opt.Verbose = False
 
 
-_GROUPS = (EngineFlags, ModelFlags, InputFlags, DatasetFlags, RunFlags)
+_GROUPS = (EngineFlags, ModelFlags, InputFlags, TextFlags, PairFlags, DatasetFlags, RunFlags)
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
@@ -161,6 +186,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
 @cache
 def _options_of(group: type) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
+    inherited = {name for base in group.__mro__[1:] for name in getattr(base, "__annotations__", ())}
     return [
         inspect.Parameter(
             field.name,
@@ -169,7 +195,7 @@ def _options_of(group: type) -> list[inspect.Parameter]:
             annotation=hints[field.name],
         )
         # What a group adds to the one that it extends is shown first: the model before its engine.
-        for field in sorted(fields(group), key=lambda field: field.name not in group.__annotations__)
+        for field in sorted(fields(group), key=lambda field: bool(inherited) and field.name in inherited)
     ]
 
 

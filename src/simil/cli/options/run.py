@@ -103,6 +103,7 @@ def session_run(
         on_stdin=note_terminal_input,
         on_blank=notes.blank,
         on_error=notes.on_error,
+        on_unknown=notes.unknown,
     )
     try:
         yield SessionRun(settings, quiet, session, notes)

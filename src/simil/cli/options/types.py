@@ -13,6 +13,7 @@ from simil.cli.options.completion import model_names
 __all__ = [
     "BaseUrl",
     "CalibrationFile",
+    "Collection",
     "Concurrency",
     "Delimiter",
     "Device",
@@ -33,6 +34,8 @@ __all__ = [
     "Nul",
     "Offline",
     "OnError",
+    "OnErrorNull",
+    "OnErrorPairs",
     "OnErrorReading",
     "Output",
     "OverflowPolicy",
@@ -164,15 +167,41 @@ Sheet = Annotated[
     str | None,
     _input("--sheet", metavar="NAME", help="Sheet of a workbook, by name or number (default: the first)."),
 ]
+Collection = Annotated[
+    str | None,
+    _input(
+        "--collection",
+        metavar="NAME",
+        help="Which collection of llm's embeddings.db to read (default: the only one).",
+    ),
+]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[
     str,
     _input(
         "--on-error",
+        metavar="fail|skip",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out and "
+        "exit with 6.",
+    ),
+]
+OnErrorNull = Annotated[
+    str,
+    _input(
+        "--on-error",
         metavar="fail|skip|null",
         help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or "
-        "write null, and exit with 6.",
+        "write null in its place, and exit with 6. null keeps the place of blank texts too.",
+    ),
+]
+OnErrorPairs = Annotated[
+    str,
+    _input(
+        "--on-error",
+        metavar="fail|skip|null",
+        help="What to do with a text that cannot be read or embedded: stop, or report it, leave it out or, "
+        "with --pairs, write null for its row, and exit with 6. null keeps rows with blank texts too.",
     ),
 ]
 OnErrorReading = Annotated[

@@ -50,6 +50,7 @@ def read_options(
     delimiter: str | None,
     encoding: str | None,
     sheet: str | None,
+    collection: str | None = None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -68,6 +69,7 @@ def read_options(
         delimiter="\t" if delimiter in _TAB else delimiter,
         encoding=encoding,
         sheet=sheet,
+        collection=collection,
         all_fields=all_fields,
     )
 
@@ -81,11 +83,17 @@ def kind_named(name: str) -> Kind:
 
 
 def given(
-    texts: Iterable[str], source: str, on_blank: Callable[[Place], None], *, first: int = 1
+    texts: Iterable[str],
+    source: str,
+    on_blank: Callable[[Place], None],
+    *,
+    first: int = 1,
+    keeps_blank: bool = False,
 ) -> Iterator[Text]:
     """Yield texts from the command line; their ids are numbers from `first`, their places `source:number`.
 
-    Blank ones go to `on_blank`. Raises `InputError` for bytes that are not UTF-8.
+    Blank ones go to `on_blank`, and with `keeps_blank` are yielded as missing. Raises `InputError` for bytes
+    that are not UTF-8.
     """
     from simil.texts import Text, is_blank
 
@@ -93,8 +101,8 @@ def given(
         place = Place(source, number)
         if is_blank(text):
             on_blank(place)
-        else:
-            yield Text(str(number), _checked(text, place), place, {})
+        if keeps_blank or not is_blank(text):
+            yield Text(str(number), _checked(text, place), place, {}, is_missing=is_blank(text))
 
 
 def refuse_blank(place: Place) -> None:

@@ -1,4 +1,4 @@
-"""Notes on stderr at the end of a run: texts that were skipped, cut or failed, and use of an API."""
+"""Notes on stderr at the end of a run: texts that were skipped, cut, unknown or failed, and use of an API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger("simil")
 
 
 class Notes:
-    """Counts blank texts, reports failed ones, and sums up."""
+    """Counts blank texts and unknown ones, reports failed ones, and sums up."""
 
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
         """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
@@ -33,6 +33,8 @@ class Notes:
         self._on_error = on_error
         self._blank = 0
         self._first_blank: Place | None = None
+        self._unknown = 0
+        self._first_unknown: Place | None = None
         self._failed = 0
         # Texts are read in one thread and embedded in another.
         self._lock = threading.Lock()
@@ -41,6 +43,11 @@ class Notes:
         """Count a blank text."""
         self._blank += 1
         self._first_blank = self._first_blank or place
+
+    def unknown(self, place: Place) -> None:
+        """Count a text of which the model knows nothing."""
+        self._unknown += 1
+        self._first_unknown = self._first_unknown or place
 
     @property
     def on_error(self) -> Callable[[InputError], None] | None:
@@ -55,12 +62,21 @@ class Notes:
     def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
         """Report what was left out; raises `PartlyDone` if texts failed."""
         if self._blank:
-            log.warning("%s skipped (first: %s)", _count(self._blank, "blank text"), self._first_blank)
+            kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
+            log.warning("%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
         if embedder is not None and embedder.truncated and warn_of_cut:
             log.warning(
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
                 "1 text is" if embedder.truncated == 1 else f"{embedder.truncated} texts are",
                 embedder.stamp,
+            )
+        if embedder is not None and self._unknown:
+            log.warning(
+                "%s no word that %s knows, and %s nothing (first: %s)",
+                "1 text has" if self._unknown == 1 else f"{self._unknown} texts have",
+                embedder.stamp,
+                "its scores mean" if self._unknown == 1 else "their scores mean",
+                self._first_unknown,
             )
         if self._failed:
             one = self._failed == 1
@@ -77,23 +93,30 @@ class Notes:
 class LeftOutFiles:
     """Counts the files of folders that are left out, and names each with -v."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str | None) -> None:
+        """Take the encoding that the user names."""
+        self._encoding = encoding or "UTF-8"
         self._counts: Counter[str] = Counter()
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
-        self._counts[reason] += 1
-        log.info("%s left out: %s", path, reason)
+        from simil.texts import LeftOut
+
+        why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
+        self._counts[why] += 1
+        log.info("%s left out: %s", path, why)
 
     def report(self) -> None:
         """Report how many files were left out and why, in one line."""
-        if self._counts:
-            counted = sorted(self._counts.items(), key=lambda each: -each[1])
-            reasons = ", ".join(f"{count} {reason}" for reason, count in counted)
-            if len(counted) == 1:
-                reasons = counted[0][0]
-            hint = "" if log.isEnabledFor(logging.INFO) else " (-v names them)"
-            log.warning("%s left out: %s%s", _count(self._counts.total(), "file"), reasons, hint)
+        counted = self._counts.most_common()
+        if not counted:
+            return
+        reasons = ", ".join(f"{count} {why}" for why, count in counted) if counted[1:] else counted[0][0]
+        hints = [] if log.isEnabledFor(logging.INFO) else ["-v names them"]
+        if "not UTF-8 text" in self._counts:
+            hints.append("--encoding reads other text")
+        hint = f" ({'; '.join(hints)})" if hints else ""
+        log.warning("%s left out: %s%s", _count(self._counts.total(), "file"), reasons, hint)
 
 
 def report_usage(usage: Usage | None) -> None:

@@ -88,7 +88,7 @@ class _Preview:
         shown = _SHOWN if columns >= 72 else 2
         room = columns - 8 - 8 * shown - 4
         for id_, text, vector in zip(batch.ids, batch.texts, batch.vectors, strict=True):
-            failed = isnan(vector[0])
+            failed = not len(vector) or isnan(vector[0])
             numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
             more = " …" if len(vector) > shown and not failed else ""
             sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")

@@ -162,8 +162,8 @@ class _CacheWriter:
 
         rows = np.concatenate([piece.rows for piece in pieces])
         vectors = np.concatenate([piece.vectors for piece in pieces])
-        cut = np.concatenate([piece.cut for piece in pieces])
-        self._cache.put(self._space, [self._keys[row] for row in rows], vectors, cut)
+        marks = np.concatenate([piece.marks for piece in pieces])
+        self._cache.put(self._space, [self._keys[row] for row in rows], vectors, marks)
 
 
 def _passed_to(
@@ -178,4 +178,4 @@ def _passed_to(
 def _piece(hits: Hits | None) -> Iterator[Piece]:
     """Yield the hits as a piece, if there are any."""
     if hits is not None:
-        yield Piece(hits.rows, hits.vectors, hits.cut)
+        yield Piece(hits.rows, hits.vectors, hits.marks)

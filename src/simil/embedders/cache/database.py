@@ -2,7 +2,7 @@
 
 It has two tables. `entries` finds a key; it is small, so that the random order of keys costs little and
 noting a use touches few pages. `vectors` holds the values in the order they came. A value is the
-vector as little-endian float32, followed by a CRC-32 over its key, its flag and the vector: whatever
+vector as little-endian float32, followed by a CRC-32 over its key, its marks and the vector: whatever
 bits are flipped in the file, a vector is only returned for the text that it was computed from.
 
 Files are numbered. A damaged or foreign file is left alone, and the next number takes its place. It is
@@ -51,6 +51,7 @@ _KEYS_PER_QUERY = 512
 # Uses are noted by the hour; one that lies centuries ahead is a flipped bit.
 _LATEST_H = 2**21
 
+# The column `cut` holds a text's marks; the first of them was that it was cut.
 _SCHEMA = """
 CREATE TABLE entries (
     key BLOB PRIMARY KEY, id INTEGER NOT NULL, space INTEGER NOT NULL, used INTEGER NOT NULL
@@ -82,7 +83,7 @@ class CacheEntry(NamedTuple):
 
     key: bytes
     value: bytes
-    cut: int
+    marks: int
     used: int
 
     @property
@@ -92,7 +93,7 @@ class CacheEntry(NamedTuple):
         if not (isinstance(self.key, bytes) and isinstance(self.value, bytes) and _is_hour(self.used)):
             return False
         try:
-            return _sum(self.key, self.cut, self.value) == _RESIDUE
+            return _sum(self.key, self.marks, self.value) == _RESIDUE
         except (TypeError, ValueError):
             return False
 
@@ -253,12 +254,12 @@ class CacheFile:
         space: str,
         keys: Sequence[bytes],
         vectors: NDArray[np.float32],
-        cut: NDArray[np.bool_],
+        marks: NDArray[np.uint8],
         used: int,
     ) -> None:
         """Store the vectors [n, dimensions] of `keys` under the model's name `space`; stored ones stay."""
-        flags = cut.astype(int).tolist()
-        rows = zip(keys, _values(keys, vectors, flags), flags, strict=True)
+        bits = marks.astype(int).tolist()
+        rows = zip(keys, _values(keys, vectors, bits), bits, strict=True)
         # A key that comes twice is stored once.
         different = {row[0]: row for row in rows}
         with self._writing():
@@ -268,7 +269,7 @@ class CacheFile:
             number = self._space(space)
             self._db.executemany(
                 "INSERT INTO vectors VALUES (?, ?, ?)",
-                ((first + index, flag, value) for index, (_, value, flag) in enumerate(new)),
+                ((first + index, marked, value) for index, (_, value, marked) in enumerate(new)),
             )
             # An entry may have lost its vector to flipped bits; replace it.
             self._db.executemany(
@@ -379,17 +380,17 @@ def _parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         yield keys[start : start + _KEYS_PER_QUERY]
 
 
-def _values(keys: Sequence[bytes], vectors: NDArray[np.float32], flags: Sequence[int]) -> Iterator[bytes]:
+def _values(keys: Sequence[bytes], vectors: NDArray[np.float32], marks: Sequence[int]) -> Iterator[bytes]:
     import numpy as np
 
-    for key, vector, flag in zip(keys, np.ascontiguousarray(vectors, "<f4"), flags, strict=True):
+    for key, vector, marked in zip(keys, np.ascontiguousarray(vectors, "<f4"), marks, strict=True):
         data = vector.tobytes()
-        yield data + _sum(key, flag, data).to_bytes(4, "little")
+        yield data + _sum(key, marked, data).to_bytes(4, "little")
 
 
 def _is_hour(used: object) -> bool:
     return isinstance(used, int) and 0 <= used < _LATEST_H
 
 
-def _sum(key: bytes, flag: int, value: bytes) -> int:
-    return crc32(value, crc32(key + bytes([flag])))
+def _sum(key: bytes, marks: int, value: bytes) -> int:
+    return crc32(value, crc32(key + bytes([marks])))

@@ -11,10 +11,6 @@ from simil.embedders.base import Kind, VectorForm
 
 __all__ = ["KeyBuilder"]
 
-# Raise this when the same fields give other vectors than before: when windows are cut differently, or a
-# pooling is corrected.
-_VERSION = 1
-
 
 @dataclass(frozen=True, slots=True)
 class KeyBuilder:
@@ -23,7 +19,9 @@ class KeyBuilder:
     `backend` says what computes it ("local", or an API and its URL), `model` and `revision` name the
     model, `precision` gives its bits, `pipeline` how the tokens' vectors become one, `prompts` the prompt
     for each kind of text, `max_tokens` and `overflow` what happens to a long text. A text of at most
-    `fits_bytes` bytes is known to fit: its key does not depend on `overflow`.
+    `fits_bytes` bytes is known to fit: its key does not depend on `overflow`. `version` is raised when the
+    same fields give other vectors or marks than before: when windows are cut differently, or a pooling is
+    corrected.
     """
 
     backend: str
@@ -35,6 +33,7 @@ class KeyBuilder:
     max_tokens: int | None = None
     overflow: str = ""
     fits_bytes: int = -1
+    version: int = 1
 
     def keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
         """Return the key of each text: 32 bytes, the SHA-256 of everything that its vector depends on."""
@@ -49,7 +48,6 @@ class KeyBuilder:
 
     def _head(self, kind: Kind, form: VectorForm, overflow: str) -> bytes:
         how = asdict(self) | {
-            "version": _VERSION,
             "prompts": self.prompts.get(kind, ""),
             "overflow": overflow,
             **asdict(form),

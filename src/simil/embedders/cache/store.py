@@ -51,11 +51,11 @@ def cache_folder(cache_dir: Path) -> Path:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Hits:
-    """What was found: places of the keys [n], vectors float32 [n, dimensions], which texts were cut [n]."""
+    """What was found: places of the keys [n], vectors float32 [n, dimensions], marks uint8 [n]."""
 
     rows: NDArray[np.intp]
     vectors: NDArray[np.float32]
-    cut: NDArray[np.bool_]
+    marks: NDArray[np.uint8]
 
 
 class VectorCache:
@@ -106,10 +106,10 @@ class VectorCache:
         return _hits(keys, rows)
 
     def put(
-        self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
+        self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], marks: NDArray[np.uint8]
     ) -> None:
         """Keep the vectors [n, dimensions] of `keys`; `space` names their model, for `simil cache info`."""
-        self._attempt(lambda file: self._put(file, space, keys, vectors, cut), writes=True)
+        self._attempt(lambda file: self._put(file, space, keys, vectors, marks), writes=True)
 
     def close(self) -> None:
         """Write the notes of use that wait, and close the file."""
@@ -128,9 +128,9 @@ class VectorCache:
         space: str,
         keys: Sequence[bytes],
         vectors: NDArray[np.float32],
-        cut: NDArray[np.bool_],
+        marks: NDArray[np.uint8],
     ) -> None:
-        file.put(space, keys, vectors, cut, self._hour())
+        file.put(space, keys, vectors, marks, self._hour())
         size = file.size()
         if size > self._max_bytes:
             share = 1 - _FILLED * self._max_bytes / size
@@ -252,5 +252,5 @@ def _hits(keys: Sequence[bytes], rows: Sequence[CacheEntry]) -> Hits:
     return Hits(
         np.array([place[row.key] for row in rows], np.intp),
         values[:, :-1].astype(np.float32),  # The last four bytes are the checksum.
-        np.array([row.cut for row in rows], np.bool_),
+        np.array([row.marks for row in rows], np.uint8),
     )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
+from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.local.windows import Window, split_windows, sufficient_prefix
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
-from simil.embedders.pieces import Piece, TextRejected, raise_rejection, reindex
+from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection, reindex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,7 @@ class LocalEmbedder(Embedder):
         self._model = model
         self._tokenizer = tokenizer
         self._limit = max_tokens if tokenizer is not None else None
+        self._unknown = UnknownTexts(tokenizer) if tokenizer is not None else None
         if tokenizer is not None:
             tokenizer.no_padding()
             tokenizer.no_truncation()
@@ -74,7 +76,7 @@ class LocalEmbedder(Embedder):
 
         prompt = self._model.prompts.get(kind, "")
         if self._tokenizer is None:
-            return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.bool_))
+            return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.uint8))
         encodings, prefixes = self._encode(prompt, texts)
         rejected = list(self._rejections(encodings))
         if not rejected:
@@ -100,34 +102,25 @@ class LocalEmbedder(Embedder):
         import numpy as np
 
         long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
+        marks = self._unknown_marks(prompt, encodings)
         if self._model.overflow is not Overflow.CHUNK or not long.any():
-            return self._pieces(self._start(prompt, prefixes, encodings), long)
+            return self._pieces(self._start(prompt, prefixes, encodings), marks | marked(long, Mark.CUT))
         short = np.flatnonzero(~long)
         rows = short.tolist()
         started = self._start(prompt, [prefixes[row] for row in rows], [encodings[row] for row in rows])
-        return self._short_then_long(started, short, prompt, texts, np.flatnonzero(long))
+        long_rows = np.flatnonzero(long)
+        return chain(
+            (Piece(short[part], vectors, marks[short[part]]) for part, vectors in started),
+            (self._mean_of_windows(prompt, texts[row], row) for row in long_rows.tolist()),
+        )
 
-    def _pieces(self, started: Iterator[RowVectors], cut: NDArray[np.bool_]) -> Iterator[Piece]:
+    def _pieces(self, started: Iterator[RowVectors], marks: NDArray[np.uint8]) -> Iterator[Piece]:
         for rows, vectors in started:
-            yield Piece(rows, vectors, cut[rows])
+            yield Piece(rows, vectors, marks[rows])
 
-    def _short_then_long(
-        self,
-        started: Iterator[RowVectors],
-        short: NDArray[np.intp],
-        prompt: str,
-        texts: Sequence[str],
-        long: NDArray[np.intp],
-    ) -> Iterator[Piece]:
-        """Yield the `short` rows, which have started, then the `long` ones, each the mean of its windows."""
-        import numpy as np
-
-        nothing_cut = np.zeros(len(texts), np.bool_)
-        for rows, vectors in started:
-            yield Piece(short[rows], vectors, nothing_cut[rows])
-        for row in long:
-            vector = self._mean_of_windows(prompt, texts[row])
-            yield Piece(np.array([row]), vector[None], nothing_cut[:1])
+    def _unknown_marks(self, prompt: str, encodings: Sequence[Any]) -> NDArray[np.uint8]:
+        assert self._unknown is not None
+        return self._unknown.marks(prompt, (encoding.ids for encoding in encodings))
 
     def _encode(self, prompt: str, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
         """Return the encoding of each text, and the prefix of the text that had to be tokenized for it."""
@@ -141,12 +134,17 @@ class LocalEmbedder(Embedder):
                 encodings[index] = self._tokenizer.encode_batch_fast([prompt + text])[0]
         return encodings, prefixes
 
-    def _mean_of_windows(self, prompt: str, text: str) -> NDArray[np.float32]:
+    def _mean_of_windows(self, prompt: str, text: str, row: int) -> Piece:
+        """Return the mean of the vectors of a text's windows; it is unknown if all of them are."""
+        import numpy as np
+
         windows = self._windows(prompt, text)
         parts = [window.text for window in windows]
-        vectors = self._vectors(prompt, parts, self._encode(prompt, parts)[0])
-        mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])
-        return similarity.unit_or_zero(mean[None])[0] if self._normalizes() else mean
+        encodings = self._encode(prompt, parts)[0]
+        vectors = self._vectors(prompt, parts, encodings)
+        mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])[None]
+        mark = self._unknown_marks(prompt, encodings).min(keepdims=True)
+        return Piece(np.array([row]), similarity.unit_or_zero(mean) if self._normalizes() else mean, mark)
 
     def _vectors(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
@@ -154,8 +152,8 @@ class LocalEmbedder(Embedder):
         """Return the vectors of `_start` in order, float32 [len(texts), dimensions]."""
         import numpy as np
 
-        nothing_cut = np.zeros(len(texts), np.bool_)
-        pieces = self._pieces(self._start(prompt, texts, encodings), nothing_cut)
+        no_marks = np.zeros(len(texts), np.uint8)
+        pieces = self._pieces(self._start(prompt, texts, encodings), no_marks)
         return self._collect(pieces, len(texts), raise_rejection)[0]
 
     def _windows(self, prompt: str, text: str) -> list[Window]:

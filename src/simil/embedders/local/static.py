@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.local.base import LocalModel
+from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
-from simil.embedders.pieces import Piece, TextRejected, raise_rejection
+from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection
 from simil.errors import ModelDamaged, Place
 from simil.models.files.token_table import StaticTable, import_model2vec
 from simil.models.files.tokenizer import open_tokenizer
@@ -50,7 +51,8 @@ class StaticEmbedder(Embedder):
         self._tokenizer.no_padding()
         self._truncate()
         self._static = _load_model2vec(folder / table.path / WEIGHTS, table, self._tokenizer)
-        self._unknown = self._static.unk_token_id if table.skips_unknown else None
+        self._skipped = self._static.unk_token_id if table.skips_unknown else None
+        self._unknown = UnknownTexts(self._tokenizer, special_tokens=False)
         # model2vec truncates a text to this many characters before it tokenizes.
         self._max_characters = (
             self._limit * self._static.median_token_length if table.skips_unknown and self._limit else None
@@ -72,12 +74,14 @@ class StaticEmbedder(Embedder):
             for row in np.flatnonzero(cut):
                 ids[row] = self._tokenize_fully(prompted[row])
             cut[:] = False
+        marks = marked(cut, Mark.CUT) | self._unknown.marks(prompt, ids)
+        ids = [self._known(tokens) for tokens in ids]
         rejected = list(self._rejections(ids, cut))
         yield from rejected
         wrong = {exc.index for exc in rejected}
         rows = [row for row in range(len(texts)) if row not in wrong]
         if rows:
-            yield Piece(np.array(rows), self._pool([ids[row] for row in rows]), cut[rows])
+            yield Piece(np.array(rows), self._pool([ids[row] for row in rows]), marks[rows])
 
     def _rejections(self, ids: Sequence[_Ids], cut: NDArray[np.bool_]) -> Iterator[TextRejected]:
         overflow = self._model.overflow
@@ -88,7 +92,7 @@ class StaticEmbedder(Embedder):
                 yield too_long(row, self.stamp, self._limit, overflow)
 
     def _tokenize(self, texts: Sequence[str]) -> tuple[list[_Ids], NDArray[np.bool_]]:
-        """Return the ids of each text's known tokens within the limit, and which texts are longer."""
+        """Return the ids of each text's tokens within the limit, and which texts are longer."""
         import numpy as np
 
         prefixes = [text[: self._max_characters] for text in texts]
@@ -97,12 +101,13 @@ class StaticEmbedder(Embedder):
             len(prefix) < len(text) or bool(encoding.overflowing)
             for prefix, text, encoding in zip(prefixes, texts, encodings, strict=True)
         ]
-        return [self._known(encoding.ids) for encoding in encodings], np.array(cut, np.bool_)
+        return [encoding.ids for encoding in encodings], np.array(cut, np.bool_)
 
     def _tokenize_fully(self, text: str) -> _Ids:
         self._tokenizer.no_truncation()
         try:
-            return self._known(self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
+            ids: _Ids = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
+            return ids
         finally:
             self._truncate()
 
@@ -113,7 +118,7 @@ class StaticEmbedder(Embedder):
             self._tokenizer.no_truncation()
 
     def _known(self, ids: _Ids) -> _Ids:
-        return ids if self._unknown is None else [token for token in ids if token != self._unknown]
+        return ids if self._skipped is None else [token for token in ids if token != self._skipped]
 
     def _pool(self, ids: Sequence[_Ids]) -> NDArray[np.float32]:
         """Return the mean of each text's token vectors, float32 [texts, dimensions]."""

@@ -32,7 +32,7 @@ class TorchEmbedder(LocalEmbedder):
         if raw and self._ends_in_unit:
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
-        tokenizer = getattr(getattr(self._network, "tokenizer", None), "backend_tokenizer", None)
+        tokenizer = getattr(self._network, "tokenizer", None)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(model, _copy_tokenizer(tokenizer), int(limit) if limit and limit < 10**9 else None)
@@ -54,12 +54,15 @@ class TorchEmbedder(LocalEmbedder):
 
 
 def _copy_tokenizer(tokenizer: Any) -> Any:
-    """Return a copy, since sentence-transformers sets another truncation and padding on the original."""
-    if tokenizer is None:
-        return None
+    """Return a copy, since sentence-transformers sets another truncation and padding on the original.
+
+    None for a tokenizer of another library.
+    """
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_str(tokenizer.to_str())
+    # A static model has a bare one, a transformer one inside that of transformers.
+    bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    return Tokenizer.from_str(bare.to_str()) if isinstance(bare, Tokenizer) else None
 
 
 def _load(folder: Path, device: str, threads: int) -> Any:

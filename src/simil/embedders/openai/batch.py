@@ -9,11 +9,12 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.embedders.base import Piece, TextRejected
+from simil.embedders.base import Mark, Piece, TextRejected
 from simil.embedders.local.windows import Window
 from simil.embedders.openai.retries import RequestFailed
 from simil.embedders.openai.tokens import LONGEST_TOKEN, ByteCounter, TokenCounter
 from simil.embedders.overflow import Overflow, too_long
+from simil.embedders.pieces import marked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,9 @@ class Batch:
                 state.vectors = {}
         if rows:
             cut = np.array([self._states[row].is_cut for row in rows], np.bool_)
-            self._pass_on(rows, self._finish(Piece(np.array(rows, np.intp), np.stack(complete), cut)))
+            self._pass_on(
+                rows, self._finish(Piece(np.array(rows, np.intp), np.stack(complete), marked(cut, Mark.CUT)))
+            )
 
     def refuse(self, place: int, failed: RequestFailed) -> Sequence[int]:
         """Reject a text that the server refuses, or shorten one that is too long.

@@ -14,13 +14,14 @@ from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.error_replies import ServerError, quotation, refusal
 from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
-from simil.embedders.openai.protocol import BadAnswer, Reply
+from simil.embedders.openai.protocol import Answer, BadAnswer, Reply
 from simil.embedders.openai.requests import EmbeddingReply
-from simil.embedders.openai.retries import RequestFailed, Retries
+from simil.embedders.openai.retries import Blame, RequestFailed, Retries
 from simil.embedders.openai.sender import Sender
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
 from simil.embedders.openai.transport import Timeout, Transport
 from simil.embedders.overflow import Overflow
+from simil.embedders.pieces import to_form
 from simil.embedders.usage import Plan, Usage
 from simil.errors import ServerFailed, UsageError
 
@@ -114,7 +115,7 @@ class OpenAIEmbedder(Embedder):
         """Begin to send `texts`; the thread that receives an answer checks and keeps it."""
 
         def finish(piece: Piece) -> Piece:
-            finished = self._checked(piece, form)
+            finished = to_form(self._checked(piece), form, self.stamp)
             if keep is not None:
                 keep(finished)
             return finished
@@ -175,26 +176,25 @@ class OpenAIEmbedder(Embedder):
                 scrub=self._scrub,
                 date=self._clock.date(),
             )
-        vectors, tokens = self._vectors(reply, len(texts))
+        answer = self._answer(reply, len(texts))
         self._encoding = encoding
-        return EmbeddingReply(vectors, reply.headers, tokens)
+        faults = {place: self._wrong(what) for place, what in answer.faults.items()}
+        return EmbeddingReply(answer.vectors, faults, reply.headers, answer.tokens)
 
-    def _vectors(self, reply: Reply, count: int) -> tuple[NDArray[np.float32], int | None]:
+    def _answer(self, reply: Reply, count: int) -> Answer:
         try:
-            vectors, tokens = protocol.vectors_of(reply, count)
+            answer = protocol.answer_of(reply, count, self.dimensions)
         except BadAnswer as exc:
             said = quotation(ServerError.in_answer(reply), self._scrub)
-            wrong = self._wrong(f"{exc}{said}", "check the base URL and the server")
-            # An answer damaged in transit may arrive intact next time; a wrong one stays wrong, and costs.
-            raise RequestFailed(wrong, may_be_retried=exc.is_damaged, headers=reply.headers) from exc
-        if self.dimensions is None:
-            self.dimensions = vectors.shape[1]
-        if vectors.shape[1] != self.dimensions:
-            raise self._wrong(
-                f"returned {vectors.shape[1]} dimensions where {self.dimensions} were expected",
-                "check the model name, and whether the model supports other dimensions",
-            )
-        return vectors, tokens
+            raise RequestFailed(
+                self._wrong(f"{exc}{said}", exc.hint),
+                # One damaged in transit may arrive intact next time; a wrong one stays wrong, and costs.
+                may_be_retried=exc.is_damaged,
+                blame=Blame(is_answered=True) if exc.is_of_texts else None,
+                headers=reply.headers,
+            ) from exc
+        self.dimensions = answer.vectors.shape[1]
+        return answer
 
-    def _wrong(self, what: str, hint: str) -> ServerFailed:
+    def _wrong(self, what: str, hint: str = "") -> ServerFailed:
         return ServerFailed(f"{self._endpoint.host} {what}", hint=hint)

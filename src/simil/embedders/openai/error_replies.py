@@ -23,6 +23,8 @@ _LENGTH = re.compile(
     r"(?:context|input) length|too (?:long|large to process)|too many tokens|(?:less|more) than \d+ tokens",
     re.IGNORECASE,
 )
+# llama.cpp's words for a text that is too long, and Ollama's for a vector of NaN.
+_OF_TEXTS = re.compile(r"too large to process|unsupported value: NaN")
 _LIMIT = re.compile(r"(?:length(?: is| of)?|less than|at most|batch size):? (\d{1,9})\b", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
 
@@ -96,7 +98,7 @@ def refusal(
     error = _error(reply, said, wait, host=host, model=model, credential=credential, scrub=scrub)
     return RequestFailed(
         error,
-        # llama.cpp answers 500 for a text that is too long.
+        # Some servers answer 500 for a text that they cannot embed.
         may_be_retried=may_be_retried(reply, spent_quota=bool(said.codes & _SPENT))
         and not (reply.status == 500 and blame is not None),
         retry_after=wait,
@@ -108,7 +110,7 @@ def refusal(
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
     """Return what is wrong with the texts of a request; None if they are not at fault."""
-    blamable = status in {400, 413, 422} or (status == 500 and "too large to process" in said.message)
+    blamable = status in {400, 413, 422} or (status == 500 and _OF_TEXTS.search(said.message))
     if not blamable or said.codes & _SPENT or said.parameter in _GENERAL:
         return None
     # Drop the numbers that name one of the texts: `input[3]`, `input 3 of 20`.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil.embedders.openai.batch import Batch
+from simil.errors import ServerFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,9 +21,13 @@ __all__ = ["EmbeddingReply", "EmbeddingRequest"]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbeddingReply:
-    """The vectors of one request, float32 [texts, dimensions], the headers, and the tokens counted."""
+    """The vectors of one request, float32 [texts, dimensions], the headers, and the tokens counted.
+
+    `faults` says of some texts, by their places in the request, what is wrong with their vectors.
+    """
 
     vectors: NDArray[np.float32]
+    faults: Mapping[int, ServerFailed]
     headers: Mapping[str, str]
     tokens: int | None
 

@@ -29,7 +29,8 @@ class Blame:
 
     `is_size` means too much at once rather than one bad text, and `most_inputs` is how many texts the
     server accepts; `is_length` means that one text is too long, `limit` is how many tokens the server
-    accepts, and `tokens` how many it counted. Each number is None unless the server named it.
+    accepts, and `tokens` how many it counted; `is_answered` that the server did answer, but with no right
+    vector for any text. Each number is None unless the server named it.
     """
 
     is_size: bool = False
@@ -37,6 +38,7 @@ class Blame:
     is_length: bool = False
     limit: int | None = None
     tokens: int | None = None
+    is_answered: bool = False
 
 
 @dataclass(eq=False)

@@ -122,7 +122,10 @@ class Sender:
 
     def _deliver(self, request: EmbeddingRequest, reply: EmbeddingReply) -> None:
         try:
-            request.batch.deliver(request.places, reply.vectors)
+            right = [row for row in range(len(request.places)) if row not in reply.faults]
+            request.batch.deliver([request.places[row] for row in right], reply.vectors[right])
+            for row, fault in reply.faults.items():
+                request.batch.refuse(request.places[row], RequestFailed(fault))
         except BaseException as exc:  # noqa: BLE001 (raised again where the vectors are waited for)
             failure: BaseException | None = exc
         else:

@@ -52,6 +52,8 @@ class Splitter:
         batch, bisection = request.batch, request.bisection
         if blame is None:
             return None
+        if blame.is_answered:
+            return self._unanswered(request, failed, is_last=is_last)
         if bisection is None and blame.most_inputs is not None and blame.most_inputs < len(request.places):
             self.most_inputs = min(self.most_inputs, blame.most_inputs)
             return [EmbeddingRequest(batch, request.places)]
@@ -71,6 +73,22 @@ class Splitter:
         culprit = _Culprit(batch, bisection.culprit, failed)
         blamed = self._blamed(culprit, is_last=is_last and not next_ones)
         return None if blamed is None else blamed + next_ones
+
+    def _unanswered(
+        self, request: EmbeddingRequest, failed: RequestFailed, *, is_last: bool
+    ) -> list[EmbeddingRequest] | None:
+        """Blame each text of a request whose answer has no right vector; sent again, it would cost again."""
+        next_ones: list[EmbeddingRequest] = []
+        if request.bisection is not None:
+            request.bisection.passed()
+            next_ones = self._next(request.batch, request.bisection)
+        for place in request.places:
+            culprit = _Culprit(request.batch, place, failed)
+            blamed = self._blamed(culprit, is_last=is_last and not next_ones)
+            if blamed is None:
+                return None
+            next_ones = blamed + next_ones
+        return next_ones
 
     def forget(self) -> None:
         """Drop what was found out about the texts of a run that has failed."""

@@ -9,8 +9,12 @@ from typing import Any
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import read_object
 
-__all__ = ["open_tokenizer", "read_tokenizer"]
+__all__ = ["meaningless_ids", "open_tokenizer", "read_tokenizer"]
 
+# The last code point is no character, so no vocabulary has it.
+_NO_CHARACTER = "\U0010ffff"
+# What SentencePiece puts in place of a space, also before the first word.
+_SPACE = "▁"
 _BERT_CLASSES = ("Bert", "DistilBert", "MPNet")
 _BERT_TYPES = ("bert", "distilbert", "mpnet")
 
@@ -64,6 +68,23 @@ def open_tokenizer(data: bytes, stamp: str, *, lower_case: bool) -> Any:
         parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
         tokenizer.normalizer = InOrder(parts)
     return tokenizer
+
+
+def meaningless_ids(tokenizer: Any) -> frozenset[int]:
+    """Return the ids of the tokens of a text of which a model knows nothing.
+
+    They are that of the unknown token and, where spaces are written as a character, that of this. There are
+    none where any text can be spelled, by bytes for example.
+    """
+    try:
+        # Asked, since a Unigram model does not name its unknown token.
+        tokens = tokenizer.model.tokenize(_NO_CHARACTER)
+    except Exception:  # noqa: BLE001 (the library raises no other where the vocabulary lacks that token)
+        return frozenset()
+    if len(tokens) != 1:
+        return frozenset()
+    space = tokenizer.token_to_id(_SPACE)
+    return frozenset({tokens[0].id} if space is None else {tokens[0].id, space})
 
 
 def _is_bert_like(folder: Path, tokenizer_class: object) -> bool:
