@@ -296,6 +296,27 @@ def test_pairs_are_compared(tmp_path: Path, plugins: None) -> None:
     assert done.out.startswith("1.000000")
 
 
+def test_a_reader_that_has_enough_and_a_full_disk(table: Path) -> None:
+    for form in ("parquet", "arrow"):
+        done = shell(f"simil embed -q given.parquet -f {form} | head -c 0", cwd=table.parent)
+        assert done.err == ""
+        done = shell(f"simil embed -q given.parquet -f {form} > /dev/full", cwd=table.parent)
+        assert (done.code, done.err.count("\n")) == (2, 1), done.err
+        assert "No space left on device" in done.err
+
+
+def test_a_type_that_parquet_does_not_have_is_told(tmp_path: Path, plugins: None) -> None:
+    spans = pa.array([(1, 2, 3)], pa.month_day_nano_interval())
+    given = pa.table({"text": ["a"], "span": spans})
+    feather.write_feather(given, tmp_path / "in.arrow", compression="uncompressed")
+    done = shell("simil embed in.arrow -o out.arrow && simil embed in.arrow -q -f jsonl", cwd=tmp_path)
+    assert lines(done.out)[0]["fields"] == {"span": [1, 2, 3]}
+    assert feather.read_table(tmp_path / "out.arrow")["span"].combine_chunks().equals(spans)
+    done = simil("embed", str(tmp_path / "in.arrow"), "-o", str(tmp_path / "out.parquet"))
+    assert done.code == 3
+    assert done.error_line.startswith("the columns cannot be written as parquet: ")
+
+
 # --- without the extra ---
 
 

@@ -24,7 +24,7 @@ from simil.cli.app import run
 from simil.errors import InputError
 from simil.formats.arrow_values import as_column, as_inferred, inferred_type, python_values
 from simil.formats.part_files import part_files
-from simil.texts import ReadOptions, Text, read_texts
+from simil.texts import ReadOptions, Text, count_roughly, read_texts
 
 FORMS = ["parquet", "arrow"]
 
@@ -434,3 +434,11 @@ def test_nothing_found_is_an_empty_table(tmp_path: Path, monkeypatch: pytest.Mon
     output = tmp_path / "found.arrow"
     assert run(["search", "sea", str(source), "--threshold", "0.99", "-o", str(output)]) == 1
     assert of_parquet(output).num_rows == 0
+
+
+def test_rows_are_counted_for_the_progress_bar(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"x.{form}", pa.table({"text": ["a", None, "b"]})) for form in FORMS]
+    assert count_roughly(opened(paths), ReadOptions()) == 6
+    with ipc.new_stream(tmp_path / "y.arrow", pa.schema([("text", pa.string())])):
+        pass
+    assert count_roughly(opened([*paths, tmp_path / "y.arrow"]), ReadOptions()) is None

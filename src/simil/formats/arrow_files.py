@@ -4,7 +4,7 @@ row group by row group, never as a whole."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from simil.errors import InputError, Place
@@ -23,8 +23,10 @@ _BATCH = 4096
 _BUFFER = 1 << 20
 
 
-class ArrowTable(AbstractContextManager["ArrowTable"]):
+class ArrowTable:
     """The rows of a source: of a Parquet file, an Arrow file or stream, or all Parquet files of a folder.
+
+    Its files are opened one at a time, to look at them and to read them.
 
     Attributes:
         place: the source, for messages.
@@ -33,57 +35,44 @@ class ArrowTable(AbstractContextManager["ArrowTable"]):
     """
 
     def __init__(self, source: Source) -> None:
-        """Open the source; raises InputError if it cannot be read, or is no such file."""
+        """Look at the source; raises InputError if it cannot be read, or is no such file."""
         self.place = Place(source.name)
-        self._stack = ExitStack()
-        with self._stack:
-            self._parts = [self._opened(source) for source in _sources(source)]
-            self.schema = self._common_schema()
-            self._stack = self._stack.pop_all()
-        counts = [part.count for part in self._parts]
+        self._sources = _sources(source)
+        looks: list[tuple[Place, Any, int | None]] = []
+        for one in self._sources:
+            with _opened(one) as part:
+                looks.append((part.place, part.schema, part.count))
+        self.schema = self._common_schema([(place, schema) for place, schema, _ in looks])
+        counts = [count for _, _, count in looks]
         self.count = None if None in counts else sum(filter(None, counts))
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
         """Yield record batches of a few thousand rows with these columns, by default all of them."""
         names = list(self.schema.names) if columns is None else list(columns)
-        for part in self._parts:
-            with arrow_errors(part.place):
+        for source in self._sources:
+            with _opened(source) as part, arrow_errors(part.place):
                 for batch in part.batches(names):
                     for start in range(0, batch.num_rows, _BATCH):
                         yield batch.slice(start, _BATCH).select(names)
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _opened(self, source: Source) -> _Part:
-        stream = self._stack.enter_context(source.file())
-        place = Place(source.name)
-        with arrow_errors(place):
-            stream.seek(0)  # A regular stdin may have been looked at.
-            head = stream.read(len(ARROW_MAGIC))
-            stream.seek(0)
-            if head.startswith(PARQUET_MAGIC):
-                return _ParquetFile(stream, place)
-            return _ArrowFile(stream, place) if head == ARROW_MAGIC else _ArrowStream(stream, place)
-
-    def _common_schema(self) -> Any:
+    def _common_schema(self, schemas: Sequence[tuple[Place, Any]]) -> Any:
         """Return the schema of the first file, with types that hold the values of all."""
-        schema = self._parts[0].schema
+        schema = schemas[0][1]
         names = schema.names
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise InputError(f"two columns are named {twice!r}", hint="rename one of them", place=self.place)
-        for part in self._parts[1:]:
-            if {*part.schema.names} != {*names}:
-                other = min({*part.schema.names} ^ {*names})
-                raise InputError(f"not all files of the folder have a column {other!r}", place=part.place)
-            for place, name in enumerate(names):
-                types = schema.field(name).type, part.schema.field(name).type
+        for place, other in schemas[1:]:
+            if {*other.names} != {*names}:
+                missing = min({*other.names} ^ {*names})
+                raise InputError(f"not all files of the folder have a column {missing!r}", place=place)
+            for number, name in enumerate(names):
+                types = schema.field(name).type, other.field(name).type
                 common = common_type(*types)
                 if common is None:
                     said = f"the column {name!r} is {types[1]}, and {types[0]} in files before it"
-                    raise InputError(said, place=part.place)
-                schema = schema.set(place, schema.field(name).with_type(common))
+                    raise InputError(said, place=place)
+                schema = schema.set(number, schema.field(name).with_type(common))
         return schema
 
 
@@ -97,13 +86,18 @@ class ArrowSink:
         """
         pa = arrow()
         self._form = form
-        self._target = _Target(stream)
-        if form == "arrow":
-            self._writer = pa.ipc.new_file(self._target, schema)
-            return
+        try:
+            self._writer = self._opened(_Target(stream), schema, plain)
+        except pa.ArrowException as exc:
+            raise InputError(f"the columns cannot be written as {form}: {exc}") from exc
+
+    def _opened(self, target: _Target, schema: Any, plain: str | None) -> Any:
+        pa = arrow()
+        if self._form == "arrow":
+            return pa.ipc.new_file(target, schema)
         packed = [name for name in schema.names if name != plain]
-        self._writer = pa.parquet.ParquetWriter(
-            self._target,
+        return pa.parquet.ParquetWriter(
+            target,
             schema,
             compression=dict.fromkeys(_leaves(schema, packed), "zstd") or "none",
             use_dictionary=_leaves(schema, packed) or False,
@@ -123,14 +117,12 @@ class ArrowSink:
 
 def column_types(source: Source) -> Mapping[str, Any]:
     """Return the type of each column of a source; errors as in `ArrowTable`."""
-    with ArrowTable(source) as table:
-        return {field.name: field.type for field in table.schema}
+    return {field.name: field.type for field in ArrowTable(source).schema}
 
 
 def count_rows(source: Source) -> int | None:
     """Return the number of rows of a source, None if only reading all of them tells."""
-    with ArrowTable(source) as table:
-        return table.count
+    return ArrowTable(source).count
 
 
 class _ParquetFile:
@@ -200,6 +192,23 @@ class _Target:
 
     def close(self) -> None:
         """Leave it to whoever opened it."""
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[_Part]:
+    """Open a file; raises InputError if it is neither Parquet nor Arrow."""
+    place = Place(source.name)
+    with source.file() as stream:
+        with arrow_errors(place):
+            stream.seek(0)  # A regular stdin may have been looked at.
+            head = stream.read(len(ARROW_MAGIC))
+            stream.seek(0)
+            part: _Part
+            if head.startswith(PARQUET_MAGIC):
+                part = _ParquetFile(stream, place)
+            else:
+                part = _ArrowFile(stream, place) if head == ARROW_MAGIC else _ArrowStream(stream, place)
+        yield part
 
 
 def _sources(source: Source) -> list[Source]:

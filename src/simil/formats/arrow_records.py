@@ -24,27 +24,26 @@ def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
 
     Raises InputError if it is no such file.
     """
-    with ArrowTable(source) as table:
-        names = list(table.schema.names)
-        vectors = named_vectors(table.schema)
+    table = ArrowTable(source)
+    names = list(table.schema.names)
+    vectors = named_vectors(table.schema)
     if vectors is not None:
         log.warning("%s: the vectors in column %r are left out", source.name, vectors)
         names.remove(vectors)
-    return RecordStream(_records(source, names), Place(source.name), tuple(names))
+    return RecordStream(_records(table, names), Place(source.name), tuple(names))
 
 
-def _records(source: Source, names: list[str]) -> Iterator[Record | InputError]:
+def _records(table: ArrowTable, names: list[str]) -> Iterator[Record | InputError]:
     number = 0
-    with ArrowTable(source) as table:
-        for batch in table.batches(names):
-            for row in _rows(batch, names):
-                number += 1
-                place = Place(table.place.source, number)
-                if isinstance(row, InputError):
-                    row.place = place
-                    yield row
-                else:
-                    yield Record(place, row)
+    for batch in table.batches(names):
+        for row in _rows(batch, names):
+            number += 1
+            place = Place(table.place.source, number)
+            if isinstance(row, InputError):
+                row.place = place
+                yield row
+            else:
+                yield Record(place, row)
 
 
 def _rows(batch: Any, names: list[str]) -> Iterator[dict[str, object] | InputError]:

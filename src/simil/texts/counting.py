@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from simil.formats.arrow_files import count_rows
 from simil.formats.detection import TypedSource
 from simil.texts.read_options import InputFormat, ReadOptions
 
@@ -15,23 +16,27 @@ _CHUNK = 1 << 20
 
 
 def count_roughly(sources: Sequence[TypedSource], options: ReadOptions) -> int | None:
-    """Return the number of lines in all `sources`, an upper bound for the number of texts; None if unknown.
+    """Return the number of lines or rows in all `sources`; None if unknown.
 
-    It is an estimate for the progress bar: blank lines and a table's header count too. Standard input, JSON
-    documents and anything but regular files are unknown.
+    It is an upper bound for the number of texts, for the progress bar: blank lines and a table's header count
+    too. Standard input, JSON documents, workbooks and anything but regular files are unknown.
     """
     if options.whole:
         return len(sources)
-    total = 0
-    for typed in sources:
-        path = Path(typed.source.path)
-        try:
-            if typed.source.is_stdin or typed.format.name not in _BY_LINE or not path.is_file():
-                return None
-            total += _count(path, b"\0" if options.nul else b"\n")
-        except OSError:
+    counts = [_rows_in(typed, b"\0" if options.nul else b"\n") for typed in sources]
+    return None if None in counts else sum(filter(None, counts))
+
+
+def _rows_in(typed: TypedSource, separator: bytes) -> int | None:
+    if typed.format.types is not None:
+        return count_rows(typed.source)
+    path = Path(typed.source.path)
+    try:
+        if typed.source.is_stdin or typed.format.name not in _BY_LINE or not path.is_file():
             return None
-    return total
+        return _count(path, separator)
+    except OSError:
+        return None
 
 
 def _count(path: Path, separator: bytes) -> int:

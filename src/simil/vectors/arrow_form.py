@@ -37,8 +37,8 @@ def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
 
     Errors as in `ArrowTable`.
     """
-    with ArrowTable(source) as table:
-        return vector_column(table.schema) is not None and {*fields}.isdisjoint(table.schema.names)
+    schema = ArrowTable(source).schema
+    return vector_column(schema) is not None and {*fields}.isdisjoint(schema.names)
 
 
 def read_arrow(source: Source) -> VectorFile:
@@ -47,8 +47,7 @@ def read_arrow(source: Source) -> VectorFile:
     Raises `InputError` for vectors of several lengths and values that are no numbers, `ModelMismatch` for
     those of two models.
     """
-    with ArrowTable(source) as table:
-        return _Reading(table).file()
+    return _Reading(ArrowTable(source)).file()
 
 
 class ArrowWriter(VectorWriter):
