@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simil.errors import InputError
@@ -127,6 +127,7 @@ def test_a_table_of_one_column_without_a_header(name: str, cells: list[str]) -> 
     form = format_named(name)
     assert form.table
     data = b"".join(delimited_lines(form.table, [[cell] for cell in cells]))
+    assume(b"\0" not in data[:4])  # That may be UTF-16 without a byte order mark, which is refused.
     change = in_tsv if name == "tsv" else str
     texts = [item.text for item in read(form, data, header=False)]
     assert texts == [change(cell) for cell in cells if not is_blank(change(cell))]
