@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 from support.command import simil
+from support.reading import opened
 from support.tiny_models import bert, sentence_model, transformer_folder
 
 from simil.texts import ReadOptions, read_pairs
@@ -27,7 +28,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory, minilm_original: Path) -> 
 def test_spearman_is_that_of_sentence_transformers(engine: str, folders: list[Path]) -> None:
     from sentence_transformers import SentenceTransformer
 
-    pairs = [*read_pairs(str(DEMO), ReadOptions(fields=("sentence1", "sentence2")), on_blank=print)]
+    reading = ReadOptions(fields=("sentence1", "sentence2"))
+    pairs = [*read_pairs(*opened([DEMO], reading), reading, on_blank=print)]
     judged = [float(str(pair.fields["score"])) for pair in pairs]
     named = [argument for folder in folders for argument in ("-m", str(folder))]
     result = simil("eval", str(DEMO), "--engine", engine, *named, "-f", "json", timeout=300)
