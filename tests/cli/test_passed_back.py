@@ -229,9 +229,9 @@ def test_the_threshold_of_eval_gives_what_is_counted_beside_it(folder: Path) -> 
         cwd=folder,
     )
     rows = [*csv.DictReader(io.StringIO(scored.out))]
-    kept = [row for row in rows if float(row["score"]) >= float(found["threshold"])]
-    right = [row for row in kept if row["score_2"] == "1.0"]
-    alike = [row for row in rows if row["score_2"] == "1.0"]
+    kept = [row for row in rows if float(row["score_2"]) >= float(found["threshold"])]
+    right = [row for row in kept if row["score"] == "1.0"]
+    alike = [row for row in rows if row["score"] == "1.0"]
     assert float(found["precision"]) == pytest.approx(len(right) / len(kept), abs=1e-6)
     assert float(found["recall"]) == pytest.approx(len(right) / len(alike), abs=1e-6)
 
