@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from workloads import WIDE, many
 
-from simil.vectors import VectorBatch, VectorFormat, open_writer, sidecar_path
+from simil.vectors import VectorBatch, VectorFormat, sidecar_path
+from simil.vectors.vector_files import open_writer
 
 _AT_ONCE = 1024
 

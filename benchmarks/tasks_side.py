@@ -15,7 +15,8 @@ from simil.formats.sources import Source
 from simil.session.loader import saved_corpus
 from simil.similarity import unit
 from simil.tasks.deduplication import near_duplicates
-from simil.vectors import VectorBatch, VectorFormat, open_writer, read_vectors, sidecar_path
+from simil.vectors import VectorBatch, VectorFormat, sidecar_path
+from simil.vectors.vector_files import open_writer, read_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

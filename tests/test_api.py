@@ -166,7 +166,8 @@ def test_what_cannot_be_answered_is_an_error(
 
 def test_a_session_reads_saved_vectors_before_texts(tmp_path: Path) -> None:
     from simil.config import load_settings
-    from simil.vectors import VectorFormat, open_writer
+    from simil.vectors import VectorFormat
+    from simil.vectors.vector_files import open_writer
 
     tmp_path.joinpath("texts.txt").write_text("an apple\n\na pear\n", "utf-8")
     blanks: list[object] = []

@@ -9,7 +9,9 @@ from simil.formats.detection import TypedSource, typed
 from simil.formats.registry import format_named, suffix_format
 from simil.formats.sources import Source
 from simil.texts import ReadOptions, format_of
-from simil.vectors import VectorFile, as_vectors, read_vectors
+from simil.vectors import VectorFile
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import read_vectors
 
 __all__ = ["named", "opened", "vectors_in"]
 

@@ -19,7 +19,9 @@ from support.reading import vectors_in
 from simil.errors import InputError
 from simil.formats.detection import typed
 from simil.formats.sources import Source
-from simil.vectors import VectorFile, as_vectors, read_vectors
+from simil.vectors import VectorFile
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import read_vectors
 
 ROWS = np.array([[1, -0.0], [0.1, 1e-45], [3.4028235e38, 5]], np.float32)
 EMPTY = np.empty((0, 4), np.float32)

@@ -18,7 +18,10 @@ from simil.errors import InputError
 from simil.formats.detection import typed
 from simil.formats.record_stream import FormatOptions
 from simil.formats.sources import Source
-from simil.vectors import VectorFile, as_they_came, as_vectors, read_vectors
+from simil.vectors import VectorFile
+from simil.vectors.raw_rows import as_they_came
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import read_vectors
 
 ROWS = [[0.5, 1.0, 0.0, 8.0], [0.25, -2.0, 0.0, 4.0]]
 NONE = (None, None)

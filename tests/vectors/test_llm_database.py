@@ -19,7 +19,9 @@ from simil.errors import InputError
 from simil.formats.detection import typed
 from simil.formats.record_stream import FormatOptions
 from simil.formats.sources import Source
-from simil.vectors import VectorFile, as_vectors, read_vectors
+from simil.vectors import VectorFile
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import read_vectors
 
 SCHEMA = """
 CREATE TABLE [_llm_migrations] ([name] TEXT PRIMARY KEY, [applied_at] TEXT);

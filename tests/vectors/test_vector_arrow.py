@@ -19,7 +19,9 @@ from pyarrow import ipc
 from support.reading import opened
 
 from simil.errors import InputError, ModelMismatch
-from simil.vectors import VectorBatch, VectorFile, VectorFormat, as_vectors, open_writer, read_vectors
+from simil.vectors import VectorBatch, VectorFile, VectorFormat
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import open_writer, read_vectors
 
 FORMS = [VectorFormat.PARQUET, VectorFormat.ARROW]
 MODEL = "org/model@1234"

@@ -16,14 +16,8 @@ import pytest
 from support.reading import vectors_in
 
 from simil.errors import InputError, ModelMismatch, Place
-from simil.vectors import (
-    VectorBatch,
-    VectorFile,
-    VectorFormat,
-    format_of,
-    open_writer,
-    sidecar_path,
-)
+from simil.vectors import VectorBatch, VectorFile, VectorFormat, format_of, sidecar_path
+from simil.vectors.vector_files import open_writer
 
 HEAD = b'{"object":"list","data":[\n'
 

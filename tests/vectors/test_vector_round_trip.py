@@ -25,14 +25,9 @@ from simil.errors import InputError, ModelMismatch, UsageError
 from simil.formats.detection import typed
 from simil.formats.float32_text import nearest_float32
 from simil.formats.sources import Source
-from simil.vectors import (
-    VectorBatch,
-    VectorFile,
-    VectorFormat,
-    as_vectors,
-    open_writer,
-    sidecar_path,
-)
+from simil.vectors import VectorBatch, VectorFile, VectorFormat, sidecar_path
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import open_writer
 
 JSON_FORMS = [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64]
 TABLES = [VectorFormat.CSV, VectorFormat.TSV]
@@ -357,7 +352,7 @@ def test_standard_input_of_a_process(tmp_path: Path) -> None:
     code = """
 from simil.formats.detection import typed
 from simil.formats.sources import Source
-from simil.vectors import read_vectors
+from simil.vectors.vector_files import read_vectors
 
 read = read_vectors(typed(Source("-")))
 print(read.source, read.vectors.shape)

@@ -18,7 +18,9 @@ from simil.errors import InputError
 from simil.formats.detection import typed
 from simil.formats.record_stream import FormatOptions
 from simil.formats.sources import Source
-from simil.vectors import VectorBatch, VectorFormat, as_vectors, open_writer
+from simil.vectors import VectorBatch, VectorFormat
+from simil.vectors.sniff import as_vectors
+from simil.vectors.vector_files import open_writer
 
 READ_AS = {VectorFormat.BASE64: VectorFormat.JSON}
 ROW = [0.25, -1.5, 3e-7] * 200

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 from simil.errors import InputError, Place
@@ -201,6 +199,9 @@ def outline_of(value: object) -> str:
 
 def _as_json(value: object) -> object:
     """What stands in JSON for a value that it has no form for."""
+    import base64
+    from decimal import Decimal
+
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Decimal | timedelta):

@@ -11,9 +11,6 @@ from pathlib import PurePath
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import column_types
-from simil.formats.arrow_records import arrow_records
-from simil.formats.arrow_rows import arrow_rows
 from simil.formats.binary_marks import (
     ARROW_MAGIC,
     NPY_MAGIC,
@@ -29,7 +26,6 @@ from simil.formats.plain_text import plain_records
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 from simil.formats.tables import table_lines, table_records
-from simil.formats.workbooks import workbook_records
 
 __all__ = [
     "FORMATS",
@@ -117,15 +113,39 @@ def _table(form: Delimited, suffixes: tuple[str, ...], begins: Callable[[bytes],
 
 
 def _arrow(name: str, suffixes: tuple[str, ...], magic: bytes) -> Format:
+    # Imported where they are used, as is what reads workbooks: most runs meet neither.
+    def read(source: Source, options: FormatOptions) -> RecordStream:
+        from simil.formats.arrow_records import arrow_records
+
+        return arrow_records(source, options)
+
+    def write(
+        rows: Iterable[Mapping[str, Any]], facts: Mapping[str, object], columns: Sequence[str]
+    ) -> Iterator[bytes]:
+        from simil.formats.arrow_rows import arrow_rows
+
+        return arrow_rows(name, rows, columns)
+
+    def types(source: Source) -> Mapping[str, Any]:
+        from simil.formats.arrow_files import column_types
+
+        return column_types(source)
+
     return Format(
         name,
         suffixes,
         lambda head: head.startswith(magic),
-        read=arrow_records,
-        write=lambda rows, facts, columns: arrow_rows(name, rows, columns),
-        types=column_types,
+        read=read,
+        write=write,
+        types=types,
         is_binary=True,
     )
+
+
+def _workbook_records(source: Source, options: FormatOptions) -> RecordStream:
+    from simil.formats.workbooks import workbook_records
+
+    return workbook_records(source, options)
 
 
 def _first_line(head: bytes) -> bytes:
@@ -145,7 +165,7 @@ FORMATS = (
         "xlsx",
         (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
         lambda head: False,
-        read=workbook_records,
+        read=_workbook_records,
         is_binary=True,
     ),
     Format("npz", (".npz",), is_npz, is_binary=True),

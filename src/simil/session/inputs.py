@@ -22,7 +22,7 @@ from simil.texts import (
     read_texts,
 )
 from simil.texts.read_options import SEPARATED, TABLES, WORKBOOKS
-from simil.vectors import VectorFile, as_vectors, read_vectors
+from simil.vectors import VectorFile
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
 
@@ -67,6 +67,8 @@ class OpenInput:
 
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
+        from simil.vectors.vector_files import read_vectors
+
         return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
 
     def texts(
@@ -153,6 +155,8 @@ class InputOpener:
         Raises `UsageError` where some hold vectors and others texts, and for a pipe that is named twice;
         `InputError` for a source that cannot be read.
         """
+        from simil.vectors.sniff import as_vectors
+
         sources = [Source(name) for name in files or ("-",)]
         for source in sources:
             self._take(source)

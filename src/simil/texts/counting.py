@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simil.formats.arrow_files import count_rows
 from simil.formats.detection import TypedSource
 from simil.texts.read_options import InputFormat, ReadOptions
 
@@ -29,6 +28,8 @@ def count_roughly(sources: Sequence[TypedSource], options: ReadOptions) -> int |
 
 def _rows_in(typed: TypedSource, separator: bytes) -> int | None:
     if typed.format.types is not None:
+        from simil.formats.arrow_files import count_rows
+
         return count_rows(typed.source)
     path = Path(typed.source.path)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,6 +82,8 @@ def _is_file(text: str) -> bool:
 
 def _files_of(names: Iterable[str]) -> Iterator[str]:
     """Yield the files that `names` stand for: those of a folder or a pattern in the order of their names."""
+    import glob
+
     for name in names:
         path = Path(name)
         if path.is_dir():

@@ -175,7 +175,8 @@ def _write_vectors(
     from simil.cli.output.output_file import open_output
     from simil.cli.output.vector_output import write_vectors
     from simil.tasks.conversion import rows_by_file, selected
-    from simil.vectors import VectorFormat, as_they_came
+    from simil.vectors import VectorFormat
+    from simil.vectors.raw_rows import as_they_came
 
     came = as_they_came([(file.raw, own) for file, own in rows_by_file(files, rows)])
     if came is not None:

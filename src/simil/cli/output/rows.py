@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.cli.options.values import check_choice
 from simil.cli.output.output_file import is_terminal
 from simil.errors import UsageError
-from simil.formats.arrow_rows import arrow_rows
 from simil.formats.delimited import CSV, TSV, Escapes
 from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
@@ -109,6 +108,8 @@ def write_rows(
     rows; `types` those of Arrow that other fields have in their source.
     """
     if types and form != "plain" and format_named(form).types:
+        from simil.formats.arrow_rows import arrow_rows
+
         stream.writelines(arrow_rows(form, _flat([*rows]), columns or (), types))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))

@@ -13,7 +13,8 @@ from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import is_terminal, open_outputs, width
 
 if TYPE_CHECKING:
-    from simil.vectors import VectorBatch, VectorFormat, VectorWriter
+    from simil.vectors import VectorBatch, VectorFormat
+    from simil.vectors.writer import VectorWriter
 
 __all__ = ["vector_form", "write_vectors"]
 
@@ -52,7 +53,8 @@ def write_vectors(
     `model` made them; None if that is unknown. `types` are those that fields have in their source, for
     formats that have types.
     """
-    from simil.vectors import VectorFormat, open_writer, sidecar_path
+    from simil.vectors import VectorFormat, sidecar_path
+    from simil.vectors.vector_files import open_writer
 
     if form is None:
         _copy(batches, _Preview(model))
