@@ -129,6 +129,11 @@ def test_the_likely_encodings_are_named(text: str, encoding: str, named: list[st
     assert "iconv" not in hint
 
 
+@pytest.mark.parametrize("data", [b"\x80\x04\x95\0\0\0", b"\xe9\0\0", b"\x80\x01 \x02"])
+def test_no_encoding_is_named_for_what_is_no_text(data: bytes) -> None:
+    assert error_in(data, None).hint == "if it is text, name its --encoding"
+
+
 def test_cp1252_comes_before_latin1_whatever_the_byte() -> None:
     for byte in range(0x80, 0x100):
         hint = error_in(bytes([byte]), None).hint

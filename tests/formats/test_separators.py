@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ def rows(data: bytes, **options: Any) -> list[list[str]]:
         ("text\na;b", ","),
         ("sep=;", ";"),
         ("sep=|\r", "|"),
+        ("SEP=;\nid;text", ";"),
         ("sep=^\na^b", "^"),
         ("sep=;\na,b", ";"),
         ('"sep=;"', ","),
@@ -128,3 +130,13 @@ def test_a_header_of_one_column_is_quoted_where_it_would_be_misread(header: str)
     assert is_misread(header)
     assert b"".join(delimited_lines(CSV, [[header]])) == f'"{header}"\n'.encode()
     assert not is_misread(f'"{header}"')
+
+
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_a_tsv_of_one_column_that_other_marks_separate(mark: str) -> None:
+    data = f"id{mark}text\n1{mark}a cat\n".encode()
+    with pytest.raises(InputError, match=re.escape(f"is one column, 'id{mark}text', whose name holds")):
+        table_records(TSV, iter([data]), "x")
+    for delimiter, columns in (("\t", (f"id{mark}text",)), (mark, ("id", "text"))):
+        assert table_records(TSV, iter([data]), "x", FormatOptions(delimiter=delimiter)).columns == columns
+    assert table_records(TSV, iter([data]), "x", FormatOptions(header=False)).columns == ("1",)

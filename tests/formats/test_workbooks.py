@@ -117,6 +117,14 @@ def test_a_table_without_a_header(tmp_path: Path) -> None:
     assert [(one.text, one.fields) for one in found] == [("a", {"2": "1"}), ("b", {"2": "2"})]
 
 
+def test_sheets_that_are_not_read_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "x.xlsx", [["text"], ["one"]], [["text"], ["two"]])
+    assert [one.text for one in read(path, sheet="First")] == ["one"]
+    assert caplog.messages == []
+    assert [one.text for one in read(path)] == ["one"]
+    assert caplog.messages == [f"{path}: only sheet 'First' is read; --sheet names another: 'Second'"]
+
+
 def test_a_table_that_begins_somewhere_in_its_sheet(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]

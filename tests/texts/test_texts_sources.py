@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from support.reading import opened
 
 from simil.errors import InputError, Place
+from simil.formats.sources import Source
 from simil.texts import InputFormat, ReadOptions, read_texts
 
 
@@ -197,3 +199,17 @@ print("done")
         assert process.wait(timeout=60) == 0
         assert process.stdout.read() == b"done\n"
         assert process.stderr.read() == b""
+
+
+def test_looks_that_tell_nothing_become_rare(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes(b"a line\n" * 2_000_000)
+    looked: list[int] = []
+
+    def enough(head: bytes) -> bool:
+        looked.append(len(head))
+        return False
+
+    size = len(Source(str(path)).head(enough))
+    assert size == looked[-1] == path.stat().st_size
+    assert sum(looked) < 8 * size

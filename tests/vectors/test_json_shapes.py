@@ -179,7 +179,9 @@ def test_data_frames_of_pandas(tmp_path: Path, orient: str) -> None:
         assert as_vectors(typed(Source(str(path)))) is None
         return
     file = vectors_in(path)
-    assert (file.ids, file.texts, file.fields) == (("a", "b"), ("A", "B"), ({"n": 1}, {"n": 2}))
+    labels = [{"index": 0}, {"index": 1}] if orient == "table" else [{}, {}]
+    fields = ({**labels[0], "n": 1}, {**labels[1], "n": 2})
+    assert (file.ids, file.texts, file.fields) == (("a", "b"), ("A", "B"), fields)
     assert file.vectors.tolist() == ROWS
 
 
@@ -202,6 +204,9 @@ def test_an_index_that_is_no_position(tmp_path: Path) -> None:
         assert (file.vectors[:, 0].tolist(), file.fields) == ([2, 0, 1], as_field)
     shuffled = read({"data": rows}, tmp_path)
     assert (shuffled.vectors[:, 0].tolist(), shuffled.fields) == ([0, 1, 2], ({},) * 3)
+    for record in ({"schema": {}, "data": rows}, {"data": [{"text": "a", **row} for row in rows]}):
+        file = read(record, tmp_path)
+        assert (file.vectors[:, 0].tolist(), file.fields) == ([2, 0, 1], as_field)
     labels = read({"data": rows[:2]}, tmp_path)
     assert (labels.vectors[:, 0].tolist(), labels.fields) == ([2, 0], as_field[:2])
 

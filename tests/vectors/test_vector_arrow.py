@@ -19,7 +19,9 @@ from pyarrow import ipc
 from support.reading import opened
 
 from simil.errors import InputError, ModelMismatch
+from simil.formats.sources import Source
 from simil.vectors import VectorBatch, VectorFile, VectorFormat
+from simil.vectors.arrow_form import holds_vectors
 from simil.vectors.sniff import as_vectors
 from simil.vectors.vector_files import open_writer, read_vectors
 
@@ -348,3 +350,19 @@ def test_nulls_before_the_first_vector_of_a_stream(tmp_path: Path) -> None:
         writer.write_table(table, 1)
     file = read(tmp_path / "x.arrow")
     assert (file.ids, file.vectors.tolist()) == (("3",), [[1.0]])
+
+
+@pytest.mark.parametrize("embedding", [["[1,0]", "[0,1]"], [None, "[1, 0]"], [["1", "0"], ["0", "1"]]])
+def test_vectors_that_are_written_as_strings_are_refused(tmp_path: Path, embedding: list[Any]) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"text": ["a", "b"], "embedding": embedding}), path)
+    with pytest.raises(InputError, match="column 'embedding' holds vectors that are not lists of numbers"):
+        holds_vectors(Source(str(path)))
+    assert not holds_vectors(Source(str(path)), ["text"])
+
+
+def test_a_column_with_the_name_of_vectors_may_hold_words(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    for words in (["word2vec", "bge"], [None, None]):
+        pq.write_table(pa.table({"text": ["a", "b"], "embedding": pa.array(words, pa.string())}), path)
+        assert not holds_vectors(Source(str(path)))

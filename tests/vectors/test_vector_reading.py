@@ -72,6 +72,13 @@ def test_items_that_our_head_does_not_lay_out_by_line(tmp_path: Path) -> None:
     assert result.model == "m"
 
 
+@pytest.mark.parametrize("records", [[{"id": "2"}, {}], [{}, {"id": 1}]])
+def test_no_number_of_an_item_is_the_id_of_another(tmp_path: Path, records: list[dict[str, object]]) -> None:
+    lines = [json.dumps({**record, "embedding": [place, 1]}) for place, record in enumerate(records)]
+    with pytest.raises(InputError, match="has no id, and its number is the id of another item"):
+        read("\n".join(lines), ".jsonl", tmp_path)
+
+
 @pytest.mark.parametrize("data", ["[[1,2],[3,4]]", "\ufeff[\n [1, 2],\n [3.0, 4e0]\n]\n"])
 def test_bare_rows(tmp_path: Path, data: str) -> None:
     result = read(data, ".json", tmp_path)

@@ -234,6 +234,17 @@ def test_json_and_arrays_are_what_they_are_whatever_they_are_called(
     assert found_in(written(form), name, tmp_path) == READ_AS.get(form, form)
 
 
+@pytest.mark.parametrize("text", ["[[NaN,1],[1,0]]", "[NaN, 1]", "[[-Infinity, 1]]", '["\\ud800", "b"]'])
+def test_what_only_python_takes_for_json_is_no_prose(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.txt").write_text(text)
+    assert typed(Source(str(tmp_path / "x.txt"))).format.name == "json"
+
+
+@pytest.mark.parametrize("text", ['{"text":"a","embedding":["1","-0.5"]}', '[["1.0e-3","2"],["3","4"]]'])
+def test_numbers_as_strings_are_not_ignored(tmp_path: Path, text: str) -> None:
+    assert found_in(text, "x.txt", tmp_path) is not None
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_get_an_answer(data: bytes) -> None:
     assert found_in_pipe(data) in (None, *VectorFormat)

@@ -20,9 +20,13 @@ __all__ = ["TypedSource", "refuse_binary", "typed"]
 
 # What no prose begins with: an object with a member, or a list of objects, of lists or of several numbers.
 _STRING = rb'"(?:[^"\\]|\\.)*"'
+# Python writes a number that is none as NaN, which other readers refuse.
+_NUMBER = rb"(?:-?[0-9][0-9.eE+\-]*|NaN|-?Infinity)"
 _SURELY_JSON = re.compile(
     rb"\{\s*STRING\s*:|\[\s*\{\s*(?:STRING\s*:|\})"
-    rb"|\[\s*\[\s*[\-0-9\"\[\]]|\[\s*-?[0-9][0-9.eE+\-]*\s*,\s*-?[0-9]".replace(b"STRING", _STRING),
+    rb"|\[\s*\[\s*(?:[\"\[\]]|NUMBER)|\[\s*NUMBER\s*,\s*NUMBER".replace(b"STRING", _STRING).replace(
+        b"NUMBER", _NUMBER
+    ),
     re.DOTALL,
 )
 # The parser places the fault of a value that is cut off at most so far before its end.
@@ -153,7 +157,10 @@ def _parsed(text: bytes) -> dict[str, object] | list[object] | None:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return None
+        try:
+            value = json.loads(text)  # It may be what only Python reads: NaN, half of a surrogate pair.
+        except (ValueError, RecursionError):
+            return None
     return value if isinstance(value, dict | list) else None
 
 

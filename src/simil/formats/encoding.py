@@ -46,6 +46,7 @@ _LONG = 4  # more letters beyond ASCII in a row than Western languages have
 _OTHERS = ("cp1251", "shift_jis", "gb18030", "euc_kr")
 _LOOK = 1 << 16
 _ASCII_AS_SPACE = bytes([*b" " * 0x80, *range(0x80, 0x100)])
+_CONTROLS = "\t\n\r\f\x1b"  # those that texts have
 _UNSEEN = ("Cc", "Cn", "Co")
 
 
@@ -126,7 +127,8 @@ def bad_byte(raw: bytes, exc: UnicodeDecodeError, place: Place, encoding: str = 
     column = len(raw[: exc.start].decode(_UTF8)) + 1
     if encoding == _UTF8:
         problem, names = f"byte 0x{raw[exc.start]:02x} is not UTF-8", _likely(raw[exc.start :][:_LOOK])
-        hint = f"name its encoding, e.g. {' or '.join(f'--encoding {name}' for name in names)}"
+        options = " or ".join(f"--encoding {name}" for name in names)
+        hint = f"name its encoding, e.g. {options}" if names else "if it is text, name its --encoding"
     else:
         number = ord(raw[exc.start + 1 :].decode(_UTF8, "ignore")[0]) - _FIRST
         problem = f"byte 0x{number:02x} is not {encoding}"
@@ -182,7 +184,9 @@ def _likely(raw: bytes) -> tuple[str, ...]:
     """
     longest = max(len(run) for run in raw.translate(_ASCII_AS_SPACE).split())
     names = _WESTERN if longest < _LONG else _OTHERS
-    return tuple(name for name in names if _can_be(raw, name)) or _DOS
+    return tuple(name for name in names if _can_be(raw, name)) or tuple(
+        name for name in _DOS if _can_be(raw, name)
+    )
 
 
 def _can_be(raw: bytes, encoding: str) -> bool:
@@ -190,4 +194,4 @@ def _can_be(raw: bytes, encoding: str) -> bool:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
         return False
-    return all(char.isascii() or unicodedata.category(char) not in _UNSEEN for char in text)
+    return all(char in _CONTROLS or unicodedata.category(char) not in _UNSEEN for char in text)

@@ -14,11 +14,11 @@ from itertools import chain
 from simil.errors import InputError, Place
 from simil.formats.lines import without_end
 
-__all__ = ["COMMA", "Separated", "is_misread", "separated", "separator_of"]
+__all__ = ["COMMA", "OTHERS", "Separated", "is_misread", "separated", "separator_of"]
 
 COMMA = ","
-_OTHERS = ";\t|"
-_NAMED = re.compile(r'sep=([^"\r\n\w])')
+OTHERS = ";\t|"
+_NAMED = re.compile(r'(?i:sep)=([^"\r\n\w])')
 # What follows the quote that opens a cell, up to the one that closes it, if any.
 _INSIDE = r'[^"]*(?:""[^"]*)*("|\Z)'
 _QUOTED = re.compile(rf'(?:\A|(?<=[,;\t|]))"{_INSIDE}')
@@ -85,7 +85,7 @@ def is_misread(row: str) -> bool:
 
 def _likely(outside: str) -> list[str]:
     """What may separate the cells of a row, by what stands outside quotes in it."""
-    others = [] if COMMA in outside else [mark for mark in _OTHERS if mark in outside]
+    others = [] if COMMA in outside else [mark for mark in OTHERS if mark in outside]
     return others or [COMMA]
 
 

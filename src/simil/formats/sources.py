@@ -19,6 +19,9 @@ __all__ = ["Source"]
 
 _CHUNK = 64 * 1024
 _STDIN = 0
+# How many bytes all looks together may have gone over before they become rare: so many, and all so often.
+_LOOKED = 1 << 20
+_TIMES = 4
 
 
 class _Raw(Protocol):
@@ -97,11 +100,14 @@ class Source:
         """Look at the first bytes: as many as it takes until `enough` of them, or all there are.
 
         `enough` is asked when there is a new line end, and when there are twice as many bytes as before.
-        Nothing more is waited for, as a pipe may be slow. Raises InputError as `chunks` does.
+        Nothing more is waited for, as a pipe may be slow. Where nothing tells for long, only twice as many
+        bytes are a reason to ask: each time costs as much as there is. Raises InputError as `chunks` does.
         """
         head = bytes(self._head)
+        looked = 0
         while not enough(head) and not self._ended:
-            self._look_further()
+            looked += len(head)
+            self._look_further(at_lines=looked <= _LOOKED + _TIMES * len(head))
             head = bytes(self._head)
         self._put_back()
         return head
@@ -176,13 +182,13 @@ class Source:
             return False
         return stat.S_ISREG(mode)
 
-    def _look_further(self) -> None:
-        """Read on until another line has ended, or there are twice as many bytes."""
+    def _look_further(self, *, at_lines: bool) -> None:
+        """Read on until there are twice as many bytes, or another line has ended, if `at_lines`."""
         wanted = 2 * len(self._head)
         while not self._ended:
             part = self._read()
             self._head += part
-            if b"\n" in part or len(self._head) >= wanted:
+            if (at_lines and b"\n" in part) or len(self._head) >= wanted:
                 return
 
     def _put_back(self) -> None:

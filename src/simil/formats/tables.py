@@ -7,11 +7,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from simil.errors import InputError, Place
-from simil.formats.delimited import Delimited, RowStream, TableRow, delimited_lines
+from simil.formats.delimited import TSV, Delimited, RowStream, TableRow, delimited_lines
 from simil.formats.encoding import Utf8Chunks
 from simil.formats.lines import lines
 from simil.formats.passthrough import Frame
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
+from simil.formats.separators import COMMA, OTHERS
 
 __all__ = [
     "apart",
@@ -60,6 +61,7 @@ def table_records(
         return RecordStream(_records((), iter(early), name, ""), Place(name), (), Frame(head=head))
     place = Place(name, row.line)
     if options.header:
+        _check_header(row.cells, stream.separator, options, place)
         columns = apart(row.cells)
         head += b"".join(line.raw for line in (*early, row) if isinstance(line, TableRow))
     else:
@@ -67,6 +69,22 @@ def table_records(
         early.append(row)
     frame = Frame(head=head, kind=(stream.separator, columns))
     return RecordStream(_records(columns, chain(early, rows), name, hint), place, columns, frame)
+
+
+def _check_header(names: Sequence[str], separator: str, options: FormatOptions, place: Place) -> None:
+    """Raise InputError if a table called TSV has one column, whose name holds another usual separator.
+
+    Whole rows would be taken for texts.
+    """
+    if len(names) > 1 or separator != TSV.separator or options.delimiter is not None:
+        return
+    found = [mark for mark in (COMMA, *OTHERS) if mark in names[0]]
+    if found:
+        raise InputError(
+            f"the header is one column, {names[0]!r}, whose name holds {found[0]!r}",
+            hint=f"say what separates the columns: --delimiter '{found[0]}', or --delimiter tab if it is one",
+            place=place,
+        )
 
 
 def apart(names: Sequence[str]) -> tuple[str, ...]:

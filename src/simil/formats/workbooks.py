@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import Any
@@ -12,6 +13,8 @@ from simil.formats.sources import Source
 from simil.formats.tables import apart, has_name
 
 __all__ = ["workbook_records"]
+
+log = logging.getLogger("simil")
 
 _EXACT_INTEGERS = 2**53
 
@@ -84,6 +87,8 @@ def _named(names: Sequence[str], wanted: str | None, place: Place) -> str:
     if wanted in names:
         return str(wanted)
     if wanted is None and names:
+        if more := ", ".join(map(repr, names[1:])):
+            log.warning("%s: only sheet %r is read; --sheet names another: %s", place, names[0], more)
         return names[0]
     if wanted and wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(names):
         return names[int(wanted) - 1]

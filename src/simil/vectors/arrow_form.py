@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.errors import InputError, ModelMismatch
+from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_files import ArrowSink, ArrowTable
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_rows import FieldColumns
@@ -15,6 +15,8 @@ from simil.formats.arrow_values import as_column, is_text, python_values
 from simil.formats.sources import Source
 from simil.vectors.array_rows import as_float32, without_missing
 from simil.vectors.collect import VectorFile
+from simil.vectors.embedded_items import key_of
+from simil.vectors.embedding_values import is_embedding
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.writer import VectorWriter
 
@@ -35,10 +37,30 @@ _NO_FIELDS: Mapping[str, object] = {}
 def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
     """Return whether a source is read as vectors: a column holds them, and none of `fields` is a column.
 
-    Errors as in `ArrowTable`.
+    Errors as in `ArrowTable`; raises `InputError` if a column holds vectors only as other than numbers.
     """
-    schema = ArrowTable(source).schema
-    return vector_column(schema) is not None and {*fields}.isdisjoint(schema.names)
+    table = ArrowTable(source)
+    if not {*fields}.isdisjoint(table.schema.names):
+        return False
+    if vector_column(table.schema) is not None:
+        return True
+    key = key_of(dict.fromkeys(table.schema.names))
+    if key is not None and is_embedding(_first_value(table, key)):
+        raise InputError(
+            f"column {key!r} holds vectors that are not lists of numbers but {table.schema.field(key).type}",
+            hint="write lists of float32, or read texts with --field NAME",
+            place=Place(source.name),
+        )
+    return False
+
+
+def _first_value(table: ArrowTable, name: str) -> object:
+    for batch in table.batches([name]):
+        values = batch.column(0).drop_null()
+        if len(values):
+            value: object = values[0].as_py()
+            return value
+    return None
 
 
 def read_arrow(source: Source) -> VectorFile:

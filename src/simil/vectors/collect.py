@@ -96,6 +96,7 @@ class Collector:
         self._texts: list[str | None] = []
         self._fields: list[Mapping[str, object]] = []
         self._lines: list[int | None] = []
+        self._unnamed: list[int] = []  # the items whose id is their number, as they have none
         self._indices: list[int | None] = []
         self._left_out = 0
         self._failed: list[FailedRequest] = []
@@ -163,6 +164,8 @@ class Collector:
             name, text, fields = describe(item.record, str(number + 1), item.key, indexed=index is not None)
         except ShapeError as exc:
             raise self.fault(str(exc), line, hint=exc.hint) from exc
+        if "id" not in item.record:
+            self._unnamed.append(len(self._ids))
         self._ids.append(name)
         self._texts.append(text)
         self._fields.append(fields)
@@ -182,6 +185,7 @@ class Collector:
         import numpy as np
 
         self._flush()
+        self._check_numbers()
         report_left_out(self.source, self._left_out)
         self._report_failed()
         if self._models and model and model != self._models:
@@ -212,6 +216,18 @@ class Collector:
             vectors=vectors,
             raw=self._raw if self.frame is not None else None,
         )
+
+    def _check_numbers(self) -> None:
+        """Raise InputError if an item without an id would have that of another item."""
+        if not 0 < len(self._unnamed) < len(self._ids):
+            return
+        unnamed = {*self._unnamed}
+        given = {name for place, name in enumerate(self._ids) if place not in unnamed}
+        for place in self._unnamed:
+            if self._ids[place] in given:
+                hint = "give all of them an id"
+                why = f"has no id, and its number is the id of another item: {self._ids[place]!r}"
+                raise self.fault(why, self._lines[place], place + 1, hint=hint)
 
     def _report_failed(self) -> None:
         if not self._failed:

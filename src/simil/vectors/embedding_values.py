@@ -12,6 +12,7 @@ __all__ = ["ShapeError", "is_embedding", "listed", "numbers_of"]
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
 # pgvector writes [1,2], an array column {1,2}, NumPy [1. 2.].
 _LISTED = re.compile(r"\s*(\[\s*[-+.0-9][^\[\]]*\]|\{\s*[-+.0-9][^{}:]*\})\s*")
+_WRITTEN = re.compile(r"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
 _FLOATS = ("values", "float", "base64")
 # What Cohere, Voyage and Jina call embeddings whose numbers are rounded or packed.
 _ROUNDED = frozenset({"int8", "uint8", "binary", "ubinary"})
@@ -35,6 +36,8 @@ def is_embedding(value: object) -> bool | None:
             return None
         case str():
             return bool(_LISTED.fullmatch(value)) or _is_base64(value)
+        case [str() as first, *_]:  # Numbers that are written as strings are refused, not ignored.
+            return bool(_WRITTEN.fullmatch(first))
         case [first, *_]:
             return bool(is_embedding(first)) if isinstance(first, list) else type(first) in (int, float)
         case dict() if value:

@@ -33,6 +33,7 @@ __all__ = ["has_vectors", "is_list_of_items", "items_in"]
 
 _KEYS = frozenset(EMBEDDING_KEYS)
 _LISTS = ("data", "predictions", "points", "vectors", "matches", "results")
+_OF_ITEM = _KEYS | {"object", "index"}
 _TEXTS = ("texts", "documents")
 
 
@@ -144,7 +145,7 @@ def _in_records(holder: dict[str, object]) -> Iterator[Found] | None:
 
 
 def _records(holder: Mapping[str, object], records: Sequence[object]) -> Iterator[Found]:
-    indexed = holder.get("object") == "list" or _are_positions(records)
+    indexed = holder.get("object") == "list" or ("schema" not in holder and _are_positions(records))
     for item in items_of_records(records, holder.get("model"), indexed=indexed):
         match holder:
             case {"instance": {"content": str(text)}}:  # a line of a batch of Vertex AI
@@ -154,8 +155,9 @@ def _records(holder: Mapping[str, object], records: Sequence[object]) -> Iterato
 
 
 def _are_positions(records: Sequence[object]) -> bool:
-    """Return whether "index" numbers the records from 0."""
-    given = [record.get("index") for record in records if isinstance(record, dict)]
+    """Return whether "index" numbers the records of an answer, which hold little else, from 0."""
+    items = (record for record in records if isinstance(record, dict) and record.keys() <= _OF_ITEM)
+    given = [item.get("index") for item in items]
     numbers = [index for index in given if type(index) is int]
     return len(numbers) == len(records) and sorted(numbers) == list(range(len(records)))
 
