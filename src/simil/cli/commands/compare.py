@@ -62,7 +62,9 @@ def compare(
     ] = None,
     metric: Annotated[
         str,
-        typer.Option("--metric", metavar="cosine|dot|euclidean|manhattan", help="How to compare vectors."),
+        typer.Option(
+            "--metric", metavar="NAME", help="How to compare vectors: cosine, dot, euclidean or manhattan."
+        ),
     ] = "cosine",
     threshold: Annotated[
         float | None,

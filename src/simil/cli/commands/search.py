@@ -71,8 +71,9 @@ def search(
         str | None,
         typer.Option(
             "--chunk",
-            metavar="lines|paragraphs|tokens:256/32",
-            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap.",
+            metavar="UNIT",
+            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap, "
+            "such as tokens:256/32.",
         ),
     ] = None,
     context: Annotated[
