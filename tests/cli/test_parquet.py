@@ -296,6 +296,28 @@ def test_pairs_are_compared(tmp_path: Path, plugins: None) -> None:
     assert done.out.startswith("1.000000")
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_scores_are_written_as_tables(form: str, tmp_path: Path, plugins: None) -> None:
+    read = pq.read_table if form == "parquet" else feather.read_table
+    out = tmp_path / f"out.{form}"
+    assert simil("compare", "-m", "plugin:letters", "ab", "ab", "cd", "-o", str(out)).code == 0
+    rows = read(out).to_pylist()
+    assert [(row["a"], row["b"], row["a_id"], row["b_id"]) for row in rows] == [
+        ("ab", "ab", "1", "2"),
+        ("ab", "cd", "1", "3"),
+        ("ab", "cd", "2", "3"),
+    ]
+    assert rows[0]["score"] == pytest.approx(1)
+    assert simil("compare", "-m", "plugin:letters", "ab", "cd", "-o", str(out)).code == 0
+    assert read(out).num_rows == 1
+    table = pa.table({"a": ["ab", "ab"], "b": ["ab", "cd"], "score": pa.array([1, 0], pa.int8())})
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    pairs = "--pairs", "pairs.parquet", "--field", "a", "--field", "b"
+    assert simil("compare", "-m", "plugin:letters", *pairs, "-o", out.name, cwd=tmp_path).code == 0
+    assert read(out).column_names == ["score_2", "a", "b", "score"]
+    assert read(out).select(["a", "b", "score"]) == table
+
+
 def test_a_reader_that_has_enough_and_a_full_disk(table: Path) -> None:
     for form in ("parquet", "arrow"):
         done = shell(f"simil embed -q given.parquet -f {form} | head -c 0", cwd=table.parent)

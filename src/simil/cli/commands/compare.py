@@ -206,7 +206,8 @@ class _Rows:
                 for _ in shown:
                     pass
             else:
-                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale)
+                types = opened.column_types
+                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale, types=types)
         return not missed
 
     def _checked(

@@ -109,7 +109,7 @@ def write_rows(
     rows; `types` those of Arrow that other fields have in their source.
     """
     if types and form != "plain" and format_named(form).types:
-        stream.writelines(arrow_rows(form, _flat([*rows]), columns or (), types))
+        stream.writelines(arrow_rows(form, _typed(rows), columns or (), types))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
@@ -124,7 +124,7 @@ def _lines(
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
     if format_named(form).types:
-        rows = _flat([*rows])
+        rows = _typed(rows)
     elif format_named(form).table:
         rows = ({name: cell(value) for name, value in row.items()} for row in _flat([*rows]))
     else:
@@ -151,6 +151,15 @@ def name_in_json(name: str) -> object:
 def _with_name(row: Row) -> Row:
     file = row.get("file")
     return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
+
+
+def _typed(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows whose cells keep their types; in UTF-8, in which another byte of a name is `\\udce9`."""
+    return _flat([{**row, "file": _utf8(row["file"])} if "file" in row else row for row in rows])
+
+
+def _utf8(name: object) -> object:
+    return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name
 
 
 def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
