@@ -237,7 +237,7 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
         raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
-    return session.embed(texts, Kind.DOCUMENT)
+    return replace(session.embed(texts, Kind.DOCUMENT), types=opened.column_types)
 
 
 def _report_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:

@@ -109,7 +109,10 @@ def write_rows(
     rows; `types` those of Arrow that other fields have in their source.
     """
     if types and form != "plain" and format_named(form).types:
-        stream.writelines(arrow_rows(form, _typed(rows), columns or (), types))
+        every = [*rows]
+        # A column of ours may have the name of one of the input that is no field, such as the id of a vector.
+        known = {name: types[name] for row in every for name in _fields(row) if name in types}
+        stream.writelines(arrow_rows(form, _typed(every), columns or (), known))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
