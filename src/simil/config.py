@@ -7,6 +7,7 @@ its files, and a base URL in it is used only with a key from the same file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ __all__ = [
     "read_config_file",
     "read_dotenv",
 ]
+
+log = logging.getLogger("simil")
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 
@@ -235,17 +238,26 @@ def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
         return SettingSource(".env", {})
-    from io import StringIO
-
-    from dotenv import dotenv_values
-
     try:
         text = path.read_text("utf-8") if path.is_file() else _text_of_pipe(path)
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    return SettingSource(str(path), _values_of(text, str(path)))
+
+
+@cache
+def _values_of(text: str, name: str) -> Mapping[str, str]:
+    """Return the values in the text of a `.env`; lines of another form are named once."""
+    from io import StringIO
+
+    from dotenv.parser import parse_stream
+
     # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
-    values = dotenv_values(stream=StringIO(text), interpolate=False)
-    return SettingSource(str(path), {key: value for key, value in values.items() if value is not None})
+    lines = [*parse_stream(StringIO(text))]
+    for line in lines:
+        if line.error:
+            log.warning("%s:%d: the line is not NAME=value, and is skipped", name, line.original.line)
+    return {line.key: line.value for line in lines if line.key is not None and line.value is not None}
 
 
 @cache

@@ -7,7 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 from support.command import on_terminal, shell, simil
 
 # Not UTF-8; a tab and a line end; blanks that a message must not fold; a colour; what JSON would escape.
@@ -90,6 +92,15 @@ def test_tables_hold_the_bytes_of_a_name(form: str, folder: Path) -> None:
     assert b"d/caf\xe9.txt" in shown
     assert b"d/two  blanks.txt" in shown
     assert b"d/tab\tand\nline.txt" in shown if form == "csv" else b"d/tab\\tand\\nline.txt" in shown
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_tables_of_unicode_show_which_name_it_is(form: str, folder: Path) -> None:
+    out = folder / f"out.{form}"
+    assert simil("search", "-q", "-r", "fish", "d", "-o", str(out), cwd=folder).code == 0
+    files = (pq.read_table if form == "parquet" else feather.read_table)(out)["file"].to_pylist()
+    names = {name.decode("utf-8", "surrogateescape") for name in NAMES[1:]} | {"caf\\udce9.txt"}
+    assert set(files) == {f"d/{name}" for name in names}
 
 
 def test_context_has_the_same_names(folder: Path) -> None:

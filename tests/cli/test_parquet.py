@@ -296,6 +296,62 @@ def test_pairs_are_compared(tmp_path: Path, plugins: None) -> None:
     assert done.out.startswith("1.000000")
 
 
+@pytest.mark.parametrize(
+    "command", ["cluster -n 2", "classify --label ab --label cd", "outliers", "search ab", "match in.parquet"]
+)
+def test_columns_keep_their_types_beside_ours(command: str, tmp_path: Path, plugins: None) -> None:
+    table = pa.table(
+        {
+            "id": pa.array([7, 8], pa.int32()),
+            "text": pa.array(["ab", "cd"], pa.large_string()),
+            "score": pa.array([1, None], pa.int8()),
+            "none": pa.array([None, None], pa.float32()),
+            "big": pa.array([2**64 - 1, 1], pa.uint64()),
+            "when": pa.array([1, 2], pa.timestamp("ns")),
+            "object": pa.array([{"a": 1, "b": None}] * 2, pa.struct({"a": pa.int8(), "b": pa.string()})),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    arguments = [*command.split(), "in.parquet", "-o", "out.parquet"]
+    assert simil(*arguments, "-m", "plugin:letters", cwd=tmp_path).code == 0
+    found = pq.read_table(tmp_path / "out.parquet")
+    assert found.select(table.column_names).sort_by("id").equals(table)
+    if command.startswith("match"):
+        assert found.schema.field("when_right").type == pa.timestamp("ns")
+
+
+def test_columns_of_a_table_beside_lines_have_types_that_hold_both(tmp_path: Path, plugins: None) -> None:
+    pq.write_table(pa.table({"text": ["ab"], "n": pa.array([1], pa.int8())}), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("text,n\ncd,many\n")
+    for command in ("dedupe -q --exact", "cluster -n 1"):
+        arguments = [*command.split(), "a.parquet", "b.csv", "-o", "out.parquet"]
+        done = simil(*arguments, "-m", "plugin:letters", cwd=tmp_path)
+        assert (done.code, done.err) == (0, "")
+        assert pq.read_table(tmp_path / "out.parquet")["n"].to_pylist() == ["1", "many"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_scores_are_written_as_tables(form: str, tmp_path: Path, plugins: None) -> None:
+    read = pq.read_table if form == "parquet" else feather.read_table
+    out = tmp_path / f"out.{form}"
+    assert simil("compare", "-m", "plugin:letters", "ab", "ab", "cd", "-o", str(out)).code == 0
+    rows = read(out).to_pylist()
+    assert [(row["a"], row["b"], row["a_id"], row["b_id"]) for row in rows] == [
+        ("ab", "ab", "1", "2"),
+        ("ab", "cd", "1", "3"),
+        ("ab", "cd", "2", "3"),
+    ]
+    assert rows[0]["score"] == pytest.approx(1)
+    assert simil("compare", "-m", "plugin:letters", "ab", "cd", "-o", str(out)).code == 0
+    assert read(out).num_rows == 1
+    table = pa.table({"a": ["ab", "ab"], "b": ["ab", "cd"], "score": pa.array([1, 0], pa.int8())})
+    pq.write_table(table, tmp_path / "pairs.parquet")
+    pairs = "--pairs", "pairs.parquet", "--field", "a", "--field", "b"
+    assert simil("compare", "-m", "plugin:letters", *pairs, "-o", out.name, cwd=tmp_path).code == 0
+    assert read(out).column_names == ["score_2", "a", "b", "score"]
+    assert read(out).select(["a", "b", "score"]) == table
+
+
 def test_a_reader_that_has_enough_and_a_full_disk(table: Path) -> None:
     for form in ("parquet", "arrow"):
         done = shell(f"simil embed -q given.parquet -f {form} | head -c 0", cwd=table.parent)

@@ -52,8 +52,10 @@ class OpenInput:
 
     @property
     def column_types(self) -> Mapping[str, Any]:
-        """The types of columns where formats have types, by name; only those in which all sources agree."""
+        """The types of columns by name, if all sources have types; only those in which they agree."""
         of_sources = [typed.format.types(typed.source) for typed in self.sources if typed.format.types]
+        if len(of_sources) < len(self.sources):
+            return {}
         every = [item for types in of_sources for item in types.items()]
         return {
             name: found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
@@ -115,9 +116,11 @@ class Session(AbstractContextManager["Session"]):
         them on their way. Raises `ModelMismatch` where the vectors cannot meet those the session gave before.
         """
         if opened.holds_vectors:
-            return self.saved(opened.vector_files())
-        given = self.texts(opened) if texts is None else texts
-        return self.embed(given, kind, total=opened.count, label=opened.label)
+            corpus = self.saved(opened.vector_files())
+        else:
+            given = self.texts(opened) if texts is None else texts
+            corpus = self.embed(given, kind, total=opened.count, label=opened.label)
+        return replace(corpus, types=opened.column_types)
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from simil.errors import ModelMismatch, Place
 from simil.texts import Text
@@ -33,7 +33,8 @@ class Corpus:
     `model` is None where a file of vectors does not say what made them. `saved` tells that they come
     from such a file: their texts may be empty, and their places say little. `unknown` bool [len(texts)]
     are the texts of which the model knows nothing, so that their scores mean nothing; None where there are
-    none, and for saved vectors, which do not tell.
+    none, and for saved vectors, which do not tell. `types` are those of Arrow that fields of the texts have
+    in their source, by name.
     """
 
     texts: Sequence[Text]
@@ -41,6 +42,7 @@ class Corpus:
     model: str | None
     saved: bool = False
     unknown: NDArray[np.bool_] | None = None
+    types: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simil.errors import InputError, UsageError
 from simil.tasks.corpus import Corpus
@@ -93,4 +93,4 @@ def corpus_with_labels(
             rows.append(row)
             texts.append(kept)
     vectors = corpus.vectors if len(rows) == len(corpus) else corpus.vectors[rows]
-    return Corpus(texts, vectors, corpus.model, corpus.saved)
+    return replace(corpus, texts=texts, vectors=vectors)

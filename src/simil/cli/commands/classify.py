@@ -61,8 +61,9 @@ def classify(
         str | None,
         typer.Option(
             "--method",
-            metavar="auto|centroid|knn|logistic",
-            help="How to learn from examples; auto picks the method that does best on held-out examples.",
+            metavar="NAME",
+            help="How to learn from examples: centroid, knn, logistic, or auto, which picks the method "
+            "that does best on held-out examples.",
         ),
     ] = None,
     k: Annotated[

@@ -49,7 +49,7 @@ def show_predictions(
     else:
         columns = (*_COLUMNS[:1], "rank", *_COLUMNS[1:]) if top is not None else _COLUMNS
         rows = _lines(corpus, predictions, form, ranked=top is not None)
-        write_rows(rows, form, stream, facts={}, plain=_PLAIN, columns=columns)
+        write_rows(rows, form, stream, facts={}, plain=_PLAIN, columns=columns, types=corpus.types)
 
 
 def _objects(corpus: Corpus, predictions: Sequence[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:

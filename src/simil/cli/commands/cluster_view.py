@@ -62,6 +62,7 @@ def show_clustering(
             facts={"model": result.corpus.model} if form == "jsonl" else {},
             plain=["cluster", "place", "content"],
             columns=["cluster", "words", "score", "id", "text", "file", "line"],
+            types=result.corpus.types,
         )
 
 

@@ -62,7 +62,9 @@ def compare(
     ] = None,
     metric: Annotated[
         str,
-        typer.Option("--metric", metavar="cosine|dot|euclidean|manhattan", help="How to compare vectors."),
+        typer.Option(
+            "--metric", metavar="NAME", help="How to compare vectors: cosine, dot, euclidean or manhattan."
+        ),
     ] = "cosine",
     threshold: Annotated[
         float | None,
@@ -204,7 +206,8 @@ class _Rows:
                 for _ in shown:
                     pass
             else:
-                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale)
+                types = opened.column_types
+                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale, types=types)
         return not missed
 
     def _checked(

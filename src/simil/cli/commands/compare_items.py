@@ -87,18 +87,19 @@ def _files_of(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         path = Path(name)
         if path.is_dir():
-            yield from _found(name, [str(one) for one in path.iterdir() if not one.name.startswith(".")])
+            files = [str(one) for one in path.iterdir() if not one.name.startswith(".")]
+            yield from _found(name, files, "there is no file in this folder")
         elif glob.has_magic(name) and not path.exists():
             # Path.glob takes no absolute pattern.
-            yield from _found(name, glob.glob(name, recursive=True))  # noqa: PTH207
+            yield from _found(name, glob.glob(name, recursive=True), "there is no such file")  # noqa: PTH207
         else:
             yield name
 
 
-def _found(name: str, paths: Iterable[str]) -> list[str]:
+def _found(name: str, paths: Iterable[str], none: str) -> list[str]:
     files = sorted(filter(_is_file, paths))
     if not files:
-        raise InputError("there is no such file", hint="name files, or a folder of them", place=Place(name))
+        raise InputError(none, hint="name files, or a folder of them", place=Place(name))
     return files
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import cell, digits, fewer_digits, json_of, table_row
+from simil.cli.output.rows import Row, cell, digits, fewer_digits, json_of, table_row, write_rows
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
 from simil.errors import InputError
 from simil.formats.delimited import Escapes
@@ -35,7 +35,12 @@ def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None
     if form == "table":
         (_show_two if len(comparison.names) == 2 else _show_matrix)(comparison)
         return
-    _COMPARISONS[form](comparison, stream)
+    if form in _COMPARISONS:
+        _COMPARISONS[form](comparison, stream)
+    else:
+        write_rows(
+            _score_rows(comparison), form, stream, facts={}, columns=["score", "a", "b", "a_id", "b_id"]
+        )
     stream.flush()
 
 
@@ -46,8 +51,13 @@ def show_pairs(
     metric: Metric,
     model: str,
     scale: Scale | None = None,
+    *,
+    types: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a score and the fields of each row as they come; forms as for `show_comparison`."""
+    """Write a score and the fields of each row as they come; forms as for `show_comparison`.
+
+    `types` are those of Arrow that fields have in their source.
+    """
     if form == "table":
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
@@ -55,6 +65,9 @@ def show_pairs(
                 is_distance = metric.is_distance and scale is None
                 shown = fewer_digits(score, 2 if percent else 4, is_distance=is_distance)
                 _show_pair(pair, "failed" if isnan(score) else shown)
+        return
+    if form not in _PAIRS:
+        write_rows(_pair_rows(batches), form, stream, facts={}, columns=["score"], types=types)
         return
     facts = {"metric": str(metric), "model": model} | _facts(scale)
     for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
@@ -147,13 +160,19 @@ def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
         "model": comparison.model,
         **_facts(comparison.scale),
     }
+    stream.writelines(json_of({**row, **facts}) + b"\n" for row in _score_rows(comparison))
+
+
+def _score_rows(comparison: Comparison) -> Iterator[Row]:
+    """Yield a row for each two items."""
     names, ids = comparison.names, comparison.ids
     for index, row in comparison.rows():
         for other in range(index + 1, len(row)):
             pair = {"score": row[other], "a": names[index], "b": names[other]}
-            stream.write(json_of(pair | {"a_id": ids[index], "b_id": ids[other]} | facts) + b"\n")
+            yield pair | {"a_id": ids[index], "b_id": ids[other]}
 
 
+# Other formats have a row for each two items, and a column for each field of pairs.
 _COMPARISONS = {
     "plain": _comparison_plain,
     "tsv": _comparison_tsv,
@@ -232,6 +251,12 @@ def _pair_items(batch: PairScores, facts: Mapping[str, object]) -> Iterator[byte
     for pair, score in zip(batch.pairs, batch.scores, strict=True):
         left, right = (text or None for text in (pair.left, pair.right))
         yield json_of({"id": pair.id, "score": score, "a": left, "b": right, "fields": pair.fields, **facts})
+
+
+def _pair_rows(batches: Iterable[PairScores]) -> Iterator[Row]:
+    for batch in batches:
+        for pair, score in zip(batch.pairs, batch.scores, strict=True):
+            yield {"score": score, "fields": pair.fields}
 
 
 _PAIRS = {

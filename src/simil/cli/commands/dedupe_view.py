@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from simil.texts import Text
 
 __all__ = ["show_duplicates", "show_texts"]
+
+log = logging.getLogger("simil")
 
 
 def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *, model: str | None) -> None:
@@ -53,6 +56,8 @@ def show_texts(
         # A file that is one text is listed by its name; the id of stdin is "-".
         names = (_name(text) if whole else text.text for text in texts)
         stream.writelines((name + end).encode("utf-8", "surrogateescape") for name in names)
+        if not whole:
+            _report_loss(texts, end)
     elif form == "jsonl":
         stream.writelines(json_of(_record(text)) + b"\n" for text in texts)
     elif form == "json":
@@ -61,6 +66,16 @@ def show_texts(
         records = [{"fields": _record(text)} for text in texts]
         write_rows(records, form, stream, facts={}, types=types)
     stream.flush()
+
+
+def _report_loss(texts: Sequence[Text], end: str) -> None:
+    """Log how many texts a line each does not hold."""
+    lost = sum(len(text.fields) > 1 or end in text.text for text in texts)
+    if lost:
+        log.warning(
+            "%s other fields or line ends, which are lost in lines of text; -f jsonl keeps them",
+            "1 text has" if lost == 1 else f"{lost:,} texts have",
+        )
 
 
 def _name(text: Text) -> str:

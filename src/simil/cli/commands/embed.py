@@ -38,7 +38,10 @@ def embed(
     form: Annotated[
         str | None,
         typer.Option(
-            "-f", "--format", metavar="json|jsonl|npy|csv|tsv|base64|parquet|arrow", help="Output format."
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet or arrow.",
         ),
     ] = None,
     kind: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
@@ -51,8 +51,12 @@ def show_matches(
         ]
         write_rows(lines, form, stream, facts={})
     else:
-        table, columns = _joined(pairs, ours, theirs)
-        write_rows(table, form, stream, facts={}, columns=columns)
+        names = _columns(ours, theirs)
+        table = _joined(pairs, (ours, theirs), names)
+        used = [*names[0].values(), *names[1].values()]
+        columns = [own_name("score", used), *used]
+        types = {**_types(ours, names[0]), **_types(theirs, names[1])}
+        write_rows(table, form, stream, facts={}, columns=columns, types=types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,26 @@ def _content(corpus: Corpus, row: int | None) -> str | None:
     return None if row is None else corpus.content(row)
 
 
-def _joined(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> tuple[list[Row], list[str]]:
-    """Return rows of the score and all columns of both files, and the names of these columns.
+def _columns(ours: Corpus, theirs: Corpus) -> list[dict[str, str]]:
+    """Return the names of the columns of each file in the output, by those that they have there.
 
     A name of the right file that the left has too gets `_right` after it.
     """
     used: set[str] = set()
-    names = [_names([_record(corpus, text) for text in corpus.texts], used) for corpus in (ours, theirs)]
+    return [_names([_record(corpus, text) for text in corpus.texts], used) for corpus in (ours, theirs)]
+
+
+def _types(corpus: Corpus, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the types of the columns of a file that hold fields as they were read."""
+    fields = {name for text in corpus.texts for name in text.fields} if corpus.types else ()
+    return {names[name]: corpus.types[name] for name in fields if name in corpus.types}
+
+
+def _joined(
+    pairs: Sequence[_JoinedRow], sides: tuple[Corpus, Corpus], names: Sequence[Mapping[str, str]]
+) -> list[Row]:
+    """Return rows of the score and all columns of both files."""
+    ours, theirs = sides
     rows: list[Row] = []
     for pair in pairs:
         # Each row has all columns in one order, even if one side is missing.
@@ -108,7 +125,7 @@ def _joined(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> tuple[
             record = {} if row is None else _record(corpus, corpus.texts[row])
             cells |= {new: record.get(name) for name, new in renamed.items()}
         rows.append({"score": pair.score, "fields": cells})
-    return rows, [own_name("score", used), *names[0].values(), *names[1].values()]
+    return rows
 
 
 def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:

@@ -39,10 +39,8 @@ def show_outliers(
     else:
         plain = ["score", "place", "text", "nearest_score", "nearest_text"]
         columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
-        lines = _lines if form == "plain" else _records
-        write_rows(
-            lines(found, rows.tolist(), corpus, among), form, stream, facts={}, plain=plain, columns=columns
-        )
+        lines = (_lines if form == "plain" else _records)(found, rows.tolist(), corpus, among)
+        write_rows(lines, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
 
 
 def draw_outliers(

@@ -71,8 +71,9 @@ def search(
         str | None,
         typer.Option(
             "--chunk",
-            metavar="lines|paragraphs|tokens:256/32",
-            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap.",
+            metavar="UNIT",
+            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap, "
+            "such as tokens:256/32.",
         ),
     ] = None,
     context: Annotated[
@@ -236,7 +237,7 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
         raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
-    return session.embed(texts, Kind.DOCUMENT)
+    return replace(session.embed(texts, Kind.DOCUMENT), types=opened.column_types)
 
 
 def _report_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:

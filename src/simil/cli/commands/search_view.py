@@ -39,7 +39,7 @@ def show_results(
         if form in ("json", "jsonl"):
             write_rows(rows, form, stream, facts={"model": corpus.model})
         else:
-            write_rows(rows, form, stream, facts={}, plain=plain, columns=columns)
+            write_rows(rows, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
 
 
 def show_files(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryIO, end: bytes) -> None:

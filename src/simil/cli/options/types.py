@@ -138,8 +138,8 @@ InputFormatName = Annotated[
     str | None,
     _input(
         "--input-format",
-        metavar="text|jsonl|json|csv|tsv|xlsx|parquet|arrow",
-        help="Format of the input (default: by suffix).",
+        metavar="FORMAT",
+        help="Format of the input: text, jsonl, json, csv, tsv, xlsx, parquet or arrow (default: by suffix).",
     ),
 ]
 Fields = Annotated[
@@ -229,7 +229,10 @@ Files = Annotated[
 Form = Annotated[
     str | None,
     typer.Option(
-        "-f", "--format", metavar="json|jsonl|csv|tsv|parquet|arrow", help="Output format for other programs."
+        "-f",
+        "--format",
+        metavar="FORMAT",
+        help="Output format for other programs: json, jsonl, csv, tsv, parquet or arrow.",
     ),
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]

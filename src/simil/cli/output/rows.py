@@ -110,7 +110,10 @@ def write_rows(
     if types and form != "plain" and format_named(form).types:
         from simil.formats.arrow_rows import arrow_rows
 
-        stream.writelines(arrow_rows(form, _flat([*rows]), columns or (), types))
+        every = [*rows]
+        # A column of ours may have the name of one of the input that is no field, such as the id of a vector.
+        known = {name: types[name] for row in every for name in _fields(row) if name in types}
+        stream.writelines(arrow_rows(form, _typed(every), columns or (), known))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))
     stream.flush()
@@ -125,7 +128,7 @@ def _lines(
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
     if format_named(form).types:
-        rows = _flat([*rows])
+        rows = _typed(rows)
     elif format_named(form).table:
         rows = ({name: cell(value) for name, value in row.items()} for row in _flat([*rows]))
     else:
@@ -152,6 +155,15 @@ def name_in_json(name: str) -> object:
 def _with_name(row: Row) -> Row:
     file = row.get("file")
     return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
+
+
+def _typed(rows: Iterable[Row]) -> Iterator[Row]:
+    """Rows whose cells keep their types; in UTF-8, in which another byte of a name is `\\udce9`."""
+    return _flat([{**row, "file": _utf8(row["file"])} if "file" in row else row for row in rows])
+
+
+def _utf8(name: object) -> object:
+    return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name
 
 
 def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
