@@ -44,7 +44,7 @@ class TextRejected(SimilError):
 
 
 class Mark(IntFlag):
-    """What is to be told of a text beside its vector.
+    """What a run says about a text beside its vector.
 
     `CUT`: it was longer than the model reads and lost its end. `UNKNOWN`: every token stands for something
     that the model does not know, so that all such texts have nearly the same vector, whatever they say.

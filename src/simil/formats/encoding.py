@@ -93,7 +93,7 @@ def check_encoding(name: str) -> None:
 
 
 def document(data: bytes, encoding: str | None = None) -> bytes:
-    """A whole document in UTF-8, without its byte order mark; the encoding is told as by `Utf8Chunks`."""
+    """A whole document in UTF-8, without its byte order mark; the encoding is found as by `Utf8Chunks`."""
     return b"".join(Utf8Chunks(iter([data]), encoding))
 
 

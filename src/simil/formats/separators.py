@@ -1,4 +1,4 @@
-"""Which character separates the cells of a CSV file, told by its first row.
+"""Which character separates the cells of a CSV file, judged by its first row.
 
 A first line `sep=;`, as Excel writes it, names the character. A first row without a comma that has another
 usual separator is separated by that one: a name of a column rarely holds one, and can be quoted if it does.

@@ -31,7 +31,7 @@ _DEFAULTS = FormatOptions()
 def rows_of(
     form: Delimited, chunks: Iterator[bytes], name: str, options: FormatOptions = _DEFAULTS
 ) -> RowStream:
-    """The rows of a source, header included; what separates cells is told at once.
+    """The rows of a source, header included; what separates the cells is settled at once.
 
     Raises InputError if that is unclear.
     """
