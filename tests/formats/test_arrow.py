@@ -24,7 +24,8 @@ from simil.cli.app import run
 from simil.errors import InputError
 from simil.formats.arrow_values import as_column, as_inferred, inferred_type, python_values
 from simil.formats.part_files import part_files
-from simil.texts import ReadOptions, Text, count_roughly, read_texts
+from simil.texts import ReadOptions, Text, read_texts
+from simil.texts.counting import count_roughly
 
 FORMS = ["parquet", "arrow"]
 

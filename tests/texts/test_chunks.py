@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from simil.embedders.local.token_spans import token_spans
 from simil.errors import Place, UsageError
-from simil.texts import Chunking, Text, chunking_named, in_chunks, paragraphs
+from simil.texts import Text
+from simil.texts.chunks import Chunking, chunking_named, in_chunks, paragraphs
 
 prose = st.text(alphabet="ab é\n\t 日", max_size=120)
 

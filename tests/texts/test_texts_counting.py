@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support.reading import named, opened
 
-from simil.texts import InputFormat, ReadOptions, count_roughly, read_texts
+from simil.texts import InputFormat, ReadOptions, read_texts
+from simil.texts.counting import count_roughly
 
 
 @pytest.mark.parametrize(

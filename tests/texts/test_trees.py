@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simil.texts import LeftOut, files_in
+from simil.texts.trees import LeftOut, files_in
 
 FILES = [
     "a.txt", "b.log", "keep.log", "build/out.txt", "src/build/x.txt", "src/a.py", "src/notes.txt",

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
 from simil.formats.passthrough import Frame
 from simil.formats.sources import Source
-from simil.texts import (
-    InputFormat,
-    Pair,
-    ReadOptions,
-    Record,
-    Text,
-    count_roughly,
-    read_pairs,
-    read_records,
-    read_texts,
-)
+from simil.texts import InputFormat, Pair, ReadOptions, Record, Text, read_pairs, read_records, read_texts
 from simil.texts.read_options import SEPARATED, TABLES, WORKBOOKS
-from simil.vectors import VectorFile
+
+if TYPE_CHECKING:
+    from simil.vectors import VectorFile
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
 
@@ -111,6 +103,8 @@ class OpenInput:
 
     def count(self) -> int | None:
         """Return about how many texts there are, None if unknown."""
+        from simil.texts.counting import count_roughly
+
         return count_roughly(self.sources, self.reading)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 from simil.errors import ModelMismatch, Place
 from simil.texts import Text
-from simil.vectors import VectorFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.vectors import VectorFile
 
 __all__ = [
     "Corpus",

@@ -6,35 +6,24 @@ which is read as a whole.
 
 from simil.formats.json_values import kind_of
 from simil.formats.record_stream import Record
-from simil.texts.chunks import Chunking, Spans, chunking_named, in_chunks, paragraphs
-from simil.texts.counting import count_roughly
 from simil.texts.fields import IdField, column, missing_field, pair_columns, text_in
 from simil.texts.read_options import InputFormat, ReadOptions, format_of
 from simil.texts.reading import read_pairs, read_records, read_texts
 from simil.texts.records import Pair, Text, is_blank
-from simil.texts.trees import LeftOut, files_in
 
 __all__ = [
-    "Chunking",
     "IdField",
     "InputFormat",
-    "LeftOut",
     "Pair",
     "ReadOptions",
     "Record",
-    "Spans",
     "Text",
-    "chunking_named",
     "column",
-    "count_roughly",
-    "files_in",
     "format_of",
-    "in_chunks",
     "is_blank",
     "kind_of",
     "missing_field",
     "pair_columns",
-    "paragraphs",
     "read_pairs",
     "read_records",
     "read_texts",

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.retrieval import SearchResult
-    from simil.texts import Chunking, ReadOptions, Text
+    from simil.texts import ReadOptions, Text
+    from simil.texts.chunks import Chunking
 
 __all__ = ["search"]
 
@@ -140,7 +141,8 @@ class _Splitting:
     def __init__(
         self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool, *, all_fields: bool
     ) -> None:
-        from simil.texts import InputFormat, chunking_named
+        from simil.texts import InputFormat
+        from simil.texts.chunks import chunking_named
 
         self.reading = reading
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
@@ -165,7 +167,7 @@ class _Splitting:
     def applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
         from simil.embedders.local.token_spans import token_spans
-        from simil.texts import in_chunks, paragraphs
+        from simil.texts.chunks import in_chunks, paragraphs
 
         if self.chunking is None:
             return texts
@@ -191,7 +193,7 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
 
 def _sources(files: Sequence[str], encoding: str | None, *, recursive: bool) -> list[str]:
     from simil.cli.output.notes import LeftOutFiles
-    from simil.texts import files_in
+    from simil.texts.trees import files_in
 
     if not recursive:
         for path in files:

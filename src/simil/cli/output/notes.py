@@ -14,7 +14,7 @@ from simil.errors import InputError, PartlyDone, Place, UsageError
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
-    from simil.texts import LeftOut
+    from simil.texts.trees import LeftOut
 
 __all__ = ["LeftOutFiles", "Notes", "dollars", "report_usage"]
 
@@ -100,7 +100,7 @@ class LeftOutFiles:
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
-        from simil.texts import LeftOut
+        from simil.texts.trees import LeftOut
 
         why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
         self._counts[why] += 1
