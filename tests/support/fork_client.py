@@ -62,7 +62,8 @@ def forked(arguments):
     streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
     data = len(request).to_bytes(4, "little") + request
     sent = server.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
-    server.sendall(data[sent:])
+    if sent < len(data):  # Even sending nothing fails where the run has ended since.
+        server.sendall(data[sent:])
     pid = int.from_bytes(server.recv(4), "little")
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1):
         if number not in ignored:
