@@ -38,10 +38,7 @@ _FOREIGN = {
     b"BZh": ("compressed by bzip2", "unpack it with bunzip2"),
     b"\xfd7zXZ\0": ("compressed by xz", "unpack it with unxz"),
     b"\x28\xb5\x2f\xfd": ("compressed by zstd", "unpack it with unzstd"),
-    b"PK\x03\x04": (
-        "a ZIP archive",
-        "unpack it; --input-format xlsx reads a workbook",
-    ),
+    b"PK\x03\x04": ("a ZIP archive", "unpack it; --input-format xlsx reads a workbook"),
     b"PK\x05\x06": ("an empty ZIP archive", "name another file"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
     b"%PDF-": ("a PDF document", "convert it to text, e.g. with pdftotext"),
@@ -74,13 +71,14 @@ def typed(source: Source, wanted: str | None = None) -> TypedSource:
         return TypedSource(source, format_named(wanted))
     if part_files(source.path) is not None:
         return TypedSource(source, format_named("parquet"))
-    binary = sniffed_binary(source.head(_tells_binary))
+    head = source.head(_tells_binary)
+    binary = sniffed_binary(head)
     if binary is not None:
         return TypedSource(source, binary)
     named = suffix_format(source.path)
     if named is not None and named.is_binary:
         return TypedSource(source, named)  # Its reader says what is wrong with it.
-    refuse_binary(source)
+    _refuse_foreign(head, source)
     if named is not None and named.name in ("json", "jsonl"):
         return TypedSource(source, named)
     return TypedSource(source, _json_format(source) or named or format_named("text"))
@@ -96,6 +94,10 @@ def refuse_binary(source: Source) -> None:
             hint="name a file of texts",
             place=Place(source.name),
         )
+    _refuse_foreign(head, source)
+
+
+def _refuse_foreign(head: bytes, source: Source) -> None:
     for magic, (kind, hint) in _FOREIGN.items():
         if head.startswith(magic):
             raise InputError(f"is {kind}, not text", hint=hint, place=Place(source.name))

@@ -67,12 +67,8 @@ class Source:
     @property
     def identity(self) -> tuple[int, int] | None:
         """What two sources share that are one pipe, such as `-` and `/dev/stdin`; None for other files."""
-        if self._stdin is not None:
-            return None
-        try:
-            # Path would turn "" into ".".
-            found = os.fstat(_STDIN) if self.is_stdin else os.stat(self.path)  # noqa: PTH116
-        except (OSError, ValueError):
+        found = self._status()
+        if found is None:
             return None
         is_pipe = self.is_stdin or stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode)
         return (found.st_dev, found.st_ino) if is_pipe else None
@@ -138,7 +134,7 @@ class Source:
                 if chunk := self._read():
                     yield chunk
         finally:
-            self._close()
+            self.close()
 
     def file(self) -> BinaryIO:
         """Return a file of all bytes that can seek: the file itself, or a temporary one of what can't.
@@ -170,17 +166,23 @@ class Source:
 
     def close(self) -> None:
         """Close what a reader that failed has left open."""
-        self._close()
+        if self._stream is not None and self._stdin is None:
+            self._stream.close()
+        self._stream = None
 
-    def _is_regular(self) -> bool:
+    def _status(self) -> os.stat_result | None:
+        """Return what the system knows of the source; None if that is nothing, or a stream replaces it."""
         if self._stdin is not None:
-            return False
+            return None
         try:
             # Path would turn "" into ".".
-            mode = (os.fstat(_STDIN) if self.is_stdin else os.stat(self.path)).st_mode  # noqa: PTH116
+            return os.fstat(_STDIN) if self.is_stdin else os.stat(self.path)  # noqa: PTH116
         except (OSError, ValueError):
-            return False
-        return stat.S_ISREG(mode)
+            return None
+
+    def _is_regular(self) -> bool:
+        found = self._status()
+        return found is not None and stat.S_ISREG(found.st_mode)
 
     def _look_further(self, *, at_lines: bool) -> None:
         """Read on until there are twice as many bytes, or another line has ended, if `at_lines`."""
@@ -197,7 +199,7 @@ class Source:
             return
         if self.is_stdin and self._stream is not None:
             os.lseek(_STDIN, -len(self._head), os.SEEK_CUR)
-        self._close()
+        self.close()
         self._head.clear()
         self._ended = False
 
@@ -210,7 +212,7 @@ class Source:
                 # Another process may have made a shared stdin non-blocking; that is not the end of it.
                 select.select([self._stream], [], [])
         except (OSError, ValueError) as exc:
-            self._close()
+            self.close()
             raise _unreadable(self, exc) from exc
         self._ended = not chunk
         return chunk
@@ -219,11 +221,6 @@ class Source:
         if self.is_stdin:
             return cast(_Raw, self._stdin) if self._stdin is not None else FileIO(_STDIN, closefd=False)
         return FileIO(self.path)
-
-    def _close(self) -> None:
-        if self._stream is not None and self._stdin is None:
-            self._stream.close()
-        self._stream = None
 
 
 def _unreadable(source: Source, exc: OSError | ValueError) -> InputError:
