@@ -111,7 +111,10 @@ class ModelDamaged(ModelError):
 
 
 class ExtraMissing(ModelError):
-    pass
+    """`extra` is the one of simil-cli that installs what is missing."""
+
+    def __init__(self, message: str, *, extra: str) -> None:
+        super().__init__(message, hint=f"run: pip install 'simil-cli[{extra}]'")
 
 
 class ProviderError(SimilError):

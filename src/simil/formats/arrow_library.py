@@ -21,7 +21,7 @@ def arrow() -> Any:
     except ImportError as exc:
         raise ExtraMissing(
             "Parquet and Arrow files need pyarrow, which is not installed",
-            hint="run: pip install 'simil-cli[parquet]'",
+            extra="parquet",
         ) from exc
     return pyarrow
 

@@ -102,6 +102,6 @@ def _calamine() -> Any:
     except ImportError as exc:
         raise ExtraMissing(
             "workbooks need python-calamine, which is not installed",
-            hint="run: pip install 'simil-cli[excel]'",
+            extra="excel",
         ) from exc
     return python_calamine

@@ -36,7 +36,7 @@ def check_projection(method: str) -> None:
     if method not in PROJECTIONS:
         raise UsageError(f"--projection cannot be {method!r}", hint=f"choose one of {', '.join(PROJECTIONS)}")
     if method == "umap" and find_spec("umap") is None:
-        raise ExtraMissing("UMAP is not installed", hint="run: pip install 'simil-cli[umap]'")
+        raise ExtraMissing("UMAP is not installed", extra="umap")
 
 
 def project(vectors: NDArray[np.float32], method: str = "pca") -> Projected:

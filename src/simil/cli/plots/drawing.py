@@ -33,7 +33,7 @@ def check_plot(path: str | None) -> None:
     if find_spec(_LIBRARIES[kind]) is None:
         raise ExtraMissing(
             f"{_LIBRARIES[kind]}, which draws plots, is not installed",
-            hint="run: pip install 'simil-cli[plot]'",
+            extra="plot",
         )
     if kind != "-":
         if Path(path).is_dir():

@@ -67,9 +67,7 @@ def _plotext() -> Any:
         import plotext
     except ImportError as exc:
         # Its C++ part may be missing or built for another system.
-        raise ExtraMissing(
-            f"plotext cannot draw: {str(exc).splitlines()[0]}", hint="run: pip install 'simil-cli[plot]'"
-        ) from exc
+        raise ExtraMissing(f"plotext cannot draw: {str(exc).splitlines()[0]}", extra="plot") from exc
     return plotext
 
 

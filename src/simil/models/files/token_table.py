@@ -73,7 +73,7 @@ def import_model2vec() -> Any:
     except ImportError as exc:
         raise ExtraMissing(
             "model2vec, which runs static models, is not installed",
-            hint="run: pip install 'simil-cli[static]'",
+            extra="static",
         ) from exc
     return model2vec
 

@@ -12,7 +12,7 @@ from simil.errors import ExtraMissing
 
 __all__ = ["has_openvino", "import_nncf", "import_openvino", "require_nncf"]
 
-_HINT = "run: pip install 'simil-cli[openvino]'"
+_EXTRA = "openvino"
 
 
 def has_openvino() -> bool:
@@ -23,7 +23,7 @@ def has_openvino() -> bool:
 def import_openvino() -> Any:
     """Return the module `openvino`; raises `ExtraMissing` if it is not installed."""
     if not has_openvino():
-        raise ExtraMissing("OpenVINO is not installed", hint=_HINT)
+        raise ExtraMissing("OpenVINO is not installed", extra=_EXTRA)
     # The converter of other frameworks' models takes longer to import than all the rest.
     with _without("openvino.tools.ovc", "openvino_telemetry"):
         import openvino
@@ -33,7 +33,7 @@ def import_openvino() -> Any:
 def require_nncf() -> None:
     """Raise `ExtraMissing` if NNCF is not installed, without importing it."""
     if find_spec("nncf") is None:
-        raise ExtraMissing("NNCF, which quantizes models, is not installed", hint=_HINT)
+        raise ExtraMissing("NNCF, which quantizes models, is not installed", extra=_EXTRA)
 
 
 def import_nncf() -> Any:
