@@ -11,16 +11,16 @@ from simil.formats.passthrough import Frame
 __all__ = ["FormatOptions", "Record", "RecordStream"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FormatOptions:
     """What a user says about the bytes of a source; None leaves it to the bytes themselves.
 
     Attributes:
-        header: whether the first row of a table names its columns.
-        delimiter: what separates the cells of a table.
-        encoding: the encoding of the text.
-        sheet: the sheet of a workbook.
-        collection: the collection of embeddings in a database.
+        header: whether the first row of a table names its columns; if not, they are "1", "2", and so on.
+        delimiter: what separates the cells of a table; by default, the first row shows it.
+        encoding: the encoding of text without a byte order mark; by default UTF-8.
+        sheet: the name or number of the sheet of a workbook; by default the first.
+        collection: the collection of vectors to read from a database; by default the only one.
         keeps_raw: whether records are to be written as they came.
     """
 

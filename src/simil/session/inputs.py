@@ -63,7 +63,7 @@ class OpenInput:
         """Read the vector files; errors as in `read_vectors`."""
         from simil.vectors.vector_files import read_vectors
 
-        return [read_vectors(typed, self.reading.of_format) for typed in self.sources]
+        return [read_vectors(typed, self.reading) for typed in self.sources]
 
     def texts(
         self,
@@ -159,11 +159,7 @@ class InputOpener:
         for source in sources:
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = (
-            []
-            if reading.is_literal
-            else [as_vectors(typed, reading.of_format, reading.fields) for typed in opened]
-        )
+        found = [] if reading.is_literal else [as_vectors(typed, reading, reading.fields) for typed in opened]
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

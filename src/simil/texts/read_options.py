@@ -42,17 +42,13 @@ def format_of(source: str) -> InputFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(FormatOptions):
     """How to read; options that contradict each other raise UsageError here, before anything is read.
 
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
-    plain text whatever its suffix. `header` is False for tables whose first row is data: their columns are
-    named "1", "2", and so on. `delimiter` separates the cells of tables; without it their first row tells
-    what does. `encoding` is that of sources without a byte order mark; without it, that is UTF-8. `sheet` is
-    the name or number of the sheet of a workbook, `collection` the one to read where a database holds several
-    collections of vectors. With `all_fields` the fields of a text are all those of its record, including text
-    and id, and with `keeps_raw` it has the bytes of its record.
+    plain text whatever its suffix. With `all_fields` the fields of a text are all those of its record,
+    including text and id. What they say about the bytes of a source is in `FormatOptions`.
     """
 
     format: InputFormat | None = None
@@ -60,13 +56,7 @@ class ReadOptions:
     id_field: str | None = None
     whole: bool = False
     nul: bool = False
-    header: bool = True
-    delimiter: str | None = None
-    encoding: str | None = None
-    sheet: str | None = None
-    collection: str | None = None
     all_fields: bool = False
-    keeps_raw: bool = False
 
     def __post_init__(self) -> None:
         if self.whole and self.nul:
@@ -110,18 +100,6 @@ class ReadOptions:
     def is_literal(self) -> bool:
         """Whether a source is plain text whatever it looks like, since the user says so."""
         return bool(self._plain) or self.format is InputFormat.TEXT
-
-    @property
-    def of_format(self) -> FormatOptions:
-        """What they say about the bytes of a source."""
-        return FormatOptions(
-            header=self.header,
-            delimiter=self.delimiter,
-            encoding=self.encoding,
-            sheet=self.sheet,
-            collection=self.collection,
-            keeps_raw=self.keeps_raw,
-        )
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""

@@ -135,7 +135,7 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
         raise InputError(
             f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)
         )
-    return typed.format.read(source, options.of_format)
+    return typed.format.read(source, options)
 
 
 def _check_fields(typed: TypedSource, options: ReadOptions, why: str) -> None:
