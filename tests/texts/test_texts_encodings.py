@@ -125,3 +125,10 @@ def test_options_that_make_no_sense(options, problem):
 def test_a_separator_where_no_source_is_a_table(read):
     with pytest.raises(UsageError, match="--delimiter is for csv and tsv, and no source is one"):
         read(stdin=b"a\n", delimiter=";")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-be", "cp1252"])
+def test_json_is_recognized_in_an_encoding_that_is_named(read, encoding):
+    data = '\n{"text":"é"}\n{"text":"b"}\n'.encode(encoding)
+    assert read(stdin=data, encoding=encoding).texts == ["é", "b"]
+    assert read(stdin='[{"text":"é"},\n "b"]'.encode(encoding), encoding=encoding).texts == ["é", "b"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from simil.errors import InputError, Place
@@ -61,11 +62,12 @@ class TypedSource:
     format: Format
 
 
-def typed(source: Source, wanted: str | None = None) -> TypedSource:
+def typed(source: Source, wanted: str | None = None, encoding: str | None = None) -> TypedSource:
     """Return `source` with its format: the one called `wanted`, or else what it is.
 
-    Looks at the source, as far as it takes and no further, unless the format is `wanted`. Raises InputError
-    if it cannot be read, or is of a kind that holds neither texts nor vectors.
+    `encoding` is that of its text if it has no byte order mark; None is UTF-8. Looks at the source, as far as
+    it takes and no further, unless the format is `wanted`. Raises InputError if it cannot be read, or is of a
+    kind that holds neither texts nor vectors.
     """
     if wanted is not None:
         return TypedSource(source, format_named(wanted))
@@ -81,7 +83,7 @@ def typed(source: Source, wanted: str | None = None) -> TypedSource:
     _refuse_foreign(head, source)
     if named is not None and named.name in ("json", "jsonl"):
         return TypedSource(source, named)
-    return TypedSource(source, _json_format(source) or named or format_named("text"))
+    return TypedSource(source, _json_format(source, encoding) or named or format_named("text"))
 
 
 def refuse_binary(source: Source) -> None:
@@ -109,25 +111,28 @@ def _tells_binary(head: bytes) -> bool:
     return bool(head) and not is_cut and not may_be_cut(head)
 
 
-def _json_format(source: Source) -> Format | None:
+def _json_format(source: Source, encoding: str | None) -> Format | None:
     """Return JSON or JSON Lines if the content is that by its structure, else None."""
-    head = head_as_utf8(source.head(lambda head: _is_json(head_as_utf8(head)) is not None))
+
+    def look(enough: Callable[[bytes], bool]) -> bytes:
+        found = source.head(lambda head: enough(head_as_utf8(head, encoding).lstrip()))
+        return head_as_utf8(found, encoding).lstrip()
+
+    head = look(lambda text: _is_json(text) is not None)
     is_json = _is_json(head)
     if is_json is None:  # That was all of it.
         return _format_of_all(head)
     if not is_json:
         return None
-    first = head_as_utf8(source.head(lambda head: b"\n" in head_as_utf8(head).lstrip()))
-    value = _parsed(first.lstrip().partition(b"\n")[0])
+    value = _parsed(look(lambda text: b"\n" in text).partition(b"\n")[0])
     items = value.get("data") if isinstance(value, dict) else value
     if isinstance(items, list):  # One line can be a document, or the first of several.
-        return format_named("jsonl" if _has_two_lines(source.head(_has_two_lines)) else "json")
+        return format_named("jsonl" if _has_two_lines(look(_has_two_lines)) else "json")
     return format_named("json" if value is None else "jsonl")
 
 
-def _is_json(head: bytes) -> bool | None:
+def _is_json(text: bytes) -> bool | None:
     """Return whether a source that begins so is JSON; None if only more of it can tell."""
-    text = head.lstrip()
     if not text:
         return None
     if text[:1] not in (b"{", b"["):
@@ -166,5 +171,5 @@ def _parsed(text: bytes) -> dict[str, object] | list[object] | None:
     return value if isinstance(value, dict | list) else None
 
 
-def _has_two_lines(head: bytes) -> bool:
-    return bool(head_as_utf8(head).lstrip().partition(b"\n")[2].strip())
+def _has_two_lines(text: bytes) -> bool:
+    return bool(text.partition(b"\n")[2].strip())

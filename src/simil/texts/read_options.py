@@ -103,7 +103,7 @@ class ReadOptions(FormatOptions):
 
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed`."""
-        return typed(source, InputFormat.TEXT if self._plain else self.format)
+        return typed(source, InputFormat.TEXT if self._plain else self.format, self.encoding)
 
     def check_for(self, formats: Collection[str]) -> None:
         """Raise UsageError if an option applies to none of the `formats` of the sources.
