@@ -77,7 +77,7 @@ def test_an_id_that_is_the_number_of_a_record_without_one(read):
     assert [(error.place, error.message) for error in done.errors] == [
         (
             Place("stdin", 3),
-            "the id '2' may be the line number that names a record above without one",
+            "the id '2' looks like the line number of a record above that has no id",
         )
     ]
 

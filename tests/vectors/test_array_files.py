@@ -218,7 +218,7 @@ def test_files_without_rows(tmp_path: Path) -> None:
         ),
         (
             save({"a": ROWS}).replace(b'{"a', b"{[a"),
-            "is not a sound .safetensors file: its header is no JSON",
+            "is not a sound .safetensors file: its header is not JSON",
         ),
     ],
 )

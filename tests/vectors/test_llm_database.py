@@ -205,7 +205,10 @@ def test_other_databases(tmp_path: Path) -> None:
         database.execute("create table embeddings (id text, embedding blob)")
         database.execute("create table notes (id text)")
     error = fault(path)
-    assert error.message == "is an SQLite database that llm has not made; its tables: 'embeddings', 'notes'"
+    assert (
+        error.message
+        == "is an SQLite database, but not one that llm wrote; its tables: 'embeddings', 'notes'"
+    )
     assert "sqlite3 -csv" in error.hint
     assert fault(write(tmp_path / "empty.db", {})).message == "has no collection of embeddings"
     path.write_bytes(path.read_bytes()[:100])

@@ -206,7 +206,7 @@ def test_rows_are_written_in_groups(form: VectorFormat) -> None:
     [
         ({"n": 1.5}, "the field 'n' cannot be written as int64"),
         ({"n": "1"}, "the field 'n' cannot be written as int64"),
-        ({"n": 1, "m": 2}, "the field 'm' is not among the columns of the parquet file"),
+        ({"n": 1, "m": 2}, "the field 'm' is not among the columns written so far to the parquet file"),
     ],
 )
 def test_a_later_field_that_does_not_fit(later: dict[str, object], said: str) -> None:

@@ -52,7 +52,7 @@ class FieldColumns:
         if not all(row.keys() <= known for row in rows):
             new = next(name for row in rows for name in row if name not in known)
             raise InputError(
-                f"the field {new!a} is not among the columns of the {self._form} file, which are written",
+                f"the field {new!a} is not among the columns written so far to the {self._form} file",
                 hint="write jsonl, where each item has its own fields",
             )
         return [self._array(name, [row.get(name) for row in rows]) for name in self._types]

@@ -184,7 +184,7 @@ class _Ids:
         number = self._number_in(given)
         if number and number <= self._last_number:
             raise InputError(
-                f"the id {given!r} may be the line number that names a record above without one",
+                f"the id {given!r} looks like the line number of a record above that has no id",
                 hint="give all records an id, or name another field with --id-field",
                 place=place,
             )

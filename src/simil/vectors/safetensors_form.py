@@ -52,9 +52,9 @@ def _header(source: str, stream: BinaryIO) -> dict[str, Any]:
     try:
         header = orjson.loads(stream.read(size))
     except (orjson.JSONDecodeError, OverflowError, MemoryError) as exc:
-        raise _unsound(source, f"its header is no JSON: {exc}") from exc
+        raise _unsound(source, f"its header is not JSON: {exc}") from exc
     if not isinstance(header, dict):
-        raise _unsound(source, "its header is no object")
+        raise _unsound(source, "its header is not an object")
     return header
 
 

@@ -51,7 +51,7 @@ def _read(source: str, database: sqlite3.Connection, wanted: str | None) -> Vect
     if not _TABLES.issubset(tables):
         names = ", ".join(map(repr, tables[:_SHOWN])) or "none"
         raise InputError(
-            f"is an SQLite database that llm has not made; its tables: {names}",
+            f"is an SQLite database, but not one that llm wrote; its tables: {names}",
             hint="export one, e.g. sqlite3 -csv -header FILE 'SELECT …'",
             place=Place(source),
         )

@@ -71,7 +71,7 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
             found.raw.mark(mark)
         return found
     except RecursionError as exc:
-        raise InputError("holds lists or objects too deep in others", place=Place(typed.source.name)) from exc
+        raise InputError("nests lists or objects too deeply", place=Place(typed.source.name)) from exc
     finally:
         typed.source.close()
 

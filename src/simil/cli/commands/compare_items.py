@@ -64,7 +64,7 @@ def _told_apart(given: GivenTexts) -> tuple[Sequence[str], Sequence[str]]:
         return given.arguments, []
     if given.files and len(named) == len(given.arguments):
         also = "1 more argument is a file" if len(named) == 1 else f"{len(named)} more arguments are files"
-        log.warning("%s, and compared as --file is; --text TEXT is always a text", also)
+        log.warning("%s, compared by content as with --file; --text TEXT is always a text", also)
         return [], named
     if len(named) == 1:
         log.warning("%s is compared as a text; --file %s compares its content", named[0], named[0])
@@ -132,7 +132,7 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
         return
     if opened.formats & {InputFormat.JSON, InputFormat.JSONL}:
         raise InputError(
-            "is JSON without vectors, which is no prose",
+            "is JSON without vectors, not prose",
             hint="--input-format text compares it as it is written",
             place=Place(path),
         )

@@ -224,7 +224,7 @@ def _rows(
         new = next((name for name in pair.fields if names is not None and name not in names), None)
         if new is not None:
             raise InputError(
-                f"the field {new!r} is not in the header, which is written",
+                f"the field {new!r} is not in the header, which has been written",
                 hint="write jsonl, where each row has its own fields",
                 place=pair.origin,
             )

@@ -152,7 +152,7 @@ Delimiter = Annotated[
     _input(
         "--delimiter",
         metavar="CHAR",
-        help="What separates the cells of csv or tsv: a character, or tab (default: told by the first row).",
+        help="What separates the cells of csv or tsv: a character, or tab (default: by the first row).",
     ),
 ]
 Encoding = Annotated[
@@ -160,7 +160,7 @@ Encoding = Annotated[
     _input(
         "--encoding",
         metavar="NAME",
-        help="Encoding of the input, e.g. cp1252 (default: UTF-8, or told by a byte order mark).",
+        help="Encoding of the input, e.g. cp1252 (default: by a byte order mark, else UTF-8).",
     ),
 ]
 Sheet = Annotated[
