@@ -19,6 +19,7 @@ from simil import similarity
 
 ROWS = 24
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+COMPARE_PAIRS = ["compare", "-m", "minilm", "--pairs", "pairs.tsv", "--field", "a", "--field", "b"]
 
 
 @pytest.fixture(scope="module")
@@ -156,19 +157,7 @@ def test_all_pairs_reach_the_least_of_them(metric: str, folder: Path) -> None:
     far = max if metric == "euclidean" else min
     worst = far((cell for row in cells for cell in row), key=float)
     assert simil(*matrix, "-q", f"--threshold={worst}", cwd=folder).code == 0
-    pairs = [
-        "compare",
-        "-m",
-        "minilm",
-        "--pairs",
-        "pairs.tsv",
-        "--field",
-        "a",
-        "--field",
-        "b",
-        "--metric",
-        metric,
-    ]
+    pairs = [*COMPARE_PAIRS, "--metric", metric]
     worst = far((line.split("\t")[0] for line in simil(*pairs, cwd=folder).out.splitlines()), key=float)
     assert simil(*pairs, "-q", f"--threshold={worst}", cwd=folder).code == 0
 
@@ -214,20 +203,7 @@ def test_the_threshold_of_eval_gives_what_is_counted_beside_it(folder: Path) -> 
     found = rows_of_eval(simil("eval", "-m", "minilm", "pairs.tsv", "-f", "csv", cwd=folder).out)
     shown = on_terminal("simil eval -m minilm pairs.tsv", 200, cwd=folder).out
     assert found["threshold"] in shown
-    scored = simil(
-        "compare",
-        "-m",
-        "minilm",
-        "--pairs",
-        "pairs.tsv",
-        "--field",
-        "a",
-        "--field",
-        "b",
-        "-f",
-        "csv",
-        cwd=folder,
-    )
+    scored = simil(*COMPARE_PAIRS, "-f", "csv", cwd=folder)
     rows = [*csv.DictReader(io.StringIO(scored.out))]
     kept = [row for row in rows if float(row["score_2"]) >= float(found["threshold"])]
     right = [row for row in kept if row["score"] == "1.0"]
