@@ -50,8 +50,8 @@ $(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
 bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour
 	$(BENCH)/bin/python benchmarks/run.py --results benchmarks/RESULTS.md --json benchmarks/results/all.json $(BENCH_ARGS)
 
-torture: $(VENV)/.tools  ## the vector cache killed, flipped and crowded, for some minutes
-	$(BIN)/python benchmarks/torture.py
+torture: $(VENV)/.tools  ## everything hostile done to the command and counted, for the better part of an hour
+	PYTHONPATH=tests $(BIN)/python -m torture $(TORTURE_ARGS)
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

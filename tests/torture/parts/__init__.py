@@ -1,0 +1,1 @@
+"""The parts: a module each, with a `PART`; `make torture` and the tests find them here."""
