@@ -13,6 +13,7 @@ from typing import Any
 from simil.errors import ModelDamaged, Place
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_object
+from simil.private_files import make_private, write_private
 
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
 
@@ -65,10 +66,8 @@ class ModelSource:
             contents.update(os.fsencode(f"{path.relative_to(self.folder)}\0{_sha256(path)}\0"))
         digest = contents.hexdigest()
         with suppress(OSError):  # If it cannot be saved, the next run is slower.
-            saved.parent.mkdir(parents=True, exist_ok=True)
-            temporary = saved.with_suffix(f".{os.getpid()}")
-            temporary.write_text(digest, "ascii")
-            temporary.replace(saved)
+            make_private(cache_dir, saved.parent)
+            write_private(saved, digest.encode())
         return digest
 
     def _files(self) -> list[Path]:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from simil.private_files import FILE_MODE, make_private
+
 __all__ = ["BuildFailed", "build_once", "built_from", "is_complete", "mark_used"]
 
 _MANIFEST = "meta.json"
@@ -67,8 +69,8 @@ def build_once(target: Path, build: Callable[[Path], None], *, model: str) -> No
     """
     from filelock import FileLock
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    make_private(target.parent.parent, target.parent)
+    with FileLock(f"{target}.lock", mode=FILE_MODE):
         if is_complete(target):
             mark_used(target)
             return
@@ -80,6 +82,8 @@ def build_once(target: Path, build: Callable[[Path], None], *, model: str) -> No
             build(temporary)
             sizes = {path.name: path.stat().st_size for path in temporary.iterdir()}
             (temporary / _MANIFEST).write_text(json.dumps({"model": model, "sizes": sizes}), "utf-8")
+            for path in temporary.iterdir():
+                path.chmod(FILE_MODE)
             if target.exists():
                 shutil.rmtree(target)
             temporary.rename(target)
