@@ -355,32 +355,30 @@ def read_config_file(environ: Mapping[str, str]) -> SettingSource:
 
     try:
         table = tomllib.loads(_content(path).decode("utf-8-sig"))
-        values = {key: _as_text(value) for key, value in table.items()}
+        return SettingSource(str(path), _config_values(table, str(path)))
     except (ValueError, RecursionError) as exc:
         # Python's own words on these two say what a program could do.
         ours = {ValueError: "a number in it is too long", RecursionError: "it is nested too deeply"}
         why = ours.get(type(exc), exc)
         raise UsageError(f"the config file cannot be read: {why}", place=Place(str(path))) from exc
+
+
+def _config_values(table: Mapping[str, object], name: str) -> Mapping[str, str]:
+    """Return the values of the config file as variables would hold them."""
     unknown = sorted(set(table) - set(_CONFIG_KEYS))
     if unknown:
         raise UsageError(
-            f"the config file has an unknown key {unknown[0]!r}",
-            place=Place(str(path)),
+            f"the config file has an unknown key {_shown(unknown[0])}",
+            place=Place(name),
             hint=f"known: {', '.join(_CONFIG_KEYS)}",
         )
-    for key, text in values.items():
-        if text is None:
-            raise UsageError(
-                f"{key} must be a single value, not a {type(table[key]).__name__}", place=Place(str(path))
-            )
-    return SettingSource(str(path), {_CONFIG_KEYS[key]: text for key, text in values.items()})
-
-
-def _as_text(value: object) -> str | None:
-    """Return a value of the config file as a variable would hold it, None for one that none can hold."""
-    if isinstance(value, bool):
-        return str(int(value))
-    return str(value) if isinstance(value, str | int | float) else None
+    for key, value in table.items():
+        if not isinstance(value, str | int | float):
+            raise UsageError(f"{key} must be a single value, not a {type(value).__name__}", place=Place(name))
+    return {
+        _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
+        for key, value in table.items()
+    }
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path:
