@@ -65,8 +65,8 @@ _CHOICES = {
 _CACHE_MB = 8000
 _CONCURRENCY, _RETRIES = 4, 5
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
-# More is no file of settings, and may be without end.
-_MAX_BYTES = 10**6
+# More is no file of settings; it may be without end, and libraries take time by the square of its length.
+_MAX_BYTES = 65_536
 # How much of a wrong value is shown.
 _SHOWN = 60
 
