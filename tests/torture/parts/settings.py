@@ -49,6 +49,7 @@ _NO_MODEL = {
     "/",
 }
 _MODELS = [*_API, *_API, *_HERE, *_KNOWN, *_FOREIGN, *_NO_MODEL]
+_CONSENT = ("", "trust", "trust, then change", "--env-file")
 _PLACES = ("flag", "environment", "dotenv", "config")
 _VARIABLES = {"model": "SIMIL_MODEL", "url": "OPENAI_BASE_URL", "offline": "SIMIL_OFFLINE"}
 _IN_CONFIG = {"model": "model", "url": "openai_base_url", "offline": "offline"}
@@ -86,6 +87,12 @@ class _Case:
     dry: bool
 
     @classmethod
+    def of_stranger(cls, consent: str, stranger: str) -> _Case:
+        """Return the case that consent is for: all from the `.env`, and the user has keys."""
+        values = {"model": {"dotenv": "openai"}, "url": {"dotenv": stranger}, "offline": {}}
+        return cls(values, frozenset(_KEYS), consent, dry=False)
+
+    @classmethod
     def by(cls, random: random.Random, servers: Mapping[str, str]) -> _Case:
         """Choose a case; `servers` are the base URLs of the "stranger" and the "user"."""
         values: dict[str, dict[str, str]] = {setting: {} for setting in _VARIABLES}
@@ -97,7 +104,7 @@ class _Case:
             if random.random() < 0.1:
                 values["offline"][place] = "1" if place == "flag" else random.choice("10")
         keys = frozenset(place for place in _KEYS if random.random() < 0.6)
-        consent = random.choice(["", "", "", "trust", "trust", "trust, then change", "--env-file"])
+        consent = random.choice(["", "", *_CONSENT])
         return cls(values, keys, consent, dry=random.random() < 0.1)
 
     @property
@@ -158,7 +165,10 @@ def _random_case(task: Task, reference: str, number: int) -> None:
     folder = task.folder / f"case-{number}"
     folder.mkdir()
     with OpenAIServer(key=None) as stranger, OpenAIServer(key=None) as user:
-        case = _Case.by(chance, {"stranger": stranger.base_url, "user": user.base_url})
+        if number < len(_CONSENT):
+            case = _Case.of_stranger(_CONSENT[number], stranger.base_url)
+        else:
+            case = _Case.by(chance, {"stranger": stranger.base_url, "user": user.base_url})
         done = _run_case(case, chance, folder, number)
         heard = {"stranger": stranger.log, "user": user.log}
         reached = {"stranger": stranger.connections, "user": user.connections}

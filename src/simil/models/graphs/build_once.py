@@ -82,8 +82,9 @@ def build_once(target: Path, build: Callable[[Path], None], *, model: str) -> No
             build(temporary)
             sizes = {path.name: path.stat().st_size for path in temporary.iterdir()}
             (temporary / _MANIFEST).write_text(json.dumps({"model": model, "sizes": sizes}), "utf-8")
-            for path in temporary.iterdir():
-                path.chmod(FILE_MODE)
+            with suppress(OSError):  # Not every file system has modes.
+                for path in temporary.iterdir():
+                    path.chmod(FILE_MODE)
             if target.exists():
                 shutil.rmtree(target)
             temporary.rename(target)
