@@ -54,7 +54,9 @@ def trusted_files() -> list[Path]:
     folder = _folder()
     if not folder.exists():
         return []
-    return sorted(Path(os.fsdecode(note.read_bytes().partition(b"\n")[2])) for note in folder.iterdir())
+    named = {note: Path(os.fsdecode(note.read_bytes().partition(b"\n")[2])) for note in folder.iterdir()}
+    # A run that was killed may have left the draft of a note.
+    return sorted(path for note, path in named.items() if note == _note(path))
 
 
 def consent_missing(dotenv: str, variable: str, does: str) -> UsageError:

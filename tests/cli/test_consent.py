@@ -129,6 +129,8 @@ def test_a_trusted_file_has_effect_until_it_changes(here: Run, folder: Path, ser
     with (folder / ".env").open("a") as file:
         file.write("\n")
     assert here("compare", "c", "d").code == 2
+    draft = next((folder.parent / "config" / "simil" / "trusted").iterdir())
+    draft.with_suffix(".killed.tmp").write_bytes(b"")
     assert here("config", "list").out == f"changed since\t{folder}/.env\n"
 
     assert here("config", "trust", "-q").out == ""
