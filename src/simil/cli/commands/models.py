@@ -136,6 +136,7 @@ def prepare(
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.files.chain import UnknownChain, read_chain
     from simil.models.files.token_table import read_static
+    from simil.models.graphs.build_once import Depth
     from simil.models.graphs.prepare import prepare as make
     from simil.models.select import find_or_fetch
 
@@ -148,15 +149,15 @@ def prepare(
             raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
         try:
             read_chain(source.folder)
-            made = make(source, run.settings.cache_dir, progress)
+            made = make(source, run.settings.cache_dir, progress, depth=Depth.FULL)
         except UnknownChain as exc:
             raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
-        if not made.optimized or isinstance(made.graph, bytes):
+        if made.built is None:
             raise ModelError(
                 f"the prepared {name} cannot be written to {run.settings.cache_dir}",
                 hint="make it writable, or name another with SIMIL_CACHE_DIR",
             )
-        sys.stdout.write(f"{made.graph.parent}\n")
+        sys.stdout.write(f"{made.built.path}\n")
 
 
 @models.command(cls=Command)

@@ -8,8 +8,8 @@ and those whose chain of modules simil's own engines do not support. model2vec r
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.config import Settings
@@ -22,8 +22,7 @@ from simil.progress import Progress
 
 if TYPE_CHECKING:
     from simil.embedders.local.base import LocalModel
-    from simil.embedders.local.graph import InferenceSession, Sessions
-    from simil.models.graphs.prepare import PreparedGraph
+    from simil.embedders.local.graph import InferenceSession, Sessions    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["find_chain", "open_local"]
 
@@ -149,13 +148,17 @@ def _sessions(
     def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
-        return OnnxSession(stamp, prepared, threads=threads if bulk else settings.threads, bulk=bulk)
+        if not bulk:
+            return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
+        return _verified(prepared, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = _graph(prepared, chain, stamp, settings, progress)
-        return OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+        return _verified(
+            graph, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+        )
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -171,14 +174,33 @@ def _sessions(
     return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _graph(prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
+def _verified(graph: PreparedGraph, open_session: Callable[[], InferenceSession]) -> InferenceSession:
+    """Open a graph while another thread reads its files in full; raises `ModelDamaged` if one is damaged."""
+    from simil.embedders.local.workers import Workers
+    from simil.models.graphs.prepare import PreparedGraph
+
+    reader = Workers(1, PreparedGraph.verify)
+    verified = reader.start([graph])
+    try:
+        return open_session()
+    finally:
+        try:
+            next(verified)
+        finally:
+            reader.close()
+
+
+def _graph(
+    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> PreparedGraph:
+    """Return the graph for OpenVINO."""
     if settings.precision == "int8":
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
-    if not prepared.optimized or not isinstance(prepared.graph, Path):
+    if prepared.built is None:
         raise ModelError(
             f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
             hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
         )
-    return prepared.graph
+    return prepared

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simil.embedders.local.base import RowVectors
+    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
 
@@ -27,9 +28,10 @@ _BULK_TOKENS = 1536
 
 
 class InferenceSession(Protocol):
-    """An open graph; up to `workers` threads may call `run` at the same time."""
+    """An open graph, and its files; up to `workers` threads may call `run` at the same time."""
 
     workers: int
+    prepared: PreparedGraph
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
@@ -121,6 +123,8 @@ class GraphEmbedder(LocalEmbedder):
         assert session is not None
         ids, mask = pad(batch.ids, batch.length)
         vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
+        # The files are mapped: what is written to them after they were checked may be in the vectors.
+        session.prepared.expect_unchanged()
         for layer in self._dense:
             vectors = layer(vectors)
         # Values that are not finite cannot be normalized; `Embedder.embed` reports them.

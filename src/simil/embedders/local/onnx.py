@@ -30,6 +30,7 @@ class OnnxSession:
 
         onnxruntime = import_onnxruntime()
         self.workers = threads if bulk else 1
+        self.prepared = prepared
         options = optimizing_options(prepared)
         if prepared.optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import ModelError
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, graph_feed
+from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,7 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 class OpenVinoSession:
     """A compiled graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(self, stamp: str, graph: Path, *, precision: str, threads: int) -> None:
+    def __init__(self, stamp: str, prepared: PreparedGraph, *, precision: str, threads: int) -> None:
         """Compile the graph of the model called `stamp` for `threads` parallel runs.
 
         With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
@@ -36,6 +35,7 @@ class OpenVinoSession:
                 "this processor does not support bfloat16", hint="leave out --precision, or try int8"
             )
         self.workers = threads
+        self.prepared = prepared
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             # A stream is a run on one core; the threads that call `run` make it parallel.
@@ -44,7 +44,7 @@ class OpenVinoSession:
             "ENABLE_CPU_PINNING": False,
         }
         try:
-            self._compiled = core.compile_model(core.read_model(str(graph)), "CPU", settings)
+            self._compiled = core.compile_model(core.read_model(str(prepared.graph)), "CPU", settings)
         except Exception as exc:
             raise ModelError(
                 f"OpenVINO cannot open {stamp}: {str(exc).strip()}", hint="try --engine onnx"

@@ -20,7 +20,8 @@ from simil.models.files.chain import UnknownChain
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.bert import bert_graph
-from simil.models.graphs.build_once import BuildFailed, build_once, is_complete, mark_used
+from simil.models.graphs.build_once import BuildFailed, BuiltFolder, Depth, build_once, open_built
+from simil.models.graphs.generations import Generation
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.progress import Progress
 
@@ -45,7 +46,7 @@ GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 # Raise this when the contents of a prepared folder change.
-_LAYOUT = 1
+_LAYOUT = 2
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
@@ -54,34 +55,55 @@ class PreparedGraph:
     """A graph to run, and the bytes of its `tokenizer.json`.
 
     An `optimized` graph is a file. Any other is optimized while it loads; if it is bytes, its weights may lie
-    in `weights_folder`.
+    in `weights_folder`. A file lies in a folder that was `built`, or is the model's own.
     """
 
     graph: Path | bytes
     tokenizer: bytes
     optimized: bool
     weights_folder: Path | None = None
+    built: BuiltFolder | None = None
+
+    def expect_unchanged(self) -> None:
+        """Raise `ModelDamaged` if a prepared file has changed since it was checked."""
+        if self.built is not None:
+            self.built.expect_unchanged()
+
+    def verify(self) -> None:
+        """Read all prepared files in full; raises `ModelDamaged` if one is damaged."""
+        if self.built is not None:
+            self.built.verify()
 
 
-def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> PreparedGraph:
-    """Return the prepared graph of `source`, building it if there is none for its present state.
+def prepare(
+    source: ModelSource, cache_dir: Path, progress: Progress, *, depth: Depth = Depth.SAMPLE
+) -> PreparedGraph:
+    """Return the prepared graph of `source`, building it if there is no sound one for its present state.
 
-    Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
+    `depth` says how much of its files is read to find out. Raises `UnknownChain` if the model cannot be
+    turned into a graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__)
-    ready = _open_saved(target)
-    if ready:
-        return ready
+    generation = Generation.of(source, cache_dir)
+    saved = open_built(target, generation, depth)
+    if saved:
+        return _opened(saved)
     if source.embedded:
         verify_embedded()
     try:
         with progress(f"preparing {source.name}, once"):
-            build_once(target, lambda folder: _optimize(_source_graph(source), folder), model=source.name)
-        ready = _open_saved(target)
+            return _opened(
+                build_once(
+                    target,
+                    lambda folder: _optimize(_source_graph(source), folder),
+                    generation=generation,
+                    depth=depth,
+                )
+            )
     except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-    return ready or _source_graph(source)
+    return _source_graph(source)
 
 
 def prepared_root(cache_dir: Path) -> Path:
@@ -92,20 +114,14 @@ def prepared_root(cache_dir: Path) -> Path:
 def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:
     """Return where the prepared graph of `source` in its present state is kept; it may not exist yet."""
     versions = f"{_LAYOUT} {onnxruntime_version}"
-    key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
+    key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
     slug = re.sub(r"[^\w.-]+", "-", source.name)
     return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
 
 
-def _open_saved(target: Path) -> PreparedGraph | None:
-    """Return the prepared graph in `target`, None unless it is complete."""
-    if not is_complete(target):
-        return None
-    mark_used(target)
-    try:
-        return PreparedGraph(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
-    except OSError:
-        return None
+def _opened(built: BuiltFolder) -> PreparedGraph:
+    tokenizer = built.read(_TOKENIZER)
+    return PreparedGraph(built.path / _GRAPH, tokenizer, optimized=True, built=built)
 
 
 def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:

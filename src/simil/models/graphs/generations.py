@@ -1,0 +1,85 @@
+"""The generation of a model's vectors: a token in their cache keys, renewed when older ones may be wrong.
+
+A graph that turns out to be damaged has made vectors that are in the cache. To renew the token puts all of
+them out of reach at once, also those that another process is about to write. The same happens if a graph is
+gone and simil has not removed it: whoever deletes it has a reason to distrust it. So simil notes here, apart
+from the graphs themselves, which ones it has built::
+
+    <cache>/generations/<model>/token      the token; absent until the first renewal
+                               /<folder>   an empty file for each prepared folder
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from simil.models.files.model_source import ModelSource
+from simil.models.hub.snapshots import write_whole
+
+__all__ = ["Generation", "forget_built"]
+
+_ROOT, _TOKEN = "generations", "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What is noted of one state of a model in simil's cache directory; `name` is the model's."""
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def of(cls, source: ModelSource, cache_dir: Path) -> Generation:
+        """Return the generation of a model's present files."""
+        slug = re.sub(r"[^\w.-]+", "-", source.name)
+        return cls(source.name, cache_dir / _ROOT / f"{slug}-{source.digest(cache_dir)[:20]}")
+
+    def token(self) -> str:
+        """Return the token, "" if it was never renewed."""
+        try:
+            return (self.folder / _TOKEN).read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def renew(self) -> None:
+        """Put all vectors so far out of reach; raises OSError."""
+        write_whole(self.folder / _TOKEN, new_token())
+
+    def built(self) -> list[Path]:
+        """Return the folders that were built from this state of the model and not removed by simil."""
+        try:
+            names = [name for name in os.listdir(self.folder) if name != _TOKEN]  # noqa: PTH208 (at every start)
+        except OSError:
+            return []
+        return [_prepared(self.folder) / name for name in names if not name.endswith(".tmp")]
+
+    def note(self, target: Path) -> None:
+        """Note that `target` was built."""
+        with suppress(OSError):
+            if not (self.folder / target.name).exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                (self.folder / target.name).touch()
+
+    def has_noted(self, target: Path) -> bool:
+        """Say whether `target` was built and not removed by simil."""
+        return (self.folder / target.name).exists()
+
+
+def new_token() -> str:
+    """Return a token that no vector has."""
+    return os.urandom(8).hex()
+
+
+def forget_built(target: Path) -> None:
+    """Forget that `target` was built, before simil removes it."""
+    with suppress(OSError):
+        for noted in (target.parent.parent / _ROOT).glob(f"*/{target.name}"):
+            noted.unlink()
+
+
+def _prepared(folder: Path) -> Path:
+    return folder.parent.parent / "prepared"
