@@ -21,7 +21,6 @@ from simil.errors import ModelDamaged, ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_prompts
 from simil.models.files.model_source import ModelSource
-from simil.models.graphs.build_once import current_generation
 from simil.models.graphs.generations import Generation
 from simil.models.resolve import ModelRef, Provider
 from simil.models.select import choose_model
@@ -146,8 +145,12 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
         stamp = f"{stamp}+{quantization_name()}"
     generation = Generation.of(source, settings.cache_dir)
-    token = current_generation(generation)
-    known = generation.token()
+    token = known = generation.token()
+    if not generation.is_undisturbed():
+        from simil.models.graphs.build_once import mended
+
+        token = mended(generation)
+        known = generation.token()
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     key_builder = KeyBuilder(
         version=_LOCAL_VERSION,

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from simil.errors import ModelError, ModelNotFound, UsageError
 from simil.models.graphs.build_once import built_from
-from simil.models.graphs.generations import forget_built
-from simil.models.graphs.prepare import prepared_root
+from simil.models.graphs.generations import forget_built, prepared_root
 from simil.models.hub.snapshots import RepoCache, hub_cache_dir
 from simil.models.names import did_you_mean, near_repository
 from simil.models.resolve import ModelRef, Provider

@@ -136,7 +136,6 @@ def prepare(
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.files.chain import UnknownChain, read_chain
     from simil.models.files.token_table import read_static
-    from simil.models.graphs.build_once import Depth
     from simil.models.graphs.prepare import prepare as make
     from simil.models.select import find_or_fetch
 
@@ -149,7 +148,7 @@ def prepare(
             raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
         try:
             read_chain(source.folder)
-            made = make(source, run.settings.cache_dir, progress, depth=Depth.FULL)
+            made = make(source, run.settings.cache_dir, progress, full=True)
         except UnknownChain as exc:
             raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
         if made.built is None:

@@ -22,7 +22,8 @@ from simil.progress import Progress
 
 if TYPE_CHECKING:
     from simil.embedders.local.base import LocalModel
-    from simil.embedders.local.graph import InferenceSession, Sessions    from simil.models.graphs.prepare import PreparedGraph
+    from simil.embedders.local.graph import InferenceSession, Sessions
+    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["find_chain", "open_local"]
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 from simil.errors import ModelDamaged, Place
@@ -22,11 +21,10 @@ from simil.models.graphs.manifest import Manifest, read_manifest
 __all__ = [
     "BuildFailed",
     "BuiltFolder",
-    "Depth",
     "build_once",
     "built_from",
-    "current_generation",
     "is_sound",
+    "mended",
     "open_built",
 ]
 
@@ -41,15 +39,7 @@ class BuildFailed(Exception):
     """The folder could not be built."""
 
 
-class Depth(IntEnum):
-    """How much of a file is read if its state is the recorded one; else it is always read in full."""
-
-    STATE = 0
-    SAMPLE = 1
-    FULL = 2
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BuiltFolder:
     """A folder that was found sound; `manifest` has its files' states at that time."""
 
@@ -77,7 +67,7 @@ class BuiltFolder:
         if self.manifest.verified(self.path) is not None:
             return
         with suppress(OSError):
-            _discard(self.path, self.generation, Depth.FULL)
+            _discard(self.path, self.generation, full=True)
         raise ModelDamaged(
             f"the prepared files of {self.manifest.model} are damaged",
             hint="run it again: they are made anew, and so are cached vectors",
@@ -92,14 +82,17 @@ class BuiltFolder:
         )
 
 
-def is_sound(target: Path, depth: Depth) -> bool:
-    """Say whether `target` exists and holds what was built."""
-    return _checked(target, depth) is not None
+def is_sound(target: Path, *, full: bool = False) -> bool:
+    """Say whether `target` exists and holds what was built; `full` is as in `open_built`."""
+    return _checked(target, full=full) is not None
 
 
-def open_built(target: Path, generation: Generation, depth: Depth) -> BuiltFolder | None:
-    """Return `target` and note its use, None unless it is sound."""
-    manifest = _checked(target, depth)
+def open_built(target: Path, generation: Generation, *, full: bool = False) -> BuiltFolder | None:
+    """Return `target` and note its use, None unless it is sound.
+
+    Files in the state in which they were last found sound are read in full only if `full`, others always.
+    """
+    manifest = _checked(target, full=full)
     if manifest is None:
         return None
     _mark_used(target)
@@ -107,13 +100,13 @@ def open_built(target: Path, generation: Generation, depth: Depth) -> BuiltFolde
     return BuiltFolder(target, manifest, generation)
 
 
-def _checked(target: Path, depth: Depth) -> Manifest | None:
+def _checked(target: Path, *, full: bool) -> Manifest | None:
     """Return the manifest of a sound folder, None for any other."""
     manifest = read_manifest(target)
     if manifest is None:
         return None
-    if depth < Depth.FULL and manifest.is_unchanged(target):
-        return manifest if depth is Depth.STATE or manifest.fits_samples(target) else None
+    if not full and manifest.is_unchanged(target):
+        return manifest if manifest.fits_samples(target) else None
     verified = manifest.verified(target)
     if verified is not None and verified != manifest:
         with suppress(OSError):  # If it cannot be written, the next start reads the files in full again.
@@ -121,26 +114,26 @@ def _checked(target: Path, depth: Depth) -> Manifest | None:
     return verified
 
 
-def current_generation(generation: Generation) -> str:
-    """Return the token for the keys of a run, renewed if a folder built for the model is damaged or gone.
+def mended(generation: Generation) -> str:
+    """Return the token after a look at what was built for the model, renewed if a folder is damaged or gone.
 
-    Such a folder is removed, with a warning. If the cache directory cannot be written, the token is of this
-    run alone.
+    A damaged folder is removed, with a warning. If the cache directory cannot be written, the token is that
+    of this run alone.
     """
     for target in generation.built():
-        if not is_sound(target, Depth.STATE):
+        if not is_sound(target):
             try:
-                _discard(target, generation, Depth.STATE)
+                _discard(target, generation, full=False)
             except OSError as exc:
                 log.info("%s cannot be replaced: %s", target, exc)
                 return new_token()
     return generation.token()
 
 
-def _discard(target: Path, generation: Generation, depth: Depth) -> None:
+def _discard(target: Path, generation: Generation, *, full: bool) -> None:
     """Remove a damaged folder, unless another process has; vectors that it made are out of reach first."""
     with _lock(target):
-        if not generation.has_noted(target) or is_sound(target, depth):
+        if not generation.has_noted(target) or is_sound(target, full=full):
             return
         generation.renew()
         _warn_of(target, generation.name)
@@ -176,16 +169,16 @@ def built_from(model: str, root: Path) -> list[Path]:
 
 
 def build_once(
-    target: Path, build: Callable[[Path], None], *, generation: Generation, depth: Depth = Depth.SAMPLE
+    target: Path, build: Callable[[Path], None], *, generation: Generation, full: bool = False
 ) -> BuiltFolder:
     """Have `build` fill a temporary folder that becomes `target`, unless `target` is already sound.
 
-    A damaged `target` is replaced with a warning, after its generation of vectors is renewed. Raises OSError
-    if nothing can be written, `BuildFailed` if the result is not sound.
+    `full` is as in `open_built`. A damaged `target` is replaced with a warning, once its vectors are out of
+    reach. Raises OSError if nothing can be written, `BuildFailed` if the result is not sound.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _lock(target):
-        ready = open_built(target, generation, depth)
+        ready = open_built(target, generation, full=full)
         if ready:
             return ready
         unfinished = f"{_UNFINISHED}{target.name}-"
@@ -203,7 +196,7 @@ def build_once(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         _prune(target.parent)
-    built = open_built(target, generation, Depth.STATE)
+    built = open_built(target, generation)
     if built is None:
         raise BuildFailed("what was written is not there")
     return built

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simil.models.files.model_source import ModelSource
-from simil.models.hub.snapshots import write_whole
+from simil.models.graphs.manifest import read_manifest
 
-__all__ = ["Generation", "forget_built"]
+__all__ = ["Generation", "all_built", "forget_built", "new_token", "prepared_root"]
 
 _ROOT, _TOKEN = "generations", "token"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Generation:
     """What is noted of one state of a model in simil's cache directory; `name` is the model's."""
 
@@ -47,15 +47,26 @@ class Generation:
 
     def renew(self) -> None:
         """Put all vectors so far out of reach; raises OSError."""
+        from simil.models.hub.snapshots import write_whole
+
         write_whole(self.folder / _TOKEN, new_token())
 
     def built(self) -> list[Path]:
         """Return the folders that were built from this state of the model and not removed by simil."""
         try:
-            names = [name for name in os.listdir(self.folder) if name != _TOKEN]  # noqa: PTH208 (at every start)
+            names = os.listdir(self.folder)  # noqa: PTH208 (the quickest, and every start does it)
         except OSError:
             return []
-        return [_prepared(self.folder) / name for name in names if not name.endswith(".tmp")]
+        root = prepared_root(self.folder.parent.parent)
+        return [root / name for name in sorted(names) if not name.startswith(_TOKEN)]
+
+    def is_undisturbed(self) -> bool:
+        """Say whether the files of all that was built have the states in which they were found sound."""
+        for target in self.built():
+            manifest = read_manifest(target)
+            if manifest is None or not manifest.is_unchanged(target):
+                return False
+        return True
 
     def note(self, target: Path) -> None:
         """Note that `target` was built."""
@@ -81,5 +92,15 @@ def forget_built(target: Path) -> None:
             noted.unlink()
 
 
-def _prepared(folder: Path) -> Path:
-    return folder.parent.parent / "prepared"
+def all_built(cache_dir: Path) -> list[Path]:
+    """Return the folders that were built from any model and not removed by simil."""
+    return [
+        target
+        for folder in sorted((cache_dir / _ROOT).glob("*/"))
+        for target in Generation(folder.name, folder).built()
+    ]
+
+
+def prepared_root(cache_dir: Path) -> Path:
+    """Return the folder that holds the prepared graphs of all models."""
+    return cache_dir / "prepared"

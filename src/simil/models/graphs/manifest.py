@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+# No `slots`: every start imports this, and to make a class twice takes longer than the check.
+
 __all__ = ["FileRecord", "Manifest", "file_state", "read_manifest"]
 
 _NAME = "meta.json"
@@ -25,7 +27,7 @@ _BLOCKS, _BLOCK_BYTES = 64, 4096
 _TICK_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FileRecord:
     """The digests of a file and of a sample of its blocks, and its state when they were computed."""
 
@@ -46,7 +48,7 @@ class FileRecord:
         return record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """The files of a folder by name; `model` names what it was built from."""
 

@@ -20,8 +20,8 @@ from simil.models.files.chain import UnknownChain
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.bert import bert_graph
-from simil.models.graphs.build_once import BuildFailed, BuiltFolder, Depth, build_once, open_built
-from simil.models.graphs.generations import Generation
+from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
+from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.progress import Progress
 
@@ -37,7 +37,6 @@ __all__ = [
     "optimizing_options",
     "prepare",
     "prepared_folder",
-    "prepared_root",
 ]
 
 log = logging.getLogger("simil")
@@ -75,18 +74,16 @@ class PreparedGraph:
             self.built.verify()
 
 
-def prepare(
-    source: ModelSource, cache_dir: Path, progress: Progress, *, depth: Depth = Depth.SAMPLE
-) -> PreparedGraph:
+def prepare(source: ModelSource, cache_dir: Path, progress: Progress, *, full: bool = False) -> PreparedGraph:
     """Return the prepared graph of `source`, building it if there is no sound one for its present state.
 
-    `depth` says how much of its files is read to find out. Raises `UnknownChain` if the model cannot be
-    turned into a graph, `ModelDamaged` for broken files.
+    `full` reads all of its files to find out. Raises `UnknownChain` if the model cannot be turned into a
+    graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__)
     generation = Generation.of(source, cache_dir)
-    saved = open_built(target, generation, depth)
+    saved = open_built(target, generation, full=full)
     if saved:
         return _opened(saved)
     if source.embedded:
@@ -98,17 +95,12 @@ def prepare(
                     target,
                     lambda folder: _optimize(_source_graph(source), folder),
                     generation=generation,
-                    depth=depth,
+                    full=full,
                 )
             )
     except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
     return _source_graph(source)
-
-
-def prepared_root(cache_dir: Path) -> Path:
-    """Return the folder that holds the prepared graphs of all models."""
-    return cache_dir / "prepared"
 
 
 def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:

@@ -41,6 +41,7 @@ CHECKS = (
     Check("minilm", models.embedded),
     Check("model", models.chosen),
     Check("bge-base", models.default),
+    Check("prepared", models.prepared),
     Check("plug-ins", models.plugins),
     Check("engine onnx", engines.onnx),
     Check("engine openvino", engines.openvino),

@@ -14,12 +14,14 @@ from simil.models.files.chain import UnknownChain, read_chain, read_prompts
 from simil.models.files.model_source import verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header
+from simil.models.graphs.build_once import is_sound
+from simil.models.graphs.generations import all_built
 from simil.models.model_choice import predict_choice
 from simil.models.resolve import Provider, resolve
 from simil.models.status import ModelStatus, State, status_of
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
-__all__ = ["chosen", "default", "embedded", "plugins"]
+__all__ = ["chosen", "default", "embedded", "plugins", "prepared"]
 
 
 def embedded(context: CheckContext) -> Iterator[Finding]:
@@ -84,6 +86,18 @@ def default(context: CheckContext) -> Iterator[Finding]:
         yield ok(DEFAULT, _in_words(status))
     else:
         yield note(DEFAULT, status.description, "the first run that uses it downloads 438 MB")
+
+
+def prepared(context: CheckContext) -> Iterator[Finding]:
+    """Report which prepared models are not as they were built, after reading all their files."""
+    built = all_built(context.settings.cache_dir)
+    damaged = [folder for folder in built if not is_sound(folder, full=True)]
+    for folder in damaged:
+        what = "damaged" if folder.exists() else "gone"
+        hint = f"delete {folder}: the next run makes it anew" if folder.exists() else "the next run mends it"
+        yield warn("prepared", f"{folder.name} is {what}, and its cached vectors may be wrong", hint)
+    if not damaged:
+        yield ok("prepared", f"{len(built)} prepared graph{'s' * (len(built) != 1)}, all files as built")
 
 
 def plugins(context: CheckContext) -> Iterator[Finding]:
