@@ -63,6 +63,20 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
+    embedder = _open(source, chain, model, settings, raw=raw, progress=progress)
+    source.expect_unchanged()
+    return embedder
+
+
+def _open(
+    source: ModelSource,
+    chain: Chain | StaticTable | None,
+    model: LocalModel,
+    settings: Settings,
+    *,
+    raw: bool,
+    progress: Progress,
+) -> Embedder:
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
@@ -77,7 +91,7 @@ def open_local(
     if source.embedded:
         verify_embedded()
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
+    return TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads)
 
 
 def _check_settings(settings: Settings) -> None:

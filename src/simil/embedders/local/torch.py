@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
+from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
 
 if TYPE_CHECKING:
@@ -22,12 +23,15 @@ __all__ = ["TorchEmbedder", "usable_devices"]
 class TorchEmbedder(LocalEmbedder):
     """A model folder in PyTorch, in float32."""
 
-    def __init__(self, model: LocalModel, folder: Path, *, device: str, raw: bool, threads: int) -> None:
+    def __init__(
+        self, model: LocalModel, source: ModelSource, *, device: str, raw: bool, threads: int
+    ) -> None:
         """Load the model on `device`; `raw` leaves out a final normalization; 0 `threads` means all cores.
 
         Raises `ModelError` if the device is not available or the model cannot be loaded.
         """
-        self._network = _load(folder, device, threads)
+        self._source = source
+        self._network = _load(source.folder, device, threads)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
         if raw and self._ends_in_unit:
             del self._network[len(self._network) - 1]
@@ -50,6 +54,8 @@ class TorchEmbedder(LocalEmbedder):
             vectors: NDArray[np.float32] = self._network.encode(
                 list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
             )
+            # It may have mapped the weights.
+            self._source.expect_unchanged()
             yield np.arange(len(texts)), vectors
 
 

@@ -54,19 +54,22 @@ class PreparedGraph:
     """A graph to run, and the bytes of its `tokenizer.json`.
 
     An `optimized` graph is a file. Any other is optimized while it loads; if it is bytes, its weights may lie
-    in `weights_folder`. A file lies in a folder that was `built`, or is the model's own.
+    in `weights_folder`. It was `built` and lies in that folder, or it is made of the files of `source`.
     """
 
     graph: Path | bytes
     tokenizer: bytes
     optimized: bool
     weights_folder: Path | None = None
+    source: ModelSource | None = None
     built: BuiltFolder | None = None
 
     def expect_unchanged(self) -> None:
-        """Raise `ModelDamaged` if a prepared file has changed since it was checked."""
+        """Raise `ModelDamaged` if a file of the graph has changed since it was checked."""
         if self.built is not None:
             self.built.expect_unchanged()
+        elif self.source is not None:
+            self.source.expect_unchanged()
 
     def verify(self) -> None:
         """Read all prepared files in full; raises `ModelDamaged` if one is damaged."""
@@ -132,6 +135,7 @@ def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
         # ONNX Runtime raises the same exception for a full disk and for a broken graph. The graph is
         # opened again in memory; if that fails too, it is broken.
         raise BuildFailed(str(exc)) from exc
+    unoptimized.expect_unchanged()
     (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
 
 
@@ -167,15 +171,17 @@ def _source_graph(source: ModelSource) -> PreparedGraph:
     if tokenizer is not None:
         try:
             graph, weights_folder = bert_graph(folder)
-            return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder)
+            return PreparedGraph(
+                graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source
+            )
         except UnknownChain as exc:
             log.info("%s: %s", source.name, exc)
         shipped = folder / "onnx" / "model.onnx"
         if shipped.is_file() and _is_usable(shipped):
-            return PreparedGraph(shipped, tokenizer, optimized=False)
+            return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
     from simil.models.graphs.export import export_graph
 
-    return PreparedGraph(*export_graph(folder), optimized=False)
+    return PreparedGraph(*export_graph(folder), optimized=False, source=source)
 
 
 def _is_usable(graph: Path) -> bool:
