@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simil.config import OPENAI_BASE_URL, Credentials, Settings, load_settings
+from simil.config import OPENAI_BASE_URL, Settings, load_settings
 from simil.errors import UsageError
 
 KEY = "sk-never-to-be-shown"
@@ -117,14 +117,6 @@ def test_an_env_file_that_is_named_replaces_it(tmp_path: Path, load: Load) -> No
         load(env_file=tmp_path / "missing.env")
 
 
-def test_a_dotenv_that_is_no_text_is_an_error_that_names_it(tmp_path: Path, load: Load) -> None:
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / ".env").write_bytes(b"SIMIL_MODEL=\xff\xfe\n")
-
-    with pytest.raises(UsageError, match=r"\.env: cannot be read"):
-        load()
-
-
 def test_a_dotenv_does_not_reach_into_the_environment(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "from the environment")
     settings = load(
@@ -185,7 +177,51 @@ _ENV, _DOT, _FILE = "https://environ.example/v1", "https://dotenv.example/v1", "
 def test_a_base_url_of_a_dotenv_only_goes_with_a_key_of_the_same_file(
     given: dict[str, Any], url: str, key: str | None, load: Load
 ) -> None:
-    assert load(**given).openai == Credentials(url, key)
+    found = load(**given).openai
+    assert (found.base_url, found.api_key) == (url, key)
+    # Nor do texts, without consent.
+    assert (found.url_unconsented is not None) == (url == _DOT)
+
+
+@pytest.mark.parametrize(
+    ("given", "unconsented"),
+    [
+        ({"dotenv": "SIMIL_MODEL=org/name"}, True),
+        ({"dotenv": "SIMIL_MODEL=org/name", "environ": {"SIMIL_MODEL": "org/name"}}, False),
+        ({"dotenv": "SIMIL_MODEL=org/name", "config": 'model = "org/name"'}, False),
+        ({"dotenv": "SIMIL_MODEL=org/name", "config": 'model = "org/other"'}, True),
+        ({"dotenv": "SIMIL_MODEL=org/other\nSIMIL_MODEL=org/name", "config": 'model = "org/other"'}, True),
+        ({"dotenv": "\ufeffexport SIMIL_MODEL='org/name'\r\n"}, True),
+    ],
+)
+def test_a_model_that_only_a_dotenv_chooses_is_marked(
+    given: dict[str, Any], unconsented: bool, load: Load
+) -> None:
+    settings = load(**given)
+
+    assert settings.model == "org/name"
+    assert (settings.model_unconsented is not None) == unconsented
+
+
+@pytest.mark.parametrize(
+    ("name", "dotenv", "config", "expected"),
+    [
+        ("offline", "1", "false", True),
+        ("offline", "0", "true", True),
+        ("offline", "0", "false", False),
+        ("cache", "0", "true", False),
+        ("cache", "1", "false", False),
+    ],
+)
+def test_a_dotenv_may_be_stricter_than_its_user_not_laxer(
+    name: str, dotenv: str, config: str, expected: bool, load: Load, tmp_path: Path
+) -> None:
+    text = f"SIMIL_{name.upper()}={dotenv}\n"
+    (tmp_path / "named.env").write_text(text)
+
+    assert getattr(load(dotenv=text, config=f"{name} = {config}\n"), name) is expected
+    named = load(config=f"{name} = {config}\n", env_file=tmp_path / "named.env")
+    assert getattr(named, name) is (dotenv == "1")
 
 
 def test_the_key_is_never_shown(load: Load) -> None:
@@ -235,11 +271,60 @@ def test_an_unknown_key_of_the_config_file_is_an_error(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["model = ", "\x00", "[model]\nname = 1", "threads = [1, 2]", "model = 1979-05-27"]
+    "content",
+    [
+        "model = ",
+        "\x00",
+        "[model]\nname = 1",
+        "threads = [1, 2]",
+        "model = 1979-05-27",
+        "threads = " + "[" * 2000,
+        "[" + "a." * 2000 + "a]\n",
+        "threads = " + "9" * 4301,
+        "threads = 0x" + "f" * 4301,
+        "#" * 20_000_000,
+    ],
+    ids=lambda content: content[:20],
 )
 def test_a_config_file_that_makes_no_sense_is_an_error_that_names_it(content: str, load: Load) -> None:
     with pytest.raises(UsageError, match=r"config\.toml"):
         load(config=content)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeS\x00", b"A=1\n" * 5_000_000])
+def test_a_dotenv_that_makes_no_sense_is_an_error_that_names_it(
+    content: bytes, tmp_path: Path, load: Load
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / ".env").write_bytes(content)
+    with pytest.raises(UsageError, match=r"work/\.env: (cannot be read|is larger)"):
+        load()
+
+
+def test_lines_of_no_form_are_one_warning(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    load(dotenv="a line\n" * 1000)
+
+    assert caplog.messages[0].endswith(
+        ".env:1: the line is not NAME=value, and is skipped, and 999 more like it"
+    )
+    assert len(caplog.messages) == 1
+
+
+def test_a_directory_called_dotenv_is_none(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "work" / ".env").mkdir(parents=True)
+
+    assert load().model is None
+
+
+@pytest.mark.parametrize("variable", ["SIMIL_CACHE_DIR", "SIMIL_CONFIG"])
+def test_a_home_that_is_not_there_is_an_error(variable: str, load: Load) -> None:
+    with pytest.raises(UsageError, match=rf"no home directory for ~nouser/x \({variable}\)"):
+        load(environ={variable: "~nouser/x"})
+
+
+def test_a_cache_directory_that_is_not_utf8_is_an_error(load: Load) -> None:
+    with pytest.raises(UsageError, match="not UTF-8; set SIMIL_CACHE_DIR"):
+        load(environ={"SIMIL_CACHE_DIR": os.fsdecode(b"/tmp/\xff")})
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])

@@ -15,7 +15,9 @@ ROOT = Path(simil.__file__).parent
 
 # Each line may import from the lines before it, from its own package, and on the first line from each other.
 LAYERS = (
-    ("errors", "config", "progress", "deadline", "blas", "similarity", "_version"),
+    ("errors", "private_files", "progress", "deadline", "blas", "similarity", "_version"),
+    ("consent",),
+    ("config",),
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),
@@ -58,7 +60,7 @@ PLACES: dict[str, set[str]] = {
     "umap": {"tasks/projection.py"},
     "dotenv": {"config.py"},
     "pathspec": {"texts/trees.py"},
-    "platformdirs": {"config.py"},
+    "platformdirs": {"private_files.py"},
     "threadpoolctl": {"blas.py"},
     "pyarrow": {"formats/arrow_library.py"},
     "python_calamine": {"formats/workbooks.py"},

@@ -2,7 +2,8 @@
 
 `.env` is read from the current directory only, or from the file that `--env-file` names, and never
 into the process's environment. A `.env` may come from a stranger: it cannot choose where simil keeps
-its files, and a base URL in it is used only with a key from the same file.
+its files, and a base URL in it is used only with a key from the same file. What it chooses without
+consent (see `consent.py`) is marked in `Settings`, for those who would send texts there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from simil.consent import is_trusted
 from simil.errors import Place, UsageError
+from simil.private_files import user_folder
 
 __all__ = [
     "OPENAI_BASE_URL",
@@ -23,9 +26,12 @@ __all__ = [
     "SettingSource",
     "Settings",
     "calibrations_dir",
+    "dotenv_of",
     "load_settings",
+    "parse_dotenv",
     "read_config_file",
     "read_dotenv",
+    "read_settings_file",
 ]
 
 log = logging.getLogger("simil")
@@ -59,15 +65,23 @@ _CHOICES = {
 _CACHE_MB = 8000
 _CONCURRENCY, _RETRIES = 4, 5
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+# More is no file of settings, and may be without end.
+_MAX_BYTES = 10**6
+# How much of a wrong value is shown.
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version."""
+    """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
+
+    `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
+    """
 
     base_url: str
     api_key: str | None
     api_version: str | None = None
+    url_unconsented: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
@@ -77,7 +91,8 @@ class Credentials:
 class Settings:
     """The settings of a run.
 
-    `model` is None if none is pinned; `model_from` names where it is pinned. `threads` 0 means one per core.
+    `model` is None if none is pinned; `model_from` names where it is pinned, and `model_unconsented` is the
+    `.env` that pins it without consent. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
     """
@@ -96,14 +111,19 @@ class Settings:
     retries: int
     openai: Credentials
     model_from: str | None = None
+    model_unconsented: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """A place that settings come from; `name` is its name in messages, for a file its path."""
+    """A place that settings come from; `name` is its name in messages, for a file its path.
+
+    `is_consented` is False for a folder's `.env` that the user has neither trusted nor named.
+    """
 
     name: str
     values: Mapping[str, str]
+    is_consented: bool = True
 
     def get(self, key: str) -> str | None:
         value = self.values.get(key)
@@ -174,6 +194,7 @@ def load_settings(
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
+        model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
     )
 
 
@@ -191,7 +212,7 @@ def _choice(sources: tuple[SettingSource, ...], name: str) -> str:
         return _CHOICES[name][0]
     if value not in _CHOICES[name]:
         raise UsageError(
-            f"{name} cannot be {value!r} ({_CONFIG_KEYS[name]} from {source.name})",
+            f"{name} cannot be {_shown(value)} ({_CONFIG_KEYS[name]} from {source.name})",
             hint=f"choose one of {', '.join(_CHOICES[name])}",
         )
     return value
@@ -203,7 +224,7 @@ def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digit
         return default
     if not value.isascii() or not value.isdigit() or len(value) > digits:
         raise UsageError(
-            f"{name} must be a whole number of at most {digits} digits, not {value!r} ({source.name})"
+            f"{name} must be a whole number of at most {digits} digits, not {_shown(value)} ({source.name})"
         )
     return int(value)
 
@@ -213,7 +234,10 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
     if value is None or source is None:
         return default
     if value.lower() not in _TRUE + _FALSE:
-        raise UsageError(f"{name} must be 1 or 0, not {value!r} ({source.name})")
+        raise UsageError(f"{name} must be 1 or 0, not {_shown(value)} ({source.name})")
+    if not source.is_consented and _is_true(value) == default:
+        # A folder may be stricter than its user about the network and about what is kept, not laxer.
+        return _switch(tuple(each for each in sources if each.is_consented), name, default=default)
     return _is_true(value)
 
 
@@ -221,96 +245,164 @@ def _is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
 
 
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
+
+
+def _unconsented(sources: tuple[SettingSource, ...], key: str, default: str | None) -> str | None:
+    """Return the `.env` that chooses `key` without consent, None if the user's own settings say the same."""
+    value, source = _lookup(sources, key)
+    if source is None or source.is_consented:
+        return None
+    own, _ = _lookup(tuple(each for each in sources if each.is_consented), key)
+    return source.name if value != (own or default) else None
+
+
 def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> Credentials:
     """Pair URL and key: a URL from a `.env` must not get a key from anywhere else."""
     base_url, url_source = _lookup(sources, "OPENAI_BASE_URL")
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
-        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version)
+        unconsented = _unconsented(sources, "OPENAI_BASE_URL", OPENAI_BASE_URL)
+        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version, unconsented)
     api_key, _ = _lookup(sources, "OPENAI_API_KEY")
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 
 
+def dotenv_of(folder: Path) -> Path:
+    """Return the `.env` of a folder; it need not exist."""
+    return folder / ".env"
+
+
 def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
     """Return the settings of `env_file`, else of `.env` in `directory`; `UsageError` if unreadable."""
-    path = env_file or directory / ".env"
-    if not path.exists() or path.is_dir():
+    path = env_file or dotenv_of(directory)
+    if not _exists(path) or path.is_dir():
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
         return SettingSource(".env", {})
+    if env_file is None and not path.is_file():
+        # A pipe that nobody writes to would have every run in its folder wait for ever.
+        raise UsageError(
+            "is not a regular file", place=Place(str(path)), hint=f"remove it, or pass --env-file {path}"
+        )
+    content = _content(path)
+    is_consented = env_file is not None or is_trusted(path, content)
+    return SettingSource(str(path), parse_dotenv(content, str(path)), is_consented)
+
+
+def read_settings_file(path: Path) -> bytes:
+    """Return the content of a file of settings; raises `UsageError` if it cannot be one, or not be read."""
     try:
-        text = path.read_text("utf-8") if path.is_file() else _text_of_pipe(path)
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"cannot be read: {exc}", place=Place(str(path))) from exc
-    return SettingSource(str(path), _values_of(text, str(path)))
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as exc:
+        raise UsageError(f"cannot be read: {exc.strerror or exc}", place=Place(str(path))) from exc
+    if len(content) > _MAX_BYTES:
+        raise UsageError(
+            f"is larger than {_MAX_BYTES:,} bytes, so it is no file of settings", place=Place(str(path))
+        )
+    return content
+
+
+def _content(path: Path) -> bytes:
+    # A pipe can be read once, and a run with several models asks for its settings several times.
+    return read_settings_file(path) if path.is_file() else _read_pipe(path)
+
+
+_read_pipe = cache(read_settings_file)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as exc:  # A folder that may not be searched, a name that is too long.
+        raise UsageError(f"cannot be read: {exc.strerror or exc}", place=Place(str(path))) from exc
 
 
 @cache
-def _values_of(text: str, name: str) -> Mapping[str, str]:
-    """Return the values in the text of a `.env`; lines of another form are named once."""
+def parse_dotenv(content: bytes, name: str) -> Mapping[str, str]:
+    """Return the variables in a `.env` called `name`; lines of another form are noted once.
+
+    Raises `UsageError` if it is not text in UTF-8.
+    """
     from io import StringIO
 
     from dotenv.parser import parse_stream
 
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"cannot be read: {exc}", place=Place(name)) from exc
     # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
     lines = [*parse_stream(StringIO(text))]
-    for line in lines:
-        if line.error:
-            log.warning("%s:%d: the line is not NAME=value, and is skipped", name, line.original.line)
+    strange = [line.original.line for line in lines if line.error]
+    if strange:
+        more = f", and {len(strange) - 1:,} more like it" if len(strange) > 1 else ""
+        log.warning("%s:%d: the line is not NAME=value, and is skipped%s", name, strange[0], more)
     return {line.key: line.value for line in lines if line.key is not None and line.value is not None}
-
-
-@cache
-def _text_of_pipe(path: Path) -> str:
-    # A pipe can be read once, and a run with several models asks for its settings several times.
-    return path.read_text("utf-8")
 
 
 def read_config_file(environ: Mapping[str, str]) -> SettingSource:
     """Return the settings of the config file, by variable; raises `UsageError` for a bad file."""
     named = environ.get("SIMIL_CONFIG")
-    path = Path(named or _user_dir("config") / "config.toml")
-    if not path.exists():
+    path = _expanded(named, "SIMIL_CONFIG") if named else user_folder("config") / "config.toml"
+    if not _exists(path):
         if named:
             raise UsageError("no such file", place=Place(named), hint="check SIMIL_CONFIG")
         return SettingSource(str(path), {})
     import tomllib
 
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise UsageError(f"the config file cannot be read: {exc}", place=Place(str(path))) from exc
+        table = tomllib.loads(_content(path).decode("utf-8-sig"))
+        return SettingSource(str(path), _config_values(table, str(path)))
+    except (ValueError, RecursionError) as exc:
+        # Python's own words on these two say what a program could do.
+        ours = {ValueError: "a number in it is too long", RecursionError: "it is nested too deeply"}
+        why = ours.get(type(exc), exc)
+        raise UsageError(f"the config file cannot be read: {why}", place=Place(str(path))) from exc
+
+
+def _config_values(table: Mapping[str, object], name: str) -> Mapping[str, str]:
+    """Return the values of the config file as variables would hold them."""
     unknown = sorted(set(table) - set(_CONFIG_KEYS))
     if unknown:
         raise UsageError(
-            f"the config file has an unknown key {unknown[0]!r}",
-            place=Place(str(path)),
+            f"the config file has an unknown key {_shown(unknown[0])}",
+            place=Place(name),
             hint=f"known: {', '.join(_CONFIG_KEYS)}",
         )
     for key, value in table.items():
         if not isinstance(value, str | int | float):
-            raise UsageError(
-                f"{key} must be a single value, not a {type(value).__name__}", place=Place(str(path))
-            )
-    values = {
+            raise UsageError(f"{key} must be a single value, not a {type(value).__name__}", place=Place(name))
+    return {
         _CONFIG_KEYS[key]: str(int(value) if isinstance(value, bool) else value)
         for key, value in table.items()
     }
-    return SettingSource(str(path), values)
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path:
     given = environ.get("SIMIL_CACHE_DIR")
-    return Path(given).expanduser() if given else _user_dir("cache")
+    folder = _expanded(given, "SIMIL_CACHE_DIR") if given else user_folder("cache")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as exc:
+        # The engines, which are written in C++, take names in UTF-8 only.
+        raise UsageError(
+            "the name of the cache directory is not UTF-8",
+            hint="set SIMIL_CACHE_DIR to another",
+            place=Place(str(folder)),
+        ) from exc
+    return folder
+
+
+def _expanded(path: str, variable: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:
+        raise UsageError(f"there is no home directory for {path} ({variable})", hint="correct it") from exc
 
 
 def calibrations_dir() -> Path:
     """Return the folder of calibrations."""
-    return _user_dir("config") / "calibrations"
-
-
-def _user_dir(kind: str) -> Path:
-    import platformdirs
-
-    folder = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_config_path
-    return folder("simil", appauthor=False)
+    return user_folder("config") / "calibrations"

@@ -20,7 +20,7 @@ __all__ = ["COMMANDS", "run"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "models",
-    "cache", "doctor",
+    "cache", "config", "doctor",
 )  # fmt: skip
 
 
@@ -50,6 +50,10 @@ def _application(names: Sequence[str]) -> typer.Typer:
             from simil.cli.commands.cache import cache
 
             app.add_typer(cache)
+        elif name == "config":
+            from simil.cli.commands.config_trust import config
+
+            app.add_typer(config)
         elif name == "models":
             from simil.cli.commands.models import models
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from simil.config import Settings
+from simil.consent import consent_missing, host_of
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.local.base import LocalModel
@@ -22,8 +23,8 @@ from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_prompts
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generations import Generation
-from simil.models.resolve import ModelRef, Provider
-from simil.models.select import choose_model
+from simil.models.resolve import ModelRef, Provider, resolve
+from simil.models.select import check_consent, choose_model
 from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def open_embedder(
     trained for it a warning is logged. Without `normalize`, a local model leaves out its final normalization.
     Raises `ModelError`, `ProviderError` or `UsageError` if there is no such embedder.
     """
+    if settings.model is not None:
+        check_consent(resolve(settings.model), settings)
     ref, source = choose_model(
         settings.model, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
     )
@@ -105,12 +108,16 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
 
     if settings.offline:
         raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")
+    server = settings.openai
+    if server.url_unconsented is not None:
+        does = f"would send texts to {host_of(server.base_url)}"
+        raise consent_missing(server.url_unconsented, "OPENAI_BASE_URL", does)
     info, overflow = ref.info, Overflow(settings.overflow)
     api = OpenAIEmbedder(
         model=ref.target,
-        api_key=settings.openai.api_key,
-        base_url=settings.openai.base_url,
-        api_version=settings.openai.api_version,
+        api_key=server.api_key,
+        base_url=server.base_url,
+        api_version=server.api_version,
         request_dimensions=dimensions if _shortens(ref) else None,
         known_dimensions=info.dimensions if info else None,
         max_tokens=info.max_tokens if info else None,

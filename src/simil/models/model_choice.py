@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 
 from simil.config import Settings
-from simil.errors import ModelError
+from simil.errors import ModelError, UsageError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import find_plugins
 from simil.models.hub.reachability import remembered
 from simil.models.hub.snapshots import is_offline
 from simil.models.resolve import Provider, resolve
-from simil.models.select import find_local
+from simil.models.select import check_consent, find_local
 
 __all__ = ["ModelChoice", "predict_choice"]
 
@@ -49,6 +49,7 @@ def _pinned(settings: Settings) -> ModelChoice:
         ref = resolve(settings.model)
         if ref.provider is Provider.PLUGIN:
             find_plugins(ref.target)
+        check_consent(ref, settings)
         return ModelChoice(ref.cli_name, why, pinned=True)
-    except ModelError as exc:
+    except (ModelError, UsageError) as exc:
         return ModelChoice(None, f"{exc} ({why})", pinned=True)

@@ -82,7 +82,10 @@ def _is_path(name: str) -> bool:
 
 
 def _folder(name: str) -> ModelRef:
-    folder = Path(name).expanduser()
+    try:
+        folder = Path(name).expanduser()
+    except RuntimeError as exc:
+        raise ModelNotFound(f"there is no home directory for {name}") from exc
     if not folder.is_dir():
         raise ModelNotFound(f"there is no model folder {name}")
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):

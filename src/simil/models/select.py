@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.config import Settings
+from simil.consent import consent_missing, host_of
 from simil.errors import ModelError, ModelNotFound, Place, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_source import ModelSource, embedded_source
@@ -22,7 +24,7 @@ from simil.progress import Progress
 if TYPE_CHECKING:
     from simil.models.hub.download import Snapshot
 
-__all__ = ["choose_model", "fetch", "find_local", "find_or_fetch"]
+__all__ = ["check_consent", "choose_model", "fetch", "find_local", "find_or_fetch"]
 
 log = logging.getLogger("simil")
 
@@ -57,6 +59,22 @@ def choose_model(
         )
     ref = resolve(FALLBACK)
     return ref, find_local(ref)
+
+
+def check_consent(ref: ModelRef, settings: Settings) -> None:
+    """Raise `UsageError` for the pinned model `ref` if only a `.env` without consent chooses it.
+
+    Known models that run here need none: they are the same wherever they come from.
+    """
+    # Anyone can offer a revision to a repository of the hub.
+    is_known = ref.provider is Provider.EMBEDDED or (ref.provider is Provider.HUB and ref.info is not None)
+    if settings.model_unconsented is None or (is_known and ref.revision is None):
+        return
+    does = {
+        Provider.OPENAI: f"would send texts to {host_of(settings.openai.base_url)}",
+        Provider.PLUGIN: f"would hand texts to the plug-in {ref.target}",
+    }.get(ref.provider, f"would use a model that simil does not know, {settings.model}")
+    raise consent_missing(settings.model_unconsented, "SIMIL_MODEL", does)
 
 
 def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: Progress) -> ModelSource:

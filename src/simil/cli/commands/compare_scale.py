@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simil.config import calibrations_dir
 from simil.errors import ModelMismatch, Place, UsageError
 from simil.formats.sources import Source
+from simil.private_files import make_private, write_private
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import InputFlags
@@ -98,9 +99,11 @@ def save_calibration(calibration: Calibration, path: Path | None) -> Path:
     where = path or _place_of(calibration.model, calibration.metric, calibration.dimensions)
     try:
         if path is None:
-            where.parent.mkdir(parents=True, exist_ok=True)
-        with open_output(where) as stream:
-            stream.write(calibration.to_json())
+            make_private(where.parent.parent, where.parent)
+            write_private(where, calibration.to_json())
+        else:
+            with open_output(path) as stream:
+                stream.write(calibration.to_json())
     except (OSError, UsageError) as exc:
         why = exc.message if isinstance(exc, UsageError) else f"cannot be written: {exc.strerror or exc}"
         hint = "name a file with --calibration" if path is None else "check --calibration"

@@ -116,8 +116,9 @@ def evaluate(
         positive_from = DEMO_POSITIVE_FROM
     with notes_on_stderr(quiet=running.quiet, verbose=running.verbose):
         saving = save_calibration or calibration is not None
-        pinned = ModelFlags.of(None, engine).settings(running.env_file).model
-        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [pinned]
+        ModelFlags.of(None, engine).settings(running.env_file)  # Before anything is read, if it is wrong.
+        # A pinned model is not taken for one that a flag names, which needs no consent.
+        names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [None]
         notes = Notes(reading.on_error)
         dataset = read_dataset(sources, reading, score_field, notes)
         experiment = _experiment(dataset, positive_from, recall_at, resamples)

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
+from simil.private_files import FILE_MODE
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -150,6 +152,9 @@ class CacheFile:
         """
         self.path = path
         self._busy_ms = busy_ms
+        # The files that SQLite keeps beside it take its mode. Where it cannot be made, SQLite says why.
+        with suppress(OSError):
+            path.touch(FILE_MODE, exist_ok=False)
         # Several threads use it, but one at a time: see `VectorCache`.
         self._db = sqlite3.connect(
             path, timeout=busy_ms / 1000, isolation_level=None, check_same_thread=False

@@ -24,6 +24,7 @@ from simil.embedders.cache.database import (
     is_damage,
     next_file,
 )
+from simil.private_files import FILE_MODE, make_private
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,7 +182,7 @@ class VectorCache:
 
     def _opened(self, path: Path) -> CacheFile:
         if self._file is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder.parent, self._folder)
             self._file = CacheFile(path, busy_ms=self._busy_ms)
         return self._file
 
@@ -234,10 +235,10 @@ def begin_next(folder: Path, path: Path, *, keep: int) -> bool:
     """
     from filelock import FileLock
 
-    with FileLock(folder / "lock"):
+    with FileLock(folder / "lock", mode=FILE_MODE):
         if current(folder) != path:
             return False
-        next_file(path).touch()
+        next_file(path).touch(FILE_MODE)
         old = files(folder)[:-1]
         for one in old[: len(old) - keep]:
             delete_file(one)

@@ -15,6 +15,7 @@ from simil.errors import ModelDamaged, Place
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_object
 from simil.models.graphs.manifest import file_state
+from simil.private_files import make_private, write_private
 
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
 
@@ -86,10 +87,8 @@ class ModelSource:
         digest = contents.hexdigest()
         self.expect_unchanged()
         with suppress(OSError):  # If it cannot be saved, the next run is slower.
-            saved.parent.mkdir(parents=True, exist_ok=True)
-            temporary = saved.with_suffix(f".{os.getpid()}")
-            temporary.write_text(f"{digest} {_checksum(saved.name, digest)}", "ascii")
-            temporary.replace(saved)
+            make_private(cache_dir, saved.parent)
+            write_private(saved, f"{digest} {_checksum(saved.name, digest)}".encode())
         return digest
 
     def _files(self) -> list[Path]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from simil.errors import ModelDamaged, Place
 from simil.models.graphs.generations import Generation, forget_built, new_token
 from simil.models.graphs.manifest import Manifest, read_manifest
+from simil.private_files import FILE_MODE, make_private
 
 __all__ = [
     "BuildFailed",
@@ -176,7 +177,6 @@ def build_once(
     `full` is as in `open_built`. A damaged `target` is replaced with a warning, once its vectors are out of
     reach. Raises OSError if nothing can be written, `BuildFailed` if the result is not sound.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     with _lock(target):
         ready = open_built(target, generation, full=full)
         if ready:
@@ -187,6 +187,8 @@ def build_once(
         temporary = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))
         try:
             build(temporary)
+            for path in temporary.iterdir():
+                path.chmod(FILE_MODE)
             Manifest.of(temporary, generation.name).write(temporary)
             if target.exists() or generation.has_noted(target):
                 generation.renew()
@@ -206,8 +208,8 @@ def build_once(
 def _lock(target: Path) -> Iterator[None]:
     from filelock import FileLock
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+    make_private(target.parent.parent, target.parent)
+    with FileLock(f"{target}.lock", mode=FILE_MODE):
         yield
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.manifest import read_manifest
+from simil.private_files import FILE_MODE, make_private, write_private
 
 __all__ = ["Generation", "all_built", "forget_built", "new_token", "prepared_root"]
 
@@ -47,9 +48,8 @@ class Generation:
 
     def renew(self) -> None:
         """Put all vectors so far out of reach; raises OSError."""
-        from simil.models.hub.snapshots import write_whole
-
-        write_whole(self.folder / _TOKEN, new_token())
+        self._make_folder()
+        write_private(self.folder / _TOKEN, new_token().encode())
 
     def built(self) -> list[Path]:
         """Return the folders that were built from this state of the model and not removed by simil."""
@@ -72,8 +72,11 @@ class Generation:
         """Note that `target` was built."""
         with suppress(OSError):
             if not (self.folder / target.name).exists():
-                self.folder.mkdir(parents=True, exist_ok=True)
-                (self.folder / target.name).touch()
+                self._make_folder()
+                (self.folder / target.name).touch(FILE_MODE)
+
+    def _make_folder(self) -> None:
+        make_private(self.folder.parent.parent, self.folder.parent, self.folder)
 
     def has_noted(self, target: Path) -> bool:
         """Say whether `target` was built and not removed by simil."""

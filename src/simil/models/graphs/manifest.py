@@ -94,13 +94,10 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`, whole or not at all; raises OSError."""
+        from simil.private_files import write_private
+
         content = asdict(self)
-        draft = folder / f"{_NAME}.{os.getpid()}"
-        try:
-            draft.write_text(json.dumps({"checksum": _checksum(content), **content}), "utf-8")
-            draft.replace(folder / _NAME)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_private(folder / _NAME, json.dumps({"checksum": _checksum(content), **content}).encode())
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from simil.models.hub.snapshots import endpoint, public_name, write_whole
+from simil.models.hub.snapshots import endpoint, public_name
+from simil.private_files import make_private, write_private
 
 __all__ = ["FORGET_AFTER_S", "forget", "remember", "remembered"]
 
@@ -35,7 +36,9 @@ def remember(cache_dir: Path, now: float) -> None:
     import json
 
     with suppress(OSError):
-        write_whole(_note(cache_dir), json.dumps({"endpoint": public_name(endpoint()), "at": now}))
+        make_private(cache_dir)
+        note = json.dumps({"endpoint": public_name(endpoint()), "at": now})
+        write_private(_note(cache_dir), note.encode())
 
 
 def forget(cache_dir: Path) -> None:

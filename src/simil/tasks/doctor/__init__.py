@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from simil.config import Settings, SettingSource, load_settings, read_config_file, read_dotenv
-from simil.errors import SimilError
+from simil.errors import SimilError, UsageError
 from simil.models.hub.snapshots import is_offline
 from simil.tasks.doctor import configuration_checks as configuration
 from simil.tasks.doctor import engine_checks as engines
@@ -36,6 +37,7 @@ CHECKS = (
     Check("config file", configuration.config_file),
     Check(".env", configuration.dotenv),
     Check("cache directory", storage.directory),
+    Check("permissions", storage.permissions),
     Check("disk", storage.disk),
     Check("vector cache", storage.vectors),
     Check("minilm", models.embedded),
@@ -112,7 +114,9 @@ def _read(read: Callable[[], SettingSource]) -> SettingSource | SimilError:
 
 
 def _defaults() -> Settings:
-    """Return the default settings, with the cache directory of the environment."""
+    """Return the default settings, with the cache directory of the environment if it can be one."""
+    nothing, environ = Path(os.devnull), {"SIMIL_CONFIG": os.devnull}
     kept = {name: value for name, value in os.environ.items() if name == "SIMIL_CACHE_DIR"}
-    nothing = Path(os.devnull)
-    return load_settings(offline=True, environ=kept | {"SIMIL_CONFIG": os.devnull}, directory=nothing)
+    with suppress(UsageError):
+        return load_settings(offline=True, environ=environ | kept, directory=nothing)
+    return load_settings(offline=True, environ=environ, directory=nothing)

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from simil.config import Credentials, Settings, SettingSource
 from simil.embedders.openai.endpoint import Endpoint
-from simil.errors import ModelError, SimilError
+from simil.errors import ModelError, SimilError, UsageError
 from simil.models.resolve import ModelRef, Provider, resolve
+from simil.models.select import check_consent
 
 __all__ = ["Check", "CheckContext", "Finding", "Status", "endpoint_of", "fail", "note", "ok", "warn"]
 
@@ -59,11 +60,15 @@ class CheckContext:
 
     @property
     def pinned(self) -> ModelRef | None:
-        """The pinned model; None if there is none, or if it is unknown."""
-        try:
-            return resolve(self.settings.model) if self.settings.model is not None else None
-        except ModelError:
+        """The pinned model; None if there is none, if it is unknown, or if it needs the user's consent."""
+        if self.settings.model is None:
             return None
+        try:
+            ref = resolve(self.settings.model)
+            check_consent(ref, self.settings)
+        except (ModelError, UsageError):
+            return None
+        return ref
 
     @property
     def endpoint(self) -> Endpoint | None:

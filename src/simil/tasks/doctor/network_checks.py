@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from simil.config import OPENAI_BASE_URL, Credentials
+from simil.consent import host_of, how_to_consent
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT
 from simil.models.hub.reachability import remembered
@@ -32,7 +32,8 @@ def proxy(context: CheckContext) -> Iterator[Finding]:
 def certificates(context: CheckContext) -> Iterator[Finding]:
     """Report which variables name certificates, and whether these files exist."""
     spelled = [name for name in _CERTIFICATES if os.environ.get(name)]
-    missing = [name for name in spelled if not Path(os.environ[name]).expanduser().exists()]
+    # Unlike pathlib's, this keeps a ~ that cannot be resolved.
+    missing = [name for name in spelled if not os.path.exists(os.path.expanduser(os.environ[name]))]  # noqa: PTH110, PTH111
     if missing:
         yield warn("certificates", f"{', '.join(missing)}: no such file", "correct or unset it")
     else:
@@ -69,6 +70,14 @@ def api(context: CheckContext) -> Iterator[Finding]:
         yield note("API", _OFFLINE)
     elif not (server.api_key or needed or server.base_url != OPENAI_BASE_URL):
         yield note("API", "not asked: neither a key nor a base URL is set")
+    elif server.url_unconsented is not None:
+        yield Finding(
+            "API",
+            Status.FAIL if needed else Status.WARN,
+            f"not asked: you have not trusted {server.url_unconsented}, whose OPENAI_BASE_URL names"
+            f" {host_of(server.base_url)}",
+            how_to_consent(server.url_unconsented),
+        )
     else:
         show_key = context.deep and server.api_key is not None
         yield _asked(server, show_key=show_key, needed=needed)

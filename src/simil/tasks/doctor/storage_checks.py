@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +14,25 @@ from simil.embedders.cache.maintenance import info, sample
 from simil.embedders.cache.store import cache_folder
 from simil.errors import UsageError
 from simil.models.hub.snapshots import hub_cache_dir
+from simil.private_files import make_private, open_to_others, user_folder
 from simil.tasks.doctor.findings import CheckContext, Finding, note, ok, warn
 
-__all__ = ["directory", "disk", "vectors"]
+__all__ = ["directory", "disk", "permissions", "vectors"]
 
 # Enough for a model of the default's size and its prepared graph.
 _ROOM = 1e9
 _SAMPLE = 1000
+# What simil itself puts into its folders, which may be those of others, too.
+_OURS = (
+    "vectors",
+    "prepared",
+    "fingerprints",
+    "generations",
+    "hub-unreachable.json",
+    "calibrations",
+    "trusted",
+    "config.toml",
+)
 
 
 def directory(context: CheckContext) -> Iterator[Finding]:
@@ -27,7 +40,7 @@ def directory(context: CheckContext) -> Iterator[Finding]:
     name, path = "cache directory", context.settings.cache_dir
     size = f"{_size(path) / 1e6:,.0f} MB"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
         with tempfile.TemporaryFile(dir=path) as file:
             file.write(b"simil")
     except OSError as exc:
@@ -38,6 +51,23 @@ def directory(context: CheckContext) -> Iterator[Finding]:
         )
         return
     yield ok(name, f"{path}, {size}, can be written")
+
+
+def permissions(context: CheckContext) -> Iterator[Finding]:
+    """Report which folder of cached texts' vectors or of settings other users may read or write."""
+    name = "permissions"
+    folders = (context.settings.cache_dir, user_folder("config"))
+    found = {folder: [*open_to_others(folder, _OURS)] for folder in dict.fromkeys(folders)}
+    for folder, paths in found.items():
+        if paths:
+            more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+            yield warn(
+                name,
+                f"other users may read or write {paths[0]}{more}",
+                f"run: chmod -R go-rwx {shlex.quote(str(folder))}",
+            )
+    if not any(found.values()):
+        yield ok(name, "what simil keeps is private")
 
 
 def disk(context: CheckContext) -> Iterator[Finding]:

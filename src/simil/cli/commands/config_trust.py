@@ -1,0 +1,84 @@
+"""`simil config`: the folders whose `.env` the user trusts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simil.cli.options import types as opt
+from simil.cli.options.fast_typer import Command, Group
+from simil.cli.options.run import notes_on_stderr
+from simil.cli.output.cells import visible
+from simil.errors import Place, UsageError
+
+__all__ = ["config"]
+
+config = typer.Typer(
+    name="config",
+    cls=Group,
+    help="Trust the .env of a folder, so that it may choose where texts go.",
+    no_args_is_help=True,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of the .env (default: this one).")]
+_HERE = Path()
+
+
+@config.command(cls=Command)
+def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
+    """Let the .env of a folder choose any model and server, until it changes; print what it chooses."""
+    from simil.config import dotenv_of, parse_dotenv, read_settings_file
+    from simil.consent import trust as remember
+
+    path = dotenv_of(folder)
+    if not path.is_file():
+        raise UsageError("there is no .env in this folder", place=Place(str(folder)))
+    with notes_on_stderr(quiet=quiet, verbose=False):
+        content = read_settings_file(path)
+        chosen = _chosen(parse_dotenv(content, str(path)))
+        remember(path, content)
+    if not quiet:
+        sys.stdout.write(f"{visible(str(path))} is trusted until it changes{chosen}\n")
+
+
+@config.command(cls=Command)
+def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
+    """Take back the trust in the .env of a folder; exit with 1 if there was none."""
+    from simil.config import dotenv_of
+    from simil.consent import untrust as forget
+
+    path = visible(str(dotenv_of(folder)))
+    was_trusted = forget(dotenv_of(folder))
+    if not quiet:
+        sys.stdout.write(f"{path} is not trusted any more\n" if was_trusted else f"{path} was not trusted\n")
+    if not was_trusted:
+        raise typer.Exit(1)
+
+
+@config.command("list", cls=Command)
+def listed() -> None:
+    """Print each .env that was trusted, and whether it still is."""
+    from simil.config import read_settings_file
+    from simil.consent import is_trusted, trusted_files
+
+    for path in trusted_files():
+        try:
+            state = "trusted" if is_trusted(path, read_settings_file(path)) else "changed since"
+        except UsageError:
+            state = "cannot be read"
+        sys.stdout.write(f"{state}\t{visible(str(path))}\n")
+
+
+def _chosen(values: Mapping[str, str]) -> str:
+    """Return what a `.env` chooses, as the end of a sentence, without anything secret."""
+    from simil.consent import host_of
+    from simil.embedders.openai.endpoint import Scrubber
+
+    model, url = (values.get(name, "").strip() for name in ("SIMIL_MODEL", "OPENAI_BASE_URL"))
+    said = [f"the model {model}"] * bool(model) + [f"the server {host_of(url)}"] * bool(url)
+    scrub = Scrubber([values.get("OPENAI_API_KEY", "").strip()])
+    return f"; it chooses {visible(scrub(' and '.join(said)))}" if said else ""
