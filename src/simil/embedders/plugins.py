@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from simil.embedders.base import Embedder
 from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.entry_points import find_plugins
 
 __all__ = ["load_plugin"]
@@ -23,11 +24,8 @@ def load_plugin(name: str) -> Embedder:
         raise ModelError(
             f"several packages provide a plug-in {name!r}: {owners}", hint="uninstall all but one"
         )
-    try:
+    with ForeignCode(f"the plug-in {name} ({points[0].value}) is broken"):
         embedder = points[0].load()()
-    except Exception as exc:
-        what = f"{type(exc).__name__}: {exc}"
-        raise ModelError(f"the plug-in {name} ({points[0].value}) is broken: {what}") from exc
     if not isinstance(embedder, Embedder):
         raise ModelError(f"the plug-in {name} ({points[0].value}) is not an Embedder")
     if not getattr(embedder, "stamp", None):
