@@ -15,7 +15,7 @@ ROOT = Path(simil.__file__).parent
 
 # Each line may import from the lines before it, from its own package, and on the first line from each other.
 LAYERS = (
-    ("errors", "config", "progress", "deadline", "blas", "similarity", "foreign", "_version"),
+    ("errors", "config", "progress", "deadline", "blas", "similarity", "foreign", "data_stream", "_version"),
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),

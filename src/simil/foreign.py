@@ -50,7 +50,7 @@ class ForeignCode:
         if exc is None or isinstance(exc, MemoryError) or _is_our_error(exc):
             return
         if interrupts(exc):
-            raise KeyboardInterrupt from exc
+            raise KeyboardInterrupt(*_received[:1]) from exc
         line = f"{self._what}: {what_was_raised(exc)}"
         raise self._error(line, hint=self._hint, place=self._place) from exc
 
