@@ -83,7 +83,7 @@ _CLASS = f"{_HEAD}class Letters(Embedder):\n    dimensions = 3\n    def embed_ba
     [
         (f"{_CLASS}return np.zeros((len(texts) + 1, 3))", "vectors of shape (2, 3) for 1 texts"),
         (f"{_CLASS}return np.zeros(3)", "vectors of shape (3,) for 1 texts"),
-        (f"{_CLASS}return None", "vectors of shape (1,) for 1 texts"),
+        (f"{_CLASS}return None", "plugin:odd returned object, no array of numbers"),
         (f"{_CLASS}return np.zeros((len(texts), 4))", "declares 3 dimensions but returned 4"),
         (f"{_CLASS}return np.full((len(texts), 3), np.nan)", "a value that is not finite, for text 1"),
         (f"{_CLASS}return np.full((len(texts), 3), np.inf)", "a value that is not finite, for text 1"),

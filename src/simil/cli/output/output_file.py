@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
 
 __all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
@@ -19,21 +19,19 @@ _unfinished: set[Path] = set()
 
 def is_terminal() -> bool:
     """Return whether stdout is a terminal."""
-    return sys.stdout.isatty()
+    return stdout().isatty()
 
 
 def width() -> int:
     """Return the width of the terminal in columns, at least 20."""
-    import shutil
-
-    return max(shutil.get_terminal_size().columns, 20)
+    return max(terminal_size().columns, 20)
 
 
 @contextmanager
 def open_output(path: Path | None) -> Iterator[BinaryIO]:
     """Yield stdout, or a stream to `path` that replaces the file only if the block succeeds."""
     with open_outputs([path] if path else []) as streams:
-        yield streams[0] if streams else sys.stdout.buffer
+        yield streams[0] if streams else stdout().buffer
 
 
 @contextmanager
@@ -83,8 +81,10 @@ class _Pending:
 
     def __init__(self, path: Path) -> None:
         self._name = path
+        # As it was given: /dev/stdout is a link to something that may have no path.
+        self._given = path_of_output(path)
         # A link stays: the file that it points to is replaced.
-        self._path = Path(os.path.realpath(path))
+        self._path = Path(os.path.realpath(self._given))
         self._temporary: Path | None = None
         self._stream: BinaryIO | None = None
 
@@ -92,9 +92,8 @@ class _Pending:
         if self._path.is_dir():
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
-            if self._name.exists() and not self._name.is_file():
-                # By its own name: /dev/stdout is a link to something that may have no path.
-                self._stream = _visible_on_terminal(self._name.open("wb"))
+            if self._given.exists() and not self._given.is_file():
+                self._stream = _visible_on_terminal(self._given.open("wb"))
                 return self._stream
             # Only the beginning of the name: with all of it, the temporary name could be too long.
             self._temporary = self._path.with_name(f".{self._path.name[:40]}.{os.urandom(8).hex()}")

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.graphs.openvino_runtime import import_openvino
 from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed
 
@@ -43,12 +44,8 @@ class OpenVinoSession:
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
-        try:
+        with ForeignCode(f"OpenVINO cannot open {stamp}", hint="try --engine onnx"):
             self._compiled = core.compile_model(core.read_model(str(prepared.graph)), "CPU", settings)
-        except Exception as exc:
-            raise ModelError(
-                f"OpenVINO cannot open {stamp}: {str(exc).strip()}", hint="try --engine onnx"
-            ) from exc
         self._inputs = {
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }

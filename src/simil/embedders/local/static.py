@@ -13,6 +13,7 @@ from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection
 from simil.errors import ModelDamaged, Place
+from simil.foreign import ForeignCode
 from simil.models.files.token_table import StaticTable, import_model2vec
 from simil.models.files.tokenizer import open_tokenizer
 from simil.models.files.weights import WEIGHTS
@@ -166,7 +167,13 @@ def _load_model2vec(path: Path, table: StaticTable, tokenizer: Any) -> Any:
     static_model = import_model2vec().StaticModel
     from safetensors.numpy import load_file
 
-    try:
+    # Each library raises its own exceptions for a malformed file.
+    with ForeignCode(
+        "does not match the tokenizer beside it",
+        hint="try --engine torch",
+        place=Place(str(path)),
+        error=ModelDamaged,
+    ):
         tensors = load_file(path)
         vectors = tensors[table.tensor]
         if not table.skips_unknown:
@@ -174,12 +181,5 @@ def _load_model2vec(path: Path, table: StaticTable, tokenizer: Any) -> Any:
         static = static_model(
             vectors, tokenizer, weights=tensors.get("weights"), token_mapping=tensors.get("mapping")
         )
-    except Exception as exc:
-        # Each library raises its own exceptions for a malformed file.
-        raise ModelDamaged(
-            f"does not match the tokenizer beside it: {exc}",
-            place=Place(str(path)),
-            hint="try --engine torch",
-        ) from exc
     static.tokenize = lambda sentences: sentences
     return static

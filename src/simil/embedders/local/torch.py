@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
 
@@ -72,8 +73,9 @@ def _copy_tokenizer(tokenizer: Any) -> Any:
 
 
 def _load(folder: Path, device: str, threads: int) -> Any:
-    import torch
-    from sentence_transformers import SentenceTransformer
+    with ForeignCode("sentence-transformers cannot be loaded"):
+        import torch
+        from sentence_transformers import SentenceTransformer
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError(
@@ -84,15 +86,12 @@ def _load(folder: Path, device: str, threads: int) -> Any:
         raise ModelError("no MPS device is available", hint="leave out --device")
     if threads:
         torch.set_num_threads(threads)
-    try:
-        with quiet_transformers():
-            # Never trust_remote_code: a model is data.
-            network = SentenceTransformer(
-                str(folder), device=None if device == "auto" else device, local_files_only=True
-            )
-    except Exception as exc:
-        # transformers raises many kinds of exceptions for a broken folder.
-        raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
+    # transformers raises many kinds of exceptions for a broken folder.
+    with ForeignCode(f"sentence-transformers cannot load {folder}"), quiet_transformers():
+        # Never trust_remote_code: a model is data.
+        network = SentenceTransformer(
+            str(folder), device=None if device == "auto" else device, local_files_only=True
+        )
     return network.float().eval()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
+from simil.foreign import ForeignCode
 from simil.models.files.chain import read_object
 
 __all__ = ["meaningless_ids", "open_tokenizer", "read_tokenizer"]
@@ -55,15 +56,13 @@ def open_tokenizer(data: bytes, stamp: str, *, lower_case: bool) -> Any:
     `lower_case` converts texts to lower case before anything else. Raises `ModelDamaged` if `data` is not a
     tokenizer.
     """
-    from tokenizers import Tokenizer
-    from tokenizers.normalizers import Lowercase
-    from tokenizers.normalizers import Sequence as InOrder
+    with ForeignCode("the tokenizers library cannot be loaded"):
+        from tokenizers import Tokenizer
+        from tokenizers.normalizers import Lowercase
+        from tokenizers.normalizers import Sequence as InOrder
 
-    try:
+    with ForeignCode(f"the tokenizer.json of {stamp} cannot be read", error=ModelDamaged):
         tokenizer = Tokenizer.from_buffer(data)
-    except Exception as exc:
-        # The tokenizers library raises a bare `Exception`.
-        raise ModelDamaged(f"the tokenizer.json of {stamp} cannot be read: {exc}") from exc
     if lower_case:
         parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
         tokenizer.normalizer = InOrder(parts)
