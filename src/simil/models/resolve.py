@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -82,7 +83,8 @@ def _is_path(name: str) -> bool:
 
 
 def _folder(name: str) -> ModelRef:
-    folder = Path(name).expanduser()
+    # Unlike pathlib's, this keeps the ~ of a user that does not exist.
+    folder = Path(os.path.expanduser(name))  # noqa: PTH111
     if not folder.is_dir():
         raise ModelNotFound(f"there is no model folder {name}")
     if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
