@@ -42,7 +42,8 @@ class ArrowTable:
         for one in self._sources:
             with _opened(one) as part:
                 looks.append((part.place, part.schema, part.count))
-        self.schema = self._common_schema([(place, schema) for place, schema, _ in looks])
+        with arrow_errors(self.place):
+            self.schema = self._common_schema([(place, schema) for place, schema, _ in looks])
         counts = [count for _, _, count in looks]
         self.count = None if None in counts else sum(filter(None, counts))
 
@@ -52,6 +53,7 @@ class ArrowTable:
         for source in self._sources:
             with _opened(source) as part, arrow_errors(part.place):
                 for batch in part.batches(names):
+                    _check_offsets(batch)
                     for start in range(0, batch.num_rows, _BATCH):
                         yield batch.slice(start, _BATCH).select(names)
 
@@ -168,6 +170,19 @@ class _ArrowStream:
 
 
 _Part = _ParquetFile | _ArrowFile | _ArrowStream
+
+
+def _check_offsets(batch: Any) -> None:
+    """Raise pyarrow's error for a batch that points beyond what it holds: pyarrow would read on there.
+
+    A string that is not UTF-8 is an error of its row only, so strings are looked at as bytes.
+    """
+    pa = arrow()
+    bytes_of = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    for column in batch.columns:
+        form = bytes_of.get(column.type)
+        column.validate()  # A view of one that is wrong would end the process.
+        (column if form is None else column.view(form)).validate(full=True)
 
 
 class _Target:

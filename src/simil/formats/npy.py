@@ -73,20 +73,20 @@ def numbers_of_file(
 
 
 def read_npy_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """The shape of the array on `stream`, whether it is by column, and its type; raises InputError."""
+    """The shape of the array on `stream`, whether it is by column, and its type.
+
+    Raises InputError for another version, and whatever Python's own parser raises for an unsound header.
+    """
     import numpy as np
 
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read is None:
-            raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
-        header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
-    except (ValueError, EOFError) as exc:
-        raise InputError(f"is not a sound .npy file: {exc}", place=place) from exc
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
     return header
 
 
