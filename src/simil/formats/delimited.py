@@ -11,6 +11,7 @@ import contextlib
 import csv
 import logging
 import re
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from simil.errors import InputError, Place
 from simil.formats.encoding import bad_byte
 from simil.formats.lines import without_end
 from simil.formats.separators import COMMA, is_misread, separated
+from simil.formats.text_limit import too_long
 
 __all__ = [
     "CSV",
@@ -97,11 +99,18 @@ class Delimited(ABC):
 
     @abstractmethod
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
         """The rows of the lines of a source, which are in UTF-8 and were in `encoding`.
 
-        `separator` is the one that the user names. Raises InputError if it is unclear which it is.
+        `separator` is the one that the user names. Raises InputError if it is unclear which it is. The rows
+        raise it where one is longer than `limit` bytes.
         """
 
     @abstractmethod
@@ -140,12 +149,16 @@ class _DecodedLines(Iterator[str]):
         ended: whether all lines are read.
         keeps_returns: whether a carriage return within a line is part of a cell.
         has_returns: whether one was replaced, until the reader of rows has put it back.
+        row: the number of the first line of the row.
+        size: how many bytes of the row have been read.
     """
 
-    def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str) -> None:
+    def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str, limit: int) -> None:
         self._lines = enumerate(lines, first)
         self._name = name
         self._encoding = encoding
+        self._limit = limit
+        self.row, self.size = first, 0
         self.raw: list[bytes] = []
         self.fault: InputError | None = None
         self.ended = False
@@ -159,6 +172,9 @@ class _DecodedLines(Iterator[str]):
             self.ended = True
             raise
         self.raw.append(raw)
+        self.size += len(raw)
+        if self.size > self._limit:
+            raise too_long(self._limit, Place(self._name, self.row))
         raw = raw.removesuffix(b"\n")
         try:
             line = raw.decode("utf-8")
@@ -176,14 +192,20 @@ class _Csv(Delimited):
     """Quoted cells may hold separators, doubled quotes and line breaks."""
 
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
-        told = separated(lines, name, separator)
+        told = separated(lines, name, separator, limit)
         hint = f"quote a cell that holds {'a comma' if told.separator == COMMA else repr(told.separator)}"
         if told.is_guess:
             hint = f"by the first row, cells are separated by {told.separator!r}; if not, pass --delimiter ,"
         first = 2 if told.head else 1
-        feed = _DecodedLines(told.lines, first, name, encoding)
+        feed = _DecodedLines(told.lines, first, name, encoding, limit)
         return RowStream(_csv_rows(feed, told.separator, first, name), told.separator, told.head, hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
@@ -206,7 +228,7 @@ def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Ite
     with _long_cells:
         while True:
             line = first + reader.line_num
-            feed.raw = []
+            feed.raw, feed.row, feed.size = [], line, 0
             feed.fault = None
             feed.has_returns = False
             try:
@@ -250,7 +272,13 @@ class _Tsv(Delimited):
     """Each line is split at each tab; quotes and backslashes are text like any other."""
 
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
         hint = "a cell cannot hold a tab or a line break; CSV can"
         found = separator or self.separator

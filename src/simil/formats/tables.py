@@ -38,7 +38,10 @@ def rows_of(
     Raises InputError if that is unclear.
     """
     decoded = Utf8Chunks(chunks, options.encoding)
-    return form.rows(lines(decoded), name, separator=options.delimiter, encoding=decoded.encoding)
+    every = lines(decoded, name, limit=options.text_limit)
+    return form.rows(
+        every, name, separator=options.delimiter, encoding=decoded.encoding, limit=options.text_limit
+    )
 
 
 def table_records(

@@ -90,7 +90,7 @@ def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
 
     if form.name == VectorFormat.JSONL:
         return read_jsonl(source.name, source.chunks(), options)
-    return read_json(source.name, b"".join(source.chunks()), options)
+    return read_json(source.name, b"".join(source.document()), options)
 
 
 def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:

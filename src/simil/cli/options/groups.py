@@ -88,6 +88,7 @@ class InputFlags:
     sheet: opt.Sheet = None
     collection: opt.Collection = None
     nul: opt.Nul = False
+    max_text_bytes: opt.MaxTextBytes = None
     on_error: opt.OnError = "fail"
 
     def options(self, *, whole: bool = False, all_fields: bool = False) -> ReadOptions:
@@ -103,6 +104,7 @@ class InputFlags:
             encoding=self.encoding,
             sheet=self.sheet,
             collection=self.collection,
+            max_text_bytes=self.max_text_bytes,
             all_fields=all_fields,
         )
 

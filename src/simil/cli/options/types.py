@@ -176,6 +176,15 @@ Collection = Annotated[
     ),
 ]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
+MaxTextBytes = Annotated[
+    int | None,
+    _input(
+        "--max-text-bytes",
+        metavar="N",
+        min=0,
+        help="Longest text or row that is read (default: 64000000); 0 for no limit.",
+    ),
+]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[
     str,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +16,11 @@ from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
 
 __all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
+
+# What no other program calls a file: so those of runs that were killed can be removed.
+_TEMPORARY = re.compile(r"\..*\.simil-[0-9a-f]{16}\.part", re.DOTALL)
+# After so long, a file that cannot be locked is no longer written.
+_ABANDONED_S = 86_400
 
 _unfinished: set[Path] = set()
 
@@ -50,6 +58,9 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
             if not paths or exc.filename or isinstance(exc, BrokenPipeError):
                 raise
             raise _unwritable(paths[0], exc) from exc
+        # A run that is killed between two files leaves none that belongs to another one.
+        for file in files[1:]:
+            file.remove_old()
         for file in files:
             file.put_in_place()
     finally:
@@ -61,6 +72,44 @@ def remove_unfinished() -> None:
     """Remove temporary files; for a process that must end without unwinding."""
     for path in [*_unfinished]:
         path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove temporary files of runs that were killed; those of other runs are locked."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_if_abandoned(entry.path)
+
+
+def _remove_if_abandoned(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        found = os.fstat(descriptor)
+        is_old = time.time() - found.st_mtime > _ABANDONED_S
+        if stat.S_ISREG(found.st_mode) and (_locked(descriptor, wait=False) or is_old):
+            os.unlink(path)  # noqa: PTH108 - while it is locked: its writer, if any, sees that it is gone
+    except BlockingIOError:
+        pass  # It is being written.
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, *, wait: bool) -> bool:
+    """Lock a file until it is closed, or its process ends; return whether files can be locked there.
+
+    Raises BlockingIOError if another process has it locked, unless that is to be waited for.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except (OSError, ModuleNotFoundError):  # A file system without locks; Windows.
+        return False
+    return True
 
 
 def _unwritable(path: Path, exc: OSError) -> UsageError:
@@ -95,14 +144,26 @@ class _Pending:
             if self._given.exists() and not self._given.is_file():
                 self._stream = _visible_on_terminal(self._given.open("wb"))
                 return self._stream
-            # Only the beginning of the name: with all of it, the temporary name could be too long.
-            self._temporary = self._path.with_name(f".{self._path.name[:40]}.{os.urandom(8).hex()}")
-            _unfinished.add(self._temporary)
-            self._stream = self._temporary.open("xb")
+            _remove_abandoned(self._path.parent)
+            self._stream = self._new_temporary()
             os.fchmod(self._stream.fileno(), self._mode())
         except OSError as exc:
             raise _unwritable(self._name, exc) from exc
         return self._stream
+
+    def _new_temporary(self) -> BinaryIO:
+        while True:
+            # Only the beginning of the name: with all of it, the temporary name could be too long.
+            name = f".{self._path.name[:40]}.simil-{os.urandom(8).hex()}.part"
+            self._temporary = self._path.with_name(name)
+            _unfinished.add(self._temporary)
+            stream = self._temporary.open("xb")
+            _locked(stream.fileno(), wait=True)
+            if os.fstat(stream.fileno()).st_nlink:
+                return stream
+            # Before it was locked, another run took it for one of a run that was killed.
+            stream.close()
+            _unfinished.discard(self._temporary)
 
     def close(self) -> None:
         if self._stream is not None:
@@ -118,6 +179,13 @@ class _Pending:
             self._stream.flush()
             if self._temporary is not None:
                 os.fsync(self._stream.fileno())
+
+    def remove_old(self) -> None:
+        if self._temporary is not None:
+            try:
+                self._path.unlink(missing_ok=True)
+            except OSError as exc:
+                raise _unwritable(self._name, exc) from exc
 
     def put_in_place(self) -> None:
         if self._temporary is not None:
