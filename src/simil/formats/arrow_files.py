@@ -52,6 +52,7 @@ class ArrowTable:
         for source in self._sources:
             with _opened(source) as part, arrow_errors(part.place):
                 for batch in part.batches(names):
+                    _check_offsets(batch)
                     for start in range(0, batch.num_rows, _BATCH):
                         yield batch.slice(start, _BATCH).select(names)
 
@@ -209,6 +210,17 @@ def _opened(source: Source) -> Iterator[_Part]:
             else:
                 part = _ArrowFile(stream, place) if head == ARROW_MAGIC else _ArrowStream(stream, place)
         yield part
+
+
+def _check_offsets(batch: Any) -> None:
+    """Raise ArrowInvalid for offsets of a damaged file, which pyarrow would follow out of its memory.
+
+    Bytes that are not UTF-8 are an error of their row alone.
+    """
+    pa = arrow()
+    as_bytes = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    for column in batch.columns:
+        column.cast(as_bytes.get(column.type, column.type)).validate(full=True)
 
 
 def _sources(source: Source) -> list[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -82,6 +83,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
     with archive.open(name + _SUFFIX) as member:
         found: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    if found.dtype.kind == "U" and found.size:
+        codes = np.ascontiguousarray(found.astype(found.dtype.newbyteorder("="))).view(np.uint32)
+        # NumPy would make strings of them that no encoding can hold.
+        if codes.max(initial=0) > sys.maxunicode:
+            raise ValueError(f"the array {name!r} holds numbers that are no characters")
     return found
 
 
