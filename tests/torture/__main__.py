@@ -1,6 +1,6 @@
-"""Run the torture: `python -m torture [PART …]`, a line for each part, and a table of what was done at the end.
+"""Run the torture: `python -m torture [PART …]`, a line for each part, and a table of what was done.
 
-The exit code is 1 if anything was found, a part broke off, or all parts at full length did less than they promise.
+The exit code is 1 if anything was found, if a part broke off, or if a full run did less than it promises.
 """
 
 from __future__ import annotations

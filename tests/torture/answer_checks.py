@@ -171,25 +171,24 @@ def dedupe(reading: Reading, out: bytes) -> str | None:
     if kept is None:
         return None
     items = [reading.items[row] for row in kept]
-    raws = [item.raw for item in items]
+    raws = [item.raw for item in items if item.raw is not None]
     form = "jsonl" if out.startswith(b'{"id":') else reading.form
-    if form == reading.form and reading.head is not None and None not in raws:
-        right = reading.head + b"".join(raw for raw in raws if raw is not None)
+    if form == reading.form and reading.head is not None and len(raws) == len(items):
+        right = reading.head + b"".join(raws)
         return None if out == right else f"{out[:200]!r} instead of {right[:200]!r}"
+    return _written(items, out, form, holds_vectors=reading.has_vectors)
+
+
+def _written(items: Sequence[Item], out: bytes, form: str, *, holds_vectors: bool) -> str | None:
+    """Check what was written in another form than it was read."""
     written = {"xlsx": "csv"}.get(form, form if form in ("text", "csv", "tsv", "json") else "jsonl")
-    again = vectors_in(out, written, "") if reading.has_vectors else texts_in(out, written, "")
-    if again.is_refused or again.bad:
-        return f"what is written cannot be read: {out[:200]!r}"
-    if [item.text for item in again.items] != [item.text for item in items]:
-        return f"keeps {[item.text for item in again.items]} instead of {[item.text for item in items]}"
+    again = vectors_in(out, written, "") if holds_vectors else texts_in(out, written, "")
+    texts, right = [item.text for item in again.items], [item.text for item in items]
+    if again.is_refused or again.bad or texts != right:
+        return f"keeps {texts} instead of {right}: {out[:200]!r}"
     for found, item in zip(again.items, items, strict=True):
-        if (
-            form != "text"
-            and len(item.ids) == 1
-            and len(found.ids) == 1
-            and not _named(item, found.ids[0])
-            and ANY not in found.ids
-        ):
+        is_named = form != "text" and len(item.ids) == 1 and len(found.ids) == 1
+        if is_named and not _named(item, found.ids[0]) and ANY not in found.ids:
             return f"id {found.ids} instead of {item.ids}"
         if item.vector is not None and not np.array_equal(found.vector, item.vector):
             return f"{item.ids}: another vector"
@@ -218,7 +217,8 @@ def compare(reading: Reading, out: bytes) -> str | None:
     # What has no text is shown by its id.
     rows = [{**row, "text": None} if row["text"] == row["id"] else row for row in answer["items"]]
     items = [
-        replace(item, text=None) if row["text"] is None else item for item, row in zip(reading.items, rows)
+        replace(item, text=None) if row["text"] is None else item
+        for item, row in zip(reading.items, rows, strict=False)
     ]
     if len(rows) != len(reading.items):
         return f"{len(rows)} items for {len(reading.items)} records"

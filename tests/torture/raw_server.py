@@ -44,9 +44,8 @@ class Request:
         rows = []
         for index, text in enumerate(self.texts):
             numbers = vector(text, DIMENSIONS)
-            embedding: object = (
-                base64.b64encode(numbers.tobytes()).decode() if self.is_base64 else numbers.tolist()
-            )
+            packed = base64.b64encode(numbers.tobytes()).decode()
+            embedding: object = packed if self.is_base64 else numbers.tolist()
             rows.append({"object": "embedding", "index": index, "embedding": embedding})
         return rows
 
@@ -71,8 +70,8 @@ def http(
 ) -> bytes:
     """Return an answer of HTTP/1.1; `length` is a Content-Length to lie about."""
     size = len(body) if length is None else length
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{headers}Connection: close\r\n\r\n"
-    return head.encode("latin-1") + body
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{headers}"
+    return f"{head}Connection: close\r\n\r\n".encode("latin-1") + body
 
 
 def right(request: Request, server: RawServer) -> Iterator[Step]:

@@ -1,7 +1,7 @@
 """What a file holds, read a second time: by the standard library, NumPy, pyarrow and openpyxl.
 
-Written from the README, not from `simil.formats`, so that the two can disagree. Where a reader may also refuse
-(a number that only some parsers take), `may_refuse` says so; what it reads must be right all the same.
+Written from the README, not from `simil.formats`, so that the two can disagree. Where a reader may also
+refuse (a number that only some parsers take), `may_refuse` says so; what it reads must be right all the same.
 """
 
 from __future__ import annotations
@@ -54,10 +54,24 @@ _MARKS = (
 )
 # What the first bytes of a file may show it to be.
 _BINARY = (
-    b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c",
-    b"%PDF-", b"\xd0\xcf\x11\xe0", b"\x89PNG", b"\xff\xd8\xff", b"\x89HDF", b"\x7fELF", b"\x93NUMPY", b"PAR1",
-    b"ARROW1", b"SQLite format 3\0",
-)  # fmt: skip
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ\0",
+    b"\x28\xb5\x2f\xfd",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"7z\xbc\xaf\x27\x1c",
+    b"%PDF-",
+    b"\xd0\xcf\x11\xe0",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"\x89HDF",
+    b"\x7fELF",
+    b"\x93NUMPY",
+    b"PAR1",
+    b"ARROW1",
+    b"SQLite format 3\0",
+)
 _DEEP, _LONG_NUMBER, _EXACT = 120, 308, 2**53
 
 
@@ -135,12 +149,8 @@ def share_numbers(items: Sequence[Item]) -> bool:
 
 def decoded(data: bytes) -> tuple[str, str]:
     """Return the text, with a surrogate for each byte that is not in the encoding, and the encoding."""
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            data = data[len(mark) :]
-            break
-    else:
-        encoding = "utf-8"
+    mark, encoding = next((known for known in _MARKS if data.startswith(known[0])), (b"", "utf-8"))
+    data = data[len(mark) :]
     if encoding == "utf-8":
         return data.decode("utf-8", "surrogateescape"), encoding
     text = ""
@@ -335,9 +345,9 @@ def apart(names: Sequence[str]) -> list[str]:
     counts, taken, found = Counter(names), set(names), []
     for number, name in enumerate(names, 1):
         if counts[name] > 1:
-            name = f"{name}#{number}"
+            name = f"{name}#{number}"  # noqa: PLW2901
             while name in taken:
-                name += "#"
+                name += "#"  # noqa: PLW2901
             taken.add(name)
         found.append(name)
     return found
@@ -481,7 +491,7 @@ def arrow_table(data: bytes, form: str) -> Any:
                 table = reader.read_all()
         # Offsets that a damaged file has would be followed anywhere.
         table.validate(full=True)
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
     return table
 
@@ -504,7 +514,7 @@ def _arrow_texts(form: str) -> Callable[[bytes, str, Reading], None]:
 def arrow_rows(table: Any) -> list[dict[str, object]]:
     try:
         rows: list[dict[str, object]] = table.to_pylist()
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
     return rows
 
@@ -525,7 +535,7 @@ def _workbook(data: bytes, name: str, reading: Reading) -> None:
             (number, [_cell(cell) for cell in row], None)
             for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
         ]
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         # openpyxl is stricter in some things: then nothing is said about the file.
         reading.is_unknown = True
         return

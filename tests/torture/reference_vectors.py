@@ -106,10 +106,7 @@ def _vector_item(record: object, number: int, name: str) -> Item | None:
     if record["embedding"] is None:
         return None
     value = record["embedding"]
-    if isinstance(value, str):
-        vector = _from_base64(value)
-    else:
-        vector = _floats(value)
+    vector = _from_base64(value) if isinstance(value, str) else _floats(value)
     ids = json_ids(record, number, name)
     return Item(ids, text, vector)
 
@@ -236,7 +233,7 @@ def _table_numbers(cells: Sequence[str], reading: Reading) -> NDArray[np.float32
 def _array(data: bytes) -> NDArray[Any]:
     try:
         found: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
     return found
 
@@ -267,7 +264,7 @@ def _npz_vectors(data: bytes, name: str, reading: Reading) -> None:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if isinstance(archive[key], np.ndarray)}
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
     tables = {key: value for key, value in arrays.items() if value.ndim == 2 and value.dtype.kind == "f"}
     named = [key for key in ("embeddings", "vectors", "embedding", "vector") if key in tables] or [*tables]
@@ -301,7 +298,7 @@ def _safetensors_vectors(data: bytes, name: str, reading: Reading) -> None:
         begin, end = tensor["data_offsets"]
         kind = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}[tensor["dtype"]]
         numbers = np.frombuffer(data[8 + size + begin : 8 + size + end], kind).reshape(tensor["shape"])
-    except Exception:
+    except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
     if tensor["dtype"] == "BF16":
         numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
@@ -321,12 +318,12 @@ def _sqlite_vectors(data: bytes, name: str, reading: Reading) -> None:
             if len(collections) != 1:
                 raise Refused
             rows = database.execute(
-                "select id, content, metadata, embedding from embeddings where collection_id = ? order by rowid",
+                "select id, content, embedding from embeddings where collection_id = ? order by rowid",
                 (collections[0][0],),
             ).fetchall()
     except (sqlite3.Error, UnicodeDecodeError):
         raise Refused from None
-    for id_, content, _, blob in rows:
+    for id_, content, blob in rows:
         if blob is None:
             continue
         if not isinstance(blob, bytes) or len(blob) % 4 or not blob or not isinstance(content, str | None):

@@ -84,8 +84,27 @@ for _value in (-1, 10**6, 2**63, 10**30, 0, "0", "x", 1.5, None, True, [0], {}):
 _sets("all indexes 0", 0, "index")
 _sets("indexes as strings", str, "index")
 _sets("indexes from 1", lambda index: index + 1, "index")
-for _value in (None, [], "", "x", "AAA", "AAAAA===", "!!!!", {}, {"float": [1]}, [[0.5] * 16], [[0.5] * 16] * 3, 0,
-               True, ["0.5"] * 16, [None] * 16, [True] * 16, [0.5] * 15, [0.5] * 4096, "AACAfw==" * 16):  # fmt: skip
+for _value in (
+    None,
+    [],
+    "",
+    "x",
+    "AAA",
+    "AAAAA===",
+    "!!!!",
+    {},
+    {"float": [1]},
+    [[0.5] * 16],
+    [[0.5] * 16] * 3,
+    0,
+    True,
+    ["0.5"] * 16,
+    [None] * 16,
+    [True] * 16,
+    [0.5] * 15,
+    [0.5] * 4096,
+    "AACAfw==" * 16,
+):
     _sets(f"one embedding {json.dumps(_value)[:40]}", _value, at=1)
     if _value not in ([[0.5] * 16], [0.5] * 15, [0.5] * 4096):
         _sets(f"all embeddings {json.dumps(_value)[:40]}", _value)
@@ -101,13 +120,27 @@ _sends("9,000 digits", lambda r, s: http(200, b'{"data":[{"index":0,"embedding":
 # --- documents ---
 
 for _name, _document in {
-    "empty": b"", "spaces": b"   ", "null": b"null", "a number": b"5", "a list": b"[]", "an empty object": b"{}",
-    "deep lists": b"[" * 100_000, "deep objects": b'{"a":' * 50_000, "NUL bytes": bytes(2000), "not UTF-8": b"\xff\xfe{}",
-    "UTF-16": '{"data":[]}'.encode("utf-16"), "a BOM": b"\xef\xbb\xbf{}", "an error with 200": b'{"error":{"message":"no"}}',
-    "an error that is a number": b'{"error":5}', "an error that is a list": b'{"error":[["x"],{"message":5}]}',
-    "a nested error": b'{"error":{"error":{"error":{"message":{"message":"deep"}}}}}', "an error that is true": b'{"error":true}',
-    "two documents": b'{"data":[]}{"data":[]}', "data twice": b'{"data":[],"data":5}', "surrogates": b'{"error":"\\ud800"}',
-}.items():  # fmt: skip
+    "empty": b"",
+    "spaces": b"   ",
+    "null": b"null",
+    "a number": b"5",
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "deep lists": b"[" * 100_000,
+    "deep objects": b'{"a":' * 50_000,
+    "NUL bytes": bytes(2000),
+    "not UTF-8": b"\xff\xfe{}",
+    "UTF-16": '{"data":[]}'.encode("utf-16"),
+    "a BOM": b"\xef\xbb\xbf{}",
+    "an error with 200": b'{"error":{"message":"no"}}',
+    "an error that is a number": b'{"error":5}',
+    "an error that is a list": b'{"error":[["x"],{"message":5}]}',
+    "a nested error": b'{"error":{"error":{"error":{"message":{"message":"deep"}}}}}',
+    "an error that is true": b'{"error":true}',
+    "two documents": b'{"data":[]}{"data":[]}',
+    "data twice": b'{"data":[],"data":5}',
+    "surrogates": b'{"error":"\\ud800"}',
+}.items():
     for _status in (200, 400, 500):
         FAULTS[f"{_name} with {_status}"] = lambda r, s, status=_status, body=_document: [http(status, body)]  # type: ignore[misc]
 _sends("a web page", lambda r, s: http(200, b"<html>" + b"x" * 5000, kind="text/html"))
@@ -203,9 +236,13 @@ _sends(
     lambda r, s: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n{}",
 )
 for _name, _packed in {
-    "gzip": gzip.compress, "deflate": zlib.compress, "br": lambda body: body, "zstd": lambda body: body,
-    "rot13": lambda body: body, "gzip, gzip": lambda body: gzip.compress(gzip.compress(body)),
-}.items():  # fmt: skip
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": lambda body: body,
+    "zstd": lambda body: body,
+    "rot13": lambda body: body,
+    "gzip, gzip": lambda body: gzip.compress(gzip.compress(body)),
+}.items():
     _sends(
         f"encoded as {_name}",
         lambda r, s, name=_name, packed=_packed: http(200, packed(_body(r)), f"Content-Encoding: {name}\r\n"),  # type: ignore[misc]
@@ -225,8 +262,21 @@ for _status in (301, 302, 303, 307, 308):
         lambda r, s, status=_status: http(status, b"", f"Location: http://{s.elsewhere}/v1/embeddings\r\n"),
     )  # type: ignore[misc]
     _sends(f"{_status} to itself", lambda r, s, status=_status: http(status, b"", f"Location: {r.path}\r\n"))  # type: ignore[misc]
-for _place in ("//{}/v1", "http://u:p@{}/", "http:///x", "https://{}/", "\\\\{}\\v1", "http://[::1", "", "ftp://{}/",
-               "http://127.0.0.1:99999999/", "/a" * 40_000, "http://{}@{}/", "javascript:x", "?x=1"):  # fmt: skip
+for _place in (
+    "//{}/v1",
+    "http://u:p@{}/",
+    "http:///x",
+    "https://{}/",
+    "\\\\{}\\v1",
+    "http://[::1",
+    "",
+    "ftp://{}/",
+    "http://127.0.0.1:99999999/",
+    "/a" * 40_000,
+    "http://{}@{}/",
+    "javascript:x",
+    "?x=1",
+):
     _sends(
         f"redirects to {_place[:30]!r}",
         lambda r, s, place=_place: http(307, b"", f"Location: {place.replace('{}', s.elsewhere)}\r\n"),  # type: ignore[misc]
@@ -272,8 +322,22 @@ _sends(
 
 # --- waiting ---
 
-for _wait in ("1000000000000", "-5", "x", "1e9", "NaN", "Thu, 01 Jan 1970 00:00:00 GMT", formatdate(4e9, usegmt=True),
-              "9" * 400, "0", "", "120.5", "0x10", "Fri, 99 Foo 99999 99:99:99 GMT", "\xb2"):  # fmt: skip
+for _wait in (
+    "1000000000000",
+    "-5",
+    "x",
+    "1e9",
+    "NaN",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    formatdate(4e9, usegmt=True),
+    "9" * 400,
+    "0",
+    "",
+    "120.5",
+    "0x10",
+    "Fri, 99 Foo 99999 99:99:99 GMT",
+    "\xb2",
+):
     _sends(
         f"Retry-After {_wait[:30]!r}", lambda r, s, wait=_wait: http(429, b"{}", f"Retry-After: {wait}\r\n")
     )  # type: ignore[misc]

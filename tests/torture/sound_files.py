@@ -22,9 +22,19 @@ __all__ = ["PAIR_FORMS", "SUFFIXES", "TEXT_FORMS", "VECTOR_FORMS", "Rows", "rewr
 
 Rows = Sequence[tuple[str, str, str]]
 SUFFIXES = {
-    "text": ".txt", "csv": ".csv", "tsv": ".tsv", "jsonl": ".jsonl", "json": ".json", "parquet": ".parquet",
-    "arrow": ".arrow", "xlsx": ".xlsx", "npy": ".npy", "npz": ".npz", "safetensors": ".safetensors", "sqlite": ".db",
-}  # fmt: skip
+    "text": ".txt",
+    "csv": ".csv",
+    "tsv": ".tsv",
+    "jsonl": ".jsonl",
+    "json": ".json",
+    "parquet": ".parquet",
+    "arrow": ".arrow",
+    "xlsx": ".xlsx",
+    "npy": ".npy",
+    "npz": ".npz",
+    "safetensors": ".safetensors",
+    "sqlite": ".db",
+}
 _WORDS = [
     "apple",
     "pie",
@@ -46,7 +56,7 @@ _WORDS = [
 
 
 def some_rows(rng: random.Random) -> Rows:
-    """Return rows of an id, a text and a note; some texts occur twice, some are blank, some have odd characters."""
+    """Return rows of an id, a text and a note; texts occur twice, are blank, or have odd characters."""
     rows, texts = [], [" ".join(rng.choices(_WORDS, k=rng.randint(1, 3))) for _ in range(rng.randint(3, 9))]
     for number in range(1, rng.randint(4, 10)):
         text = rng.choice(texts) + rng.choice(("", "", "", "", ' "q"', ", and", "; or", "'s", " \\n"))

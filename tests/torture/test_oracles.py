@@ -16,7 +16,7 @@ from torture.reference_texts import texts_in
 from torture.report import Part, Report, Task
 from torture.word_vectors import vector_of
 
-_DATA = "id,text,note\n1,apple pie,a\n2,red car,b\n3,apple pie,c\n4,,d\n".encode()
+_DATA = b"id,text,note\n1,apple pie,a\n2,red car,b\n3,apple pie,c\n4,,d\n"
 _CASE = inputs.Case(1, 0, "embed", "csv", False, _DATA, "nothing", "x.csv", False, False, False, False)
 _BLANK = b"simil: 1 blank text skipped (first: x.csv:5)\n"
 
@@ -67,12 +67,9 @@ def test_what_cannot_be_read_is_to_be_refused() -> None:
 
 def test_a_wrong_score_is_found() -> None:
     case = replace(_CASE, command="search")
-    scores = [
-        float(vector_of(text) @ vector_of("apple pie")) for text in ("apple pie", "apple pie", "red car")
-    ]
-    rows = [
-        {"id": i, "content": t, "score": s} for i, t, s in zip("132", ["apple pie"] * 2 + ["red car"], scores)
-    ]
+    texts = ("apple pie", "apple pie", "red car")
+    scores = [float(vector_of(text) @ vector_of("apple pie")) for text in texts]
+    rows = [{"id": i, "content": t, "score": s} for i, t, s in zip("132", texts, scores, strict=True)]
     assert inputs.judge(case, done("\n".join(map(json.dumps, rows)).encode())) is None
     rows[2]["score"] += 1e-3
     assert inputs.judge(case, done("\n".join(map(json.dumps, rows)).encode())) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,9 @@ __all__ = ["PART", "TEXTS", "ServerCase", "make", "run", "wrong_in"]
 _FULL = 600
 KEY = "sk-planted/key+of=torture-0123456789abcdef"
 QUERY = "what is asked"
-TEXTS = tuple(f"{word} {number}" for number, word in enumerate("naïve one two three 東京 five six".split()))
+TEXTS = tuple(
+    f"{word} {number}" for number, word in enumerate(("naïve", "one", "two", "three", "東京", "five", "six"))
+)
 _FILE = "texts.txt"
 _OLD = b'{"id":"old"}\n'
 _CLOSE = 1e-5
@@ -135,12 +137,11 @@ _CHECKS: dict[str, Callable[[Path, Attempt], str | None]] = {
 def run(task: Task) -> None:
     """Let each fault meet commands, and then the same command a server that is well."""
     count = task.times(_FULL, least=48)
-    numbers = range(count)
+    numbers: Sequence[int] = range(count)
     if count < len(FAULTS) + len(SLOW):
         # A short form has a part of all kinds, and one of the slow ones.
-        numbers = random.Random(task.seed).sample(range(len(FAULTS)), count - 1) + [
-            len(FAULTS) + len(SLOW) - 2
-        ]  # type: ignore[assignment]
+        chosen = random.Random(task.seed).sample(range(len(FAULTS)), count - 1)
+        numbers = [*chosen, len(FAULTS) + len(SLOW) - 2]
     with counted_listener() as (elsewhere, connections):
         for_each(numbers, lambda number: _one(task, make(number, task.seed), elsewhere))
     if connections:

@@ -111,8 +111,8 @@ def make(number: int, seed: int) -> Case:
     if is_named and not is_piped and rng.random() < 0.3:
         suffix = rng.choice([*SUFFIXES.values()])
     return Case(
-        number, seed, command, form, holds_vectors, data, change, f"input-{number}{suffix}", is_named, is_piped,
-        rng.random() < 0.25, must_read,
+        number, seed, command, form, holds_vectors, data, change, f"input-{number}{suffix}",
+        is_named, is_piped, rng.random() < 0.25, must_read,
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def arguments(case: Case) -> list[str]:
 
 
 def judge(case: Case, done: Attempt) -> tuple[str, str] | None:
-    """Return the kind of the fault and what is wrong with what a run answered, or refused; None if it is right."""
+    """Return the kind of a fault, and what is wrong; None if a run answered, or refused, what it should."""
     if done.code not in (0, 1, 2, 3, 6):
         return "wrong", f"exit code {done.code}"
     if case.form in ("parquet", "arrow") and done.code in (2, 3):
@@ -155,26 +155,25 @@ def _against(case: Case, done: Attempt, reading: Reading) -> tuple[str, str] | N
     if done.code in (2, 3):
         is_right = refuses or _may_be_refused(case, reading)
         return None if is_right else ("lost", f"refused, though {len(reading.items)} records can be read")
-    if reading.is_unknown:
+    if reading.is_unknown or (reading.may_refuse and done.code == 6):
         return None
     if refuses:
-        return (
-            "wrong",
-            f"answered, though {'it' if reading.is_refused else f'{reading.bad} records'} cannot be read",
-        )
-    if reading.may_refuse and done.code == 6:
-        return None
+        return "wrong", f"answered, though {reading.bad or 'all'} records cannot be read"
     if (done.code == 6) != bool(reading.bad):
         return "wrong", f"exit code {done.code} with {reading.bad} bad records"
     if case.command != "pairs" and not _tells_blank(done, reading):
         return "wrong", f"does not say that {reading.blank} texts are blank"
+    wrong = _wrong_in(case, done, reading)
+    return None if wrong is None else ("wrong", wrong)
+
+
+def _wrong_in(case: Case, done: Attempt, reading: Reading) -> str | None:
     if not reading.items:
         return None
     try:
-        wrong = CHECKS[case.command](reading, done.out)
+        return CHECKS[case.command](reading, done.out)
     except (ValueError, KeyError, TypeError) as exc:
-        return "wrong", f"an answer that cannot be read: {exc!r}"
-    return None if wrong is None else ("wrong", wrong)
+        return f"an answer that cannot be read: {exc!r}"
 
 
 def _tells_blank(done: Attempt, reading: Reading) -> bool:
@@ -184,7 +183,7 @@ def _tells_blank(done: Attempt, reading: Reading) -> bool:
 
 
 def _may_be_refused(case: Case, reading: Reading) -> bool:
-    """Whether a refusal is right: of what parsers differ in, of too few records, of vectors of another model."""
+    """Whether a refusal may be right: of what parsers differ in, of too few records, of another model."""
     if case.must_read:
         return len(reading.items) < _LEAST.get(case.command, 0)
     return (

@@ -30,7 +30,7 @@ _SHORTEST_PART = 8
 
 
 class Scrubber:
-    """Hides secrets in a text: plain, also in parts, percent-encoded (once or repeatedly), or inside base64."""
+    """Hides secrets in a text: whole or in parts, percent-encoded (once or repeatedly), or inside base64."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         secrets, forms = sorted(set(secrets) - {""}, key=len, reverse=True), []
