@@ -38,7 +38,7 @@ from torture.reference_texts import (
     without_end,
 )
 
-__all__ = ["readings", "vectors_in"]
+__all__ = ["may_be_json", "readings", "vectors_in"]
 
 
 def readings(data: bytes, form: str, name: str, *, is_named: bool) -> list[Reading]:
@@ -49,14 +49,17 @@ def readings(data: bytes, form: str, name: str, *, is_named: bool) -> list[Readi
     found = [texts_in(data, form, name)]
     if form in _VECTORS and (b"d0" in data or b"embedding" in data):
         found.append(vectors_in(data, form, name))
-    start = decoded(data)[0].lstrip("\ufeff \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0")[:1]
-    if is_named or form in ("json", "jsonl"):
-        return found
-    if form not in ("parquet", "arrow", "xlsx") and start in ("{", "["):
+    if not is_named and form not in ("json", "jsonl", "parquet", "arrow", "xlsx") and may_be_json(data):
         found += [texts_in(data, other, name) for other in ("json", "jsonl")]
         found += [vectors_in(data, other, name) for other in ("json", "jsonl")]
         found.append(Reading(is_refused=True))
     return found
+
+
+def may_be_json(data: bytes) -> bool:
+    """Whether a file that is not called JSON may be read, or refused, as that."""
+    start = decoded(data)[0].lstrip("\ufeff \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0")[:1]
+    return start in ("{", "[")
 
 
 def vectors_in(data: bytes, form: str, name: str) -> Reading:

@@ -24,7 +24,7 @@ from torture.server_faults import FAULTS, SLOW
 
 __all__ = ["PART", "TEXTS", "ServerCase", "make", "run", "wrong_in"]
 
-_FULL = 600
+_FULL = 320
 KEY = "sk-planted/key+of=torture-0123456789abcdef"
 QUERY = "what is asked"
 TEXTS = tuple(

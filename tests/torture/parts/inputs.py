@@ -16,7 +16,7 @@ from torture.answer_checks import CHECKS, LABELS, QUERY, RIGHT, THRESHOLD
 from torture.attempts import Attempt, attempt, check, for_each
 from torture.mutations import HARMLESS, mutated
 from torture.reference_texts import Reading, texts_in
-from torture.reference_vectors import readings, vectors_in
+from torture.reference_vectors import may_be_json, readings, vectors_in
 from torture.report import Part, Task
 from torture.sound_files import (
     PAIR_FORMS,
@@ -143,6 +143,8 @@ def judge(case: Case, done: Attempt) -> tuple[str, str] | None:
         accepted = readings(case.data, case.form, name, is_named=case.is_named)
     else:
         accepted = [vectors_in(case.data, case.form, name)]
+        if case.form in ("csv", "tsv") and may_be_json(case.data):
+            accepted.append(Reading(is_refused=True))
         # What is no longer vectors may be texts; in a pipe, of a format that only the bytes tell.
         forms = {case.form, *_PLAIN_FORMS} if case.is_piped else {case.form, "text"}
         accepted += [texts_in(case.data, form, name) for form in sorted(forms & {*_PLAIN_FORMS})]
