@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -75,6 +76,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
     with archive.open(name + _SUFFIX) as member:
         found: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    if found.dtype.kind == "U" and found.size:
+        codes = np.ascontiguousarray(found.astype(found.dtype.newbyteorder("="))).view(np.uint32)
+        # NumPy would make strings of them that no encoding can hold.
+        if codes.max(initial=0) > sys.maxunicode:
+            raise ValueError(f"the array {name!r} holds numbers that are no characters")
     return found
 
 
