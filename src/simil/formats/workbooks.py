@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import Any
 
 from simil.errors import ExtraMissing, InputError, Place
+from simil.formats.file_maps import unchanged
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 from simil.formats.tables import apart, has_name
@@ -71,7 +72,7 @@ def _text(value: object) -> str:
 
 def _sheet(source: Source, wanted: str | None, place: Place) -> Any:
     calamine = _calamine()
-    with source.file() as stream:
+    with source.file() as stream, unchanged(stream, source.name):
         try:
             book = calamine.CalamineWorkbook.from_filelike(stream)
             name = _named(book.sheet_names, wanted, place)

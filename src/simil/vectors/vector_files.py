@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.file_maps import unchanged
 from simil.formats.passthrough import utf8_mark
 from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import Format, format_named
@@ -93,7 +94,7 @@ def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
 
 
 def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:
-    with source.file() as stream:
+    with source.file() as stream, unchanged(stream, source.name):
         match form:
             case "npz":
                 from simil.vectors.npz_form import read_npz

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.bus_errors import end_at_bus_errors
 from simil.cli.output.cells import visible
 from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
@@ -152,6 +153,7 @@ def _logging(level: int) -> Iterator[None]:
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level)
+    end_at_bus_errors()
     try:
         yield
     finally:
