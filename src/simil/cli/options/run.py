@@ -15,6 +15,7 @@ from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.formats.delimited import safe_cells
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import ModelFlags, RunFlags
@@ -64,6 +65,7 @@ def open_run(
     """Set up a run with a session by its flags; see `session_run`."""
     with (
         notes_on_stderr(quiet=running.quiet, verbose=running.verbose),
+        safe_cells(running.safe_csv),
         session_run(
             model.settings(running.env_file),
             model.dimensions,
