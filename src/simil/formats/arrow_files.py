@@ -11,6 +11,7 @@ from simil.errors import InputError, Place
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_values import common_type
 from simil.formats.binary_marks import ARROW_MAGIC, PARQUET_MAGIC
+from simil.formats.file_maps import unchanged
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
@@ -213,7 +214,7 @@ class _Target:
 def _opened(source: Source) -> Iterator[_Part]:
     """Open a file; raises InputError if it is neither Parquet nor Arrow."""
     place = Place(source.name)
-    with source.file() as stream:
+    with source.file() as stream, unchanged(stream, source.name):
         with arrow_errors(place):
             stream.seek(0)  # A regular stdin may have been looked at.
             head = stream.read(len(ARROW_MAGIC))

@@ -15,6 +15,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ __all__ = [
     "RowStream",
     "TableRow",
     "delimited_lines",
+    "safe_cells",
     "tsv_cell",
 ]
 
@@ -42,7 +44,26 @@ _LARGEST_LONG = 2**31 - 1  # The field size limit is a C long, which has 32 bits
 _IN_QUOTES = re.compile(r'[,"\r\n]')
 # Stands for a carriage return within a line while the CSV reader has it; no text in UTF-8 holds it.
 _RETURN = "\udc0d"
+# What spreadsheets take for a formula, unless it is a number (OWASP, "CSV Injection").
+_FORMULA = re.compile(r"(?!-[0-9.]+(?:[eE][-+]?[0-9]+)?\Z)[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+_are_safe = ContextVar("safe_cells", default=False)
+
+
+@contextlib.contextmanager
+def safe_cells(wanted: bool) -> Iterator[None]:
+    """While the block runs, write cells that a spreadsheet would take for formulas with an apostrophe."""
+    before = _are_safe.set(wanted)
+    try:
+        yield
+    finally:
+        _are_safe.reset(before)
+
+
+def _safe(cells: Sequence[str]) -> Sequence[str]:
+    return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells] if _are_safe.get() else cells
 
 
 class TableRow(NamedTuple):
@@ -209,13 +230,13 @@ class _Csv(Delimited):
         return RowStream(_csv_rows(feed, told.separator, first, name), told.separator, told.head, hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
-        quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in cells]
+        quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in _safe(cells)]
         # A single empty cell is quoted: an empty line would be no row.
         return self.separator.join(quoted) or '""' * len(quoted)
 
     def first_line(self, cells: Sequence[str], escapes: Escapes) -> str:
         line = super().first_line(cells, escapes)
-        return self.separator.join(map(_quoted, cells)) if is_misread(line) else line
+        return self.separator.join(map(_quoted, _safe(cells))) if is_misread(line) else line
 
 
 def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Iterator[TableRow | InputError]:
@@ -285,6 +306,7 @@ class _Tsv(Delimited):
         return RowStream(_tsv_rows(lines, found, name, encoding), found, b"", hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        cells = _safe(cells)
         line = "\t".join(cells)
         if line.count("\t") < len(cells) and "\n" not in line and "\r" not in line:
             return line

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.binary_marks import NPY_MAGIC
+from simil.formats.file_maps import mapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,6 @@ def numbers_of_file(
 
     Raises InputError if there are fewer.
     """
-    import mmap
-
     import numpy as np
 
     need = shape[0] * shape[1] * dtype.itemsize
@@ -68,7 +67,7 @@ def numbers_of_file(
             place=place,
         )
     # The array holds the map, which outlives the stream.
-    buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer = data if at is None else mapped(stream, place.source)
     return np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from simil.errors import ExtraMissing, InputError, Place
 from simil.formats.archives import check_workbook
+from simil.formats.file_maps import unchanged
 from simil.formats.library_errors import library_errors
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
@@ -75,7 +76,8 @@ def _text(value: object) -> str:
 
 def _sheet(source: Source, wanted: str | None, place: Place) -> Any:
     calamine = _calamine()
-    with source.file() as stream, library_errors(place, "a sound workbook"):
+    sound = library_errors(place, "a sound workbook")
+    with source.file() as stream, unchanged(stream, source.name), sound:
         check_workbook(stream, place)
         stream.seek(0)
         try:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.file_maps import unchanged
 from simil.formats.library_errors import library_errors
 from simil.formats.passthrough import utf8_mark
 from simil.formats.record_stream import FormatOptions
@@ -95,7 +96,7 @@ def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
 
 def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:
     sound = library_errors(Place(source.name), f"a sound .{form} file", "write it again, or as npy or jsonl")
-    with source.file() as stream, sound:
+    with source.file() as stream, unchanged(stream, source.name), sound:
         match form:
             case "npz":
                 from simil.vectors.npz_form import read_npz

@@ -143,8 +143,9 @@ class DatasetFlags(InputFlags):
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """Where settings come from, and how much to print."""
+    """Where settings come from, how much to print, and for whom."""
 
+    safe_csv: opt.SafeCsv = False
     env_file: opt.EnvFile = None
     quiet: opt.Quiet = False
     verbose: opt.Verbose = False

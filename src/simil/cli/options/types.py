@@ -246,6 +246,13 @@ Form = Annotated[
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
+SafeCsv = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        help="Write an apostrophe before cells of csv and tsv that a spreadsheet would take for formulas.",
+    ),
+]
 Verbose = Annotated[bool, _run("-v", "--verbose", help="Print what is done and why.")]
 PlotTo = Annotated[
     str | None,

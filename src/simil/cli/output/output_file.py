@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
+from simil.formats.file_maps import check_maps
 
 __all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
 
@@ -48,12 +50,16 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
     files = [_Pending(path) for path in paths]
     # An interrupt at any point in here leaves no temporary file.
     try:
+        check_maps()
         streams = [file.open() for file in files]
         try:
             yield streams
+            check_maps()
             for file in files:
                 file.finish()
         except OSError as exc:
+            if exc.errno == errno.EFAULT:  # What was to be written is in a map whose file was cut.
+                check_maps()
             # An error that names a file, or a closed pipe, does not come from these streams.
             if not paths or exc.filename or isinstance(exc, BrokenPipeError):
                 raise
