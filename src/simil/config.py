@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -66,7 +67,9 @@ _CACHE_MB = 8000
 _CONCURRENCY, _RETRIES = 4, 5
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 # More is no file of settings, and may be without end.
-_MAX_BYTES = 10**6
+_MAX_BYTES = 65_536
+# python-dotenv takes time by the square of their number.
+_MAX_BLANKS = 1000
 # How much of a wrong value is shown.
 _SHOWN = 60
 
@@ -334,6 +337,10 @@ def parse_dotenv(content: bytes, name: str) -> Mapping[str, str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         raise UsageError(f"cannot be read: {exc}", place=Place(name)) from exc
+    if max(map(len, re.findall(r"[^\S\r\n]+", text)), default=0) > _MAX_BLANKS:
+        raise UsageError(
+            f"has over {_MAX_BLANKS:,} blanks in a row, so it is no file of settings", place=Place(name)
+        )
     # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
     lines = [*parse_stream(StringIO(text))]
     strange = [line.original.line for line in lines if line.error]

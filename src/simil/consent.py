@@ -34,18 +34,18 @@ def trust(path: Path, content: bytes) -> None:
         make_private(note.parent.parent, note.parent)
         write_private(note, _noted(path, content))
     except OSError as exc:
-        raise _unwritable(note, exc) from exc
+        raise _unwritable(exc) from exc
 
 
 def untrust(path: Path) -> bool:
     """Forget a trusted file; return whether it was one. Raises `UsageError` if that cannot be written."""
-    note = _note(path)
     try:
+        note = _note(path)
         note.unlink()
     except FileNotFoundError:
         return False
     except OSError as exc:
-        raise _unwritable(note, exc) from exc
+        raise _unwritable(exc) from exc
     return True
 
 
@@ -96,7 +96,8 @@ def _noted(path: Path, content: bytes) -> bytes:
 
 def _whole(path: Path) -> bytes:
     # The folder is resolved, the file is not: one that is a link to a trusted file is not that file.
-    return os.fsencode(path.parent.resolve() / path.name)
+    # Unlike pathlib's, this does not fail for links in a circle.
+    return os.fsencode(os.path.realpath(path.parent) + os.sep + path.name)
 
 
 def _digest(content: bytes) -> str:
@@ -105,5 +106,5 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _unwritable(note: Path, exc: OSError) -> UsageError:
-    return UsageError(f"cannot be written: {exc.strerror or exc}", place=Place(str(note)))
+def _unwritable(exc: OSError) -> UsageError:
+    return UsageError(f"cannot be written: {exc.strerror or exc}", place=Place(str(_folder())))

@@ -6,7 +6,6 @@ What is made here is private whatever the umask; what exists keeps its mode, whi
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +35,8 @@ def make_private(*folders: Path) -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file in an existing folder; it appears complete or not at all, and private. Raises OSError."""
+    import tempfile
+
     number, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
     draft = Path(name)
     try:

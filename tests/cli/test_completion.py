@@ -22,7 +22,7 @@ def bash(*words: str, behind: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
-    assert bash("simil", "c") == ["compare", "classify", "cluster", "cache"]
+    assert bash("simil", "c") == ["compare", "classify", "cluster", "cache", "config"]
     assert bash("simil", "models", "p") == ["pull", "prepare", "path"]
     assert bash("simil", "cluster", "--plo") == ["--plot"]
     assert bash("simil", "models", "show", "--form") == ["--format"]

@@ -58,7 +58,9 @@ def test_base_url_of_a_flag_goes_before_that_of_the_environment(server: OpenAISe
 
 def test_base_url_of_a_strange_folder_does_not_get_the_key(server: OpenAIServer, tmp_path: Path) -> None:
     tmp_path.joinpath(".env").write_text(f"OPENAI_BASE_URL={server.base_url}\n", "ascii")
-    result = simil("embed", "-t", "a", cwd=tmp_path, env={"OPENAI_BASE_URL": ""})
+    assert simil("embed", "-t", "a", cwd=tmp_path, env={"OPENAI_BASE_URL": ""}).code == 2
+    assert server.connections == 0
+    result = simil("embed", "-t", "a", "--env-file", ".env", cwd=tmp_path, env={"OPENAI_BASE_URL": ""})
     assert (result.code, result.out) == (5, "")
     assert all("authorization" not in request.headers for request in server.requests)
     assert KEY not in result.err

@@ -145,14 +145,32 @@ def test_the_key_does_not_follow_a_redirect(look: Examine, api: Api) -> None:
 
 
 def test_the_key_of_the_environment_does_not_go_to_the_address_of_a_dotenv(
-    look: Examine, api: Api, tmp_path: Path
+    examine: Examine, api: Api, tmp_path: Path
 ) -> None:
+    """Nor is that address asked for anything, without consent."""
     (tmp_path / "here" / ".env").write_text(f"OPENAI_BASE_URL={api.base_url}\n", "utf-8")
-    report = look(OPENAI_API_KEY=api.key)
+    given = {"HF_ENDPOINT": "http://127.0.0.1:9", "OPENAI_API_KEY": api.key}
+    report = examine(offline=False, **given)
+    needed = examine("-m", "openai", offline=False, **given)
 
+    assert api.asked == []
+    assert report.status("API") == "warn"
+    assert needed.status("API") == "fail"
+    assert "not asked: you have not trusted .env, whose OPENAI_BASE_URL" in report.told("API")
+
+    named = examine("--env-file", ".env", offline=False, **given)
     assert api.asked == [("GET", "/v1/models", None)]
-    assert "the base URL is from a .env that has no key" in report.told("API key")
-    assert_hidden(report.result.out, api.key)
+    assert "the base URL is from a .env that has no key" in named.told("API key")
+    assert_hidden(report.result.out + needed.result.out + named.result.out, api.key)
+
+
+def test_a_model_of_a_strange_folder_is_reported_and_not_asked_for(examine: Examine, tmp_path: Path) -> None:
+    (tmp_path / "here" / ".env").write_text("SIMIL_MODEL=openai\n", "utf-8")
+    report = examine(offline=False, HF_ENDPOINT="http://127.0.0.1:9")
+
+    assert report.failed == {"model"}
+    assert "run simil config trust ." in report.told("model")
+    assert report.told("API").startswith("not asked")
 
 
 def test_a_broken_api_is_as_bad_as_it_is_needed(examine: Examine, api: Api) -> None:

@@ -24,7 +24,7 @@ def info_json(found: CacheInfo) -> str:
 def info_text(found: CacheInfo, *, kept: bool) -> str:
     """Return the facts about the cache as lines; `kept` is whether runs use it now."""
     lines = [
-        f"file     {found.path}",
+        f"file     {visible(str(found.path))}",
         f"vectors  {found.vectors:,}",
         f"size     {_bytes(found.size)} of {_bytes(found.max_bytes)} at most"
         + ("" if kept else "; not used now (SIMIL_CACHE=0)"),
@@ -32,7 +32,10 @@ def info_text(found: CacheInfo, *, kept: bool) -> str:
     if found.spaces:
         width = max(len(visible(space.model)) for space in found.spaces)
         lines += ["", *(_space(space, width) for space in sorted(found.spaces, key=lambda one: -one.vectors))]
-    lines += [f"damaged  {path} was set aside; simil cache clear removes it" for path in found.set_aside]
+    lines += [
+        f"damaged  {visible(str(path))} was set aside; simil cache clear removes it"
+        for path in found.set_aside
+    ]
     return "\n".join(lines) + "\n"
 
 

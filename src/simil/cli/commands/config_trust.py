@@ -62,15 +62,22 @@ def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
 @config.command("list", cls=Command)
 def listed() -> None:
     """Print each .env that was trusted, and whether it still is."""
-    from simil.config import read_settings_file
-    from simil.consent import is_trusted, trusted_files
+    from simil.consent import trusted_files
 
     for path in trusted_files():
-        try:
-            state = "trusted" if is_trusted(path, read_settings_file(path)) else "changed since"
-        except UsageError:
-            state = "cannot be read"
-        stdout().write(f"{state}\t{visible(str(path))}\n")
+        stdout().write(f"{_state(path)}\t{visible(str(path))}\n")
+
+
+def _state(path: Path) -> str:
+    """Return whether a file that was trusted still is."""
+    from simil.config import read_settings_file
+    from simil.consent import is_trusted
+
+    try:
+        content = read_settings_file(path) if path.is_file() else None
+    except UsageError:
+        content = None
+    return "trusted" if content is not None and is_trusted(path, content) else "changed since"
 
 
 def _chosen(values: Mapping[str, str]) -> str:

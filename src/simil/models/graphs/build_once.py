@@ -187,8 +187,9 @@ def build_once(
         temporary = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))
         try:
             build(temporary)
-            for path in temporary.iterdir():
-                path.chmod(FILE_MODE)
+            with suppress(OSError):  # Not every file system has modes.
+                for path in temporary.iterdir():
+                    path.chmod(FILE_MODE)
             Manifest.of(temporary, generation.name).write(temporary)
             if target.exists() or generation.has_noted(target):
                 generation.renew()
