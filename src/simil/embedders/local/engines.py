@@ -16,6 +16,7 @@ from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import Chain, UnknownChain, read_chain
+from simil.models.files.folder_check import check_folder
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import StaticTable, read_static
 from simil.progress import Progress
@@ -37,6 +38,8 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     that cannot run this model.
     """
     _check_settings(settings)
+    if not source.embedded:
+        check_folder(source.folder)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simil.errors import ModelDamaged, Place
-from simil.models.files.chain import read_object
+from simil.errors import ModelDamaged
+from simil.models.files.chain import read_bytes, read_object
 
 __all__ = ["meaningless_ids", "open_tokenizer", "read_tokenizer"]
 
@@ -31,10 +31,7 @@ def read_tokenizer(folder: Path) -> bytes | None:
         return None
     config = read_object(folder / "tokenizer_config.json") or {}
     normalizer = tokenizer.get("normalizer")
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    data = read_bytes(path)
     if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
         return data
     if not _is_bert_like(folder, config.get("tokenizer_class")):
