@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
-from simil.models.files.chain import Chain, UnknownChain, read_chain
+from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import StaticTable, read_static
@@ -137,7 +137,8 @@ def _open_graph(
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
     sessions = _sessions(prepared, chain, model.stamp, settings, progress)
-    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw)
+    vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
+    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelDamaged, Place
+from simil.formats.library_errors import translated
 from simil.models.files.chain import Dense
 
 if TYPE_CHECKING:
@@ -130,7 +131,12 @@ def load_dense(folder: Path, layer: Dense) -> DenseLayer:
     import numpy as np
 
     path = folder / layer.path / "model.safetensors"
-    try:
+    with translated(
+        # What torch says of a pickle that it refuses is how to have it run its code.
+        lambda _: ModelDamaged(
+            "the dense layer cannot be read", place=Place(str(path)), hint="fetch the model again"
+        )
+    ):
         if path.is_file():
             from safetensors.numpy import load_file
 
@@ -143,6 +149,3 @@ def load_dense(folder: Path, layer: Dense) -> DenseLayer:
             tensors = {name: tensor.float().numpy() for name, tensor in loaded.items()}
         bias = tensors["linear.bias"].astype(np.float32) if layer.bias else None
         return DenseLayer(tensors["linear.weight"].astype(np.float32), bias, layer.activation)
-    except Exception as exc:
-        # Each of the two libraries raises its own exceptions for a malformed file.
-        raise ModelDamaged("the dense layer cannot be read", place=Place(str(path)), hint=str(exc)) from exc

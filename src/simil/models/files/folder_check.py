@@ -22,8 +22,8 @@ _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "embedding_size", "word_em
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 # How many rows some table of weights has, each as wide as the least of the widths.
 _ROWS = (
-    "vocab_size", "max_position_embeddings", "type_vocab_size", "intermediate_size", "d_ff", "hidden_dim",
-    "n_positions", *_WIDTHS,
+    *_WIDTHS, "vocab_size", "max_position_embeddings", "type_vocab_size", "intermediate_size", "d_ff",
+    "hidden_dim", "n_positions",
 )  # fmt: skip
 # Weights may take half a byte each, and need not be all that a setting says.
 _PER_BYTE = 4
