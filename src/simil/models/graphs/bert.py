@@ -22,6 +22,7 @@ from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
 __all__ = ["bert_graph"]
 
 _WORDS = "embeddings.word_embeddings.weight"
+_FIRST = "encoder.layer.0.attention.self.query.weight"
 _BERT_TOKENS = 30_522  # if the configuration says nothing
 OUTPUT = "last_hidden_state"
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
@@ -196,6 +197,9 @@ class _GraphWriter:
 
         full = self.prefix + name
         if full not in self.tensors:
+            # Old checkpoints call these otherwise; what no name has, transformers would make up at random.
+            if "LayerNorm" not in name and f"{self.prefix}{_FIRST}" in self.tensors:
+                raise ModelDamaged(f"its weights lack {full}", hint="fetch the model again")
             raise UnknownChain(f"its weights lack {full}")
         stored = self.tensors[full]
         if stored.dtype not in _DTYPES:
