@@ -47,7 +47,10 @@ class ForeignCode:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if exc is None or isinstance(exc, MemoryError) or _is_our_error(exc):
+        if exc is None or _is_our_error(exc):
+            return
+        # A damaged file may ask for any amount.
+        if isinstance(exc, MemoryError) and self._error is ModelError:
             return
         if interrupts(exc):
             raise KeyboardInterrupt(*_received[:1]) from exc
@@ -62,6 +65,8 @@ def what_was_raised(exc: BaseException) -> str:
     except BaseException:  # noqa: BLE001 (`__str__` of others may raise anything)
         said = ""
     said = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
+    if isinstance(exc, MemoryError):
+        return "there is not enough memory"
     if type(exc) is Exception and said:  # As Rust libraries raise; its name says nothing.
         return said
     return f"{type(exc).__name__}: {said}" if said else type(exc).__name__

@@ -245,6 +245,30 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
     assert not cache.exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sha": 7},
+        {"siblings": 7},
+        {"siblings": [None]},
+        {"siblings": [{"rfilename": 7}]},
+        {"siblings": [{"rfilename": "config.json", "size": "x"}]},
+        {"siblings": [{"rfilename": "config.json", "size": -1}]},
+        {"siblings": [{"rfilename": "config.json", "size": True}]},
+        {"siblings": [{"rfilename": "config.json", "blobId": []}]},
+        {"siblings": [{"rfilename": "config.json", "lfs": {"sha256": 7, "size": 1, "pointerSize": 1}}]},
+        {"siblings": [{"rfilename": "config.json"}, {"rfilename": "config.json"}]},
+    ],
+)
+def test_a_listing_of_other_types_is_refused(hub: HubServer, cache: Path, wrong: dict[str, object]) -> None:
+    told = {"id": REPO, "sha": hub.commit(REPO), "siblings": [{"rfilename": "config.json", "size": 19}]}
+    hub.answer("/api/models/", json.dumps(told | wrong).encode())
+
+    with pytest.raises(ServerFailed, match="sent an invalid answer"):
+        get()
+    assert not cache.exists()
+
+
 def test_a_cache_that_cannot_be_written_is_named(hub: HubServer, cache: Path) -> None:
     cache.parent.mkdir()
     cache.write_bytes(b"a file where the folder would be")

@@ -135,6 +135,7 @@ def prepare(
     """Prepare a model for quick starts, fetching it if necessary, and print the folder."""
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.files.chain import UnknownChain, read_chain
+    from simil.models.files.folder_check import check_folder
     from simil.models.files.token_table import read_static
     from simil.models.graphs.prepare import prepare as make
     from simil.models.select import find_or_fetch
@@ -144,6 +145,8 @@ def prepare(
         source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
+        if not source.embedded:
+            check_folder(source.folder)
         if read_static(source.folder) is not None:
             raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
         try:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
-from simil.models.files.chain import Chain, UnknownChain, read_chain
+from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
+from simil.models.files.folder_check import check_folder
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import StaticTable, read_static
 from simil.progress import Progress
@@ -37,6 +38,8 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     that cannot run this model.
     """
     _check_settings(settings)
+    if not source.embedded:
+        check_folder(source.folder)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)
@@ -148,7 +151,8 @@ def _open_graph(
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
     sessions = _sessions(prepared, chain, model.stamp, settings, progress)
-    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw)
+    vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
+    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(

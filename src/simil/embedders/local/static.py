@@ -14,6 +14,7 @@ from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection
 from simil.errors import ModelDamaged, Place
 from simil.foreign import ForeignCode
+from simil.models.files.chain import read_bytes
 from simil.models.files.token_table import StaticTable, import_model2vec
 from simil.models.files.tokenizer import open_tokenizer
 from simil.models.files.weights import WEIGHTS
@@ -136,14 +137,16 @@ class StaticEmbedder(Embedder):
 
     def _encode(self, ids: Sequence[_Ids], *, normalize: bool) -> NDArray[np.float32]:
         longest = max(map(len, ids))
-        vectors: NDArray[np.float32] = self._static.encode(
-            ids,
-            max_length=None,
-            normalize=normalize,
-            batch_size=max(1, min(_TOKENS_AT_ONCE // longest, _TEXTS_AT_ONCE)),
-            # Its threads only tokenize, and starting them sets an environment variable.
-            use_multiprocessing=False,
-        )
+        # Of a token beyond the table, for instance.
+        with ForeignCode(f"{self.stamp} cannot be run"):
+            vectors: NDArray[np.float32] = self._static.encode(
+                ids,
+                max_length=None,
+                normalize=normalize,
+                batch_size=max(1, min(_TOKENS_AT_ONCE // longest, _TEXTS_AT_ONCE)),
+                # Its threads only tokenize, and starting them sets an environment variable.
+                use_multiprocessing=False,
+            )
         return vectors
 
     def _mean_of_blocks(self, ids: _Ids) -> NDArray[np.float32]:
@@ -154,10 +157,9 @@ class StaticEmbedder(Embedder):
 
 
 def _tokenizer(path: Path, stamp: str) -> Any:
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    data = read_bytes(path)
+    if data is None:
+        raise ModelDamaged("is missing", place=Place(str(path)))
     # Not `read_tokenizer`: for static models neither library uses tokenizer_config.json.
     return open_tokenizer(data, stamp, lower_case=False)
 
@@ -179,7 +181,7 @@ def _load_model2vec(path: Path, table: StaticTable, tokenizer: Any) -> Any:
         if not table.skips_unknown:
             vectors = vectors.astype("float32", copy=False)
         static = static_model(
-            vectors, tokenizer, weights=tensors.get("weights"), token_mapping=tensors.get("mapping")
+            vectors, tokenizer.bare, weights=tensors.get("weights"), token_mapping=tensors.get("mapping")
         )
     static.tokenize = lambda sentences: sentences
     return static

@@ -11,6 +11,7 @@ from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
+from simil.models.files.tokenizer import BoundedTokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,9 @@ class TorchEmbedder(LocalEmbedder):
         tokenizer = getattr(self._network, "tokenizer", None)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
-        super().__init__(model, _copy_tokenizer(tokenizer), int(limit) if limit and limit < 10**9 else None)
+        super().__init__(
+            model, _copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
+        )
         self.dimensions = self._network.get_embedding_dimension()
 
     def _normalizes(self) -> bool:
@@ -60,7 +63,7 @@ class TorchEmbedder(LocalEmbedder):
             yield np.arange(len(texts)), vectors
 
 
-def _copy_tokenizer(tokenizer: Any) -> Any:
+def _copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
     """Return a copy, since sentence-transformers sets another truncation and padding on the original.
 
     None for a tokenizer of another library.
@@ -69,7 +72,9 @@ def _copy_tokenizer(tokenizer: Any) -> Any:
 
     # A static model has a bare one, a transformer one inside that of transformers.
     bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    return Tokenizer.from_str(bare.to_str()) if isinstance(bare, Tokenizer) else None
+    if not isinstance(bare, Tokenizer):
+        return None
+    return BoundedTokenizer(Tokenizer.from_str(bare.to_str()), stamp)
 
 
 def _load(folder: Path, device: str, threads: int) -> Any:

@@ -7,6 +7,7 @@ skips unknown tokens and everything after `max_length` tokens. sentence-transfor
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from simil.errors import ExtraMissing, ModelDamaged, Place
 from simil.foreign import ForeignCode
-from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions
+from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions, understood
 from simil.models.files.weights import WEIGHTS, read_header
 
 __all__ = ["StaticTable", "import_model2vec", "read_static"]
@@ -46,7 +47,11 @@ def read_static(folder: Path) -> StaticTable | None:
 
     Raises `ModelDamaged` for files that cannot be read.
     """
-    modules = read_modules(folder)
+    with understood(folder):
+        return _table_of(folder, read_modules(folder))
+
+
+def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable | None:
     kinds = [kind_of(module) for module in modules]
     if kinds not in ([], ["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
         return None

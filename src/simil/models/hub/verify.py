@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-__all__ = ["RemoteFile", "mismatch"]
+__all__ = ["RemoteFile", "is_sound", "mismatch"]
+
+_SHA256, _SHA1 = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,22 @@ class RemoteFile:
     size: int | None = None
     sha256: str | None = None
     git_id: str | None = None
+
+
+def is_sound(remote: RemoteFile) -> bool:
+    """Say whether an announced file has a name that stays in its folder, a size and digests that can be."""
+    sizes = remote.size is None or (type(remote.size) is int and remote.size >= 0)
+    sha256 = remote.sha256 is None or (isinstance(remote.sha256, str) and _SHA256.fullmatch(remote.sha256))
+    git_id = remote.git_id is None or (isinstance(remote.git_id, str) and _SHA1.fullmatch(remote.git_id))
+    return isinstance(remote.name, str) and _is_inside(remote.name) and bool(sizes and sha256 and git_id)
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a file of this name stays in its folder, on POSIX and on Windows."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    return bool(posix.parts) and not (
+        posix.is_absolute() or windows.anchor or ".." in windows.parts or not name.isprintable()
+    )
 
 
 def mismatch(path: Path, remote: RemoteFile) -> str | None:

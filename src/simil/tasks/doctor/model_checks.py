@@ -11,6 +11,7 @@ from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import installed_plugins
 from simil.models.files.chain import UnknownChain, read_chain, read_prompts
+from simil.models.files.folder_check import check_folder
 from simil.models.files.model_source import verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header
@@ -59,6 +60,7 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
 
 def _read_through(folder: Path) -> None:
     """Read the configuration and weight headers of a model; raises `ModelDamaged` where a run would."""
+    check_folder(folder)
     if read_static(folder) is not None:
         return
     with suppress(UnknownChain):  # sentence-transformers runs it.
