@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -53,11 +54,10 @@ def _hider(arguments: Sequence[str]) -> Callable[[str], str]:
 
         named = next(_env_files(arguments), None)
         sources = [SettingSource("the environment", os.environ)]
-        for read in (lambda: read_dotenv(named, Path()), lambda: read_config_file(os.environ)):
-            try:
-                sources.append(read())
-            except SimilError:
-                continue
+        with suppress(SimilError):
+            sources.append(read_dotenv(named, Path()))
+        with suppress(SimilError):
+            sources.append(read_config_file(os.environ))
         return redactor_of(sources)
     except BaseException:  # noqa: BLE001 (the fault may be there: then nothing is said that may hold a secret)
         return lambda text: ""

@@ -39,7 +39,8 @@ def own_state() -> Iterator[None]:
             with suppress(OSError):
                 os.chdir(folder)
         os.umask(mask)
-        warnings.filters[:] = [each for each in warnings.filters if each[0] != "error" or each in filters]
+        for added in [each for each in warnings.filters if each[0] == "error" and each not in filters]:
+            warnings.filters.remove(added)  # type: ignore[attr-defined]  # It is a list, of which this is the API.
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
                 if handler is not None and signal.getsignal(number) is not handler:

@@ -88,13 +88,14 @@ class PluginEmbedder(Embedder):
     def close(self) -> None:
         """Close the plug-in; if that fails, the answer that it gave before is still right."""
         try:
-            with self._guarded():
+            with self._foreign(), own_state():
                 self._plugin.close()
         except SimilError as exc:
             log.warning("%s", exc)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
+        """The boundary around what embeds; how many texts were cut meanwhile is counted."""
         with self._foreign(), own_state():
             yield
             cut = int(self._plugin.truncated)
