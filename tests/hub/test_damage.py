@@ -18,6 +18,7 @@ from support.hub_server import HubServer
 from hub.conftest import REPO, Outcome
 from hub.test_fetch import contents, get
 from simil.errors import ModelDamaged, ModelError, ServerFailed, SimilError, Unreachable
+from simil.models.files.model_source import ModelSource
 from simil.models.hub.download import find
 
 FETCH = """
@@ -95,6 +96,24 @@ def test_a_file_that_was_damaged_on_disk_is_fetched_again(
     assert contents(get()) == files
     assert hub.count("HEAD", name) > 0
     assert all(name in request.path or "/store/" in request.path for request in hub.requests[1:])
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_that_was_damaged_on_disk_is_not_used(
+    hub: HubServer, files: dict[str, bytes], name: str
+) -> None:
+    snapshot = get()
+    source = ModelSource(REPO, snapshot.path, snapshot.revision)
+    source.verify()
+    blob = (snapshot.path / name).resolve()
+    status = blob.stat()
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\0")
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    with pytest.raises(
+        ModelDamaged, match=rf"{name}: a file of org/tiny was altered; run: simil models pull"
+    ):
+        source.verify()
 
 
 def test_a_shared_blob_is_deleted_behind_its_links(

@@ -306,7 +306,7 @@ def _run(task: Task) -> None:
             copies.put(copy)
 
     cases: list[tuple[Callable[..., None], int]] = []
-    for what, full, least in ((_before, 900, 6), (_cached, 40, 2), (_during, 120, 2)):
+    for what, full, least in ((_before, 880, 6), (_cached, 40, 1), (_during, 120, 1)):
         cases += [(what, number) for number in range(task.times(full, least))]
     for_each(cases, do, workers=_WORKERS)
     embedder.close()

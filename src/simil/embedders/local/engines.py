@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
-from simil.models.files.model_source import ModelSource, verify_embedded
+from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
 from simil.progress import Progress
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["find_chain", "open_local"]
 
 log = logging.getLogger("simil")
+
+Opened = TypeVar("Opened")
 
 
 def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
@@ -83,7 +85,7 @@ def _open(
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
-        return StaticEmbedder(model, source.folder, chain, raw=raw)
+        return _verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
@@ -91,10 +93,11 @@ def _open(
             _fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
-    if source.embedded:
-        verify_embedded()
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads)
+    return _verified(
+        source.verify,
+        lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
+    )
 
 
 def _check_settings(settings: Settings) -> None:
@@ -148,6 +151,8 @@ def _open_graph(
     from simil.models.graphs.prepare import prepare
 
     prepared = prepare(source, settings.cache_dir, progress)
+    for layer in chain.dense:
+        source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
     sessions = _sessions(prepared, chain, model.stamp, settings, progress)
@@ -169,14 +174,14 @@ def _sessions(
 
         if not bulk:
             return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
-        return _verified(prepared, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
+        return _verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = _graph(prepared, chain, stamp, settings, progress)
         return _verified(
-            graph, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
         )
 
     def fastest() -> InferenceSession:
@@ -193,15 +198,14 @@ def _sessions(
     return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _verified(graph: PreparedGraph, open_session: Callable[[], InferenceSession]) -> InferenceSession:
-    """Open a graph while another thread reads its files in full; raises `ModelDamaged` if one is damaged."""
+def _verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
+    """Open what reads files while another thread verifies them; of two errors, that of `verify` is raised."""
     from simil.embedders.local.workers import Workers
-    from simil.models.graphs.prepare import PreparedGraph
 
-    reader = Workers(1, PreparedGraph.verify)
-    verified = reader.start([graph])
+    reader = Workers(1, lambda check: check())
+    verified = reader.start([verify])
     try:
-        return open_session()
+        return opening()
     finally:
         try:
             next(verified)

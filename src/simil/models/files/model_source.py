@@ -15,6 +15,7 @@ from simil.errors import ModelDamaged, Place
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_object
 from simil.models.graphs.manifest import file_state
+from simil.models.hub.verify import altered_file
 from simil.private_files import make_private, write_private
 
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
@@ -62,6 +63,25 @@ class ModelSource:
                 hint="run it again",
                 place=Place(str(self.folder)),
             )
+
+    def verify(self, part: str = "") -> None:
+        """Read the files in full, or those of one folder; raises `ModelDamaged` if one is not as published.
+
+        The files of a user's folder are what they are.
+        """
+        if self.embedded:
+            verify_embedded()
+        elif self.revision is not None:
+            try:
+                altered = altered_file(self.folder / part)
+            except OSError as exc:
+                raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(self.folder))) from exc
+            if altered is not None:
+                raise ModelDamaged(
+                    f"a file of {self.name} was altered",
+                    place=Place(str(altered)),
+                    hint=f"run: simil models pull {self.name}",
+                )
 
     def stamp(self, cache_dir: Path) -> str:
         """Return `name@revision`, with the revision's first 12 digits.

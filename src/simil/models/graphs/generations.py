@@ -42,9 +42,10 @@ class Generation:
     def token(self) -> str:
         """Return the token, "" if it was never renewed."""
         try:
-            return (self.folder / _TOKEN).read_text("utf-8", "replace")
+            token = (self.folder / _TOKEN).read_text("utf-8", "replace")
         except OSError:
             return ""
+        return token or "emptied"  # For the first generation may hold what the damaged graph made.
 
     def renew(self) -> None:
         """Put all vectors so far out of reach; raises OSError."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.models.files.chain import UnknownChain
-from simil.models.files.model_source import ModelSource, verify_embedded
+from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
@@ -89,8 +89,7 @@ def prepare(source: ModelSource, cache_dir: Path, progress: Progress, *, full: b
     saved = open_built(target, generation, full=full)
     if saved:
         return _opened(saved)
-    if source.embedded:
-        verify_embedded()
+    source.verify()
     try:
         with progress(f"preparing {source.name}, once"):
             return _opened(

@@ -12,7 +12,7 @@ from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import installed_plugins
 from simil.models.files.chain import UnknownChain, read_chain, read_prompts
 from simil.models.files.folder_check import check_folder
-from simil.models.files.model_source import verify_embedded
+from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header
 from simil.models.graphs.build_once import is_sound
@@ -55,6 +55,7 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
     status = status_of(ref, context.settings)
     if status.folder is not None:
         _read_through(status.folder)
+        ModelSource(status.name, status.folder, status.revision).verify()
     yield _pinned(reason, status, offline=context.offline)
 
 
@@ -84,7 +85,8 @@ def _pinned(reason: str, status: ModelStatus, *, offline: bool) -> Finding:
 def default(context: CheckContext) -> Iterator[Finding]:
     """Report whether the default model is on this machine and prepared."""
     status = status_of(resolve(DEFAULT), context.settings)
-    if status.state is State.DOWNLOADED:
+    if status.state is State.DOWNLOADED and status.folder is not None:
+        ModelSource(status.name, status.folder, status.revision).verify()
         yield ok(DEFAULT, _in_words(status))
     else:
         yield note(DEFAULT, status.description, "the first run that uses it downloads 438 MB")
