@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from statistics import median
 from typing import IO
 
 from bench import MINILM, Bench, Suite, command
@@ -92,6 +93,37 @@ def imported(importtime: str) -> set[str]:
     """Return the packages that `python -X importtime` printed to stderr."""
     lines = (line for line in importtime.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+# Checks the prepared files of minilm as a start does, several times, and prints the seconds of each.
+_CHECK = """
+import json, time
+from simil.config import load_settings
+from simil.models.graphs.build_once import open_built
+from simil.models.graphs.generations import Generation
+from simil.models.resolve import resolve
+from simil.models.select import find_local
+
+cache = load_settings().cache_dir
+generation = Generation.of(find_local(resolve("minilm")), cache)
+took = []
+for _ in range(9):
+    began = time.perf_counter()
+    assert generation.is_undisturbed()
+    assert all(open_built(target, generation) for target in generation.built())
+    took.append(time.perf_counter() - began)
+print(json.dumps(took))
+"""
+
+
+def checked(bench: Bench) -> list[Row]:
+    """What a start takes to check the prepared files."""
+    _run(bench, [bench.simil, "models", "prepare", "minilm"])
+    seconds = json.loads(_run(bench, [sys.executable, "-c", _CHECK]).stdout)
+    name = "check of the prepared files, MiniLM"
+    return [
+        Check(name, seconds, median(seconds) < 0.005, "< 5 ms", "states, and a sample of 64 blocks of each")
+    ]
 
 
 def imports(bench: Bench) -> list[Row]:
@@ -189,6 +221,7 @@ SUITES = {
         "The same two words again, out of the cache. Peer: an interpreter that does nothing.",
         seen_before,
     ),
+    "checked": Suite("Checks at start", "Prepared files are checked before each use.", checked),
     "imports": Suite(
         "Import times",
         "Whole processes that load and do nothing. Peer: an interpreter that does nothing.",

@@ -15,7 +15,17 @@ ROOT = Path(simil.__file__).parent
 
 # Each line may import from the lines before it, from its own package, and on the first line from each other.
 LAYERS = (
-    ("errors", "private_files", "progress", "deadline", "blas", "similarity", "_version"),
+    (
+        "errors",
+        "private_files",
+        "progress",
+        "deadline",
+        "blas",
+        "similarity",
+        "foreign",
+        "data_stream",
+        "_version",
+    ),
     ("consent",),
     ("config",),
     ("formats",),

@@ -1,8 +1,14 @@
 """The command `simil`: everything that can go wrong ends here as one line and an exit code."""
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable, Sequence
+
+# Nothing more is imported here: Ctrl-C before `main` runs would print a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def main() -> None:
@@ -12,9 +18,9 @@ def main() -> None:
         from simil.cli.process import run_process
 
         run_process(sys.argv[1:], _load)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         # Python's own way out may end with another code after an interrupt.
-        os._exit(130)
+        os._exit(128 + (exc.args[0] if exc.args else 2))
 
 
 def _load() -> Callable[[Sequence[str]], int]:

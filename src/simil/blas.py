@@ -36,7 +36,7 @@ def use_all_cores(multiplications: int) -> None:
     from threadpoolctl import threadpool_limits
 
     _started_small = False
-    del os.environ[_VARIABLE]
+    os.environ.pop(_VARIABLE, None)  # Code of others may have removed it.
     threadpool_limits(limits=_cores(), user_api="blas")
 
 

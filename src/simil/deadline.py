@@ -23,7 +23,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             answer.set_result(call())
-        except Exception as exc:  # noqa: BLE001 - raised again in the waiting thread
+        except BaseException as exc:  # noqa: BLE001 - raised again in the waiting thread
             answer.set_exception(exc)
 
     threading.Thread(target=run, name="bounded", daemon=True).start()

@@ -64,6 +64,15 @@ def wait_for_temporary(folder: Path) -> None:
         time.sleep(0.01)
 
 
+def temporaries(folder: Path, count: int) -> set[Path]:
+    """Return the temporary files once there are as many."""
+    deadline = time.monotonic() + 60
+    while len(found := {*folder.glob(".*.simil-*.part")}) != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
 def test_nothing_is_there_until_all_is(folder: Path) -> None:
     with started("embed", "-o", "v.npy") as child:
         child.write(b"a text\n")
@@ -137,3 +146,22 @@ def test_name_as_long_as_names_can_be(folder: Path) -> None:
     name = "n" * 250 + ".json"
     assert simil("compare", "tea", "rat", "-o", name).code == 0
     assert names(folder) == [name]
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one_and_nothing_else(folder: Path) -> None:
+    others = [".v.npy.0123456789abcdef", ".x.simil-0123456789abcdef.parts", "x.simil-0123456789abcdef.part"]
+    for name in others:
+        folder.joinpath(name).write_text("of another program", "ascii")
+    arguments = ("embed", "-o", "v.npy")
+    with started(*arguments) as writing, started(*arguments) as killed:
+        writing.write(b"a text\n")
+        of_writing = temporaries(folder, 2)
+        killed.write(b"a text\n")
+        temporaries(folder, 4)
+        killed.signal(signal.SIGKILL)
+        assert simil("compare", "tea", "rat", "-o", "s.json").code == 0
+        # What is written at the same time is left alone.
+        assert temporaries(folder, 2) == of_writing
+        assert writing.finish() == Result(0, "", "")
+    assert names(folder) == sorted([*others, "s.json", "v.npy", "v.npy.json"])
+    assert np.load(folder / "v.npy").shape == (1, 8)

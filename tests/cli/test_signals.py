@@ -54,6 +54,19 @@ def test_while_it_starts(phase: str) -> None:
     assert result == Result(130, "", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_at_any_moment(number: signal.Signals) -> None:
+    for wait in range(0, 400, 80):
+        with started("compare", "-m", "minilm", "Apple", "Orange") as child:
+            time.sleep(wait / 1000)
+            child.signal(number)
+            result = child.finish()
+        # Until our first line runs, Python ends in its own way: dead by the signal, or with a traceback.
+        if "simil/" not in result.err and result.code in (-number, 1):
+            continue
+        assert result == Result(128 + number, "", "") or (result.code, result.err) == (0, "")
+
+
 def test_while_it_waits_for_texts() -> None:
     with started("embed") as child:
         child.write(b"a text\n")

@@ -324,3 +324,22 @@ def test_plug_ins_are_listed_and_loaded_where_that_is_asked_for(
 
     assert listed == {"plugin:broken": Status.OK, "plugin:letters": Status.OK}
     assert loaded == {"plugin:broken": Status.WARN, "plugin:letters": Status.OK}
+
+
+def test_prepared_files_that_are_damaged_or_gone_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", [check for check in doctor.CHECKS if check.name == "prepared"])
+    monkeypatch.setenv("SIMIL_CACHE_DIR", str(tmp_path))
+    folder = Path(simil("models", "prepare", "minilm").out.rstrip("\n"))
+
+    assert [(found.status, found.detail) for found in diagnose()] == [
+        (Status.OK, "1 prepared graph, all files as built")
+    ]
+    with (folder / "weights.bin").open("r+b") as file:
+        file.write(b"other")
+    (damaged,) = diagnose()
+    assert (damaged.status, damaged.hint) == (Status.WARN, f"delete {folder}: the next run makes it anew")
+    shutil.rmtree(folder)
+    (gone,) = diagnose()
+    assert (gone.status, gone.hint) == (Status.WARN, "the next run mends it")

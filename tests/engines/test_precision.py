@@ -183,7 +183,7 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
     spoilt = tmp_path / "model.onnx"
     spoilt.write_bytes(prepared.read_bytes()[:200])
     with pytest.raises(ModelError, match="OpenVINO cannot open it"):
-        OpenVinoSession("it", spoilt, precision="float32", threads=1)
+        OpenVinoSession("it", PreparedGraph(spoilt, b"", optimized=True), precision="float32", threads=1)
     np.testing.assert_allclose(embedder.embed(texts), expected, atol=1e-6)
     embedder.close()
 

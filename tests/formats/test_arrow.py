@@ -161,6 +161,15 @@ def test_what_is_damaged_is_told(name: str, data: bytes, tmp_path: Path) -> None
     assert str(caught.value.place) == str(path)
 
 
+def test_an_offset_that_points_elsewhere_is_damage(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.arrow", pa.table({"text": ["abc", "defgh"]}))
+    offsets = b"".join(number.to_bytes(4, "little") for number in (0, 3, 8))
+    assert path.read_bytes().count(offsets) == 1
+    path.write_bytes(path.read_bytes().replace(offsets, offsets[:8] + bytes([8, 0, 0, 0x68])))
+    with pytest.raises(InputError, match="is not a sound Parquet or Arrow file"):
+        read(path)
+
+
 def test_a_file_cut_short(tmp_path: Path) -> None:
     for form in FORMS:
         path = write(tmp_path / f"x.{form}", pa.table({"text": ["a" * 5000]}))

@@ -18,6 +18,7 @@ from support.hub_server import HubServer
 from hub.conftest import REPO, Outcome
 from hub.test_fetch import contents, get
 from simil.errors import ModelDamaged, ModelError, ServerFailed, SimilError, Unreachable
+from simil.models.files.model_source import ModelSource
 from simil.models.hub.download import find
 
 FETCH = """
@@ -95,6 +96,24 @@ def test_a_file_that_was_damaged_on_disk_is_fetched_again(
     assert contents(get()) == files
     assert hub.count("HEAD", name) > 0
     assert all(name in request.path or "/store/" in request.path for request in hub.requests[1:])
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_that_was_damaged_on_disk_is_not_used(
+    hub: HubServer, files: dict[str, bytes], name: str
+) -> None:
+    snapshot = get()
+    source = ModelSource(REPO, snapshot.path, snapshot.revision)
+    source.verify()
+    blob = (snapshot.path / name).resolve()
+    status = blob.stat()
+    blob.write_bytes(blob.read_bytes()[:-1] + b"\0")
+    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    with pytest.raises(
+        ModelDamaged, match=rf"{name}: a file of org/tiny was altered; run: simil models pull"
+    ):
+        source.verify()
 
 
 def test_a_shared_blob_is_deleted_behind_its_links(
@@ -242,6 +261,30 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(
         hub.publish(REPO, files | {name: b"theirs"})
         with pytest.raises(ServerFailed, match="sent an invalid answer for org/tiny"):
             get()
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sha": 7},
+        {"siblings": 7},
+        {"siblings": [None]},
+        {"siblings": [{"rfilename": 7}]},
+        {"siblings": [{"rfilename": "config.json", "size": "x"}]},
+        {"siblings": [{"rfilename": "config.json", "size": -1}]},
+        {"siblings": [{"rfilename": "config.json", "size": True}]},
+        {"siblings": [{"rfilename": "config.json", "blobId": []}]},
+        {"siblings": [{"rfilename": "config.json", "lfs": {"sha256": 7, "size": 1, "pointerSize": 1}}]},
+        {"siblings": [{"rfilename": "config.json"}, {"rfilename": "config.json"}]},
+    ],
+)
+def test_a_listing_of_other_types_is_refused(hub: HubServer, cache: Path, wrong: dict[str, object]) -> None:
+    told = {"id": REPO, "sha": hub.commit(REPO), "siblings": [{"rfilename": "config.json", "size": 19}]}
+    hub.answer("/api/models/", json.dumps(told | wrong).encode())
+
+    with pytest.raises(ServerFailed, match="sent an invalid answer"):
+        get()
     assert not cache.exists()
 
 

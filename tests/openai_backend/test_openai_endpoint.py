@@ -160,6 +160,12 @@ def test_a_key_that_the_server_has_masked_is_hidden_too() -> None:
     assert Scrubber([])("Incorrect API key: sk-proj-ab***wxyz.") == "Incorrect API key: ***"
 
 
+def test_what_is_left_of_a_broken_key_is_hidden() -> None:
+    secret = "sk-planted/key+of=tests-0123456789abcdef"
+    assert Scrubber([secret])(f"{secret[:20]}\n{secret[20:]}, {secret[4:15].upper()}!") == "***\n***, ***!"
+    assert Scrubber([secret])("0123456 of tests-0") == "0123456 of tests-0"
+
+
 def test_scrubbing_leaves_other_words_alone() -> None:
     text = "the task-force said: sk is short, 100% of it"
     assert Scrubber([KEY, ""])(text) == text

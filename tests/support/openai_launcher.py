@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from simil.embedders.openai.transport import Timeout
 
-__all__ = ["COMMAND", "Launcher"]
+__all__ = ["COMMAND", "IMPATIENTLY", "Launcher"]
 
 COMMAND = [sys.executable, str(Path(__file__).resolve())]
+# Before the clock: the run soon gives up a server that is silent.
+IMPATIENTLY = "--impatient"
 _SERVE = "--serve"
 
 
@@ -107,5 +109,8 @@ if __name__ == "__main__":
             _serve(asked)
     else:
         from simil.embedders.openai.transport import Timeout
+        from support.openai_clock import IMPATIENT
 
-        _run(Path(sys.argv[1]), sys.argv[2:], Timeout())
+        is_impatient = sys.argv[1] == IMPATIENTLY
+        clock, *words = sys.argv[1 + is_impatient :]
+        _run(Path(clock), words, IMPATIENT if is_impatient else Timeout())

@@ -66,6 +66,7 @@ CHANGES: list[dict[str, Any]] = [
     {"max_tokens": None},
     {"overflow": "chunk"},
     {"version": 2},
+    {"generation": "1"},
 ]
 
 

@@ -232,6 +232,15 @@ def test_names_that_promise_more(tmp_path: Path, name: str, data: bytes) -> None
     assert fault(data, tmp_path, name).message.startswith(f"is not a sound {Path(name).suffix} file")
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_numbers_that_are_no_characters(tmp_path: Path, order: str) -> None:
+    path = tmp_path / "x.npz"
+    ids = np.array([0x110000, 0x61], f"{order}u4").view(f"{order}U1")
+    np.savez(path, embeddings=np.eye(2, dtype=np.float32), ids=ids)
+    with pytest.raises(InputError, match="the array 'ids' holds numbers that are no characters"):
+        vectors_in(path)
+
+
 def test_an_archive_of_something_else(tmp_path: Path) -> None:
     data = npz(embeddings=ROWS).replace(b"embeddings.npy", b"embeddings.txt")
     assert fault(data, tmp_path).message == "is a ZIP archive, not text"

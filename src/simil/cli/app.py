@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -13,8 +11,10 @@ import typer
 from simil._version import __version__
 from simil.cli.options.completion import INSTRUCTION, part_at_colon
 from simil.cli.options.fast_typer import Command, Group
-from simil.cli.output.cells import visible
+from simil.cli.output.error_line import print_error
+from simil.data_stream import stdout
 from simil.errors import SimilError
+from simil.foreign import first_signal
 
 __all__ = ["COMMANDS", "run"]
 
@@ -79,7 +79,7 @@ def _root(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"simil {__version__}\n")
+        stdout().write(f"simil {__version__}\n")
         raise typer.Exit
 
 
@@ -115,11 +115,11 @@ def run(arguments: Sequence[str]) -> int:
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
-        sys.stdout.flush()
+        stdout().flush()
     except (SimilError, typer.Abort, typer.TyperException, MemoryError, OSError, SystemExit) as exc:
         code, line = _outcome(exc)
-        if line:
-            _print_error(line)
+        if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
+            print_error(line)
         return code
     return result if isinstance(result, int) else 0
 
@@ -149,11 +149,3 @@ def _usage_line(exc: typer.TyperException) -> str:
     message = " ".join(exc.format_message().split()).rstrip(".")
     # `simil` alone: its help was asked for, and is printed.
     return f"{message}; see {context.command_path} --help" if message and context else message
-
-
-def _print_error(message: str) -> None:
-    # Texts and paths in a message may hold commands to a terminal, and what its encoding does not hold.
-    encoding = sys.stderr.encoding or "utf-8"
-    line = f"simil: {visible(message)}\n".encode(encoding, "backslashreplace").decode(encoding)
-    with suppress(OSError):  # A stderr that cannot be written does not change the exit code.
-        sys.stderr.write(line)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simil.cli.process import run_process
+from simil.data_stream import reserve_stdout
 
 __all__ = ["worker_command"]
 
@@ -28,6 +29,7 @@ def _run(arguments: Sequence[str]) -> int:
     from simil.session.measured_process import MeasurementRequest, Outcome, measure_in, write_result
     from simil.session.measuring import Loudness
 
+    reserve_stdout()
     *flags, loudness, name, began = arguments
     folder, silent = Path(name), "-q" in flags or loudness == Loudness.SILENT
     request = MeasurementRequest.from_json(sys.stdin.buffer.read())

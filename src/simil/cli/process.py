@@ -9,66 +9,84 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import FrameType
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 from simil.blas import start_with_one_thread
+from simil.data_stream import keep_streams, stderr, stdout
+from simil.foreign import first_signal, interrupts, note_signal, watch_signals, what_was_raised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType
 
 __all__ = ["run_process"]
 
 # What the program gets to unwind by itself before it is ended.
 _GRACE_S = 0.5
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_received: list[int] = []
 
 
 def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[str]], int]]) -> NoReturn:
     """Run a program and end the process with its exit code, or with that of the signal it got.
 
-    `load` imports the program and returns it, so that Ctrl-C during its imports is handled here too.
+    `load` imports the program and returns it, so that Ctrl-C during its imports is handled here too. An
+    exception that leaves the program is a fault of ours: a line on stderr and exit code 70.
     """
     try:
-        _repair_streams()
+        _occupy_closed()
         _handle_signals()
+        _repair_streams()
         start_with_one_thread()
         code = load()(arguments)
-    except BaseException:
+    except BaseException as exc:
         # C modules turn an interrupt into errors of their own.
-        if not _received:
+        if not interrupts(exc):
+            from simil.cli.faults import report_fault
+
+            code = report_fault(exc, arguments)
+        elif first_signal() is None:
             raise
-        code = 0
-    if _received:
+    number = first_signal()
+    if number is not None:
         from simil.cli.output.output_file import remove_unfinished
 
         remove_unfinished()
-    _leave(128 + _received[0] if _received else code)
+        code = 128 + number
+    _leave(code)
 
 
-def _repair_streams() -> None:
+def _occupy_closed() -> None:
     """Occupy the descriptors of standard streams that are closed (`<&-`, `>&-`, `2>&-`).
 
     Otherwise the next file to be opened would get such a descriptor, and the output meant for the stream.
-    Reading a closed stdin and writing to a closed stdout fails; output to a closed stderr is lost. A
-    character that the encoding of stdout lacks becomes a `?`; names have the bytes of the system. On a
-    terminal, control characters of any input are made visible.
+    Reading a closed stdin and writing to a closed stdout fails; output to a closed stderr is lost.
     """
-    if sys.stdin is None:
-        _occupy(0, os.O_WRONLY)
-    if sys.stdout is None:
-        _occupy(1, os.O_RDONLY)
-        sys.stdout = _writer(1)
-    if sys.stderr is None:
-        _occupy(2, os.O_WRONLY)
-        sys.stderr = _writer(2)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        codecs.register_error("simil.names", _byte_of_name)
-        sys.stdout.reconfigure(errors="simil.names")
-    if sys.stdout.isatty() or sys.stderr.isatty():
+    for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
+        if stream is None:
+            nowhere = os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
+def _repair_streams() -> None:
+    """Give stdout a descriptor of its own, which nobody else writes to by its number; see `data_stream`.
+
+    A character that its encoding lacks becomes a `?`; names have the bytes of the system. On a terminal,
+    control characters of any input are made visible.
+    """
+    codecs.register_error("simil.names", _byte_of_name)
+    encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
+    raw = open(os.dup(1), "wb")  # noqa: SIM115, PTH123 (open to the end)
+    out = io.TextIOWrapper(raw, encoding, "simil.names", "\n", line_buffering=raw.isatty())
+    err = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if out.isatty() or err.isatty():
         from simil.cli.output.terminal_stream import filtered
 
-        sys.stdout, sys.stderr = filtered(sys.stdout), filtered(sys.stderr)
+        keep_streams(filtered(out), filtered(err))
+    else:
+        keep_streams(out, err)
 
 
 def _byte_of_name(exc: UnicodeError) -> tuple[str | bytes, int]:
@@ -76,17 +94,6 @@ def _byte_of_name(exc: UnicodeError) -> tuple[str | bytes, int]:
     character = exc.object[exc.start]
     is_byte = "\udc80" <= character <= "\udcff"
     return os.fsencode(character) if is_byte else "?", exc.start + 1
-
-
-def _occupy(number: int, flags: int) -> None:
-    nowhere = os.open(os.devnull, flags)
-    if nowhere != number:
-        os.dup2(nowhere, number)
-        os.close(nowhere)
-
-
-def _writer(number: int) -> TextIO:
-    return open(number, "w", encoding="utf-8", closefd=False)
 
 
 def _handle_signals() -> None:
@@ -98,23 +105,25 @@ def _handle_signals() -> None:
     for number in _ENDING:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _interrupt)
+    watch_signals()
     wakes, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     threading.Thread(target=_end_soon, args=(wakes,), daemon=True).start()
+    sys.unraisablehook = _note_unraisable
+    threading.excepthook = _note_failed_thread
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    _received.append(number)
-    # An interrupt in a destructor is not raised further, and is not worth a report.
-    sys.unraisablehook = lambda unraisable: None
-    raise KeyboardInterrupt
+    note_signal(number)
+    raise KeyboardInterrupt(number)
 
 
 def _end_soon(wakes: int) -> None:
     number = 0
     while number not in _ENDING:
         number = os.read(wakes, 1)[0]
+    note_signal(number)  # Others may have put a handler of theirs in the place of ours.
     time.sleep(_GRACE_S)
     from simil.cli.output.output_file import remove_unfinished
 
@@ -122,17 +131,32 @@ def _end_soon(wakes: int) -> None:
     os._exit(128 + number)
 
 
+def _note_unraisable(failed: sys.UnraisableHookArgs) -> None:
+    """Say under -v what a destructor raised; an interrupt there is not worth a report."""
+    if first_signal() is None and failed.exc_value is not None:
+        import logging
+
+        logging.getLogger("simil").info("ignored in a destructor: %s", what_was_raised(failed.exc_value))
+
+
+def _note_failed_thread(failed: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread; those of ours hand on what they raise, so that it is one of others."""
+    if first_signal() is None and failed.exc_value is not None:
+        import logging
+
+        logging.getLogger("simil").warning(
+            "a thread of other code ended with %s", what_was_raised(failed.exc_value)
+        )
+
+
 def _leave(code: int) -> NoReturn:
     """End the process; output that stdout no longer takes is dropped silently."""
     for number in _ENDING:
         # Nothing is left to interrupt, and Python would print a traceback while it shuts down.
         signal.signal(number, signal.SIG_IGN)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    with suppress(OSError):
-        sys.stderr.flush()
+    for stream in (stdout(), stderr(), sys.stdout):
+        with suppress(Exception):  # The last may be an object of others.
+            stream.flush()
     # Everything is closed and flushed. Shutting the interpreter down would take a fifth of a short run, and
     # would change the exit code if Ctrl-C had interrupted an `exec`, which some imports use.
     os._exit(code)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +24,7 @@ from simil.embedders.pieces import (
     to_form,
 )
 from simil.embedders.usage import Plan, Usage
-from simil.errors import ModelError, SimilError
+from simil.foreign import ForeignCode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +99,7 @@ class Embedder(ABC):
 
         `keep` is called with each piece as soon as it is ready.
         """
-        with self._model_errors():
+        with self._foreign():
             pieces = self.start_batch(kind, texts)
         return self._checked_pieces(pieces, form, keep)
 
@@ -206,7 +205,7 @@ class Embedder(ABC):
         self, pieces: Iterator[Piece | TextRejected], form: VectorForm, keep: Callable[[Piece], None] | None
     ) -> Iterator[Piece | TextRejected]:
         while True:
-            with self._model_errors():
+            with self._foreign():
                 piece = next(pieces, None)
             if piece is None:
                 return
@@ -229,12 +228,6 @@ class Embedder(ABC):
     ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return collect_pieces(pieces, count, on_rejected, stamp=self.stamp, dimensions=self.dimensions)
 
-    @contextmanager
-    def _model_errors(self) -> Iterator[None]:
-        """Turn the exceptions of plug-ins and of the engines' libraries into `ModelError`."""
-        try:
-            yield
-        except (SimilError, MemoryError):
-            raise
-        except Exception as exc:
-            raise ModelError(f"{self.stamp} failed: {type(exc).__name__}: {exc}") from exc
+    def _foreign(self) -> ForeignCode:
+        """The boundary around plug-ins and the engines' libraries."""
+        return ForeignCode(f"{self.stamp} failed")

@@ -18,10 +18,11 @@ from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.local.base import LocalModel
 from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow
-from simil.errors import ModelError
+from simil.errors import ModelDamaged, ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_prompts
 from simil.models.files.model_source import ModelSource
+from simil.models.graphs.generations import Generation
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import check_consent, choose_model
 from simil.progress import Progress, silent
@@ -150,6 +151,13 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         from simil.models.graphs.quantize import quantization_name
 
         stamp = f"{stamp}+{quantization_name()}"
+    generation = Generation.of(source, settings.cache_dir)
+    token = known = generation.token()
+    if not generation.is_undisturbed():
+        from simil.models.graphs.build_once import mended
+
+        token = mended(generation)
+        known = generation.token()
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     key_builder = KeyBuilder(
         version=_LOCAL_VERSION,
@@ -162,10 +170,20 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         prompts=model.prompts,
         max_tokens=chain.max_tokens if chain else None,
         overflow=_same_vector(model.overflow),
+        generation=token,
     )
-    return _LocatedModel(
-        stamp, key_builder, lambda: open_local(source, chain, model, settings, raw=raw, progress=progress)
-    )
+
+    def opened() -> Embedder:
+        embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
+        if settings.cache and generation.token() != known:
+            embedder.close()
+            # This run may have used cached vectors of the damaged graph.
+            raise ModelDamaged(
+                f"the prepared files of {source.name} were damaged", hint="they are mended; run it again"
+            )
+        return embedder
+
+    return _LocatedModel(stamp, key_builder, opened)
 
 
 def _same_vector(overflow: Overflow) -> Overflow:

@@ -18,12 +18,14 @@ __all__ = [
     "Piece",
     "TextRejected",
     "VectorForm",
+    "as_vectors",
     "check_piece",
     "collect_pieces",
     "finite_part",
     "marked",
     "raise_rejection",
     "reindex",
+    "take_rows",
     "to_form",
 ]
 
@@ -82,13 +84,35 @@ def marked(which: NDArray[np.bool_], mark: Mark) -> NDArray[np.uint8]:
     return np.where(which, np.uint8(mark), np.uint8(0))
 
 
+def as_vectors(given: object, stamp: str) -> NDArray[np.float32]:
+    """Return what a plug-in gave for vectors as an array of float32 that nobody else holds.
+
+    Raises `ModelError` for what is no array of real numbers; a value too large for float32 is infinite.
+    """
+    import numpy as np
+
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise ModelError(f"{stamp} returned {array.dtype}, no array of numbers", hint=_BUG)
+    with np.errstate(all="ignore"):
+        return np.array(array, np.float32, order="C")
+
+
+def take_rows(piece: Piece | TextRejected, left: set[int], stamp: str) -> None:
+    """Remove the texts of a piece or rejection from `left`; raises `ModelError` for one that is not there."""
+    rows = [piece.index] if isinstance(piece, TextRejected) else piece.rows.tolist()
+    if len({*rows}) < len(rows) or not left.issuperset(rows):
+        raise ModelError(f"{stamp} returned a vector twice, or for a text that it was not given", hint=_BUG)
+    left.difference_update(rows)
+
+
 def check_piece(piece: Piece, stamp: str, dimensions: int | None) -> None:
     """Raise `ModelError` unless the vectors have the right shape.
 
     `dimensions` is the expected length of a vector, None for any.
     """
     vectors = piece.vectors
-    if vectors.ndim != 2 or len(vectors) != len(piece.rows):
+    if vectors.ndim != 2 or len(vectors) != len(piece.rows) or not vectors.shape[1]:
         what = f"returned vectors of shape {vectors.shape} for {len(piece.rows)} texts"
         raise ModelError(f"{stamp} {what}", hint=_BUG)
     if dimensions not in (None, vectors.shape[1]):

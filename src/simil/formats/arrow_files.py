@@ -11,6 +11,7 @@ from simil.errors import InputError, Place
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_values import common_type
 from simil.formats.binary_marks import ARROW_MAGIC, PARQUET_MAGIC
+from simil.formats.file_maps import unchanged
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
@@ -42,7 +43,8 @@ class ArrowTable:
         for one in self._sources:
             with _opened(one) as part:
                 looks.append((part.place, part.schema, part.count))
-        self.schema = self._common_schema([(place, schema) for place, schema, _ in looks])
+        with arrow_errors(self.place):
+            self.schema = self._common_schema([(place, schema) for place, schema, _ in looks])
         counts = [count for _, _, count in looks]
         self.count = None if None in counts else sum(filter(None, counts))
 
@@ -52,6 +54,7 @@ class ArrowTable:
         for source in self._sources:
             with _opened(source) as part, arrow_errors(part.place):
                 for batch in part.batches(names):
+                    _check_offsets(batch)
                     for start in range(0, batch.num_rows, _BATCH):
                         yield batch.slice(start, _BATCH).select(names)
 
@@ -170,6 +173,19 @@ class _ArrowStream:
 _Part = _ParquetFile | _ArrowFile | _ArrowStream
 
 
+def _check_offsets(batch: Any) -> None:
+    """Raise pyarrow's error for a batch that points beyond what it holds: pyarrow would read on there.
+
+    A string that is not UTF-8 is an error of its row only, so strings are looked at as bytes.
+    """
+    pa = arrow()
+    bytes_of = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    for column in batch.columns:
+        form = bytes_of.get(column.type)
+        column.validate()  # A view of one that is wrong would end the process.
+        (column if form is None else column.view(form)).validate(full=True)
+
+
 class _Target:
     """What pyarrow writes to: a stream that is asked neither to seek nor where it is, and never closed."""
 
@@ -198,7 +214,7 @@ class _Target:
 def _opened(source: Source) -> Iterator[_Part]:
     """Open a file; raises InputError if it is neither Parquet nor Arrow."""
     place = Place(source.name)
-    with source.file() as stream:
+    with source.file() as stream, unchanged(stream, source.name):
         with arrow_errors(place):
             stream.seek(0)  # A regular stdin may have been looked at.
             head = stream.read(len(ARROW_MAGIC))
@@ -209,6 +225,17 @@ def _opened(source: Source) -> Iterator[_Part]:
             else:
                 part = _ArrowFile(stream, place) if head == ARROW_MAGIC else _ArrowStream(stream, place)
         yield part
+
+
+def _check_offsets(batch: Any) -> None:
+    """Raise ArrowInvalid for offsets of a damaged file, which pyarrow would follow out of its memory.
+
+    Bytes that are not UTF-8 are an error of their row alone.
+    """
+    pa = arrow()
+    as_bytes = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    for column in batch.columns:
+        column.cast(as_bytes.get(column.type, column.type)).validate(full=True)
 
 
 def _sources(source: Source) -> list[Source]:

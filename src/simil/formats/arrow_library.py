@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-from simil.errors import ExtraMissing, InputError, Place
+from simil.errors import ExtraMissing, Place
+from simil.formats.library_errors import library_errors
 
 __all__ = ["arrow", "arrow_errors"]
 
@@ -26,11 +26,6 @@ def arrow() -> Any:
     return pyarrow
 
 
-@contextmanager
-def arrow_errors(place: Place, what: str = "a sound Parquet or Arrow file") -> Iterator[None]:
+def arrow_errors(place: Place, what: str = "a sound Parquet or Arrow file") -> AbstractContextManager[None]:
     """Turn what pyarrow raises about the file at `place` into InputError."""
-    try:
-        yield
-    except (arrow().ArrowException, OSError, UnicodeDecodeError) as exc:
-        said = str(exc).partition("\n")[0].rstrip(". ")
-        raise InputError(f"is not {what}: {said}", place=place) from exc
+    return library_errors(place, what)

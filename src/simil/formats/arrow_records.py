@@ -8,7 +8,7 @@ from typing import Any
 
 from simil.errors import InputError, Place
 from simil.formats.arrow_files import ArrowTable
-from simil.formats.arrow_library import arrow
+from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_schemas import named_vectors
 from simil.formats.arrow_values import python_values
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
@@ -36,7 +36,9 @@ def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
 def _records(table: ArrowTable, names: list[str]) -> Iterator[Record | InputError]:
     number = 0
     for batch in table.batches(names):
-        for row in _rows(batch, names):
+        with arrow_errors(table.place):
+            rows = [*_rows(batch, names)]
+        for row in rows:
             number += 1
             place = Place(table.place.source, number)
             if isinstance(row, InputError):

@@ -11,9 +11,11 @@ import contextlib
 import csv
 import logging
 import re
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +23,7 @@ from simil.errors import InputError, Place
 from simil.formats.encoding import bad_byte
 from simil.formats.lines import without_end
 from simil.formats.separators import COMMA, is_misread, separated
+from simil.formats.text_limit import too_long
 
 __all__ = [
     "CSV",
@@ -30,6 +33,7 @@ __all__ = [
     "RowStream",
     "TableRow",
     "delimited_lines",
+    "safe_cells",
     "tsv_cell",
 ]
 
@@ -40,7 +44,26 @@ _LARGEST_LONG = 2**31 - 1  # The field size limit is a C long, which has 32 bits
 _IN_QUOTES = re.compile(r'[,"\r\n]')
 # Stands for a carriage return within a line while the CSV reader has it; no text in UTF-8 holds it.
 _RETURN = "\udc0d"
+# What spreadsheets take for a formula, unless it is a number (OWASP, "CSV Injection").
+_FORMULA = re.compile(r"(?!-[0-9.]+(?:[eE][-+]?[0-9]+)?\Z)[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+_are_safe = ContextVar("safe_cells", default=False)
+
+
+@contextlib.contextmanager
+def safe_cells(wanted: bool) -> Iterator[None]:
+    """While the block runs, write cells that a spreadsheet would take for formulas with an apostrophe."""
+    before = _are_safe.set(wanted)
+    try:
+        yield
+    finally:
+        _are_safe.reset(before)
+
+
+def _safe(cells: Sequence[str]) -> Sequence[str]:
+    return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells] if _are_safe.get() else cells
 
 
 class TableRow(NamedTuple):
@@ -97,11 +120,18 @@ class Delimited(ABC):
 
     @abstractmethod
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
         """The rows of the lines of a source, which are in UTF-8 and were in `encoding`.
 
-        `separator` is the one that the user names. Raises InputError if it is unclear which it is.
+        `separator` is the one that the user names. Raises InputError if it is unclear which it is. The rows
+        raise it where one is longer than `limit` bytes.
         """
 
     @abstractmethod
@@ -140,12 +170,16 @@ class _DecodedLines(Iterator[str]):
         ended: whether all lines are read.
         keeps_returns: whether a carriage return within a line is part of a cell.
         has_returns: whether one was replaced, until the reader of rows has put it back.
+        row: the number of the first line of the row.
+        size: how many bytes of the row have been read.
     """
 
-    def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str) -> None:
+    def __init__(self, lines: Iterator[bytes], first: int, name: str, encoding: str, limit: int) -> None:
         self._lines = enumerate(lines, first)
         self._name = name
         self._encoding = encoding
+        self._limit = limit
+        self.row, self.size = first, 0
         self.raw: list[bytes] = []
         self.fault: InputError | None = None
         self.ended = False
@@ -159,6 +193,9 @@ class _DecodedLines(Iterator[str]):
             self.ended = True
             raise
         self.raw.append(raw)
+        self.size += len(raw)
+        if self.size > self._limit:
+            raise too_long(self._limit, Place(self._name, self.row))
         raw = raw.removesuffix(b"\n")
         try:
             line = raw.decode("utf-8")
@@ -176,24 +213,30 @@ class _Csv(Delimited):
     """Quoted cells may hold separators, doubled quotes and line breaks."""
 
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
-        told = separated(lines, name, separator)
+        told = separated(lines, name, separator, limit)
         hint = f"quote a cell that holds {'a comma' if told.separator == COMMA else repr(told.separator)}"
         if told.is_guess:
             hint = f"by the first row, cells are separated by {told.separator!r}; if not, pass --delimiter ,"
         first = 2 if told.head else 1
-        feed = _DecodedLines(told.lines, first, name, encoding)
+        feed = _DecodedLines(told.lines, first, name, encoding, limit)
         return RowStream(_csv_rows(feed, told.separator, first, name), told.separator, told.head, hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
-        quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in cells]
+        quoted = [_quoted(cell) if _IN_QUOTES.search(cell) else cell for cell in _safe(cells)]
         # A single empty cell is quoted: an empty line would be no row.
         return self.separator.join(quoted) or '""' * len(quoted)
 
     def first_line(self, cells: Sequence[str], escapes: Escapes) -> str:
         line = super().first_line(cells, escapes)
-        return self.separator.join(map(_quoted, cells)) if is_misread(line) else line
+        return self.separator.join(map(_quoted, _safe(cells))) if is_misread(line) else line
 
 
 def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Iterator[TableRow | InputError]:
@@ -206,7 +249,7 @@ def _csv_rows(feed: _DecodedLines, separator: str, first: int, name: str) -> Ite
     with _long_cells:
         while True:
             line = first + reader.line_num
-            feed.raw = []
+            feed.raw, feed.row, feed.size = [], line, 0
             feed.fault = None
             feed.has_returns = False
             try:
@@ -250,13 +293,20 @@ class _Tsv(Delimited):
     """Each line is split at each tab; quotes and backslashes are text like any other."""
 
     def rows(
-        self, lines: Iterator[bytes], name: str, *, separator: str | None = None, encoding: str = "utf-8"
+        self,
+        lines: Iterator[bytes],
+        name: str,
+        *,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        limit: int = sys.maxsize,
     ) -> RowStream:
         hint = "a cell cannot hold a tab or a line break; CSV can"
         found = separator or self.separator
         return RowStream(_tsv_rows(lines, found, name, encoding), found, b"", hint)
 
     def line(self, cells: Sequence[str], escapes: Escapes) -> str:
+        cells = _safe(cells)
         line = "\t".join(cells)
         if line.count("\t") < len(cells) and "\n" not in line and "\r" not in line:
             return line

@@ -145,8 +145,9 @@ def _is_json(text: bytes) -> bool | None:
     except json.JSONDecodeError as exc:
         is_cut = "Unterminated string" in exc.msg or exc.pos >= len(characters) - _CUT
         return None if is_cut else False
-    except RecursionError:
-        return False
+    except (ValueError, RecursionError) as exc:
+        # A number has more digits than Python reads; its reader says so.
+        return isinstance(exc, ValueError)
     return False if characters[end:].partition("\n")[0].strip() else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
 from typing import Any
@@ -84,11 +85,14 @@ def _may_be_rounded(value: object, beside: Collection[str]) -> bool:
 
 
 def jsonl_records(
-    chunks: Iterator[bytes], name: str, encoding: str | None = None
+    chunks: Iterator[bytes], name: str, encoding: str | None = None, *, limit: int = sys.maxsize
 ) -> Iterator[Record | InputError]:
-    """The JSON value of each line; None for an empty line, an error for one that is not JSON."""
+    """The JSON value of each line; None for an empty line, an error for one that is not JSON.
+
+    Raises InputError for a line that is longer than `limit` bytes.
+    """
     decoded = Utf8Chunks(chunks, encoding)
-    for number, raw in enumerate(lines(decoded), 1):
+    for number, raw in enumerate(lines(decoded, name, limit=limit), 1):
         place, line = Place(name, number), without_end(raw)
         try:
             value, is_empty = None, not line.strip()
@@ -106,7 +110,7 @@ def json_records(source: Source, options: FormatOptions) -> RecordStream:
     The place's line is the item's number. Raises InputError if the document is not JSON, has a byte that
     cannot be decoded, or is neither of the two.
     """
-    decoded, name = Utf8Chunks(source.chunks(), options.encoding), source.name
+    decoded, name = Utf8Chunks(source.document(), options.encoding), source.name
     data = b"".join(decoded)
     value = exact(parsed(data, Place(name, 1), hint=_NOT_LINES, encoding=decoded.encoding), data)
     items = value.get("data") if isinstance(value, dict) else value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.binary_marks import NPY_MAGIC
+from simil.formats.file_maps import mapped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,6 @@ def numbers_of_file(
 
     Raises InputError if there are fewer.
     """
-    import mmap
-
     import numpy as np
 
     need = shape[0] * shape[1] * dtype.itemsize
@@ -68,25 +67,25 @@ def numbers_of_file(
             place=place,
         )
     # The array holds the map, which outlives the stream.
-    buffer = data if at is None else mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    buffer = data if at is None else mapped(stream, place.source)
     return np.frombuffer(buffer, dtype, shape[0] * shape[1], at or 0)
 
 
 def read_npy_header(stream: BinaryIO, place: Place) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """The shape of the array on `stream`, whether it is by column, and its type; raises InputError."""
+    """The shape of the array on `stream`, whether it is by column, and its type.
+
+    Raises InputError for another version, and whatever Python's own parser raises for an unsound header.
+    """
     import numpy as np
 
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read is None:
-            raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
-        header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
-    except (ValueError, EOFError) as exc:
-        raise InputError(f"is not a sound .npy file: {exc}", place=place) from exc
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise InputError(f"is .npy version {version[0]}.{version[1]}; 1.0 and 2.0 are read", place=place)
+    header: tuple[tuple[int, ...], bool, np.dtype[Any]] = read(stream)
     return header
 
 

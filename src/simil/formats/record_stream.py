@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from simil.errors import InputError, Place
 from simil.formats.passthrough import Frame
+from simil.formats.text_limit import MAX_TEXT_BYTES
 
 __all__ = ["FormatOptions", "Record", "RecordStream"]
 
@@ -22,6 +24,7 @@ class FormatOptions:
         sheet: the name or number of the sheet of a workbook; by default the first.
         collection: the collection of vectors to read from a database; by default the only one.
         keeps_raw: whether records are to be written as they came.
+        max_text_bytes: how long one text may be, with the row or line that it stands in; 0 is without limit.
     """
 
     header: bool = True
@@ -30,6 +33,12 @@ class FormatOptions:
     sheet: str | None = None
     collection: str | None = None
     keeps_raw: bool = False
+    max_text_bytes: int = MAX_TEXT_BYTES
+
+    @property
+    def text_limit(self) -> int:
+        """How many bytes a text may have."""
+        return self.max_text_bytes or sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,11 +93,11 @@ def sniffed(head: bytes) -> Format:
     return next(form for form in FORMATS if form.begins(head))
 
 
-def _reader(
-    records: Callable[[Iterator[bytes], str, str | None], Iterator[Record | InputError]],
-) -> Reader:
+def _reader(records: Callable[..., Iterator[Record | InputError]]) -> Reader:
     return lambda source, options: RecordStream(
-        records(source.chunks(), source.name, options.encoding), Place(source.name), frame=Frame()
+        records(source.chunks(), source.name, options.encoding, limit=options.text_limit),
+        Place(source.name),
+        frame=Frame(),
     )
 
 

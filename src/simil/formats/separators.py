@@ -7,12 +7,14 @@ usual separator is separated by that one: a name of a column rarely holds one, a
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 from simil.errors import InputError, Place
 from simil.formats.lines import without_end
+from simil.formats.text_limit import too_long
 
 __all__ = ["COMMA", "OTHERS", "Separated", "is_misread", "separated", "separator_of"]
 
@@ -42,11 +44,15 @@ class Separated:
     lines: Iterator[bytes]
 
 
-def separated(lines: Iterator[bytes], name: str, given: str | None = None) -> Separated:
+def separated(
+    lines: Iterator[bytes], name: str, given: str | None = None, limit: int = sys.maxsize
+) -> Separated:
     """How the lines of a file are separated, by its first row unless a separator is `given`.
 
-    Reads the first row. Raises InputError if two separators are as likely.
+    Reads the first row. Raises InputError if two separators are as likely, or the row is longer than
+    `limit` bytes.
     """
+    size = 0
     head: list[bytes] = []
     outside, inside = "", False
     for line in lines:
@@ -54,6 +60,9 @@ def separated(lines: Iterator[bytes], name: str, given: str | None = None) -> Se
         if not head and (named := _NAMED.fullmatch(text)):
             return Separated(given or named[1], is_guess=False, head=line, lines=lines)
         head.append(line)
+        size += len(line)
+        if size > limit:
+            raise too_long(limit, Place(name, 1))
         if given:
             break
         part, inside = _outside_quotes(text, inside=inside)

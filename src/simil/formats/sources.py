@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol, cast
 
 from simil.errors import InputError, Place
 from simil.formats.part_files import part_files
+from simil.formats.text_limit import ALL_LINES, DOCUMENT, MAX_TEXT_BYTES, too_long
 
 __all__ = ["Source"]
 
@@ -41,9 +42,13 @@ class Source:
     A regular file is opened anew, so that thousands of sources can wait for their turn.
     """
 
-    def __init__(self, path: str, stdin: BinaryIO | None = None) -> None:
-        """Open nothing yet. `stdin` replaces file descriptor 0; it must be unbuffered and is left open."""
+    def __init__(self, path: str, stdin: BinaryIO | None = None, *, text_limit: int = MAX_TEXT_BYTES) -> None:
+        """Open nothing yet. `stdin` replaces file descriptor 0; it must be unbuffered and is left open.
+
+        `text_limit` is how long one text may be, and so how far to look where no line ends.
+        """
         self.path = path
+        self._text_limit = text_limit
         self._stdin = stdin
         self._stream: _Raw | None = None
         self._head = bytearray()
@@ -97,11 +102,12 @@ class Source:
 
         `enough` is asked when there is a new line end, and when there are twice as many bytes as before.
         Nothing more is waited for, as a pipe may be slow. Where nothing tells for long, only twice as many
-        bytes are a reason to ask: each time costs as much as there is. Raises InputError as `chunks` does.
+        bytes are a reason to ask: each time costs as much as there is. Where no text can be so long, the look
+        ends early. Raises InputError as `chunks` does.
         """
         head = bytes(self._head)
         looked = 0
-        while not enough(head) and not self._ended:
+        while not enough(head) and not self._ended and not self._is_too_long(head):
             looked += len(head)
             self._look_further(at_lines=looked <= _LOOKED + _TIMES * len(head))
             head = bytes(self._head)
@@ -109,9 +115,10 @@ class Source:
         return head
 
     def whole(self) -> bytes:
-        """Look at all there is; a pipe's bytes are kept until they are read. Raises as `chunks` does."""
-        while not self._ended:
-            self._head += self._read()
+        """Look at all there is; a pipe's bytes are kept until they are read. Raises as `document` does."""
+        if not self._ended:
+            for chunk in self._checked(iter(self._read, b""), bytes(self._head)):
+                self._head += chunk
         data = bytes(self._head)
         self._put_back()
         return data
@@ -136,6 +143,29 @@ class Source:
         finally:
             self.close()
 
+    def document(self) -> Iterator[bytes]:
+        """Yield all bytes of what is read as a whole; raises as `chunks` does, and if a pipe never ends."""
+        return self._checked(self.chunks())
+
+    def _checked(self, chunks: Iterator[bytes], before: bytes = b"") -> Iterator[bytes]:
+        limit, most = self._text_limit, 0
+        size, line = len(before), len(before) - before.rfind(b"\n") - 1
+        for chunk in chunks:
+            most = most or limit * (ALL_LINES if _may_be_json(before or chunk) else DOCUMENT)
+            end = chunk.rfind(b"\n") + 1
+            size, line = size + len(chunk), len(chunk) - end if end else line + len(chunk)
+            # A file ends.
+            if (size > most or line > DOCUMENT * limit) and not self._is_regular():
+                raise too_long(limit, Place(self.name))
+            yield chunk
+
+    def _is_too_long(self, head: bytes) -> bool:
+        limit = self._text_limit
+        if len(head) <= limit:
+            return False
+        line = len(head) - head.rfind(b"\n")
+        return line > limit * (DOCUMENT if _may_be_json(head) else 1) or len(head) > ALL_LINES * limit
+
     def file(self) -> BinaryIO:
         """Return a file of all bytes that can seek: the file itself, or a temporary one of what can't.
 
@@ -155,6 +185,9 @@ class Source:
         return again
 
     def _copied(self) -> BinaryIO:
+        found = self._status()
+        if found is not None and stat.S_ISCHR(found.st_mode):
+            raise InputError("is a device, not a file", hint="name a file", place=Place(self.name))
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the source
         try:
             copy.writelines(self.chunks())
@@ -221,6 +254,10 @@ class Source:
         if self.is_stdin:
             return cast(_Raw, self._stdin) if self._stdin is not None else FileIO(_STDIN, closefd=False)
         return FileIO(self.path)
+
+
+def _may_be_json(head: bytes) -> bool:
+    return head[:_CHUNK].lstrip()[:1] in (b"{", b"[", b"\xef", b"\xfe", b"\xff")  # or a byte order mark
 
 
 def _unreadable(source: Source, exc: OSError | ValueError) -> InputError:

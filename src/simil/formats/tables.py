@@ -19,6 +19,7 @@ __all__ = [
     "fitted_cells",
     "has_name",
     "is_twin",
+    "numbered",
     "own_name",
     "rows_of",
     "table_lines",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _DEFAULTS = FormatOptions()
+_DIGITS = 10  # more than numbers of columns have
 
 
 def rows_of(
@@ -36,7 +38,10 @@ def rows_of(
     Raises InputError if that is unclear.
     """
     decoded = Utf8Chunks(chunks, options.encoding)
-    return form.rows(lines(decoded), name, separator=options.delimiter, encoding=decoded.encoding)
+    every = lines(decoded, name, limit=options.text_limit)
+    return form.rows(
+        every, name, separator=options.delimiter, encoding=decoded.encoding, limit=options.text_limit
+    )
 
 
 def table_records(
@@ -118,6 +123,13 @@ def own_name(name: str, taken: Container[str]) -> str:
 def has_name(column: str, number: int) -> bool:
     """Whether the column with this number has a name of its own, after `apart`."""
     return column not in ("", f"#{number}")
+
+
+def numbered(wanted: str, count: int) -> int | None:
+    """The place, from 0, of the one of `count` columns or sheets whose number, from 1, is `wanted`."""
+    # `int` refuses more digits than it likes to read.
+    is_number = wanted.isascii() and wanted.isdigit() and len(wanted) < _DIGITS
+    return int(wanted) - 1 if is_number and 1 <= int(wanted) <= count else None
 
 
 def is_twin(column: str, name: str, number: int) -> bool:

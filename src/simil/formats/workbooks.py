@@ -8,9 +8,12 @@ from datetime import date, time
 from typing import Any
 
 from simil.errors import ExtraMissing, InputError, Place
+from simil.formats.archives import check_workbook
+from simil.formats.file_maps import unchanged
+from simil.formats.library_errors import library_errors
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
-from simil.formats.tables import apart, has_name
+from simil.formats.tables import apart, has_name, numbered
 
 __all__ = ["workbook_records"]
 
@@ -26,7 +29,9 @@ def workbook_records(source: Source, options: FormatOptions) -> RecordStream:
     such sheet.
     """
     place = Place(source.name)
-    rows = _rows(_sheet(source, options.sheet, place))
+    sheet = _sheet(source, options.sheet, place)
+    with library_errors(place, "a sound workbook"):
+        rows = _rows(sheet)
     if not rows:
         return RecordStream(iter(()), place, ())
     first = min(rows)
@@ -71,16 +76,16 @@ def _text(value: object) -> str:
 
 def _sheet(source: Source, wanted: str | None, place: Place) -> Any:
     calamine = _calamine()
-    with source.file() as stream:
+    sound = library_errors(place, "a sound workbook")
+    with source.file() as stream, unchanged(stream, source.name), sound:
+        check_workbook(stream, place)
+        stream.seek(0)
         try:
             book = calamine.CalamineWorkbook.from_filelike(stream)
-            name = _named(book.sheet_names, wanted, place)
-            return book.get_sheet_by_name(name)
         except calamine.PasswordError as exc:
             hint = "save it without one"
             raise InputError("is protected by a password", hint=hint, place=place) from exc
-        except calamine.CalamineError as exc:
-            raise InputError(f"is not a sound workbook: {exc}", place=place) from exc
+        return book.get_sheet_by_name(_named(book.sheet_names, wanted, place))
 
 
 def _named(names: Sequence[str], wanted: str | None, place: Place) -> str:
@@ -90,8 +95,8 @@ def _named(names: Sequence[str], wanted: str | None, place: Place) -> str:
         if more := ", ".join(map(repr, names[1:])):
             log.warning("%s: only sheet %r is read; --sheet names another: %s", place, names[0], more)
         return names[0]
-    if wanted and wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(names):
-        return names[int(wanted) - 1]
+    if (at := numbered(wanted or "", len(names))) is not None:
+        return names[at]
     shown = ", ".join(map(repr, names)) or "none"
     raise InputError(f"no sheet {wanted!r}; there are: {shown}", hint="name one with --sheet", place=place)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from simil.errors import ModelNotFound
@@ -35,4 +36,20 @@ def find_plugins(name: str) -> list[Any]:
 def _entry_points() -> list[Any]:
     from importlib.metadata import entry_points
 
-    return sorted(entry_points(group=_GROUP), key=lambda point: (point.name, point.value))
+    try:
+        found = [*entry_points(group=_GROUP)]
+    except Exception:  # noqa: BLE001 (the parser of a damaged file raises what it happens to)
+        found = _readable_entry_points()
+    return sorted(found, key=lambda point: (point.name, point.value))
+
+
+def _readable_entry_points() -> list[Any]:
+    """Return those of all packages but the ones whose metadata are damaged: these harm no other."""
+    from importlib.metadata import distributions
+
+    found: dict[str, list[Any]] = {}
+    for package in distributions():
+        with suppress(Exception):
+            # The first of a name is the one that is imported.
+            found.setdefault(package.name, [*package.entry_points.select(group=_GROUP)])
+    return [point for points in found.values() for point in points]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from simil.errors import ModelError, ModelNotFound, UsageError
 from simil.models.graphs.build_once import built_from
-from simil.models.graphs.prepare import prepared_root
+from simil.models.graphs.generations import forget_built, prepared_root
 from simil.models.hub.snapshots import RepoCache, hub_cache_dir
 from simil.models.names import did_you_mean, near_repository
 from simil.models.resolve import ModelRef, Provider
@@ -57,6 +57,7 @@ def remove_model(ref: ModelRef, cache_dir: Path) -> RemovalResult:
             if folder == cache.folder:
                 _delete_repository(cache)
             else:
+                forget_built(folder)
                 shutil.rmtree(folder)
                 Path(f"{folder}.lock").unlink(missing_ok=True)
         except OSError as exc:

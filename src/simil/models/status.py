@@ -15,8 +15,9 @@ from simil.models.entry_points import installed_plugins
 from simil.models.files.facts import read_info
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import read_static
-from simil.models.graphs.build_once import built_from, is_complete
-from simil.models.graphs.prepare import prepared_folder, prepared_root
+from simil.models.graphs.build_once import built_from, is_sound
+from simil.models.graphs.generations import prepared_root
+from simil.models.graphs.prepare import prepared_folder
 from simil.models.hub.snapshots import RepoCache, cached_repos, hub_cache_dir
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import find_local
@@ -149,7 +150,7 @@ def _size(folder: Path) -> int:
 
 def _is_prepared(source: ModelSource, cache_dir: Path) -> bool:
     version = _onnxruntime_version()
-    return version is not None and is_complete(prepared_folder(source, cache_dir, version))
+    return version is not None and is_sound(prepared_folder(source, cache_dir, version))
 
 
 def _onnxruntime_version() -> str | None:

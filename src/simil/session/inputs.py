@@ -153,7 +153,7 @@ class InputOpener:
         """
         from simil.vectors.sniff import as_vectors
 
-        sources = [Source(name) for name in files or ("-",)]
+        sources = [Source(name, text_limit=reading.text_limit) for name in files or ("-",)]
         for source in sources:
             self._take(source)
         for source in sources:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.json_values import kind_of, text_of
-from simil.formats.tables import has_name, is_twin
+from simil.formats.tables import has_name, is_twin, numbered
 from simil.texts.records import is_blank
 
 __all__ = [
@@ -43,8 +43,8 @@ def column(columns: Sequence[str], wanted: str, option: str, place: Place) -> st
     """
     if wanted in columns:
         return wanted
-    if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(columns):
-        return columns[int(wanted) - 1]
+    if (at := numbered(wanted, len(columns))) is not None:
+        return columns[at]
     raise missing_field(columns, wanted, option, place)
 
 

@@ -12,6 +12,7 @@ from simil.formats.encoding import check_unmarked
 from simil.formats.passthrough import Frame, Layout, utf8_mark
 from simil.formats.plain_text import plain_records, whole_record
 from simil.formats.record_stream import Record, RecordStream
+from simil.formats.text_limit import is_longer, too_long
 from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_of
 from simil.texts.read_options import InputFormat, ReadOptions
 from simil.texts.records import Pair, Text
@@ -66,7 +67,7 @@ def read_texts(
             else:
                 build = TextBuilder(stream, options, prefix)
             stand_in = build.stand_in if keeps_failed else None
-            yield from _settled(stream.records, build, on_blank, report, stand_in)
+            yield from _settled(stream.records, build, options, on_blank, report, stand_in)
 
     return texts()
 
@@ -93,7 +94,7 @@ def read_pairs(
         stream = _open_stream(source, options)
         build = PairBuilder(stream, options)
         stand_in = build.stand_in if keeps_failed else None
-        yield from _settled(stream.records, build, on_blank, on_error or _raise, stand_in)
+        yield from _settled(stream.records, build, options, on_blank, on_error or _raise, stand_in)
 
     return pairs()
 
@@ -112,7 +113,7 @@ def read_records(
 
     def records() -> Iterator[Record]:
         stream = _open_stream(source, options)
-        yield from _settled(stream.records, record_of, lambda place: None, on_error or _raise)
+        yield from _settled(stream.records, record_of, options, lambda place: None, on_error or _raise)
 
     return records()
 
@@ -127,9 +128,14 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
         head = source.head(lambda head: len(head) >= 4 or (bool(head) and b"\0" not in head[:2]))
         check_unmarked(head, source.name)
     if options.whole:
-        return RecordStream(whole_record(source.chunks(), source.name, options.encoding), Place(source.name))
+        return RecordStream(
+            whole_record(source.chunks(), source.name, options.encoding, limit=options.text_limit),
+            Place(source.name),
+        )
     if options.nul:
-        records = plain_records(source.chunks(), source.name, options.encoding, nul=True)
+        records = plain_records(
+            source.chunks(), source.name, options.encoding, nul=True, limit=options.text_limit
+        )
         return RecordStream(records, Place(source.name), frame=Frame(Layout.NULS))
     if typed.format.read is None:
         raise InputError(
@@ -157,6 +163,7 @@ def _raise(error: InputError) -> NoReturn:
 def _settled(
     outcomes: Iterable[Record | InputError],
     build: Callable[[Record], _Made | None],
+    options: ReadOptions,
     on_blank: Callable[[Place], None],
     report: Callable[[InputError], None],
     stand_in: Callable[[Place, Record | None], _Made] | None = None,
@@ -171,6 +178,7 @@ def _settled(
         else:
             try:
                 made = build(outcome)
+                _check_length(made, options.text_limit)
             except InputError as error:
                 report(error)
             else:
@@ -181,3 +189,19 @@ def _settled(
             made = stand_in(place, outcome if isinstance(outcome, Record) else None)
         if made is not None:
             yield made
+
+
+def _check_length(made: Text | Pair | Record | None, limit: int) -> None:
+    """Raise InputError for a text that is too long; most formats have noticed while they read it."""
+    match made:
+        case Text():
+            texts: tuple[object, ...] = (made.text,)
+        case Pair():
+            texts = (made.left, made.right)
+        case Record(value=dict(values)):
+            texts = tuple(values.values())
+        case _:
+            return
+    for text in texts:
+        if isinstance(text, str) and is_longer(text, limit):
+            raise too_long(limit, made.origin if isinstance(made, Text | Pair) else made.place)

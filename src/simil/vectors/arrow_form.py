@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_files import ArrowSink, ArrowTable
-from simil.formats.arrow_library import arrow
+from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_rows import FieldColumns
 from simil.formats.arrow_schemas import ColumnRoles, model_of, name_model, named_vectors, vector_column
 from simil.formats.arrow_values import as_column, is_text, python_values
@@ -39,7 +39,11 @@ def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
 
     Errors as in `ArrowTable`; raises `InputError` if a column holds vectors only as other than numbers.
     """
-    table = ArrowTable(source)
+    with arrow_errors(Place(source.name)):
+        return _holds_vectors(ArrowTable(source), fields)
+
+
+def _holds_vectors(table: ArrowTable, fields: Sequence[str]) -> bool:
     if not {*fields}.isdisjoint(table.schema.names):
         return False
     if vector_column(table.schema) is not None:
@@ -49,7 +53,7 @@ def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
         raise InputError(
             f"column {key!r} holds vectors that are not lists of numbers but {table.schema.field(key).type}",
             hint="write lists of float32, or read texts with --field NAME",
-            place=Place(source.name),
+            place=table.place,
         )
     return False
 
@@ -69,7 +73,8 @@ def read_arrow(source: Source) -> VectorFile:
     Raises `InputError` for vectors of several lengths and values that are no numbers, `ModelMismatch` for
     those of two models.
     """
-    return _Reading(ArrowTable(source)).file()
+    with arrow_errors(Place(source.name)):
+        return _Reading(ArrowTable(source)).file()
 
 
 class ArrowWriter(VectorWriter):
@@ -184,6 +189,10 @@ class _Reading:
             if self._model:
                 models |= {name or None for name in python_values(batch[self._model].unique())}
             rows.add(batch[self._vectors])
+        if len(ids) != (len(ids) if self._table.count is None else self._table.count):
+            raise InputError(
+                f"is said to hold {self._table.count} rows, but holds {len(ids)}", place=self._table.place
+            )
         vectors, missing = as_float32(self._table.place.source, rows.all())
         if not vectors.shape[1]:
             missing = [*range(len(vectors))]

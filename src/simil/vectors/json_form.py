@@ -13,6 +13,7 @@ from simil.formats.json_values import exact, json_of, outline_of, parsed
 from simil.formats.lines import lines, without_end
 from simil.formats.passthrough import Frame, Layout
 from simil.formats.record_stream import FormatOptions
+from simil.formats.text_limit import DOCUMENT
 from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records
 from simil.vectors.json_shapes import is_list_of_items, items_in
@@ -112,7 +113,7 @@ def read_jsonl(source: str, chunks: Iterator[bytes], options: FormatOptions = _D
     collector = Collector(source, keeps_raw=options.keeps_raw)
     collector.frame = Frame()
     decoded = Utf8Chunks(chunks, options.encoding)
-    for number, raw in enumerate(lines(decoded), 1):
+    for number, raw in enumerate(lines(decoded, source, limit=DOCUMENT * options.text_limit), 1):
         if (line := without_end(raw)).strip():
             value = parsed(line, Place(source, number), encoding=decoded.encoding)
             _add(collector, exact(value, line, beside=EMBEDDING_KEYS), number, raw)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
+import sys
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from simil.errors import InputError, Place
+from simil.formats.archives import check_expansion
+from simil.formats.library_errors import library_errors
 from simil.formats.npy import read_npy_header, read_npy_table
 from simil.vectors.array_rows import ArrayKind, table_named, vectors_of_array
 from simil.vectors.collect import VectorFile
@@ -23,7 +25,7 @@ log = logging.getLogger("simil")
 
 _SUFFIX = ".npy"
 _KEYS = {"ids": "id", "id": "id", "texts": "text", "text": "text"}
-_UNSOUND = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_HINT = "write it again with numpy.savez, or as npy or jsonl"
 
 
 def read_npz(source: str, stream: BinaryIO) -> VectorFile:
@@ -32,7 +34,8 @@ def read_npz(source: str, stream: BinaryIO) -> VectorFile:
     Arrays with an item for each row are ids, texts or other fields, by their names, and "model" is the model.
     Others are left out, and named in the log. Raises InputError for a file without such a table.
     """
-    with _sound(source), zipfile.ZipFile(stream) as archive:
+    with library_errors(Place(source), "a sound .npz file", _HINT), zipfile.ZipFile(stream) as archive:
+        check_expansion(archive, Place(source))
         tables = {name: _table(source, archive, name) for name in _names(archive)}
         chosen = table_named(source, tables)
         with archive.open(chosen + _SUFFIX) as member:
@@ -56,17 +59,6 @@ def read_npz(source: str, stream: BinaryIO) -> VectorFile:
     return vectors_of_array(source, raw, records if columns else None, model)
 
 
-@contextmanager
-def _sound(source: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except _UNSOUND as exc:
-        hint = "write it again with numpy.savez, or as npy or jsonl"
-        raise InputError(f"is not a sound .npz file: {exc}", hint=hint, place=Place(source)) from exc
-
-
 def _names(archive: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(_SUFFIX) for name in archive.namelist() if name.endswith(_SUFFIX)]
 
@@ -74,6 +66,8 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
 def _table(source: str, archive: zipfile.ZipFile, name: str) -> ArrayKind:
     with archive.open(name + _SUFFIX) as member:
         shape, _, dtype = read_npy_header(cast(BinaryIO, member), Place(source))
+    if math.prod(shape) * dtype.itemsize > archive.getinfo(name + _SUFFIX).file_size:
+        raise InputError(f"the array {name!r} is cut short", hint=_HINT, place=Place(source))
     return ArrayKind(shape, str(dtype), is_float=dtype.kind == "f")
 
 
@@ -82,6 +76,11 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
     with archive.open(name + _SUFFIX) as member:
         found: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    if found.dtype.kind == "U" and found.size:
+        codes = np.ascontiguousarray(found.astype(found.dtype.newbyteorder("="))).view(np.uint32)
+        # NumPy would make strings of them that no encoding can hold.
+        if codes.max(initial=0) > sys.maxunicode:
+            raise ValueError(f"the array {name!r} holds numbers that are no characters")
     return found
 
 

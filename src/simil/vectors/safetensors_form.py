@@ -19,6 +19,7 @@ log = logging.getLogger("simil")
 
 _METADATA = "__metadata__"
 _LENGTH = 8
+_LARGEST_HEADER = 100_000_000  # the library's own limit
 _FLOATS = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
 
 
@@ -49,9 +50,11 @@ def _header(source: str, stream: BinaryIO) -> dict[str, Any]:
     import orjson
 
     size = int.from_bytes(stream.read(_LENGTH), "little")
+    if size > _LARGEST_HEADER:
+        raise _unsound(source, f"its header would have {size} bytes")
     try:
         header = orjson.loads(stream.read(size))
-    except (orjson.JSONDecodeError, OverflowError, MemoryError) as exc:
+    except orjson.JSONDecodeError as exc:
         raise _unsound(source, f"its header is not JSON: {exc}") from exc
     if not isinstance(header, dict):
         raise _unsound(source, "its header is not an object")

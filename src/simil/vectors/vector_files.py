@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import Delimited
 from simil.formats.detection import TypedSource
+from simil.formats.file_maps import unchanged
+from simil.formats.library_errors import library_errors
 from simil.formats.passthrough import utf8_mark
 from simil.formats.record_stream import FormatOptions
 from simil.formats.registry import Format, format_named
@@ -89,11 +91,12 @@ def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
 
     if form.name == VectorFormat.JSONL:
         return read_jsonl(source.name, source.chunks(), options)
-    return read_json(source.name, b"".join(source.chunks()), options)
+    return read_json(source.name, b"".join(source.document()), options)
 
 
 def _read_binary(source: Source, form: str, options: FormatOptions) -> VectorFile:
-    with source.file() as stream:
+    sound = library_errors(Place(source.name), f"a sound .{form} file", "write it again, or as npy or jsonl")
+    with source.file() as stream, unchanged(stream, source.name), sound:
         match form:
             case "npz":
                 from simil.vectors.npz_form import read_npz

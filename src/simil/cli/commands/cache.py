@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.fast_typer import Command, Group
 from simil.cli.options.run import start_run
+from simil.data_stream import stdout
 from simil.errors import UsageError
 
 __all__ = ["cache"]
@@ -37,7 +37,7 @@ def info(form: opt.TextOrJson = "text") -> None:
     values.check_choice("--format", form, ("text", "json"))
     with start_run(quiet=False, verbose=False) as run:
         found = look(run.settings.cache_dir, run.settings.cache_mb * 10**6)
-        sys.stdout.write(info_json(found) if form == "json" else info_text(found, kept=run.settings.cache))
+        stdout().write(info_json(found) if form == "json" else info_text(found, kept=run.settings.cache))
 
 
 @cache.command(cls=Command)
@@ -46,7 +46,7 @@ def path() -> None:
     from simil.embedders.cache.maintenance import cache_path
 
     with start_run(quiet=False, verbose=False) as run:
-        sys.stdout.write(f"{cache_path(run.settings.cache_dir)}\n")
+        stdout().write(f"{cache_path(run.settings.cache_dir)}\n")
 
 
 @cache.command(cls=Command)
@@ -58,7 +58,7 @@ def verify(quiet: opt.Quiet = False) -> None:
     with start_run(quiet=quiet, verbose=False) as run:
         result = check(run.settings.cache_dir)
         if not quiet:
-            sys.stdout.write(verified_text(result))
+            stdout().write(verified_text(result))
     if not result.is_sound:
         raise typer.Exit(1)
 
@@ -92,7 +92,7 @@ def prune(
             run.settings.cache_dir, older_than_s=age, max_bytes=None if size is None else int(size)
         )
         if not quiet:
-            sys.stdout.write(pruned_text(result))
+            stdout().write(pruned_text(result))
 
 
 @cache.command(cls=Command)
@@ -104,7 +104,7 @@ def clear(quiet: opt.Quiet = False) -> None:
     with start_run(quiet=quiet, verbose=False) as run:
         freed = delete(run.settings.cache_dir)
         if not quiet:
-            sys.stdout.write(cleared_text(freed))
+            stdout().write(cleared_text(freed))
 
 
 def _number(value: str, option: str, units: dict[str, int], examples: str) -> float:

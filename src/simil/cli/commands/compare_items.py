@@ -126,7 +126,8 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
     from simil.tasks.comparison import Item
     from simil.texts import InputFormat, ReadOptions
 
-    opened = session.open([path], ReadOptions(format=reading.format, encoding=reading.encoding))
+    plain = ReadOptions(encoding=reading.encoding, max_text_bytes=reading.max_text_bytes)
+    opened = session.open([path], replace(plain, format=reading.format))
     if opened.holds_vectors:
         yield from _vectors_of(opened.vector_files())
         return
@@ -136,9 +137,7 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
             hint="--input-format text compares it as it is written",
             place=Place(path),
         )
-    (text,) = replace(opened, reading=ReadOptions(whole=True, encoding=reading.encoding)).texts(
-        values.refuse_blank
-    )
+    (text,) = replace(opened, reading=replace(plain, whole=True)).texts(values.refuse_blank)
     yield Item(text.id, text)
 
 

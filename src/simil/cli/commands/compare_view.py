@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isnan
@@ -12,6 +11,7 @@ from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, cell, digits, fewer_digits, json_of, table_row, write_rows
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
+from simil.data_stream import stdout
 from simil.errors import InputError
 from simil.formats.delimited import Escapes
 from simil.formats.tables import own_name
@@ -290,7 +290,7 @@ def _show_two(comparison: Comparison) -> None:
 def _show_pair(pair: Pair, score: str) -> None:
     """Print one row: its score and both texts."""
     room = max((width() - 9 - 3) // 2, 4)
-    sys.stdout.write(f"{score:>7}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+    stdout().write(f"{score:>7}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
 def _show_matrix(comparison: Comparison) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from simil.cli.options import types as opt
 from simil.cli.options.fast_typer import Command, Group
 from simil.cli.options.run import notes_on_stderr
 from simil.cli.output.cells import visible
+from simil.data_stream import stdout
 from simil.errors import Place, UsageError
 
 __all__ = ["config"]
@@ -42,7 +42,7 @@ def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
         chosen = _chosen(parse_dotenv(content, str(path)))
         remember(path, content)
     if not quiet:
-        sys.stdout.write(f"{visible(str(path))} is trusted until it changes{chosen}\n")
+        stdout().write(f"{visible(str(path))} is trusted until it changes{chosen}\n")
 
 
 @config.command(cls=Command)
@@ -54,7 +54,7 @@ def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     path = visible(str(dotenv_of(folder)))
     was_trusted = forget(dotenv_of(folder))
     if not quiet:
-        sys.stdout.write(f"{path} is not trusted any more\n" if was_trusted else f"{path} was not trusted\n")
+        stdout().write(f"{path} is not trusted any more\n" if was_trusted else f"{path} was not trusted\n")
     if not was_trusted:
         raise typer.Exit(1)
 
@@ -65,7 +65,7 @@ def listed() -> None:
     from simil.consent import trusted_files
 
     for path in trusted_files():
-        sys.stdout.write(f"{_state(path)}\t{visible(str(path))}\n")
+        stdout().write(f"{_state(path)}\t{visible(str(path))}\n")
 
 
 def _state(path: Path) -> str:

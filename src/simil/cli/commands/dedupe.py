@@ -94,7 +94,7 @@ def dedupe(
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         if opened.holds_vectors:
             kind = _vector_form(form, output, opened.formats) if records else None
-            saved = _to_write(opened, kind).vector_files()
+            saved = _to_write(opened, kind, running).vector_files()
             found = _near_vectors(session, saved, known, threshold)
             if records:
                 rows = _wanted(found, show)
@@ -103,7 +103,7 @@ def dedupe(
         else:
             text_form = _text_form(form, output, opened.formats) if records else ""
             frames: list[Frame | None] = []
-            texts = [*session.texts(_to_write(opened, text_form), on_frame=frames.append)]
+            texts = [*session.texts(_to_write(opened, text_form, running), on_frame=frames.append)]
             found = (
                 _equal_texts(session, texts, known)
                 if exact
@@ -111,7 +111,8 @@ def dedupe(
             )
             if records:
                 kept = [found.texts[row] for row in _wanted(found, show)]
-                frame = common_frame(frames) if opened.formats == {text_form} and not whole else None
+                as_it_came = _is_kept(opened, text_form, running) and not whole
+                frame = common_frame(frames) if as_it_came else None
                 with open_output(output) as stream:
                     show_texts(
                         kept,
@@ -127,9 +128,14 @@ def dedupe(
             show_duplicates(found, show, form_of_rows, stream, model=session.stamp)
 
 
-def _to_write(opened: OpenInput, form: str | None) -> OpenInput:
+def _to_write(opened: OpenInput, form: str | None, running: RunFlags) -> OpenInput:
     """Return an input that is to be written in `form`: as it came, if it is in that form."""
-    return opened.keeping_raw() if opened.formats == {form} else opened
+    return opened.keeping_raw() if _is_kept(opened, form, running) else opened
+
+
+def _is_kept(opened: OpenInput, form: str | None, running: RunFlags) -> bool:
+    """Return whether records are written in `form` as they came; with --safe-csv cells may change."""
+    return opened.formats == {form} and not (running.safe_csv and form in ("csv", "tsv"))
 
 
 def _wanted(found: Duplicates, show: str) -> list[int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from simil.cli.output.cells import one_line
 from simil.cli.output.output_file import is_terminal, width
+from simil.data_stream import stdout
 
 if TYPE_CHECKING:
     from simil.tasks.doctor import Finding
@@ -37,7 +37,7 @@ def _as_json(findings: Iterable[Finding]) -> Iterator[Finding]:
     found = [*findings]
     # Paths need not be UTF-8.
     shown = [{name: _in_utf8(value) for name, value in asdict(finding).items()} for finding in found]
-    sys.stdout.write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
+    stdout().write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
     yield from found
 
 
@@ -48,8 +48,8 @@ def _in_utf8(text: str) -> str:
 def _as_lines(findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         cells = (finding.status, finding.check, finding.detail, finding.hint)
-        sys.stdout.write("\t".join(map(one_line, cells)).rstrip("\t") + "\n")
-        sys.stdout.flush()
+        stdout().write("\t".join(map(one_line, cells)).rstrip("\t") + "\n")
+        stdout().flush()
         yield finding
 
 

@@ -108,13 +108,14 @@ def evaluate(
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.cli.plots.drawing import check_plot, replaces_text
+    from simil.formats.delimited import safe_cells
 
     shown_as = form_of(form, output)
     check_plot(plot)
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
-    with notes_on_stderr(quiet=running.quiet, verbose=running.verbose):
+    with notes_on_stderr(quiet=running.quiet, verbose=running.verbose), safe_cells(running.safe_csv):
         saving = save_calibration or calibration is not None
         ModelFlags.of(None, engine).settings(running.env_file)  # Before anything is read, if it is wrong.
         # A pinned model is not taken for one that a flag names, which needs no consent.

@@ -101,6 +101,7 @@ def match(
         ),
     ] = None,
     nul: opt.Nul = False,
+    max_text_bytes: opt.MaxTextBytes = None,
     on_error: opt.OnError = "fail",
     *,
     model: ModelFlags,
@@ -129,6 +130,7 @@ def match(
         delimiter=delimiter,
         encoding=encoding,
         sheet=sheet,
+        max_text_bytes=max_text_bytes,
         all_fields=True,
     )
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ from simil.cli.options.completion import model_names
 from simil.cli.options.fast_typer import Command, Group
 from simil.cli.options.run import start_run
 from simil.cli.output.units import megabytes
+from simil.data_stream import stdout
 from simil.errors import ModelError, ModelNotFound, UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None
         if status.info is None and status.where == "local":
             raise _not_here(_known(name))
         chosen = predict_choice(run.settings)
-        sys.stdout.write(card_json(status, chosen) if form == "json" else card_text(status, chosen))
+        stdout().write(card_json(status, chosen) if form == "json" else card_text(status, chosen))
 
 
 @models.command(cls=Command)
@@ -135,6 +135,7 @@ def prepare(
     """Prepare a model for quick starts, fetching it if necessary, and print the folder."""
     from simil.cli.output.progress_bar import terminal_progress
     from simil.models.files.chain import UnknownChain, read_chain
+    from simil.models.files.folder_check import check_folder
     from simil.models.files.token_table import read_static
     from simil.models.graphs.prepare import prepare as make
     from simil.models.select import find_or_fetch
@@ -144,19 +145,21 @@ def prepare(
         source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
+        if not source.embedded:
+            check_folder(source.folder)
         if read_static(source.folder) is not None:
             raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
         try:
             read_chain(source.folder)
-            made = make(source, run.settings.cache_dir, progress)
+            made = make(source, run.settings.cache_dir, progress, full=True)
         except UnknownChain as exc:
             raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
-        if not made.optimized or isinstance(made.graph, bytes):
+        if made.built is None:
             raise ModelError(
                 f"the prepared {name} cannot be written to {run.settings.cache_dir}",
                 hint="make it writable, or name another with SIMIL_CACHE_DIR",
             )
-        sys.stdout.write(f"{made.graph.parent}\n")
+        stdout().write(f"{made.built.path}\n")
 
 
 @models.command(cls=Command)
@@ -171,7 +174,7 @@ def path(name: Name) -> None:
             raise ModelError(f"{name} has no files here: it is run by {_RUN_BY[status.where]}")
         if status.folder is None:
             raise _not_here(ref)
-        sys.stdout.write(f"{status.folder}\n")
+        stdout().write(f"{status.folder}\n")
 
 
 _RUN_BY = {"API": "an API", "plug-in": "a plug-in"}
@@ -203,4 +206,4 @@ def _not_here(ref: ModelRef) -> ModelNotFound:
 
 def _say(line: str, *, quiet: bool) -> None:
     if not quiet:
-        sys.stdout.write(f"{line}\n")
+        stdout().write(f"{line}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,6 +10,7 @@ from simil.cli.output.cells import fit, one_line, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, name_in_json, write_rows
 from simil.cli.output.units import dollars, megabytes, millions
+from simil.data_stream import stdout
 
 if TYPE_CHECKING:
     from simil.models.catalog import ModelInfo
@@ -48,8 +48,8 @@ class _Column:
 def show_models(models: Sequence[ModelStatus], chosen: ModelChoice, form: str, stream: BinaryIO) -> None:
     """Write the models in `form`; the one that is used without `-m` is marked."""
     if form == "table":
-        sys.stdout.write(_table(models, chosen))
-        sys.stdout.flush()
+        stdout().write(_table(models, chosen))
+        stdout().flush()
         return
     rows = (_model_row(model, chosen) for model in models)
     facts = {"used": chosen.name, "why": chosen.why} if form == "json" else {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand, TyperGroup
 
 from simil.cli.output.terminal_stream import unfiltered
+from simil.data_stream import reserve_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,12 @@ class _PlainOptions:
 
 class Command(_PlainOptions, TyperCommand):
     """A command with plain options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options of one run; from here on, code of others may run and print."""
+        parsed = super().parse_args(ctx, args)
+        reserve_stdout()
+        return parsed
 
 
 class Group(_PlainOptions, TyperGroup):

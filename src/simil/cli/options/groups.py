@@ -88,6 +88,7 @@ class InputFlags:
     sheet: opt.Sheet = None
     collection: opt.Collection = None
     nul: opt.Nul = False
+    max_text_bytes: opt.MaxTextBytes = None
     on_error: opt.OnError = "fail"
 
     def options(self, *, whole: bool = False, all_fields: bool = False) -> ReadOptions:
@@ -103,6 +104,7 @@ class InputFlags:
             encoding=self.encoding,
             sheet=self.sheet,
             collection=self.collection,
+            max_text_bytes=self.max_text_bytes,
             all_fields=all_fields,
         )
 
@@ -141,8 +143,9 @@ class DatasetFlags(InputFlags):
 
 @dataclass(frozen=True, slots=True)
 class RunFlags:
-    """Where settings come from, and how much to print."""
+    """Where settings come from, how much to print, and for whom."""
 
+    safe_csv: opt.SafeCsv = False
     env_file: opt.EnvFile = None
     quiet: opt.Quiet = False
     verbose: opt.Verbose = False

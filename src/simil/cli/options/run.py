@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simil.cli.bus_errors import end_at_bus_errors
 from simil.cli.output.cells import visible
 from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.formats.delimited import safe_cells
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import ModelFlags, RunFlags
@@ -63,6 +65,7 @@ def open_run(
     """Set up a run with a session by its flags; see `session_run`."""
     with (
         notes_on_stderr(quiet=running.quiet, verbose=running.verbose),
+        safe_cells(running.safe_csv),
         session_run(
             model.settings(running.env_file),
             model.dimensions,
@@ -152,6 +155,7 @@ def _logging(level: int) -> Iterator[None]:
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level)
+    end_at_bus_errors()
     try:
         yield
     finally:

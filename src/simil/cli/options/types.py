@@ -176,6 +176,15 @@ Collection = Annotated[
     ),
 ]
 Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
+MaxTextBytes = Annotated[
+    int | None,
+    _input(
+        "--max-text-bytes",
+        metavar="N",
+        min=0,
+        help="Longest text or row that is read (default: 64000000); 0 for no limit.",
+    ),
+]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 OnError = Annotated[
     str,
@@ -237,6 +246,13 @@ Form = Annotated[
 ]
 TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
+SafeCsv = Annotated[
+    bool,
+    typer.Option(
+        "--safe-csv",
+        help="Write an apostrophe before cells of csv and tsv that a spreadsheet would take for formulas.",
+    ),
+]
 Verbose = Annotated[bool, _run("-v", "--verbose", help="Print what is done and why.")]
 PlotTo = Annotated[
     str | None,

@@ -51,9 +51,11 @@ def read_options(
     encoding: str | None,
     sheet: str | None,
     collection: str | None = None,
+    max_text_bytes: int | None = None,
     all_fields: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
+    from simil.formats.text_limit import MAX_TEXT_BYTES
     from simil.texts import InputFormat, ReadOptions
 
     if input_format is not None:
@@ -70,6 +72,7 @@ def read_options(
         encoding=encoding,
         sheet=sheet,
         collection=collection,
+        max_text_bytes=MAX_TEXT_BYTES if max_text_bytes is None else max_text_bytes,
         all_fields=all_fields,
     )
 

@@ -9,6 +9,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from simil.cli.output.terminal import console_on
+from simil.data_stream import stdout
 from simil.progress import Advance, Progress, Status, Total, silent
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
     With `beside_output`, for work that prints as it goes, there is no bar on a terminal that shows the
     output: the output itself shows how far the work is.
     """
-    if quiet or not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
+    if quiet or not sys.stderr.isatty() or (beside_output and stdout().isatty()):
         return silent
     return _shown
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.terminal_stream import unfiltered
+from simil.data_stream import stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -29,7 +29,7 @@ def sign(terminal: Console, what: str, model: str | None) -> None:
 
 def console() -> Console:
     """Return a console on stdout, as wide as the terminal."""
-    return console_on(sys.stdout, columns=width(), soft_wrap=True)
+    return console_on(stdout(), columns=width(), soft_wrap=True)
 
 
 def console_on(stream: TextIO, *, columns: int | None = None, soft_wrap: bool = False) -> Console:

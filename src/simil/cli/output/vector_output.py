@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import is_terminal, open_outputs, width
+from simil.data_stream import stdout
 
 if TYPE_CHECKING:
     from simil.vectors import VectorBatch, VectorFormat
@@ -63,7 +64,7 @@ def write_vectors(
     if output and form is VectorFormat.NPY:
         paths.append(sidecar_path(output))
     with open_outputs(paths) as streams:
-        stream = streams[0] if streams else sys.stdout.buffer
+        stream = streams[0] if streams else stdout().buffer
         sidecar = streams[1] if len(streams) > 1 else None
         with open_writer(form, stream, model=model, sidecar=sidecar, types=types) as writer:
             _copy(batches, writer)
@@ -73,7 +74,7 @@ def write_vectors(
 def _copy(batches: Iterator[VectorBatch], writer: VectorWriter | _Preview) -> None:
     for batch in batches:
         writer.write(batch)
-        sys.stdout.flush()
+        stdout().flush()
     writer.close()
 
 
@@ -94,7 +95,7 @@ class _Preview:
             failed = not len(vector) or isnan(vector[0])
             numbers = "failed" if failed else " ".join(f"{value:7.4f}" for value in vector[:shown])
             more = " …" if len(vector) > shown and not failed else ""
-            sys.stdout.write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
+            stdout().write(f"{fit(id_, 6)}  {fit(text or '', room)}  {numbers}{more}\n")
         self._count += len(batch)
         self._dimensions = batch.vectors.shape[1]
 

@@ -6,11 +6,11 @@ terminal, by plotext. The same chart gives the same bytes.
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.data_stream import stdout
 from simil.errors import ExtraMissing, Place, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def draw(path: str, chart: Chart) -> None:
         from simil.cli.plots import terminal_plot
 
         # The texts of a chart are visible (`safe_text`); its colours are ours.
-        stream = unfiltered(sys.stdout)
+        stream = unfiltered(stdout())
         stream.write(terminal_plot.render(chart))
         stream.flush()
     elif kind == ".html":

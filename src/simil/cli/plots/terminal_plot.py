@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from simil.cli.output.cells import fit
 from simil.cli.output.output_file import is_terminal, width
 from simil.cli.output.rows import fewer_digits
 from simil.cli.plots.charts import BarChart, Chart, HeatMap, ScatterPlot, cut
+from simil.data_stream import stdout, terminal_size
 from simil.errors import ExtraMissing
 
 if TYPE_CHECKING:
@@ -45,10 +44,10 @@ class _Look:
     """What stdout can show."""
 
     def __init__(self) -> None:
-        encoding = (getattr(sys.stdout, "encoding", None) or "").lower()
+        encoding = (getattr(stdout(), "encoding", None) or "").lower()
         self.unicode = encoding.startswith("utf")
         self.columns = width()
-        self.lines = max(shutil.get_terminal_size().lines - 5, 12)
+        self.lines = max(terminal_size().lines - 5, 12)
         self.colours = (
             is_terminal()
             and not os.environ.get("NO_COLOR")

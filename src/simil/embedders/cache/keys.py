@@ -21,7 +21,7 @@ class KeyBuilder:
     for each kind of text, `max_tokens` and `overflow` what happens to a long text. A text of at most
     `fits_bytes` bytes is known to fit: its key does not depend on `overflow`. `version` is raised when the
     same fields give other vectors or marks than before: when windows are cut differently, or a pooling is
-    corrected.
+    corrected. `generation` is the token of a local model whose vectors so far may be wrong.
     """
 
     backend: str
@@ -34,6 +34,7 @@ class KeyBuilder:
     overflow: str = ""
     fits_bytes: int = -1
     version: int = 1
+    generation: str = ""
 
     def keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
         """Return the key of each text: 32 bytes, the SHA-256 of everything that its vector depends on."""
@@ -53,6 +54,8 @@ class KeyBuilder:
             **asdict(form),
         }
         del how["fits_bytes"]
+        if not self.generation:  # The keys of most vectors are older than it.
+            del how["generation"]
         # ASCII escapes would make a character and its two surrogate halves the same.
         written = json.dumps(how, sort_keys=True, ensure_ascii=False)
         # A digest has a fixed length, so it is always clear where it ends and the text begins.

@@ -8,15 +8,16 @@ and those whose chain of modules simil's own engines do not support. model2vec r
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
-from simil.models.files.chain import Chain, UnknownChain, read_chain
-from simil.models.files.model_source import ModelSource, verify_embedded
+from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
+from simil.models.files.folder_check import check_folder
+from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
 from simil.progress import Progress
 
@@ -29,6 +30,8 @@ __all__ = ["find_chain", "open_local"]
 
 log = logging.getLogger("simil")
 
+Opened = TypeVar("Opened")
+
 
 def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
     """Return the model's chain or static table, None if sentence-transformers runs the model.
@@ -37,6 +40,8 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     that cannot run this model.
     """
     _check_settings(settings)
+    if not source.embedded:
+        check_folder(source.folder)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)
@@ -63,10 +68,24 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
+    embedder = _open(source, chain, model, settings, raw=raw, progress=progress)
+    source.expect_unchanged()
+    return embedder
+
+
+def _open(
+    source: ModelSource,
+    chain: Chain | StaticTable | None,
+    model: LocalModel,
+    settings: Settings,
+    *,
+    raw: bool,
+    progress: Progress,
+) -> Embedder:
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
-        return StaticEmbedder(model, source.folder, chain, raw=raw)
+        return _verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
@@ -74,10 +93,11 @@ def open_local(
             _fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
-    if source.embedded:
-        verify_embedded()
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return TorchEmbedder(model, source.folder, device=device, raw=raw, threads=settings.threads)
+    return _verified(
+        source.verify,
+        lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
+    )
 
 
 def _check_settings(settings: Settings) -> None:
@@ -131,10 +151,13 @@ def _open_graph(
     from simil.models.graphs.prepare import prepare
 
     prepared = prepare(source, settings.cache_dir, progress)
+    for layer in chain.dense:
+        source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
     sessions = _sessions(prepared, chain, model.stamp, settings, progress)
-    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw)
+    vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
+    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(
@@ -149,13 +172,17 @@ def _sessions(
     def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
-        return OnnxSession(stamp, prepared, threads=threads if bulk else settings.threads, bulk=bulk)
+        if not bulk:
+            return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
+        return _verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = _graph(prepared, chain, stamp, settings, progress)
-        return OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+        return _verified(
+            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+        )
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -171,14 +198,32 @@ def _sessions(
     return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _graph(prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress) -> Path:
+def _verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
+    """Open what reads files while another thread verifies them; of two errors, that of `verify` is raised."""
+    from simil.embedders.local.workers import Workers
+
+    reader = Workers(1, lambda check: check())
+    verified = reader.start([verify])
+    try:
+        return opening()
+    finally:
+        try:
+            next(verified)
+        finally:
+            reader.close()
+
+
+def _graph(
+    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> PreparedGraph:
+    """Return the graph for OpenVINO."""
     if settings.precision == "int8":
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
-    if not prepared.optimized or not isinstance(prepared.graph, Path):
+    if prepared.built is None:
         raise ModelError(
             f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
             hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
         )
-    return prepared.graph
+    return prepared

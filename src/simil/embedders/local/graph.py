@@ -11,6 +11,8 @@ from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.embedders.local.batches import batches, pad
 from simil.embedders.local.pooling import DenseLayer, pool
 from simil.embedders.local.workers import Workers
+from simil.errors import ModelDamaged
+from simil.foreign import ForeignCode
 from simil.models.files.chain import Chain
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simil.embedders.local.base import RowVectors
+    from simil.models.graphs.prepare import PreparedGraph
 
 __all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
 
@@ -27,9 +30,10 @@ _BULK_TOKENS = 1536
 
 
 class InferenceSession(Protocol):
-    """An open graph; up to `workers` threads may call `run` at the same time."""
+    """An open graph, and its files; up to `workers` threads may call `run` at the same time."""
 
     workers: int
+    prepared: PreparedGraph
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
@@ -68,13 +72,18 @@ class GraphEmbedder(LocalEmbedder):
         sessions: Sessions,
         *,
         raw: bool,
+        vocabulary: int | None = None,
     ) -> None:
-        """Open nothing before the first text; `raw` leaves out a final normalization."""
+        """Open nothing before the first text; `raw` leaves out a final normalization.
+
+        `vocabulary` is the number of tokens of which the graph has vectors, None if unknown.
+        """
         super().__init__(model, tokenizer, chain.max_tokens)
         self._chain = chain
         self._dense = tuple(dense)
         self._sessions = sessions
         self._raw = raw
+        self._vocabulary = vocabulary
         self._tokens = 0
         self._few: InferenceSession | None = None
         self._bulk: InferenceSession | None = None
@@ -120,9 +129,15 @@ class GraphEmbedder(LocalEmbedder):
         session = self._bulk or self._few
         assert session is not None
         ids, mask = pad(batch.ids, batch.length)
-        vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
-        for layer in self._dense:
-            vectors = layer(vectors)
+        # OpenVINO takes zeros for a token beyond the table.
+        if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
+            raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
+        with ForeignCode(f"{self.stamp} cannot be run"):
+            vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
+            # The files are mapped: what is written to them after they were checked may be in the vectors.
+            session.prepared.expect_unchanged()
+            for layer in self._dense:
+                vectors = layer(vectors)
         # Values that are not finite cannot be normalized; `Embedder.embed` reports them.
         if self._normalizes() and bool(np.isfinite(vectors).all()):
             vectors = similarity.unit_or_zero(vectors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed, optimizing_options
 
@@ -30,6 +30,7 @@ class OnnxSession:
 
         onnxruntime = import_onnxruntime()
         self.workers = threads if bulk else 1
+        self.prepared = prepared
         options = optimizing_options(prepared)
         if prepared.optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -40,10 +41,8 @@ class OnnxSession:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.intra_op_num_threads = 1 if bulk else threads
         graph = prepared.graph if isinstance(prepared.graph, bytes) else str(prepared.graph)
-        try:
+        with ForeignCode(f"ONNX Runtime cannot open {stamp}", hint="try --engine torch"):
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as exc:
-            raise ModelError(f"ONNX Runtime cannot open {stamp}: {exc}", hint="try --engine torch") from exc
         dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
         self._inputs = {value.name: dtypes[value.type] for value in self._session.get_inputs()}
         names = {value.name for value in self._session.get_outputs()}

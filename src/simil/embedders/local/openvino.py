@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, graph_feed
+from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 class OpenVinoSession:
     """A compiled graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(self, stamp: str, graph: Path, *, precision: str, threads: int) -> None:
+    def __init__(self, stamp: str, prepared: PreparedGraph, *, precision: str, threads: int) -> None:
         """Compile the graph of the model called `stamp` for `threads` parallel runs.
 
         With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
@@ -36,6 +36,7 @@ class OpenVinoSession:
                 "this processor does not support bfloat16", hint="leave out --precision, or try int8"
             )
         self.workers = threads
+        self.prepared = prepared
         settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             # A stream is a run on one core; the threads that call `run` make it parallel.
@@ -43,12 +44,8 @@ class OpenVinoSession:
             "INFERENCE_NUM_THREADS": threads,
             "ENABLE_CPU_PINNING": False,
         }
-        try:
-            self._compiled = core.compile_model(core.read_model(str(graph)), "CPU", settings)
-        except Exception as exc:
-            raise ModelError(
-                f"OpenVINO cannot open {stamp}: {str(exc).strip()}", hint="try --engine onnx"
-            ) from exc
+        with ForeignCode(f"OpenVINO cannot open {stamp}", hint="try --engine onnx"):
+            self._compiled = core.compile_model(core.read_model(str(prepared.graph)), "CPU", settings)
         self._inputs = {
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelDamaged, Place
+from simil.foreign import ForeignCode
 from simil.models.files.chain import Dense
 
 if TYPE_CHECKING:
@@ -130,19 +132,24 @@ def load_dense(folder: Path, layer: Dense) -> DenseLayer:
     import numpy as np
 
     path = folder / layer.path / "model.safetensors"
-    try:
-        if path.is_file():
+    if not path.is_file():
+        path = folder / layer.path / "pytorch_model.bin"
+    # Each of the two libraries raises its own exceptions for a malformed file.
+    with ForeignCode("the dense layer cannot be read", place=Place(str(path)), error=ModelDamaged):
+        if path.suffix == ".safetensors":
             from safetensors.numpy import load_file
 
             tensors = load_file(path)
         else:
             import torch
 
-            path = folder / layer.path / "pytorch_model.bin"
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+            try:
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
+            except UnpicklingError as exc:
+                # What torch says of a pickle that it refuses is how to have it run its code.
+                raise ModelDamaged(
+                    "the dense layer is a pickle of more than numbers", place=Place(str(path))
+                ) from exc
             tensors = {name: tensor.float().numpy() for name, tensor in loaded.items()}
         bias = tensors["linear.bias"].astype(np.float32) if layer.bias else None
         return DenseLayer(tensors["linear.weight"].astype(np.float32), bias, layer.activation)
-    except Exception as exc:
-        # Each of the two libraries raises its own exceptions for a malformed file.
-        raise ModelDamaged("the dense layer cannot be read", place=Place(str(path)), hint=str(exc)) from exc

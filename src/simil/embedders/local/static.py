@@ -13,6 +13,8 @@ from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection
 from simil.errors import ModelDamaged, Place
+from simil.foreign import ForeignCode
+from simil.models.files.chain import read_bytes
 from simil.models.files.token_table import StaticTable, import_model2vec
 from simil.models.files.tokenizer import open_tokenizer
 from simil.models.files.weights import WEIGHTS
@@ -135,14 +137,16 @@ class StaticEmbedder(Embedder):
 
     def _encode(self, ids: Sequence[_Ids], *, normalize: bool) -> NDArray[np.float32]:
         longest = max(map(len, ids))
-        vectors: NDArray[np.float32] = self._static.encode(
-            ids,
-            max_length=None,
-            normalize=normalize,
-            batch_size=max(1, min(_TOKENS_AT_ONCE // longest, _TEXTS_AT_ONCE)),
-            # Its threads only tokenize, and starting them sets an environment variable.
-            use_multiprocessing=False,
-        )
+        # Of a token beyond the table, for instance.
+        with ForeignCode(f"{self.stamp} cannot be run"):
+            vectors: NDArray[np.float32] = self._static.encode(
+                ids,
+                max_length=None,
+                normalize=normalize,
+                batch_size=max(1, min(_TOKENS_AT_ONCE // longest, _TEXTS_AT_ONCE)),
+                # Its threads only tokenize, and starting them sets an environment variable.
+                use_multiprocessing=False,
+            )
         return vectors
 
     def _mean_of_blocks(self, ids: _Ids) -> NDArray[np.float32]:
@@ -153,10 +157,9 @@ class StaticEmbedder(Embedder):
 
 
 def _tokenizer(path: Path, stamp: str) -> Any:
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    data = read_bytes(path)
+    if data is None:
+        raise ModelDamaged("is missing", place=Place(str(path)))
     # Not `read_tokenizer`: for static models neither library uses tokenizer_config.json.
     return open_tokenizer(data, stamp, lower_case=False)
 
@@ -166,20 +169,19 @@ def _load_model2vec(path: Path, table: StaticTable, tokenizer: Any) -> Any:
     static_model = import_model2vec().StaticModel
     from safetensors.numpy import load_file
 
-    try:
+    # Each library raises its own exceptions for a malformed file.
+    with ForeignCode(
+        "does not match the tokenizer beside it",
+        hint="try --engine torch",
+        place=Place(str(path)),
+        error=ModelDamaged,
+    ):
         tensors = load_file(path)
         vectors = tensors[table.tensor]
         if not table.skips_unknown:
             vectors = vectors.astype("float32", copy=False)
         static = static_model(
-            vectors, tokenizer, weights=tensors.get("weights"), token_mapping=tensors.get("mapping")
+            vectors, tokenizer.bare, weights=tensors.get("weights"), token_mapping=tensors.get("mapping")
         )
-    except Exception as exc:
-        # Each library raises its own exceptions for a malformed file.
-        raise ModelDamaged(
-            f"does not match the tokenizer beside it: {exc}",
-            place=Place(str(path)),
-            hint="try --engine torch",
-        ) from exc
     static.tokenize = lambda sentences: sentences
     return static

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
+from simil.foreign import ForeignCode
+from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
+from simil.models.files.tokenizer import BoundedTokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +25,15 @@ __all__ = ["TorchEmbedder", "usable_devices"]
 class TorchEmbedder(LocalEmbedder):
     """A model folder in PyTorch, in float32."""
 
-    def __init__(self, model: LocalModel, folder: Path, *, device: str, raw: bool, threads: int) -> None:
+    def __init__(
+        self, model: LocalModel, source: ModelSource, *, device: str, raw: bool, threads: int
+    ) -> None:
         """Load the model on `device`; `raw` leaves out a final normalization; 0 `threads` means all cores.
 
         Raises `ModelError` if the device is not available or the model cannot be loaded.
         """
-        self._network = _load(folder, device, threads)
+        self._source = source
+        self._network = _load(source.folder, device, threads)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
         if raw and self._ends_in_unit:
             del self._network[len(self._network) - 1]
@@ -35,7 +41,9 @@ class TorchEmbedder(LocalEmbedder):
         tokenizer = getattr(self._network, "tokenizer", None)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
-        super().__init__(model, _copy_tokenizer(tokenizer), int(limit) if limit and limit < 10**9 else None)
+        super().__init__(
+            model, _copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
+        )
         self.dimensions = self._network.get_embedding_dimension()
 
     def _normalizes(self) -> bool:
@@ -50,10 +58,12 @@ class TorchEmbedder(LocalEmbedder):
             vectors: NDArray[np.float32] = self._network.encode(
                 list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
             )
+            # It may have mapped the weights.
+            self._source.expect_unchanged()
             yield np.arange(len(texts)), vectors
 
 
-def _copy_tokenizer(tokenizer: Any) -> Any:
+def _copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
     """Return a copy, since sentence-transformers sets another truncation and padding on the original.
 
     None for a tokenizer of another library.
@@ -62,12 +72,15 @@ def _copy_tokenizer(tokenizer: Any) -> Any:
 
     # A static model has a bare one, a transformer one inside that of transformers.
     bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    return Tokenizer.from_str(bare.to_str()) if isinstance(bare, Tokenizer) else None
+    if not isinstance(bare, Tokenizer):
+        return None
+    return BoundedTokenizer(Tokenizer.from_str(bare.to_str()), stamp)
 
 
 def _load(folder: Path, device: str, threads: int) -> Any:
-    import torch
-    from sentence_transformers import SentenceTransformer
+    with ForeignCode("sentence-transformers cannot be loaded"):
+        import torch
+        from sentence_transformers import SentenceTransformer
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError(
@@ -78,15 +91,12 @@ def _load(folder: Path, device: str, threads: int) -> Any:
         raise ModelError("no MPS device is available", hint="leave out --device")
     if threads:
         torch.set_num_threads(threads)
-    try:
-        with quiet_transformers():
-            # Never trust_remote_code: a model is data.
-            network = SentenceTransformer(
-                str(folder), device=None if device == "auto" else device, local_files_only=True
-            )
-    except Exception as exc:
-        # transformers raises many kinds of exceptions for a broken folder.
-        raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
+    # transformers raises many kinds of exceptions for a broken folder.
+    with ForeignCode(f"sentence-transformers cannot load {folder}"), quiet_transformers():
+        # Never trust_remote_code: a model is data.
+        network = SentenceTransformer(
+            str(folder), device=None if device == "auto" else device, local_files_only=True
+        )
     return network.float().eval()
 
 

@@ -6,6 +6,8 @@ import base64
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from simil.errors import KeyMissing, KeyRejected, UsageError
@@ -23,20 +25,32 @@ _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
 _SHORTEST_SECRET = 12
 # Shorter base64 would match ordinary words.
 _SHORTEST_BASE64 = 6
+# Nor are so few characters of a secret by chance in a message.
+_SHORTEST_PART = 8
 
 
 class Scrubber:
-    """Hides secrets in a text, whether plain, percent-encoded (once or repeatedly) or inside base64."""
+    """Hides secrets in a text: whole or in parts, percent-encoded (once or repeatedly), or inside base64."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = []
-        for secret in sorted(set(secrets) - {""}, key=len, reverse=True):
+        secrets, forms = sorted(set(secrets) - {""}, key=len, reverse=True), []
+        for secret in secrets:
             forms += ["".join(map(_plain_or_percent, secret)), *_in_base64(secret)]
         # The first alternative wins, and a whole key is longer than what only looks like one.
         self._pattern = re.compile("|".join([*forms, _MASKED_KEY]), re.IGNORECASE)
+        self._lowered = "\n".join(map(_lowered, secrets))
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub(_HIDDEN, text)
+        return self._without_parts(self._pattern.sub(_HIDDEN, text))
+
+    def _without_parts(self, text: str) -> str:
+        """Hide what is left of a secret that a server has broken over lines, or cut."""
+        lowered, parts = _lowered(text), bytearray(len(text))
+        for start in range(len(text) - _SHORTEST_PART + 1):
+            if lowered[start : start + _SHORTEST_PART] in self._lowered:
+                parts[start : start + _SHORTEST_PART] = b"\1" * _SHORTEST_PART
+        runs = groupby(zip(text, parts, strict=True), key=itemgetter(1))
+        return "".join(_HIDDEN if is_part else "".join(map(itemgetter(0), run)) for is_part, run in runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,11 @@ def _split(base_url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if usable else None
+
+
+def _lowered(text: str) -> str:
+    """Return the text in lower case, of the same length."""
+    return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def _plain_or_percent(character: str) -> str:

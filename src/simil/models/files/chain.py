@@ -8,7 +8,9 @@ chain, and `read_chain` says why.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,13 @@ __all__ = [
     "Dense",
     "UnknownChain",
     "kind_of",
+    "read_bytes",
     "read_chain",
     "read_modules",
     "read_object",
     "read_prompts",
     "truncates_dimensions",
+    "understood",
 ]
 
 POOLING_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
@@ -41,6 +45,8 @@ ACTIVATIONS = {
     "torch.nn.modules.activation.Tanh": "tanh",
     "torch.nn.modules.activation.ReLU": "relu",
 }
+_NO_LIMIT = 10**9
+_LARGEST = 256 << 20  # A tokenizer of a million tokens takes some 60 MB.
 _ST_CONFIG = "config_sentence_transformers.json"
 _TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _TRANSFORMER_CONFIGS = tuple(
@@ -86,12 +92,37 @@ def read_object(path: Path) -> dict[str, Any] | None:
     raise ModelDamaged("is not a JSON object", place=Place(str(path)))
 
 
-def _read_json(path: Path) -> Any:
+def read_bytes(path: Path) -> bytes | None:
+    """Return a file's content, None if there is no file; raises `ModelDamaged` if it is none to be read."""
     try:
-        value = json.loads(path.read_text("utf-8"))
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # Opening a pipe would wait for ever.
+            raise ModelDamaged("is not a file", place=Place(str(path)))
+        if status.st_size > _LARGEST:
+            raise ModelDamaged(f"is larger than {_LARGEST >> 20} MB", place=Place(str(path)))
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as exc:
+    except (OSError, ValueError) as exc:
+        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+
+
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Turn what settings of the wrong type raise into `ModelDamaged`."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as exc:
+        raise ModelDamaged(f"its settings cannot be understood: {exc}", place=Place(str(path))) from exc
+
+
+def _read_json(path: Path) -> Any:
+    data = read_bytes(path)
+    if data is None:
+        return None
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError) as exc:
         raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
     if value is None:
         raise ModelDamaged("is null", place=Place(str(path)))
@@ -105,7 +136,11 @@ def read_chain(folder: Path) -> Chain:
     sentence-transformers. Raises `UnknownChain` for a chain that only sentence-transformers can run,
     `ModelDamaged` for files that cannot be read.
     """
-    modules = read_modules(folder)
+    with understood(folder):
+        return _chain_of(folder, read_modules(folder))
+
+
+def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
     kinds = [kind_of(module) for module in modules]
     if kinds and (kinds[0] != "Transformer" or kinds[1:2] != ["Pooling"]):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
@@ -141,7 +176,8 @@ def read_prompts(folder: Path) -> dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(prompt, str | None) for prompt in given.values()):
         raise ModelDamaged("its prompts are not an object of strings", place=Place(str(folder / _ST_CONFIG)))
     prompts = {name: prompt for name, prompt in given.items() if prompt and name != "symmetric"}
-    default = prompts.get(config.get("default_prompt_name") or "")
+    with understood(folder / _ST_CONFIG):
+        default = prompts.get(config.get("default_prompt_name") or "")
     return prompts | ({"symmetric": default} if default else {})
 
 
@@ -201,7 +237,7 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     if config.get("module_output_name", "token_embeddings") != "token_embeddings":
         raise UnknownChain(f"its transformer outputs {config['module_output_name']}")
     limit = config.get("max_seq_length")
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
+    if limit is not None and (type(limit) is not int or not 0 < limit < _NO_LIMIT):
         raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
     return (limit or _token_limit(folder)), bool(config.get("do_lower_case"))
 
@@ -213,7 +249,7 @@ def _token_limit(folder: Path) -> int | None:
         (read_object(folder / "config.json") or {}).get("max_position_embeddings"),
     )
     # Tokenizers write "no limit" as a huge number.
-    real = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < 10**9]
+    real = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < _NO_LIMIT]
     return min(real, default=None)
 
 

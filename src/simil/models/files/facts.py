@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simil.errors import ModelDamaged
+from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object, read_prompts
+from simil.models.files.folder_check import check_folder
 from simil.models.files.token_table import read_static
 
 __all__ = ["read_info"]
@@ -15,6 +16,7 @@ __all__ = ["read_info"]
 def read_info(name: str, folder: Path) -> ModelInfo:
     """Return the facts that the files in `folder` give; a fact that cannot be read is None or ""."""
     try:
+        check_folder(folder)
         prompts, table = read_prompts(folder), read_static(folder)
         if table is not None:
             dimensions, max_tokens, pooling, extra = table.dimensions, table.max_tokens, "static", "static"
@@ -22,7 +24,7 @@ def read_info(name: str, folder: Path) -> ModelInfo:
             chain = read_chain(folder)
             dimensions, max_tokens = _dimensions(folder, chain), chain.max_tokens
             pooling, extra = "+".join(chain.pooling), ""
-    except (UnknownChain, ModelDamaged):
+    except (UnknownChain, ModelError):
         return ModelInfo(name, "hub", None)
     return ModelInfo(
         name,

@@ -1,24 +1,59 @@
-"""Keeps the progress bars and reports of transformers off stderr while a model loads."""
+"""Keeps the progress bars and reports of transformers off stderr while a model loads, and reads them."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from simil.errors import ModelDamaged
+
 __all__ = ["quiet_transformers"]
+
+_MISSING = re.compile(r"^(\S+)\s*\|\s*MISSING", re.MULTILINE)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Put on top of a transformer for another task; embeddings are taken from below.
+_UNUSED = ("pooler", "cls.", "classifier", "lm_head")
 
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers within the context, and restore its settings afterwards."""
-    from transformers.utils import logging
+    """Silence transformers within the context, and restore its settings afterwards.
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    Raises `ModelDamaged` at the end if weights were missing, for which it makes up random ones.
+    """
+    from transformers.utils import logging as settings
+
+    verbosity, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    log = logging.getLogger("transformers.modeling_utils")
+    reports = _Reports()
+    level, propagate = log.level, log.propagate
+    settings.set_verbosity_error()
+    settings.disable_progress_bar()
+    log.addHandler(reports)
+    log.setLevel(logging.WARNING)
+    log.propagate = False
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        log.removeHandler(reports)
+        log.setLevel(level)
+        log.propagate = propagate
+        settings.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            settings.enable_progress_bar()
+    if reports.missing:
+        raise ModelDamaged(f"its weights lack {reports.missing[0]}", hint="fetch the model again")
+
+
+class _Reports(logging.Handler):
+    """Collects which weights the reports say are missing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        names = _MISSING.findall(_COLOURS.sub("", record.getMessage()))
+        self.missing += [name for name in names if not any(part in name for part in _UNUSED)]

@@ -7,12 +7,15 @@ skips unknown tokens and everything after `max_length` tokens. sentence-transfor
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from simil.errors import ExtraMissing, ModelDamaged, Place
-from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions
+from simil.foreign import ForeignCode
+from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions, understood
 from simil.models.files.weights import WEIGHTS, read_header
 
 __all__ = ["StaticTable", "import_model2vec", "read_static"]
@@ -44,7 +47,11 @@ def read_static(folder: Path) -> StaticTable | None:
 
     Raises `ModelDamaged` for files that cannot be read.
     """
-    modules = read_modules(folder)
+    with understood(folder):
+        return _table_of(folder, read_modules(folder))
+
+
+def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable | None:
     kinds = [kind_of(module) for module in modules]
     if kinds not in ([], ["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
         return None
@@ -68,13 +75,10 @@ def read_static(folder: Path) -> StaticTable | None:
 
 def import_model2vec() -> Any:
     """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
-    try:
+    if find_spec("model2vec") is None:
+        raise ExtraMissing("model2vec, which runs static models, is not installed", extra="static")
+    with ForeignCode("model2vec cannot be loaded"):
         import model2vec
-    except ImportError as exc:
-        raise ExtraMissing(
-            "model2vec, which runs static models, is not installed",
-            extra="static",
-        ) from exc
     return model2vec
 
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from simil.errors import ModelDamaged, Place
-from simil.models.files.chain import read_object
+from simil.deadline import within
+from simil.errors import ModelDamaged, ModelError
+from simil.foreign import ForeignCode
+from simil.models.files.chain import read_bytes, read_object
 
-__all__ = ["meaningless_ids", "open_tokenizer", "read_tokenizer"]
+__all__ = ["BoundedTokenizer", "meaningless_ids", "open_tokenizer", "read_tokenizer"]
 
+_T = TypeVar("_T")
+
+# How long a tokenizer with patterns may take: so many seconds, and more for long texts. The slowest known one
+# tokenizes twenty times as many characters in a second.
+_PATIENCE_S = 10.0
+_CHARACTERS_PER_S = 50_000
 # The last code point is no character, so no vocabulary has it.
 _NO_CHARACTER = "\U0010ffff"
 # What SentencePiece puts in place of a space, also before the first word.
@@ -31,10 +41,7 @@ def read_tokenizer(folder: Path) -> bytes | None:
         return None
     config = read_object(folder / "tokenizer_config.json") or {}
     normalizer = tokenizer.get("normalizer")
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise ModelDamaged(f"cannot be read: {exc}", place=Place(str(path))) from exc
+    data = read_bytes(path)
     if not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
         return data
     if not _is_bert_like(folder, config.get("tokenizer_class")):
@@ -55,19 +62,58 @@ def open_tokenizer(data: bytes, stamp: str, *, lower_case: bool) -> Any:
     `lower_case` converts texts to lower case before anything else. Raises `ModelDamaged` if `data` is not a
     tokenizer.
     """
-    from tokenizers import Tokenizer
-    from tokenizers.normalizers import Lowercase
-    from tokenizers.normalizers import Sequence as InOrder
+    with ForeignCode("the tokenizers library cannot be loaded"):
+        from tokenizers import Tokenizer
+        from tokenizers.normalizers import Lowercase
+        from tokenizers.normalizers import Sequence as InOrder
 
-    try:
+    with ForeignCode(f"the tokenizer.json of {stamp} cannot be read", error=ModelDamaged):
         tokenizer = Tokenizer.from_buffer(data)
-    except Exception as exc:
-        # The tokenizers library raises a bare `Exception`.
-        raise ModelDamaged(f"the tokenizer.json of {stamp} cannot be read: {exc}") from exc
     if lower_case:
         parts = [Lowercase()] if tokenizer.normalizer is None else [Lowercase(), tokenizer.normalizer]
         tokenizer.normalizer = InOrder(parts)
-    return tokenizer
+    return BoundedTokenizer(tokenizer, stamp)
+
+
+class BoundedTokenizer:
+    """A `tokenizers.Tokenizer` whose calls raise errors of ours, and end.
+
+    A regular expression of a model can take longer than anyone waits. The library has no limit for that, and
+    a call that goes on cannot be stopped: it is abandoned, and the model is refused.
+    """
+
+    def __init__(self, tokenizer: Any, stamp: str) -> None:
+        """Take a tokenizer of the model called `stamp`."""
+        self.bare = tokenizer
+        self._stamp = stamp
+        parts = (part for part in (tokenizer.normalizer, tokenizer.pre_tokenizer) if part is not None)
+        self._has_patterns = any(b'"Regex"' in part.__getstate__() for part in parts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bare, name)
+
+    def encode(self, text: str, **options: Any) -> Any:
+        """Return the encoding of a text; raises `ModelError` if the tokenizer fails or does not end."""
+        return self._bounded(partial(self.bare.encode, text, **options), len(text))
+
+    def encode_batch_fast(self, texts: Sequence[str], **options: Any) -> Any:
+        """Return the encodings of texts, without offsets; errors as in `encode`."""
+        return self._bounded(partial(self.bare.encode_batch_fast, texts, **options), sum(map(len, texts)))
+
+    def _bounded(self, call: Callable[[], _T], characters: int) -> _T:
+        def checked() -> _T:
+            with ForeignCode(f"the tokenizer of {self._stamp} fails"):
+                return call()
+
+        if not self._has_patterns:
+            return checked()
+        try:
+            return within(_PATIENCE_S + characters / _CHARACTERS_PER_S, checked)
+        except TimeoutError as exc:
+            raise ModelError(
+                f"the tokenizer of {self._stamp} does not end: a pattern in tokenizer.json takes too long",
+                hint="choose another model",
+            ) from exc
 
 
 def meaningless_ids(tokenizer: Any) -> frozenset[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,8 @@ from simil.errors import ModelDamaged, Place
 __all__ = ["WEIGHTS", "StoredTensor", "read_header"]
 
 WEIGHTS = "model.safetensors"
+_LARGEST_HEADER = 100_000_000  # the library's own limit
+_BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I8": 8, "U8": 8}
 
 
 class StoredTensor(NamedTuple):
@@ -31,7 +35,9 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
-            header: dict[str, Any] = json.loads(file.read(min(size, 100_000_000)))
+            if size > _LARGEST_HEADER:
+                raise ValueError(size)
+            header: dict[str, Any] = json.loads(file.read(size))
         start = 8 + size
         tensors = {
             name: StoredTensor(
@@ -43,11 +49,27 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             for name, entry in header.items()
             if name != "__metadata__"
         }
-        end = max(tensor.offset + tensor.length for tensor in tensors.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        end = _end(tensors, start)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelDamaged(
             "is not a safetensors file", place=Place(str(path)), hint="fetch the model again"
         ) from exc
     if path.stat().st_size < end:
         raise ModelDamaged("is cut short", place=Place(str(path)), hint="fetch the model again")
     return tensors
+
+
+def _end(tensors: Mapping[str, StoredTensor], start: int) -> int:
+    """Return where the data ends; raises ValueError unless tensors stand side by side, each as it is shaped.
+
+    The library refuses any other file, too.
+    """
+    end = start
+    for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.offset, tensor.length)):
+        shape_is_sound = all(type(size) is int and size >= 0 for size in tensor.shape)
+        bits = _BITS.get(tensor.dtype)
+        fits = bits is None or math.prod(tensor.shape) * bits == 8 * tensor.length
+        if tensor.offset != end or tensor.length < 0 or not shape_is_sound or not fits:
+            raise ValueError(tensor)
+        end += tensor.length
+    return end

@@ -21,6 +21,9 @@ from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
 
 __all__ = ["bert_graph"]
 
+_WORDS = "embeddings.word_embeddings.weight"
+_FIRST = "encoder.layer.0.attention.self.query.weight"
+_BERT_TOKENS = 30_522  # if the configuration says nothing
 OUTPUT = "last_hidden_state"
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
 _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
@@ -39,6 +42,7 @@ def bert_graph(folder: Path) -> tuple[bytes, Path]:
     weights = (folder / WEIGHTS).resolve()
     tensors = read_header(weights)
     try:
+        _check_words(config, tensors)
         return _GraphWriter(config, weights.name, tensors).write(), weights.parent
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelDamaged(
@@ -56,6 +60,13 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UnknownChain(f"its activation is {config['hidden_act']}")
     if not (folder / WEIGHTS).is_file():
         raise UnknownChain(f"it has no {WEIGHTS}")
+
+
+def _check_words(config: dict[str, Any], tensors: dict[str, StoredTensor]) -> None:
+    """Raise ValueError unless each token of the vocabulary has a vector, as transformers requires."""
+    words = next((tensors[name] for name in tensors if name.endswith(_WORDS)), None)
+    if words is not None and config.get("vocab_size", _BERT_TOKENS) != words.shape[0]:
+        raise ValueError(f"vocab_size {config.get('vocab_size')}, and {words.shape[0]} vectors of tokens")
 
 
 class _GraphWriter:
@@ -186,6 +197,9 @@ class _GraphWriter:
 
         full = self.prefix + name
         if full not in self.tensors:
+            # Old checkpoints call these otherwise; what no name has, transformers would make up at random.
+            if "LayerNorm" not in name and f"{self.prefix}{_FIRST}" in self.tensors:
+                raise ModelDamaged(f"its weights lack {full}", hint="fetch the model again")
             raise UnknownChain(f"its weights lack {full}")
         stored = self.tensors[full]
         if stored.dtype not in _DTYPES:

@@ -6,7 +6,7 @@ import io
 import warnings
 from pathlib import Path
 
-from simil.errors import ModelError
+from simil.foreign import ForeignCode
 from simil.models.files.chain import UnknownChain
 from simil.models.files.quiet import quiet_transformers
 
@@ -20,19 +20,18 @@ def export_graph(folder: Path) -> tuple[bytes, bytes]:
     [batch, tokens, hidden]. Takes about ten seconds, most of them to import torch. Raises `UnknownChain`
     if torch cannot export the model, `ModelError` if it cannot be loaded.
     """
-    import torch
-    from sentence_transformers import SentenceTransformer
+    with ForeignCode("sentence-transformers cannot be loaded"):
+        import torch
+        from sentence_transformers import SentenceTransformer
 
     with quiet_transformers():
         # ONNX Runtime's optimizer fuses attention only if it is exported as plain operators.
         options = {"attn_implementation": "eager"}
-        try:
+        # transformers raises many kinds of exceptions for a folder that is not a model.
+        with ForeignCode(f"sentence-transformers cannot load {folder}"):
             model = SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, model_kwargs=options
             )
-        except Exception as exc:
-            # transformers raises many kinds of exceptions for a folder that is not a model.
-            raise ModelError(f"sentence-transformers cannot load {folder}: {exc}") from exc
     model = model.eval().float()
     transformer, tokenizer = model[0], model.tokenizer
     if not hasattr(tokenizer, "backend_tokenizer"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from simil.foreign import ForeignCode
+
 __all__ = ["import_onnxruntime"]
 
 
@@ -15,6 +17,7 @@ def import_onnxruntime() -> Any:
     an environment variable that is set before the import turns this off.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
+    with ForeignCode("ONNX Runtime cannot be loaded"):
+        import onnxruntime
 
     return onnxruntime

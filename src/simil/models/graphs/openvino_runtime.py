@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from simil.errors import ExtraMissing
+from simil.foreign import ForeignCode
 
 __all__ = ["has_openvino", "import_nncf", "import_openvino", "require_nncf"]
 
@@ -25,7 +26,7 @@ def import_openvino() -> Any:
     if not has_openvino():
         raise ExtraMissing("OpenVINO is not installed", extra=_EXTRA)
     # The converter of other frameworks' models takes longer to import than all the rest.
-    with _without("openvino.tools.ovc", "openvino_telemetry"):
+    with ForeignCode("OpenVINO cannot be loaded"), _without("openvino.tools.ovc", "openvino_telemetry"):
         import openvino
     return openvino
 
@@ -40,7 +41,7 @@ def import_nncf() -> Any:
     """Return the module `nncf`; raises `ExtraMissing` if it is not installed."""
     require_nncf()
     import_openvino()
-    with _without("openvino_telemetry"):
+    with ForeignCode("NNCF cannot be loaded"), _without("openvino_telemetry"):
         import nncf
     return nncf
 

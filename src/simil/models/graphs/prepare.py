@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.models.files.chain import UnknownChain
-from simil.models.files.model_source import ModelSource, verify_embedded
+from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.bert import bert_graph
-from simil.models.graphs.build_once import BuildFailed, build_once, is_complete, mark_used
+from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
+from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.progress import Progress
 
@@ -36,7 +37,6 @@ __all__ = [
     "optimizing_options",
     "prepare",
     "prepared_folder",
-    "prepared_root",
 ]
 
 log = logging.getLogger("simil")
@@ -45,7 +45,7 @@ GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 # Raise this when the contents of a prepared folder change.
-_LAYOUT = 1
+_LAYOUT = 2
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
@@ -54,58 +54,68 @@ class PreparedGraph:
     """A graph to run, and the bytes of its `tokenizer.json`.
 
     An `optimized` graph is a file. Any other is optimized while it loads; if it is bytes, its weights may lie
-    in `weights_folder`.
+    in `weights_folder`. It was `built` and lies in that folder, or it is made of the files of `source`.
     """
 
     graph: Path | bytes
     tokenizer: bytes
     optimized: bool
     weights_folder: Path | None = None
+    source: ModelSource | None = None
+    built: BuiltFolder | None = None
+
+    def expect_unchanged(self) -> None:
+        """Raise `ModelDamaged` if a file of the graph has changed since it was checked."""
+        if self.built is not None:
+            self.built.expect_unchanged()
+        elif self.source is not None:
+            self.source.expect_unchanged()
+
+    def verify(self) -> None:
+        """Read all prepared files in full; raises `ModelDamaged` if one is damaged."""
+        if self.built is not None:
+            self.built.verify()
 
 
-def prepare(source: ModelSource, cache_dir: Path, progress: Progress) -> PreparedGraph:
-    """Return the prepared graph of `source`, building it if there is none for its present state.
+def prepare(source: ModelSource, cache_dir: Path, progress: Progress, *, full: bool = False) -> PreparedGraph:
+    """Return the prepared graph of `source`, building it if there is no sound one for its present state.
 
-    Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
+    `full` reads all of its files to find out. Raises `UnknownChain` if the model cannot be turned into a
+    graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__)
-    ready = _open_saved(target)
-    if ready:
-        return ready
-    if source.embedded:
-        verify_embedded()
+    generation = Generation.of(source, cache_dir)
+    saved = open_built(target, generation, full=full)
+    if saved:
+        return _opened(saved)
+    source.verify()
     try:
         with progress(f"preparing {source.name}, once"):
-            build_once(target, lambda folder: _optimize(_source_graph(source), folder), model=source.name)
-        ready = _open_saved(target)
+            return _opened(
+                build_once(
+                    target,
+                    lambda folder: _optimize(_source_graph(source), folder),
+                    generation=generation,
+                    full=full,
+                )
+            )
     except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-    return ready or _source_graph(source)
-
-
-def prepared_root(cache_dir: Path) -> Path:
-    """Return the folder that holds the prepared graphs of all models."""
-    return cache_dir / "prepared"
+    return _source_graph(source)
 
 
 def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:
     """Return where the prepared graph of `source` in its present state is kept; it may not exist yet."""
     versions = f"{_LAYOUT} {onnxruntime_version}"
-    key = hashlib.sha256(f"{source.state} {versions}".encode()).hexdigest()
+    key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
     slug = re.sub(r"[^\w.-]+", "-", source.name)
     return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
 
 
-def _open_saved(target: Path) -> PreparedGraph | None:
-    """Return the prepared graph in `target`, None unless it is complete."""
-    if not is_complete(target):
-        return None
-    mark_used(target)
-    try:
-        return PreparedGraph(target / _GRAPH, (target / _TOKENIZER).read_bytes(), optimized=True)
-    except OSError:
-        return None
+def _opened(built: BuiltFolder) -> PreparedGraph:
+    tokenizer = built.read(_TOKENIZER)
+    return PreparedGraph(built.path / _GRAPH, tokenizer, optimized=True, built=built)
 
 
 def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
@@ -124,6 +134,7 @@ def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
         # ONNX Runtime raises the same exception for a full disk and for a broken graph. The graph is
         # opened again in memory; if that fails too, it is broken.
         raise BuildFailed(str(exc)) from exc
+    unoptimized.expect_unchanged()
     (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
 
 
@@ -159,15 +170,17 @@ def _source_graph(source: ModelSource) -> PreparedGraph:
     if tokenizer is not None:
         try:
             graph, weights_folder = bert_graph(folder)
-            return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder)
+            return PreparedGraph(
+                graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source
+            )
         except UnknownChain as exc:
             log.info("%s: %s", source.name, exc)
         shipped = folder / "onnx" / "model.onnx"
         if shipped.is_file() and _is_usable(shipped):
-            return PreparedGraph(shipped, tokenizer, optimized=False)
+            return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
     from simil.models.graphs.export import export_graph
 
-    return PreparedGraph(*export_graph(folder), optimized=False)
+    return PreparedGraph(*export_graph(folder), optimized=False, source=source)
 
 
 def _is_usable(graph: Path) -> bool:

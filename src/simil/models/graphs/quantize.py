@@ -13,6 +13,7 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -51,34 +52,35 @@ def quantization_name() -> str:
     return f"int8-{hashlib.sha256(how).hexdigest()[:6]}"
 
 
-def quantize(prepared: PreparedGraph, chain: Chain, stamp: str, progress: Progress) -> Path:
-    """Return the quantized graph (OpenVINO's xml) of a prepared model, building it if there is none.
+def quantize(prepared: PreparedGraph, chain: Chain, stamp: str, progress: Progress) -> PreparedGraph:
+    """Return the quantized graph (OpenVINO's xml) of a prepared model, building it if there is no sound one.
 
     Building takes from some seconds to a minute; the graph is kept beside the prepared model. Raises
     `ExtraMissing` if OpenVINO or NNCF is not installed, `ModelError` if the model cannot be quantized or
     the graph cannot be kept.
     """
-    if not isinstance(prepared.graph, Path):
+    if prepared.built is None:
         raise ModelError(
             f"{stamp} cannot be quantized: the prepared model cannot be kept on disk",
             hint="make the cache directory writable (SIMIL_CACHE_DIR), or use another --precision",
         )
-    folder = prepared.graph.parent
+    folder = prepared.built.path
     target = folder.with_name(f"{folder.name}-{quantization_name()}")
     try:
         with progress(f"quantizing {stamp}, once"):
-            build_once(
+            built = build_once(
                 target,
                 lambda temporary: _quantize(prepared, chain, stamp, temporary / _GRAPH),
-                model=stamp.partition("@")[0],
+                generation=prepared.built.generation,
             )
     except (OSError, BuildFailed) as exc:
         raise ModelError(f"the quantized {stamp} cannot be written: {exc}", hint="check the disk") from exc
-    return target / _GRAPH
+    return replace(prepared, graph=target / _GRAPH, built=built)
 
 
 def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, path: Path) -> None:
     openvino, nncf = import_openvino(), import_nncf()
+    prepared.verify()
     with _quiet():
         model = openvino.Core().read_model(str(prepared.graph))
         inputs = {port.get_any_name(): port.get_element_type().to_dtype() for port in model.inputs}
@@ -97,6 +99,7 @@ def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, path: Path) -> 
             raise ModelError(f"{stamp} cannot be quantized: {exc}", hint="use another --precision") from exc
         # Not compressed: what stays in float32 keeps its values.
         openvino.save_model(quantized, str(path), compress_to_fp16=False)
+    prepared.expect_unchanged()
 
 
 def _samples(

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from simil._version import __version__
@@ -35,7 +35,7 @@ from simil.models.hub.snapshots import (
     is_offline,
     public_name,
 )
-from simil.models.hub.verify import RemoteFile, mismatch
+from simil.models.hub.verify import RemoteFile, is_sound, mismatch
 from simil.progress import Advance, Progress
 
 __all__ = [
@@ -151,7 +151,7 @@ def _ask(call: _Call, seconds: float) -> tuple[str, dict[str, RemoteFile]]:
     """
     api = call.api()
 
-    def info() -> tuple[str | None, list[RemoteFile]]:
+    def info() -> tuple[Any, list[RemoteFile]]:
         answer = api.model_info(call.repo, revision=call.revision, files_metadata=True, timeout=seconds)
         return answer.sha, [
             RemoteFile(
@@ -163,24 +163,14 @@ def _ask(call: _Call, seconds: float) -> tuple[str, dict[str, RemoteFile]]:
             for file in answer.siblings or ()
         ]
 
-    # An answer from something else (a captive portal's page, another service's JSON) has another shape.
-    with call.errors(AttributeError, KeyError, TypeError):
+    # An answer from something else (a captive portal's page, another service's JSON) has another shape, and
+    # the library checks no type.
+    with call.errors(Exception):
         commit, files = within(seconds, info)
-    if (
-        commit is None
-        or not re.fullmatch("[0-9a-f]{40}", commit)
-        or not all(_is_inside(f.name) for f in files)
-    ):
+    is_sound_commit = isinstance(commit, str) and re.fullmatch("[0-9a-f]{40}", commit)
+    if not is_sound_commit or len({file.name for file in files if is_sound(file)}) < len(files):
         raise ServerFailed(f"{call.hub} sent an invalid answer for {call.repo}", hint="check HF_ENDPOINT")
     return commit, {file.name: file for file in files}
-
-
-def _is_inside(name: str) -> bool:
-    """Return whether a file of this name stays in its folder, on POSIX and on Windows."""
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    return bool(posix.parts) and not (
-        posix.is_absolute() or windows.anchor or ".." in windows.parts or "\0" in name
-    )
 
 
 def _download(call: _Call, commit: str, files: Sequence[RemoteFile], progress: Progress) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simil.config import Settings, SettingSource, load_settings, read_config_file, read_dotenv
 from simil.errors import SimilError, UsageError
+from simil.foreign import interrupts, what_was_raised
 from simil.models.hub.snapshots import is_offline
 from simil.tasks.doctor import configuration_checks as configuration
 from simil.tasks.doctor import engine_checks as engines
@@ -43,6 +44,7 @@ CHECKS = (
     Check("minilm", models.embedded),
     Check("model", models.chosen),
     Check("bge-base", models.default),
+    Check("prepared", models.prepared),
     Check("plug-ins", models.plugins),
     Check("engine onnx", engines.onnx),
     Check("engine openvino", engines.openvino),
@@ -81,8 +83,10 @@ def _findings(check: Check, context: CheckContext) -> Iterator[Finding]:
         yield from check.run(context)
     except SimilError as exc:
         yield fail(check.name, exc)
-    except Exception as exc:  # noqa: BLE001 (what broke may be what the check is for)
-        yield fail(check.name, f"check failed: {type(exc).__name__}: {exc}", "report this")
+    except BaseException as exc:
+        if interrupts(exc) or isinstance(exc, GeneratorExit):
+            raise
+        yield fail(check.name, f"check failed: {what_was_raised(exc)}", "report this")
 
 
 def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> CheckContext:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import locale
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from simil import _version
+from simil.data_stream import stdout, terminal_size
 from simil.embedders.local.cores import physical_cores, processor_facts
 from simil.tasks.doctor.findings import CheckContext, Finding, ok, warn
 
@@ -35,8 +35,8 @@ def processor(context: CheckContext) -> Iterator[Finding]:
 
 def terminal(context: CheckContext) -> Iterator[Finding]:
     """Report where output goes, and whether its encoding has all characters."""
-    encoding = sys.stdout.encoding or "unknown"
-    where = f"{shutil.get_terminal_size().columns} columns" if sys.stdout.isatty() else "not a terminal"
+    encoding = stdout().encoding or "unknown"
+    where = f"{terminal_size().columns} columns" if stdout().isatty() else "not a terminal"
     variables = ", ".join(name for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS") if os.environ.get(name))
     yield ok(
         "terminal",

@@ -11,15 +11,18 @@ from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import installed_plugins
 from simil.models.files.chain import UnknownChain, read_chain, read_prompts
-from simil.models.files.model_source import verify_embedded
+from simil.models.files.folder_check import check_folder
+from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header
+from simil.models.graphs.build_once import is_sound
+from simil.models.graphs.generations import all_built
 from simil.models.model_choice import predict_choice
 from simil.models.resolve import Provider, resolve
 from simil.models.status import ModelStatus, State, status_of
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
-__all__ = ["chosen", "default", "embedded", "plugins"]
+__all__ = ["chosen", "default", "embedded", "plugins", "prepared"]
 
 
 def embedded(context: CheckContext) -> Iterator[Finding]:
@@ -52,11 +55,13 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
     status = status_of(ref, context.settings)
     if status.folder is not None:
         _read_through(status.folder)
+        ModelSource(status.name, status.folder, status.revision).verify()
     yield _pinned(reason, status, offline=context.offline)
 
 
 def _read_through(folder: Path) -> None:
     """Read the configuration and weight headers of a model; raises `ModelDamaged` where a run would."""
+    check_folder(folder)
     if read_static(folder) is not None:
         return
     with suppress(UnknownChain):  # sentence-transformers runs it.
@@ -80,10 +85,23 @@ def _pinned(reason: str, status: ModelStatus, *, offline: bool) -> Finding:
 def default(context: CheckContext) -> Iterator[Finding]:
     """Report whether the default model is on this machine and prepared."""
     status = status_of(resolve(DEFAULT), context.settings)
-    if status.state is State.DOWNLOADED:
+    if status.state is State.DOWNLOADED and status.folder is not None:
+        ModelSource(status.name, status.folder, status.revision).verify()
         yield ok(DEFAULT, _in_words(status))
     else:
         yield note(DEFAULT, status.description, "the first run that uses it downloads 438 MB")
+
+
+def prepared(context: CheckContext) -> Iterator[Finding]:
+    """Report which prepared models are not as they were built, after reading all their files."""
+    built = all_built(context.settings.cache_dir)
+    damaged = [folder for folder in built if not is_sound(folder, full=True)]
+    for folder in damaged:
+        what = "damaged" if folder.exists() else "gone"
+        hint = f"delete {folder}: the next run makes it anew" if folder.exists() else "the next run mends it"
+        yield warn("prepared", f"{folder.name} is {what}, and its cached vectors may be wrong", hint)
+    if not damaged:
+        yield ok("prepared", f"{len(built)} prepared graph{'s' * (len(built) != 1)}, all files as built")
 
 
 def plugins(context: CheckContext) -> Iterator[Finding]:

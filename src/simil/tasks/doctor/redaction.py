@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,7 +12,7 @@ from simil.config import SettingSource
 from simil.embedders.openai.endpoint import Scrubber
 from simil.tasks.doctor.findings import CheckContext
 
-__all__ = ["redactor"]
+__all__ = ["redactor", "redactor_of"]
 
 # Variables with these endings hold secrets, whichever program reads them.
 _SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
@@ -22,7 +22,12 @@ _SHORTEST = 4
 
 def redactor(context: CheckContext) -> Callable[[str], str]:
     """Return a function that hides all secrets in settings and environment, and shows home as `~`."""
-    secrets = {one for source in context.readable for one in _secrets(source) if len(one) >= _SHORTEST}
+    return redactor_of(context.readable)
+
+
+def redactor_of(sources: Iterable[SettingSource]) -> Callable[[str], str]:
+    """Return a function that hides all secrets in `sources`, and shows home as `~`."""
+    secrets = {one for source in sources for one in _secrets(source) if len(one) >= _SHORTEST}
     scrub = Scrubber(secrets)
     home = _home()
 

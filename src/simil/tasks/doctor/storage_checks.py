@@ -27,6 +27,7 @@ _OURS = (
     "vectors",
     "prepared",
     "fingerprints",
+    "generations",
     "hub-unreachable.json",
     "calibrations",
     "trusted",

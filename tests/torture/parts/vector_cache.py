@@ -1,21 +1,16 @@
-"""Torture the vector cache: kill its writers, flip its bits, crowd it.
+"""The vector cache: its writers are killed, its bits are flipped, many use it at once.
 
-    python benchmarks/torture.py                          all three, about eight minutes
-    python benchmarks/torture.py --only kill --kills 20   one of them, shorter
-
-One line for each; the exit code is 1 if a bar is missed. A vector follows from its text, so a wrong one is
-recognized with certainty. The tests run short forms (tests/vector_cache/test_torture.py).
+A vector follows from its text, so a wrong one is recognized with certainty.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import logging
+import os
 import random
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,12 +29,14 @@ from simil.embedders.cache.database import CacheFile, current, files
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache, cache_folder
 from simil.errors import UsageError
+from torture.report import Part, Report, Task
 
-__all__ = ["RECIPE", "Numbers", "Outcome", "crowd", "flips", "keys", "kill", "vectors"]
+__all__ = ["PART", "RECIPE", "Numbers", "Outcome", "crowd", "flips", "keys", "kill", "vectors"]
 
 DIMENSIONS = 32
 RECIPE = KeyBuilder(backend="torture", model="numbers@1")
 
+_TESTS = Path(__file__).resolve().parents[2]
 _ROOM = 10**12
 _DAY_S = 86_400
 # Rows that a writer stores at once, at most; some are texts that all writers have.
@@ -168,7 +165,8 @@ class Worker:
         self._err = folder / f"{name}.err"
         with self._err.open("w") as err:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, what, str(folder), name, *more],
+                [sys.executable, "-m", __spec__.name, what, str(folder), name, *more],
+                env={**os.environ, "PYTHONPATH": str(_TESTS)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
@@ -356,44 +354,35 @@ def _warnings() -> Iterator[list[str]]:
         log.propagate = propagate
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=("kill", "flips", "crowd"), metavar="NAME")
-    parser.add_argument("--kills", type=int, default=200, metavar="N", help="default: 200")
-    parser.add_argument("--flips", type=int, default=1000, metavar="N", help="default: 1000")
-    parser.add_argument("--seconds", type=float, default=120, metavar="S", help="of the crowd; default: 120")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of kills and flips; default: 0")
-    wanted = parser.parse_args()
-    tortures: dict[str, Callable[[Path], Outcome]] = {
-        "kill": lambda folder: kill(folder, kills=wanted.kills, seed=wanted.seed),
-        "flips": lambda folder: flips(folder, count=wanted.flips, seed=wanted.seed),
-        "crowd": lambda folder: crowd(folder, seconds=wanted.seconds),
-    }
-    holds = [_told(name, torture) for name, torture in tortures.items() if name in (wanted.only or tortures)]
-    return 0 if all(holds) else 1
-
-
-def _told(name: str, torture: Callable[[Path], Outcome]) -> bool:
-    """Run one torture and print its line; errors go to stderr."""
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = torture(Path(folder))
-    locked = sum("database is locked" in line for line in outcome.errors)
-    print(
-        f"{name:5}  {outcome.vectors:>9,} vectors  {outcome.wrong} wrong  {outcome.lost} lost  "
-        f"{len(outcome.errors)} errors ({locked} locked)  {'holds' if outcome.holds else 'MISSED'}  "
-        f"{time.perf_counter() - began:.0f} s  {outcome.done}",
-        flush=True,
+def _run(task: Task) -> None:
+    parts = {name: task.folder / name for name in ("kill", "flips", "crowd")}
+    for folder in parts.values():
+        folder.mkdir()
+    kills, bits = task.times(200, 2), task.times(1000, 5)
+    _keep(task.report, kill(parts["kill"], kills=kills, seed=task.seed))
+    task.report.count("kills", kills)
+    _keep(task.report, flips(parts["flips"], count=bits, seed=task.seed))
+    task.report.count("flipped bits", bits)
+    processes = 16 if task.scale >= 1 else 2
+    _keep(
+        task.report,
+        crowd(parts["crowd"], seconds=120 * task.scale, writers=processes, readers=processes),
     )
-    for line in outcome.errors[:20]:
-        print(line, file=sys.stderr)
-    return outcome.holds
+    task.report.count("processes at one cache", 2 * processes)
+
+
+def _keep(report: Report, outcome: Outcome) -> None:
+    """Keep what a torture of the cache found."""
+    for kind, number in (("wrong", outcome.wrong), ("lost", outcome.lost)):
+        if number:
+            report.found(kind, f"{number} vectors of the cache, {outcome.done}")
+    for line in outcome.errors:
+        report.found("tracebacks", f"{line}, {outcome.done}")
 
 
 _WORKERS: dict[str, Callable[..., None]] = {"write": write, "read": read}
 
+PART = Part("vector_cache", _run)
+
 if __name__ == "__main__":
-    if sys.argv[1:] and sys.argv[1] in _WORKERS:
-        _WORKERS[sys.argv[1]](*sys.argv[2:])
-    else:
-        sys.exit(main())
+    _WORKERS[sys.argv[1]](*sys.argv[2:])

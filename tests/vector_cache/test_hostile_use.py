@@ -1,29 +1,19 @@
-"""Short forms of `benchmarks/torture.py`: killed writers, flipped bits, a crowd."""
+"""Killed writers, flipped bits and a crowd, as in the torture, and that it would notice what is wrong."""
 
 from __future__ import annotations
 
-import importlib
 import random
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
-import pytest
+from torture.parts import vector_cache as torture
 
 from simil.embedders.cache import maintenance
 from simil.embedders.cache.store import VectorCache, cache_folder
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
-
-@pytest.fixture
-def torture(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("torture")
-
-
-def test_writers_that_are_killed_harm_nobody(tmp_path: Path, torture: Any) -> None:
+def test_writers_that_are_killed_harm_nobody(tmp_path: Path) -> None:
     outcome = torture.kill(tmp_path, kills=10)
 
     assert outcome.errors == []
@@ -31,7 +21,7 @@ def test_writers_that_are_killed_harm_nobody(tmp_path: Path, torture: Any) -> No
     assert outcome.vectors > 0
 
 
-def test_many_write_and_read_at_once(tmp_path: Path, torture: Any) -> None:
+def test_many_write_and_read_at_once(tmp_path: Path) -> None:
     outcome = torture.crowd(tmp_path, seconds=3, writers=4, readers=4)
 
     assert outcome.errors == []
@@ -39,7 +29,7 @@ def test_many_write_and_read_at_once(tmp_path: Path, torture: Any) -> None:
     assert outcome.vectors > 0
 
 
-def test_flipped_bits_make_no_wrong_vector(tmp_path: Path, torture: Any) -> None:
+def test_flipped_bits_make_no_wrong_vector(tmp_path: Path) -> None:
     outcome = torture.flips(tmp_path, count=60)
 
     assert outcome.errors == []
@@ -48,7 +38,7 @@ def test_flipped_bits_make_no_wrong_vector(tmp_path: Path, torture: Any) -> None
     assert 10 < outcome.seen < 60
 
 
-def test_every_flip_in_a_value_is_found_and_costs_its_row_only(tmp_path: Path, torture: Any) -> None:
+def test_every_flip_in_a_value_is_found_and_costs_its_row_only(tmp_path: Path) -> None:
     texts = [f"kept {n}" for n in range(300)]
     data = torture.filled(tmp_path / "sound", texts).read_bytes()
     rng = random.Random(8)
@@ -72,7 +62,7 @@ def test_every_flip_in_a_value_is_found_and_costs_its_row_only(tmp_path: Path, t
         np.testing.assert_array_equal(hits.vectors, torture.vectors([texts[row] for row in hits.rows]))
 
 
-def test_what_is_wrong_or_lost_would_be_told(tmp_path: Path, torture: Any) -> None:
+def test_what_is_wrong_or_lost_would_be_told(tmp_path: Path) -> None:
     texts = [f"w0 {n}" for n in range(10)]
     vectors = torture.vectors(texts)
     vectors[3, 1] = np.nextafter(vectors[3, 1], np.float32(2))
@@ -90,7 +80,7 @@ def test_what_is_wrong_or_lost_would_be_told(tmp_path: Path, torture: Any) -> No
     assert outcome.errors == ["a sound file was set aside"]
 
 
-def test_what_a_process_says_before_it_dies_is_an_error(tmp_path: Path, torture: Any) -> None:
+def test_what_a_process_says_before_it_dies_is_an_error(tmp_path: Path) -> None:
     outcome = torture.Outcome()
     with torture._crew([torture.Worker("read", tmp_path, "r0", "not a number")], outcome) as (worker,):
         worker.begun.wait()

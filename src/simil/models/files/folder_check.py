@@ -1,0 +1,129 @@
+"""Refuses a model folder that could do harm before a library opens it: it may be a stranger's.
+
+What is refused: what hangs when it is read, paths that lead out of the folder, modules whose code is not
+sentence-transformers', and sizes that the weights cannot have, for which transformers would take all memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from simil.errors import ModelDamaged, ModelError, Place
+from simil.models.files.chain import read_modules, read_object
+
+__all__ = ["check_folder", "check_inside"]
+
+_OWN = "sentence_transformers"
+_WEIGHTS = (".safetensors", ".bin", ".onnx", ".onnx_data", ".data")
+_WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "embedding_size", "word_embed_proj_dim", "d_embed")
+_LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+# How many rows some table of weights has, each as wide as the least of the widths.
+_ROWS = (
+    *_WIDTHS, "vocab_size", "max_position_embeddings", "type_vocab_size", "intermediate_size", "d_ff",
+    "hidden_dim", "n_positions",
+)  # fmt: skip
+# Weights may take half a byte each, and need not be all that a setting says.
+_PER_BYTE = 4
+_MOST_LAYERS = 1000
+# Models that use the weights of one layer again and again.
+_SHARED_LAYERS = ("albert",)
+
+
+def check_folder(folder: Path) -> None:
+    """Check a model folder by its names and settings; raises `ModelDamaged`, or `ModelError` for own code.
+
+    Links to files may lead anywhere: a snapshot of the hub's cache consists of them.
+    """
+    weights = _checked_entries(folder)
+    transformer = folder
+    for number, module in enumerate(read_modules(folder)):
+        kind, path = str(module.get("type", "")), module.get("path", "")
+        if kind.split(".", maxsplit=1)[0] != _OWN:
+            raise ModelError(
+                f"its module {kind!r} is not one of sentence-transformers, and models' own code is never run",
+                hint="choose another model",
+                place=Place(str(folder / "modules.json")),
+            )
+        check_inside(folder, path, folder / "modules.json")
+        transformer = folder / path if number == 0 else transformer
+    for index in [*folder.glob("*.index.json"), *transformer.glob("*.index.json")]:
+        shards = (read_object(index) or {}).get("weight_map")
+        if not isinstance(shards, dict):
+            raise ModelDamaged("has no weight_map", place=Place(str(index)))
+        for name in {str(shard) for shard in shards.values()}:
+            check_inside(transformer, name, index)
+    _check_sizes(transformer / "config.json", weights)
+
+
+def check_inside(folder: Path, name: object, named_in: Path) -> None:
+    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder."""
+    if isinstance(name, str) and "\0" not in name:
+        parts = PureWindowsPath(name)
+        root = os.path.realpath(folder)
+        inside = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (realpath never raises)
+        # Files of the hub's cache are links to its store; folders are none.
+        is_file = Path(root, name).is_file()
+        if not parts.anchor and ".." not in parts.parts and (is_file or Path(inside).is_relative_to(root)):
+            return
+    raise ModelDamaged(f"names a path that leads out of its folder: {name!r}", place=Place(str(named_in)))
+
+
+def _checked_entries(folder: Path) -> int:
+    """Return how many bytes of weights there are.
+
+    Raises `ModelDamaged` for what is neither a file nor a folder inside, as a pipe that never ends.
+    """
+    weights, waiting = 0, [folder]
+    while waiting:
+        try:
+            entries = [*os.scandir(waiting.pop())]
+        except OSError as exc:
+            raise ModelDamaged(
+                f"cannot be read: {exc.strerror}", place=Place(str(exc.filename or folder))
+            ) from exc
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif entry.is_dir():
+                check_inside(folder, os.path.relpath(entry.path, folder), Path(entry.path))
+            elif entry.is_file():
+                weights += entry.stat().st_size if entry.name.endswith(_WEIGHTS) else 0
+            elif os.path.exists(entry.path):  # noqa: PTH110 (a link that leads to itself does not exist)
+                raise ModelDamaged("is neither a file nor a folder", place=Place(entry.path))
+    return weights
+
+
+def _check_sizes(path: Path, weights: int) -> None:
+    """Raise `ModelDamaged` for sizes in a `config.json` that so many bytes of weights are too few for."""
+    if not weights:
+        return
+    for config in _parts(read_object(path) or {}):
+        sizes = {name: _size(name, config[name], path) for name in (*_ROWS, *_LAYERS) if config.get(name)}
+        width = min((sizes[name] for name in _WIDTHS if name in sizes), default=1)
+        layers = max((sizes[name] for name in _LAYERS if name in sizes), default=1)
+        is_shared = str(config.get("model_type", "")).startswith(_SHARED_LAYERS)
+        wrong = [name for name in _ROWS if sizes.get(name, 0) * width > _PER_BYTE * weights]
+        if layers > _MOST_LAYERS or (layers * width * width > _PER_BYTE * weights and not is_shared):
+            wrong += [name for name in _LAYERS if name in sizes]
+        if wrong:
+            raise ModelDamaged(
+                f"its {wrong[0]} is {sizes[wrong[0]]}, and the weights are too small for that",
+                place=Place(str(path)),
+            )
+
+
+def _parts(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield config
+    yield from (value for value in config.values() if isinstance(value, dict))
+
+
+def _size(name: str, value: object, path: Path) -> int:
+    sizes = value if isinstance(value, list) and value else [value]
+    if not all(type(size) is int and size > 0 for size in sizes):
+        raise ModelDamaged(f"its {name} is {str(value)[:40]!r}", place=Place(str(path)))
+    return max(sizes)
