@@ -64,7 +64,8 @@ class Model(AbstractContextManager["Model"]):
     Where a method takes `texts` it takes a list of strings, or vectors of this model: an array of floats,
     shape [n, dimensions]. Rows of results are indices into these. All methods raise `InputError` for a
     blank text, one that the model refuses, and a vector without direction, `ModelError` for a model that
-    cannot be used, `ProviderError` for a hub or an API that fails.
+    cannot be used, `UsageError` for one that only a `.env` without consent chooses, `ProviderError` for a
+    hub or an API that fails.
     """
 
     def __init__(self, settings: Settings, *, dimensions: int | None = None, normalize: bool = True) -> None:
