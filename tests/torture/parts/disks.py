@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, clocks that went back, first runs at once, and other poor surroundings."""
+"""Disks that are full or read-only, clocks that went back, first runs at once and poor surroundings."""
 
 from __future__ import annotations
 
