@@ -73,7 +73,7 @@ def forked(arguments):
 
 def pass_on(number, pid):
     """Send a signal to the child, which may have ended by itself."""
-    try:
+    try:  # noqa: SIM105 - without an import
         posix.kill(pid, number)
     except ProcessLookupError:
         pass
