@@ -109,14 +109,16 @@ def _without(*names: str) -> Callable[[_Place], None]:
     return remove
 
 
+# Without the cache, the output is written for most of the time.
+_EMBED = ("embed", "-m", "minilm", "--no-cache", "many.txt")
 _KINDS = (
     _Kind("embed", ("embed", "-m", "minilm", "a.txt", "-f", "jsonl"), 2, read=_vectors),
     _Kind(
         "embed without vectors", ("embed", "-m", "minilm", "a.txt", "-f", "jsonl"), 1,
         read=_vectors, before=_without("cache/vectors"),
     ),
-    _Kind("-o", ("embed", "-m", "minilm", "--no-cache", "many.txt", "-o", "v.jsonl"), 2, output="v.jsonl", read=_vectors),
-    _Kind("-o npy", ("embed", "-m", "minilm", "--no-cache", "many.txt", "-o", "v.npy"), 2, output="v.npy"),
+    _Kind("-o", (*_EMBED, "-o", "v.jsonl"), 2, output="v.jsonl", read=_vectors),
+    _Kind("-o npy", (*_EMBED, "-o", "v.npy"), 2, output="v.npy"),
     _Kind("search", ("search", "-m", "minilm", "drinks", "a.txt", "-f", "jsonl"), 2, read=_results),
     _Kind("compare", ("compare", "-m", "minilm", "tea", "coffee"), 1, read=_score),
     _Kind(
