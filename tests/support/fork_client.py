@@ -67,8 +67,16 @@ def forked(arguments):
     pid = int.from_bytes(server.recv(4), "little")
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1):
         if number not in ignored:
-            _signal.signal(number, lambda number, frame: posix.kill(pid, number))
+            _signal.signal(number, lambda number, frame: pass_on(number, pid))
     return int.from_bytes(server.recv(4), "little")
+
+
+def pass_on(number, pid):
+    """Send a signal to the child, which may have ended by itself."""
+    try:  # noqa: SIM105 - without an import
+        posix.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 def is_ignored(number):
