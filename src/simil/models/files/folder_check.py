@@ -126,4 +126,4 @@ def _size(name: str, value: object, path: Path) -> int:
     sizes = value if isinstance(value, list) and value else [value]
     if not all(type(size) is int and size > 0 for size in sizes):
         raise ModelDamaged(f"its {name} is {str(value)[:40]!r}", place=Place(str(path)))
-    return max(sizes)
+    return int(max(sizes))
