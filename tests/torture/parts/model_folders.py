@@ -337,7 +337,7 @@ def _tokenizers() -> Iterator[Case]:
             "tokens",
             "two of one id",
             edited(lambda value: value["model"]["vocab"].update(zzz=1996)),
-            "same",
+            "either",
             base,
         )
         yield Case("tokens", "not a pattern", split("((("), "refused", base)
