@@ -79,22 +79,20 @@ def _checked_entries(folder: Path) -> int:
     weights, waiting = 0, [folder]
     while waiting:
         try:
-            entries = [*os.scandir(waiting.pop())]
-        except OSError as exc:
-            raise ModelDamaged(
-                f"cannot be read: {exc.strerror}", place=Place(str(exc.filename or folder))
-            ) from exc
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
-            elif entry.is_dir():
-                check_inside(folder, os.path.relpath(entry.path, folder), Path(entry.path))
-            elif entry.is_file():
-                weights += entry.stat().st_size if entry.name.endswith(_WEIGHTS) else 0
-            elif os.path.exists(entry.path):  # noqa: PTH110 (a link that leads to itself does not exist)
-                raise ModelDamaged("is neither a file nor a folder", place=Place(entry.path))
+            with os.scandir(waiting.pop()) as entries:
+                seen = [entry for entry in entries if not entry.name.startswith(".")]
+            for entry in seen:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.is_dir():
+                    check_inside(folder, os.path.relpath(entry.path, folder), Path(entry.path))
+                elif entry.is_file():
+                    weights += entry.stat().st_size if entry.name.endswith(_WEIGHTS) else 0
+                elif Path(entry.path).exists():
+                    raise ModelDamaged("is neither a file nor a folder", place=Place(entry.path))
+        except OSError as exc:  # A link that leads to itself, or what may not be read.
+            where = Place(str(exc.filename or folder))
+            raise ModelDamaged(f"cannot be read: {exc.strerror}", place=where) from exc
     return weights
 
 
@@ -126,4 +124,4 @@ def _size(name: str, value: object, path: Path) -> int:
     sizes = value if isinstance(value, list) and value else [value]
     if not all(type(size) is int and size > 0 for size in sizes):
         raise ModelDamaged(f"its {name} is {str(value)[:40]!r}", place=Place(str(path)))
-    return max(sizes)
+    return int(max(sizes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ __all__ = ["WEIGHTS", "StoredTensor", "read_header"]
 
 WEIGHTS = "model.safetensors"
 _LARGEST_HEADER = 100_000_000  # the library's own limit
+_DTYPE = re.compile(r"BOOL|(BF|[FIUC])[0-9]+(_\w+)?")
 _BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I8": 8, "U8": 8}
 
 
@@ -50,6 +52,8 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             if name != "__metadata__"
         }
         end = _end(tensors, start)
+        if not tensors or path.stat().st_size > end:
+            raise ValueError(end)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
         raise ModelDamaged(
             "is not a safetensors file", place=Place(str(path)), hint="fetch the model again"
@@ -68,8 +72,9 @@ def _end(tensors: Mapping[str, StoredTensor], start: int) -> int:
     for tensor in sorted(tensors.values(), key=lambda tensor: (tensor.offset, tensor.length)):
         shape_is_sound = all(type(size) is int and size >= 0 for size in tensor.shape)
         bits = _BITS.get(tensor.dtype)
+        is_known = bool(_DTYPE.fullmatch(tensor.dtype))
         fits = bits is None or math.prod(tensor.shape) * bits == 8 * tensor.length
-        if tensor.offset != end or tensor.length < 0 or not shape_is_sound or not fits:
+        if tensor.offset != end or tensor.length < 0 or not (shape_is_sound and fits and is_known):
             raise ValueError(tensor)
         end += tensor.length
     return end
