@@ -31,6 +31,7 @@ class Fine(SimilError):
         (Panic(), "x failed: Panic"),
         (Fine("well"), "x failed: Fine: well"),
         (SimilError("no"), "x failed: SimilError: no"),
+        (ModelError(Panic()), "x failed: ModelError"),  # type: ignore[arg-type]
         (Exception("by Rust"), "x failed: by Rust"),
         (ValueError("x" * 10_000), f"x failed: ValueError: {'x' * 500}…"),
     ],

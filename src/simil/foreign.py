@@ -97,5 +97,8 @@ def interrupts(exc: BaseException) -> bool:
 
 
 def _is_our_error(exc: BaseException) -> bool:
-    # A subclass in foreign code may say that it ends the run well.
-    return isinstance(exc, SimilError) and exc.exit_code in _CODES
+    # A subclass in foreign code may say that it ends the run well, or nothing that can be printed.
+    try:
+        return isinstance(exc, SimilError) and exc.exit_code in _CODES and bool(str(exc))
+    except BaseException:  # noqa: BLE001 (see `what_was_raised`)
+        return False

@@ -268,8 +268,8 @@ def test_arrays_that_a_plugin_uses_again_are_copied(tmp_path: Path) -> None:
     )
     declare("odd", code, tmp_path / "packages")
 
-    command = "embed -m plugin:odd -t a -t b --no-normalize -f csv"
-    ran = _quick(tmp_path, *command.split())
+    arguments = ("embed", "-m", "plugin:odd", "-t", "a", "-t", "b", "--no-normalize", "-f", "csv")
+    ran = _quick(tmp_path, *arguments)
     assert ran.out.splitlines()[1:] == ["1,a,plugin:odd,0.0,1.0", "2,b,plugin:odd,1.0,1.0"]
 
 
