@@ -294,7 +294,7 @@ def _run(task: Task) -> None:
         load_settings(model="minilm", engine="onnx", threads=1, cache=False, environ=sound.env)
     )
     random = Random(task.seed)
-    bulk = [" ".join(random.choices(_WORDS, k=12)) for _ in range(400)]
+    bulk = [" ".join(random.choices(_WORDS, k=12)) for _ in range(180)]
     oracle = _Oracle(embedder, threading.Lock(), bulk, embedder.embed(bulk))
 
     def do(case: tuple[Callable[..., None], int]) -> None:

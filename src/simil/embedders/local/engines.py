@@ -202,7 +202,7 @@ def _verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Open
     """Open what reads files while another thread verifies them; of two errors, that of `verify` is raised."""
     from simil.embedders.local.workers import Workers
 
-    reader = Workers(1, lambda check: check())
+    reader: Workers[Callable[[], None], None] = Workers(1, lambda check: check())
     verified = reader.start([verify])
     try:
         return opening()

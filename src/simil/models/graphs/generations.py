@@ -5,7 +5,7 @@ them out of reach at once, also those that another process is about to write. Th
 gone and simil has not removed it: whoever deletes it has a reason to distrust it. So simil notes here, apart
 from the graphs themselves, which ones it has built::
 
-    <cache>/generations/<model>/token      the token; absent until the first renewal
+    <cache>/generations/<model>/=token     the token; absent until the first renewal
                                /<folder>   an empty file for each prepared folder
 """
 
@@ -23,7 +23,9 @@ from simil.private_files import FILE_MODE, make_private, write_private
 
 __all__ = ["Generation", "all_built", "forget_built", "new_token", "prepared_root"]
 
-_ROOT, _TOKEN = "generations", "token"
+# No folder has such a name.
+_TOKEN = "=token"
+_ROOT = "generations"
 
 
 @dataclass(frozen=True)
