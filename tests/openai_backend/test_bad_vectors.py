@@ -35,6 +35,13 @@ def assert_right(found: Found, texts: list[str], bad: list[int]) -> None:
     assert np.isnan(found[0][bad]).all()
 
 
+def test_an_integer_beyond_float64_spoils_one_text() -> None:
+    body = b'{"data":[{"embedding":[NaN,1' + b"0" * 400 + b']},{"embedding":[1,2]},{"embedding":[3,4]}]}'
+    found = answer_of(Reply(200, {}, body), 3, None)
+    assert found.faults == {0: "returned a value that is not a finite number"}
+    assert found.vectors[1:].tolist() == [[1, 2], [3, 4]]
+
+
 @pytest.mark.parametrize(
     "change", ["null", "nulls", "nan", "infinite", "base64 of nan", "empty", "shorter", "missing"]
 )

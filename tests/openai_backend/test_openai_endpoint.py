@@ -7,17 +7,20 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.openai_clock import SharedClock
 from support.openai_faults import FAULTS, refuse
 from support.openai_server import KEY, OpenAIServer
+from support.silent_server import silent_endpoint
 
 from simil.embedders.openai.client import OpenAIEmbedder
+from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint, Scrubber
 from simil.embedders.openai.protocol import Reply
-from simil.embedders.openai.retries import retry_after
-from simil.embedders.openai.transport import Timeout
-from simil.errors import KeyMissing, KeyRejected, RequestRejected, Unreachable, UsageError
+from simil.embedders.openai.retries import RequestFailed, retry_after
+from simil.embedders.openai.transport import Timeout, Transport
+from simil.errors import KeyMissing, KeyRejected, RequestRejected, ServerFailed, Unreachable, UsageError
 
 Make = Callable[..., OpenAIEmbedder]
 
@@ -196,6 +199,29 @@ def test_a_connection_that_is_never_accepted(make: Make) -> None:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
         with pytest.raises(Unreachable, match=r"within 0\.2 s"):
             make(base_url=url, timeout=Timeout(connect=0.2, read=0.2), retries=0).embed_batch(["a"])
+
+
+def test_answers_that_never_begin_are_given_up() -> None:
+    with silent_endpoint(b"HTTP/1.1 100 Continue\r\n\r\n", 0.02) as url:
+        endpoint, timeout = Endpoint.under(url, None), Timeout(total=0.3)
+        transport = Transport(endpoint, None, connections=1, timeout=timeout, clock=Clock())
+        with pytest.raises(RequestFailed) as caught:
+            transport.post(b"{}", 1000)
+    assert "had not finished its answer after 0.3 s" in caught.value.message
+    assert not caught.value.may_be_retried
+
+
+@pytest.mark.parametrize("place", ["javascript:x", "http://[::1", "http://a:99999999/", "\\\\x\\y"])
+def test_a_redirect_to_nowhere_is_a_fault_of_the_server(place: str) -> None:
+    answer = httpx.MockTransport(lambda request: httpx.Response(307, headers={"Location": place}))
+    endpoint = Endpoint.under("http://x.test/v1", None)
+    transport = Transport(
+        endpoint, None, connections=1, timeout=Timeout(), clock=Clock(), httpx_transport=answer
+    )
+    try:
+        assert transport.post(b"{}", 1000).status == 307
+    except RequestFailed as failed:
+        assert isinstance(failed.error, ServerFailed)
 
 
 def test_a_proxy_of_the_environment_is_used(

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _MEBIBYTE = 1 << 20
+_NOT_FINITE = "returned a value that is not a finite number"
 _NOT_JSON = "sent an answer that is not JSON"
 
 
@@ -217,12 +218,15 @@ def _vector(embedding: object) -> NDArray[np.float32]:
         except (binascii.Error, ValueError) as exc:
             raise BadAnswer("returned a vector that is not base64 of float32 numbers") from exc
     elif isinstance(embedding, list) and set(map(type, embedding)) <= {int, float}:
-        with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which is reported
-            vector = np.asarray(embedding, dtype=np.float64).astype(np.float32)
+        try:
+            with np.errstate(over="ignore"):  # a number beyond float32 becomes infinite, which is reported
+                vector = np.asarray(embedding, dtype=np.float64).astype(np.float32)
+        except OverflowError as exc:  # an integer beyond float64
+            raise BadAnswer(_NOT_FINITE) from exc
     else:
         raise BadAnswer("returned a vector that is not a list of numbers")
     if not len(vector):
         raise BadAnswer("returned a vector without numbers")
     if not np.isfinite(vector).all():
-        raise BadAnswer("returned a value that is not a finite number")
+        raise BadAnswer(_NOT_FINITE)
     return vector

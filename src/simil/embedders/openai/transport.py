@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -22,6 +25,8 @@ __all__ = ["Timeout", "Transport"]
 _ERROR_LIMIT = 64 * 1024
 _REDIRECTS = frozenset({307, 308})
 _MOST_REDIRECTS = 5
+# How often to look at the clock while an answer is under way.
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +70,7 @@ class Transport:
 
         client = self._connected()
         try:
-            url = self._endpoint.url
-            for _ in range(_MOST_REDIRECTS):
-                reply = self._exchange(client, url, body, limit)
-                onward = _same_server(url, reply)
-                if onward is None:
-                    break
-                url = onward
-            return reply
+            return self._in_time(lambda: self._followed(client, body, limit))
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
             raise _broken(exc, self._endpoint.host, self._timeout) from exc
 
@@ -83,9 +81,50 @@ class Transport:
         if client is not None:
             client.close()
 
-    def _exchange(self, client: httpx.Client, url: str, body: bytes, limit: int) -> Reply:
+    def _in_time(self, call: Callable[[], Reply]) -> Reply:
+        """Return what `call` returns; httpx bounds each read, but neither headers nor a body that drip."""
+        answer: Future[Reply] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(call())
+            except BaseException as exc:  # noqa: BLE001 (raised again in the waiting thread)
+                answer.set_exception(exc)
+
+        Thread(target=run, name="request", daemon=True).start()
         deadline = self._clock.now() + self._timeout.total
-        with client.stream("POST", url, content=body) as response:
+        while not wait([answer], _LOOK_S).done and self._clock.now() <= deadline:
+            pass
+        if not answer.done():
+            raise self._late()
+        return answer.result()
+
+    def _late(self) -> RequestFailed:
+        """Return the failure of an answer that takes too long; no time is left for another try."""
+        late = f"{self._endpoint.host} had not finished its answer after {self._timeout.total:g} s"
+        return RequestFailed(Unreachable(late, hint="try again later"))
+
+    def _followed(self, client: httpx.Client, body: bytes, limit: int) -> Reply:
+        """Return the reply at the end of redirects on the same server."""
+        url = self._endpoint.url
+        for _ in range(_MOST_REDIRECTS):
+            reply = self._exchange(client, url, body, limit)
+            onward = _same_server(url, reply)
+            if onward is None:
+                break
+            url = onward
+        return reply
+
+    def _exchange(self, client: httpx.Client, url: str, body: bytes, limit: int) -> Reply:
+        import httpx
+
+        deadline = self._clock.now() + self._timeout.total
+        request = client.build_request("POST", url, content=body)
+        try:
+            response = client.send(request, stream=True)
+        except httpx.InvalidURL as exc:  # of a redirect, which httpx looks at even if it is not followed
+            raise httpx.RemoteProtocolError(str(exc), request=request) from exc
+        with closing(response):
             content = self._read(response, deadline, limit)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Reply(response.status_code, headers, content)
@@ -98,11 +137,7 @@ class Transport:
         for chunk in response.iter_bytes():
             size += len(chunk)
             if self._clock.now() > deadline:
-                late = Unreachable(
-                    f"{host} had not finished its answer after {self._timeout.total:g} s",
-                    hint="try again later",
-                )
-                raise RequestFailed(late)  # No time is left for another try.
+                raise self._late()
             if not response.is_success and size > _ERROR_LIMIT:
                 return b""
             if size > limit:
