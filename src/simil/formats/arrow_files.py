@@ -227,17 +227,6 @@ def _opened(source: Source) -> Iterator[_Part]:
         yield part
 
 
-def _check_offsets(batch: Any) -> None:
-    """Raise ArrowInvalid for offsets of a damaged file, which pyarrow would follow out of its memory.
-
-    Bytes that are not UTF-8 are an error of their row alone.
-    """
-    pa = arrow()
-    as_bytes = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
-    for column in batch.columns:
-        column.cast(as_bytes.get(column.type, column.type)).validate(full=True)
-
-
 def _sources(source: Source) -> list[Source]:
     parts = part_files(source.path)
     return [source] if parts is None else [Source(str(part)) for part in parts]
