@@ -110,13 +110,16 @@ def _function(name: str) -> Callable[..., None]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
-    if INSTRUCTION in os.environ:
+    completes = INSTRUCTION in os.environ
+    if completes:
         part_at_colon(os.environ)
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
         stdout().flush()
     except (SimilError, typer.Abort, typer.TyperException, MemoryError, OSError, SystemExit) as exc:
+        if completes and isinstance(exc, SystemExit):  # Typer's own way out, before any command runs.
+            return int(exc.code or 0)
         code, line = _outcome(exc)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             print_error(line)
