@@ -67,8 +67,8 @@ def what_was_raised(exc: BaseException) -> str:
     said = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
     if isinstance(exc, MemoryError):
         return "there is not enough memory"
-    if type(exc) is Exception and said:  # As Rust libraries raise; its name says nothing.
-        return said
+    if said and (type(exc) is Exception or type(exc).__name__ == "PanicException"):
+        return said  # As Rust libraries raise; the name says nothing.
     return f"{type(exc).__name__}: {said}" if said else type(exc).__name__
 
 

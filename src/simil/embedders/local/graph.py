@@ -132,7 +132,7 @@ class GraphEmbedder(LocalEmbedder):
         # OpenVINO takes zeros for a token beyond the table.
         if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
             raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
-        with ForeignCode(f"{self.stamp} cannot be run"):
+        with ForeignCode(f"{self.stamp} failed"):
             vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
             # The files are mapped: what is written to them after they were checked may be in the vectors.
             session.prepared.expect_unchanged()

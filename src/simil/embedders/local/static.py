@@ -138,7 +138,7 @@ class StaticEmbedder(Embedder):
     def _encode(self, ids: Sequence[_Ids], *, normalize: bool) -> NDArray[np.float32]:
         longest = max(map(len, ids))
         # Of a token beyond the table, for instance.
-        with ForeignCode(f"{self.stamp} cannot be run"):
+        with ForeignCode(f"{self.stamp} failed"):
             vectors: NDArray[np.float32] = self._static.encode(
                 ids,
                 max_length=None,
