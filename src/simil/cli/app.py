@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import typer
 
@@ -110,21 +111,26 @@ def _function(name: str) -> Callable[..., None]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
-    completes = INSTRUCTION in os.environ
-    if completes:
+    if INSTRUCTION in os.environ:
         part_at_colon(os.environ)
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
         stdout().flush()
     except (SimilError, typer.Abort, typer.TyperException, MemoryError, OSError, SystemExit) as exc:
-        if completes and isinstance(exc, SystemExit):  # Typer's own way out, before any command runs.
+        if _ends_completion(exc):
             return int(exc.code or 0)
         code, line = _outcome(exc)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             print_error(line)
         return code
     return result if isinstance(result, int) else 0
+
+
+def _ends_completion(exc: BaseException) -> TypeGuard[SystemExit]:
+    """Return whether Typer leaves after it has completed or installed completion: no command has begun."""
+    begun = sys.stdout is not stdout()
+    return isinstance(exc, SystemExit) and not begun and not isinstance(exc.__context__, BrokenPipeError)
 
 
 def _outcome(exc: BaseException) -> tuple[int, str]:

@@ -64,7 +64,7 @@ def _hider(arguments: Sequence[str]) -> Callable[[str], str]:
 
 
 def _env_files(arguments: Sequence[str]) -> Iterator[Path]:
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         option, _, value = argument.partition("=")
         if option == "--env-file":
             yield Path(value or following)

@@ -50,7 +50,8 @@ class Command(_PlainOptions, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; from here on, code of others may run and print."""
         parsed = super().parse_args(ctx, args)
-        reserve_stdout()
+        if not ctx.resilient_parsing:  # Completion prints after it has read the options.
+            reserve_stdout()
         return parsed
 
 
