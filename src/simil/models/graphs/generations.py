@@ -100,11 +100,11 @@ def forget_built(target: Path) -> None:
 
 def all_built(cache_dir: Path) -> list[Path]:
     """Return the folders that were built from any model and not removed by simil."""
-    return [
-        target
-        for folder in sorted((cache_dir / _ROOT).glob("*/"))
-        for target in Generation(folder.name, folder).built()
-    ]
+    try:
+        folders = sorted((cache_dir / _ROOT).glob("*/"))
+    except OSError:  # A folder that may not be read holds nothing of use.
+        return []
+    return [target for folder in folders for target in Generation(folder.name, folder).built()]
 
 
 def prepared_root(cache_dir: Path) -> Path:
