@@ -36,7 +36,7 @@ def _named(item: Item, found: object) -> bool:
 
 
 def _is_text(item: Item, found: object) -> bool:
-    return item.text == found or (item.text is None and found in (None, ""))
+    return item.text == found or not (item.text or found)
 
 
 def _identity(items: Sequence[Item], rows: Sequence[dict[str, Any]], text: str = "text") -> str | None:

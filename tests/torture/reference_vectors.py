@@ -69,7 +69,11 @@ def vectors_in(data: bytes, form: str, name: str) -> Reading:
         _VECTORS[form](data, name, reading)
         _check_vectors(reading)
         reading.may_refuse |= share_numbers(reading.items)
-    except (Refused, BadRecord):
+    except (
+        Refused,
+        BadRecord,
+        SystemError,
+    ):  # The last for NumPy's strings of numbers that are no characters.
         reading.is_refused = True
     return reading
 
