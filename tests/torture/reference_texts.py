@@ -524,6 +524,8 @@ def _workbook(data: bytes, name: str, reading: Reading) -> None:
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if archive.testzip() is not None:  # Whether anybody needs the damaged part is up to the reader.
+                raise ValueError
             sheet = archive.read("xl/worksheets/sheet1.xml").decode()
         # Readers differ in what they make of a cell of an unknown type, or in an odd place.
         if re.findall(r' t="([^"]*)"', sheet) != ["inlineStr"] * sheet.count("<c ") or not _is_in_order(

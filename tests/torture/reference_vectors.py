@@ -47,7 +47,7 @@ def readings(data: bytes, form: str, name: str, *, is_named: bool) -> list[Readi
     Without that, content that begins as JSON or another format does is that, or may be refused.
     """
     found = [texts_in(data, form, name)]
-    if form in _VECTORS and (b"d0" in data or b"embedding" in data):
+    if form in _VECTORS and re.search(rb"d0|embedding", data.replace(b"\0", b"")):
         found.append(vectors_in(data, form, name))
     if not is_named and form not in ("json", "jsonl", "parquet", "arrow", "xlsx") and may_be_json(data):
         found += [texts_in(data, other, name) for other in ("json", "jsonl")]
@@ -269,7 +269,8 @@ def _npy_vectors(data: bytes, name: str, reading: Reading) -> None:
 
 def _npz_vectors(data: bytes, name: str, reading: Reading) -> None:
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        # Not `np.load`, which goes by the first bytes: an archive is read from its end.
+        with np.lib.npyio.NpzFile(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files if isinstance(archive[key], np.ndarray)}
     except Exception:  # noqa: BLE001 (of whatever kind)
         raise Refused from None
