@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Sequence
