@@ -344,6 +344,17 @@ def test_files_are_kept_where_the_system_says(tmp_path: Path, monkeypatch: pytes
     assert settings.overflow == "chunk"
 
 
+def test_pipes_that_nobody_names_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "simil").mkdir()
+    os.mkfifo(tmp_path / "simil" / "config.toml")
+    with pytest.raises(UsageError, match=r"config\.toml: is not a regular file; remove it, or name it in "):
+        load_settings(environ={}, directory=tmp_path)
+    os.mkfifo(tmp_path / ".env")
+    with pytest.raises(UsageError, match=r"\.env: is not a regular file; remove it, or pass --env-file "):
+        load_settings(environ={}, directory=tmp_path)
+
+
 def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file; check SIMIL_CONFIG"):
         load_settings(environ={"SIMIL_CONFIG": str(tmp_path / "none.toml")}, directory=tmp_path)

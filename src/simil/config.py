@@ -284,11 +284,8 @@ def read_dotenv(env_file: Path | None, directory: Path) -> SettingSource:
         if env_file is not None:
             raise UsageError("no such file", place=Place(str(env_file)), hint="check --env-file")
         return SettingSource(".env", {})
-    if env_file is None and not path.is_file():
-        # A pipe that nobody writes to would have every run in its folder wait for ever.
-        raise UsageError(
-            "is not a regular file", place=Place(str(path)), hint=f"remove it, or pass --env-file {path}"
-        )
+    if env_file is None:
+        _check_regular(path, f"remove it, or pass --env-file {path}")
     content = _content(path)
     is_consented = env_file is not None or is_trusted(path, content)
     return SettingSource(str(path), parse_dotenv(content, str(path)), is_consented)
@@ -306,6 +303,12 @@ def read_settings_file(path: Path) -> bytes:
             f"is larger than {_MAX_BYTES:,} bytes, so it is no file of settings", place=Place(str(path))
         )
     return content
+
+
+def _check_regular(path: Path, hint: str) -> None:
+    """Raise `UsageError` for a pipe that nobody has named: runs would wait for someone to write to it."""
+    if not path.is_file():
+        raise UsageError("is not a regular file", place=Place(str(path)), hint=hint)
 
 
 def _content(path: Path) -> bytes:
@@ -358,6 +361,8 @@ def read_config_file(environ: Mapping[str, str]) -> SettingSource:
         if named:
             raise UsageError("no such file", place=Place(named), hint="check SIMIL_CONFIG")
         return SettingSource(str(path), {})
+    if not named:
+        _check_regular(path, "remove it, or name it in SIMIL_CONFIG")
     import tomllib
 
     try:
