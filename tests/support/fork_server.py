@@ -232,7 +232,7 @@ def import_all() -> set[bytes]:
 
 def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]) -> NoReturn:
     """Go on as `python -m simil` does once it has started."""
-    code = 70
+    code = 1  # As Python ends where an interrupt comes before the first line of simil.
     try:
         arguments, folder, environment, umask, ignored = request
         for number, each in enumerate(given):
