@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.bus_errors import end_at_bus_errors
 from simil.cli.output.cells import visible
 from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
-from simil.formats.delimited import safe_cells
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import ModelFlags, RunFlags
@@ -63,6 +61,8 @@ def open_run(
     model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
 ) -> Iterator[SessionRun]:
     """Set up a run with a session by its flags; see `session_run`."""
+    from simil.formats.delimited import safe_cells
+
     with (
         notes_on_stderr(quiet=running.quiet, verbose=running.verbose),
         safe_cells(running.safe_csv),
@@ -155,6 +155,8 @@ def _logging(level: int) -> Iterator[None]:
     logger.addHandler(handler)
     logger.propagate = False
     logger.setLevel(level)
+    from simil.cli.bus_errors import end_at_bus_errors
+
     end_at_bus_errors()
     try:
         yield
