@@ -161,8 +161,9 @@ def _kill(place: _Place, kind: _Kind, number: int, share: float) -> None:
     timers[0].cancel()
     case = f"{kind.name}, {signal.Signals(number).name} after {delay:.3f} s"
     place.report.count("kills")
-    # Before the first line of simil, Python ends in its own way, with a traceback of its own.
-    is_begun = done.code != 1 or done.out or b"simil/" in done.err
+    # Before the first line of simil, Python ends in its own way, also in what stands in for its start.
+    is_pythons = b"Traceback" in done.err or (done.code == 1 and not done.out)
+    is_begun = b"simil/" in done.err or not is_pythons
     if is_begun and check(place.report, done, case, killed=[number]) and not _is_right(place, kind, done):
         place.report.found("wrong", f"{case}: another answer: {done}")
     if kind.output:
