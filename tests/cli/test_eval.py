@@ -18,6 +18,7 @@ from support.command import MINILM, on_terminal, run, simil, started
 from support.openai_server import KEY, OpenAIServer
 
 from cli.test_plots import is_picture
+from simil.cli.eval_worker import worker_command
 
 PAIRS = [
     ("A cat sleeps.", "A cat is asleep.", 5.0),
@@ -152,6 +153,14 @@ class TestPlugins:
         assert result.code == 0
         kinds = Counter(line.partition(":")[0] for line in result.err.splitlines())
         assert set(kinds) == {"query", "document"}
+
+    @pytest.mark.parametrize("request_", [b"", b'{"settings": {"mod'])
+    def test_a_request_that_was_cut_is_of_a_run_that_was_interrupted(
+        self, request_: bytes, tmp_path: Path
+    ) -> None:
+        command = [*worker_command(quiet=False, verbose=False), "full", str(tmp_path), "0"]
+        result = run([*command], stdin=request_)
+        assert (result.code, result.out, result.err) == (130, "", "")
 
     def test_an_interrupt_ends_both_processes(self, pairs: str, tmp_path: Path) -> None:
         rows = "".join(f"a{number}\tb{number}\t1\n" for number in range(4000))

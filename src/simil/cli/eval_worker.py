@@ -12,6 +12,9 @@ from simil.data_stream import reserve_stdout
 
 __all__ = ["worker_command"]
 
+# The exit code where who asked was interrupted, and has gone with all that it had.
+_GONE = 130
+
 
 def worker_command(*, quiet: bool, verbose: bool) -> list[str]:
     """Return the command that starts such a process, with the notes and progress of this run."""
@@ -32,7 +35,10 @@ def _run(arguments: Sequence[str]) -> int:
     reserve_stdout()
     *flags, loudness, name, began = arguments
     folder, silent = Path(name), "-q" in flags or loudness == Loudness.SILENT
-    request = MeasurementRequest.from_json(sys.stdin.buffer.read())
+    line = sys.stdin.buffer.read()
+    if not line.endswith(b"\n"):
+        return _GONE
+    request = MeasurementRequest.from_json(line)
 
     def measure() -> Outcome:
         with session_run(request.settings, request.dimensions, on_error="fail", quiet=silent) as run:
@@ -46,7 +52,7 @@ def _run(arguments: Sequence[str]) -> int:
     except FileNotFoundError:
         if folder.exists():
             raise
-        return 130  # Who asked was interrupted, and has gone with all that it had.
+        return _GONE
     return 0
 
 

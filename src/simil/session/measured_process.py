@@ -61,7 +61,7 @@ class MeasurementRequest:
         request = {
             "settings": settings, "dimensions": self.dimensions, "texts": texts, "warm": self.warm,
         }  # fmt: skip
-        return json.dumps(request).encode("ascii")
+        return json.dumps(request).encode("ascii") + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes) -> MeasurementRequest:
