@@ -11,7 +11,15 @@ from types import TracebackType
 
 from simil.errors import ModelError, Place, SimilError
 
-__all__ = ["ForeignCode", "first_signal", "interrupts", "note_signal", "watch_signals", "what_was_raised"]
+__all__ = [
+    "ForeignCode",
+    "first_signal",
+    "interrupts",
+    "is_panic",
+    "note_signal",
+    "watch_signals",
+    "what_was_raised",
+]
 
 # What errors of ours end with: neither success nor a negative answer.
 _CODES = {2, 3, 4, 5, 6}
@@ -67,9 +75,14 @@ def what_was_raised(exc: BaseException) -> str:
     said = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
     if isinstance(exc, MemoryError):
         return "there is not enough memory"
-    if said and (type(exc) is Exception or type(exc).__name__ == "PanicException"):
+    if said and (type(exc) is Exception or is_panic(exc)):
         return said  # As Rust libraries raise; the name says nothing.
     return f"{type(exc).__name__}: {said}" if said else type(exc).__name__
+
+
+def is_panic(exc: BaseException) -> bool:
+    """Return whether a library written in Rust panicked: PyO3 derives that from BaseException."""
+    return type(exc).__name__ == "PanicException"
 
 
 def watch_signals() -> None:

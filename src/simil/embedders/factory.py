@@ -175,6 +175,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
     def opened() -> Embedder:
         embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
+        source.expect_unchanged()
         if settings.cache and generation.token() != known:
             embedder.close()
             # This run may have used cached vectors of the damaged graph.

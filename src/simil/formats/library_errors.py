@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from simil.errors import InputError, Place, SimilError
+from simil.foreign import is_panic
 
 __all__ = ["library_errors", "reason"]
 
 _SHOWN = 200
-# A panic of a library written in Rust, which PyO3 derives from BaseException.
-_PANIC = "PanicException"
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def library_errors(place: Place, what: str, hint: str = "") -> Iterator[None]:
     except (SimilError, GeneratorExit, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as exc:
-        if not isinstance(exc, Exception) and type(exc).__name__ != _PANIC:
+        if not isinstance(exc, Exception) and not is_panic(exc):
             raise
         raise InputError(f"is not {what}: {reason(exc)}", hint=hint, place=place) from exc
 

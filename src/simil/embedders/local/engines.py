@@ -68,20 +68,6 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
-    embedder = _open(source, chain, model, settings, raw=raw, progress=progress)
-    source.expect_unchanged()
-    return embedder
-
-
-def _open(
-    source: ModelSource,
-    chain: Chain | StaticTable | None,
-    model: LocalModel,
-    settings: Settings,
-    *,
-    raw: bool,
-    progress: Progress,
-) -> Embedder:
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
