@@ -31,6 +31,7 @@ LAYERS = (
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),
+    ("scorers",),
     ("tasks",),
     ("session",),
     ("api", "cli"),

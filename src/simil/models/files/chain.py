@@ -18,6 +18,7 @@ from typing import Any
 from simil.errors import ModelDamaged, Place
 
 __all__ = [
+    "SETTINGS",
     "Chain",
     "Dense",
     "UnknownChain",
@@ -47,7 +48,7 @@ ACTIVATIONS = {
 }
 _NO_LIMIT = 10**9
 _LARGEST = 256 << 20  # A tokenizer of a million tokens takes some 60 MB.
-_ST_CONFIG = "config_sentence_transformers.json"
+SETTINGS = "config_sentence_transformers.json"
 _TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
@@ -171,19 +172,19 @@ def read_prompts(folder: Path) -> dict[str, str]:
 
     Raises `ModelDamaged` for files that cannot be read.
     """
-    config = read_object(folder / _ST_CONFIG) or {}
+    config = read_object(folder / SETTINGS) or {}
     given = config.get("prompts") or {}
     if not isinstance(given, dict) or not all(isinstance(prompt, str | None) for prompt in given.values()):
-        raise ModelDamaged("its prompts are not an object of strings", place=Place(str(folder / _ST_CONFIG)))
+        raise ModelDamaged("its prompts are not an object of strings", place=Place(str(folder / SETTINGS)))
     prompts = {name: prompt for name, prompt in given.items() if prompt and name != "symmetric"}
-    with understood(folder / _ST_CONFIG):
+    with understood(folder / SETTINGS):
         default = prompts.get(config.get("default_prompt_name") or "")
     return prompts | ({"symmetric": default} if default else {})
 
 
 def truncates_dimensions(folder: Path) -> bool:
     """Say whether the files have sentence-transformers keep only the first dimensions of each vector."""
-    return bool((read_object(folder / _ST_CONFIG) or {}).get("truncate_dim"))
+    return bool((read_object(folder / SETTINGS) or {}).get("truncate_dim"))
 
 
 def read_modules(folder: Path) -> list[dict[str, Any]]:
