@@ -7,6 +7,7 @@ to a file beside it, one after another, and the graph refers to them there.
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +39,12 @@ def export_graph(folder: Path, target: Path, kind: GraphKind = GraphKind.TOKENS)
     the output is that of `kind`. Takes about ten seconds, most of them to import torch. Raises `UnknownChain`
     if torch cannot export the model, `ModelError` if it cannot be loaded, OSError if the disk is full.
     """
-    model = _load(folder, kind)
+    exported = _exported(_load(folder, kind), target, kind)
+    gc.collect()  # The model refers to itself, and its memory is needed.
+    return exported
+
+
+def _exported(model: Any, target: Path, kind: GraphKind) -> tuple[Path, bytes]:
     tokenizer = model.tokenizer
     if not hasattr(tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")
@@ -65,35 +71,30 @@ def _trace(transformer: Any, path: Path, kind: GraphKind) -> Mapping[str, torch.
     """Export the graph to `path` with its weights as inputs, and return the weights by name."""
     import torch
 
+    network = transformer.auto_model
+    weights = dict(network.named_parameters())
     preprocessed = transformer.preprocess(_EXAMPLES[kind])
     example = {key: value for key, value in preprocessed.items() if isinstance(value, torch.Tensor)}
 
-    class Network(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = transformer.auto_model
-
+    class Traced(torch.nn.Module):  # type: ignore[misc]
         def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            output = self.model(**dict(zip(example, inputs, strict=True)))
-            return output[kind.output]
+            _set_weights(network, dict(zip(weights, inputs[len(example) :], strict=True)))
+            output: torch.Tensor = network(**dict(zip(example, inputs, strict=False)))[kind.output]
+            return output
 
-    network = Network()
     axes = {name: {0: "batch", 1: "tokens"} for name in example}
     axes[kind.output] = {0: "batch"} if kind is GraphKind.LOGITS else {0: "batch", 1: "tokens"}
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                network,
-                tuple(example.values()),
+                Traced(),
+                (*example.values(), *weights.values()),
                 str(path),
-                input_names=list(example),
+                input_names=[*example, *weights],
                 output_names=[kind.output],
                 dynamic_axes=axes,
                 opset_version=17,
-                export_params=False,
-                # Folding would replace weights by others that have no name; ONNX Runtime does it later.
-                do_constant_folding=False,
                 # The newer exporter needs two more packages, and ONNX Runtime can fuse less of its graph.
                 dynamo=False,
             )
@@ -107,7 +108,16 @@ def _trace(transformer: Any, path: Path, kind: GraphKind) -> Mapping[str, torch.
         torch.onnx.OnnxExporterError,
     ) as exc:
         raise UnknownChain(f"torch cannot export it: {exc}") from exc
-    return dict(network.state_dict())
+    return weights
+
+
+def _set_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Put plain tensors in the places of a network's parameters; several places may share one."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    for module in network.modules():
+        for place, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+            delattr(module, place)
+            setattr(module, place, weights[names[id(parameter)]])
 
 
 def _attach(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
@@ -122,7 +132,7 @@ def _attach(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
             if value.name not in weights:
                 model.graph.input.append(value)
                 continue
-            array = weights[value.name].numpy()
+            array = weights[value.name].detach().numpy()
             tensor = model.graph.initializer.add()
             tensor.name = value.name
             tensor.data_type = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
