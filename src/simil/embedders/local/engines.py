@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["find_chain", "open_local"]
+__all__ = ["check_engine", "find_chain", "open_local", "verified"]
 
 log = logging.getLogger("simil")
 
@@ -39,7 +39,7 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
     that cannot run this model.
     """
-    _check_settings(settings)
+    check_engine(settings)
     if not source.embedded:
         check_folder(source.folder)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
@@ -71,7 +71,7 @@ def open_local(
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
-        return _verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
+        return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
@@ -80,13 +80,14 @@ def open_local(
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return _verified(
+    return verified(
         source.verify,
         lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
     )
 
 
-def _check_settings(settings: Settings) -> None:
+def check_engine(settings: Settings) -> None:
+    """Raise `UsageError` or `ModelError` for settings of engine, device and precision that no engine fits."""
     on_gpu = settings.device in ("cuda", "mps")
     if on_gpu and settings.engine in ("onnx", "openvino"):
         raise ModelError(
@@ -160,13 +161,13 @@ def _sessions(
 
         if not bulk:
             return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
-        return _verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
+        return verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = _graph(prepared, chain, stamp, settings, progress)
-        return _verified(
+        return verified(
             graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
         )
 
@@ -184,17 +185,17 @@ def _sessions(
     return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
+def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
     """Open what reads files while another thread verifies them; of two errors, that of `verify` is raised."""
     from simil.embedders.local.workers import Workers
 
     reader: Workers[Callable[[], None], None] = Workers(1, lambda check: check())
-    verified = reader.start([verify])
+    checked = reader.start([verify])
     try:
         return opening()
     finally:
         try:
-            next(verified)
+            next(checked)
         finally:
             reader.close()
 
