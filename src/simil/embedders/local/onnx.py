@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from simil.foreign import ForeignCode
 from simil.models.graphs.onnx_runtime import import_onnxruntime
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed, optimizing_options
+from simil.models.graphs.prepare import PreparedGraph, optimizing_options
+from simil.models.graphs.signature import GraphKind, graph_feed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,7 @@ class OnnxSession:
         dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
         self._inputs = {value.name: dtypes[value.type] for value in self._session.get_inputs()}
         names = {value.name for value in self._session.get_outputs()}
-        self._output = next(name for name in GRAPH_OUTPUTS if name in names)
+        self._output = next(name for name in GraphKind.TOKENS.value if name in names)
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""

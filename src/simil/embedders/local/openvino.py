@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed
+from simil.models.graphs.prepare import PreparedGraph
+from simil.models.graphs.signature import GraphKind, graph_feed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class OpenVinoSession:
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }
         names = {name for port in self._compiled.outputs for name in port.get_names()}
-        self._output = next(name for name in GRAPH_OUTPUTS if name in names)
+        self._output = next(name for name in GraphKind.TOKENS.value if name in names)
         self._local = threading.local()
 
     def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -18,24 +18,26 @@ from typing import Any
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain, read_object
 from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
+from simil.models.graphs.signature import GraphKind
 
 __all__ = ["bert_graph"]
 
 _WORDS = "embeddings.word_embeddings.weight"
 _FIRST = "encoder.layer.0.attention.self.query.weight"
 _BERT_TOKENS = 30_522  # if the configuration says nothing
-OUTPUT = "last_hidden_state"
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
 _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
 
 
-def bert_graph(folder: Path) -> tuple[bytes, Path]:
+def bert_graph(folder: Path, kind: GraphKind = GraphKind.TOKENS) -> tuple[bytes, Path]:
     """Return the ONNX model of the BERT encoder in `folder`, and the folder that its weights are in.
 
     The inputs are `input_ids` and `attention_mask`, int32 [batch, tokens]; the output is
     `last_hidden_state`, float32 [batch, tokens, hidden], whatever the precision of the stored weights.
     Raises `UnknownChain` if the model is not a plain BERT encoder, `ModelDamaged` if its files are broken.
     """
+    if kind is not GraphKind.TOKENS:
+        raise UnknownChain("it ends in a classifier")
     config = read_object(folder / "config.json") or {}
     _check(config, folder)
     # The hub's cache contains links; ONNX Runtime needs the weights themselves in one folder.
@@ -88,7 +90,7 @@ class _GraphWriter:
         hidden = self.embeddings()
         for layer in range(self.config["num_hidden_layers"]):
             hidden = self.layer(hidden, f"encoder.layer.{layer}.")
-        self.node("Identity", [hidden], OUTPUT, domain="")
+        output = self.node("Identity", [hidden], GraphKind.TOKENS.output, domain="")
         tokens = ["batch", "tokens"]
         graph = helper.make_graph(
             self.nodes,
@@ -97,7 +99,7 @@ class _GraphWriter:
                 helper.make_tensor_value_info(name, TensorProto.INT32, tokens)
                 for name in ("input_ids", "attention_mask")
             ],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [*tokens, self.config["hidden_size"]])],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [*tokens, self.config["hidden_size"]])],
             self.weights,
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
