@@ -91,7 +91,6 @@ def _settings(family: str) -> dict[str, Any]:
             "n_layers": 2,
             "n_heads": 4,
             "hidden_dim": 64,
-            "max_position_embeddings": 128,
         },
         "xlm-roberta": {"max_position_embeddings": 130, "type_vocab_size": 1},
         "modernbert": {

@@ -17,6 +17,7 @@ from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
 from simil.progress import Progress
@@ -37,11 +38,12 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     """Return the model's chain or static table, None if sentence-transformers runs the model.
 
     Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
-    that cannot run this model.
+    that cannot run this model, or if it is no embedding model.
     """
     check_engine(settings)
     if not source.embedded:
         check_folder(source.folder)
+        _check_kind(source, settings)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)
@@ -84,6 +86,12 @@ def open_local(
         source.verify,
         lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
     )
+
+
+def _check_kind(source: ModelSource, settings: Settings) -> None:
+    kind = model_kind(source.folder)
+    if kind is not ModelKind.EMBEDDER:
+        raise refusal(kind, settings.model or source.name, labels=label_count(source.folder))
 
 
 def check_engine(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from simil.models.files.chain import (
     token_limit,
     understood,
 )
-from simil.models.files.model_kind import ModelKind, model_kind
+from simil.models.files.model_kind import ModelKind, label_names, model_kind
 
 __all__ = ["PairModel", "expect_cross_encoder", "read_cross_encoder"]
 
@@ -99,18 +99,12 @@ def _labels(folder: Path, modules: Sequence[Mapping[str, Any]], config: Mapping[
     """Return the names of what the model gives for a pair, as sentence-transformers counts them."""
     for module in reversed(modules[1:]):
         if kind_of(module) == "LogitScore":
-            return ["score"]
+            return ["LABEL_0"]
         if kind_of(module) == "Dense":
             layer = read_object(folder / str(module.get("path", "")) / "config.json") or {}
             if layer.get("module_output_name") == "scores":
                 return [f"LABEL_{number}" for number in range(int(layer.get("out_features", 1)))]
-    architectures = config.get("architectures") or []
-    if not any(str(architecture).endswith("ForSequenceClassification") for architecture in architectures):
-        return ["score"]
-    named = config.get("id2label")
-    if named is not None:
-        return [str(label) for label in named.values()]
-    return [f"LABEL_{number}" for number in range(int(config.get("num_labels", 2)))]
+    return label_names(config)
 
 
 def _activation(name: str, saved: Path | None, config: Mapping[str, Any]) -> str:
