@@ -28,6 +28,8 @@ __all__ = [
     "read_modules",
     "read_object",
     "read_prompts",
+    "read_transformer",
+    "token_limit",
     "truncates_dimensions",
     "understood",
 ]
@@ -49,7 +51,14 @@ ACTIVATIONS = {
 _NO_LIMIT = 10**9
 _LARGEST = 256 << 20  # A tokenizer of a million tokens takes some 60 MB.
 SETTINGS = "config_sentence_transformers.json"
-_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+# What a transformer that reads text alone gives, and what the modules after it call that.
+_TASKS = {
+    "feature-extraction": (
+        {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+        "token_embeddings",
+    ),
+    "sequence-classification": ({"text": {"method": "forward", "method_output_name": "logits"}}, "scores"),
+}
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
@@ -151,7 +160,7 @@ def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     paths = [str(module.get("path", "")) for module in modules]
     transformer = folder / (paths[0] if paths else "")
-    max_tokens, lower_case = _read_transformer(transformer)
+    max_tokens, lower_case = read_transformer(transformer)
     pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
     if truncates_dimensions(folder):
         raise UnknownChain("it sets truncate_dim")
@@ -217,7 +226,11 @@ def kind_of(module: Mapping[str, Any]) -> str:
     return kind if package.split(".")[0] == "sentence_transformers" else name
 
 
-def _read_transformer(folder: Path) -> tuple[int | None, bool]:
+def read_transformer(folder: Path, task: str = "feature-extraction") -> tuple[int | None, bool]:
+    """Return the limit of tokens, None for none, and whether texts are converted to lower case.
+
+    Raises `UnknownChain` for a transformer for another `task`, or one that only sentence-transformers runs.
+    """
     config: dict[str, Any] = next(
         (found for name in _TRANSFORMER_CONFIGS if (found := read_object(folder / name))), {}
     )
@@ -231,20 +244,21 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     foreign = {key for key in set(config) - known if config[key]}
     if foreign:
         raise UnknownChain(f"its transformer sets {', '.join(sorted(foreign))}")
-    if config.get("transformer_task", "feature-extraction") != "feature-extraction":
-        raise UnknownChain(f"its transformer is for {config['transformer_task']}")
-    if config.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
+    if (given := config.get("transformer_task", "feature-extraction")) != task:
+        raise UnknownChain(f"its transformer is for {given}")
+    modality, output = _TASKS[task]
+    if config.get("modality_config", modality) != modality:
         raise UnknownChain("its transformer takes more than text")
-    if config.get("module_output_name", "token_embeddings") != "token_embeddings":
+    if config.get("module_output_name", output) != output:
         raise UnknownChain(f"its transformer outputs {config['module_output_name']}")
     limit = config.get("max_seq_length")
     if limit is not None and (type(limit) is not int or not 0 < limit < _NO_LIMIT):
         raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
-    return (limit or _token_limit(folder)), bool(config.get("do_lower_case"))
+    return (limit or token_limit(folder)), bool(config.get("do_lower_case"))
 
 
-def _token_limit(folder: Path) -> int | None:
-    """Return the smaller limit of tokenizer and position embeddings, as sentence-transformers does."""
+def token_limit(folder: Path) -> int | None:
+    """Return the smaller limit of tokenizer and positions, as sentence-transformers does; None for none."""
     limits = (
         (read_object(folder / "tokenizer_config.json") or {}).get("model_max_length"),
         (read_object(folder / "config.json") or {}).get("max_position_embeddings"),

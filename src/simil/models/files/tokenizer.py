@@ -100,6 +100,11 @@ class BoundedTokenizer:
         """Return the encodings of texts, without offsets; errors as in `encode`."""
         return self._bounded(partial(self.bare.encode_batch_fast, texts, **options), sum(map(len, texts)))
 
+    def encode_pairs_fast(self, pairs: Sequence[tuple[str, str]]) -> Any:
+        """Return the encodings of pairs of texts, without offsets; errors as in `encode`."""
+        characters = sum(len(first) + len(second) for first, second in pairs)
+        return self._bounded(partial(self.bare.encode_batch_fast, pairs), characters)
+
     def _bounded(self, call: Callable[[], _T], characters: int) -> _T:
         def checked() -> _T:
             with ForeignCode(f"the tokenizer of {self._stamp} fails"):
