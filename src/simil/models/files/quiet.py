@@ -1,9 +1,10 @@
-"""Keeps the progress bars and reports of transformers off stderr while a model loads, and reads them."""
+"""Keeps what transformers and its like report off stderr while a model loads, and reads it."""
 
 from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,26 +20,30 @@ _UNUSED = ("pooler", "cls.", "classifier", "lm_head")
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers within the context, and restore its settings afterwards.
+    """Silence transformers and its like within the context, and restore their settings afterwards.
 
     Raises `ModelDamaged` at the end if weights were missing, for which it makes up random ones.
     """
     from transformers.utils import logging as settings
 
     verbosity, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
-    log = logging.getLogger("transformers.modeling_utils")
+    log, above = logging.getLogger("transformers.modeling_utils"), logging.getLogger("sentence_transformers")
     reports = _Reports()
-    level, propagate = log.level, log.propagate
+    level, level_above, propagate = log.level, above.level, log.propagate
     settings.set_verbosity_error()
     settings.disable_progress_bar()
     log.addHandler(reports)
     log.setLevel(logging.WARNING)
     log.propagate = False
+    above.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.removeHandler(reports)
         log.setLevel(level)
+        above.setLevel(level_above)
         log.propagate = propagate
         settings.set_verbosity(verbosity)
         if bars:
