@@ -45,7 +45,7 @@ GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
 
 # Raise this when the contents of a prepared folder change.
-_LAYOUT = 2
+_LAYOUT = 3
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
