@@ -28,7 +28,6 @@ __all__ = [
     "read_chain",
     "read_modules",
     "read_object",
-    "read_prompts",
     "read_settings",
     "read_transformer",
     "token_limit",
