@@ -49,7 +49,9 @@ def quiet_transformers() -> Iterator[None]:
         if bars:
             settings.enable_progress_bar()
     if reports.missing:
-        raise ModelDamaged(f"its weights lack {reports.missing[0]}", hint="fetch the model again")
+        raise ModelDamaged(
+            f"its weights lack {reports.missing[0]}", hint="fetch the model again, or choose another"
+        )
 
 
 class _Reports(logging.Handler):
