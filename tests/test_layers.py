@@ -50,7 +50,7 @@ PLACES: dict[str, set[str]] = {
     "openvino": {"models/graphs/openvino_runtime.py"},
     "nncf": {"models/graphs/openvino_runtime.py"},
     "model2vec": {"models/files/token_table.py"},
-    "onnx": {"models/graphs/bert.py", "models/graphs/prepare.py"},
+    "onnx": {"models/graphs/bert.py", "models/graphs/export.py", "models/graphs/prepare.py"},
     "tokenizers": {"models/files/tokenizer.py"},
     "sentence_transformers": {"embedders/local/torch.py", "models/graphs/export.py"},
     "transformers": {"models/files/quiet.py", "models/files/tokenizer.py"},

@@ -23,12 +23,15 @@ __all__ = [
     "Chain",
     "Dense",
     "UnknownChain",
+    "has_chat_template",
     "kind_of",
     "read_bytes",
     "read_chain",
     "read_modules",
     "read_object",
     "read_settings",
+    "read_transformer",
+    "token_limit",
     "truncates_dimensions",
     "understood",
 ]
@@ -52,7 +55,14 @@ _LARGEST = 256 << 20  # A tokenizer of a million tokens takes some 60 MB.
 # Types that call `max_position_embeddings` `n_positions`, and have no table of them.
 _POSITIONS_RENAMED = ("codegen", "ctrl", "gptj")
 SETTINGS = "config_sentence_transformers.json"
-_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+# What a transformer that reads text alone gives, and what the modules after it call that.
+_TASKS = {
+    "feature-extraction": (
+        {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+        "token_embeddings",
+    ),
+    "sequence-classification": ({"text": {"method": "forward", "method_output_name": "logits"}}, "scores"),
+}
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
@@ -156,7 +166,7 @@ def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
     transformer = folder / (paths[0] if paths else "")
     if (transformer / "adapter_config.json").exists():
         raise UnknownChain("it is an adapter to another model")
-    max_tokens, lower_case = _read_transformer(transformer) if paths else (_token_limit(transformer), False)
+    max_tokens, lower_case = read_transformer(transformer) if paths else (token_limit(transformer), False)
     pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
     if truncates_dimensions(folder):
         raise UnknownChain("it sets truncate_dim")
@@ -205,11 +215,16 @@ def _bare_pooling(folder: Path) -> tuple[str, ...]:
     architectures = (read_object(folder / "config.json") or {}).get("architectures") or [""]
     if str(architectures[0]).endswith("ForCausalLM"):
         raise UnknownChain("it is a model that generates text")
-    templates = (folder / "chat_template.jinja", folder / "chat_template.json")
-    in_config = (read_object(folder / "tokenizer_config.json") or {}).get("chat_template")
-    if in_config or any(path.exists() for path in templates):
-        raise UnknownChain("it puts texts into a chat template")
+    if has_chat_template(folder):
+        raise UnknownChain("it has a chat template")
     return ("mean",)
+
+
+def has_chat_template(transformer: Path) -> bool:
+    """Say whether sentence-transformers puts texts into a template, if no other modules are saved."""
+    names = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+    settings = read_object(transformer / "tokenizer_config.json") or {}
+    return bool(settings.get("chat_template")) or any((transformer / name).exists() for name in names)
 
 
 def kind_of(module: Mapping[str, Any]) -> str:
@@ -219,7 +234,11 @@ def kind_of(module: Mapping[str, Any]) -> str:
     return kind if package.split(".")[0] == "sentence_transformers" else name
 
 
-def _read_transformer(folder: Path) -> tuple[int | None, bool]:
+def read_transformer(folder: Path, task: str = "feature-extraction") -> tuple[int | None, bool]:
+    """Return the limit of tokens, None for none, and whether texts are converted to lower case.
+
+    Raises `UnknownChain` for a transformer for another `task`, or one that only sentence-transformers runs.
+    """
     config: dict[str, Any] = next(
         (found for name in _TRANSFORMER_CONFIGS if (found := read_object(folder / name))), {}
     )
@@ -233,19 +252,20 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     foreign = {key for key in set(config) - known if config[key]}
     if foreign:
         raise UnknownChain(f"its transformer sets {', '.join(sorted(foreign))}")
-    if config.get("transformer_task", "feature-extraction") != "feature-extraction":
-        raise UnknownChain(f"its transformer is for {config['transformer_task']}")
-    if config.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
+    if (given := config.get("transformer_task", "feature-extraction")) != task:
+        raise UnknownChain(f"its transformer is for {given}")
+    modality, output = _TASKS[task]
+    if config.get("modality_config", modality) != modality:
         raise UnknownChain("its transformer takes more than text")
-    if config.get("module_output_name", "token_embeddings") != "token_embeddings":
+    if config.get("module_output_name", output) != output:
         raise UnknownChain(f"its transformer outputs {config['module_output_name']}")
     limit = config.get("max_seq_length")
     if limit is not None and (type(limit) is not int or limit < 1):
         raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
-    return _token_limit(folder, limit), bool(config.get("do_lower_case"))
+    return token_limit(folder, limit), bool(config.get("do_lower_case"))
 
 
-def _token_limit(folder: Path, given: int | None = None) -> int | None:
+def token_limit(folder: Path, given: int | None = None) -> int | None:
     """Return the given limit, else the smaller one of tokenizer and transformer, as sentence-transformers.
 
     It is never above what the transformer has positions for, where sentence-transformers would fail.

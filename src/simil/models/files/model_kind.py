@@ -10,7 +10,7 @@ from typing import Any
 from simil.errors import ModelError
 from simil.models.files.chain import SETTINGS, read_modules, read_object, understood
 
-__all__ = ["ModelKind", "label_count", "model_kind", "refusal"]
+__all__ = ["ModelKind", "label_count", "label_names", "model_kind", "refusal"]
 
 _CLASSIFIER = "ForSequenceClassification"
 # The classes of transformers whose vectors are compared token by token.
@@ -79,10 +79,16 @@ def label_count(folder: Path) -> int:
     """
     config = read_object(folder / "config.json") or {}
     with understood(folder / "config.json"):
-        if not any(name.endswith(_CLASSIFIER) for name in _architectures(config)):
-            return 1
-        names = config.get("id2label")
-        return len(names) if names else int(config.get("num_labels", _LABELS))
+        return len(label_names(config))
+
+
+def label_names(config: Mapping[str, Any]) -> list[str]:
+    """Return the names of a classifier's labels; of any other transformer, that of the one it is given."""
+    if not any(name.endswith(_CLASSIFIER) for name in _architectures(config)):
+        return ["LABEL_0"]
+    names = config.get("id2label")
+    count = int(config.get("num_labels", _LABELS))
+    return [str(name) for name in names.values()] if names else [f"LABEL_{label}" for label in range(count)]
 
 
 def refusal(kind: ModelKind, name: str, *, labels: int = 1) -> ModelError:
