@@ -20,7 +20,7 @@ from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.files.chain import read_prompts
+from simil.models.files.model_settings import read_prompts
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.resolve import ModelRef, Provider, resolve
@@ -35,8 +35,9 @@ __all__ = ["open_embedder"]
 log = logging.getLogger("simil")
 
 # 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
-# its vectors cost money: they keep their keys.
-_LOCAL_VERSION = 2
+# its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
+# keep the end of a long text.
+_LOCAL_VERSION = 3
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 

@@ -18,7 +18,7 @@ from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
-from simil.models.repository_files import has_weights, needed_files
+from simil.models.repository_files import has_weights, wanted_files
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.progress import Progress
 
@@ -174,7 +174,7 @@ def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSo
     from simil.models.hub import download as hub
 
     snapshot = hub.fetch(
-        ref.target, ref.revision, want=needed_files, progress=progress, first_contact_s=first_contact_s
+        ref.target, ref.revision, want=wanted_files, progress=progress, first_contact_s=first_contact_s
     )
     return _source(ref, snapshot)
 

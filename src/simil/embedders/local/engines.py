@@ -20,6 +20,7 @@ from simil.models.files.folder_check import check_folder
 from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
+from simil.models.graphs.signature import GraphKind
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["check_engine", "find_chain", "open_local", "verified"]
+__all__ = [
+    "check_engine",
+    "fall_back_to_torch",
+    "find_chain",
+    "kept_on_disk",
+    "open_local",
+    "open_sessions",
+    "verified",
+]
 
 log = logging.getLogger("simil")
 
@@ -53,7 +62,7 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     try:
         return read_chain(source.folder)
     except UnknownChain as exc:
-        _fall_back_to_torch(source, settings, exc)
+        fall_back_to_torch(source, settings, exc)
         return None
 
 
@@ -78,7 +87,7 @@ def open_local(
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
-            _fall_back_to_torch(source, settings, exc)
+            fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
@@ -122,7 +131,8 @@ def _check_static(source: ModelSource, settings: Settings) -> None:
         )
 
 
-def _fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+    """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
     if settings.engine != "auto" or settings.precision != "float32":
         engine = "openvino" if settings.engine == "auto" else settings.engine
         raise ModelError(
@@ -150,14 +160,28 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model.stamp, settings, progress)
+    sessions = open_sessions(
+        prepared,
+        model.stamp,
+        settings,
+        for_openvino=lambda: _graph(prepared, chain, model.stamp, settings, progress),
+    )
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def _sessions(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+def open_sessions(
+    prepared: PreparedGraph,
+    stamp: str,
+    settings: Settings,
+    *,
+    kind: GraphKind = GraphKind.TOKENS,
+    for_openvino: Callable[[], PreparedGraph],
 ) -> Sessions:
+    """Return how to open the prepared graph of the model called `stamp`, which is of `kind`.
+
+    `for_openvino` returns the graph that OpenVINO opens.
+    """
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
@@ -168,15 +192,18 @@ def _sessions(
         from simil.embedders.local.onnx import OnnxSession
 
         if not bulk:
-            return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
-        return verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
+            return OnnxSession(stamp, prepared, kind, threads=settings.threads, bulk=False)
+        return verified(
+            prepared.verify, lambda: OnnxSession(stamp, prepared, kind, threads=threads, bulk=True)
+        )
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
+        graph = for_openvino()
         return verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+            graph.verify,
+            lambda: OpenVinoSession(stamp, graph, kind, precision=settings.precision, threads=threads),
         )
 
     def fastest() -> InferenceSession:
@@ -208,6 +235,16 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
             reader.close()
 
 
+def kept_on_disk(prepared: PreparedGraph, stamp: str) -> PreparedGraph:
+    """Return the prepared graph; raises `ModelError` if it is in memory, where OpenVINO cannot open it."""
+    if prepared.built is None:
+        raise ModelError(
+            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+        )
+    return prepared
+
+
 def _graph(
     prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
 ) -> PreparedGraph:
@@ -216,9 +253,4 @@ def _graph(
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared
+    return kept_on_disk(prepared, stamp)

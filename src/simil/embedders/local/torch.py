@@ -11,7 +11,7 @@ from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
-from simil.models.files.tokenizer import BoundedTokenizer
+from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,13 +68,8 @@ def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
 
     None for a tokenizer of another library.
     """
-    from tokenizers import Tokenizer
-
-    # A static model has a bare one, a transformer one inside that of transformers.
-    bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not isinstance(bare, Tokenizer):
-        return None
-    return BoundedTokenizer(Tokenizer.from_str(bare.to_str()), stamp)
+    bare = bare_tokenizer(tokenizer)
+    return None if bare is None else BoundedTokenizer(bare, stamp)
 
 
 def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_head: bool = False) -> Any:

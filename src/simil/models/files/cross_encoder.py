@@ -15,12 +15,12 @@ from simil.models.files.chain import (
     kind_of,
     read_modules,
     read_object,
-    read_prompts,
     read_transformer,
     token_limit,
     understood,
 )
 from simil.models.files.model_kind import ModelKind, label_names, model_kind
+from simil.models.files.model_settings import read_prompts
 
 __all__ = ["PairModel", "expect_cross_encoder", "read_cross_encoder"]
 
