@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.files.chain import read_prompts
+from simil.models.files.model_settings import read_prompts
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.resolve import ModelRef, Provider, resolve
@@ -35,8 +35,9 @@ __all__ = ["open_embedder"]
 log = logging.getLogger("simil")
 
 # 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
-# its vectors cost money: they keep their keys.
-_LOCAL_VERSION = 2
+# its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
+# keep the end of a long text.
+_LOCAL_VERSION = 3
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -161,7 +162,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
-        prompts=model.prompts,
+        prompts=model.prompts if chain else _by_kind(model.prompts),
         max_tokens=chain.max_tokens if chain else None,
         overflow=same_result(model.overflow),
         generation=watch.token,
@@ -175,6 +176,11 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         return embedder
 
     return _LocatedModel(stamp, key_builder, opened)
+
+
+def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:
+    # sentence-transformers may have modules of their own for queries and documents.
+    return {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()}
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:

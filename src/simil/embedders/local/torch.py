@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
+from simil.models.files.positions import position_limit
 from simil.models.files.quiet import quiet_transformers
-from simil.models.files.tokenizer import BoundedTokenizer
+from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
 
 __all__ = ["TorchEmbedder", "copy_tokenizer", "load_network", "usable_devices"]
+
+
+# A model may have modules of its own for each.
+_TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
 
 
 class TorchEmbedder(LocalEmbedder):
@@ -39,6 +45,7 @@ class TorchEmbedder(LocalEmbedder):
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
         tokenizer = getattr(self._network, "tokenizer", None)
+        _set_padding(self._network, tokenizer)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(
@@ -50,13 +57,18 @@ class TorchEmbedder(LocalEmbedder):
         return self._ends_in_unit
 
     def _start(
-        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> Iterator[RowVectors]:
         import numpy as np
 
         if texts:
             vectors: NDArray[np.float32] = self._network.encode(
-                list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
+                list(texts),
+                prompt=self._prompt(kind),
+                task=_TASKS.get(kind),
+                batch_size=32,
+                show_progress_bar=False,
+                convert_to_numpy=True,
             )
             # It may have mapped the weights.
             self._source.expect_unchanged()
@@ -68,13 +80,8 @@ def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
 
     None for a tokenizer of another library.
     """
-    from tokenizers import Tokenizer
-
-    # A static model has a bare one, a transformer one inside that of transformers.
-    bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not isinstance(bare, Tokenizer):
-        return None
-    return BoundedTokenizer(Tokenizer.from_str(bare.to_str()), stamp)
+    bare = bare_tokenizer(tokenizer)
+    return None if bare is None else BoundedTokenizer(bare, stamp)
 
 
 def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_head: bool = False) -> Any:
@@ -105,7 +112,26 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
         network = getattr(sentence_transformers, kind)(
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
-    return network.float().eval()
+    network = network.float().eval()
+    positions = _positions(network)
+    if positions is not None and network.max_seq_length > positions:
+        network.max_seq_length = positions
+    return network
+
+
+def _positions(network: Any) -> int | None:
+    transformer = network.transformers_model
+    return None if transformer is None else position_limit(transformer.config.to_dict())
+
+
+def _set_padding(network: Any, tokenizer: Any) -> None:
+    """Have texts be padded wherever that changes no vector, so that none depends on its batch."""
+    if not hasattr(tokenizer, "pad_token"):
+        return
+    if tokenizer.pad_token is None:  # Which token it is does not matter: it is masked.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    if _positions(network) is not None:
+        tokenizer.padding_side = "right"
 
 
 def usable_devices() -> list[str]:

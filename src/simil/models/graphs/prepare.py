@@ -39,7 +39,7 @@ __all__ = [
 log = logging.getLogger("simil")
 
 # Raise this when the contents of a prepared folder change.
-_LAYOUT = 2
+_LAYOUT = 3
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
