@@ -24,6 +24,11 @@ __all__ = [
 # What errors of ours end with: neither success nor a negative answer.
 _CODES = {2, 3, 4, 5, 6}
 _SHOWN = 500
+# Libraries advise to allow a model's code to run by these options; what they refuse is said instead.
+_NEVER_ADVISED = {
+    "trust_remote_code": "it needs code of its own, which is never run",
+    "weights_only": "its weights are damaged or hold code, which is never run",
+}
 _received: list[int] = []
 _watched = False
 
@@ -72,6 +77,9 @@ def what_was_raised(exc: BaseException) -> str:
         said = str(exc)
     except BaseException:  # noqa: BLE001 (`__str__` of others may raise anything)
         said = ""
+    for option, refusal in _NEVER_ADVISED.items():
+        if option in said:
+            return refusal
     said = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
     if isinstance(exc, MemoryError):
         return "there is not enough memory"

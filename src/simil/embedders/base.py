@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.embedders.distinct import Distinct
 from simil.embedders.pieces import (
     Mark,
     Piece,
@@ -139,23 +140,13 @@ class Embedder(ABC):
 
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
-        distinct = list(dict.fromkeys(texts))
-        place = {text: row for row, text in enumerate(distinct)}
-        rows = [place[text] for text in texts]
-        pieces = self.start(distinct, kind, VectorForm(dimensions, normalize))
-
-        def reject(exc: TextRejected) -> None:
-            exc.index = rows.index(exc.index)
-            if on_rejected is None:
-                raise exc
-            for index in range(exc.index, len(rows)):
-                if rows[index] == rows[exc.index]:
-                    on_rejected(TextRejected(index, exc.message, hint=exc.hint))
+        distinct = Distinct.of(texts)
+        pieces = self.start(distinct.items, kind, VectorForm(dimensions, normalize))
 
         def wait() -> NDArray[np.float32]:
-            vectors, marks = self._collect(pieces, len(distinct), reject)
-            if len(distinct) < len(texts):
-                vectors, marks = vectors[rows], marks[rows]
+            vectors, marks = self._collect(pieces, len(distinct.items), distinct.rejecting(on_rejected))
+            if len(distinct.items) < len(texts):
+                vectors, marks = vectors[distinct.rows], marks[distinct.rows]
             self.truncated += int(np.count_nonzero(marks & Mark.CUT))
             if on_unknown is not None:
                 for index in np.flatnonzero(marks & Mark.UNKNOWN).tolist():

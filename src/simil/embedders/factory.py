@@ -17,12 +17,12 @@ from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.local.base import LocalModel
 from simil.embedders.local.engines import find_chain, open_local
-from simil.embedders.overflow import Overflow
-from simil.errors import ModelDamaged, ModelError
+from simil.embedders.overflow import Overflow, same_result
+from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.files.chain import read_prompts
+from simil.models.files.model_settings import read_prompts
 from simil.models.files.model_source import ModelSource
-from simil.models.graphs.generations import Generation
+from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import check_consent, choose_model
 from simil.progress import Progress, silent
@@ -35,8 +35,9 @@ __all__ = ["open_embedder"]
 log = logging.getLogger("simil")
 
 # 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
-# its vectors cost money: they keep their keys.
-_LOCAL_VERSION = 2
+# its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
+# keep the end of a long text.
+_LOCAL_VERSION = 3
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -129,7 +130,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     key_builder = KeyBuilder(
         backend=f"openai at {api.address}",
         model=ref.target,
-        overflow=_same_vector(overflow),
+        overflow=same_result(overflow),
         fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
     )
     model = _LocatedModel(api.stamp, key_builder, lambda: api)
@@ -151,13 +152,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         from simil.models.graphs.quantize import quantization_name
 
         stamp = f"{stamp}+{quantization_name()}"
-    generation = Generation.of(source, settings.cache_dir)
-    token = known = generation.token()
-    if not generation.is_undisturbed():
-        from simil.models.graphs.build_once import mended
-
-        token = mended(generation)
-        known = generation.token()
+    watch = GenerationWatch(source, settings.cache_dir)
     model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
     key_builder = KeyBuilder(
         version=_LOCAL_VERSION,
@@ -169,27 +164,18 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         pipeline=f"{chain}{' raw' if raw else ''}",
         prompts=model.prompts,
         max_tokens=chain.max_tokens if chain else None,
-        overflow=_same_vector(model.overflow),
-        generation=token,
+        overflow=same_result(model.overflow),
+        generation=watch.token,
     )
 
     def opened() -> Embedder:
         embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
         source.expect_unchanged()
-        if settings.cache and generation.token() != known:
-            embedder.close()
-            # This run may have used cached vectors of the damaged graph.
-            raise ModelDamaged(
-                f"the prepared files of {source.name} were damaged", hint="they are mended; run it again"
-            )
+        if settings.cache:
+            watch.expect_unchanged()
         return embedder
 
     return _LocatedModel(stamp, key_builder, opened)
-
-
-def _same_vector(overflow: Overflow) -> Overflow:
-    # The vector is the same with and without a warning.
-    return Overflow.TRUNCATE if overflow is Overflow.WARN else overflow
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from simil.embedders.pieces import TextRejected
 
-__all__ = ["Overflow", "nothing_to_embed", "too_long"]
+__all__ = ["Overflow", "nothing_to_embed", "same_result", "too_long"]
 
 
 class Overflow(StrEnum):
@@ -32,3 +32,8 @@ def too_long(index: int, model: str, limit: int | None, overflow: Overflow) -> T
     what = f"the {limit} tokens that {model} reads" if limit else f"{model} reads"
     hint = "use --overflow truncate or chunk" if overflow is Overflow.ERROR else ""
     return TextRejected(index, f"the text is longer than {what}", hint=hint)
+
+
+def same_result(overflow: Overflow) -> Overflow:
+    """Return the setting with which a model's results are the same: a warning changes none."""
+    return Overflow.TRUNCATE if overflow is Overflow.WARN else overflow

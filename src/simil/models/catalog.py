@@ -26,7 +26,8 @@ class ModelInfo:
     `pooling`: how tokens become one vector; "static" for a table of vectors without a transformer.
     `query_prompt`, `document_prompt`, `symmetric_prompt`: what its card says to put before a text.
     `shortens`: its vectors may be shortened to fewer dimensions (Matryoshka).
-    `own_code`: it needs code from its repository, which simil never runs.
+    `own_code`: its default revision needs code from its repository, which simil never runs; the files of
+    another revision say whether it does.
     `extra`: the extra of simil that it needs.
     `parameters`: in millions. `download_mb`: size of the download, in 10^6 bytes.
     `mteb`, `sts`: averages on `benchmark`, 0 to 100, over all its data sets and over those of semantic

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simil.embedders.pieces import TextRejected
+from simil.embedders.distinct import Distinct
+from simil.embedders.pieces import Mark, Piece, TextRejected, collect_pieces
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Scorer"]
+__all__ = ["Pair", "Scorer"]
+
+Pair = tuple[str, str]
 
 
 class Scorer(ABC):
@@ -29,18 +32,40 @@ class Scorer(ABC):
     truncated: int = 0
 
     @abstractmethod
+    def start(self, pairs: Sequence[Pair]) -> Iterator[Piece | TextRejected]:
+        """Start to score `pairs` and return an iterator over pieces as they get ready, in any order.
+
+        A score is a vector of one dimension, and it does not depend on the other pairs. The iterator yields a
+        `TextRejected` for a pair that cannot be scored.
+        """
+
     def score(
         self,
-        pairs: Sequence[tuple[str, str]],
+        pairs: Sequence[Pair],
         *,
         on_rejected: Callable[[TextRejected], None] | None = None,
     ) -> NDArray[np.float32]:
         """Return the score of each pair, float32 [len(pairs)], in order; higher fits better.
 
-        The order within a pair matters: a query comes first, then the document. A pair that cannot be scored
-        goes to `on_rejected` with its place, and its score is nan; without `on_rejected` its `TextRejected`
-        is raised. Raises `ModelError` if the model fails.
+        The order within a pair matters: a query comes first, then the document. Equal pairs are scored once.
+        A pair that cannot be scored goes to `on_rejected` with its place, and its score is nan; without
+        `on_rejected` its `TextRejected` is raised. Raises `ModelError` if the model fails.
         """
+        import numpy as np
+
+        if not pairs:
+            return np.empty(0, np.float32)
+        distinct = Distinct.of(pairs)
+        vectors, marks = collect_pieces(
+            self.start(distinct.items),
+            len(distinct.items),
+            distinct.rejecting(on_rejected),
+            stamp=self.stamp,
+            dimensions=1,
+        )
+        self.truncated += int(np.count_nonzero(marks[distinct.rows] & Mark.CUT))
+        scores: NDArray[np.float32] = vectors[distinct.rows, 0]
+        return scores
 
     def close(self) -> None:  # noqa: B027 (most scorers hold nothing)
         """Release threads and memory; the scorer cannot be used afterwards."""

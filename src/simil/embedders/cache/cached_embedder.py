@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CachedEmbedder"]
+__all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 
 # New vectors are written once there are this many, or after this many seconds: an interrupted or killed
 # run loses no more.
@@ -47,7 +47,7 @@ class CachedEmbedder(Embedder):
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._key_builder.keys(texts, kind, form)
-        hits, missing = self._looked_up(keys)
+        hits, missing = look_up(self._cache, keys)
         if hits and self.is_paid:
             self._embedder().trust()
         # An earlier batch may still be embedding the same text.
@@ -65,7 +65,7 @@ class CachedEmbedder(Embedder):
 
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
-        return self._looked_up(self._key_builder.keys(texts, kind, form))[1]
+        return look_up(self._cache, self._key_builder.keys(texts, kind, form))[1]
 
     def plan(self) -> Plan | None:
         """Return a plan that counts requests; see `Embedder.plan`."""
@@ -87,19 +87,13 @@ class CachedEmbedder(Embedder):
             self._opened = self._open()
         return self._opened
 
-    def _looked_up(self, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:
-        """Return what the cache has of `keys`, and the places of the missing ones."""
-        hits = self._cache.get(keys)
-        found = set(hits.rows.tolist()) if hits else set()
-        return hits, [row for row in range(len(keys)) if row not in found]
-
     def _begin(
         self, texts: Sequence[str], keys: Sequence[bytes], kind: Kind, form: VectorForm
     ) -> Iterator[Piece | TextRejected]:
         """Begin to embed new texts and to keep their vectors; places in the pieces are those in `texts`."""
         if not texts:
             return iter(())
-        writer = _CacheWriter(self._cache, self.stamp, keys, at_once=self.is_paid)
+        writer = CacheWriter(self._cache, self.stamp, keys, at_once=self.is_paid)
         return writer.flushed(self._embedder().start(texts, kind, form, writer.add))
 
     def _merged(
@@ -112,18 +106,18 @@ class CachedEmbedder(Embedder):
         begin: Callable[[Sequence[int]], Iterator[Piece | TextRejected]],
     ) -> Iterator[Piece | TextRejected]:
         try:
-            yield from _piece(hits)
+            yield from hit_piece(hits)
             yield from pieces
         finally:
             self._begun -= mine
         if waiting:
-            hits, missing = self._looked_up([keys[row] for row in waiting])
-            yield from reindex(_piece(hits), waiting)
+            hits, missing = look_up(self._cache, [keys[row] for row in waiting])
+            yield from reindex(hit_piece(hits), waiting)
             rest = [waiting[place] for place in missing]
             yield from reindex(begin(rest), rest)
 
 
-class _CacheWriter:
+class CacheWriter:
     """Writes new vectors to the cache: paid ones at once, others several pieces at a time."""
 
     def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
@@ -143,6 +137,10 @@ class _CacheWriter:
         rows = sum(len(one.rows) for one in self._pending)
         if rows >= _ROWS or time.monotonic() - self._written >= _SECONDS:
             self._flush()
+
+    def keeping(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
+        """Pass on the pieces, and write their vectors."""
+        return self.flushed(_passed_to(self.add, pieces))
 
     def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
         """Pass on the pieces, and write the last ones even if the run ends early."""
@@ -175,7 +173,14 @@ def _passed_to(
         yield piece
 
 
-def _piece(hits: Hits | None) -> Iterator[Piece]:
+def look_up(cache: VectorCache, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:
+    """Return what the cache has of `keys`, and the places of the missing ones."""
+    hits = cache.get(keys)
+    found = set(hits.rows.tolist()) if hits else set()
+    return hits, [row for row in range(len(keys)) if row not in found]
+
+
+def hit_piece(hits: Hits | None) -> Iterator[Piece]:
     """Yield the hits as a piece, if there are any."""
     if hits is not None:
         yield Piece(hits.rows, hits.vectors, hits.marks)

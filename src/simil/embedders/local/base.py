@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.local.unknown_texts import UnknownTexts
-from simil.embedders.local.windows import Window, split_windows, sufficient_prefix
+from simil.embedders.local.windows import Window, split_windows, sufficient_prefix, sufficient_suffix
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection, reindex
 
@@ -40,18 +40,26 @@ class LocalEmbedder(Embedder):
     def __init__(self, model: LocalModel, tokenizer: Any | None, max_tokens: int | None) -> None:
         """Take a `tokenizers.Tokenizer`, or None for a model with another kind, which then truncates itself.
 
-        `max_tokens` counts special tokens too; None means no limit.
+        `max_tokens` counts special tokens too; None means no limit. The tokenizer's own truncation says
+        whether a text that is too long loses its end or its start.
         """
         self.stamp = model.stamp
         self._model = model
         self._tokenizer = tokenizer
         self._limit = max_tokens if tokenizer is not None else None
         self._unknown = UnknownTexts(tokenizer) if tokenizer is not None else None
+        self._cut_side = "right"
         if tokenizer is not None:
+            self._cut_side = (tokenizer.truncation or {}).get("direction", self._cut_side)
             tokenizer.no_padding()
-            tokenizer.no_truncation()
-            if self._limit:
-                tokenizer.enable_truncation(self._limit)
+            self._truncate()
+
+    def _truncate(self) -> None:
+        assert self._tokenizer is not None
+        if self._limit:
+            self._tokenizer.enable_truncation(self._limit, direction=self._cut_side)
+        else:
+            self._tokenizer.no_truncation()
 
     @abstractmethod
     def _start(
@@ -77,15 +85,15 @@ class LocalEmbedder(Embedder):
         prompt = self._model.prompts.get(kind, "")
         if self._tokenizer is None:
             return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.uint8))
-        encodings, prefixes = self._encode(prompt, texts)
+        encodings, parts = self._encode(prompt, texts)
         rejected = list(self._rejections(encodings))
         if not rejected:
-            return self._start_encoded(prompt, texts, prefixes, encodings)
+            return self._start_encoded(prompt, texts, parts, encodings)
         wrong = {exc.index for exc in rejected}
         rows = [row for row in range(len(texts)) if row not in wrong]
         if not rows:
             return iter(rejected)
-        kept = ([items[row] for row in rows] for items in (texts, prefixes, encodings))
+        kept = ([items[row] for row in rows] for items in (texts, parts, encodings))
         return chain(rejected, reindex(self._start_encoded(prompt, *kept), rows))
 
     def _rejections(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
@@ -96,18 +104,18 @@ class LocalEmbedder(Embedder):
                 yield too_long(index, self.stamp, self._limit, self._model.overflow)
 
     def _start_encoded(
-        self, prompt: str, texts: Sequence[str], prefixes: Sequence[str], encodings: Sequence[Any]
+        self, prompt: str, texts: Sequence[str], parts: Sequence[str], encodings: Sequence[Any]
     ) -> Iterator[Piece]:
-        """Start to embed texts, of which `prefixes` were tokenized to `encodings`."""
+        """Start to embed texts, of which `parts` were tokenized to `encodings`."""
         import numpy as np
 
         long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
         marks = self._unknown_marks(prompt, encodings)
         if self._model.overflow is not Overflow.CHUNK or not long.any():
-            return self._pieces(self._start(prompt, prefixes, encodings), marks | marked(long, Mark.CUT))
+            return self._pieces(self._start(prompt, parts, encodings), marks | marked(long, Mark.CUT))
         short = np.flatnonzero(~long)
         rows = short.tolist()
-        started = self._start(prompt, [prefixes[row] for row in rows], [encodings[row] for row in rows])
+        started = self._start(prompt, [parts[row] for row in rows], [encodings[row] for row in rows])
         long_rows = np.flatnonzero(long)
         return chain(
             (Piece(short[part], vectors, marks[short[part]]) for part, vectors in started),
@@ -123,16 +131,21 @@ class LocalEmbedder(Embedder):
         return self._unknown.marks(prompt, (encoding.ids for encoding in encodings))
 
     def _encode(self, prompt: str, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
-        """Return the encoding of each text, and the prefix of the text that had to be tokenized for it."""
+        """Return the encoding of each text, and the part of the text that had to be tokenized for it."""
         assert self._tokenizer is not None
-        prefixes = [text if self._limit is None else sufficient_prefix(text, self._limit) for text in texts]
-        encodings = list(self._tokenizer.encode_batch_fast([prompt + prefix for prefix in prefixes]))
+        parts = [self._sufficient(text) for text in texts]
+        encodings = list(self._tokenizer.encode_batch_fast([prompt + part for part in parts]))
         for index, text in enumerate(texts):
-            # That a prefix fits does not mean that the text does: tokenize all of it.
-            if len(prefixes[index]) < len(text) and not encodings[index].overflowing:
-                prefixes[index] = text
+            # That a part fits does not mean that the text does: tokenize all of it.
+            if len(parts[index]) < len(text) and not encodings[index].overflowing:
+                parts[index] = text
                 encodings[index] = self._tokenizer.encode_batch_fast([prompt + text])[0]
-        return encodings, prefixes
+        return encodings, parts
+
+    def _sufficient(self, text: str) -> str:
+        if self._limit is None:
+            return text
+        return (sufficient_suffix if self._cut_side == "left" else sufficient_prefix)(text, self._limit)
 
     def _mean_of_windows(self, prompt: str, text: str, row: int) -> Piece:
         """Return the mean of the vectors of a text's windows; it is unknown if all of them are."""
@@ -163,4 +176,4 @@ class LocalEmbedder(Embedder):
             taken = len(self._tokenizer.encode(prompt).ids)  # By the prompt and the special tokens.
             return split_windows(text, self._tokenizer, max(self._limit - taken, 1))
         finally:
-            self._tokenizer.enable_truncation(self._limit)
+            self._truncate()

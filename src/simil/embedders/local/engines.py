@@ -17,8 +17,10 @@ from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
+from simil.models.graphs.signature import GraphKind
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,7 +28,15 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["find_chain", "open_local"]
+__all__ = [
+    "check_engine",
+    "fall_back_to_torch",
+    "find_chain",
+    "kept_on_disk",
+    "open_local",
+    "open_sessions",
+    "verified",
+]
 
 log = logging.getLogger("simil")
 
@@ -37,11 +47,12 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     """Return the model's chain or static table, None if sentence-transformers runs the model.
 
     Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
-    that cannot run this model.
+    that cannot run this model, or if it is no embedding model.
     """
-    _check_settings(settings)
+    check_engine(settings)
     if not source.embedded:
         check_folder(source.folder)
+        _check_kind(source, settings)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):
         return None
     table = read_static(source.folder)
@@ -51,7 +62,7 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     try:
         return read_chain(source.folder)
     except UnknownChain as exc:
-        _fall_back_to_torch(source, settings, exc)
+        fall_back_to_torch(source, settings, exc)
         return None
 
 
@@ -71,22 +82,29 @@ def open_local(
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
-        return _verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
+        return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
-            _fall_back_to_torch(source, settings, exc)
+            fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    return _verified(
+    return verified(
         source.verify,
         lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
     )
 
 
-def _check_settings(settings: Settings) -> None:
+def _check_kind(source: ModelSource, settings: Settings) -> None:
+    kind = model_kind(source.folder)
+    if kind is not ModelKind.EMBEDDER:
+        raise refusal(kind, settings.model or source.name, labels=label_count(source.folder))
+
+
+def check_engine(settings: Settings) -> None:
+    """Raise `UsageError` or `ModelError` for settings of engine, device and precision that no engine fits."""
     on_gpu = settings.device in ("cuda", "mps")
     if on_gpu and settings.engine in ("onnx", "openvino"):
         raise ModelError(
@@ -113,7 +131,8 @@ def _check_static(source: ModelSource, settings: Settings) -> None:
         )
 
 
-def _fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
+    """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
     if settings.engine != "auto" or settings.precision != "float32":
         engine = "openvino" if settings.engine == "auto" else settings.engine
         raise ModelError(
@@ -141,14 +160,28 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model.stamp, settings, progress)
+    sessions = open_sessions(
+        prepared,
+        model.stamp,
+        settings,
+        for_openvino=lambda: _graph(prepared, chain, model.stamp, settings, progress),
+    )
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def _sessions(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+def open_sessions(
+    prepared: PreparedGraph,
+    stamp: str,
+    settings: Settings,
+    *,
+    kind: GraphKind = GraphKind.TOKENS,
+    for_openvino: Callable[[], PreparedGraph],
 ) -> Sessions:
+    """Return how to open the prepared graph of the model called `stamp`, which is of `kind`.
+
+    `for_openvino` returns the graph that OpenVINO opens.
+    """
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
@@ -159,15 +192,18 @@ def _sessions(
         from simil.embedders.local.onnx import OnnxSession
 
         if not bulk:
-            return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
-        return _verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
+            return OnnxSession(stamp, prepared, kind, threads=settings.threads, bulk=False)
+        return verified(
+            prepared.verify, lambda: OnnxSession(stamp, prepared, kind, threads=threads, bulk=True)
+        )
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
-        return _verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+        graph = for_openvino()
+        return verified(
+            graph.verify,
+            lambda: OpenVinoSession(stamp, graph, kind, precision=settings.precision, threads=threads),
         )
 
     def fastest() -> InferenceSession:
@@ -184,19 +220,29 @@ def _sessions(
     return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
 
 
-def _verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
+def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
     """Open what reads files while another thread verifies them; of two errors, that of `verify` is raised."""
     from simil.embedders.local.workers import Workers
 
     reader: Workers[Callable[[], None], None] = Workers(1, lambda check: check())
-    verified = reader.start([verify])
+    checked = reader.start([verify])
     try:
         return opening()
     finally:
         try:
-            next(verified)
+            next(checked)
         finally:
             reader.close()
+
+
+def kept_on_disk(prepared: PreparedGraph, stamp: str) -> PreparedGraph:
+    """Return the prepared graph; raises `ModelError` if it is in memory, where OpenVINO cannot open it."""
+    if prepared.built is None:
+        raise ModelError(
+            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+        )
+    return prepared
 
 
 def _graph(
@@ -207,9 +253,4 @@ def _graph(
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared
+    return kept_on_disk(prepared, stamp)

@@ -1,9 +1,10 @@
-"""Runs a model on the CPU without torch: a prepared graph, its tokenizer, and pooling in numpy."""
+"""Runs a model on the CPU without torch: a prepared graph, and pooling in numpy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simil import similarity
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["GraphEmbedder", "InferenceSession", "Sessions"]
+    # What turns the output of a graph and its mask into the result.
+    Finish = Callable[[NDArray[np.float32], NDArray[np.int32]], NDArray[np.float32]]
+
+__all__ = ["GraphEmbedder", "GraphRunner", "InferenceSession", "Sessions"]
 
 # The number of tokens in a run that makes the session for bulk worthwhile: to open it takes up to half a
 # second, but the other session needs twice as long per token.
@@ -35,8 +39,13 @@ class InferenceSession(Protocol):
     workers: int
     prepared: PreparedGraph
 
-    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
+    def run(
+        self,
+        ids: NDArray[np.int32],
+        mask: NDArray[np.int32],
+        segments: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what the graph gives, float32, for int32 [texts, tokens]; see `graph_feed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +59,104 @@ class Sessions:
     bulk: Callable[[], InferenceSession]
 
 
+class GraphRunner:
+    """Runs token ids through a graph, in the session that suits their number."""
+
+    def __init__(
+        self, stamp: str, sessions: Sessions, *, vocabulary: int | None = None, least_rows: int = 1
+    ) -> None:
+        """Open nothing before the first run of the model called `stamp`.
+
+        `vocabulary` is the number of tokens of which the graph has vectors, None if unknown. No run has fewer
+        than `least_rows` rows: a row is repeated if need be.
+        """
+        self._stamp = stamp
+        self._sessions = sessions
+        self._vocabulary = vocabulary
+        self._least_rows = least_rows
+        self._tokens = 0
+        self._few: InferenceSession | None = None
+        self._bulk: InferenceSession | None = None
+        self._workers: Workers[_Batch, RowVectors] | None = None
+
+    def start(
+        self,
+        ids: Sequence[Sequence[int]],
+        finish: Finish,
+        *,
+        segments: Sequence[Sequence[int]] | None = None,
+    ) -> Iterator[RowVectors]:
+        """Start to run the texts or pairs whose token ids are `ids`; there is at least one.
+
+        `finish` turns the graph's output for a batch and its mask, int32 [texts, tokens], into the result,
+        float32 [texts, …]; it may be called by other threads. `segments` says of each token which text of a
+        pair it belongs to. The iterator yields rows, int [n], and their results, in any order.
+        """
+        import numpy as np
+
+        lengths = np.fromiter(map(len, ids), np.intp, len(ids))
+        items = [
+            _Batch(
+                rows,
+                [ids[row] for row in rows],
+                None if segments is None else [segments[row] for row in rows],
+                length,
+                finish,
+            )
+            for rows, length in batches(lengths)
+        ]
+        self._tokens += int(lengths.sum())
+        if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
+            self._few = self._few or self._sessions.few()
+            return map(self._run, items)
+        return self._bulk_workers().start(items)
+
+    def close(self) -> None:
+        """End the threads and release the sessions."""
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = self._few = self._bulk = None
+
+    def _bulk_workers(self) -> Workers[_Batch, RowVectors]:
+        """Return the threads of the session for bulk, which replaces the one for a few texts."""
+        if self._workers is None:
+            self._few, self._bulk = None, self._sessions.bulk()
+            self._workers = Workers(self._bulk.workers, self._run)
+        return self._workers
+
+    def _run(self, batch: _Batch) -> RowVectors:
+        session = self._bulk or self._few
+        assert session is not None
+        ids, mask = self._padded(batch.ids, batch.length)
+        segments = None if batch.segments is None else self._padded(batch.segments, batch.length)[0]
+        # OpenVINO takes zeros for a token beyond the table.
+        if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
+            raise ModelDamaged(f"the tokenizer of {self._stamp} gives token {largest}, which the model lacks")
+        with ForeignCode(f"{self._stamp} failed"):
+            results = batch.finish(session.run(ids, mask, segments), mask)
+            # The files are mapped: what is written to them after they were checked may be in the results.
+            session.prepared.expect_unchanged()
+        return batch.rows, results[: len(batch.rows)]
+
+    def _padded(
+        self, ids: Sequence[Sequence[int]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        return pad([*ids, *[ids[0]] * (self._least_rows - len(ids))], length)
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Texts of one padded length: their rows, their token ids, and how many prompt tokens pooling skips."""
+    """Texts or pairs of one padded length: their rows, token ids and segments, and what finishes them."""
 
     rows: NDArray[np.intp]
     ids: Sequence[Sequence[int]]
+    segments: Sequence[Sequence[int]] | None
     length: int
-    skip: int
+    finish: Finish
 
 
 class GraphEmbedder(LocalEmbedder):
-    """Runs a graph in the session that suits the number of tokens."""
+    """Pools the vectors of tokens that a graph gives."""
 
     def __init__(
         self,
@@ -76,24 +171,17 @@ class GraphEmbedder(LocalEmbedder):
     ) -> None:
         """Open nothing before the first text; `raw` leaves out a final normalization.
 
-        `vocabulary` is the number of tokens of which the graph has vectors, None if unknown.
+        `vocabulary` is as in `GraphRunner`.
         """
         super().__init__(model, tokenizer, chain.max_tokens)
         self._chain = chain
         self._dense = tuple(dense)
-        self._sessions = sessions
         self._raw = raw
-        self._vocabulary = vocabulary
-        self._tokens = 0
-        self._few: InferenceSession | None = None
-        self._bulk: InferenceSession | None = None
-        self._workers: Workers[_Batch, RowVectors] | None = None
+        self._runner = GraphRunner(self.stamp, sessions, vocabulary=vocabulary)
 
     def close(self) -> None:
         """End the threads and release the sessions."""
-        if self._workers is not None:
-            self._workers.close()
-        self._workers = self._few = self._bulk = None
+        self._runner.close()
 
     def _normalizes(self) -> bool:
         return self._chain.normalize and not self._raw
@@ -101,47 +189,23 @@ class GraphEmbedder(LocalEmbedder):
     def _start(
         self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> Iterator[RowVectors]:
-        import numpy as np
-
         assert encodings is not None
         if not encodings:
             return iter(())
-        ids = [encoding.ids for encoding in encodings]
-        lengths = np.fromiter(map(len, ids), np.intp, len(ids))
         skip = 0 if self._chain.pools_prompt or not prompt else self._prompt_tokens(prompt)
-        items = [_Batch(rows, [ids[row] for row in rows], length, skip) for rows, length in batches(lengths)]
-        self._tokens += int(lengths.sum())
-        if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
-            self._few = self._few or self._sessions.few()
-            return map(self._run, items)
-        return self._bulk_workers().start(items)
+        return self._runner.start([encoding.ids for encoding in encodings], partial(self._pooled, skip))
 
-    def _bulk_workers(self) -> Workers[_Batch, RowVectors]:
-        """Return the threads of the session for bulk, which replaces the one for a few texts."""
-        if self._workers is None:
-            self._few, self._bulk = None, self._sessions.bulk()
-            self._workers = Workers(self._bulk.workers, self._run)
-        return self._workers
-
-    def _run(self, batch: _Batch) -> RowVectors:
+    def _pooled(self, skip: int, hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the texts' vectors, of which pooling leaves out the first `skip` tokens."""
         import numpy as np
 
-        session = self._bulk or self._few
-        assert session is not None
-        ids, mask = pad(batch.ids, batch.length)
-        # OpenVINO takes zeros for a token beyond the table.
-        if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
-            raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
-        with ForeignCode(f"{self.stamp} failed"):
-            vectors = pool(session.run(ids, mask), mask, self._chain.pooling, batch.skip)
-            # The files are mapped: what is written to them after they were checked may be in the vectors.
-            session.prepared.expect_unchanged()
-            for layer in self._dense:
-                vectors = layer(vectors)
+        vectors = pool(hidden, mask, self._chain.pooling, skip)
+        for layer in self._dense:
+            vectors = layer(vectors)
         # Values that are not finite cannot be normalized; `Embedder.embed` reports them.
         if self._normalizes() and bool(np.isfinite(vectors).all()):
             vectors = similarity.unit_or_zero(vectors)
-        return batch.rows, vectors
+        return vectors
 
     def _prompt_tokens(self, prompt: str) -> int:
         """Count as sentence-transformers does: with the leading special tokens, without the trailing one."""

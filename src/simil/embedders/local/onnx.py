@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from simil.foreign import ForeignCode
 from simil.models.graphs.onnx_runtime import import_onnxruntime
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed, optimizing_options
+from simil.models.graphs.prepare import PreparedGraph, optimizing_options
+from simil.models.graphs.signature import GraphKind, graph_feed, input_dtypes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,9 @@ __all__ = ["OnnxSession"]
 class OnnxSession:
     """An open graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(self, stamp: str, prepared: PreparedGraph, *, threads: int, bulk: bool) -> None:
+    def __init__(
+        self, stamp: str, prepared: PreparedGraph, kind: GraphKind, *, threads: int, bulk: bool
+    ) -> None:
         """Open the graph of the model called `stamp`.
 
         For a few texts the graph is mapped from disk, and one run uses `threads` cores (0: ONNX Runtime
@@ -26,8 +29,6 @@ class OnnxSession:
         parameters and nearly halves the time of each run, and `threads` runs go in parallel. Raises
         `ModelError` if the graph cannot be opened.
         """
-        import numpy as np
-
         onnxruntime = import_onnxruntime()
         self.workers = threads if bulk else 1
         self.prepared = prepared
@@ -43,13 +44,17 @@ class OnnxSession:
         graph = prepared.graph if isinstance(prepared.graph, bytes) else str(prepared.graph)
         with ForeignCode(f"ONNX Runtime cannot open {stamp}", hint="try --engine torch"):
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
-        self._inputs = {value.name: dtypes[value.type] for value in self._session.get_inputs()}
+        self._inputs = input_dtypes(self._session)
         names = {value.name for value in self._session.get_outputs()}
-        self._output = next(name for name in GRAPH_OUTPUTS if name in names)
+        self._output = next(name for name in kind.value if name in names)
 
-    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens]."""
-        hidden: NDArray[np.float32]
-        (hidden,) = self._session.run([self._output], graph_feed(ids, mask, self._inputs))
-        return hidden
+    def run(
+        self,
+        ids: NDArray[np.int32],
+        mask: NDArray[np.int32],
+        segments: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what the graph gives, float32, for int32 [texts, tokens]; see `graph_feed`."""
+        output: NDArray[np.float32]
+        (output,) = self._session.run([self._output], graph_feed(ids, mask, self._inputs, segments))
+        return output

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.graphs.openvino_runtime import import_openvino
-from simil.models.graphs.prepare import GRAPH_OUTPUTS, PreparedGraph, graph_feed
+from simil.models.graphs.prepare import PreparedGraph
+from simil.models.graphs.signature import GraphKind, graph_feed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,9 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 class OpenVinoSession:
     """A compiled graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(self, stamp: str, prepared: PreparedGraph, *, precision: str, threads: int) -> None:
+    def __init__(
+        self, stamp: str, prepared: PreparedGraph, kind: GraphKind, *, precision: str, threads: int
+    ) -> None:
         """Compile the graph of the model called `stamp` for `threads` parallel runs.
 
         With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
@@ -50,18 +53,23 @@ class OpenVinoSession:
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }
         names = {name for port in self._compiled.outputs for name in port.get_names()}
-        self._output = next(name for name in GRAPH_OUTPUTS if name in names)
+        self._output = next(name for name in kind.value if name in names)
         self._local = threading.local()
 
-    def run(self, ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return the tokens' vectors, float32 [texts, tokens, hidden], for int32 [texts, tokens].
+    def run(
+        self,
+        ids: NDArray[np.int32],
+        mask: NDArray[np.int32],
+        segments: NDArray[np.int32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what the graph gives, float32, for int32 [texts, tokens]; see `graph_feed`.
 
         They are valid until the same thread calls `run` again.
         """
         request = self._request()
-        request.infer(graph_feed(ids, mask, self._inputs), share_inputs=True, share_outputs=True)
-        hidden: NDArray[np.float32] = request.get_tensor(self._output).data
-        return hidden
+        request.infer(graph_feed(ids, mask, self._inputs, segments), share_inputs=True, share_outputs=True)
+        output: NDArray[np.float32] = request.get_tensor(self._output).data
+        return output
 
     def _request(self) -> Any:
         """Return this thread's request, which serves one run at a time and reuses its memory."""

@@ -9,7 +9,7 @@ from typing import Any
 from simil.errors import ModelError
 from simil.models.catalog import FALLBACK, catalog
 from simil.models.files.model_source import embedded_source
-from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
+from simil.models.files.tokenizer import open_tokenizer, stored_tokenizer
 
 __all__ = ["count_tokens", "token_spans"]
 
@@ -25,7 +25,7 @@ def token_spans(folder: Path | None, tokens: int, overlap: int) -> Callable[[str
     tokenizer. Raises `ModelError` if the model has no tokenizer.json.
     """
     source = folder or embedded_source(catalog()[FALLBACK]).folder
-    data = read_tokenizer(source)
+    data = stored_tokenizer(source)
     if data is None:
         raise ModelError(
             f"{source.name} has no tokenizer.json to count tokens with", hint="use --chunk paragraphs"
@@ -47,7 +47,7 @@ def count_tokens(folder: Path, texts: Sequence[str]) -> int | None:
 
     Special tokens count, and so do tokens beyond the model's limit.
     """
-    data = read_tokenizer(folder)
+    data = stored_tokenizer(folder)
     if data is None:
         return None
     tokenizer = _open_unlimited(data, folder.name)

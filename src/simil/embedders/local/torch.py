@@ -12,7 +12,7 @@ from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
 from simil.models.files.quiet import quiet_transformers
-from simil.models.files.tokenizer import BoundedTokenizer
+from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from simil.embedders.local.base import RowVectors
 
-__all__ = ["TorchEmbedder", "usable_devices"]
+__all__ = ["TorchEmbedder", "copy_tokenizer", "load_network", "usable_devices"]
 
 _SHORT = "Apple"
 _LONG = "An orange lies on the table beside two ripe apples, and nobody has seen who put it there."
@@ -39,7 +39,7 @@ class TorchEmbedder(LocalEmbedder):
         Raises `ModelError` if the device is not available or the model cannot be loaded.
         """
         self._source = source
-        self._network = _load(source.folder, device, threads)
+        self._network = load_network("SentenceTransformer", source.folder, device, threads)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
         if raw and self._ends_in_unit:
             del self._network[len(self._network) - 1]
@@ -48,7 +48,7 @@ class TorchEmbedder(LocalEmbedder):
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(
-            model, _copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
+            model, copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
         )
         self.dimensions = self._network.get_embedding_dimension()
 
@@ -94,24 +94,24 @@ class TorchEmbedder(LocalEmbedder):
         return not np.linalg.norm(beside - alone) <= _TOLERANCE * np.linalg.norm(alone)
 
 
-def _copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
+def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
     """Return a copy, since sentence-transformers sets another truncation and padding on the original.
 
     None for a tokenizer of another library.
     """
-    from tokenizers import Tokenizer
-
-    # A static model has a bare one, a transformer one inside that of transformers.
-    bare = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if not isinstance(bare, Tokenizer):
-        return None
-    return BoundedTokenizer(Tokenizer.from_str(bare.to_str()), stamp)
+    bare = bare_tokenizer(tokenizer)
+    return None if bare is None else BoundedTokenizer(bare, stamp)
 
 
-def _load(folder: Path, device: str, threads: int) -> Any:
+def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_head: bool = False) -> Any:
+    """Return the model in `folder` as sentence-transformers' class `kind`, in float32, on `device`.
+
+    `uses_head` is as in `quiet_transformers`. Raises `ModelError` if the device is not available or the model
+    cannot be loaded.
+    """
     with ForeignCode("sentence-transformers cannot be loaded"):
+        import sentence_transformers
         import torch
-        from sentence_transformers import SentenceTransformer
 
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError(
@@ -123,9 +123,12 @@ def _load(folder: Path, device: str, threads: int) -> Any:
     if threads:
         torch.set_num_threads(threads)
     # transformers raises many kinds of exceptions for a broken folder.
-    with ForeignCode(f"sentence-transformers cannot load {folder}"), quiet_transformers():
+    with (
+        ForeignCode(f"sentence-transformers cannot load {folder}"),
+        quiet_transformers(uses_head=uses_head),
+    ):
         # Never trust_remote_code: a model is data.
-        network = SentenceTransformer(
+        network = getattr(sentence_transformers, kind)(
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
     return network.float().eval()

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-__all__ = ["Window", "split_windows", "sufficient_prefix"]
+__all__ = ["Window", "split_windows", "sufficient_prefix", "sufficient_suffix"]
 
-# More characters per token than any prose has. A prefix of this length nearly always shows that a text is
-# too long, even one of ten megabytes, without tokenizing all of it.
+# More characters per token than any prose has. A prefix or suffix of this length nearly always shows that a
+# text is too long, even one of ten megabytes, without tokenizing all of it.
 _CHARACTERS_PER_TOKEN = 48
 
 
@@ -30,6 +30,15 @@ def sufficient_prefix(text: str, limit: int) -> str:
         # Not `isspace`: it includes control characters, which tokenizers drop without ending a word.
         if text[place] in " \t\r\n":
             return text[:place]
+    return text
+
+
+def sufficient_suffix(text: str, limit: int) -> str:
+    """Return a suffix of `text`, from white space on, that has more than `limit` tokens in ordinary text."""
+    enough = limit * _CHARACTERS_PER_TOKEN
+    for place in range(len(text) - enough, max(len(text) - 2 * enough, 0), -1):
+        if text[place] in " \t\r\n":
+            return text[place:]
     return text
 
 

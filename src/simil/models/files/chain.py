@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
+from simil.models.files.positions import position_limit
 
 __all__ = [
     "SETTINGS",
@@ -27,7 +28,9 @@ __all__ = [
     "read_chain",
     "read_modules",
     "read_object",
-    "read_prompts",
+    "read_settings",
+    "read_transformer",
+    "token_limit",
     "truncates_dimensions",
     "understood",
 ]
@@ -48,8 +51,17 @@ ACTIVATIONS = {
 }
 _NO_LIMIT = 10**9
 _LARGEST = 256 << 20  # A tokenizer of a million tokens takes some 60 MB.
+# Types that call `max_position_embeddings` `n_positions`, and have no table of them.
+_POSITIONS_RENAMED = ("codegen", "ctrl", "gptj")
 SETTINGS = "config_sentence_transformers.json"
-_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+# What a transformer that reads text alone gives, and what the modules after it call that.
+_TASKS = {
+    "feature-extraction": (
+        {"text": {"method": "forward", "method_output_name": "last_hidden_state"}},
+        "token_embeddings",
+    ),
+    "sequence-classification": ({"text": {"method": "forward", "method_output_name": "logits"}}, "scores"),
+}
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
@@ -146,12 +158,14 @@ def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
     if kinds and (kinds[0] != "Transformer" or kinds[1:2] != ["Pooling"]):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     layers = kinds[2:]
-    normalize = layers[-1:] == ["Normalize"]
+    normalize = layers[-1:] == ["Normalize"] and _is_plain(folder / str(modules[-1].get("path", "")))
     if any(kind != "Dense" for kind in (layers[:-1] if normalize else layers)):
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     paths = [str(module.get("path", "")) for module in modules]
     transformer = folder / (paths[0] if paths else "")
-    max_tokens, lower_case = _read_transformer(transformer)
+    if (transformer / "adapter_config.json").exists():
+        raise UnknownChain("it is an adapter to another model")
+    max_tokens, lower_case = read_transformer(transformer) if paths else (token_limit(transformer), False)
     pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
     if truncates_dimensions(folder):
         raise UnknownChain("it sets truncate_dim")
@@ -167,24 +181,17 @@ def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
     )
 
 
-def read_prompts(folder: Path) -> dict[str, str]:
-    """Return the prompts in the model's own files by name, with the default one as `symmetric`.
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of sentence-transformers, which reads none of a folder without `modules.json`.
 
     Raises `ModelDamaged` for files that cannot be read.
     """
-    config = read_object(folder / SETTINGS) or {}
-    given = config.get("prompts") or {}
-    if not isinstance(given, dict) or not all(isinstance(prompt, str | None) for prompt in given.values()):
-        raise ModelDamaged("its prompts are not an object of strings", place=Place(str(folder / SETTINGS)))
-    prompts = {name: prompt for name, prompt in given.items() if prompt and name != "symmetric"}
-    with understood(folder / SETTINGS):
-        default = prompts.get(config.get("default_prompt_name") or "")
-    return prompts | ({"symmetric": default} if default else {})
+    return (read_object(folder / SETTINGS) or {}) if (folder / "modules.json").exists() else {}
 
 
 def truncates_dimensions(folder: Path) -> bool:
     """Say whether the files have sentence-transformers keep only the first dimensions of each vector."""
-    return bool((read_object(folder / SETTINGS) or {}).get("truncate_dim"))
+    return bool(read_settings(folder).get("truncate_dim"))
 
 
 def read_modules(folder: Path) -> list[dict[str, Any]]:
@@ -207,6 +214,10 @@ def _bare_pooling(folder: Path) -> tuple[str, ...]:
     architectures = (read_object(folder / "config.json") or {}).get("architectures") or [""]
     if str(architectures[0]).endswith("ForCausalLM"):
         raise UnknownChain("it is a model that generates text")
+    templates = (folder / "chat_template.jinja", folder / "chat_template.json")
+    in_config = (read_object(folder / "tokenizer_config.json") or {}).get("chat_template")
+    if in_config or any(path.exists() for path in templates):
+        raise UnknownChain("it puts texts into a chat template")
     return ("mean",)
 
 
@@ -217,7 +228,11 @@ def kind_of(module: Mapping[str, Any]) -> str:
     return kind if package.split(".")[0] == "sentence_transformers" else name
 
 
-def _read_transformer(folder: Path) -> tuple[int | None, bool]:
+def read_transformer(folder: Path, task: str = "feature-extraction") -> tuple[int | None, bool]:
+    """Return the limit of tokens, None for none, and whether texts are converted to lower case.
+
+    Raises `UnknownChain` for a transformer for another `task`, or one that only sentence-transformers runs.
+    """
     config: dict[str, Any] = next(
         (found for name in _TRANSFORMER_CONFIGS if (found := read_object(folder / name))), {}
     )
@@ -231,24 +246,30 @@ def _read_transformer(folder: Path) -> tuple[int | None, bool]:
     foreign = {key for key in set(config) - known if config[key]}
     if foreign:
         raise UnknownChain(f"its transformer sets {', '.join(sorted(foreign))}")
-    if config.get("transformer_task", "feature-extraction") != "feature-extraction":
-        raise UnknownChain(f"its transformer is for {config['transformer_task']}")
-    if config.get("modality_config", _TEXT_ONLY) != _TEXT_ONLY:
+    if (given := config.get("transformer_task", "feature-extraction")) != task:
+        raise UnknownChain(f"its transformer is for {given}")
+    modality, output = _TASKS[task]
+    if config.get("modality_config", modality) != modality:
         raise UnknownChain("its transformer takes more than text")
-    if config.get("module_output_name", "token_embeddings") != "token_embeddings":
+    if config.get("module_output_name", output) != output:
         raise UnknownChain(f"its transformer outputs {config['module_output_name']}")
     limit = config.get("max_seq_length")
-    if limit is not None and (type(limit) is not int or not 0 < limit < _NO_LIMIT):
+    if limit is not None and (type(limit) is not int or limit < 1):
         raise ModelDamaged(f"its max_seq_length is {limit!r}", place=Place(str(folder)))
-    return (limit or _token_limit(folder)), bool(config.get("do_lower_case"))
+    return token_limit(folder, limit), bool(config.get("do_lower_case"))
 
 
-def _token_limit(folder: Path) -> int | None:
-    """Return the smaller limit of tokenizer and position embeddings, as sentence-transformers does."""
-    limits = (
-        (read_object(folder / "tokenizer_config.json") or {}).get("model_max_length"),
-        (read_object(folder / "config.json") or {}).get("max_position_embeddings"),
-    )
+def token_limit(folder: Path, given: int | None = None) -> int | None:
+    """Return the given limit, else the smaller one of tokenizer and transformer, as sentence-transformers.
+
+    It is never above what the transformer has positions for, where sentence-transformers would fail.
+    """
+    config = read_object(folder / "config.json") or {}
+    limits: list[Any] = [position_limit(config), given]
+    if given is None:
+        tokenizer = read_object(folder / "tokenizer_config.json") or {}
+        limits += [tokenizer.get("model_max_length"), config.get("max_position_embeddings")]
+        limits += [config.get("n_positions")] if config.get("model_type") in _POSITIONS_RENAMED else []
     # Tokenizers write "no limit" as a huge number.
     real = [int(limit) for limit in limits if isinstance(limit, int | float) and 0 < limit < _NO_LIMIT]
     return min(real, default=None)
@@ -268,6 +289,19 @@ def _read_pooling(folder: Path) -> tuple[tuple[str, ...], bool]:
     return modes, bool(config.get("include_prompt", True))
 
 
+def _is_plain(folder: Path) -> bool:
+    """Return whether a final normalization is of the text's vector; raises `UnknownChain` for another one."""
+    config = read_object(folder / "config.json") or {}
+    if _names(config) != {"sentence_embedding"}:
+        raise UnknownChain("its normalization is not of the text's vector")
+    return True
+
+
+def _names(config: Mapping[str, Any]) -> set[str]:
+    """Return what a module reads and writes; it writes what it reads unless it says otherwise."""
+    return {config.get(key) or "sentence_embedding" for key in ("module_input_name", "module_output_name")}
+
+
 def _read_dense(folder: Path, path: str) -> Dense:
     config = read_object(folder / path / "config.json")
     if config is None:
@@ -275,7 +309,6 @@ def _read_dense(folder: Path, path: str) -> Dense:
     activation = config.get("activation_function", "torch.nn.modules.activation.Tanh")
     if activation not in ACTIVATIONS:
         raise UnknownChain(f"a dense layer uses {activation}")
-    names = {config.get(key) or "sentence_embedding" for key in ("module_input_name", "module_output_name")}
-    if names != {"sentence_embedding"} or config.get("use_residual"):
+    if _names(config) != {"sentence_embedding"} or config.get("use_residual"):
         raise UnknownChain("a dense layer is not a plain one after pooling")
     return Dense(path, ACTIVATIONS[activation], bool(config.get("bias", True)))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
-from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object, read_prompts
+from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_settings import read_prompts
 from simil.models.files.token_table import read_static
 
 __all__ = ["read_info"]

@@ -1,4 +1,4 @@
-"""Writes the computation graph of a BERT encoder from its configuration and weights.
+"""Writes the computation graph of a BERT encoder, or a classifier on top, from configuration and weights.
 
 Most sentence-embedding models are BERT encoders (bge, e5, gte, MiniLM, mxbai). Writing the graph needs
 neither torch nor an exporter, takes milliseconds, and uses ONNX Runtime's fused operators directly
@@ -7,7 +7,7 @@ relying on an optimizer to find them. The weights are not copied: the graph refe
 `model.safetensors`.
 
 The architecture is that of Devlin et al., arXiv:1810.04805, with the parameter names of
-transformers' `BertModel`.
+transformers' `BertModel` and `BertForSequenceClassification`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from typing import Any
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain, read_object
 from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
+from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
 
 __all__ = ["bert_graph"]
 
 _WORDS = "embeddings.word_embeddings.weight"
 _FIRST = "encoder.layer.0.attention.self.query.weight"
 _BERT_TOKENS = 30_522  # if the configuration says nothing
-OUTPUT = "last_hidden_state"
 _DTYPES = {"F32": "FLOAT", "F16": "FLOAT16", "BF16": "BFLOAT16"}
 _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu", "gelu_pytorch_tanh": "FastGelu"}
 
 
-def bert_graph(folder: Path) -> tuple[bytes, Path]:
+def bert_graph(folder: Path, kind: GraphKind = GraphKind.TOKENS) -> tuple[bytes, Path]:
     """Return the ONNX model of the BERT encoder in `folder`, and the folder that its weights are in.
 
-    The inputs are `input_ids` and `attention_mask`, int32 [batch, tokens]; the output is
-    `last_hidden_state`, float32 [batch, tokens, hidden], whatever the precision of the stored weights.
-    Raises `UnknownChain` if the model is not a plain BERT encoder, `ModelDamaged` if its files are broken.
+    The inputs are `input_ids` and `attention_mask`, int32 [batch, tokens], and for logits `token_type_ids`;
+    the output is that of `kind`, in float32 whatever the precision of the stored weights. Raises
+    `UnknownChain` if the model is not a plain BERT encoder, `ModelDamaged` if its files are broken.
     """
     config = read_object(folder / "config.json") or {}
     _check(config, folder)
@@ -43,7 +43,7 @@ def bert_graph(folder: Path) -> tuple[bytes, Path]:
     tensors = read_header(weights)
     try:
         _check_words(config, tensors)
-        return _GraphWriter(config, weights.name, tensors).write(), weights.parent
+        return _GraphWriter(config, weights.name, tensors, kind).write(), weights.parent
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelDamaged(
             f"does not describe a BERT encoder ({type(exc).__name__}: {exc})",
@@ -72,7 +72,10 @@ def _check_words(config: dict[str, Any], tensors: dict[str, StoredTensor]) -> No
 class _GraphWriter:
     """Collects the nodes and weights of one graph; its methods return the name of the value they compute."""
 
-    def __init__(self, config: dict[str, Any], location: str, tensors: dict[str, StoredTensor]) -> None:
+    def __init__(
+        self, config: dict[str, Any], location: str, tensors: dict[str, StoredTensor], kind: GraphKind
+    ) -> None:
+        self.kind = kind
         self.config = config
         self.location = location
         self.tensors = tensors
@@ -88,16 +91,17 @@ class _GraphWriter:
         hidden = self.embeddings()
         for layer in range(self.config["num_hidden_layers"]):
             hidden = self.layer(hidden, f"encoder.layer.{layer}.")
-        self.node("Identity", [hidden], OUTPUT, domain="")
         tokens = ["batch", "tokens"]
+        if self.kind is GraphKind.LOGITS:
+            names, output, shape = [*GRAPH_INPUTS], self.classifier(hidden), ["batch", "labels"]
+        else:
+            names, shape = [*GRAPH_INPUTS[:2]], [*tokens, self.config["hidden_size"]]
+            output = self.node("Identity", [hidden], self.kind.output, domain="")
         graph = helper.make_graph(
             self.nodes,
             "bert",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT32, tokens)
-                for name in ("input_ids", "attention_mask")
-            ],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [*tokens, self.config["hidden_size"]])],
+            [helper.make_tensor_value_info(name, TensorProto.INT32, tokens) for name in names],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
             self.weights,
         )
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
@@ -105,6 +109,17 @@ class _GraphWriter:
         return bytes(model.SerializeToString(deterministic=True))
 
     def embeddings(self) -> str:
+        if self.kind is GraphKind.LOGITS:
+            positions = self.weight("embeddings.position_embeddings.weight")
+            segments = ["token_type_ids", self.weight("embeddings.token_type_embeddings.weight")]
+        else:
+            positions, segments = self.positions_in_first_segment(), ["", ""]
+        words = self.weight("embeddings.word_embeddings.weight")
+        norm = [self.weight(f"embeddings.LayerNorm.{part}") for part in ("weight", "bias")]
+        inputs = ["input_ids", segments[0], words, positions, segments[1], *norm]
+        return self.node("EmbedLayerNormalization", inputs, "embedded", epsilon=self.epsilon)
+
+    def positions_in_first_segment(self) -> str:
         # Every token is in the first segment, so its embedding is added to those of the positions.
         segment = self.node(
             "Slice",
@@ -116,17 +131,20 @@ class _GraphWriter:
             "segment",
             domain="",
         )
-        positions = self.node(
+        return self.node(
             "Add", [self.weight("embeddings.position_embeddings.weight"), segment], "positions", domain=""
         )
-        words = self.weight("embeddings.word_embeddings.weight")
-        norm = [self.weight(f"embeddings.LayerNorm.{part}") for part in ("weight", "bias")]
-        return self.node(
-            "EmbedLayerNormalization",
-            ["input_ids", "", words, positions, "", *norm],
-            "embedded",
-            epsilon=self.epsilon,
-        )
+
+    def classifier(self, hidden: str) -> str:
+        from onnx import TensorProto, helper
+
+        self.weights.append(helper.make_tensor("first token", TensorProto.INT64, [], [0]))
+        first = self.node("Gather", [hidden, "first token"], "first", domain="", axis=1)
+        pooled = self.node("Tanh", [self.dense(first, "pooler.dense", "projected")], "pooled", domain="")
+        return self.dense(pooled, "classifier", self.kind.output)
+
+    def dense(self, left: str, name: str, output: str) -> str:
+        return self.node("Add", [self.matmul(left, name), self.weight(f"{name}.bias")], output, domain="")
 
     def layer(self, hidden: str, at: str) -> str:
         parts = ("query", "key", "value")
@@ -195,7 +213,7 @@ class _GraphWriter:
         """Name a tensor of the checkpoint, as float32; ONNX Runtime folds the cast and the transposition."""
         from onnx import TensorProto
 
-        full = self.prefix + name
+        full = name if name.startswith("classifier.") else self.prefix + name
         if full not in self.tensors:
             # Old checkpoints call these otherwise; what no name has, transformers would make up at random.
             if "LayerNorm" not in name and f"{self.prefix}{_FIRST}" in self.tensors:

@@ -11,29 +11,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain
 from simil.models.files.model_source import ModelSource
-from simil.models.files.tokenizer import read_tokenizer
+from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
+from simil.models.files.weights import has_torch_weights
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
+from simil.models.graphs.failed_exports import recall_failure, remember_failure
 from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
+from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
 from simil.progress import Progress
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 __all__ = [
-    "GRAPH_INPUTS",
-    "GRAPH_OUTPUTS",
     "PreparedGraph",
-    "graph_feed",
     "optimizing_options",
     "prepare",
     "prepared_folder",
@@ -41,11 +38,8 @@ __all__ = [
 
 log = logging.getLogger("simil")
 
-GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-GRAPH_OUTPUTS = ("last_hidden_state", "token_embeddings")
-
 # Raise this when the contents of a prepared folder change.
-_LAYOUT = 2
+_LAYOUT = 3
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
 
 
@@ -77,37 +71,54 @@ class PreparedGraph:
             self.built.verify()
 
 
-def prepare(source: ModelSource, cache_dir: Path, progress: Progress, *, full: bool = False) -> PreparedGraph:
+def prepare(
+    source: ModelSource,
+    cache_dir: Path,
+    progress: Progress,
+    *,
+    full: bool = False,
+    kind: GraphKind = GraphKind.TOKENS,
+) -> PreparedGraph:
     """Return the prepared graph of `source`, building it if there is no sound one for its present state.
 
-    `full` reads all of its files to find out. Raises `UnknownChain` if the model cannot be turned into a
-    graph, `ModelDamaged` for broken files.
+    `full` takes nothing on trust: it reads all files of the graph, and tries again what has failed before.
+    Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
-    target = prepared_folder(source, cache_dir, onnxruntime.__version__)
+    target = prepared_folder(source, cache_dir, onnxruntime.__version__, kind)
     generation = Generation.of(source, cache_dir)
     saved = open_built(target, generation, full=full)
     if saved:
         return _opened(saved)
     source.verify()
+    known = None if full else recall_failure(target)
+    if known is not None:
+        raise UnknownChain(known)
+    source.verify()
     try:
         with progress(f"preparing {source.name}, once"):
-            return _opened(
-                build_once(
-                    target,
-                    lambda folder: _optimize(_source_graph(source), folder),
-                    generation=generation,
-                    full=full,
-                )
+            built = build_once(
+                target, lambda folder: _build(source, kind, folder), generation=generation, full=full
             )
+            return _opened(built)
+    except UnknownChain as exc:
+        remember_failure(target, source.name, str(exc))
+        raise
     except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-    return _source_graph(source)
+    ready = _ready_graph(source, kind)
+    if ready is None:
+        raise UnknownChain("its graph cannot be kept on disk")
+    return ready
 
 
-def prepared_folder(source: ModelSource, cache_dir: Path, onnxruntime_version: str) -> Path:
+def prepared_folder(
+    source: ModelSource, cache_dir: Path, onnxruntime_version: str, kind: GraphKind = GraphKind.TOKENS
+) -> Path:
     """Return where the prepared graph of `source` in its present state is kept; it may not exist yet."""
     versions = f"{_LAYOUT} {onnxruntime_version}"
+    if kind is not GraphKind.TOKENS:
+        versions += f" {kind.output}"
     key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
     slug = re.sub(r"[^\w.-]+", "-", source.name)
     return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
@@ -138,19 +149,6 @@ def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
     (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
 
 
-def graph_feed(
-    ids: NDArray[np.int32], mask: NDArray[np.int32], dtypes: Mapping[str, Any]
-) -> dict[str, NDArray[Any]]:
-    """Return the inputs of a graph by name, for token ids and mask, int32 [texts, tokens].
-
-    `dtypes` maps the names of the graph's inputs to their dtypes. Every token is in the first segment.
-    """
-    import numpy as np
-
-    given = dict(zip(GRAPH_INPUTS, (ids, mask, np.zeros_like(ids)), strict=True))
-    return {name: given[name].astype(dtype, copy=False) for name, dtype in dtypes.items()}
-
-
 def optimizing_options(prepared: PreparedGraph) -> Any:
     """Return ONNX Runtime's session options that optimize a graph without regard to the hardware."""
     onnxruntime = import_onnxruntime()
@@ -163,28 +161,66 @@ def optimizing_options(prepared: PreparedGraph) -> Any:
     return options
 
 
-def _source_graph(source: ModelSource) -> PreparedGraph:
-    """Return the graph, not optimized: written from the weights, shipped with the model, or exported."""
+def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
+    """Fill `folder` with the optimized graph."""
+    ready = _ready_graph(source, kind)
+    if ready is not None:
+        _optimize(ready, folder)
+        return
+    from simil.models.graphs.export import export_graph
+    from simil.models.graphs.graph_check import UnfitGraph, check_graph
+
+    try:
+        with TemporaryDirectory(dir=folder) as temporary:
+            exported = export_graph(source.folder, Path(temporary), kind)
+            graph = PreparedGraph(exported.path, exported.tokenizer, optimized=False, source=source)
+            try:
+                _optimize(graph, folder)
+            except BuildFailed:
+                check_graph(exported.path, exported.cases, kind)
+                raise
+        check_graph(folder / _GRAPH, exported.cases, kind)
+    except UnfitGraph as exc:
+        raise UnknownChain(str(exc)) from exc
+
+
+def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
+    """Return the graph, not optimized, that needs no torch: written from the weights, or the model's own.
+
+    A graph in the model's folder may be of other weights than those beside it, so it is used only where there
+    are none.
+    """
     folder = source.folder
     tokenizer = read_tokenizer(folder)
-    if tokenizer is not None:
-        try:
-            graph, weights_folder = bert_graph(folder)
-            return PreparedGraph(
-                graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source
-            )
-        except UnknownChain as exc:
-            log.info("%s: %s", source.name, exc)
-        shipped = folder / "onnx" / "model.onnx"
-        if shipped.is_file() and _is_usable(shipped):
-            return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
-    from simil.models.graphs.export import export_graph
-
-    return PreparedGraph(*export_graph(folder), optimized=False, source=source)
+    if tokenizer is None:
+        return None
+    try:
+        graph, weights_folder = bert_graph(folder, kind)
+        return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source)
+    except UnknownChain as exc:
+        log.info("%s: %s", source.name, exc)
+    shipped = folder / "onnx" / "model.onnx"
+    if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
+        return None
+    _check_shipped(shipped, tokenizer, source.name, kind)
+    return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
 
 
-def _is_usable(graph: Path) -> bool:
-    """Say whether a model's own graph needs only token ids and masks, and gives a vector for each token."""
+def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) -> None:
+    """Raise `ModelDamaged` unless a model's own graph gives the same for texts alone and in a batch."""
+    from simil.models.graphs.graph_check import UnfitGraph, check_alone, sample_texts
+
+    opened = open_tokenizer(tokenizer, name, lower_case=False)
+    opened.no_padding()
+    encodings = opened.encode_batch_fast(sample_texts({}))
+    try:
+        check_alone(graph, [encoding.ids for encoding in encodings], kind)
+    except UnfitGraph as exc:
+        raise ModelDamaged(str(exc), hint="choose another model", place=Place(str(graph))) from exc
+
+
+def _is_usable(graph: Path, kind: GraphKind) -> bool:
+    """Say whether a model's own graph needs only tokens, masks and segments, and gives what `kind` does."""
     import onnx
 
     try:
@@ -194,4 +230,4 @@ def _is_usable(graph: Path) -> bool:
         return False
     inputs = {value.name for value in described.input} - {weight.name for weight in described.initializer}
     outputs = {value.name for value in described.output}
-    return inputs <= {*GRAPH_INPUTS} and bool(outputs & {*GRAPH_OUTPUTS})
+    return inputs <= {*GRAPH_INPUTS} and bool(outputs & {*kind.value})

@@ -24,7 +24,8 @@ from simil.models.files.chain import Chain
 from simil.models.files.tokenizer import open_tokenizer
 from simil.models.graphs.build_once import BuildFailed, build_once
 from simil.models.graphs.openvino_runtime import import_nncf, import_openvino, require_nncf
-from simil.models.graphs.prepare import PreparedGraph, graph_feed
+from simil.models.graphs.prepare import PreparedGraph
+from simil.models.graphs.signature import graph_feed
 from simil.progress import Progress
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from simil.embedders.plugins import load_plugin
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import installed_plugins
-from simil.models.files.chain import UnknownChain, read_chain, read_prompts
+from simil.models.files.chain import UnknownChain, read_chain
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_settings import read_prompts
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import read_static
 from simil.models.files.weights import WEIGHTS, read_header

@@ -1,0 +1,154 @@
+"""Reads from a cross-encoder's files how sentence-transformers' `CrossEncoder` uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simil.errors import ModelError
+from simil.models.files.chain import (
+    SETTINGS,
+    UnknownChain,
+    kind_of,
+    read_modules,
+    read_object,
+    read_transformer,
+    token_limit,
+    understood,
+)
+from simil.models.files.model_kind import ModelKind, label_names, model_kind
+from simil.models.files.model_settings import read_prompts
+
+__all__ = ["PairModel", "expect_cross_encoder", "read_cross_encoder"]
+
+_ACTIVATIONS = {
+    "torch.nn.modules.linear.Identity": "identity",
+    "torch.nn.modules.activation.Sigmoid": "sigmoid",
+    "torch.nn.modules.activation.Tanh": "tanh",
+    "torch.nn.modules.activation.ReLU": "relu",
+}
+# A setting of the model may name any function of torch, and it would be called.
+_A_LAYER = re.compile(r"torch\.nn\.modules\.(linear|activation)\.[A-Za-z]+")
+_OLD_ACTIVATION = "sbert_ce_default_activation_function"
+_CLASSIFICATION = "sequence-classification"
+_UNNAMED = re.compile(r"LABEL_\d+")
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PairModel:
+    """What a cross-encoder makes of two texts, besides its transformer.
+
+    `activation` is applied to the transformer's one logit. `prompt` comes before the first text.
+    `max_tokens` counts the tokens of both texts and the special ones; None means no limit. `needs_torch` says
+    why only sentence-transformers runs the model; it is "" if simil's own engines do, too.
+    """
+
+    activation: str = "sigmoid"
+    prompt: str = ""
+    max_tokens: int | None = None
+    lower_case: bool = False
+    needs_torch: str = ""
+
+
+def expect_cross_encoder(name: str, folder: Path) -> None:
+    """Raise `ModelError` unless the model called `name`, in `folder`, is a cross-encoder."""
+    kind = model_kind(folder)
+    if kind is not ModelKind.CROSS_ENCODER:
+        raise ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
+
+
+def read_cross_encoder(name: str, folder: Path) -> PairModel:
+    """Return how the cross-encoder called `name` scores two texts, by its files in `folder`.
+
+    Raises `ModelError` for a model of another kind and for one that gives several scores, `ModelDamaged` for
+    files that cannot be read.
+    """
+    expect_cross_encoder(name, folder)
+    with understood(folder):
+        modules = read_modules(folder)
+        transformer = folder / str(modules[0].get("path", "")) if modules else folder
+        config = read_object(transformer / "config.json") or {}
+        _expect_one_score(name, folder, modules, config)
+        activation = _activation(name, folder if modules else None, config)
+        try:
+            _expect_plain(modules, activation)
+            max_tokens, lower_case = _limits(transformer, is_bare=not modules)
+        except UnknownChain as exc:
+            return PairModel(activation, _prompt(folder, modules), needs_torch=str(exc))
+        return PairModel(activation, _prompt(folder, modules), max_tokens, lower_case)
+
+
+def _expect_one_score(
+    name: str, folder: Path, modules: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+) -> None:
+    labels = _labels(folder, modules, config)
+    if len(labels) != 1:
+        named = labels if len(labels) <= _MOST_NAMED and not any(map(_UNNAMED.fullmatch, labels)) else []
+        which = f" ({', '.join(named)})" if named else ""
+        raise ModelError(
+            f"{name} gives {len(labels)} scores{which}, not one: it classifies pairs of texts",
+            hint="give a model that scores two texts, as rerankers do",
+        )
+
+
+def _labels(folder: Path, modules: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> list[str]:
+    """Return the names of what the model gives for a pair, as sentence-transformers counts them."""
+    for module in reversed(modules[1:]):
+        if kind_of(module) == "LogitScore":
+            return ["LABEL_0"]
+        if kind_of(module) == "Dense":
+            layer = read_object(folder / str(module.get("path", "")) / "config.json") or {}
+            if layer.get("module_output_name") == "scores":
+                return [f"LABEL_{number}" for number in range(int(layer.get("out_features", 1)))]
+    return label_names(config)
+
+
+def _activation(name: str, saved: Path | None, config: Mapping[str, Any]) -> str:
+    """Return a name in `_ACTIVATIONS`, or the path of another layer of torch.
+
+    `saved` is the folder that sentence-transformers saved the model to, None if it did not.
+    """
+    given = [
+        (read_object(saved / SETTINGS) or {}).get("activation_fn") if saved else None,
+        (config.get("sentence_transformers") or {}).get("activation_fn", config.get(_OLD_ACTIVATION)),
+    ]
+    # What is not torch's is the model's own code: sentence-transformers does not run it, either.
+    path: str | None = next((path for path in given if path and path.startswith("torch.")), None)
+    if path is None:
+        return "sigmoid"
+    if path not in _ACTIVATIONS and not _A_LAYER.fullmatch(path):
+        raise ModelError(f"the activation of {name}, {path}, is not a layer of torch")
+    return _ACTIVATIONS.get(path, path)
+
+
+def _expect_plain(modules: Sequence[Mapping[str, Any]], activation: str) -> None:
+    """Raise `UnknownChain` unless the model is a transformer with a known activation and nothing else."""
+    kinds = [kind_of(module) for module in modules]
+    if kinds not in ([], ["Transformer"]):
+        raise UnknownChain(f"its modules are {', '.join(kinds)}")
+    if activation not in _ACTIVATIONS.values():
+        raise UnknownChain(f"its activation is {activation}")
+
+
+def _limits(transformer: Path, *, is_bare: bool) -> tuple[int | None, bool]:
+    """Return the limit of tokens, and whether texts are converted to lower case."""
+    if not is_bare:
+        return read_transformer(transformer, task=_CLASSIFICATION)
+    if _has_chat_template(transformer):
+        raise UnknownChain("it has a chat template")
+    return token_limit(transformer), False
+
+
+def _has_chat_template(transformer: Path) -> bool:
+    names = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+    settings = read_object(transformer / "tokenizer_config.json") or {}
+    return bool(settings.get("chat_template")) or any((transformer / name).exists() for name in names)
+
+
+def _prompt(folder: Path, modules: Sequence[Mapping[str, Any]]) -> str:
+    """Return the model's default prompt; of a bare transformer, sentence-transformers reads none."""
+    return read_prompts(folder).get("symmetric", "") if modules else ""

@@ -1,0 +1,88 @@
+"""Chooses and opens the engine that runs a cross-encoder on this machine."""
+
+from __future__ import annotations
+
+import logging
+
+from simil.config import Settings
+from simil.embedders.local.engines import (
+    check_engine,
+    fall_back_to_torch,
+    kept_on_disk,
+    open_sessions,
+    verified,
+)
+from simil.embedders.overflow import Overflow
+from simil.errors import UsageError
+from simil.models.files.chain import UnknownChain, read_object
+from simil.models.files.cross_encoder import PairModel
+from simil.models.files.model_source import ModelSource
+from simil.models.graphs.signature import GraphKind
+from simil.progress import Progress
+from simil.scorers.base import Scorer
+
+__all__ = ["check_scorer_settings", "open_local_scorer"]
+
+log = logging.getLogger("simil")
+
+
+def check_scorer_settings(settings: Settings) -> None:
+    """Raise `UsageError` or `ModelError` for settings with which no cross-encoder runs."""
+    if settings.precision != "float32":
+        raise UsageError(
+            f"{settings.precision} is not supported for a cross-encoder", hint="leave out --precision"
+        )
+    if settings.overflow == Overflow.CHUNK:
+        raise UsageError(
+            "a cross-encoder cannot read two texts in windows", hint="use --overflow truncate or error"
+        )
+    check_engine(settings)
+
+
+def open_local_scorer(
+    source: ModelSource, model: PairModel, stamp: str, settings: Settings, *, progress: Progress
+) -> Scorer:
+    """Return the scorer of a model's files, of which `model` was read.
+
+    Raises `ModelError` if the model cannot be opened, or not by the engine that `settings` ask for.
+    """
+    if settings.engine != "torch" and settings.device not in ("cuda", "mps"):
+        try:
+            return _open_graph(source, model, stamp, settings, progress)
+        except UnknownChain as exc:
+            fall_back_to_torch(source, settings, exc)
+    from simil.scorers.torch_scorer import TorchScorer
+
+    return verified(
+        source.verify,
+        lambda: TorchScorer(
+            stamp, Overflow(settings.overflow), source, device=settings.device, threads=settings.threads
+        ),
+    )
+
+
+def _open_graph(
+    source: ModelSource, model: PairModel, stamp: str, settings: Settings, progress: Progress
+) -> Scorer:
+    if model.needs_torch:
+        raise UnknownChain(model.needs_torch)
+    from simil.embedders.local.graph import GraphRunner
+    from simil.models.files.tokenizer import open_tokenizer
+    from simil.models.graphs.prepare import prepare
+    from simil.scorers.graph_scorer import GraphScorer
+    from simil.scorers.pair_tokens import PairTokenizer
+
+    prepared = prepare(source, settings.cache_dir, progress, kind=GraphKind.LOGITS)
+    tokenizer = open_tokenizer(prepared.tokenizer, stamp, lower_case=model.lower_case)
+    sessions = open_sessions(
+        prepared, stamp, settings, kind=GraphKind.LOGITS, for_openvino=lambda: kept_on_disk(prepared, stamp)
+    )
+    vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
+    return GraphScorer(
+        stamp,
+        Overflow(settings.overflow),
+        PairTokenizer(tokenizer, model.max_tokens, model.prompt),
+        # The product of a single row with the classifier's weights is rounded otherwise than that of several.
+        GraphRunner(stamp, sessions, vocabulary=vocabulary, least_rows=2),
+        model.activation,
+    )

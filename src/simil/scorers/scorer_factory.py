@@ -1,0 +1,81 @@
+"""Opens the scorer that the settings of a run ask for."""
+
+from __future__ import annotations
+
+from simil.config import Settings
+from simil.embedders.cache.keys import KeyBuilder
+from simil.embedders.overflow import Overflow, same_result
+from simil.errors import ModelError, UsageError
+from simil.models.files.cross_encoder import PairModel, expect_cross_encoder, read_cross_encoder
+from simil.models.files.folder_check import check_folder
+from simil.models.files.model_source import ModelSource
+from simil.models.graphs.generation_watch import GenerationWatch
+from simil.models.resolve import resolve
+from simil.models.select import check_consent, choose_model
+from simil.progress import Progress, silent
+from simil.scorers.base import Scorer
+from simil.scorers.scorer_engines import check_scorer_settings, open_local_scorer
+
+__all__ = ["open_scorer"]
+
+
+def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
+    """Return the scorer of the model that `settings` name; fetches the model's files if need be.
+
+    With a cache, the model is prepared and opened only for the first pair that is not cached. Raises
+    `ModelError` for a model that is no cross-encoder or cannot be opened, `ProviderError` or `UsageError` if
+    there is no such model.
+    """
+    if settings.model is None:
+        raise UsageError("no model is named that scores pairs of texts")
+    check_scorer_settings(settings)
+    source = _find(settings.model, settings, progress)
+    model = _read(source)
+    stamp = source.stamp(settings.cache_dir)
+    watch = GenerationWatch(source, settings.cache_dir)
+
+    def opened() -> Scorer:
+        scorer = open_local_scorer(source, model, stamp, settings, progress=progress)
+        source.expect_unchanged()
+        if settings.cache:
+            watch.expect_unchanged()
+        return scorer
+
+    if not settings.cache:
+        return opened()
+    from simil.embedders.cache.store import VectorCache, cache_folder
+    from simil.scorers.cached_scorer import CachedScorer
+
+    key_builder = KeyBuilder(
+        backend="cross-encoder",
+        model=stamp,
+        revision=source.digest(settings.cache_dir),
+        precision=settings.precision,
+        pipeline=str(model),
+        max_tokens=model.max_tokens,
+        overflow=same_result(Overflow(settings.overflow)),
+        generation=watch.token,
+    )
+    cache = VectorCache(cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
+    return CachedScorer(stamp, key_builder, cache, opened)
+
+
+def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
+    """Return the files of the model that is called `name`, fetched if need be."""
+    check_consent(resolve(name), settings)
+    ref, source = choose_model(
+        name, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
+    )
+    if source is None:
+        raise ModelError(
+            f"{ref.cli_name} embeds texts and scores no pairs",
+            hint="give a cross-encoder that runs on this machine",
+        )
+    return source
+
+
+def _read(source: ModelSource) -> PairModel:
+    if source.embedded:
+        expect_cross_encoder(source.name, source.folder)
+    check_folder(source.folder)
+    return read_cross_encoder(source.name, source.folder)
