@@ -23,7 +23,7 @@ from simil.models.files.chain import (
 from simil.models.files.model_kind import ModelKind, label_names, model_kind
 from simil.models.files.model_settings import read_prompts
 
-__all__ = ["PairModel", "expect_cross_encoder", "read_cross_encoder"]
+__all__ = ["PairModel", "expect_cross_encoder", "not_a_cross_encoder", "read_cross_encoder"]
 
 _ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 # A setting of the model may name any function of torch, and it would be called.
@@ -54,7 +54,12 @@ def expect_cross_encoder(name: str, folder: Path) -> None:
     """Raise `ModelError` unless the model called `name`, in `folder`, is a cross-encoder."""
     kind = model_kind(folder)
     if kind is not ModelKind.CROSS_ENCODER:
-        raise ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
+        raise not_a_cross_encoder(name, kind)
+
+
+def not_a_cross_encoder(name: str, kind: ModelKind) -> ModelError:
+    """Return the error for a model of another kind that was to score pairs of texts."""
+    return ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
 
 
 def read_cross_encoder(name: str, folder: Path) -> PairModel:
