@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -14,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+from support.benchmark_modules import BENCHMARKS, benchmark_modules
 
 # Makes the folder and loads it in one process: importing torch is what takes long.
 MAKE_AND_LOAD = """
@@ -33,14 +31,10 @@ TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "in
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Import one of the benchmarks' modules; none of them is left for other tests, by their short names."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == BENCHMARKS:
-            del sys.modules[name]
+def load() -> Iterator[Any]:
+    """Import one of the benchmarks' modules."""
+    with benchmark_modules() as loading:
+        yield loading
 
 
 def test_the_bge_shaped_folder_gives_both_sides_the_same_vectors(tmp_path: Path, load: Any) -> None:

@@ -53,7 +53,11 @@ PLACES: dict[str, set[str]] = {
     "onnx": {"models/graphs/bert.py", "models/graphs/export.py", "models/graphs/prepare.py"},
     "tokenizers": {"models/files/tokenizer.py"},
     "sentence_transformers": {"embedders/local/torch.py", "models/graphs/export.py"},
-    "transformers": {"models/files/quiet.py", "models/files/tokenizer.py"},
+    "transformers": {
+        "models/files/own_code.py",
+        "models/files/quiet.py",
+        "models/files/tokenizer.py",
+    },
     "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
     "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
     "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},

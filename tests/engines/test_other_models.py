@@ -115,7 +115,7 @@ def test_the_onnx_file_of_a_model_that_is_not_bert_is_used(
     folder = tiny.sentence_model(tmp_path / "model", _distilbert(tmp_path / "bare"))
     expected = open_model(folder, "torch").embed(few_texts)
     (folder / "onnx").mkdir()
-    exported, _ = export_graph(folder, folder / "onnx")
+    exported = export_graph(folder, folder / "onnx").path
     exported.rename(folder / "onnx" / "model.onnx")
     # Without PyTorch weights only the graph can run.
     (folder / "model.safetensors").unlink()
@@ -130,7 +130,7 @@ def test_an_onnx_file_that_asks_for_more_than_tokens_is_passed_over(
 
     folder = tiny.sentence_model(tmp_path / "model", _distilbert(tmp_path / "bare"))
     expected = open_model(folder, "torch").embed(few_texts)
-    graph = onnx.load(export_graph(folder, tmp_path)[0])
+    graph = onnx.load(export_graph(folder, tmp_path).path)
     graph.graph.input.append(onnx.helper.make_tensor_value_info("task_id", onnx.TensorProto.INT64, [1]))
     (folder / "onnx").mkdir()
     onnx.save(graph, str(folder / "onnx" / "model.onnx"))

@@ -138,7 +138,7 @@ def hang(event, arguments):
         threading.Event().wait()
 sys.addaudithook(hang)
 try:
-    fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=1)
+    fetch("org/tiny", want=lambda names, folder: [names], progress=silent, first_contact_s=1)
     text = None
 except Unreachable as exc:
     text = str(exc)

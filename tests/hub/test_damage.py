@@ -27,7 +27,7 @@ from simil.errors import SimilError
 from simil.models.hub.download import fetch
 from simil.progress import silent
 try:
-    fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=5)
+    fetch("org/tiny", want=lambda names, folder: [names], progress=silent, first_contact_s=5)
     error = None
 except SimilError as exc:
     error = exc

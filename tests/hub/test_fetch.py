@@ -32,8 +32,8 @@ class Tally:
         yield self.steps.append
 
 
-def everything(names: Sequence[str]) -> Sequence[str]:
-    return names
+def everything(names: Sequence[str], folder: Path) -> Sequence[Sequence[str]]:
+    return [names]
 
 
 def get(repo: str = REPO, revision: str | None = None, want=everything, progress=silent) -> Snapshot:
@@ -60,12 +60,14 @@ def test_all_files_arrive_where_the_library_keeps_them(
     assert (snapshot.path / "model.safetensors").resolve() == cache / "models--org--tiny" / "blobs" / weights
 
 
-def test_only_what_is_wanted_is_downloaded(hub: HubServer) -> None:
+def test_only_what_is_wanted_is_downloaded_and_step_by_step(hub: HubServer, files: dict[str, bytes]) -> None:
     offered: list[str] = []
 
-    def want(names: Sequence[str]) -> Sequence[str]:
+    def want(names: Sequence[str], folder: Path) -> Iterator[Sequence[str]]:
         offered.extend(names)
-        return ["config.json", "1_Pooling/config.json"]
+        yield ["config.json"]
+        assert (folder / "config.json").read_bytes() == files["config.json"]
+        yield ["1_Pooling/config.json"]
 
     snapshot = get(want=want)
     assert offered == ["1_Pooling/config.json", "README.md", "config.json", "model.safetensors"]
@@ -107,7 +109,7 @@ def test_files_that_other_tools_downloaded_are_used(hub: HubServer, python: Call
     there = python(LIBRARY, "remote", *names).result
     found = find(REPO)
     hub.requests.clear()
-    assert get(want=lambda offered: names) == found is not None
+    assert get(want=lambda offered, folder: [names]) == found is not None
     assert there == [str(found.path / name) for name in names]
     assert len(hub.requests) == 1
 
@@ -156,7 +158,7 @@ def test_a_gated_model_needs_the_token(
 
 
 def test_a_refusal_of_the_caller_passes_through(hub: HubServer, cache: Path) -> None:
-    def want(names: Sequence[str]) -> Sequence[str]:
+    def want(names: Sequence[str], folder: Path) -> Sequence[Sequence[str]]:
         raise ModelError("no tokenizer.json")
 
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):
@@ -186,7 +188,7 @@ def test_the_library_says_and_asks_nothing_of_its_own(hub: HubServer, python: Ca
 import json
 from simil.models.hub.download import fetch
 from simil.progress import silent
-snapshot = fetch("org/tiny", want=lambda names: names, progress=silent, first_contact_s=5)
+snapshot = fetch("org/tiny", want=lambda names, folder: [names], progress=silent, first_contact_s=5)
 print(json.dumps({"revision": snapshot.revision}))
 """
     outcome = python(program, HF_HUB_ENABLE_HF_TRANSFER="1")

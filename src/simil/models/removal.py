@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simil.errors import ModelError, ModelNotFound, UsageError
 from simil.models.graphs.build_once import built_from
+from simil.models.graphs.failed_exports import failures_of
 from simil.models.graphs.generations import forget_built, prepared_root
 from simil.models.hub.snapshots import RepoCache, hub_cache_dir
 from simil.models.names import did_you_mean, near_repository
@@ -64,6 +65,9 @@ def remove_model(ref: ModelRef, cache_dir: Path) -> RemovalResult:
             raise ModelError(
                 f"{folder} cannot be removed: {exc.strerror or exc}", hint="remove it yourself"
             ) from exc
+    for file in failures_of(ref.target, prepared_root(cache_dir)):
+        with suppress(OSError):  # It is removed in a month at the latest.
+            file.unlink()
     return RemovalResult(tuple(folders), sum(size for file, size in before.items() if not file.exists()))
 
 

@@ -1,67 +1,131 @@
-"""Selects the files of a hub repository that simil needs, and finds out whether they were fetched."""
+"""Which files of a hub repository simil fetches, and whether a folder has them.
+
+A model is what its modules read: settings and vocabularies in the folder of each, and the weights of each in
+one form. Whatever else a repository holds stays there: other forms and precisions of the weights,
+checkpoints, training data, pictures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from simil.errors import ModelNotFound
+from simil.errors import ModelDamaged, ModelNotFound
+from simil.models.files.module_folders import MODULES, ModuleFolder, module_folders
+from simil.models.files.own_code import check_architectures, check_modules
+from simil.models.files.weight_files import ADAPTER, whole_weights
 
-__all__ = ["has_weights", "needed_files"]
+__all__ = ["has_weights", "wanted_files"]
 
-_GRAPH = "onnx/model.onnx"
-_WEIGHTS = ("model.safetensors", _GRAPH, "pytorch_model.bin")
-_NOT_NEEDED = (
-    *(".md", ".png", ".jpg", ".gitattributes"),
-    *(".bin", ".onnx", ".onnx_data", ".h5", ".ot", ".msgpack", ".safetensors"),
-)
+_Listing = Callable[[str], Collection[str]]
+
+_CONFIG = "config.json"
+_GRAPHS, _GRAPH = "onnx", "model.onnx"
+# What the libraries read beside weights. The vocabularies are those that the tokenizers of transformers name.
+_READ = re.compile(r".+\.(json|jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab")
+# The index of shards is fetched with them.
+_NOT_READ = re.compile(r".+\.index\.json|.*results?\.json|(trainer_state|data_config|modelcard)\.json")
+_WITH_WEIGHTS = {
+    "Transformer", "MLMTransformer", "CLIPModel", "StaticEmbedding", "WordEmbeddings", "WordWeights",
+    "CNN", "LSTM", "Dense", "LayerNorm", "WeightedLayerPooling",
+}  # fmt: skip
+
+
+def wanted_files(names: Sequence[str], folder: Path) -> Iterator[list[str]]:
+    """Yield the files to fetch of a repository, in steps: what one step brings tells what the next one needs.
+
+    The files of a step are in `folder` before the next is asked for; weights come last. Raises
+    `ModelNotFound` if the repository holds no model of sentence-transformers, or no weights that it reads,
+    and `ModelError` if the model is made for code of its own.
+    """
+    tree = _by_folder(names)
+    if not tree[""] & {MODULES, _CONFIG, ADAPTER}:
+        raise ModelNotFound("the repository holds no sentence-transformers model")
+    if MODULES in tree[""]:
+        yield [MODULES]
+    settings = _settings(module_folders(folder), tree.__getitem__)
+    yield settings
+    check_modules(folder)
+    check_architectures(folder)
+    modules = module_folders(folder)  # Now with those that a router chooses from.
+    weights = {module: _weights(module, tree.__getitem__) for module in modules}
+    if _is_incomplete(weights):
+        raise _no_weights(tree[""])
+    yield [name for name in _settings(modules, tree.__getitem__) if name not in settings]
+    yield [name for found in weights.values() for name in found]
 
 
 def has_weights(folder: Path) -> bool:
-    """Say whether a folder holds the weights of the model's first module, perhaps in a subfolder."""
-    return any((folder / name).is_file() for name in _WEIGHTS) or any(folder.glob("0_*/model.safetensors"))
+    """Say whether a folder holds the weights of all modules of the model, each in one whole form."""
+    try:
+        modules = module_folders(folder)
+    except ModelDamaged:  # Whoever opens the model says what is wrong.
+        return True
+
+    def listing(path: str) -> Collection[str]:
+        with suppress(OSError), os.scandir(folder / path) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+        return set()
+
+    return not _is_incomplete({module: _weights(module, listing) for module in modules})
 
 
-def needed_files(names: Sequence[str]) -> list[str]:
-    """Return the files of a repository to fetch: all small ones and one form of the weights.
+def _by_folder(names: Iterable[str]) -> defaultdict[str, set[str]]:
+    """Return the names of the files in each folder by its path, "" for the repository itself."""
+    tree: defaultdict[str, set[str]] = defaultdict(set)
+    for name in names:
+        parent, _, base = name.rpartition("/")
+        tree[parent].add(base)
+    return tree
 
-    safetensors are preferred, since all engines can use them. Raises `ModelNotFound` if the repository holds
-    no sentence-transformers model.
-    """
-    present = set(names)
-    if not present & {"modules.json", "config.json"}:
-        raise ModelNotFound("the repository holds no sentence-transformers model")
-    small = [
-        name
-        for name in names
-        if not name.endswith(_NOT_NEEDED) and not name.startswith(("onnx/", "openvino/"))
+
+def _settings(modules: Iterable[ModuleFolder], listing: _Listing) -> list[str]:
+    return [
+        _path(folder, name)
+        for folder in dict.fromkeys(["", *(module.path for module in modules)])
+        for name in sorted(listing(folder))
+        if _READ.fullmatch(name) and not _NOT_READ.fullmatch(name)
     ]
-    weights = next((name for name in _WEIGHTS if name in present), None)
-    chosen = [weights] if weights else [name for name in names if _is_shard(name)]
-    if weights == _GRAPH:
-        chosen += [name for name in names if _is_graph_data(name)]
-    chosen += [name for name in names if _is_module_weights(name) and not _is_second_form(name, present)]
-    return [*small, *chosen]
 
 
-def _is_shard(name: str) -> bool:
-    return name.startswith("model-") and name.endswith(".safetensors")
+def _weights(module: ModuleFolder, listing: _Listing) -> list[str]:
+    """Return the files with a module's weights in one form, [] if none is whole.
+
+    For a transformer without any other, that is the graph.
+    """
+    found = whole_weights(listing(module.path))
+    if found or module.kind != "Transformer":
+        return [_path(module.path, name) for name in found]
+    graph = listing(_GRAPHS)
+    return [_path(_GRAPHS, name) for name in sorted(graph) if _is_of_graph(name)] if _GRAPH in graph else []
 
 
-def _is_graph_data(name: str) -> bool:
-    """Say whether the graph may keep tensors in this file; some exporters write one file per tensor."""
-    path = PurePosixPath(name)
-    if str(path.parent) != "onnx" or name == _GRAPH or name.endswith((".json", ".model", ".txt")):
+def _is_of_graph(name: str) -> bool:
+    """Say whether this is the graph or may hold tensors of it; some exporters write one file per tensor."""
+    if name.endswith((".json", ".model", ".txt")):
         return False
     return ".onnx" not in name or name.startswith(_GRAPH)  # Not those of a graph in another precision.
 
 
-def _is_module_weights(name: str) -> bool:
-    """Say whether these are the weights of a module beside the transformer, as in `2_Dense/...`."""
-    path = PurePosixPath(name)
-    return len(path.parts) == 2 and path.parts[0][:1].isdigit() and path.suffix in (".safetensors", ".bin")
+def _is_incomplete(weights: Mapping[ModuleFolder, Sequence[str]]) -> bool:
+    return any(module.kind in _WITH_WEIGHTS and not found for module, found in weights.items())
 
 
-def _is_second_form(name: str, present: set[str]) -> bool:
-    """Say whether the repository has these weights of a module as safetensors, too."""
-    return name.endswith(".bin") and str(PurePosixPath(name).with_name("model.safetensors")) in present
+def _no_weights(names: Collection[str]) -> ModelNotFound:
+    if ADAPTER in names:
+        return ModelNotFound(
+            "the repository holds an adapter for another model, not a whole model",
+            hint="choose another model",
+        )
+    return ModelNotFound(
+        "the repository holds no whole weights as safetensors, as PyTorch's or as an ONNX graph",
+        hint="choose another model",
+    )
+
+
+def _path(folder: str, name: str) -> str:
+    return str(PurePosixPath(folder, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def resolve(name: str) -> ModelRef:
             )
         return ModelRef(Provider.EMBEDDED, info.name, info=info)
     if info is not None and info.provider == "hub":
-        return ModelRef(Provider.HUB, info.repo, revision or None, info)
+        known = replace(info, own_code=False) if revision else info
+        return ModelRef(Provider.HUB, info.repo, revision or None, known)
     if _REPOSITORY.fullmatch(base):
         return ModelRef(Provider.HUB, base, revision or None, info)
     raise _not_found(name)

@@ -15,16 +15,17 @@ from simil.config import Settings
 from simil.consent import consent_missing, host_of
 from simil.errors import ModelError, ModelNotFound, Place, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
+from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
-from simil.models.repository_files import has_weights, needed_files
+from simil.models.repository_files import has_weights, wanted_files
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.progress import Progress
 
 if TYPE_CHECKING:
     from simil.models.hub.download import Snapshot
 
-__all__ = ["check_consent", "choose_model", "fetch", "find_local", "find_or_fetch"]
+__all__ = ["check_consent", "choose_model", "fetch", "find_local", "find_or_fetch", "kind_of_choice"]
 
 log = logging.getLogger("simil")
 
@@ -59,6 +60,22 @@ def choose_model(
         )
     ref = resolve(FALLBACK)
     return ref, find_local(ref)
+
+
+def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:
+    """Return the kind of the model that `settings` ask for; one of the hub is fetched for that.
+
+    Opens no file where none is needed: for the embedded model, an API's or a plug-in's, and without a pinned
+    one. Errors as in `check_consent` and `choose_model`.
+    """
+    if settings.model is None:
+        return ModelKind.EMBEDDER
+    ref = resolve(settings.model)
+    if ref.provider not in (Provider.HUB, Provider.FOLDER):
+        return ModelKind.EMBEDDER
+    check_consent(ref, settings)
+    source = find_or_fetch(ref, offline=settings.offline, progress=progress)
+    return ModelKind.EMBEDDER if source is None else model_kind(source.folder)
 
 
 def check_consent(ref: ModelRef, settings: Settings) -> None:
@@ -157,7 +174,7 @@ def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSo
     from simil.models.hub import download as hub
 
     snapshot = hub.fetch(
-        ref.target, ref.revision, want=needed_files, progress=progress, first_contact_s=first_contact_s
+        ref.target, ref.revision, want=wanted_files, progress=progress, first_contact_s=first_contact_s
     )
     return _source(ref, snapshot)
 

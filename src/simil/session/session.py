@@ -1,4 +1,4 @@
-"""One session: its settings, its inputs, and the one model that gives their texts vectors."""
+"""One session: its settings, its inputs, the one model for vectors, and the cross-encoder if there is one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.errors import InputError, Place
     from simil.formats.passthrough import Frame
+    from simil.scorers.base import Scorer
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
@@ -29,6 +30,10 @@ class Session(AbstractContextManager["Session"]):
 
     The command line, the Python API and whatever else asks stand on this class. It prints nothing: it
     raises errors and calls back.
+
+    Attributes:
+        progress: what shows how far long work is.
+        scorer_opened: the cross-encoder, None while nothing has needed one.
     """
 
     def __init__(
@@ -51,7 +56,8 @@ class Session(AbstractContextManager["Session"]):
         these is raised; `on_unknown` for each text of which the model knows nothing.
         """
         self.settings = settings
-        self._progress = progress
+        self.progress = progress
+        self.scorer_opened: Scorer | None = None
         self._on_blank = on_blank
         self._on_error = on_error
         self._on_unknown = on_unknown
@@ -76,6 +82,26 @@ class Session(AbstractContextManager["Session"]):
     def embedder(self) -> Embedder:
         """Return the model, opened by the first call; errors as in `OpenModel.embedder`."""
         return self._model.embedder()
+
+    def is_cross_encoder(self) -> bool:
+        """Return whether the settings ask for a model that scores pairs; errors as in `kind_of_choice`."""
+        from simil.models.files.model_kind import ModelKind
+        from simil.models.select import kind_of_choice
+
+        return kind_of_choice(self.settings, self.progress) is ModelKind.CROSS_ENCODER
+
+    def scorer(self, reranker: str | None = None) -> Scorer:
+        """Return the cross-encoder that the settings ask for, or `reranker`, opened by the first call.
+
+        Beside a reranker, what the settings say of precision, windows and OpenVINO is for the embedding
+        model alone. Errors as in `open_scorer`.
+        """
+        from simil.scorers.scorer_factory import open_scorer
+
+        if self.scorer_opened is None:
+            settings = self.settings if reranker is None else _beside_embedder(self.settings, reranker)
+            self.scorer_opened = open_scorer(settings, progress=self.progress)
+        return self.scorer_opened
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
         """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
@@ -160,14 +186,29 @@ class Session(AbstractContextManager["Session"]):
             kind,
             on_error=self._on_error,
             on_unknown=self._on_unknown,
-            progress=self._progress,
+            progress=self.progress,
             total=total,
             label=label,
         )
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the models."""
         self._model.close()
+        if self.scorer_opened is not None:
+            self.scorer_opened.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _beside_embedder(settings: Settings, reranker: str) -> Settings:
+    """Return the settings for a reranker, which the user names for this run, so that it needs no consent."""
+    return replace(
+        settings,
+        model=reranker,
+        model_from=None,
+        model_unconsented=None,
+        precision="float32",
+        engine="auto" if settings.engine == "openvino" else settings.engine,
+        overflow="warn" if settings.overflow == "chunk" else settings.overflow,
+    )

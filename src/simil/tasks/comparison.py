@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Comparison", "Item", "PairScores", "compare", "compare_pairs"]
+__all__ = ["Comparison", "Item", "PairScores", "check_count", "compare", "compare_pairs"]
 
 # Rows whose texts are embedded in one batch, at least.
 _PAIRS_AT_ONCE = 512
@@ -69,11 +69,32 @@ class Comparison:
         """The score of the first two items."""
         return float(self._shown(self.first_score)[0])
 
+    @property
+    def has_top(self) -> bool:
+        """Whether a score has a highest value: 1, or that of the scale."""
+        return not self.is_distance
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether there are scores of each item with all items."""
+        return True
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What the scores are, for JSON."""
+        made = {"metric": str(self.metric), "model": self.model, "dimensions": self.dimensions}
+        return made if self.scale is None else {**made, **self.scale.facts}
+
     def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each item's number and its scores with all items, float32 [items]."""
         for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
             for offset, row in enumerate(block):
                 yield start + offset, self._shown(row)
+
+    def pairs(self) -> Iterator[tuple[int, int, np.float32]]:
+        """Yield the numbers of each two items, and their score."""
+        for index, row in self.rows():
+            yield from ((index, other, row[other]) for other in range(index + 1, len(row)))
 
     def all_reach(self, threshold: float) -> bool:
         """Return whether all pairs of items score at least (for a distance: at most) `threshold`."""
@@ -96,11 +117,14 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PairScores:
-    """Some rows, the scores of their two texts, float32 [len(pairs)], and the dimension of the vectors."""
+    """Some rows, the scores of their two texts, float32 [len(pairs)], and the dimension of the vectors.
+
+    A cross-encoder makes no vectors: `dimensions` is 0.
+    """
 
     pairs: Sequence[Pair]
     scores: NDArray[np.float32]
-    dimensions: int
+    dimensions: int = 0
 
 
 def compare(
@@ -121,7 +145,7 @@ def compare(
     """
     import numpy as np
 
-    _check_count(items)
+    check_count(items)
     models = {item.model for item in items if item.vector is not None}
     check_models(models)
     texts = [item.text for item in items if item.text is not None]
@@ -133,7 +157,7 @@ def compare(
         embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
-    _check_count(kept)
+    check_count(kept)
     vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
     _check_lengths(kept, vectors)
     stacked = np.stack(vectors)
@@ -153,7 +177,8 @@ def compare(
     )
 
 
-def _check_count(items: Sequence[Item]) -> None:
+def check_count(items: Sequence[Item]) -> None:
+    """Raise `UsageError` for fewer than two items."""
     if len(items) < 2:
         found = "only one text" if items else "nothing"
         raise UsageError(f"there is {found} to compare", hint="give at least two")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MOST_BYTES", "Matches", "match", "match_one_to_one"]
+__all__ = ["MOST_BYTES", "Matches", "check_one_to_one", "keep_one_to_one", "match", "match_one_to_one"]
 
 # The limit for the matrix of all pairs, in float64 as the assignment needs it: 16,000 by 16,000 rows.
 MOST_BYTES = 2 * 1024**3
@@ -28,13 +28,15 @@ class Matches:
     """Matching pairs: rows of the left and the right side, int64 [pairs], and their cosines, float32 [pairs].
 
     Pairs are in the order of the left rows, those of one left row by descending score. `nearest_miss` is the
-    best pair (left, right, score) if no pair reaches the threshold.
+    best pair (left, right, score) if no pair reaches the threshold. Where a cross-encoder has ordered the
+    pairs, `rerank_scores` float32 [pairs] are what it says of them.
     """
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     scores: NDArray[np.float32]
     nearest_miss: tuple[int, int, np.float32] | None = None
+    rerank_scores: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.left)
@@ -76,13 +78,7 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    needed = 8 * len(left) * len(right)
-    if needed > MOST_BYTES:
-        raise UsageError(
-            f"matching {len(left)} rows with {len(right)} one to one takes {needed / 1024**3:.1f} GiB, "
-            f"more than {MOST_BYTES // 1024**3}",
-            hint="match parts of them, or leave out --one-to-one",
-        )
+    check_one_to_one(len(left), len(right))
     if not len(left) or not len(right):
         return _nothing()
     # scipy copies a matrix that has more rows than columns, and one to be maximized.
@@ -104,6 +100,46 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     rows, columns = (j, i) if turned else (i, j)
     order = np.argsort(rows)
     return Matches(rows[order], columns[order], -costs[i, j].astype(np.float32)[order])
+
+
+def check_one_to_one(lefts: int, rights: int) -> None:
+    """Raise `UsageError` if the matrix of so many rows and columns would take more than `MOST_BYTES`."""
+    needed = 8 * lefts * rights
+    if needed > MOST_BYTES:
+        raise UsageError(
+            f"matching {lefts} rows with {rights} one to one takes {needed / 1024**3:.1f} GiB, "
+            f"more than {MOST_BYTES // 1024**3}",
+            hint="match parts of them, or leave out --one-to-one",
+        )
+
+
+def keep_one_to_one(found: Matches) -> Matches:
+    """Return as many of the reranked pairs as can be such that each text is in at most one.
+
+    Of all ways to choose them, that with the largest sum of `rerank_scores`. The caller has seen to
+    `check_one_to_one`.
+    """
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    if found.rerank_scores is None or not len(found):
+        return found
+    lefts, i = np.unique(found.left, return_inverse=True)
+    rights, j = np.unique(found.right, return_inverse=True)
+    scores = found.rerank_scores.astype(np.float64)
+    scores -= scores.min()
+    gains = np.zeros((len(lefts), len(rights)))
+    # One more pair is worth more than the best scores of all.
+    gains[i, j] = scores + scores.max() * min(gains.shape) + 1
+    rows, columns = linear_sum_assignment(gains, maximize=True)
+    kept = np.isin(i * len(rights) + j, rows * len(rights) + columns)
+    return replace(
+        found,
+        left=found.left[kept],
+        right=found.right[kept],
+        scores=found.scores[kept],
+        rerank_scores=found.rerank_scores[kept],
+    )
 
 
 def _limit(threshold: float | None) -> np.float32:

@@ -24,7 +24,9 @@ TOP_K = 10
 class SearchResult:
     """The results of one query: rows of the corpus int64 [n], best first, and their scores float32 [n].
 
-    `nearest` and `nearest_score` are the best row of all, even if it is below the threshold.
+    `nearest` and `nearest_score` are the best row of all, even if it is below the threshold. Where a
+    cross-encoder has ordered the rows, `rerank_scores` float32 [n] are what it says of them, and `scores` are
+    still cosines.
     """
 
     query: str
@@ -32,6 +34,12 @@ class SearchResult:
     scores: NDArray[np.float32]
     nearest: int
     nearest_score: np.float32
+    rerank_scores: NDArray[np.float32] | None = None
+
+    @property
+    def order_scores(self) -> NDArray[np.float32]:
+        """The scores that the rows are ordered by."""
+        return self.scores if self.rerank_scores is None else self.rerank_scores
 
 
 @dataclass(frozen=True, slots=True)

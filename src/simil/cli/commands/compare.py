@@ -16,18 +16,20 @@ from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from simil.cli.commands.compare_scale import Scaling
+    from simil.cli.commands.compare_view import AnyComparison
     from simil.cli.options.run import SessionRun
-    from simil.embedders.base import Embedder
+    from simil.progress import Status
     from simil.session.inputs import OpenInput
     from simil.similarity import Metric
-    from simil.tasks.comparison import Comparison, PairScores
+    from simil.tasks.comparison import Item, PairScores
     from simil.tasks.embedding import EmbedOptions
     from simil.tasks.evaluation.scales import Scale
-    from simil.texts import ReadOptions
+    from simil.tasks.pair_scoring import CrossComparison
+    from simil.texts import Pair, ReadOptions
 
 __all__ = ["compare"]
 
@@ -61,11 +63,11 @@ def compare(
         ),
     ] = None,
     metric: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--metric", metavar="NAME", help="How to compare vectors: cosine, dot, euclidean or manhattan."
         ),
-    ] = "cosine",
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -101,6 +103,8 @@ def compare(
 ) -> None:
     """Show how similar texts are: a score for two, a matrix for more.
 
+    A cross-encoder reads both texts at once, the first as the query: the order matters to it.
+
     simil compare "Apple" "Orange" · simil compare --pairs pairs.tsv --field a --field b
     """
     from simil.cli.commands.compare_items import GivenTexts, items_of
@@ -113,15 +117,28 @@ def compare(
     from simil.tasks.embedding import EmbedOptions
 
     given = GivenTexts(texts or [], text or [], file or [])
-    values.check_choice("--metric", metric, Metric)
+    if metric is not None:
+        values.check_choice("--metric", metric, Metric)
+    chosen = Metric(metric or "cosine")
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
-    asked.check(Metric(metric), normalize=normalize)
+    asked.check(chosen, normalize=normalize)
     nulls = pairs is not None
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
+        is_cross_encoder = run.session.is_cross_encoder()
+        if is_cross_encoder:
+            _refuse_of_vectors(
+                {
+                    "--metric": metric,
+                    "--dimensions": model.dimensions,
+                    "--no-normalize": no_normalize,
+                    "--calibrated": asked.calibrated,
+                    "--percentile": percentile,
+                }
+            )
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
-        scaling = Scaling(asked, run.session, Metric(metric), reading)
+        scaling = Scaling(asked, run.session, chosen, reading)
         if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
@@ -132,27 +149,47 @@ def compare(
             check_plot(plot)
         shown_as = form_of(form, output)
         if pairs is not None:
-            rows = _Rows(pairs, reading.options(), Metric(metric), wanted, scaling, threshold)
-            reached = rows.score(run, shown_as, output)
+            rows = _Rows(pairs, reading.options(), chosen, wanted, scaling, threshold)
+            reached = rows.score(run, shown_as, output, is_cross_encoder=is_cross_encoder)
         else:
             items = [*items_of(run.session, given, reading.options())]
             with open_output(output) as stream:
-                comparison = compare_items(
-                    items,
-                    Metric(metric),
-                    wanted,
-                    run.session.embedder,
-                    on_error=run.notes.on_error,
-                    on_unknown=run.notes.unknown,
-                )
-                comparison = replace(comparison, scale=scaling.scale(comparison.model, comparison.dimensions))
-                _show(comparison, shown_as, stream, plot, quiet=run.quiet and output is None)
-            reached = threshold is None or comparison.all_reach(threshold)
+                compared: AnyComparison
+                if is_cross_encoder:
+                    compared = _scored(items, run)
+                else:
+                    compared = compare_items(
+                        items,
+                        chosen,
+                        wanted,
+                        run.session.embedder,
+                        on_error=run.notes.on_error,
+                        on_unknown=run.notes.unknown,
+                    )
+                    compared = replace(compared, scale=scaling.scale(compared.model, compared.dimensions))
+                _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
+            reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise typer.Exit(1)
 
 
-def _show(comparison: Comparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
+def _refuse_of_vectors(given: Mapping[str, object]) -> None:
+    """Raise `UsageError` for an option that is about vectors, with its value; a cross-encoder makes none."""
+    for option, value in given.items():
+        if value not in (None, False):
+            raise UsageError(
+                f"{option} is for vectors, and a cross-encoder makes none", hint=f"leave out {option}"
+            )
+
+
+def _scored(items: Sequence[Item], run: SessionRun) -> CrossComparison:
+    from simil.tasks.pair_scoring import score_items
+
+    session = run.session
+    return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
+
+
+def _show(comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
     from simil.cli.commands.compare_view import draw_comparison, show_comparison
     from simil.cli.plots.drawing import replaces_text
 
@@ -173,42 +210,54 @@ class _Rows:
     scaling: Scaling
     threshold: float | None
 
-    def score(self, run: SessionRun, form: str, output: Path | None) -> bool:
+    def score(self, run: SessionRun, form: str, output: Path | None, *, is_cross_encoder: bool) -> bool:
         """Write a score for each row; return whether all reach the threshold."""
         from simil.cli.commands.compare_view import show_pairs
         from simil.cli.output.output_file import open_output
-        from simil.tasks.comparison import compare_pairs
 
         opened = run.session.open([self.source], self.reading)
         if opened.holds_vectors:
             raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(self.source))
-        keeps_failed = run.notes.keeps_failed
-        rows = opened.pairs(run.notes.blank, run.notes.on_error, keeps_failed=keeps_failed)
-        embedder = run.session.embedder()
+        rows = opened.pairs(run.notes.blank, run.notes.on_error, keeps_failed=run.notes.keeps_failed)
+        scored = self._by_cross_encoder(rows, run) if is_cross_encoder else self._by_vectors(rows, run)
+        missed: list[PairScores] = []
+        with open_output(output) as stream:
+            # The first rows tell how long vectors are, and with that the scale is known.
+            first = next(scored.batches, None)
+            known = first is not None and first.dimensions
+            scale = self.scaling.scale(scored.model, known) if known else None
+            batches = self._checked(chain([first] if first else [], scored.batches), scale, missed)
+            shown = _watched(batches, opened, run, scored.status, beside_output=output is None)
+            if run.quiet and not output:
+                for _ in shown:
+                    pass
+            else:
+                facts = {"metric": scored.metric, "model": scored.model}
+                is_distance, types = self.metric.is_distance and scale is None, opened.column_types
+                show_pairs(shown, form, stream, facts, scale, is_distance=is_distance, types=types)
+        return not missed
+
+    def _by_vectors(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
+        from simil.tasks.comparison import compare_pairs
+
+        embedder, notes = run.session.embedder(), run.notes
         scored = compare_pairs(
             rows,
             self.metric,
             self.wanted,
             embedder,
-            on_error=run.notes.on_error,
-            keeps_failed=keeps_failed,
-            on_unknown=run.notes.unknown,
+            on_error=notes.on_error,
+            keeps_failed=notes.keeps_failed,
+            on_unknown=notes.unknown,
         )
-        missed: list[PairScores] = []
-        with open_output(output) as stream:
-            # The first rows tell how long vectors are, and with that the scale is known.
-            first = next(scored, None)
-            known = first is not None and first.dimensions
-            scale = self.scaling.scale(embedder.stamp, known) if known else None
-            batches = self._checked(chain([first] if first else [], scored), scale, missed)
-            shown = _watched(batches, opened, run, embedder, beside_output=output is None)
-            if run.quiet and not output:
-                for _ in shown:
-                    pass
-            else:
-                types = opened.column_types
-                show_pairs(shown, form, stream, self.metric, embedder.stamp, scale, types=types)
-        return not missed
+        return _ScoredRows(scored, str(self.metric), embedder.stamp, embedder.status)
+
+    def _by_cross_encoder(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
+        from simil.tasks.pair_scoring import CROSS_ENCODER, score_rows
+
+        scorer, notes = run.session.scorer(), run.notes
+        scored = score_rows(rows, scorer, on_error=notes.on_error, keeps_failed=notes.keeps_failed)
+        return _ScoredRows(scored, CROSS_ENCODER, scorer.stamp, lambda: "")
 
     def _checked(
         self, batches: Iterable[PairScores], scale: Scale | None, missed: list[PairScores]
@@ -227,11 +276,21 @@ class _Rows:
             yield replace(batch, scores=scores)
 
 
+@dataclass(frozen=True, slots=True)
+class _ScoredRows:
+    """Rows as they are scored, by what and by which model, and what that waits for."""
+
+    batches: Iterator[PairScores]
+    metric: str
+    model: str
+    status: Status
+
+
 def _watched(
     batches: Iterable[PairScores],
     opened: OpenInput,
     run: SessionRun,
-    embedder: Embedder,
+    status: Status,
     *,
     beside_output: bool,
 ) -> Iterator[PairScores]:
@@ -239,7 +298,7 @@ def _watched(
     from simil.cli.output.progress_bar import terminal_progress
 
     progress = terminal_progress(quiet=run.quiet, beside_output=beside_output)
-    with progress("comparing", total=opened.count, unit="rows", status=embedder.status) as advance:
+    with progress("comparing", total=opened.count, unit="rows", status=status) as advance:
         for batch in batches:
             yield batch
             advance(len(batch.pairs))

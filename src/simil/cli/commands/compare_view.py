@@ -19,10 +19,12 @@ from simil.formats.tables import own_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simil.similarity import Metric
     from simil.tasks.comparison import Comparison, PairScores
     from simil.tasks.evaluation.scales import Scale
+    from simil.tasks.pair_scoring import CrossComparison
     from simil.texts import Pair
+
+    AnyComparison = Comparison | CrossComparison
 
 __all__ = ["draw_comparison", "show_comparison", "show_pairs"]
 
@@ -30,7 +32,7 @@ __all__ = ["draw_comparison", "show_comparison", "show_pairs"]
 _CELL = 7
 
 
-def show_comparison(comparison: Comparison, form: str, stream: BinaryIO) -> None:
+def show_comparison(comparison: AnyComparison, form: str, stream: BinaryIO) -> None:
     """Write a comparison to `stream` in `form`; a table goes to the terminal."""
     if form == "table":
         (_show_two if len(comparison.names) == 2 else _show_matrix)(comparison)
@@ -48,34 +50,33 @@ def show_pairs(
     batches: Iterable[PairScores],
     form: str,
     stream: BinaryIO,
-    metric: Metric,
-    model: str,
+    facts: Mapping[str, object],
     scale: Scale | None = None,
     *,
+    is_distance: bool = False,
     types: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a score and the fields of each row as they come; forms as for `show_comparison`.
 
-    `types` are those of Arrow that fields have in their source.
+    `facts` say what the scores are, for JSON; `types` are those of Arrow that fields have in their source.
     """
     if form == "table":
         for batch in batches:
             for pair, score in zip(batch.pairs, batch.scores, strict=True):
                 percent = scale is not None and scale.top > 1
-                is_distance = metric.is_distance and scale is None
                 shown = fewer_digits(score, 2 if percent else 4, is_distance=is_distance)
                 _show_pair(pair, "failed" if isnan(score) else shown)
         return
     if form not in _PAIRS:
         write_rows(_pair_rows(batches), form, stream, facts={}, columns=["score"], types=types)
         return
-    facts = {"metric": str(metric), "model": model} | _facts(scale)
-    for chunk in _PAIRS[form](batches, facts, _decimals(scale)):
+    scaled = {**facts, **({} if scale is None else scale.facts)}
+    for chunk in _PAIRS[form](batches, scaled, _decimals(scale)):
         stream.write(chunk)
         stream.flush()
 
 
-def draw_comparison(path: str, comparison: Comparison) -> None:
+def draw_comparison(path: str, comparison: AnyComparison) -> None:
     """Draw the scores of all items with each other as a heat map."""
     from simil.cli.plots.charts import heat_map
     from simil.cli.plots.drawing import draw
@@ -85,10 +86,6 @@ def draw_comparison(path: str, comparison: Comparison) -> None:
     draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
 
 
-def _facts(scale: Scale | None) -> dict[str, object]:
-    return {} if scale is None else {**scale.facts}
-
-
 def _decimals(scale: Scale | None) -> int:
     return 6 if scale is None else scale.decimals
 
@@ -96,26 +93,26 @@ def _decimals(scale: Scale | None) -> int:
 # One comparison: two items or a matrix.
 
 
-def _score(comparison: Comparison) -> str:
+def _score(comparison: AnyComparison) -> str:
     return digits(comparison.score, _decimals(comparison.scale))
 
 
-def _comparison_plain(comparison: Comparison, stream: BinaryIO) -> None:
+def _comparison_plain(comparison: AnyComparison, stream: BinaryIO) -> None:
     if len(comparison.names) == 2:
         stream.write(f"{_score(comparison)}\n".encode())
     else:
         _matrix_lines(comparison, stream, "\t")
 
 
-def _comparison_tsv(comparison: Comparison, stream: BinaryIO) -> None:
+def _comparison_tsv(comparison: AnyComparison, stream: BinaryIO) -> None:
     _comparison_table(comparison, stream, "\t")
 
 
-def _comparison_csv(comparison: Comparison, stream: BinaryIO) -> None:
+def _comparison_csv(comparison: AnyComparison, stream: BinaryIO) -> None:
     _comparison_table(comparison, stream, ",")
 
 
-def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) -> None:
+def _comparison_table(comparison: AnyComparison, stream: BinaryIO, separator: str) -> None:
     escapes = Escapes()
     if len(comparison.names) == 2:
         stream.write(table_row(["score", "a", "b"], separator))
@@ -126,7 +123,7 @@ def _comparison_table(comparison: Comparison, stream: BinaryIO, separator: str) 
 
 
 def _matrix_lines(
-    comparison: Comparison, stream: BinaryIO, separator: str, escapes: Escapes | None = None
+    comparison: AnyComparison, stream: BinaryIO, separator: str, escapes: Escapes | None = None
 ) -> None:
     stream.write(table_row(["", *comparison.names], separator, escapes))
     decimals = _decimals(comparison.scale)
@@ -135,41 +132,34 @@ def _matrix_lines(
         stream.write(table_row([comparison.names[index], *cells], separator, escapes))
 
 
-def _comparison_json(comparison: Comparison, stream: BinaryIO) -> None:
+def _comparison_json(comparison: AnyComparison, stream: BinaryIO) -> None:
     import numpy as np
 
-    head: dict[str, Any] = {
-        "metric": str(comparison.metric),
-        "model": comparison.model,
-        "dimensions": comparison.dimensions,
-        **_facts(comparison.scale),
-    }
+    head = dict(comparison.facts)
     if len(comparison.names) == 2:
         # As in the matrix, with the shortest digits of a float32.
         head["score"] = np.float32(comparison.score)
     named = zip(comparison.ids, comparison.names, strict=True)
     head["items"] = [{"id": id_, "text": name} for id_, name in named]
+    if not comparison.has_matrix:
+        stream.write(json_of(head) + b"\n")
+        return
     stream.write(json_of(head)[:-1] + b',"scores":[')
     stream.writelines((b",\n" if index else b"\n") + json_of(row) for index, row in comparison.rows())
     stream.write(b"\n]}\n")
 
 
-def _comparison_jsonl(comparison: Comparison, stream: BinaryIO) -> None:
-    facts = {
-        "metric": str(comparison.metric),
-        "model": comparison.model,
-        **_facts(comparison.scale),
-    }
+def _comparison_jsonl(comparison: AnyComparison, stream: BinaryIO) -> None:
+    facts = {name: value for name, value in comparison.facts.items() if name != "dimensions"}
     stream.writelines(json_of({**row, **facts}) + b"\n" for row in _score_rows(comparison))
 
 
-def _score_rows(comparison: Comparison) -> Iterator[Row]:
+def _score_rows(comparison: AnyComparison) -> Iterator[Row]:
     """Yield a row for each two items."""
     names, ids = comparison.names, comparison.ids
-    for index, row in comparison.rows():
-        for other in range(index + 1, len(row)):
-            pair = {"score": row[other], "a": names[index], "b": names[other]}
-            yield pair | {"a_id": ids[index], "b_id": ids[other]}
+    for index, other, score in comparison.pairs():
+        pair = {"score": score, "a": names[index], "b": names[other]}
+        yield pair | {"a_id": ids[index], "b_id": ids[other]}
 
 
 # Other formats have a row for each two items, and a column for each field of pairs.
@@ -271,16 +261,17 @@ _PAIRS = {
 # On a terminal.
 
 
-def _show_two(comparison: Comparison) -> None:
+def _show_two(comparison: AnyComparison) -> None:
     """Print both texts, their score, and a bar that is full at the top of the scale."""
     terminal = console()
     for name in comparison.names:
         terminal.print(fit(one_line(name), width()).rstrip(), markup=False, highlight=False)
     score, top = comparison.score, comparison.scale.top if comparison.scale else 1.0
     room = max(min(width() - 10, 40), 5)
-    if comparison.is_distance:
-        shown = fewer_digits(score, is_distance=True)
-        terminal.print(f"{shown}  {comparison.metric} distance", style="bold", highlight=False)
+    if not comparison.has_top:
+        shown = "failed" if isnan(score) else fewer_digits(score, is_distance=comparison.is_distance)
+        what = "distance" if comparison.is_distance else "score"
+        terminal.print(f"{shown}  {comparison.metric} {what}", style="bold", highlight=False)
     else:
         shown = fewer_digits(score, 4 if top == 1 else 2)
         terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
@@ -293,7 +284,7 @@ def _show_pair(pair: Pair, score: str) -> None:
     stdout().write(f"{score:>7}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
-def _show_matrix(comparison: Comparison) -> None:
+def _show_matrix(comparison: AnyComparison) -> None:
     """Print the matrix in blocks of columns that fit the terminal."""
     import numpy as np
 
@@ -320,16 +311,16 @@ def _show_matrix(comparison: Comparison) -> None:
     _sign_comparison(terminal, comparison)
 
 
-def _sign_comparison(terminal: Console, comparison: Comparison) -> None:
+def _sign_comparison(terminal: Console, comparison: AnyComparison) -> None:
     scale = comparison.scale
     what = str(comparison.metric) if scale is None else f"{scale.name} {scale.source},"
     sign(terminal, what, comparison.model)
 
 
-def _heated(score: float, comparison: Comparison) -> str:
+def _heated(score: float, comparison: AnyComparison) -> str:
     top = comparison.scale.top if comparison.scale else 1.0
     far = comparison.is_distance
     forms = [fewer_digits(score, many, is_distance=far) for many in ((3, 1, 0) if top == 1 else (1,))]
     # Better fewer digits than a shifted column.
     text = next((form for form in forms if len(form) < _CELL), f"{score:.0e}").rjust(_CELL)
-    return text if far else f"[{heat(score / top)}]{text}[/]"
+    return f"[{heat(score / top)}]{text}[/]" if comparison.has_top else text

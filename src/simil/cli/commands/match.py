@@ -11,12 +11,13 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.groups import ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import ModelFlags, RerankFlags, RunFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.cli.options.run import SessionRun
     from simil.session.inputs import OpenInput
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
@@ -49,7 +50,7 @@ def match(
         ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="X", help="Minimum score of a match.")
+        float | None, typer.Option("--threshold", metavar="X", help="Minimum cosine of a match.")
     ] = None,
     one_to_one: Annotated[
         bool,
@@ -105,6 +106,7 @@ def match(
     on_error: opt.OnError = "fail",
     *,
     model: ModelFlags,
+    reranking: RerankFlags,
     running: RunFlags,
 ) -> None:
     """Join two files by meaning: each row of LEFT with its best match in RIGHT.
@@ -120,6 +122,7 @@ def match(
     values.check_threshold(threshold)
     if one_to_one and top_k is not None:
         raise UsageError("--one-to-one and -k contradict each other", hint="pass one of them")
+    candidates = reranking.count(top_k)
     common = values.read_options(
         input_format,
         None,
@@ -141,17 +144,42 @@ def match(
     ]
     with open_run(model, running, on_error=on_error) as run:
         opened = [run.session.open(*side) for side in sides]
+        if candidates is not None:  # Before anything is embedded, if there is no such model.
+            run.session.scorer(reranking.rerank)
         ours, theirs = run.session.corpora(*opened)
         shown_as = _form(form, output, opened)
-        if one_to_one:
+        if candidates is not None:
+            found = task.match(ours, theirs, k=candidates, threshold=threshold)
+            found = _reranked(found, ours, theirs, top_k or 1, one_to_one, run)
+        elif one_to_one:
             found = task.match_one_to_one(ours, theirs, threshold=threshold)
         else:
             found = task.match(ours, theirs, k=top_k or 1, threshold=threshold)
         with open_output(output) as stream:
-            show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one)
+            scorer = run.session.scorer_opened
+            by = None if scorer is None else scorer.stamp
+            show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one, reranker=by)
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise typer.Exit(1)
+
+
+def _reranked(
+    found: Matches, ours: Corpus, theirs: Corpus, k: int, one_to_one: bool, run: SessionRun
+) -> Matches:
+    from simil.tasks.reranking import rerank_matches
+
+    session = run.session
+    return rerank_matches(
+        found,
+        ours,
+        theirs,
+        session.scorer(),
+        k=k,
+        one_to_one=one_to_one,
+        on_error=run.notes.on_error,
+        progress=session.progress,
+    )
 
 
 def _for_each_file(names: list[str] | None, option: str) -> tuple[str | None, str | None]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["show_matches"]
 
+# Columns of what a reranker says on the terminal.
+_RERANK = 8
+
 
 def show_matches(
     found: Matches,
@@ -31,58 +34,74 @@ def show_matches(
     stream: BinaryIO,
     *,
     right_too: bool,
+    reranker: str | None = None,
 ) -> None:
-    """Write the pairs and what `--unmatched` asks for in `form`; `right_too` includes rows of `theirs`."""
+    """Write the pairs and what `--unmatched` asks for in `form`; `right_too` includes rows of `theirs`.
+
+    `reranker` has chosen the pairs, if there is one.
+    """
     pairs = _pairs(found, ours, theirs, unmatched, right_too=right_too)
     if form == "table":
-        _show_table(pairs, ours, theirs)
+        _show_table(pairs, ours, theirs, reranker)
     elif form in ("json", "jsonl"):
         facts: dict[str, object] = {"model": ours.model or theirs.model}
+        facts |= {"reranker": reranker} if reranker else {}
         facts |= {"dimensions": int(ours.vectors.shape[1])} if form == "json" else {}
         rows: list[Row] = [
-            {"score": pair.score, "left": _item(ours, pair.left), "right": _item(theirs, pair.right)}
+            {**pair.score_cells(reranker), "left": _item(ours, pair.left), "right": _item(theirs, pair.right)}
             for pair in pairs
         ]
         write_rows(rows, form, stream, facts=facts)
     elif form == "plain":
         lines: list[Row] = [
-            {"score": pair.score, "left": _content(ours, pair.left), "right": _content(theirs, pair.right)}
+            {
+                **pair.score_cells(reranker),
+                "left": _content(ours, pair.left),
+                "right": _content(theirs, pair.right),
+            }
             for pair in pairs
         ]
         write_rows(lines, form, stream, facts={})
     else:
         names = _columns(ours, theirs)
-        table = _joined(pairs, (ours, theirs), names)
+        table = _joined(pairs, (ours, theirs), names, reranker)
         used = [*names[0].values(), *names[1].values()]
-        columns = [own_name("score", used), *used]
+        columns = [*(own_name(name, used) for name in (["rerank"] if reranker else []) + ["score"]), *used]
         types = {**_types(ours, names[0]), **_types(theirs, names[1])}
         write_rows(table, form, stream, facts={}, columns=columns, types=types)
 
 
 @dataclass(frozen=True, slots=True)
 class _JoinedRow:
-    """A line of output: a pair with its score, or a row without a match."""
+    """A line of output: a pair with its scores, or a row without a match."""
 
     left: int | None
     right: int | None
-    score: np.float32 | None
+    score: np.float32 | None = None
+    rerank: np.float32 | None = None
+
+    def score_cells(self, reranker: str | None) -> Row:
+        """Return the scores, first that which has chosen the pair."""
+        return {"rerank": self.rerank, "score": self.score} if reranker else {"score": self.score}
 
 
 def _pairs(
     found: Matches, ours: Corpus, theirs: Corpus, unmatched: str, *, right_too: bool
 ) -> list[_JoinedRow]:
     matched: dict[int, list[_JoinedRow]] = {}
-    for left, right, score in zip(found.left.tolist(), found.right.tolist(), found.scores, strict=True):
-        matched.setdefault(left, []).append(_JoinedRow(left, right, score))
+    reranked = [None] * len(found) if found.rerank_scores is None else found.rerank_scores
+    columns = (found.left.tolist(), found.right.tolist(), found.scores, reranked)
+    for left, right, *scores in zip(*columns, strict=True):
+        matched.setdefault(left, []).append(_JoinedRow(left, right, *scores))
     pairs: list[_JoinedRow] = []
     for row in range(len(ours)):
         if row in matched:
             pairs += [] if unmatched == "only" else matched[row]
         elif unmatched != "drop":
-            pairs.append(_JoinedRow(row, None, None))
+            pairs.append(_JoinedRow(row, None))
     if right_too and unmatched != "drop":
         used = set(found.right.tolist())
-        pairs += [_JoinedRow(None, row, None) for row in range(len(theirs)) if row not in used]
+        pairs += [_JoinedRow(None, row) for row in range(len(theirs)) if row not in used]
     return pairs
 
 
@@ -113,9 +132,12 @@ def _types(corpus: Corpus, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _joined(
-    pairs: Sequence[_JoinedRow], sides: tuple[Corpus, Corpus], names: Sequence[Mapping[str, str]]
+    pairs: Sequence[_JoinedRow],
+    sides: tuple[Corpus, Corpus],
+    names: Sequence[Mapping[str, str]],
+    reranker: str | None,
 ) -> list[Row]:
-    """Return rows of the score and all columns of both files."""
+    """Return rows of the scores and all columns of both files."""
     ours, theirs = sides
     rows: list[Row] = []
     for pair in pairs:
@@ -124,7 +146,7 @@ def _joined(
         for corpus, row, renamed in ((ours, pair.left, names[0]), (theirs, pair.right, names[1])):
             record = {} if row is None else _record(corpus, corpus.texts[row])
             cells |= {new: record.get(name) for name, new in renamed.items()}
-        rows.append({"score": pair.score, "fields": cells})
+        rows.append({**pair.score_cells(reranker), "fields": cells})
     return rows
 
 
@@ -146,16 +168,24 @@ def _names(records: Sequence[Mapping[str, object]], used: set[str]) -> dict[str,
     return names
 
 
-def _show_table(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus) -> None:
-    """Print one line per pair: its score, a bar, and both texts."""
+def _show_table(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus, reranker: str | None) -> None:
+    """Print one line per pair: what the reranker says, the cosine, a bar of it, and both texts."""
     terminal = console()
-    room = max((width() - 8 - meter_columns() - 3) // 2, 4)
+    columns = 8 + meter_columns() + (_RERANK + 2 if reranker else 0)
+    room = max((width() - columns - 3) // 2, 4)
     for pair in pairs:
         texts = [_content(ours, pair.left) or "", _content(theirs, pair.right) or ""]
         left, right = (escaped(fit(text, room)) for text in texts)
         line = f"{left} │ {right.rstrip()}".rstrip()
-        if pair.score is None:
-            score, drawn = "-", " " * meter_columns()
+        score, drawn = _shown(pair.score), " " * meter_columns()
+        if pair.score is not None:
+            drawn = meter(terminal, float(pair.score))
+        if reranker:
+            first = f"[bold]{_shown(pair.rerank):>{_RERANK}}[/bold]  {score:>6}"
         else:
-            score, drawn = fewer_digits(pair.score), meter(terminal, float(pair.score))
-        terminal.print(f"[bold]{score:>6}[/bold]  {drawn}{line}", highlight=False)
+            first = f"[bold]{score:>6}[/bold]"
+        terminal.print(f"{first}  {drawn}{line}", highlight=False)
+
+
+def _shown(score: np.float32 | None) -> str:
+    return "-" if score is None else fewer_digits(score)

@@ -12,10 +12,11 @@ import typer
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import InputFlags, ModelFlags, RerankFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
+    from simil.cli.options.run import SessionRun
     from simil.embedders.base import Embedder
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
@@ -57,7 +58,7 @@ def search(
         typer.Option(
             "--threshold",
             metavar="X",
-            help="Show only results that score at least X; exit with 1 if there are none.",
+            help="Show only results whose cosine is at least X; exit with 1 if there are none.",
         ),
     ] = None,
     recursive: Annotated[
@@ -94,6 +95,7 @@ def search(
     whole: opt.Whole = False,
     *,
     model: ModelFlags,
+    reranking: RerankFlags,
     reading: InputFlags,
     running: RunFlags,
 ) -> None:
@@ -105,10 +107,12 @@ def search(
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of, has_columns
+    from simil.tasks.retrieval import TOP_K
     from simil.tasks.retrieval import search as find
 
     query, files = _query_and_files(arguments or [], queries)
     values.check_threshold(threshold)
+    candidates = reranking.count(top_k)
     names_only = files_only or count
     if files_only and count:
         raise UsageError("-l and -c contradict each other", hint="pass one of them")
@@ -123,16 +127,40 @@ def search(
     with open_run(model, running, on_error=reading.on_error) as run:
         cut = _Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as))
         sources = _sources(files, reading.encoding, recursive=recursive)
+        if candidates is not None:  # Before anything is embedded, if there is no such model.
+            run.session.scorer(reranking.rerank)
         asked, corpus = _queries_and_corpus(run.session, query, queries, sources, cut)
-        answers = find(asked, corpus, top_k=top_k, threshold=threshold)
+        answers = found = find(asked, corpus, top_k=candidates or top_k, threshold=threshold)
+        if candidates is not None:
+            wanted = TOP_K if threshold is None and top_k is None else top_k
+            answers = _reranked(found, asked, corpus, wanted, run)
         with open_output(output) as stream:
             if names_only:
                 (show_files if files_only else show_counts)(answers, corpus, stream, end)
             elif any(len(answer.rows) for answer in answers) or shown_as != "table":
-                show_results(answers, corpus, shown_as, stream, context=context)
-        _report_misses(answers, corpus, threshold)
+                scorer = run.session.scorer_opened
+                reranker = None if scorer is None else scorer.stamp
+                show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
+        _report_misses(found, corpus, threshold)
     if not any(len(answer.rows) for answer in answers):
         raise typer.Exit(1)
+
+
+def _reranked(
+    found: Sequence[SearchResult], queries: Corpus, corpus: Corpus, top_k: int | None, run: SessionRun
+) -> list[SearchResult]:
+    from simil.tasks.reranking import rerank_results
+
+    session = run.session
+    return rerank_results(
+        found,
+        queries,
+        corpus,
+        session.scorer(),
+        top_k=top_k,
+        on_error=run.notes.on_error,
+        progress=session.progress,
+    )
 
 
 class _Splitting:

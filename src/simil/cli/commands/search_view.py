@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import end_of, fit, visible
@@ -15,6 +16,8 @@ from simil.formats.delimited import tsv_cell
 from simil.tasks.retrieval import SearchResult, surrounding_lines
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from simil.tasks.corpus import Corpus
@@ -23,21 +26,32 @@ __all__ = ["show_counts", "show_files", "show_results"]
 
 
 def show_results(
-    answers: Sequence[SearchResult], corpus: Corpus, form: str, stream: BinaryIO, *, context: int
+    answers: Sequence[SearchResult],
+    corpus: Corpus,
+    form: str,
+    stream: BinaryIO,
+    *,
+    context: int,
+    reranker: str | None = None,
 ) -> None:
-    """Write the results of each query, best first, in `form`."""
+    """Write the results of each query, best first, in `form`.
+
+    `reranker` has ordered them, if there is one.
+    """
+    reranked = ["rerank"] if reranker else []
     if form == "table":
-        _show_table(answers, corpus, context)
+        _show_table(answers, corpus, context, reranker)
     elif form == "plain" and context:
         stream.writelines(_plain_with_context(answers, corpus, context))
         stream.flush()
     else:
         several = len(answers) > 1
-        plain = ["score", *(["query"] if several else []), "place", "content"]
+        plain = [*reranked, "score", *(["query"] if several else []), "place", "content"]
         rows = _rows(answers, corpus, form, context)
-        columns = ["id", "score", "content", "file", "line"]
+        columns = ["id", "score", "content", *reranked, "file", "line"]
         if form in ("json", "jsonl"):
-            write_rows(rows, form, stream, facts={"model": corpus.model})
+            facts = {"model": corpus.model} | ({"reranker": reranker} if reranker else {})
+            write_rows(rows, form, stream, facts=facts)
         else:
             write_rows(rows, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
 
@@ -71,7 +85,7 @@ def _sources(answers: Sequence[SearchResult], corpus: Corpus) -> Iterator[str]:
 def _files(answers: Sequence[SearchResult], corpus: Corpus) -> list[str]:
     best: dict[str, float] = {}
     for answer in answers:
-        for row, score in zip(answer.rows.tolist(), answer.scores.tolist(), strict=True):
+        for row, score in zip(answer.rows.tolist(), answer.order_scores.tolist(), strict=True):
             source = corpus.texts[row].origin.source
             best[source] = max(score, best.get(source, score))
     return sorted(best, key=lambda source: -best[source])
@@ -80,10 +94,12 @@ def _files(answers: Sequence[SearchResult], corpus: Corpus) -> list[str]:
 def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: int) -> Iterator[Row]:
     several = len(answers) > 1
     for answer in answers:
-        for row, score in zip(answer.rows.tolist(), answer.scores, strict=True):
+        for place, row in enumerate(answer.rows.tolist()):
             text = corpus.texts[row]
             # The keys of `llm similar` come first, in its order.
-            found: dict[str, object] = {"id": text.id, "score": score, "content": text.text}
+            found: dict[str, object] = {"id": text.id, "score": answer.scores[place], "content": text.text}
+            if answer.rerank_scores is not None:
+                found["rerank"] = answer.rerank_scores[place]
             if several:
                 found["query"] = answer.query
             found |= source_cells(text, saved=corpus.saved)
@@ -101,12 +117,12 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
 def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> Iterator[bytes]:
     first = True
     for answer in answers:
-        for row, score in zip(answer.rows.tolist(), answer.scores, strict=True):
+        for row, *scores in zip(answer.rows.tolist(), *_score_columns(answer), strict=True):
             if not first:
                 yield b"--\n"
             first = False
             source = tsv_cell(corpus.texts[row].origin.source)
-            cells = [digits(score), corpus.place(row), corpus.content(row)]
+            cells = [*map(digits, scores), corpus.place(row), corpus.content(row)]
             around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
                 yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
@@ -115,7 +131,12 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
                 yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
 
 
-def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> None:
+def _score_columns(answer: SearchResult) -> list[NDArray[np.float32]]:
+    """Return the scores of the results, first those that they are ordered by."""
+    return [answer.scores] if answer.rerank_scores is None else [answer.rerank_scores, answer.scores]
+
+
+def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int, reranker: str | None) -> None:
     terminal = console()
     places = [corpus.place(row) for answer in answers for row in answer.rows.tolist()]
     label = min(max((len(visible(place)) for place in places), default=0), max(width() // 3, 8))
@@ -124,27 +145,44 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int) -
             if number:
                 terminal.print()
             terminal.print(escaped(fit(answer.query, width()).rstrip()), style="bold", highlight=False)
-        for row, score in zip(answer.rows.tolist(), answer.scores.tolist(), strict=True):
+        for rank, row in enumerate(answer.rows.tolist()):
+            drawn = _drawn_scores(terminal, answer, rank)
             around = surrounding_lines(corpus, row, context)
             for line, text in around.before:
-                _context_line(terminal, line, text, label)
-            _result_line(terminal, score, corpus.place(row), corpus.content(row), label)
+                _context_line(terminal, line, text, label, drawn.columns)
+            _result_line(terminal, drawn, corpus.place(row), corpus.content(row), label)
             for line, text in around.after:
-                _context_line(terminal, line, text, label)
+                _context_line(terminal, line, text, label, drawn.columns)
             if around.before or around.after:
                 terminal.print()
-    sign(terminal, "", corpus.model)
+    sign(terminal, "", f"{corpus.model}, ordered by {reranker}" if reranker else corpus.model)
 
 
-def _result_line(terminal: Console, score: float, place: str, text: str, label: int) -> None:
-    room = width() - label - 10 - meter_columns()
+@dataclass(frozen=True, slots=True)
+class _DrawnScores:
+    """The markup of the scores of a result, and how many columns it takes."""
+
+    markup: str
+    columns: int
+
+
+def _drawn_scores(terminal: Console, answer: SearchResult, rank: int) -> _DrawnScores:
+    """Return the cosine of a result with its bar; before it what the reranker says, which has no top."""
+    cosine = float(answer.scores[rank])
+    shown, drawn, columns = fewer_digits(cosine), meter(terminal, cosine), 8 + meter_columns()
+    if answer.rerank_scores is None:
+        return _DrawnScores(f"[bold]{shown}[/bold]  {drawn}", columns)
+    first = f"{fewer_digits(float(answer.rerank_scores[rank])):>8}"
+    return _DrawnScores(f"[bold]{first}[/bold]  {shown}  {drawn}", len(first) + 2 + columns)
+
+
+def _result_line(terminal: Console, drawn: _DrawnScores, place: str, text: str, label: int) -> None:
+    room = width() - label - 2 - drawn.columns
     shown = escaped(fit(text, max(room, 8)).rstrip())
     where = escaped(end_of(place, label))
-    drawn = meter(terminal, score)
-    terminal.print(f"[bold]{fewer_digits(score)}[/bold]  {drawn}[dim]{where}[/dim]  {shown}", highlight=False)
+    terminal.print(f"{drawn.markup}[dim]{where}[/dim]  {shown}", highlight=False)
 
 
-def _context_line(terminal: Console, line: int, text: str, label: int) -> None:
-    indent = 8 + meter_columns()
+def _context_line(terminal: Console, line: int, text: str, label: int, indent: int) -> None:
     shown = escaped(fit(text, max(width() - label - indent - 2, 8)).rstrip())
     terminal.print(f"{' ' * indent}[dim]{line:>{label}}  {shown}[/dim]", highlight=False)

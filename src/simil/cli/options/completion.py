@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 
-__all__ = ["INSTRUCTION", "model_names", "part_at_colon"]
+__all__ = ["INSTRUCTION", "model_names", "part_at_colon", "reranker_names"]
 
 # Set by the script that `--install-completion` installs: the shell asks for completions.
 INSTRUCTION = "_SIMIL_COMPLETE"
@@ -22,8 +22,21 @@ def model_names(incomplete: str) -> list[str]:
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
     from simil.models.names import known_names
 
-    names = [*known_names(), *(f"plugin:{name}" for name in installed_plugins())]
-    names += cached_repos(hub_cache_dir())
+    plugins = [f"plugin:{name}" for name in installed_plugins()]
+    return _begun(incomplete, [*known_names(), *plugins, *cached_repos(hub_cache_dir())])
+
+
+def reranker_names(incomplete: str) -> list[str]:
+    """Return the names of cross-encoders that begin with `incomplete`: known ones and cached ones.
+
+    Loads no model and opens no connection.
+    """
+    from simil.models.hub.snapshots import cached_repos, hub_cache_dir
+
+    return _begun(incomplete, cached_repos(hub_cache_dir()))
+
+
+def _begun(incomplete: str, names: Iterable[str]) -> list[str]:
     before = os.environ.get(_BEFORE, "")
     begun = dict.fromkeys(name for name in names if name.startswith(before + incomplete))
     return [name[len(before) :] for name in begun]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.config import Settings, load_settings
+from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "InputFlags",
     "ModelFlags",
     "PairFlags",
+    "RerankFlags",
     "RunFlags",
     "TextFlags",
     "expanded",
@@ -73,6 +75,34 @@ class ModelFlags(EngineFlags):
             env_file=env_file,
             cache=False if self.no_cache else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class RerankFlags:
+    """Which cross-encoder orders results, and how many of them."""
+
+    rerank: opt.Rerank = None
+    candidates: opt.Candidates = None
+
+    def count(self, top_k: int | None) -> int | None:
+        """Return how many results of a text are reranked, of which `top_k` are wanted; None for no reranker.
+
+        Raises `UsageError` where the options contradict each other.
+        """
+        if self.rerank is None:
+            if self.candidates is not None:
+                raise UsageError("--candidates is for --rerank", hint="pass both, or leave it out")
+            return None
+        if self.candidates is None:
+            from simil.tasks.reranking import CANDIDATES
+
+            return max(CANDIDATES, top_k or 0)
+        if top_k is not None and top_k > self.candidates:
+            raise UsageError(
+                f"-k {top_k} asks for more than --candidates {self.candidates}",
+                hint="only candidates are results",
+            )
+        return self.candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +181,16 @@ class RunFlags:
     verbose: opt.Verbose = False
 
 
-_GROUPS = (EngineFlags, ModelFlags, InputFlags, TextFlags, PairFlags, DatasetFlags, RunFlags)
+_GROUPS = (
+    EngineFlags,
+    ModelFlags,
+    RerankFlags,
+    InputFlags,
+    TextFlags,
+    PairFlags,
+    DatasetFlags,
+    RunFlags,
+)
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:

@@ -114,7 +114,8 @@ def session_run(
         session.close()
         if session.opened is not None:
             report_usage(session.opened.usage)
-    notes.finish(session.opened, warn_of_cut=settings.overflow == "warn")
+    cut_is_news = settings.overflow in ("warn", "chunk")  # A reranker cuts what is embedded in windows.
+    notes.finish(session.opened, session.scorer_opened, warn_of_cut=cut_is_news)
 
 
 @contextmanager

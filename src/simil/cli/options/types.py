@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from simil.cli.options.completion import model_names
+from simil.cli.options.completion import model_names, reranker_names
 
 __all__ = [
     "BaseUrl",
     "CalibrationFile",
+    "Candidates",
     "Collection",
     "Concurrency",
     "Delimiter",
@@ -43,6 +44,7 @@ __all__ = [
     "Precision",
     "Projection",
     "Quiet",
+    "Rerank",
     "RetriesLimit",
     "Sheet",
     "TextOrJson",
@@ -74,6 +76,25 @@ Models = Annotated[
         metavar="NAME",
         help="A model, as in the other commands; repeat it to compare several.",
         autocompletion=model_names,
+    ),
+]
+Rerank = Annotated[
+    str | None,
+    _model(
+        "--rerank",
+        metavar="NAME",
+        help="Order the best results by this cross-encoder, which reads two texts at once: "
+        "better and slower.",
+        autocompletion=reranker_names,
+    ),
+]
+Candidates = Annotated[
+    int | None,
+    _model(
+        "--candidates",
+        metavar="N",
+        min=1,
+        help="How many of the best results --rerank orders (default: 100).",
     ),
 ]
 Engine = Annotated[

@@ -14,6 +14,7 @@ from simil.errors import InputError, PartlyDone, Place, UsageError
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
+    from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 
 __all__ = ["LeftOutFiles", "Notes", "dollars", "report_usage"]
@@ -59,7 +60,7 @@ class Notes:
         """Whether a failed text keeps its place in the output."""
         return self._on_error == "null"
 
-    def finish(self, embedder: Embedder | None, *, warn_of_cut: bool) -> None:
+    def finish(self, embedder: Embedder | None, scorer: Scorer | None = None, *, warn_of_cut: bool) -> None:
         """Report what was left out; raises `PartlyDone` if texts failed."""
         if self._blank:
             kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
@@ -69,6 +70,13 @@ class Notes:
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
                 "1 text is" if embedder.truncated == 1 else f"{embedder.truncated} texts are",
                 embedder.stamp,
+            )
+        if scorer is not None and scorer.truncated and warn_of_cut:
+            one = scorer.truncated == 1
+            log.warning(
+                "%s longer than %s reads, and cut",
+                "1 pair of texts is" if one else f"{scorer.truncated:,} pairs of texts are",
+                scorer.stamp,
             )
         if embedder is not None and self._unknown:
             log.warning(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simil.foreign import ForeignCode
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.models.graphs.prepare import PreparedGraph, optimizing_options
-from simil.models.graphs.signature import GraphKind, graph_feed
+from simil.models.graphs.signature import GraphKind, graph_feed, input_dtypes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,6 @@ class OnnxSession:
         parameters and nearly halves the time of each run, and `threads` runs go in parallel. Raises
         `ModelError` if the graph cannot be opened.
         """
-        import numpy as np
-
         onnxruntime = import_onnxruntime()
         self.workers = threads if bulk else 1
         self.prepared = prepared
@@ -46,8 +44,7 @@ class OnnxSession:
         graph = prepared.graph if isinstance(prepared.graph, bytes) else str(prepared.graph)
         with ForeignCode(f"ONNX Runtime cannot open {stamp}", hint="try --engine torch"):
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
-        self._inputs = {value.name: dtypes[value.type] for value in self._session.get_inputs()}
+        self._inputs = input_dtypes(self._session)
         names = {value.name for value in self._session.get_outputs()}
         self._output = next(name for name in kind.value if name in names)
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
-from simil.errors import ModelDamaged, ModelError, Place
-from simil.models.files.chain import read_modules, read_object
+from simil.errors import ModelDamaged, Place
+from simil.models.files.chain import read_object
+from simil.models.files.module_folders import check_inside, module_folders
+from simil.models.files.own_code import check_modules
+from simil.models.files.weight_files import index_in_use
 
-__all__ = ["check_folder", "check_inside"]
+__all__ = ["check_folder"]
 
-_OWN = "sentence_transformers"
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".onnx_data", ".data")
 _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "embedding_size", "word_embed_proj_dim", "d_embed")
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
@@ -38,37 +40,28 @@ def check_folder(folder: Path) -> None:
     Links to files may lead anywhere: a snapshot of the hub's cache consists of them.
     """
     weights = _checked_entries(folder)
-    transformer = folder
-    for number, module in enumerate(read_modules(folder)):
-        kind, path = str(module.get("type", "")), module.get("path", "")
-        if kind.split(".", maxsplit=1)[0] != _OWN:
-            raise ModelError(
-                f"its module {kind!r} is not one of sentence-transformers, and models' own code is never run",
-                hint="choose another model",
-                place=Place(str(folder / "modules.json")),
-            )
-        check_inside(folder, path, folder / "modules.json")
-        transformer = folder / path if number == 0 else transformer
-    for index in [*folder.glob("*.index.json"), *transformer.glob("*.index.json")]:
+    check_modules(folder)
+    modules = module_folders(folder)
+    for path in dict.fromkeys(["", *(module.path for module in modules)]):
+        _check_shards(folder / path)
+    _check_sizes(folder / modules[0].path / "config.json", weights)
+
+
+def _check_shards(folder: Path) -> None:
+    """Raise `ModelDamaged` for shards outside of the folder, and for missing ones of the form in use."""
+    in_use = index_in_use({path.name for path in folder.glob("*")})
+    for index in folder.glob("*.index.json"):
         shards = (read_object(index) or {}).get("weight_map")
         if not isinstance(shards, dict):
             raise ModelDamaged("has no weight_map", place=Place(str(index)))
-        for name in {str(shard) for shard in shards.values()}:
-            check_inside(transformer, name, index)
-    _check_sizes(transformer / "config.json", weights)
-
-
-def check_inside(folder: Path, name: object, named_in: Path) -> None:
-    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder."""
-    if isinstance(name, str) and "\0" not in name:
-        parts = PureWindowsPath(name)
-        root = os.path.realpath(folder)
-        inside = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (realpath never raises)
-        # Files of the hub's cache are links to its store; folders are none.
-        is_file = Path(root, name).is_file()
-        if not parts.anchor and ".." not in parts.parts and (is_file or Path(inside).is_relative_to(root)):
-            return
-    raise ModelDamaged(f"names a path that leads out of its folder: {name!r}", place=Place(str(named_in)))
+        for name in sorted({str(shard) for shard in shards.values()}):
+            check_inside(folder, name, index)
+            if index.name == in_use and not (folder / name).is_file():
+                raise ModelDamaged(
+                    f"the weights are not whole: {name} is missing",
+                    hint="fetch the model again",
+                    place=Place(str(folder)),
+                )
 
 
 def _checked_entries(folder: Path) -> int:

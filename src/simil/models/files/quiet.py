@@ -1,9 +1,10 @@
-"""Keeps the progress bars and reports of transformers off stderr while a model loads, and reads them."""
+"""Keeps what transformers and its like report off stderr while a model loads, and reads it."""
 
 from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ _HEADS = ("pooler", "cls.", "classifier", "lm_head")
 
 @contextmanager
 def quiet_transformers(*, uses_head: bool = False) -> Iterator[None]:
-    """Silence transformers within the context, and restore its settings afterwards.
+    """Silence transformers and its like within the context, and restore their settings afterwards.
 
     Raises `ModelDamaged` at the end if weights were missing, for which it makes up random ones; those of a
     head may be missing unless the model `uses_head`.
@@ -27,25 +28,31 @@ def quiet_transformers(*, uses_head: bool = False) -> Iterator[None]:
     from transformers.utils import logging as settings
 
     verbosity, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
-    log = logging.getLogger("transformers.modeling_utils")
+    log, above = logging.getLogger("transformers.modeling_utils"), logging.getLogger("sentence_transformers")
     reports = _Reports(() if uses_head else _HEADS)
-    level, propagate = log.level, log.propagate
+    level, level_above, propagate = log.level, above.level, log.propagate
     settings.set_verbosity_error()
     settings.disable_progress_bar()
     log.addHandler(reports)
     log.setLevel(logging.WARNING)
     log.propagate = False
+    above.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         log.removeHandler(reports)
         log.setLevel(level)
+        above.setLevel(level_above)
         log.propagate = propagate
         settings.set_verbosity(verbosity)
         if bars:
             settings.enable_progress_bar()
     if reports.missing:
-        raise ModelDamaged(f"its weights lack {reports.missing[0]}", hint="fetch the model again")
+        raise ModelDamaged(
+            f"its weights lack {reports.missing[0]}", hint="fetch the model again, or choose another"
+        )
 
 
 class _Reports(logging.Handler):

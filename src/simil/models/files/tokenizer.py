@@ -223,7 +223,7 @@ def _bert_settings(tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -> d
     return {"normalizer": normalizer, "truncation": truncation}
 
 
-def _is_plain_bert(folder: Path, tokenizer: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+def _is_plain_bert(folder: Path, tokenizer: dict[str, Any], config: dict[str, Any]) -> bool:
     """Say whether transformers' class for BERT keeps all of this file but `_bert_settings`."""
     with understood(folder / "tokenizer.json"):
         added = {token["content"]: token for token in tokenizer.get("added_tokens") or ()}

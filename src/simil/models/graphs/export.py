@@ -7,45 +7,51 @@ to a file beside it, one after another, and the graph refers to them there.
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simil.foreign import ForeignCode
+from simil.foreign import ForeignCode, interrupts, what_was_raised
 from simil.models.files.chain import UnknownChain
 from simil.models.files.quiet import quiet_transformers
+from simil.models.graphs.graph_check import GraphCase, sample_texts
 from simil.models.graphs.signature import GraphKind
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["export_graph"]
+__all__ = ["ExportedGraph", "export_graph"]
 
 _GRAPH, _WEIGHTS = "exported.onnx", "exported.bin"
-# Two inputs of different lengths, so that the trace takes no dimension for a constant.
-_TEXTS = ["one text", "a longer one beside it"]
-_EXAMPLES: dict[GraphKind, list[Any]] = {
-    GraphKind.TOKENS: _TEXTS,
-    GraphKind.LOGITS: [(_TEXTS[0], _TEXTS[1]), (_TEXTS[1], f"{_TEXTS[0]}, and {_TEXTS[1]}")],
-}
 
 
-def export_graph(folder: Path, target: Path, kind: GraphKind = GraphKind.TOKENS) -> tuple[Path, bytes]:
+@dataclass(frozen=True, slots=True)
+class ExportedGraph:
+    """A graph in a file, with its weights beside it, and the bytes of its `tokenizer.json`.
+
+    `cases` are what torch gives for some texts, the last one the longest.
+    """
+
+    path: Path
+    tokenizer: bytes
+    cases: Sequence[GraphCase]
+
+
+def export_graph(folder: Path, target: Path, kind: GraphKind = GraphKind.TOKENS) -> ExportedGraph:
     """Write the ONNX model of the transformer in `folder` to the folder `target`, with its weights beside it.
 
-    Returns the model's path and its `tokenizer.json`. The inputs are the tokenizer's, int64 [batch, tokens];
-    the output is that of `kind`. Takes about ten seconds, most of them to import torch. Raises `UnknownChain`
-    if torch cannot export the model, `ModelError` if it cannot be loaded, OSError if the disk is full.
+    The inputs are its tokenizer's, int64 [batch, tokens]; the output is that of `kind`. Takes about ten
+    seconds, most of them to import torch. Raises `UnknownChain` if torch cannot export the model,
+    `ModelError` if it cannot be loaded, OSError if the disk is full.
     """
-    model = _load(folder, kind)
-    tokenizer = model.tokenizer
-    if not hasattr(tokenizer, "backend_tokenizer"):
-        raise UnknownChain("its tokenizer is not one of the tokenizers library")
-    path = target / _GRAPH
-    weights = _trace(model[0], path, kind)
-    _attach(path, weights)
-    return path, tokenizer.backend_tokenizer.to_str().encode()
+    try:
+        return _export(_load(folder, kind), target, kind)
+    finally:
+        gc.collect()  # The model refers to itself, and its memory is needed.
 
 
 def _load(folder: Path, kind: GraphKind) -> Any:
@@ -53,61 +59,125 @@ def _load(folder: Path, kind: GraphKind) -> Any:
         from sentence_transformers import CrossEncoder, SentenceTransformer
 
     loader = {GraphKind.TOKENS: SentenceTransformer, GraphKind.LOGITS: CrossEncoder}[kind]
-    # ONNX Runtime's optimizer fuses attention only if it is exported as plain operators.
-    options = {"attn_implementation": "eager"}
     # transformers raises many kinds of exceptions for a folder that is not a model.
     with quiet_transformers(), ForeignCode(f"sentence-transformers cannot load {folder}"):
-        model = loader(str(folder), device="cpu", local_files_only=True, model_kwargs=options)
+        model = loader(str(folder), device="cpu", local_files_only=True)
     return model.eval().float()
 
 
-def _trace(transformer: Any, path: Path, kind: GraphKind) -> Mapping[str, torch.Tensor]:
-    """Export the graph to `path` with its weights as inputs, and return the weights by name."""
+def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
+    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
+    if tokenizer is None:
+        raise UnknownChain("its tokenizer is not one of the tokenizers library")
+    texts = sample_texts(model[0].auto_model.config.to_dict())
+    inputs = texts if kind is GraphKind.TOKENS else [*zip(texts, [*texts[1:], texts[0]], strict=True)]
+    path = target / _GRAPH
+    with _exporting():
+        cases = [_case(model[0], text, kind) for text in inputs]
+        weights = _trace(model[0], inputs[:2], path, kind)
+    _attach(path, weights)
+    return ExportedGraph(path, tokenizer.to_str().encode(), cases)
+
+
+@contextmanager
+def _exporting() -> Iterator[None]:
+    """Turn what torch raises for a model that it cannot export into `UnknownChain`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as exc:
+        if interrupts(exc):
+            raise KeyboardInterrupt from exc
+        raise UnknownChain(f"torch cannot export it: {what_was_raised(exc).splitlines()[0]}") from exc
+
+
+def _preprocess(transformer: Any, inputs: Sequence[Any]) -> dict[str, torch.Tensor]:
     import torch
 
-    preprocessed = transformer.preprocess(_EXAMPLES[kind])
-    example = {key: value for key, value in preprocessed.items() if isinstance(value, torch.Tensor)}
+    given = transformer.preprocess(list(inputs))
+    return {key: value for key, value in given.items() if isinstance(value, torch.Tensor)}
 
-    class Network(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = transformer.auto_model
 
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            output = self.model(**dict(zip(example, inputs, strict=True)))
-            return output[kind.output]
+def _case(transformer: Any, text: Any, kind: GraphKind) -> GraphCase:
+    """Run the model as it is, for one text or pair."""
+    import numpy as np
+    import torch
 
-    network = Network()
+    given = _preprocess(transformer, [text])
+    with torch.no_grad():
+        output = transformer.auto_model(**given)[kind.output][0]
+    ids = given["input_ids"][0].numpy().astype(np.int32)
+    segments = given.get("token_type_ids")
+    kinds = np.zeros_like(ids) if segments is None else segments[0].numpy().astype(np.int32)
+    return GraphCase(ids, kinds, output.numpy())
+
+
+def _trace(
+    transformer: Any, inputs: Sequence[Any], path: Path, kind: GraphKind
+) -> Mapping[str, torch.Tensor]:
+    """Export the graph to `path` with its weights as inputs, and return the weights by name.
+
+    The two inputs have different lengths, so that the trace takes no dimension for a constant.
+    """
+    import torch
+
+    network = transformer.auto_model
+    # ONNX Runtime's optimizer fuses attention only if it is exported as plain operators.
+    network.set_attn_implementation("eager")
+    weights = dict(network.named_parameters())
+    example = _preprocess(transformer, inputs)
+
+    class Traced(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, *given: torch.Tensor) -> torch.Tensor:
+            _set_weights(network, dict(zip(weights, given[len(example) :], strict=True)))
+            output: torch.Tensor = network(**dict(zip(example, given, strict=False)))[kind.output]
+            return output
+
     axes = {name: {0: "batch", 1: "tokens"} for name in example}
     axes[kind.output] = {0: "batch"} if kind is GraphKind.LOGITS else {0: "batch", 1: "tokens"}
+    with torch.no_grad(), _masks_without_vmap():
+        torch.onnx.export(
+            Traced(),
+            (*example.values(), *weights.values()),
+            str(path),
+            input_names=[*example, *weights],
+            output_names=[kind.output],
+            dynamic_axes=axes,
+            opset_version=17,
+            # The newer exporter needs two more packages, and ONNX Runtime can fuse less of its graph.
+            dynamo=False,
+        )
+    return weights
+
+
+@contextmanager
+def _masks_without_vmap() -> Iterator[None]:
+    """Have transformers compute every attention mask by broadcasting, as it does most of them.
+
+    It takes `torch.vmap` for those that a model combines itself (Gemma 3), which the exporter cannot trace.
+    """
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
+
+    def broadcast(**how: Any) -> Any:
+        return eager_mask(**{**how, "use_vmap": False})
+
+    ALL_MASK_ATTENTION_FUNCTIONS["eager"] = broadcast
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network,
-                tuple(example.values()),
-                str(path),
-                input_names=list(example),
-                output_names=[kind.output],
-                dynamic_axes=axes,
-                opset_version=17,
-                export_params=False,
-                # Folding would replace weights by others that have no name; ONNX Runtime does it later.
-                do_constant_folding=False,
-                # The newer exporter needs two more packages, and ONNX Runtime can fuse less of its graph.
-                dynamo=False,
-            )
-    except (
-        RuntimeError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        LookupError,
-        NotImplementedError,
-        torch.onnx.OnnxExporterError,
-    ) as exc:
-        raise UnknownChain(f"torch cannot export it: {exc}") from exc
-    return dict(network.state_dict())
+        yield
+    finally:
+        del ALL_MASK_ATTENTION_FUNCTIONS["eager"]
+
+
+def _set_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Put plain tensors in the places of a network's parameters; several places may share one."""
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    for module in network.modules():
+        for place, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+            delattr(module, place)
+            setattr(module, place, weights[names[id(parameter)]])
 
 
 def _attach(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
@@ -122,7 +192,7 @@ def _attach(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
             if value.name not in weights:
                 model.graph.input.append(value)
                 continue
-            array = weights[value.name].numpy()
+            array = weights[value.name].detach().numpy()
             tensor = model.graph.initializer.add()
             tensor.name = value.name
             tensor.data_type = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)

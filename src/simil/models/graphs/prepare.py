@@ -16,11 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain
 from simil.models.files.model_source import ModelSource
-from simil.models.files.tokenizer import read_tokenizer
+from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
+from simil.models.files.weights import has_torch_weights
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
+from simil.models.graphs.failed_exports import recall_failure, remember_failure
 from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
@@ -78,8 +81,8 @@ def prepare(
 ) -> PreparedGraph:
     """Return the prepared graph of `source`, building it if there is no sound one for its present state.
 
-    `full` reads all of its files to find out. Raises `UnknownChain` if the model cannot be turned into a
-    graph, `ModelDamaged` for broken files.
+    `full` takes nothing on trust: it reads all files of the graph, and tries again what has failed before.
+    Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
     """
     onnxruntime = import_onnxruntime()
     target = prepared_folder(source, cache_dir, onnxruntime.__version__, kind)
@@ -88,12 +91,19 @@ def prepare(
     if saved:
         return _opened(saved)
     source.verify()
+    known = None if full else recall_failure(target)
+    if known is not None:
+        raise UnknownChain(known)
+    source.verify()
     try:
         with progress(f"preparing {source.name}, once"):
             built = build_once(
                 target, lambda folder: _build(source, kind, folder), generation=generation, full=full
             )
             return _opened(built)
+    except UnknownChain as exc:
+        remember_failure(target, source.name, str(exc))
+        raise
     except (OSError, BuildFailed) as exc:
         log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
     ready = _ready_graph(source, kind)
@@ -158,14 +168,28 @@ def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
         _optimize(ready, folder)
         return
     from simil.models.graphs.export import export_graph
+    from simil.models.graphs.graph_check import UnfitGraph, check_graph
 
-    with TemporaryDirectory(dir=folder) as temporary:
-        path, tokenizer = export_graph(source.folder, Path(temporary), kind)
-        _optimize(PreparedGraph(path, tokenizer, optimized=False, source=source), folder)
+    try:
+        with TemporaryDirectory(dir=folder) as temporary:
+            exported = export_graph(source.folder, Path(temporary), kind)
+            graph = PreparedGraph(exported.path, exported.tokenizer, optimized=False, source=source)
+            try:
+                _optimize(graph, folder)
+            except BuildFailed:
+                check_graph(exported.path, exported.cases, kind)
+                raise
+        check_graph(folder / _GRAPH, exported.cases, kind)
+    except UnfitGraph as exc:
+        raise UnknownChain(str(exc)) from exc
 
 
 def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
-    """Return the graph, not optimized, without torch: written from the weights, or shipped with the model."""
+    """Return the graph, not optimized, that needs no torch: written from the weights, or the model's own.
+
+    A graph in the model's folder may be of other weights than those beside it, so it is used only where there
+    are none.
+    """
     folder = source.folder
     tokenizer = read_tokenizer(folder)
     if tokenizer is None:
@@ -176,9 +200,23 @@ def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
     except UnknownChain as exc:
         log.info("%s: %s", source.name, exc)
     shipped = folder / "onnx" / "model.onnx"
-    if shipped.is_file() and _is_usable(shipped, kind):
-        return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
-    return None
+    if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
+        return None
+    _check_shipped(shipped, tokenizer, source.name, kind)
+    return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
+
+
+def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) -> None:
+    """Raise `ModelDamaged` unless a model's own graph gives the same for texts alone and in a batch."""
+    from simil.models.graphs.graph_check import UnfitGraph, check_alone, sample_texts
+
+    opened = open_tokenizer(tokenizer, name, lower_case=False)
+    opened.no_padding()
+    encodings = opened.encode_batch_fast(sample_texts({}))
+    try:
+        check_alone(graph, [encoding.ids for encoding in encodings], kind)
+    except UnfitGraph as exc:
+        raise ModelDamaged(str(exc), hint="choose another model", place=Place(str(graph))) from exc
 
 
 def _is_usable(graph: Path, kind: GraphKind) -> bool:

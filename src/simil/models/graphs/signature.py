@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH_INPUTS", "GraphKind", "graph_feed"]
+__all__ = ["GRAPH_INPUTS", "GraphKind", "graph_feed", "input_dtypes"]
 
 GRAPH_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -48,3 +48,11 @@ def graph_feed(
         zip(GRAPH_INPUTS, (ids, mask, np.zeros_like(ids) if segments is None else segments), strict=True)
     )
     return {name: given[name].astype(dtype, copy=False) for name, dtype in dtypes.items()}
+
+
+def input_dtypes(session: Any) -> dict[str, Any]:
+    """Return the dtypes of an ONNX Runtime session's inputs by name."""
+    import numpy as np
+
+    dtypes = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+    return {value.name: dtypes[value.type] for value in session.get_inputs()}

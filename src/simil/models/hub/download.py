@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,16 +57,18 @@ def fetch(
     repo: str,
     revision: str | None = None,
     *,
-    want: Callable[[Sequence[str]], Sequence[str]],
+    want: Callable[[Sequence[str], Path], Iterable[Sequence[str]]],
     progress: Progress,
     first_contact_s: float,
 ) -> Snapshot:
     """Download the files of a model repository that `want` chooses, verify them, and return the snapshot.
 
     `revision` is a branch, a tag or a commit; None is the branch `main`. `want` receives the names of
-    all files of that commit and returns those to download. Cached files are verified, too, and
-    downloaded again if they are damaged. The hub has `first_contact_s` seconds in all for its first
-    answer; after that the library's own timeouts and retries apply.
+    all files of that commit and the folder of the snapshot, and yields those to download in steps; the
+    files of a step are in the folder when it goes on. What it raises passes through, and the snapshot
+    stays unfinished. Cached files are verified, too, and downloaded again if they are damaged. The hub
+    has `first_contact_s` seconds in all for its first answer; after that the library's own timeouts and
+    retries apply.
 
     Raises `Unreachable`, `ServerFailed`, `RateLimited`, `RequestRejected`, `ModelNotFound`,
     `ModelDamaged`, and `ModelError` if access is denied, the disk is full or not writable, or
@@ -77,8 +79,10 @@ def fetch(
     call = _Call(repo, revision or MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
     with _quiet_library():
         commit, files = _ask(call, first_contact_s)
-        wanted = sorted(set(want(sorted(files))))
-        _download(call, commit, [files[name] for name in wanted], progress)
+        for step in want(sorted(files), call.cache.snapshot(commit)):
+            _download(call, commit, [files[name] for name in sorted(set(step))], progress)
+    with suppress(OSError):
+        call.cache.mark_finished(commit)
     with suppress(OSError):  # a complete cache of another user may be readable only
         call.cache.remember_commit(call.revision, commit)
     return Snapshot(repo, commit, call.cache.snapshot(commit))
@@ -174,7 +178,10 @@ def _ask(call: _Call, seconds: float) -> tuple[str, dict[str, RemoteFile]]:
 
 
 def _download(call: _Call, commit: str, files: Sequence[RemoteFile], progress: Progress) -> None:
-    """Bring all files into the snapshot, each identical to the announced one."""
+    """Bring files into the snapshot, each identical to the announced one.
+
+    Marks the snapshot as unfinished if one is missing.
+    """
     with call.errors():
         missing = [file for file in files if not _is_here(call, commit, file)]
         if missing:
@@ -186,8 +193,6 @@ def _download(call: _Call, commit: str, files: Sequence[RemoteFile], progress: P
         with progress(f"downloading {call.repo}", total=total, unit="B") as advance:
             for file in missing:
                 _download_one(call, commit, file, advance)
-    with suppress(OSError):
-        call.cache.mark_finished(commit)
 
 
 def _is_here(call: _Call, commit: str, file: RemoteFile) -> bool:
