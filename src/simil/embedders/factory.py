@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +162,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
-        prompts=model.prompts,
+        prompts=model.prompts if chain else _by_kind(model.prompts),
         max_tokens=chain.max_tokens if chain else None,
         overflow=same_result(model.overflow),
         generation=watch.token,
@@ -176,6 +176,11 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         return embedder
 
     return _LocatedModel(stamp, key_builder, opened)
+
+
+def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:
+    # sentence-transformers may have modules of their own for queries and documents.
+    return {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()}
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:

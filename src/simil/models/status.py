@@ -36,6 +36,7 @@ class State(StrEnum):
     UNFINISHED = "begun"
     NOT_HERE = "not here"
     OWN_CODE = "needs own code"
+    GATED = "not here, gated"
     FOLDER = "folder"
     KEY_SET = "key set"
     NEEDS_KEY = "needs key"
@@ -124,7 +125,8 @@ def _is_static(folder: Path) -> bool:
 def _absent(name: str, ref: ModelRef) -> ModelStatus:
     folder = RepoCache(hub_cache_dir(), ref.target).folder
     size = _size(folder)
-    state = State.UNFINISHED if size else State.NOT_HERE
+    gated = ref.info is not None and ref.info.gated
+    state = State.UNFINISHED if size else State.GATED if gated else State.NOT_HERE
     if ref.info is not None and ref.info.own_code:
         state = State.OWN_CODE
     return ModelStatus(name, "local", state, ref.info, size=size or None)

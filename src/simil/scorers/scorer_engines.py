@@ -1,8 +1,13 @@
-"""Chooses and opens the engine that runs a cross-encoder on this machine."""
+"""Chooses and opens the engine that runs a cross-encoder on this machine.
+
+ONNX Runtime runs the prepared graph, OpenVINO only if it is asked for, and sentence-transformers a model on a
+GPU and those that simil's own engines do not support.
+"""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from simil.config import Settings
 from simil.embedders.local.engines import (
@@ -74,8 +79,14 @@ def _open_graph(
 
     prepared = prepare(source, settings.cache_dir, progress, kind=GraphKind.LOGITS)
     tokenizer = open_tokenizer(prepared.tokenizer, stamp, lower_case=model.lower_case)
+    # Two sessions round otherwise, and a pair's score must be the same bits alone and among many.
+    engine = "onnx" if settings.engine == "auto" else settings.engine
     sessions = open_sessions(
-        prepared, stamp, settings, kind=GraphKind.LOGITS, for_openvino=lambda: kept_on_disk(prepared, stamp)
+        prepared,
+        stamp,
+        replace(settings, engine=engine),
+        kind=GraphKind.LOGITS,
+        for_openvino=lambda: kept_on_disk(prepared, stamp),
     )
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphScorer(
@@ -83,6 +94,6 @@ def _open_graph(
         Overflow(settings.overflow),
         PairTokenizer(tokenizer, model.max_tokens, model.prompt),
         # The product of a single row with the classifier's weights is rounded otherwise than that of several.
-        GraphRunner(stamp, sessions, vocabulary=vocabulary, least_rows=2),
+        GraphRunner(stamp, replace(sessions, few=None), vocabulary=vocabulary, least_rows=2),
         model.activation,
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.config import Credentials, Settings
 from simil.embedders.base import Kind, VectorForm
-from simil.errors import Place, SimilError
+from simil.errors import Place, SimilError, UsageError
 from simil.tasks.embedding import EmbedOptions, embed_all
 from simil.texts import Text
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simil.session.session import Session
 
 __all__ = [
+    "SCORES",
     "Failure",
     "MeasurementRequest",
     "Outcome",
@@ -34,6 +35,9 @@ __all__ = [
     "write_result",
 ]
 
+SCORES = "scores.npy"
+"""The name of the file with the scores of pairs."""
+
 # Texts that are embedded once before the clock runs: enough that the engine for many is open.
 _WARM_CHARACTERS = 10_000
 
@@ -42,13 +46,16 @@ _WARM_CHARACTERS = 10_000
 class MeasurementRequest:
     """What to embed, `texts` by their kind, and with which settings; `dimensions` None keeps all of them.
 
-    With `warm` some are embedded once before the time is taken, which an API would charge for.
+    With `warm` some are embedded once before the time is taken, which an API would charge for. `pairs` are
+    those that a cross-encoder scores, by their places among the texts of the first kind; None where the
+    texts are no pairs. Where only some of the texts are given, it scores the pairs of these.
     """
 
     settings: Settings
     dimensions: int | None
     texts: Mapping[Kind, Sequence[Text]]
     warm: bool
+    pairs: Sequence[tuple[int, int]] | None = None
 
     def to_json(self) -> bytes:
         """Return the request as one line; with the key of an API, so that it goes into no file."""
@@ -60,6 +67,7 @@ class MeasurementRequest:
         }
         request = {
             "settings": settings, "dimensions": self.dimensions, "texts": texts, "warm": self.warm,
+            "pairs": self.pairs,
         }  # fmt: skip
         return json.dumps(request).encode("ascii") + b"\n"
 
@@ -75,20 +83,21 @@ class MeasurementRequest:
             Kind(kind): [Text(id_, text, Place(source, line), {}) for text, id_, source, line in items]
             for kind, items in given["texts"].items()
         }
-        return cls(settings, given["dimensions"], texts, given["warm"])
+        return cls(settings, given["dimensions"], texts, given["warm"], given["pairs"])
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What it took: seconds from the start of the process to the first vector, and for `computed` texts.
 
-    What came from the cache is not among these; `start_s` is None where the first text did. `memory_bytes`
-    is the most that the process held. `tokens` are those of all texts; of an API those that it counted now,
-    and `price` is what it asks for them in US dollars. What is not known is None.
+    For a cross-encoder, to the first score and for so many pairs; it has no `dimensions`. What came from the
+    cache is not among these; `start_s` is None where the first text did. `memory_bytes` is the most that the
+    process held. `tokens` are those of all texts; of an API those that it counted now, and `price` is what
+    it asks for them in US dollars. What is not known is None.
     """
 
     model: str
-    dimensions: int
+    dimensions: int | None
     start_s: float | None
     computed: int
     seconds: float
@@ -124,12 +133,15 @@ def write_result(folder: Path, measure: Callable[[], Outcome]) -> None:
 
 
 def measure_in(session: Session, request: MeasurementRequest, folder: Path, began: float) -> Outcome:
-    """Embed the texts, put their vectors into `folder`, and return what it took.
+    """Embed the texts or score the pairs, put the result into `folder`, and return what it took.
 
-    `began` is when the process was started, by `time.monotonic`.
+    `began` is when the process was started, by `time.monotonic`. Raises `UsageError` where there are no pairs
+    for a cross-encoder.
     """
     import numpy as np
 
+    if session.is_cross_encoder():
+        return _measure_pairs(session, request, folder, began)
     texts = request.texts
     first = next(iter(texts))
     head = texts[first][: warm_up([text.text for text in texts[first]]) if request.warm else 1]
@@ -163,6 +175,57 @@ def measure_in(session: Session, request: MeasurementRequest, folder: Path, bega
         tokens=tokens,
         price=price,
     )
+
+
+def _measure_pairs(session: Session, request: MeasurementRequest, folder: Path, began: float) -> Outcome:
+    import numpy as np
+
+    from simil.tasks.pair_scoring import score_pairs
+
+    given = _pairs_given(request)
+    pairs = [(left.text, right.text) for left, right in given]
+    scorer = session.scorer()
+    scorer.score(pairs[:1])
+    start_s = time.monotonic() - began
+    if request.warm:
+        scorer.score(pairs[: warm_up(["".join(pair) for pair in pairs])])
+    clock, scorer.truncated = time.monotonic(), 0
+    scores = score_pairs(
+        pairs,
+        scorer,
+        places=[right.origin for _, right in given],
+        progress=session.progress,
+        label=request.settings.model or "scoring",
+    )
+    seconds = time.monotonic() - clock
+    np.save(folder / SCORES, scores)
+    return Outcome(
+        model=scorer.stamp,
+        dimensions=None,
+        start_s=start_s,
+        computed=len(pairs),
+        seconds=seconds,
+        memory_bytes=_most_memory(),
+        tokens=None,
+        price=None,
+    )
+
+
+def _pairs_given(request: MeasurementRequest) -> list[tuple[Text, Text]]:
+    """Return the pairs of the texts that are given; of a single text, that with itself."""
+    name = request.settings.model
+    if request.pairs is None:
+        raise UsageError(
+            f"{name} is a cross-encoder and scores pairs, but these are queries and documents",
+            hint="measure it on labelled pairs",
+        )
+    if request.dimensions is not None:
+        raise UsageError(
+            f"--dimensions is for vectors, and {name} is a cross-encoder", hint="leave one of them out"
+        )
+    texts = next(iter(request.texts.values()))
+    pairs = [(left, right) for left, right in request.pairs if max(left, right) < len(texts)]
+    return [(texts[left], texts[right]) for left, right in pairs or [(0, 0)]]
 
 
 def _words(text: Text) -> str:

@@ -18,7 +18,14 @@ from simil.embedders.base import Kind
 from simil.errors import ModelError, SimilError
 from simil.models.catalog import DEFAULT
 from simil.models.resolve import Provider, resolve
-from simil.session.measured_process import Failure, MeasurementRequest, Outcome, vectors_name, warm_up
+from simil.session.measured_process import (
+    SCORES,
+    Failure,
+    MeasurementRequest,
+    Outcome,
+    vectors_name,
+    warm_up,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,8 +44,8 @@ class Cost:
     """What a model takes; None is not known.
 
     `start_s` is the time from the start of a process to its first vector, `texts_per_s` the speed from then
-    on, `memory_mb` (of 10^6 bytes) the most memory. `tokens` are those of all texts; of an API those that it
-    was asked now, and `price` what that cost, in US dollars.
+    on, `pairs_per_s` that of a cross-encoder, `memory_mb` (of 10^6 bytes) the most memory. `tokens` are those
+    of all texts; of an API those that it was asked now, and `price` is what that cost, in US dollars.
     """
 
     start_s: float | None
@@ -46,17 +53,22 @@ class Cost:
     memory_mb: float | None
     tokens: int | None
     price: float | None
+    pairs_per_s: float | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Measured:
-    """Vectors of one model by the kind of their texts, float32 [texts, dimensions], and what they took."""
+    """Vectors of one model by the kind of their texts, float32 [texts, dimensions], and what they took.
+
+    A cross-encoder has no vectors and no dimensions, but `scores` of the pairs, float32 [pairs].
+    """
 
     name: str
     model: str
-    dimensions: int
+    dimensions: int | None
     vectors: Mapping[Kind, NDArray[np.float32]]
     cost: Cost
+    scores: NDArray[np.float32] | None = None
 
 
 class NotMeasured(SimilError):
@@ -80,9 +92,12 @@ def measure(
     dimensions: int | None,
     texts: Mapping[Kind, Sequence[Text]],
     command: Sequence[str],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
 ) -> Measured:
     """Return the vectors of `texts`, each of length 1, by the model of `settings`, and what they took.
 
+    A cross-encoder scores `pairs` of the texts of the first kind, by their places; without them it raises.
     `command` starts a process that measures: it is given a `Loudness`, a folder and the time as arguments,
     and a `MeasurementRequest` on stdin. A model of this machine computes all vectors, whatever the cache
     holds. Before, a process of its own sees to it that its files are fetched and prepared, which would count
@@ -94,17 +109,24 @@ def measure(
     if local:
         settings = dataclasses.replace(settings, cache=False)
     with tempfile.TemporaryDirectory(prefix="simil-") as name:
-        process = _Process(command, settings, dimensions, Path(name))
+        process = _Process(command, settings, dimensions, pairs, Path(name))
         if local:
             some = {kind: items[: warm_up([item.text for item in items])]}
             process.outcome(some, Loudness.PROGRESS)
         outcome = process.outcome(texts, Loudness.FULL, warm=local)
-        vectors = {kind: process.vectors(kind) for kind in texts}
+        is_cross_encoder = outcome.dimensions is None
+        scores = process.result(SCORES) if is_cross_encoder else None
+        vectors = {} if is_cross_encoder else {kind: process.result(vectors_name(kind)) for kind in texts}
         start_s = outcome.start_s
         if local:
             start_s = process.outcome({kind: items[:1]}, Loudness.SILENT).start_s
     return Measured(
-        settings.model or outcome.model, outcome.model, outcome.dimensions, vectors, _cost(outcome, start_s)
+        name=settings.model or outcome.model,
+        model=outcome.model,
+        dimensions=outcome.dimensions,
+        vectors=vectors,
+        cost=_cost(outcome, start_s),
+        scores=scores,
     )
 
 
@@ -115,13 +137,14 @@ class _Process:
     command: Sequence[str]
     settings: Settings
     dimensions: int | None
+    pairs: Sequence[tuple[int, int]] | None
     folder: Path
 
     def outcome(
         self, texts: Mapping[Kind, Sequence[Text]], loudness: Loudness, *, warm: bool = False
     ) -> Outcome:
         """Run a process to its end; stderr is that of this one, for notes and the progress bar."""
-        request = MeasurementRequest(self.settings, self.dimensions, texts, warm)
+        request = MeasurementRequest(self.settings, self.dimensions, texts, warm, self.pairs)
         arguments = [loudness, str(self.folder), repr(time.monotonic())]
         code = subprocess.run(
             [*self.command, *arguments], input=request.to_json(), stdout=subprocess.DEVNULL, check=False
@@ -134,11 +157,11 @@ class _Process:
             raise NotMeasured(_ended(code), ModelError.exit_code)
         return Outcome(**json.loads(outcome.read_text("ascii")))
 
-    def vectors(self, kind: Kind) -> NDArray[np.float32]:
-        """Return the vectors of one kind of texts that the last process left."""
+    def result(self, name: str) -> NDArray[np.float32]:
+        """Return the vectors or scores that the last process left in the file `name`."""
         import numpy as np
 
-        found: NDArray[np.float32] = np.load(self.folder / vectors_name(kind), allow_pickle=False)
+        found: NDArray[np.float32] = np.load(self.folder / name, allow_pickle=False)
         return found
 
 
@@ -150,9 +173,11 @@ def _ended(code: int) -> str:
 
 
 def _cost(outcome: Outcome, start_s: float | None) -> Cost:
+    speed = outcome.computed / outcome.seconds if outcome.computed and outcome.seconds else None
     return Cost(
         start_s=start_s,
-        texts_per_s=outcome.computed / outcome.seconds if outcome.computed and outcome.seconds else None,
+        texts_per_s=None if outcome.dimensions is None else speed,
+        pairs_per_s=speed if outcome.dimensions is None else None,
         memory_mb=None if outcome.memory_bytes is None else outcome.memory_bytes / 1e6,
         tokens=outcome.tokens,
         price=outcome.price,

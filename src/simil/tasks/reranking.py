@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError
@@ -100,7 +101,7 @@ def _best_of_each(
     import numpy as np
 
     starts = np.flatnonzero(np.diff(left, prepend=-1)).tolist()
-    for start, stop in zip(starts, [*starts[1:], len(left)], strict=True):
+    for start, stop in pairwise([*starts, len(left)]):
         yield start + _descending(scores[start:stop])[:k]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,9 @@ from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.commands.eval_view import ModelResult
+    from simil.config import Settings
     from simil.session.measuring import Measured
+    from simil.tasks.evaluation.bootstrap import Estimate
     from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
     from simil.tasks.evaluation.experiments import Experiment
 
@@ -125,7 +127,7 @@ def evaluate(
         experiment = _experiment(dataset, positive_from, recall_at, resamples)
         calibrator = _Calibrator(experiment, sources.name, calibration, len(names)) if saving else None
         with open_output(output) as stream:
-            results = _measured(names, engine, running, experiment)
+            results = _measured(names, engine, running, experiment, calibrates=saving)
             if plot is not None:
                 draw_model_results(plot, results, experiment)
             if not replaces_text(plot, shown_as):
@@ -165,11 +167,17 @@ def _experiment(
 
 
 def _measured(
-    names: Sequence[str | None], engine: EngineFlags, running: RunFlags, experiment: Experiment
+    names: Sequence[str | None],
+    engine: EngineFlags,
+    running: RunFlags,
+    experiment: Experiment,
+    *,
+    calibrates: bool,
 ) -> list[ModelResult]:
     """Measure one model after another; return the results and report why the others failed.
 
-    Raises the last failure if none could be measured.
+    With `calibrates` cross-encoders fail, since calibrations are for cosines. Raises the last failure if none
+    could be measured.
     """
     from simil.cli.commands.eval_view import ModelResult
     from simil.cli.eval_worker import worker_command
@@ -180,8 +188,10 @@ def _measured(
     for number, name in enumerate(names, 1):
         try:
             settings = ModelFlags.of(name, engine).settings(running.env_file)
-            measured = measure(settings, engine.dimensions, experiment.texts, command)
-            results.append(ModelResult(measured, experiment.evaluate(measured.vectors)))
+            if calibrates:
+                _expect_cosines(settings)
+            measured = measure(settings, engine.dimensions, experiment.texts, command, pairs=experiment.pairs)
+            results.append(ModelResult(measured, _quality(experiment, measured)))
         except SimilError as exc:
             if len(names) == 1:
                 raise
@@ -190,6 +200,27 @@ def _measured(
                 raise NotMeasured(failure, exc.exit_code) from exc
             log.error(failure)
     return results
+
+
+def _expect_cosines(settings: Settings) -> None:
+    """Raise `UsageError` for a cross-encoder."""
+    from simil.models.files.model_kind import ModelKind
+    from simil.models.select import kind_of_choice
+    from simil.progress import silent
+
+    if kind_of_choice(settings, silent) is ModelKind.CROSS_ENCODER:
+        raise UsageError(
+            f"a calibration is for cosines, and {settings.model} is a cross-encoder",
+            hint="measure it without --save-calibration",
+        )
+
+
+def _quality(experiment: Experiment, measured: Measured) -> Mapping[str, Estimate]:
+    from simil.tasks.evaluation.experiments import PairsExperiment
+
+    if measured.scores is not None and isinstance(experiment, PairsExperiment):
+        return experiment.evaluate_scores(measured.scores)
+    return experiment.evaluate(measured.vectors)
 
 
 class _Calibrator:
@@ -224,6 +255,7 @@ class _Calibrator:
         from simil.cli.commands.compare_scale import save_calibration
         from simil.tasks.evaluation.calibration import calibrate
 
+        assert measured.dimensions is not None  # See `_expect_cosines`.
         found = calibrate(
             self._experiment.cosines(measured.vectors),
             self._alike,

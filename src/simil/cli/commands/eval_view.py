@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelResult", "draw_model_results", "show_model_results"]
 
-_COSTS = ("texts_per_s", "start_s", "memory_mb", "tokens", "price")
+_COSTS = ("texts_per_s", "pairs_per_s", "start_s", "memory_mb", "tokens", "price")
 _HEADINGS = {
     "spearman": "Spearman",
     "pearson": "Pearson",
@@ -27,6 +27,7 @@ _HEADINGS = {
     "f1": "best F1",
     "ndcg@10": "nDCG@10",
     "texts_per_s": "texts/s",
+    "pairs_per_s": "pairs/s",
     "start_s": "start (s)",
     "memory_mb": "memory (MB)",
     "price": "price ($)",
@@ -34,7 +35,7 @@ _HEADINGS = {
 _LOWER = ("start_s", "memory_mb", "price")
 # Neither more nor less of these is better.
 _NEUTRAL = ("threshold", "tokens")
-_DIGITS = {"texts_per_s": 1, "start_s": 3, "memory_mb": 1, "price": 8}
+_DIGITS = {"texts_per_s": 1, "pairs_per_s": 1, "start_s": 3, "memory_mb": 1, "price": 8}
 _CELL, _NAME = 13, 10
 
 
@@ -75,7 +76,8 @@ def show_model_results(
     plain = ["name", *_columns(results)]
     if form == "plain":
         stream.write(table_row(plain, "\t"))
-    write_rows(map(_row, results), form, stream, facts=facts, plain=plain)
+    costs = _costs(results)
+    write_rows((_row(result, costs) for result in results), form, stream, facts=facts, plain=plain)
 
 
 def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Experiment) -> None:
@@ -96,10 +98,16 @@ def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Ex
 
 
 def _columns(results: Sequence[ModelResult]) -> list[str]:
-    return [*results[0].quality, *_COSTS]
+    return [*results[0].quality, *_costs(results)]
 
 
-def _row(result: ModelResult) -> Row:
+def _costs(results: Sequence[ModelResult]) -> list[str]:
+    """Return the names of what models take; how many pairs they score only where one of them does."""
+    scores_pairs = any(result.measured.scores is not None for result in results)
+    return [name for name in _COSTS if name != "pairs_per_s" or scores_pairs]
+
+
+def _row(result: ModelResult, costs: Sequence[str]) -> Row:
     measured = result.measured
     row: dict[str, object] = {
         "name": measured.name,
@@ -110,7 +118,7 @@ def _row(result: ModelResult) -> Row:
         row[name] = _number(score.value)
         if score.low is not None:
             row |= {f"{name}_low": _number(score.low), f"{name}_high": _number(score.high)}
-    for name in _COSTS:
+    for name in costs:
         value = _value_of(result, name)
         row[name] = value if value is None or name not in _DIGITS else round(value, _DIGITS[name])
     return row
@@ -167,7 +175,7 @@ def _cells(result: ModelResult, block: Sequence[str], best: Mapping[str, float |
 def _shown(name: str, value: float | None) -> str:
     if value is None:
         return "·"
-    if name == "texts_per_s":
+    if name in ("texts_per_s", "pairs_per_s"):
         return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     if name in ("memory_mb", "tokens"):
         return f"{value:,.0f}"

@@ -12,6 +12,7 @@ from simil.errors import ModelError
 from simil.models.files.chain import (
     SETTINGS,
     UnknownChain,
+    has_chat_template,
     kind_of,
     read_modules,
     read_object,
@@ -138,15 +139,9 @@ def _limits(transformer: Path, *, is_bare: bool) -> tuple[int | None, bool]:
     """Return the limit of tokens, and whether texts are converted to lower case."""
     if not is_bare:
         return read_transformer(transformer, task=_CLASSIFICATION)
-    if _has_chat_template(transformer):
+    if has_chat_template(transformer):
         raise UnknownChain("it has a chat template")
     return token_limit(transformer), False
-
-
-def _has_chat_template(transformer: Path) -> bool:
-    names = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
-    settings = read_object(transformer / "tokenizer_config.json") or {}
-    return bool(settings.get("chat_template")) or any((transformer / name).exists() for name in names)
 
 
 def _prompt(folder: Path, modules: Sequence[Mapping[str, Any]]) -> str:

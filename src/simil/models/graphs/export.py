@@ -138,7 +138,7 @@ def _trace(
 
     axes = {name: {0: "batch", 1: "tokens"} for name in example}
     axes[kind.output] = {0: "batch"} if kind is GraphKind.LOGITS else {0: "batch", 1: "tokens"}
-    with torch.no_grad():
+    with torch.no_grad(), _masks_without_vmap():
         torch.onnx.export(
             Traced(),
             (*example.values(), *weights.values()),
@@ -151,6 +151,24 @@ def _trace(
             dynamo=False,
         )
     return weights
+
+
+@contextmanager
+def _masks_without_vmap() -> Iterator[None]:
+    """Have transformers compute every attention mask by broadcasting, as it does most of them.
+
+    It takes `torch.vmap` for those that a model combines itself (Gemma 3), which the exporter cannot trace.
+    """
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
+
+    def broadcast(**how: Any) -> Any:
+        return eager_mask(**{**how, "use_vmap": False})
+
+    ALL_MASK_ATTENTION_FUNCTIONS["eager"] = broadcast
+    try:
+        yield
+    finally:
+        del ALL_MASK_ATTENTION_FUNCTIONS["eager"]
 
 
 def _set_weights(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -40,6 +40,11 @@ class PairsExperiment:
         return {Kind.SYMMETRIC: self.dataset.texts}
 
     @property
+    def pairs(self) -> Sequence[tuple[int, int]]:
+        """The pairs, by the places of their texts."""
+        return [*zip(self.dataset.left.tolist(), self.dataset.right.tolist(), strict=True)]
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What the experiment is, for JSON."""
         return {"task": "pairs", "pairs": len(self.dataset.scores), "positive_from": self.positive_from}
@@ -55,24 +60,28 @@ class PairsExperiment:
         return similarity.pairwise(mine[self.dataset.left], mine[self.dataset.right])
 
     def evaluate(self, vectors: Vectors) -> Mapping[str, Estimate]:
-        """Return the metrics of the pairs' cosines by name: the correlations with the gold scores.
+        """Return the metrics of the pairs' cosines; see `evaluate_scores`."""
+        return self.evaluate_scores(self.cosines(vectors))
+
+    def evaluate_scores(self, scores: NDArray[np.float32]) -> Mapping[str, Estimate]:
+        """Return the metrics of the pairs' scores [n] by name: the correlations with the gold scores.
 
         If it is known which pairs are positive, also average precision, and the best F1 with its threshold,
         precision and recall.
         """
         import numpy as np
 
-        cosines, gold = self.cosines(vectors).astype(np.float64), self.dataset.scores
+        given, gold = scores.astype(np.float64), self.dataset.scores
         estimates = {
-            "spearman": self._estimate(metrics.spearman(cosines, gold)),
-            "pearson": self._estimate(metrics.pearson(cosines, gold)),
+            "spearman": self._estimate(metrics.spearman(given, gold)),
+            "pearson": self._estimate(metrics.pearson(given, gold)),
         }
         positive = self.dataset.positives(self.positive_from)
         if positive is None:
             return estimates
-        estimates["average_precision"] = self._estimate(metrics.average_precision(cosines, positive))
-        estimates["f1"] = self._estimate(metrics.best_f1(cosines, positive))
-        best = metrics.best_operating_point(cosines, positive)
+        estimates["average_precision"] = self._estimate(metrics.average_precision(given, positive))
+        estimates["f1"] = self._estimate(metrics.best_f1(given, positive))
+        best = metrics.best_operating_point(given, positive)
         for name in ("threshold", "precision", "recall"):
             estimates[name] = Estimate(None if best is None else getattr(best, name))
         return estimates
@@ -93,6 +102,11 @@ class RetrievalExperiment:
     def texts(self) -> Mapping[Kind, Sequence[Text]]:
         """The texts to embed, by their kind."""
         return {Kind.QUERY: self.dataset.queries, Kind.DOCUMENT: self.dataset.documents}
+
+    @property
+    def pairs(self) -> None:
+        """Nothing: a cross-encoder would have to score each query with each document."""
+        return None
 
     @property
     def facts(self) -> Mapping[str, object]:

@@ -1,0 +1,387 @@
+"""`compare`, `search`, `match` and `eval` with a cross-encoder, compared with sentence-transformers' own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import linear_sum_assignment
+from support.command import MINILM, Result, on_terminal, shell, simil
+from support.tiny_cross_encoders import cross_encoder
+
+Predict = Callable[[Sequence[tuple[str, str]]], NDArray[np.float32]]
+
+TEXTS = [
+    "a pie of apples",
+    "juice of oranges",
+    "a bolt of lightning",
+    "a salad of fruit",
+    "thunder and rain",
+    "a pie of apples",
+]
+NEAR = 2e-5
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a cross-encoder with random weights."""
+    return str(cross_encoder(tmp_path_factory.mktemp("models") / "pairs"))
+
+
+@pytest.fixture(scope="module")
+def predict(model: str) -> Predict:
+    """What sentence-transformers says of pairs."""
+    from sentence_transformers import CrossEncoder
+
+    reference = CrossEncoder(model, device="cpu", local_files_only=True)
+    return lambda pairs: reference.predict([list(pair) for pair in pairs], show_progress_bar=False)
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("texts.txt").write_text("".join(f"{text}\n" for text in TEXTS), "utf-8")
+    rows = "".join(f"{a}\t{b}\n" for a, b in zip(TEXTS, reversed(TEXTS), strict=True))
+    tmp_path.joinpath("pairs.tsv").write_text(f"one\tother\n{rows}", "utf-8")
+
+
+def rows_of(result: Result) -> list[list[str]]:
+    assert result.code == 0, result.err
+    return [line.split("\t") for line in result.out.splitlines()]
+
+
+def data_of(result: Result) -> list[dict[str, object]]:
+    assert result.code == 0, result.err
+    return json.loads(result.out)["data"]
+
+
+class TestCompare:
+    def test_two_texts_in_either_order(self, model: str, predict: Predict) -> None:
+        one, other = (
+            simil("compare", "-m", model, *pair) for pair in (("Apple", "Orange"), ("Orange", "Apple"))
+        )
+        assert (one.err, other.err) == ("", "")
+        found = [float(one.out), float(other.out)]
+        assert found == pytest.approx(predict([("Apple", "Orange"), ("Orange", "Apple")]), abs=NEAR)
+        assert abs(found[0] - found[1]) > 0.01
+
+    def test_json_has_no_dimensions_and_nothing_that_was_not_scored(self, model: str) -> None:
+        found = json.loads(simil("compare", "-m", model, "Apple", "Orange", "-f", "json").out)
+        assert [*found] == ["metric", "model", "score", "items"]
+        assert found["metric"] == "cross-encoder"
+        assert found["model"].startswith("pairs@")
+
+    def test_each_with_each_in_both_orders(self, model: str, predict: Predict) -> None:
+        words = ["Apple", "Orange", "Lightning"]
+        expected = predict([*product(words, words)]).reshape(3, 3)
+        found = json.loads(simil("compare", "-m", model, *words, "-f", "json").out)
+        assert np.array(found["scores"]) == pytest.approx(expected, abs=NEAR)
+        head, *rows = rows_of(simil("compare", "-m", model, *words))
+        assert head == ["", *words]
+        assert [row[0] for row in rows] == words
+        assert np.array([row[1:] for row in rows], float) == pytest.approx(expected, abs=NEAR)
+        lines = [*map(json.loads, simil("compare", "-m", model, *words, "-f", "jsonl").out.splitlines())]
+        ordered = [(a, b) for a, b in product(words, words) if a != b]
+        assert [(line["a"], line["b"]) for line in lines] == ordered
+        assert [line["score"] for line in lines] == pytest.approx(predict(ordered), abs=NEAR)
+        assert {line["metric"] for line in lines} == {"cross-encoder"}
+
+    def test_the_rows_of_a_file(self, model: str, predict: Predict) -> None:
+        command = ("compare", "-m", model, "--pairs", "pairs.tsv")
+        pairs = [*zip(TEXTS, reversed(TEXTS), strict=True)]
+        rows = rows_of(simil(*command))
+        assert [tuple(row[1:]) for row in rows] == pairs
+        assert [float(row[0]) for row in rows] == pytest.approx(predict(pairs), abs=NEAR)
+        found = json.loads(simil(*command, "-f", "json").out)
+        assert (found["metric"], "dimensions" in found) == ("cross-encoder", False)
+        assert [row["score"] for row in found["data"]] == pytest.approx(predict(pairs), abs=NEAR)
+
+    def test_blank_and_long_rows(self, model: str) -> None:
+        Path("pairs.tsv").write_text(f"one\tother\ntea\tcoffee\n \tcoffee\ntea\t{'x ' * 300}\n", "utf-8")
+        command = ("compare", "-m", model, "--pairs", "pairs.tsv")
+        result = simil(*command)
+        assert (result.code, result.out.count("\n")) == (0, 2)
+        assert "simil: 1 blank text skipped (first: pairs.tsv:3)\n" in result.err
+        assert "simil: 1 pair of texts is longer than pairs@" in result.err
+        refused = simil(*command, "--overflow", "error")
+        assert refused.code == 3
+        assert "simil: pairs.tsv:4: " in refused.err
+        kept = simil(*command, "--overflow", "error", "--on-error", "null", "-f", "jsonl")
+        scores = [json.loads(line)["score"] for line in kept.out.splitlines()]
+        assert (kept.code, [score is None for score in scores]) == (6, [False, True, True])
+
+    def test_a_threshold_is_of_the_models_scores(self, model: str, predict: Predict) -> None:
+        (score,) = predict([("Apple", "Orange")]).tolist()
+        for pairs in ([], ["--pairs", "one.tsv"]):
+            Path("one.tsv").write_text("a\tb\nApple\tOrange\n", "utf-8")
+            texts = pairs or ["Apple", "Orange"]
+            for threshold, code in ((score - 0.001, 0), (score + 0.001, 1)):
+                result = simil("compare", "-q", "-m", model, *texts, "--threshold", f"{threshold:.6f}")
+                assert result.code == code
+
+    def test_a_threshold_of_more_texts_is_of_each_with_each_other(self, model: str, predict: Predict) -> None:
+        words = ["Apple", "Orange", "Lightning"]
+        lowest = min(predict([(a, b) for a, b in product(words, words) if a != b]).tolist())
+        for threshold, code in ((lowest - 0.001, 0), (lowest + 0.001, 1)):
+            assert simil("compare", "-m", model, *words, f"--threshold={threshold:.6f}").code == code
+
+    @pytest.mark.parametrize(
+        "option",
+        [["--metric", "cosine"], ["--dimensions", "8"], ["--no-normalize"], ["--calibrated"],
+         ["--percentile", "texts.txt"]],
+        ids=lambda option: option[0],
+    )  # fmt: skip
+    def test_what_is_about_vectors_is_refused(self, option: list[str], model: str) -> None:
+        result = simil("compare", "-m", model, *option, "Apple", "Orange")
+        assert (result.code, result.out) == (2, "")
+        assert result.error_line == (
+            f"{option[0]} is for vectors, and a cross-encoder makes none; leave out {option[0]}"
+        )
+
+    def test_a_saved_vector_is_refused(self, model: str) -> None:
+        assert simil("embed", "-m", "minilm", "-t", "tea", "-o", "v.jsonl").code == 0
+        result = simil("compare", "-m", model, "--file", "v.jsonl", "Apple")
+        assert (result.code, result.out) == (2, "")
+        assert result.error_line.startswith("a cross-encoder reads texts, and 'tea' is a saved vector")
+
+    def test_on_a_terminal(self, model: str) -> None:
+        shown = on_terminal(f"simil compare -m {model} Apple Orange", 60).out
+        assert "cross-encoder score" in shown
+        assert "█" not in shown
+        matrix = on_terminal(f"simil compare -m {model} A 'B\x1b[31m' C", 60).out
+        assert "cross-encoder by pairs@" in matrix
+        assert "\x1b[31m" not in matrix
+
+    def test_a_closed_pipe_ends_the_work_quietly(self, model: str) -> None:
+        read = "--pairs - --input-format tsv --no-header"
+        result = shell(f"yes 'tea\tcoffee' | simil compare -m {model} {read} | head -n 1")
+        assert (result.code, result.err) == (0, "")
+        assert result.out.endswith("\ttea\tcoffee\n")
+
+
+class TestSearch:
+    def test_the_order_is_that_of_the_cross_encoder(self, model: str, predict: Predict) -> None:
+        plain = rows_of(simil("search", "fruit", "texts.txt"))
+        cosines = {row[1]: row[0] for row in plain}
+        rows = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model))
+        scores = {row[1]: score for row, score in zip(
+            plain, predict([("fruit", row[2]) for row in plain]).tolist(), strict=True
+        )}  # fmt: skip
+        # Two lines are equal: the search has one of them first.
+        expected = sorted(scores, key=lambda place: -round(scores[place], 5))
+        assert [row[2] for row in rows] == expected
+        assert [float(row[0]) for row in rows] == pytest.approx([scores[p] for p in expected], abs=NEAR)
+        assert [row[1] for row in rows] == [cosines[place] for place in expected]
+        assert expected != [row[1] for row in plain]
+
+    def test_only_candidates_are_results(self, model: str) -> None:
+        plain = rows_of(simil("search", "fruit", "texts.txt", "-k", "3"))
+        rows = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model, "--candidates", "3"))
+        assert {row[2] for row in rows} == {row[1] for row in plain}
+        every = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model))
+        best = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model, "-k", "2"))
+        assert best == every[:2]
+
+    def test_a_threshold_is_of_the_cosine(self, model: str) -> None:
+        plain = rows_of(simil("search", "fruit", "texts.txt", "--threshold", "0.3"))
+        rows = rows_of(simil("search", "fruit", "texts.txt", "--threshold", "0.3", "--rerank", model))
+        assert 0 < len(rows) < len(TEXTS)
+        assert {row[2] for row in rows} == {row[1] for row in plain}
+        missed = simil("search", "fruit", "texts.txt", "--threshold", "0.99", "--rerank", model)
+        assert (missed.code, missed.out) == (1, "")
+        assert missed.error_line.startswith("nothing reaches 0.99; the nearest is ")
+
+    def test_json_and_tables_name_both_scores_and_both_models(self, model: str) -> None:
+        command = ("search", "fruit", "texts.txt", "--rerank", model, "-k", "2")
+        found = json.loads(simil(*command, "-f", "json").out)
+        assert (found["model"], found["reranker"].startswith("pairs@")) == (MINILM, True)
+        assert [*found["data"][0]] == ["id", "score", "content", "rerank", "file", "line"]
+        head, *rows = simil(*command, "-f", "csv").out.splitlines()
+        assert head == "id,score,content,rerank,file,line"
+        assert len(rows) == 2
+        Path("t.csv").write_text("text,rerank\ntea,mine\ncoffee,mine\n", "utf-8")
+        result = simil("search", "tea", "t.csv", "--rerank", model, "-f", "csv")
+        assert result.out.splitlines()[0] == "id,score,content,rerank_2,file,line,text,rerank"
+
+    def test_several_queries(self, model: str, predict: Predict) -> None:
+        Path("queries.txt").write_text("fruit\nweather\n", "utf-8")
+        rows = rows_of(simil("search", "--queries", "queries.txt", "texts.txt", "--rerank", model))
+        assert [row[2] for row in rows] == ["fruit"] * len(TEXTS) + ["weather"] * len(TEXTS)
+        expected = predict([(row[2], row[4]) for row in rows])
+        assert [float(row[0]) for row in rows] == pytest.approx(expected, abs=NEAR)
+
+    def test_files_counts_and_context(self, model: str) -> None:
+        Path("more.txt").write_text("a salad\n", "utf-8")
+        search = ("search", "fruit", "texts.txt", "more.txt", "--rerank", model)
+        rows = rows_of(simil(*search, "-k", "4"))
+        names = list(dict.fromkeys(row[2].partition(":")[0] for row in rows))
+        assert simil(*search, "-k", "4", "-l").out.split() == names
+        counted = dict(line.split("\t")[::-1] for line in simil(*search, "-k", "4", "-c").out.splitlines())
+        assert counted == {name: str(sum(row[2].startswith(name) for row in rows)) for name in names}
+        around = simil(*search, "-k", "1", "-C", "1").out.splitlines()
+        assert rows[0] in [line.split("\t") for line in around]
+
+    def test_chunks(self, model: str, predict: Predict) -> None:
+        Path("prose.txt").write_text("a pie\nof apples\n\nthunder\n\na salad\n", "utf-8")
+        result = simil(
+            "search", "fruit", "prose.txt", "--chunk", "paragraphs", "--rerank", model, "-f", "json"
+        )
+        rows = data_of(result)
+        texts = ["a pie\nof apples", "thunder", "a salad"]
+        scores = predict([("fruit", text) for text in texts])
+        assert [row["content"] for row in rows] == [texts[place] for place in np.argsort(-scores)]
+
+    def test_saved_vectors(self, model: str) -> None:
+        assert simil("embed", "texts.txt", "-o", "v.jsonl").code == 0
+        saved = rows_of(simil("search", "fruit", "v.jsonl", "--rerank", model))
+        texts = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model))
+        assert [(row[0], row[1], row[3]) for row in saved] == [(row[0], row[1], row[3]) for row in texts]
+        lines = [json.loads(line) for line in Path("v.jsonl").read_text("utf-8").splitlines()]
+        bare = [{name: value for name, value in line.items() if name != "text"} for line in lines]
+        Path("bare.jsonl").write_text("".join(json.dumps(line) + "\n" for line in bare), "utf-8")
+        result = simil("search", "fruit", "bare.jsonl", "--rerank", model)
+        assert (result.code, result.out) == (3, "")
+        assert "was saved without its text, and a reranker reads texts" in result.error_line
+
+    def test_on_a_terminal(self, model: str) -> None:
+        Path("t.txt").write_text("tea\x1b[31m\ncoffee\n", "utf-8")
+        shown = on_terminal(f"simil search tea t.txt --rerank {model} -C 1", 80).out
+        assert f"by {MINILM}, ordered by pairs@" in shown
+        assert "\x1b[31m" not in shown
+
+    def test_a_pair_that_is_refused_is_left_out(self, model: str) -> None:
+        Path("t.txt").write_text(f"tea\n{'coffee ' * 200}\n", "utf-8")
+        # The embedding model reads more of a text than this cross-encoder of a pair.
+        search = ("search", "tea", "t.txt", "--rerank", model)
+        cut = simil(*search)
+        assert (cut.code, cut.out.count("\n")) == (0, 2)
+        assert "simil: 1 pair of texts is longer than pairs@" in cut.err
+        refused = simil(*search, "--overflow", "error")
+        assert (refused.code, refused.out) == (3, "")
+        skipped = simil(*search, "--overflow", "error", "--on-error", "skip")
+        assert (skipped.code, skipped.out.split("\t")[2:]) == (6, ["t.txt:1", "tea\n"])
+
+    @pytest.mark.parametrize(
+        ("options", "code", "line"),
+        [
+            (["--candidates", "3"], 2, "--candidates is for --rerank; pass both, or leave it out"),
+            (["--rerank", "minilm"], 4, "all-MiniLM-L6-v2 is an embedding model, not a cross-encoder"),
+            (["--rerank", "openai"], 4, "openai:text-embedding-3-small embeds texts and scores no pairs"),
+            (["--rerank", "./nosuch"], 4, "there is no model folder ./nosuch"),
+            (["--rerank", "a/b", "--offline"], 4, "a/b is not on this machine and simil is offline"),
+            (["--rerank", "minilm", "--candidates", "3", "-k", "4"], 2, "-k 4 asks for more than --candid"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_what_cannot_be(self, options: list[str], code: int, line: str) -> None:
+        for command in (("search", "fruit", "texts.txt"), ("match", "texts.txt", "texts.txt")):
+            result = simil(*command, *options)
+            assert (result.code, result.out) == (code, "")
+            assert result.error_line.startswith(line)
+
+    def test_offline_and_without_a_cache(self, model: str) -> None:
+        search = ("search", "fruit", "texts.txt", "--rerank", model)
+        first = simil(*search)
+        assert (first.code, first.err) == (0, "")
+        again = simil(*search, "--offline", "--no-cache", "-q")
+        assert (again.code, again.out) == (0, first.out)
+
+    def test_settings_of_the_embedding_model_are_not_for_the_reranker(self, model: str) -> None:
+        Path("t.txt").write_text(f"tea\n{'coffee ' * 400}\n", "utf-8")
+        result = simil("search", "tea", "t.txt", "--overflow", "chunk", "--rerank", model)
+        assert (result.code, result.out.count("\n")) == (0, 2)
+        assert result.error_line.startswith("1 pair of texts is longer than pairs@")
+
+
+class TestMatch:
+    def test_the_best_of_each(self, model: str, predict: Predict) -> None:
+        Path("left.txt").write_text("fruit\nweather\n", "utf-8")
+        texts = TEXTS[:5]
+        Path("right.txt").write_text("".join(f"{text}\n" for text in texts), "utf-8")
+        table = predict([*product(["fruit", "weather"], texts)]).reshape(2, 5)
+        rows = rows_of(simil("match", "-q", "left.txt", "right.txt", "--rerank", model, "-k", "2"))
+        best = np.argsort(-table, axis=1)[:, :2]
+        assert [row[2:] for row in rows] == [
+            [left, texts[place]] for left, places in zip(["fruit", "weather"], best, strict=True)
+            for place in places
+        ]  # fmt: skip
+        scores = [table[row][place] for row, places in enumerate(best) for place in places]
+        assert [float(row[0]) for row in rows] == pytest.approx(scores, abs=NEAR)
+        cosines = rows_of(simil("match", "-q", "left.txt", "right.txt", "-k", "5"))
+        assert {tuple(row[1:]) for row in rows} <= {tuple(row) for row in cosines}
+
+    def test_one_to_one_adds_the_scores_of_the_cross_encoder(self, model: str, predict: Predict) -> None:
+        texts = TEXTS[:5]
+        Path("t.csv").write_text("".join(f"{text}\n" for text in ["text", *texts]), "utf-8")
+        table = predict([*product(texts, texts)]).reshape(5, 5)
+        result = simil("match", "-q", "t.csv", "t.csv", "--one-to-one", "--rerank", model)
+        head, *rows = result.out.splitlines()
+        assert (result.code, head) == (0, "rerank,score,text,text_right")
+        pairs = [tuple(row.split(",")[2:]) for row in rows]
+        chosen = zip(*linear_sum_assignment(-table), strict=True)
+        assert pairs == [(texts[left], texts[right]) for left, right in chosen]
+
+    def test_unmatched_rows_and_other_forms(self, model: str) -> None:
+        Path("left.txt").write_text("fruit\nqqq\n", "utf-8")
+        match = ("match", "-q", "left.txt", "texts.txt", "--threshold", "0.3", "--rerank", model)
+        assert rows_of(simil(*match))[1] == ["", "", "qqq", ""]
+        found = json.loads(simil(*match, "-f", "json").out)
+        assert found["reranker"].startswith("pairs@")
+        assert [*found["data"][0]] == ["rerank", "score", "left", "right"]
+        assert found["data"][1]["rerank"] is None
+        shown = on_terminal(" ".join(["simil", *match]), 80, env={"TERM": "dumb"}).out
+        first, second = shown.splitlines()
+        assert "│ a " in first
+        assert second.split() == ["-", "-", "qqq", "│"]
+
+
+class TestEval:
+    @pytest.fixture
+    def data(self, predict: Predict) -> list[tuple[str, str, int]]:
+        pairs = [(a, b) for a, b in product(TEXTS[:5], TEXTS[:5]) if a != b]
+        Path("data.tsv").write_text(
+            "a\tb\tscore\n" + "".join(f"{a}\t{b}\t{len(a) < len(b):d}\n" for a, b in pairs), "utf-8"
+        )
+        return [(a, b, len(a) < len(b)) for a, b in pairs]
+
+    def test_beside_an_embedding_model(
+        self, data: list[tuple[str, str, int]], model: str, predict: Predict
+    ) -> None:
+        result = simil("eval", "data.tsv", "-m", "minilm", "-m", model, "--resamples", "0", "-f", "json")
+        embedder, mine = data_of(result)
+        scores = predict([(a, b) for a, b, _ in data])
+        assert mine["spearman"] == pytest.approx(
+            stats.spearmanr(scores, [label for *_, label in data]).statistic, abs=1e-4
+        )
+        assert (mine["dimensions"], embedder["dimensions"]) == (None, 384)
+        assert (mine["texts_per_s"], embedder["pairs_per_s"]) == (None, None)
+        assert mine["pairs_per_s"] > 0 < mine["start_s"]
+
+    def test_what_it_cannot_be_measured_on(self, data: object, model: str) -> None:
+        command = ("eval", "-m", model)
+        refused = [
+            simil(*command, "--demo", "--retrieval"),
+            simil(*command, "data.tsv", "--dimensions", "8"),
+            simil(*command, "data.tsv", "--calibration", "c.json"),
+        ]
+        assert [(result.code, result.out) for result in refused] == [(2, "")] * 3
+        assert [result.error_line.partition(";")[0] for result in refused] == [
+            f"{model} is a cross-encoder and scores pairs, but these are queries and documents",
+            f"--dimensions is for vectors, and {model} is a cross-encoder",
+            f"a calibration is for cosines, and {model} is a cross-encoder",
+        ]
+
+
+def test_a_strange_folder_chooses_no_cross_encoder(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMIL_MODEL")
+    Path(".env").write_text(f"SIMIL_MODEL={model}\n", "utf-8")
+    result = simil("compare", "Apple", "Orange")
+    assert (result.code, result.out) == (2, "")
+    assert "simil config trust" in result.error_line
+    assert simil("compare", "-m", model, "Apple", "Orange").code == 0
