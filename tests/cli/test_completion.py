@@ -45,12 +45,8 @@ def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
 )
 def test_models_are_completed_wherever_one_is_named(words: tuple[str, ...]) -> None:
     assert bash("simil", *words, "bge-") == ["bge-base", "bge-small", "bge-large", "bge-m3", "bge-reranker"]
-    assert bash("simil", *words, "granite-") == [
-        "granite-english",
-        "granite-small",
-        "granite-97m",
-        "granite-311m",
-    ]
+    granites = ["granite-english", "granite-small", "granite-97m", "granite-311m"]
+    assert bash("simil", *words, "granite-") == granites
     assert bash("simil", *words, "mini") == ["minilm"]
     assert bash("simil", *words, "zz") == []
 

@@ -60,7 +60,11 @@ def _load(folder: Path, kind: GraphKind) -> Any:
 
     loader = {GraphKind.TOKENS: SentenceTransformer, GraphKind.LOGITS: CrossEncoder}[kind]
     # transformers raises many kinds of exceptions for a folder that is not a model.
-    with quiet_transformers(), ForeignCode(f"sentence-transformers cannot load {folder}"):
+    uses_head = kind is GraphKind.LOGITS
+    with (
+        quiet_transformers(uses_head=uses_head),
+        ForeignCode(f"sentence-transformers cannot load {folder}"),
+    ):
         model = loader(str(folder), device="cpu", local_files_only=True)
     return model.eval().float()
 
