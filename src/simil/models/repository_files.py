@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from simil.errors import ModelDamaged, ModelNotFound
 from simil.models.files.module_folders import MODULES, ModuleFolder, module_folders
 from simil.models.files.own_code import check_architectures, check_modules
-from simil.models.files.weight_files import ADAPTER, whole_weights
+from simil.models.files.weight_files import ADAPTER, form_in_use, whole_weights
 
 __all__ = ["has_weights", "wanted_files"]
 
@@ -97,8 +97,10 @@ def _weights(module: ModuleFolder, listing: _Listing) -> list[str]:
 
     For a transformer without any other, that is the graph.
     """
-    found = whole_weights(listing(module.path))
-    if found or module.kind != "Transformer":
+    names = listing(module.path)
+    found = whole_weights(names)
+    # Where an index is, the libraries look for its shards, whatever else there is.
+    if found or module.kind != "Transformer" or form_in_use(names):
         return [_path(module.path, name) for name in found]
     graph = listing(_GRAPHS)
     return [_path(_GRAPHS, name) for name in sorted(graph) if _is_of_graph(name)] if _GRAPH in graph else []
