@@ -25,10 +25,12 @@ _Listing = Callable[[str], Collection[str]]
 
 _CONFIG = "config.json"
 _GRAPHS, _GRAPH = "onnx", "model.onnx"
-# What the libraries read beside weights. The vocabularies are those that the tokenizers of transformers name.
-_READ = re.compile(r".+\.(json|jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab")
-# The index of shards is fetched with them.
-_NOT_READ = re.compile(r".+\.index\.json|.*results?\.json|(trainer_state|data_config|modelcard)\.json")
+# What the libraries read beside weights: settings, and vocabularies by the names that they have there.
+_READ = re.compile(
+    r"(modules|.*(config|token|vocab|template).*|normalizer|emoji|byte_maps|word_(shape|pronunciation))\.json"
+    r"|.+\.(jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab"
+)
+_NOT_READ = "data_config.json"  # It lists the data of the training.
 _WITH_WEIGHTS = {
     "Transformer", "MLMTransformer", "CLIPModel", "StaticEmbedding", "WordEmbeddings", "WordWeights",
     "CNN", "LSTM", "Dense", "LayerNorm", "WeightedLayerPooling",
@@ -88,7 +90,7 @@ def _settings(modules: Iterable[ModuleFolder], listing: _Listing) -> list[str]:
         _path(folder, name)
         for folder in dict.fromkeys(["", *(module.path for module in modules)])
         for name in sorted(listing(folder))
-        if _READ.fullmatch(name) and not _NOT_READ.fullmatch(name)
+        if _READ.fullmatch(name) and name != _NOT_READ
     ]
 
 
