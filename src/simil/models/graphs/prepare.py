@@ -18,6 +18,7 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain
+from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
 from simil.models.files.weights import has_torch_weights
@@ -31,6 +32,7 @@ from simil.progress import Progress
 
 __all__ = [
     "PreparedGraph",
+    "graph_kind",
     "optimizing_options",
     "prepare",
     "prepared_folder",
@@ -110,6 +112,12 @@ def prepare(
     if ready is None:
         raise UnknownChain("its graph cannot be kept on disk")
     return ready
+
+
+def graph_kind(folder: Path) -> GraphKind:
+    """Return what the graph of the model in `folder` computes; raises `ModelDamaged` as `model_kind`."""
+    is_scorer = model_kind(folder) is ModelKind.CROSS_ENCODER
+    return GraphKind.LOGITS if is_scorer else GraphKind.TOKENS
 
 
 def prepared_folder(
