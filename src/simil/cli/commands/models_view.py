@@ -231,7 +231,7 @@ def show_advice(advice: Advice, models: Sequence[ModelStatus], form: str, stream
     rows = [
         {
             "name": found.info.cli_name,
-            "state": str(model.state),
+            "state": model.description,
             "score": found.score,
             "why": _why(found),
         }

@@ -23,7 +23,7 @@ from simil.models.files.chain import (
 from simil.models.files.model_kind import ModelKind, label_names, model_kind
 from simil.models.files.model_settings import read_prompts
 
-__all__ = ["PairModel", "expect_graph", "not_a_cross_encoder", "read_cross_encoder"]
+__all__ = ["PairModel", "not_a_cross_encoder", "read_cross_encoder"]
 
 _ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 # A setting of the model may name any function of torch, and it would be called.
@@ -77,13 +77,6 @@ def read_cross_encoder(name: str, folder: Path) -> PairModel:
         except UnknownChain as exc:
             return PairModel(activation, prompt, needs_torch=str(exc))
         return PairModel(activation, prompt, max_tokens, lower_case)
-
-
-def expect_graph(name: str, folder: Path) -> None:
-    """Raise `UnknownChain` if only sentence-transformers runs it; errors as in `read_cross_encoder`."""
-    needs_torch = read_cross_encoder(name, folder).needs_torch
-    if needs_torch:
-        raise UnknownChain(needs_torch)
 
 
 def _expect_one_score(

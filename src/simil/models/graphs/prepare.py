@@ -18,7 +18,6 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain
-from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
 from simil.models.files.weights import has_torch_weights
@@ -32,7 +31,6 @@ from simil.progress import Progress
 
 __all__ = [
     "PreparedGraph",
-    "graph_kind",
     "optimizing_options",
     "prepare",
     "prepared_folder",
@@ -112,12 +110,6 @@ def prepare(
     if ready is None:
         raise UnknownChain("its graph cannot be kept on disk")
     return ready
-
-
-def graph_kind(folder: Path) -> GraphKind:
-    """Return what the graph of the model in `folder` computes; raises `ModelDamaged` as `model_kind`."""
-    is_scorer = model_kind(folder) is ModelKind.CROSS_ENCODER
-    return GraphKind.LOGITS if is_scorer else GraphKind.TOKENS
 
 
 def prepared_folder(
@@ -220,7 +212,8 @@ def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) ->
 
     opened = open_tokenizer(tokenizer, name, lower_case=False)
     opened.no_padding()
-    encodings = opened.encode_batch_fast(sample_texts({}))
+    # The longest may be longer than the model reads.
+    encodings = opened.encode_batch_fast(sample_texts({}, parameters=0)[:-1])
     try:
         check_alone(graph, [encoding.ids for encoding in encodings], kind)
     except UnfitGraph as exc:
