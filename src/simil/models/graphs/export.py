@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from simil.foreign import ForeignCode, interrupts, what_was_raised
 from simil.models.files.chain import UnknownChain
 from simil.models.files.quiet import quiet_transformers
+from simil.models.files.tokenizer import give_padding, write_tokenizer
 from simil.models.graphs.graph_check import GraphCase, sample_texts
 from simil.models.graphs.signature import GraphKind
 
@@ -66,9 +67,9 @@ def _load(folder: Path, kind: GraphKind) -> Any:
 
 
 def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
-    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    if tokenizer is None:
+    if not hasattr(model.tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")
+    give_padding(model.tokenizer)
     texts = sample_texts(model[0].auto_model.config.to_dict())
     inputs = texts if kind is GraphKind.TOKENS else [*zip(texts, [*texts[1:], texts[0]], strict=True)]
     path = target / _GRAPH
@@ -76,7 +77,7 @@ def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
         cases = [_case(model[0], text, kind) for text in inputs]
         weights = _trace(model[0], inputs[:2], path, kind)
     _attach(path, weights)
-    return ExportedGraph(path, tokenizer.to_str().encode(), cases)
+    return ExportedGraph(path, write_tokenizer(model.tokenizer), cases)
 
 
 @contextmanager
