@@ -12,7 +12,7 @@ from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
-from simil.models.files.positions import position_limit
+from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
 from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer, give_padding
 
@@ -142,15 +142,8 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
     network = network.float().eval()
-    positions = _positions(network)
-    if positions is not None and network.max_seq_length > positions:
-        network.max_seq_length = positions
+    fit_limit(network)
     return network
-
-
-def _positions(network: Any) -> int | None:
-    transformer = network.transformers_model
-    return None if transformer is None else position_limit(transformer.config.to_dict())
 
 
 def usable_devices() -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.foreign import ForeignCode, interrupts, what_was_raised
 from simil.models.files.chain import UnknownChain
+from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
 from simil.models.files.tokenizer import give_padding, write_tokenizer
 from simil.models.graphs.graph_check import GraphCase, sample_texts
@@ -63,6 +64,7 @@ def _load(folder: Path, kind: GraphKind) -> Any:
     # transformers raises many kinds of exceptions for a folder that is not a model.
     with quiet_transformers(), ForeignCode(f"sentence-transformers cannot load {folder}"):
         model = loader(str(folder), device="cpu", local_files_only=True)
+    fit_limit(model)
     return model.eval().float()
 
 
