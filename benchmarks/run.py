@@ -30,6 +30,7 @@ import limits
 import memory
 import openai_api
 import parquet
+import rerank
 import search
 import startup
 import tasks
@@ -41,7 +42,7 @@ __all__ = ["SUITES", "main"]
 
 SUITES: dict[str, Suite] = {
     name: suite
-    for module in (startup, limits, bulk, files, memory, parquet, search, tasks, cache, openai_api)
+    for module in (startup, limits, bulk, files, memory, parquet, search, rerank, tasks, cache, openai_api)
     for name, suite in module.SUITES.items()
 }
 
