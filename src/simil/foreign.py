@@ -24,10 +24,11 @@ __all__ = [
 # What errors of ours end with: neither success nor a negative answer.
 _CODES = {2, 3, 4, 5, 6}
 _SHOWN = 500
-# Libraries advise to allow a model's code to run by these options; what they refuse is said instead.
-_NEVER_ADVISED = {
+# What these are in errors of libraries: advice to let a model's code run, and instructions of a whole page.
+_IN_OTHER_WORDS = {
     "trust_remote_code": "it needs code of its own, which is never run",
     "weights_only": "its weights are damaged or hold code, which is never run",
+    "does not recognize this architecture": "the installed transformers does not know its architecture",
 }
 _received: list[int] = []
 _watched = False
@@ -77,9 +78,9 @@ def what_was_raised(exc: BaseException) -> str:
         said = str(exc)
     except BaseException:  # noqa: BLE001 (`__str__` of others may raise anything)
         said = ""
-    for option, refusal in _NEVER_ADVISED.items():
-        if option in said:
-            return refusal
+    for part, words in _IN_OTHER_WORDS.items():
+        if part in said:
+            return words
     said = f"{said[:_SHOWN]}…" if len(said) > _SHOWN else said
     if isinstance(exc, MemoryError):
         return "there is not enough memory"

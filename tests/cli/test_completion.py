@@ -26,6 +26,7 @@ def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
     assert bash("simil", "models", "p") == ["pull", "prepare", "path"]
     assert bash("simil", "cluster", "--plo") == ["--plot"]
     assert bash("simil", "models", "show", "--form") == ["--format"]
+    assert bash("simil", "models", "--for", "") == ["quality", "speed", "multilingual", "long", "code"]
     assert "--install-completion" in bash("simil", "--")
 
 
@@ -43,7 +44,9 @@ def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
     ids=" ".join,
 )
 def test_models_are_completed_wherever_one_is_named(words: tuple[str, ...]) -> None:
-    assert bash("simil", *words, "bge-") == ["bge-base", "bge-small", "bge-large", "bge-m3"]
+    assert bash("simil", *words, "bge-") == ["bge-base", "bge-small", "bge-large", "bge-m3", "bge-reranker"]
+    granites = ["granite-english", "granite-small", "granite-97m", "granite-311m"]
+    assert bash("simil", *words, "granite-") == granites
     assert bash("simil", *words, "mini") == ["minilm"]
     assert bash("simil", *words, "zz") == []
 

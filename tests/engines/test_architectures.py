@@ -67,3 +67,14 @@ def test_an_architecture_gives_the_vectors_of_sentence_transformers(
     assert isinstance(embedder, GraphEmbedder) or name == "gemma3-bidirectional"
     # Vectors that are all alike would agree in spite of errors.
     assert cosines(vectors[:-1], vectors[1:]).max() < 0.9999
+
+
+@pytest.mark.parametrize("name", ["fnet", "mobilebert"])
+def test_a_model_that_does_not_mask_padding_gets_none(
+    name: str, tmp_path: Path, shapes: Any, open_model: Open
+) -> None:
+    architecture = next(item for item in shapes.ARCHITECTURES if item.name == name)
+    folder = shapes.build(tmp_path / name, architecture)
+
+    vectors = open_model(folder, "torch").embed(TEXTS)
+    assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999

@@ -18,6 +18,7 @@ from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino
 from simil.models.graphs.prepare import PreparedGraph
+from simil.models.graphs.signature import GraphKind
 
 # Records every connection and name look-up, then runs the command.
 _WATCHED = """
@@ -183,7 +184,13 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
     spoilt = tmp_path / "model.onnx"
     spoilt.write_bytes(prepared.read_bytes()[:200])
     with pytest.raises(ModelError, match="OpenVINO cannot open it"):
-        OpenVinoSession("it", PreparedGraph(spoilt, b"", optimized=True), precision="float32", threads=1)
+        OpenVinoSession(
+            "it",
+            PreparedGraph(spoilt, b"", optimized=True),
+            GraphKind.TOKENS,
+            precision="float32",
+            threads=1,
+        )
     np.testing.assert_allclose(embedder.embed(texts), expected, atol=1e-6)
     embedder.close()
 

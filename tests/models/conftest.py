@@ -26,7 +26,7 @@ from simil.embedders.factory import open_embedder
 
 embedder = open_embedder(load_settings(model=sys.argv[1], engine="onnx", threads=1, cache=False))
 vectors = embedder.embed(["Apple", "an orange on the table"])
-print(json.dumps({"vectors": vectors.tolist(), "optimized": embedder._sessions.few is not None}))
+print(json.dumps({"vectors": vectors.tolist(), "optimized": embedder._runner._sessions.few is not None}))
 """
 
 

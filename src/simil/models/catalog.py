@@ -8,12 +8,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULT", "FALLBACK", "ModelInfo", "catalog", "find_by_stamp", "find_info", "shared_sources"]
+__all__ = [
+    "DEFAULT",
+    "FALLBACK",
+    "SCORES",
+    "ModelInfo",
+    "benchmarks",
+    "catalog",
+    "find_by_stamp",
+    "find_info",
+    "shared_sources",
+]
 
 DEFAULT = "bge-base"
 FALLBACK = "minilm"
+# The scores of a model, each on a benchmark of its own, which `benchmarks` names.
+SCORES = (
+    "mteb_v1", "sts_v1", "mteb_v2", "sts_v2", "mteb_multilingual", "mteb_code", "long_embed", "ndcg", "mrr",
+)  # fmt: skip
 
-_SHARED = "sources"
+# The tables of catalog.toml that are no models.
+_SOURCES, _BENCHMARKS = "sources", "benchmarks"
 _FLOAT32_BYTES = 4
 
 
@@ -21,17 +36,24 @@ _FLOAT32_BYTES = 4
 class ModelInfo:
     """The facts about a model that are known before it is loaded; None or "" if unknown.
 
+    `kind`: "embedder", or "reranker" for a model that scores pairs of texts and has no vectors; "other" for
+    folders of what simil does not run.
     `provider`: "hub", "embedded" or "openai".
     `max_tokens`: how much of a text it reads, special tokens included; None for no limit.
+    `languages`: how many natural languages it was trained for; 1 is English.
     `pooling`: how tokens become one vector; "static" for a table of vectors without a transformer.
     `query_prompt`, `document_prompt`, `symmetric_prompt`: what its card says to put before a text.
+    `gated`: its repository asks for consent to its terms, and for a token of the user's.
     `shortens`: its vectors may be shortened to fewer dimensions (Matryoshka).
     `own_code`: its default revision needs code from its repository, which simil never runs; the files of
     another revision say whether it does.
     `extra`: the extra of simil that it needs.
-    `parameters`: in millions. `download_mb`: size of the download, in 10^6 bytes.
-    `mteb`, `sts`: averages on `benchmark`, 0 to 100, over all its data sets and over those of semantic
-    textual similarity.
+    `superseded_by`: the name of the model that its authors recommend instead.
+    `parameters`: in millions. `active_parameters`: those that a text passes through, without the table of
+    token vectors, of which it needs a few rows.
+    `download_mb`: size of the download, in 10^6 bytes.
+    `SCORES`: averages, 0 to 100, each on the benchmark that `benchmarks` gives for its name. Those of
+    different benchmarks, and of versions of one, cannot be compared.
     `duplicates_at`: the cosine similarity above which two texts say the same.
     `price`: in US dollars for a million tokens.
     `sources`: the source of each figure by its name; `card` is the source of all others. A source may be a
@@ -40,22 +62,33 @@ class ModelInfo:
 
     name: str
     provider: str
-    dimensions: int | None
+    dimensions: int | None = None
+    kind: str = "embedder"
     max_tokens: int | None = None
+    languages: int | None = None
     repo: str = ""
     pooling: str = ""
     query_prompt: str = ""
     document_prompt: str = ""
     symmetric_prompt: str = ""
     licence: str = ""
+    gated: bool = False
     shortens: bool = False
     own_code: bool = False
     extra: str = ""
+    superseded_by: str = ""
     parameters: float | None = None
+    active_parameters: float | None = None
     download_mb: int | None = None
-    benchmark: str = ""
-    mteb: float | None = None
-    sts: float | None = None
+    mteb_v1: float | None = None
+    sts_v1: float | None = None
+    mteb_v2: float | None = None
+    sts_v2: float | None = None
+    mteb_multilingual: float | None = None
+    mteb_code: float | None = None
+    long_embed: float | None = None
+    ndcg: float | None = None
+    mrr: float | None = None
     duplicates_at: float | None = None
     price: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -83,34 +116,59 @@ class ModelInfo:
 @cache
 def catalog() -> dict[str, ModelInfo]:
     """Return all known models by name, in the catalog's order."""
-    return {name: ModelInfo(name=name, **facts) for name, facts in _read_catalog().items() if name != _SHARED}
-
-
-def shared_sources() -> Mapping[str, str]:
-    """Return the sources that several models share, by their short names."""
-    sources: Mapping[str, str] = _read_catalog()[_SHARED]
-    return sources
+    return {name: _entry(name) for name in _models()}
 
 
 @cache
-def _read_catalog() -> dict[str, Any]:
+def shared_sources() -> Mapping[str, str]:
+    """Return the sources that several models share, by their short names."""
+    return _read(_SOURCES)
+
+
+@cache
+def benchmarks() -> Mapping[str, str]:
+    """Return what each of `SCORES` is an average of: the benchmark, its version and its data sets."""
+    return _read(_BENCHMARKS)
+
+
+@cache
+def _entry(name: str) -> ModelInfo:
+    return ModelInfo(name=name, **_read(name))
+
+
+def _read(table: str) -> dict[str, Any]:
     import tomllib
 
-    return tomllib.loads(Path(__file__).with_name("catalog.toml").read_text("utf-8"))
+    return tomllib.loads(_tables()[table])
+
+
+@cache
+def _tables() -> dict[str, str]:
+    """Return the text of each table of catalog.toml by its name.
+
+    A run needs one model as a rule, and to parse that one alone takes a fraction of the time.
+    """
+    _, *tables = Path(__file__).with_name("catalog.toml").read_text("utf-8").split("\n[")
+    headers = (table.partition("]\n") for table in tables)
+    return {name.strip('"'): text for name, _, text in headers}
 
 
 def find_info(name: str) -> ModelInfo | None:
     """Return the known model with this short name, repository, or last part of a repository; else None."""
-    known = catalog()
-    if name in known:
-        return known[name]
-    return next((info for info in known.values() if name in _repository_names(info)), None)
+    found = next((known for known, text in _models().items() if name in _names(known, text)), None)
+    return None if found is None else _entry(found)
+
+
+def _models() -> dict[str, str]:
+    return {name: text for name, text in _tables().items() if name not in (_SOURCES, _BENCHMARKS)}
+
+
+def _names(known: str, text: str) -> tuple[str, ...]:
+    """Return the short name of a model, its repository and the last part of that."""
+    repo = text.partition('\nrepo = "')[2].partition('"')[0]
+    return (known, repo, repo.rpartition("/")[2]) if repo else (known,)
 
 
 def find_by_stamp(stamp: str) -> ModelInfo | None:
     """Return the known model whose vectors carry `stamp` (`name@revision`), None for any other."""
     return find_info(stamp.partition("@")[0])
-
-
-def _repository_names(info: ModelInfo) -> tuple[str, ...]:
-    return (info.repo, info.repo.rpartition("/")[2]) if info.repo else ()

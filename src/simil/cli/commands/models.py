@@ -36,9 +36,22 @@ Name = Annotated[
 ]
 
 
+_PURPOSES = ("quality", "speed", "multilingual", "long", "code")
+Purpose = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="|".join(_PURPOSES),
+        help="Recommend up to five models for a purpose, with the reasons.",
+        autocompletion=lambda incomplete: [name for name in _PURPOSES if name.startswith(incomplete)],
+    ),
+]
+
+
 @models.callback()
 def listed(
     context: typer.Context,
+    purpose: Purpose = None,
     form: opt.Form = None,
     output: opt.Output = None,
     offline: opt.Offline = False,
@@ -49,21 +62,32 @@ def listed(
     The list marks the model that a run without -m would use. It loads no model and makes no network request.
 
     · simil models
+    · simil models --for multilingual
     · simil models show bge-base
     · simil models pull bge-base
     """
     if context.invoked_subcommand is not None:
-        if offline or (form, output, env_file) != (None, None, None):
+        if offline or (purpose, form, output, env_file) != (None, None, None, None):
             raise UsageError(f"options go after {context.invoked_subcommand}", hint="move them there")
         return
-    from simil.cli.commands.models_view import show_models
+    from simil.cli.commands.models_view import show_advice, show_models
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
     from simil.models.model_choice import predict_choice
-    from simil.models.status import all_models
+    from simil.models.recommendations import recommend
+    from simil.models.resolve import resolve
+    from simil.models.status import all_models, status_of
 
+    if purpose is not None:
+        values.check_choice("--for", purpose, _PURPOSES)
     shown_as = form_of(form, output)
     with start_run(quiet=False, verbose=False, offline=offline or None, env_file=env_file) as run:
+        if purpose is not None:
+            advice = recommend(purpose)
+            states = [status_of(resolve(one.info.cli_name), run.settings) for one in advice.models]
+            with open_output(output) as stream:
+                show_advice(advice, states, shown_as, stream)
+            return
         found, chosen = all_models(run.settings), predict_choice(run.settings)
         with open_output(output) as stream:
             show_models(found, chosen, shown_as, stream)
@@ -134,10 +158,9 @@ def prepare(
 ) -> None:
     """Prepare a model for quick starts, fetching it if necessary, and print the folder."""
     from simil.cli.output.progress_bar import terminal_progress
-    from simil.models.files.chain import UnknownChain, read_chain
-    from simil.models.files.folder_check import check_folder
-    from simil.models.files.token_table import read_static
+    from simil.models.files.chain import UnknownChain
     from simil.models.graphs.prepare import prepare as make
+    from simil.models.preparation import graph_to_prepare
     from simil.models.select import find_or_fetch
 
     with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
@@ -145,13 +168,9 @@ def prepare(
         source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
-        if not source.embedded:
-            check_folder(source.folder)
-        if read_static(source.folder) is not None:
-            raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
+        kind = graph_to_prepare(name, source)
         try:
-            read_chain(source.folder)
-            made = make(source, run.settings.cache_dir, progress, full=True)
+            made = make(source, run.settings.cache_dir, progress, full=True, kind=kind)
         except UnknownChain as exc:
             raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
         if made.built is None:

@@ -63,9 +63,9 @@ class LocalEmbedder(Embedder):
 
     @abstractmethod
     def _start(
-        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> Iterator[RowVectors]:
-        """Start to compute the vectors of `prompt` + each text, truncated at the limit.
+        """Start to compute the vectors of the prompt for `kind` + each text, truncated at the limit.
 
         The iterator yields rows, int [n], and their vectors, float32 [n, dimensions], in any order.
         """
@@ -82,19 +82,18 @@ class LocalEmbedder(Embedder):
         """Start to embed `texts` with the model's prompt for `kind`; see `Embedder.start_batch`."""
         import numpy as np
 
-        prompt = self._model.prompts.get(kind, "")
         if self._tokenizer is None:
-            return self._pieces(self._start(prompt, texts, None), np.zeros(len(texts), np.uint8))
-        encodings, parts = self._encode(prompt, texts)
+            return self._pieces(self._start(kind, texts, None), np.zeros(len(texts), np.uint8))
+        encodings, parts = self._encode(kind, texts)
         rejected = list(self._rejections(encodings))
         if not rejected:
-            return self._start_encoded(prompt, texts, parts, encodings)
+            return self._start_encoded(kind, texts, parts, encodings)
         wrong = {exc.index for exc in rejected}
         rows = [row for row in range(len(texts)) if row not in wrong]
         if not rows:
             return iter(rejected)
         kept = ([items[row] for row in rows] for items in (texts, parts, encodings))
-        return chain(rejected, reindex(self._start_encoded(prompt, *kept), rows))
+        return chain(rejected, reindex(self._start_encoded(kind, *kept), rows))
 
     def _rejections(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
         for index, encoding in enumerate(encodings):
@@ -104,35 +103,39 @@ class LocalEmbedder(Embedder):
                 yield too_long(index, self.stamp, self._limit, self._model.overflow)
 
     def _start_encoded(
-        self, prompt: str, texts: Sequence[str], parts: Sequence[str], encodings: Sequence[Any]
+        self, kind: Kind, texts: Sequence[str], parts: Sequence[str], encodings: Sequence[Any]
     ) -> Iterator[Piece]:
         """Start to embed texts, of which `parts` were tokenized to `encodings`."""
         import numpy as np
 
         long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
-        marks = self._unknown_marks(prompt, encodings)
+        marks = self._unknown_marks(kind, encodings)
         if self._model.overflow is not Overflow.CHUNK or not long.any():
-            return self._pieces(self._start(prompt, parts, encodings), marks | marked(long, Mark.CUT))
+            return self._pieces(self._start(kind, parts, encodings), marks | marked(long, Mark.CUT))
         short = np.flatnonzero(~long)
         rows = short.tolist()
-        started = self._start(prompt, [parts[row] for row in rows], [encodings[row] for row in rows])
+        started = self._start(kind, [parts[row] for row in rows], [encodings[row] for row in rows])
         long_rows = np.flatnonzero(long)
         return chain(
             (Piece(short[part], vectors, marks[short[part]]) for part, vectors in started),
-            (self._mean_of_windows(prompt, texts[row], row) for row in long_rows.tolist()),
+            (self._mean_of_windows(kind, texts[row], row) for row in long_rows.tolist()),
         )
+
+    def _prompt(self, kind: Kind) -> str:
+        return self._model.prompts.get(kind, "")
 
     def _pieces(self, started: Iterator[RowVectors], marks: NDArray[np.uint8]) -> Iterator[Piece]:
         for rows, vectors in started:
             yield Piece(rows, vectors, marks[rows])
 
-    def _unknown_marks(self, prompt: str, encodings: Sequence[Any]) -> NDArray[np.uint8]:
+    def _unknown_marks(self, kind: Kind, encodings: Sequence[Any]) -> NDArray[np.uint8]:
         assert self._unknown is not None
-        return self._unknown.marks(prompt, (encoding.ids for encoding in encodings))
+        return self._unknown.marks(self._prompt(kind), (encoding.ids for encoding in encodings))
 
-    def _encode(self, prompt: str, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
+    def _encode(self, kind: Kind, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
         """Return the encoding of each text, and the part of the text that had to be tokenized for it."""
         assert self._tokenizer is not None
+        prompt = self._prompt(kind)
         parts = [self._sufficient(text) for text in texts]
         encodings = list(self._tokenizer.encode_batch_fast([prompt + part for part in parts]))
         for index, text in enumerate(texts):
@@ -147,33 +150,34 @@ class LocalEmbedder(Embedder):
             return text
         return (sufficient_suffix if self._cut_side == "left" else sufficient_prefix)(text, self._limit)
 
-    def _mean_of_windows(self, prompt: str, text: str, row: int) -> Piece:
+    def _mean_of_windows(self, kind: Kind, text: str, row: int) -> Piece:
         """Return the mean of the vectors of a text's windows; it is unknown if all of them are."""
         import numpy as np
 
-        windows = self._windows(prompt, text)
+        windows = self._windows(kind, text)
         parts = [window.text for window in windows]
-        encodings = self._encode(prompt, parts)[0]
-        vectors = self._vectors(prompt, parts, encodings)
+        encodings = self._encode(kind, parts)[0]
+        vectors = self._vectors(kind, parts, encodings)
         mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])[None]
-        mark = self._unknown_marks(prompt, encodings).min(keepdims=True)
+        mark = self._unknown_marks(kind, encodings).min(keepdims=True)
         return Piece(np.array([row]), similarity.unit_or_zero(mean) if self._normalizes() else mean, mark)
 
     def _vectors(
-        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> NDArray[np.float32]:
         """Return the vectors of `_start` in order, float32 [len(texts), dimensions]."""
         import numpy as np
 
         no_marks = np.zeros(len(texts), np.uint8)
-        pieces = self._pieces(self._start(prompt, texts, encodings), no_marks)
+        pieces = self._pieces(self._start(kind, texts, encodings), no_marks)
         return self._collect(pieces, len(texts), raise_rejection)[0]
 
-    def _windows(self, prompt: str, text: str) -> list[Window]:
+    def _windows(self, kind: Kind, text: str) -> list[Window]:
         assert self._tokenizer is not None and self._limit is not None
         self._tokenizer.no_truncation()
         try:
-            taken = len(self._tokenizer.encode(prompt).ids)  # By the prompt and the special tokens.
+            # By the prompt and the special tokens.
+            taken = len(self._tokenizer.encode(self._prompt(kind)).ids)
             return split_windows(text, self._tokenizer, max(self._limit - taken, 1))
         finally:
             self._truncate()

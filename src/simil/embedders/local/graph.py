@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simil import similarity
+from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.embedders.local.batches import batches, pad
 from simil.embedders.local.pooling import DenseLayer, pool
@@ -187,11 +188,12 @@ class GraphEmbedder(LocalEmbedder):
         return self._chain.normalize and not self._raw
 
     def _start(
-        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> Iterator[RowVectors]:
         assert encodings is not None
         if not encodings:
             return iter(())
+        prompt = self._prompt(kind)
         skip = 0 if self._chain.pools_prompt or not prompt else self._prompt_tokens(prompt)
         return self._runner.start([encoding.ids for encoding in encodings], partial(self._pooled, skip))
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
+from simil.models.files.positions import position_limit
 from simil.models.files.quiet import quiet_transformers
 from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
 
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
 
 __all__ = ["TorchEmbedder", "copy_tokenizer", "load_network", "usable_devices"]
+
+_SHORT = "Apple"
+_LONG = "An orange lies on the table beside two ripe apples, and nobody has seen who put it there."
+# The error of a vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
+_TOLERANCE = 0.004
+
+
+# A model may have modules of its own for each.
+_TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
 
 
 class TorchEmbedder(LocalEmbedder):
@@ -39,6 +51,7 @@ class TorchEmbedder(LocalEmbedder):
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
         tokenizer = getattr(self._network, "tokenizer", None)
+        _set_padding(self._network, tokenizer)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(
@@ -50,17 +63,47 @@ class TorchEmbedder(LocalEmbedder):
         return self._ends_in_unit
 
     def _start(
-        self, prompt: str, texts: Sequence[str], encodings: Sequence[Any] | None
+        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
     ) -> Iterator[RowVectors]:
         import numpy as np
 
-        if texts:
-            vectors: NDArray[np.float32] = self._network.encode(
-                list(texts), prompt=prompt, batch_size=32, show_progress_bar=False, convert_to_numpy=True
-            )
+        for rows in self._rows_together(len(texts), encodings):
+            vectors = self._compute([texts[row] for row in rows], kind)
             # It may have mapped the weights.
             self._source.expect_unchanged()
-            yield np.arange(len(texts)), vectors
+            yield np.array(rows), vectors
+
+    def _compute(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = self._network.encode(
+            list(texts),
+            prompt=self._prompt(kind),
+            task=_TASKS.get(kind),
+            batch_size=32,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return vectors
+
+    def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:
+        """Return which texts share batches: all, or those of one length if padding changes the vectors."""
+        lengths = range(number) if encodings is None else [len(encoding) for encoding in encodings]
+        if len(set(lengths)) > 1 and not self._feels_padding:
+            return [list(range(number))]
+        groups: dict[int, list[int]] = {}
+        for row, length in enumerate(lengths):
+            groups.setdefault(length, []).append(row)
+        return list(groups.values())
+
+    @cached_property
+    def _feels_padding(self) -> bool:
+        """Whether a text gets another vector beside a longer one.
+
+        So it is in models that mix tokens without regard to the mask, as FNet and convolutions do.
+        """
+        import numpy as np
+
+        alone, beside = (self._compute(texts, Kind.SYMMETRIC)[0] for texts in ([_SHORT], [_SHORT, _LONG]))
+        return not np.linalg.norm(beside - alone) <= _TOLERANCE * np.linalg.norm(alone)
 
 
 def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
@@ -100,7 +143,26 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
         network = getattr(sentence_transformers, kind)(
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
-    return network.float().eval()
+    network = network.float().eval()
+    positions = _positions(network)
+    if positions is not None and network.max_seq_length > positions:
+        network.max_seq_length = positions
+    return network
+
+
+def _positions(network: Any) -> int | None:
+    transformer = network.transformers_model
+    return None if transformer is None else position_limit(transformer.config.to_dict())
+
+
+def _set_padding(network: Any, tokenizer: Any) -> None:
+    """Have texts be padded wherever that changes no vector, so that none depends on its batch."""
+    if not hasattr(tokenizer, "pad_token"):
+        return
+    if tokenizer.pad_token is None:  # Which token it is does not matter: it is masked.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    if _positions(network) is not None:
+        tokenizer.padding_side = "right"
 
 
 def usable_devices() -> list[str]:

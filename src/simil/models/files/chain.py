@@ -23,6 +23,7 @@ __all__ = [
     "Chain",
     "Dense",
     "UnknownChain",
+    "has_chat_template",
     "kind_of",
     "read_bytes",
     "read_chain",
@@ -214,11 +215,16 @@ def _bare_pooling(folder: Path) -> tuple[str, ...]:
     architectures = (read_object(folder / "config.json") or {}).get("architectures") or [""]
     if str(architectures[0]).endswith("ForCausalLM"):
         raise UnknownChain("it is a model that generates text")
-    templates = (folder / "chat_template.jinja", folder / "chat_template.json")
-    in_config = (read_object(folder / "tokenizer_config.json") or {}).get("chat_template")
-    if in_config or any(path.exists() for path in templates):
-        raise UnknownChain("it puts texts into a chat template")
+    if has_chat_template(folder):
+        raise UnknownChain("it has a chat template")
     return ("mean",)
+
+
+def has_chat_template(transformer: Path) -> bool:
+    """Say whether sentence-transformers puts texts into a template, if no other modules are saved."""
+    names = ("chat_template.jinja", "chat_template.json", "additional_chat_templates")
+    settings = read_object(transformer / "tokenizer_config.json") or {}
+    return bool(settings.get("chat_template")) or any((transformer / name).exists() for name in names)
 
 
 def kind_of(module: Mapping[str, Any]) -> str:

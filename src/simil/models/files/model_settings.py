@@ -45,7 +45,7 @@ def read_similarity(folder: Path) -> Metric:
     """Return how the model's own files say that its vectors are compared; cosine if they do not say."""
     name = read_settings(folder).get("similarity_fn_name")
     # sentence-transformers passes over names that it does not know, too.
-    return Metric(str(name)) if name in [*Metric] else Metric.COSINE
+    return next((metric for metric in Metric if metric == name), Metric.COSINE)
 
 
 def _named_prompts(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:

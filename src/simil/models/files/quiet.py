@@ -50,7 +50,9 @@ def quiet_transformers(*, uses_head: bool = False) -> Iterator[None]:
         if bars:
             settings.enable_progress_bar()
     if reports.missing:
-        raise ModelDamaged(f"its weights lack {reports.missing[0]}", hint="fetch the model again")
+        raise ModelDamaged(
+            f"its weights lack {reports.missing[0]}", hint="fetch the model again, or choose another"
+        )
 
 
 class _Reports(logging.Handler):

@@ -227,10 +227,8 @@ def _is_plain_bert(folder: Path, tokenizer: dict[str, Any], config: dict[str, An
     """Say whether transformers' class for BERT keeps all of this file but `_bert_settings`."""
     with understood(folder / "tokenizer.json"):
         added = {token["content"]: token for token in tokenizer.get("added_tokens") or ()}
-        special = read_object(folder / "special_tokens_map.json") or {}
-        named = {
-            _content(value) for key, value in (config | special).items() if key.endswith("_token") and value
-        }
+        given = {**config, **(read_object(folder / "special_tokens_map.json") or {})}
+        named = {_content(value) for key, value in given.items() if key.endswith("_token") and value}
         named |= {_content(value) for value in (config.get("added_tokens_decoder") or {}).values()}
         model = {key: value for key, value in (tokenizer.get("model") or {}).items() if key != "vocab"}
         return (
@@ -241,7 +239,7 @@ def _is_plain_bert(folder: Path, tokenizer: dict[str, Any], config: dict[str, An
             and _frames_texts(tokenizer.get("post_processor"))
             and named <= added.keys() == set(_BERT_TOKENS)
             and all(token.items() >= _SPECIAL.items() for token in added.values())
-            and not any((config | special).get(key) for key in _MORE_TOKENS)
+            and not any(given.get(key) for key in _MORE_TOKENS)
             and not (folder / "added_tokens.json").exists()
         )
 

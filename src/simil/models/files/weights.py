@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simil.errors import ModelDamaged, Place
+from simil.models.files.chain import read_object, understood
 
-__all__ = ["WEIGHTS", "StoredTensor", "has_torch_weights", "read_header"]
+__all__ = ["WEIGHTS", "StoredTensor", "has_torch_weights", "read_header", "read_headers"]
 
 WEIGHTS = "model.safetensors"
 _INDEX = ".index.json"
@@ -24,6 +25,7 @@ _BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I8"
 class StoredTensor(NamedTuple):
     """A tensor in a file: its dtype as safetensors names it, its shape, its offset and length in bytes."""
 
+    file: Path
     dtype: str
     shape: list[int]
     offset: int
@@ -34,6 +36,23 @@ def has_torch_weights(folder: Path) -> bool:
     """Say whether `folder` holds the weights of a transformer as torch loads them, in one file or several."""
     names = (WEIGHTS, f"{WEIGHTS}{_INDEX}", _TORCH_WEIGHTS, f"{_TORCH_WEIGHTS}{_INDEX}")
     return any((folder / name).is_file() for name in names)
+
+
+def read_headers(folder: Path) -> dict[str, StoredTensor]:
+    """Return the tensors of a transformer's safetensors files by name, none if there are no such files.
+
+    Links are followed, as the hub's cache consists of them. Errors are those of `read_header`.
+    """
+    files = [folder / WEIGHTS]
+    if not files[0].is_file():
+        path = folder / f"{WEIGHTS}{_INDEX}"
+        with understood(path):
+            shards = (read_object(path) or {}).get("weight_map", {}).values()
+            files = [folder / name for name in sorted({*shards})]
+    tensors: dict[str, StoredTensor] = {}
+    for file in files:
+        tensors |= read_header(file.resolve())
+    return tensors
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
@@ -51,6 +70,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
         start = 8 + size
         tensors = {
             name: StoredTensor(
+                path,
                 entry["dtype"],
                 entry["shape"],
                 start + entry["data_offsets"][0],

@@ -4,7 +4,7 @@ Most sentence-embedding models are BERT encoders (bge, e5, gte, MiniLM, mxbai). 
 neither torch nor an exporter, takes milliseconds, and uses ONNX Runtime's fused operators directly
 (`com.microsoft`: Attention, SkipLayerNormalization, BiasGelu, EmbedLayerNormalization) instead of
 relying on an optimizer to find them. The weights are not copied: the graph refers to
-`model.safetensors`.
+their safetensors files.
 
 The architecture is that of Devlin et al., arXiv:1810.04805, with the parameter names of
 transformers' `BertModel` and `BertForSequenceClassification`.
@@ -17,7 +17,7 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain, read_object
-from simil.models.files.weights import WEIGHTS, StoredTensor, read_header
+from simil.models.files.weights import WEIGHTS, StoredTensor, read_headers
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
 
 __all__ = ["bert_graph"]
@@ -38,12 +38,16 @@ def bert_graph(folder: Path, kind: GraphKind = GraphKind.TOKENS) -> tuple[bytes,
     """
     config = read_object(folder / "config.json") or {}
     _check(config, folder)
+    tensors = read_headers(folder)
+    if not tensors:
+        raise UnknownChain(f"it has no {WEIGHTS}")
     # The hub's cache contains links; ONNX Runtime needs the weights themselves in one folder.
-    weights = (folder / WEIGHTS).resolve()
-    tensors = read_header(weights)
+    first, *others = {tensor.file.parent for tensor in tensors.values()}
+    if others:
+        raise UnknownChain("its weights are in several folders")
     try:
         _check_words(config, tensors)
-        return _GraphWriter(config, weights.name, tensors, kind).write(), weights.parent
+        return _GraphWriter(config, tensors, kind).write(), first
     except (KeyError, TypeError, ValueError) as exc:
         raise ModelDamaged(
             f"does not describe a BERT encoder ({type(exc).__name__}: {exc})",
@@ -58,8 +62,6 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UnknownChain("its transformer is not a plain BERT encoder")
     if config.get("hidden_act", "gelu") not in _GELU:
         raise UnknownChain(f"its activation is {config['hidden_act']}")
-    if not (folder / WEIGHTS).is_file():
-        raise UnknownChain(f"it has no {WEIGHTS}")
 
 
 def _check_words(config: dict[str, Any], tensors: dict[str, StoredTensor]) -> None:
@@ -72,12 +74,9 @@ def _check_words(config: dict[str, Any], tensors: dict[str, StoredTensor]) -> No
 class _GraphWriter:
     """Collects the nodes and weights of one graph; its methods return the name of the value they compute."""
 
-    def __init__(
-        self, config: dict[str, Any], location: str, tensors: dict[str, StoredTensor], kind: GraphKind
-    ) -> None:
+    def __init__(self, config: dict[str, Any], tensors: dict[str, StoredTensor], kind: GraphKind) -> None:
         self.kind = kind
         self.config = config
-        self.location = location
         self.tensors = tensors
         # In checkpoints of a model with a head on top, the encoder's names have a prefix.
         self.prefix = "" if "embeddings.word_embeddings.weight" in tensors else "bert."
@@ -225,7 +224,7 @@ class _GraphWriter:
         dtype = TensorProto.DataType.Value(_DTYPES[stored.dtype])
         tensor = TensorProto(name=name, data_type=dtype, dims=stored.shape)
         tensor.data_location = TensorProto.EXTERNAL
-        place = {"location": self.location, "offset": stored.offset, "length": stored.length}
+        place = {"location": stored.file.name, "offset": stored.offset, "length": stored.length}
         for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))
         self.weights.append(tensor)
