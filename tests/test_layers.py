@@ -57,6 +57,7 @@ PLACES: dict[str, set[str]] = {
         "models/files/own_code.py",
         "models/files/quiet.py",
         "models/files/tokenizer.py",
+        "models/graphs/export.py",
     },
     "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
     "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
