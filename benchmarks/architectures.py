@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from architecture_shapes import ARCHITECTURES, Architecture
@@ -118,27 +119,27 @@ def _cost(usage: Usage) -> str:
 
 
 def _measured(bench: Bench, folder: Path, item: Architecture) -> _Runs:
+    """Embed a few texts twice and many texts as every kind that the model tells apart."""
     env = bench.env | {"SIMIL_CACHE_DIR": str(folder / f"{item.name}.cache")}
-    first = _embed(bench, env, folder, item, "few")
+    embed = partial(_embed, bench, env, folder, item)
+    kinds = kinds_of(item)
+    first, *_ = embed("few", kinds[0])
     before = _files(Path(env["SIMIL_CACHE_DIR"]))
-    second = _embed(bench, env, folder, item, "few")
+    second, cosine = embed("few", kinds[0])
     again = _files(Path(env["SIMIL_CACHE_DIR"])) != before
-    many = _embed(bench, env, folder, item, "many")
-    return _Runs(first[0], second[0], many[0], min(first[1], second[1], many[1]), again)
+    many = [embed("many", kind) for kind in kinds]
+    return _Runs(first, second, many[0][0], min(cosine, *(cosine for _, cosine in many)), again)
 
 
 def _embed(
-    bench: Bench, env: Mapping[str, str], folder: Path, item: Architecture, texts: str
+    bench: Bench, env: Mapping[str, str], folder: Path, item: Architecture, texts: str, kind: str
 ) -> tuple[Usage, float]:
-    """Embed a file as every kind of text; return what the first kind took and the worst cosine."""
-    usages, worst = [], 1.0
-    for kind in kinds_of(item):
-        output = folder / f"ours.{item.name}.npy"
-        command = [bench.simil, "embed", "-v", "--no-cache", "-m", str(folder / item.name), "--kind", kind]
-        command += ["--overflow", "truncate", str(folder / f"{texts}.jsonl"), "-o", str(output)]
-        usages.append(run(command, env=env, cwd=folder))
-        worst = min(worst, _worst_cosine(vectors_path(folder, item.name, kind), output))
-    return usages[0], worst
+    """Embed a file; return what that took, and the worst cosine to the peer's vectors."""
+    output = folder / f"ours.{item.name}.npy"
+    command = [bench.simil, "embed", "-v", "--no-cache", "-m", str(folder / item.name), "--kind", kind]
+    command += ["--overflow", "truncate", str(folder / f"{texts}.jsonl"), "-o", str(output)]
+    usage = run(command, env=env, cwd=folder)
+    return usage, _worst_cosine(vectors_path(folder, item.name, kind), output)
 
 
 def _worst_cosine(peer: Path, ours: Path) -> float:
