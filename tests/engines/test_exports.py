@@ -20,6 +20,7 @@ from simil.embedders.local.graph import GraphEmbedder
 from simil.embedders.local.torch import TorchEmbedder
 from simil.errors import ModelDamaged, ModelError
 from simil.models.files import model_source as source
+from simil.models.files.chain import UnknownChain
 from simil.models.graphs import failed_exports
 from simil.models.graphs.export import export_graph
 from simil.models.graphs.signature import GRAPH_INPUTS
@@ -190,6 +191,24 @@ def test_a_graph_that_fails_at_another_length_is_not_used_and_not_made_again(
         open_model(longformer, "onnx")
     (noted,) = (tmp_path / "cache" / "prepared").glob("*.failed")
     assert noted.stat().st_mode & 0o077 == 0
+
+
+def test_of_a_model_that_torch_cannot_export_nothing_is_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The exporter has no operator for its Fourier transform, and dumps the graph."""
+    import torch
+    from transformers import FNetConfig, FNetModel
+
+    torch.manual_seed(13)
+    config = {key: value for key, value in _SIZES.items() if key != "num_attention_heads"}
+    folder = _saved(tmp_path, FNetModel(FNetConfig(**config)))
+    capfd.readouterr()
+
+    with pytest.raises(UnknownChain, match="torch cannot export it: ") as caught:
+        export_graph(folder, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("change", ["damaged", "cut", "of other versions"])
