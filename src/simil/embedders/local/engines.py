@@ -195,9 +195,10 @@ def _sessions(
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(few=None, bulk=openvino)
+        return Sessions(None, openvino, prepared.takes_padding)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
-    return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
+    few = partial(onnx, bulk=False) if prepared.optimized else None
+    return Sessions(few, fastest, prepared.takes_padding)
 
 
 def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:
