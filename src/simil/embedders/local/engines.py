@@ -82,6 +82,7 @@ def open_local(
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
+        model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
@@ -91,6 +92,7 @@ def open_local(
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
+    model.on_engine("torch" if device in ("auto", "cpu") else f"torch on {device}")
     return verified(
         source.verify,
         lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
@@ -165,6 +167,7 @@ def _open_graph(
         model.stamp,
         settings,
         for_openvino=lambda: _graph(prepared, chain, model.stamp, settings, progress),
+        on_engine=model.on_engine,
     )
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
@@ -177,10 +180,12 @@ def open_sessions(
     *,
     kind: GraphKind = GraphKind.TOKENS,
     for_openvino: Callable[[], PreparedGraph],
+    on_engine: Callable[[str], None] = lambda engine: None,
 ) -> Sessions:
     """Return how to open the prepared graph of the model called `stamp`, which is of `kind`.
 
-    `for_openvino` returns the graph that OpenVINO opens.
+    `for_openvino` returns the graph that OpenVINO opens; `on_engine` is called with the name of each engine
+    that is opened.
     """
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
@@ -191,6 +196,7 @@ def open_sessions(
     def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
+        on_engine("onnx")
         if not bulk:
             return OnnxSession(stamp, prepared, kind, threads=settings.threads, bulk=False)
         return verified(
@@ -201,10 +207,12 @@ def open_sessions(
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = for_openvino()
-        return verified(
+        session = verified(
             graph.verify,
             lambda: OpenVinoSession(stamp, graph, kind, precision=settings.precision, threads=threads),
         )
+        on_engine("openvino")
+        return session
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
