@@ -81,11 +81,15 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A part of the benchmarks that can be run by itself; `about` says what is compared."""
+    """A part of the benchmarks that can be run by itself; `about` says what is compared.
+
+    One `on_request` is run only if it is named, since it needs much disk and memory.
+    """
 
     title: str
     about: str
     measure: Callable[[Bench], list[Row]]
+    on_request: bool = False
 
 
 def command(name: str) -> str:

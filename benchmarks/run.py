@@ -1,6 +1,6 @@
 """Compare simil with what people use today.
 
-    python benchmarks/run.py                                    everything, three times
+    python benchmarks/run.py                                    everything but `large-model`, three times
     python benchmarks/run.py --only startup-minilm --repeat 10
     python benchmarks/run.py --only bulk-bge --bge DIR --texts 500
 
@@ -23,13 +23,16 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import architectures
 import bulk
 import cache
 import files
+import large_model
 import limits
 import memory
 import openai_api
 import parquet
+import rerank
 import search
 import startup
 import tasks
@@ -39,11 +42,11 @@ from report import Check, Section, machine, markdown, plain, table, to_dict
 
 __all__ = ["SUITES", "main"]
 
-SUITES: dict[str, Suite] = {
-    name: suite
-    for module in (startup, limits, bulk, files, memory, parquet, search, tasks, cache, openai_api)
-    for name, suite in module.SUITES.items()
-}
+_MODULES = (
+    startup, limits, bulk, files, memory, parquet, search, rerank, tasks, cache, openai_api,
+    architectures, large_model,
+)  # fmt: skip
+SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
 
 def main() -> int:
@@ -62,7 +65,7 @@ def main() -> int:
             given_lines=given.lines,
             sick=given.sick,
         )
-        for name in given.only or SUITES:
+        for name in given.only or [name for name, suite in SUITES.items() if not suite.on_request]:
             sections[name] = measured(bench, name)
     facts["load after"] = round(os.getloadavg()[0], 2)
     facts["repeats"] = given.repeat

@@ -33,10 +33,12 @@ from simil.progress import silent
 @pytest.mark.parametrize(
     ("status", "code", "error", "exit_code", "text"),
     [
-        (401, None, ModelError, 4, "org/tiny needs access: set HF_TOKEN; or check the name"),
-        (401, "GatedRepo", ModelError, 4, "org/tiny needs access: set HF_TOKEN; and accept its terms at"),
-        (401, "RepoNotFound", ModelError, 4, "org/tiny needs access: set HF_TOKEN; or check the name"),
-        (403, "GatedRepo", ModelError, 4, "org/tiny needs access: set HF_TOKEN; and accept its terms at"),
+        (401, None, ModelError, 4, "org/tiny does not exist on "),
+        (401, "GatedRepo", ModelError, 4, "org/tiny is gated: accept its terms at http://127.0.0.1"),
+        (401, "RepoNotFound", ModelError, 4, "org/tiny does not exist on "),
+        (403, "GatedRepo", ModelError, 4, "org/tiny is gated: accept its terms at http://127.0.0.1"),
+        (403, None, ModelError, 4, "denies access to org/tiny; accept its terms there, and set HF_TOKEN to"),
+        (401, "Invalid credentials in Authorization header", ModelError, 4, "does not accept the token; "),
         (404, "RepoNotFound", ModelNotFound, 4, "there is no model org/tiny on http://127.0.0.1"),
         (404, None, ModelNotFound, 4, "there is no model org/tiny on http://127.0.0.1"),
         (404, "RevisionNotFound", ModelNotFound, 4, "org/tiny has no revision 'main'"),

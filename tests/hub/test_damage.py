@@ -225,7 +225,7 @@ def test_a_hub_that_falls_silent_between_files_is_given_up(
     ("status", "code", "error", "text"),
     [
         (500, None, ServerFailed, "answered 500"),
-        (403, "GatedRepo", ModelError, "org/tiny needs access: set HF_TOKEN"),
+        (403, "GatedRepo", ModelError, "org/tiny is gated: accept its terms at "),
         (404, "EntryNotFound", ServerFailed, "lists a file of org/tiny that it does not have"),
     ],
 )
@@ -248,7 +248,7 @@ def test_a_refused_file_is_not_asked_for_again(
 
 def test_a_refusal_between_question_and_download_is_told_as_what_it_is(hub: HubServer) -> None:
     hub.refuse("/resolve/", 403, after=1)
-    with pytest.raises(ModelError, match="org/tiny needs access: set HF_TOKEN"):
+    with pytest.raises(ModelError, match="denies access to org/tiny; accept its terms"):
         get()
     assert hub.count("HEAD") == 2
     assert_nothing_counts(hub)

@@ -104,6 +104,15 @@ print(json.dumps([hf_hub_download("org/tiny", name, local_files_only=local) for 
 """
 
 
+FETCH = """
+import json
+from simil.models.hub.download import fetch
+from simil.progress import silent
+snapshot = fetch("org/tiny", want=lambda names, folder: [names], progress=silent, first_contact_s=5)
+print(json.dumps({"revision": snapshot.revision}))
+"""
+
+
 def test_files_that_other_tools_downloaded_are_used(hub: HubServer, python: Callable[..., Outcome]) -> None:
     names = ["config.json", "model.safetensors"]
     there = python(LIBRARY, "remote", *names).result
@@ -151,10 +160,26 @@ def test_a_gated_model_needs_the_token(
 ) -> None:
     with HubServer({REPO: files}, gated=frozenset({REPO})) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
-        with pytest.raises(ModelError, match="org/tiny needs access: set HF_TOKEN"):
+        with pytest.raises(ModelError) as error:
             get()
+        assert str(error.value) == (
+            f"org/tiny is gated: accept its terms at {hub.endpoint}/org/tiny; "
+            "then set HF_TOKEN, or log in with: hf auth login"
+        )
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         assert contents(get()) == files
+
+
+def test_the_token_of_a_login_is_used_and_sent_to_the_endpoint_alone(
+    files: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch, python: Callable[..., Outcome]
+) -> None:
+    cache.parent.mkdir()
+    (cache.parent / "token").write_text(f"{TOKEN}\n")  # As `hf auth login` leaves it.
+    with HubServer({REPO: files}, gated=frozenset({REPO})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        python(FETCH)
+        sent = {request.path.startswith("/store/"): request.authorization for request in hub.requests}
+    assert sent == {True: None, False: f"Bearer {TOKEN}"}
 
 
 def test_a_refusal_of_the_caller_passes_through(hub: HubServer, cache: Path) -> None:
@@ -184,14 +209,7 @@ def test_nothing_global_is_changed(hub: HubServer) -> None:
 
 def test_the_library_says_and_asks_nothing_of_its_own(hub: HubServer, python: Callable[..., Outcome]) -> None:
     hub.misbehave("model.safetensors", "cut", after=70_000, times=1)
-    program = """
-import json
-from simil.models.hub.download import fetch
-from simil.progress import silent
-snapshot = fetch("org/tiny", want=lambda names, folder: [names], progress=silent, first_contact_s=5)
-print(json.dumps({"revision": snapshot.revision}))
-"""
-    outcome = python(program, HF_HUB_ENABLE_HF_TRANSFER="1")
+    outcome = python(FETCH, HF_HUB_ENABLE_HF_TRANSFER="1")
     assert outcome.result == {"revision": hub.commit(REPO)}
     assert outcome.stderr == ""
     assert hub.requests[0].path == "/api/models/org/tiny/revision/main?blobs=true"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from simil.models.graphs.failed_exports import recall_failure, remember_failure
 from simil.models.removal import remove_model
 from simil.models.resolve import resolve
 
@@ -47,3 +48,15 @@ def test_a_link_that_leads_nowhere_is_taken_away(cache: Path, tmp_path: Path) ->
 
     assert remove_model(resolve("dead/link"), tmp_path).folders == (link,)
     assert not link.is_symlink()
+
+
+def test_what_is_noted_of_a_failed_export_goes_with_the_model(cache: Path, tmp_path: Path) -> None:
+    put(cache / "models--org--thing")
+    mine, other = tmp_path / "prepared" / "org-thing-0123", tmp_path / "prepared" / "a-b-0123"
+    remember_failure(mine, "org/thing", "torch cannot export it")
+    remember_failure(other, "a/b", "torch cannot export it")
+
+    remove_model(resolve("org/thing"), tmp_path)
+
+    assert recall_failure(mine) is None
+    assert recall_failure(other) == "torch cannot export it"

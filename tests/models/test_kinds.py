@@ -14,7 +14,9 @@ from simil.config import load_settings
 from simil.embedders.factory import open_embedder
 from simil.errors import ModelError
 from simil.models.files import model_source as source
+from simil.models.files.facts import read_info
 from simil.models.files.model_kind import ModelKind, label_count, model_kind
+from simil.scorers.scorer_factory import open_scorer
 
 Made = Callable[[Path, Path], None]
 
@@ -140,3 +142,34 @@ def test_it_is_refused_before_the_cache_is_asked(bare: Path, tmp_path: Path, cac
 
     with pytest.raises(ModelError, match="is a cross-encoder"):
         open_embedder(load_settings(model=str(folder), cache=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (_embedder, "embedder"),
+        (_bare_classifier, "reranker"),
+        (_cross_encoder, "reranker"),
+        (_nli, "other"),
+        (_splade, "other"),
+    ],
+)
+def test_the_kind_is_one_of_the_facts_that_files_tell(
+    make: Made, kind: str, bare: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    make(folder, bare)
+    info = read_info("a model", folder)
+    assert (info.kind, info.dimensions is not None) == (kind, kind == "embedder")
+
+
+@pytest.mark.parametrize("name", ["bge-reranker", "cross-encoder/ms-marco-MiniLM-L6-v2"])
+def test_a_known_reranker_is_refused_as_an_embedder_before_it_is_fetched(name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} is a cross-encoder: .*; {ADVICE}"):
+        open_embedder(load_settings(model=name, offline=True))
+
+
+@pytest.mark.parametrize("name", ["bge-base", "intfloat/multilingual-e5-small"])
+def test_a_known_embedder_is_refused_as_a_reranker_before_it_is_fetched(name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} is an embedding model, not a cross-encoder"):
+        open_scorer(load_settings(model=name, offline=True))

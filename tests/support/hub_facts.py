@@ -13,6 +13,7 @@ class Request:
     method: str
     path: str
     range: str | None = None
+    authorization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self) -> None:
         hub, url = self.server.hub, urlsplit(self.path)
-        hub.requests.append(Request(self.command, self.path, self.headers.get("Range")))
+        headers = (self.headers.get(name) for name in ("Range", "Authorization"))
+        hub.requests.append(Request(self.command, self.path, *headers))
         if any(part in self.path for part in hub.hanging):
             self.close_connection = hub.closing.wait(60)
             return None

@@ -9,7 +9,13 @@ from simil.models.files import model_source as source
 from support import tiny_models as tiny
 from support.corpus import varied_texts
 
-__all__ = ["FAMILIES", "byte_level_tokenizer", "cross_encoder", "saved_by_cross_encoder"]
+__all__ = [
+    "FAMILIES",
+    "byte_level_tokenizer",
+    "cross_encoder",
+    "generating_cross_encoder",
+    "saved_by_cross_encoder",
+]
 
 _SIZES = {
     "hidden_size": tiny.HIDDEN,
@@ -118,4 +124,22 @@ def saved_by_cross_encoder(folder: Path, transformer: Path, **settings: Any) -> 
 
     model = CrossEncoder(str(transformer), device="cpu", local_files_only=True, **settings)
     model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def generating_cross_encoder(folder: Path) -> Path:
+    """Save a model that generates text, and whose score is the odds of two of its tokens."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.cross_encoder.modules import LogitScore
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(8)
+    config = Qwen2Config(**_SIZES, vocab_size=700, num_key_value_heads=2, max_position_embeddings=128)
+    bare = folder.with_name(f"{folder.name}-bare")
+    Qwen2ForCausalLM(config).save_pretrained(bare)
+    byte_level_tokenizer().save_pretrained(bare)
+    modules = [Transformer(str(bare), transformer_task="text-generation"), LogitScore(5, 6)]
+    CrossEncoder(modules=modules, device="cpu").save_pretrained(str(folder), create_model_card=False)
     return folder

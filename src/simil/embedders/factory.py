@@ -21,12 +21,13 @@ from simil.embedders.local.engines import find_chain, open_local
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
+from simil.models.files.model_kind import ModelKind, refusal
 from simil.models.files.model_settings import read_prompts, read_similarity
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import ModelRef, Provider, resolve
-from simil.models.select import check_consent, choose_model
+from simil.models.select import check_consent, choose_model, known_kind
 from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def open_embedder(
     Raises `ModelError`, `ProviderError` or `UsageError` if there is no such embedder.
     """
     if settings.model is not None:
-        check_consent(resolve(settings.model), settings)
+        pinned = resolve(settings.model)
+        check_consent(pinned, settings)
+        if known_kind(pinned) is ModelKind.CROSS_ENCODER:  # It need not be fetched first.
+            raise refusal(ModelKind.CROSS_ENCODER, settings.model)
     ref, source = choose_model(
         settings.model, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
     )

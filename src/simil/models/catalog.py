@@ -36,7 +36,8 @@ _FLOAT32_BYTES = 4
 class ModelInfo:
     """The facts about a model that are known before it is loaded; None or "" if unknown.
 
-    `kind`: "embedder", or "reranker" for a model that scores pairs of texts and has no vectors.
+    `kind`: "embedder", or "reranker" for a model that scores pairs of texts and has no vectors; "other" for
+    folders of what simil does not run.
     `provider`: "hub", "embedded" or "openai".
     `max_tokens`: how much of a text it reads, special tokens included; None for no limit.
     `languages`: how many natural languages it was trained for; 1 is English.

@@ -18,19 +18,27 @@ from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
-from simil.models.repository_files import has_weights, wanted_files
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.progress import Progress
 
 if TYPE_CHECKING:
     from simil.models.hub.download import Snapshot
 
-__all__ = ["check_consent", "choose_model", "fetch", "find_local", "find_or_fetch", "kind_of_choice"]
+__all__ = [
+    "check_consent",
+    "choose_model",
+    "fetch",
+    "find_local",
+    "find_or_fetch",
+    "kind_of_choice",
+    "known_kind",
+]
 
 log = logging.getLogger("simil")
 
 # How long a run without and with a pinned model waits for the first answer of the hub.
 _UNPINNED_WAIT_S, _PINNED_WAIT_S = 3.0, 10.0
+_KINDS = {"embedder": ModelKind.EMBEDDER, "reranker": ModelKind.CROSS_ENCODER}
 
 
 def choose_model(
@@ -63,10 +71,10 @@ def choose_model(
 
 
 def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:
-    """Return the kind of the model that `settings` ask for; one of the hub is fetched for that.
+    """Return the kind of the model that `settings` ask for; an unknown one of the hub is fetched for that.
 
-    Opens no file where none is needed: for the embedded model, an API's or a plug-in's, and without a pinned
-    one. Errors as in `check_consent` and `choose_model`.
+    Opens no file where none is needed: for a model of the catalog, an API's or a plug-in's, and without a
+    pinned one. Errors as in `check_consent` and `choose_model`.
     """
     if settings.model is None:
         return ModelKind.EMBEDDER
@@ -74,8 +82,16 @@ def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:
     if ref.provider not in (Provider.HUB, Provider.FOLDER):
         return ModelKind.EMBEDDER
     check_consent(ref, settings)
+    known = known_kind(ref)
+    if known is not None:
+        return known
     source = find_or_fetch(ref, offline=settings.offline, progress=progress)
     return ModelKind.EMBEDDER if source is None else model_kind(source.folder)
+
+
+def known_kind(ref: ModelRef) -> ModelKind | None:
+    """Return the kind of a model of the catalog, which needs no files; None for any other."""
+    return None if ref.info is None else _KINDS[ref.info.kind]
 
 
 def check_consent(ref: ModelRef, settings: Settings) -> None:
@@ -122,6 +138,7 @@ def find_local(ref: ModelRef) -> ModelSource | None:
     if ref.provider is not Provider.HUB:
         return None
     from simil.models.hub import download as hub
+    from simil.models.repository_files import has_weights
 
     snapshot = hub.find(ref.target, ref.revision)
     if snapshot is None or not has_weights(snapshot.path):
@@ -172,6 +189,7 @@ def fetch(ref: ModelRef, progress: Progress) -> ModelSource:
 
 def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
     from simil.models.hub import download as hub
+    from simil.models.repository_files import wanted_files
 
     snapshot = hub.fetch(
         ref.target, ref.revision, want=wanted_files, progress=progress, first_contact_s=first_contact_s

@@ -13,11 +13,13 @@ from simil.errors import ModelDamaged, ModelError
 from simil.models.catalog import ModelInfo, catalog, find_info
 from simil.models.entry_points import installed_plugins
 from simil.models.files.facts import read_info
+from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import read_static
 from simil.models.graphs.build_once import built_from, is_sound
 from simil.models.graphs.generations import prepared_root
 from simil.models.graphs.prepare import prepared_folder
+from simil.models.graphs.signature import GraphKind
 from simil.models.hub.snapshots import RepoCache, cached_repos, hub_cache_dir
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import find_local
@@ -152,7 +154,12 @@ def _size(folder: Path) -> int:
 
 def _is_prepared(source: ModelSource, cache_dir: Path) -> bool:
     version = _onnxruntime_version()
-    return version is not None and is_sound(prepared_folder(source, cache_dir, version))
+    try:
+        scores_pairs = model_kind(source.folder) is ModelKind.CROSS_ENCODER
+    except ModelError:  # A damaged model cannot be prepared in any case.
+        return False
+    kind = GraphKind.LOGITS if scores_pairs else GraphKind.TOKENS
+    return version is not None and is_sound(prepared_folder(source, cache_dir, version, kind))
 
 
 def _onnxruntime_version() -> str | None:

@@ -1,24 +1,17 @@
 """Chooses and opens the engine that runs a cross-encoder on this machine.
 
-ONNX Runtime runs the prepared graph, OpenVINO only if it is asked for, and sentence-transformers a model on a
-GPU and those that simil's own engines do not support.
+ONNX Runtime runs the prepared graph. sentence-transformers runs models on a GPU and those of which there is
+no graph. OpenVINO runs none: it gives other scores for the segments of BERT's graph.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from simil.config import Settings
-from simil.embedders.local.engines import (
-    check_engine,
-    fall_back_to_torch,
-    kept_on_disk,
-    open_sessions,
-    verified,
-)
+from simil.embedders.local.engines import check_engine, fall_back_to_torch, verified
 from simil.embedders.overflow import Overflow
-from simil.errors import UsageError
+from simil.errors import ModelError, UsageError
 from simil.models.files.chain import UnknownChain, read_object
 from simil.models.files.cross_encoder import PairModel
 from simil.models.files.model_source import ModelSource
@@ -41,6 +34,8 @@ def check_scorer_settings(settings: Settings) -> None:
         raise UsageError(
             "a cross-encoder cannot read two texts in windows", hint="use --overflow truncate or error"
         )
+    if settings.engine == "openvino":
+        raise ModelError("the openvino engine does not run cross-encoders", hint="leave out --engine")
     check_engine(settings)
 
 
@@ -71,7 +66,9 @@ def _open_graph(
 ) -> Scorer:
     if model.needs_torch:
         raise UnknownChain(model.needs_torch)
-    from simil.embedders.local.graph import GraphRunner
+    from simil.embedders.local.cores import physical_cores
+    from simil.embedders.local.graph import GraphRunner, InferenceSession, Sessions
+    from simil.embedders.local.onnx import OnnxSession
     from simil.models.files.tokenizer import open_tokenizer
     from simil.models.graphs.prepare import prepare
     from simil.scorers.graph_scorer import GraphScorer
@@ -79,21 +76,21 @@ def _open_graph(
 
     prepared = prepare(source, settings.cache_dir, progress, kind=GraphKind.LOGITS)
     tokenizer = open_tokenizer(prepared.tokenizer, stamp, lower_case=model.lower_case)
-    # Two sessions round otherwise, and a pair's score must be the same bits alone and among many.
-    engine = "onnx" if settings.engine == "auto" else settings.engine
-    sessions = open_sessions(
-        prepared,
-        stamp,
-        replace(settings, engine=engine),
-        kind=GraphKind.LOGITS,
-        for_openvino=lambda: kept_on_disk(prepared, stamp),
-    )
+    threads = settings.threads or physical_cores()
+
+    def session() -> InferenceSession:
+        return verified(
+            prepared.verify,
+            lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True, kind=GraphKind.LOGITS),
+        )
+
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphScorer(
         stamp,
         Overflow(settings.overflow),
         PairTokenizer(tokenizer, model.max_tokens, model.prompt),
-        # The product of a single row with the classifier's weights is rounded otherwise than that of several.
-        GraphRunner(stamp, replace(sessions, few=None), vocabulary=vocabulary, least_rows=2),
+        # A score must be the same bits alone and among many. Another session would round otherwise, and the
+        # product of a single row with the classifier's weights is rounded otherwise than that of several.
+        GraphRunner(stamp, Sessions(None, session), vocabulary=vocabulary, least_rows=2),
         model.activation,
     )

@@ -6,12 +6,17 @@ from simil.config import Settings
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError, UsageError
-from simil.models.files.cross_encoder import PairModel, expect_cross_encoder, read_cross_encoder
+from simil.models.files.cross_encoder import (
+    PairModel,
+    not_a_cross_encoder,
+    read_cross_encoder,
+)
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_kind import ModelKind
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
-from simil.models.resolve import resolve
-from simil.models.select import check_consent, choose_model
+from simil.models.resolve import Provider, resolve
+from simil.models.select import check_consent, choose_model, known_kind
 from simil.progress import Progress, silent
 from simil.scorers.base import Scorer
 from simil.scorers.scorer_engines import check_scorer_settings, open_local_scorer
@@ -30,7 +35,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
         raise UsageError("no model is named that scores pairs of texts")
     check_scorer_settings(settings)
     source = _find(settings.model, settings, progress)
-    model = _read(source)
+    model = _read(settings.model, source)
     stamp = source.stamp(settings.cache_dir)
     watch = GenerationWatch(source, settings.cache_dir)
 
@@ -62,7 +67,10 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
 
 def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
     """Return the files of the model that is called `name`, fetched if need be."""
-    check_consent(resolve(name), settings)
+    pinned = resolve(name)
+    check_consent(pinned, settings)
+    if pinned.provider is Provider.HUB and known_kind(pinned) is ModelKind.EMBEDDER:
+        raise not_a_cross_encoder(name, ModelKind.EMBEDDER)  # It need not be fetched first.
     ref, source = choose_model(
         name, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
     )
@@ -74,8 +82,7 @@ def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
     return source
 
 
-def _read(source: ModelSource) -> PairModel:
-    if source.embedded:
-        expect_cross_encoder(source.name, source.folder)
-    check_folder(source.folder)
-    return read_cross_encoder(source.name, source.folder)
+def _read(name: str, source: ModelSource) -> PairModel:
+    if not source.embedded:
+        check_folder(source.folder)
+    return read_cross_encoder(name, source.folder)

@@ -370,7 +370,15 @@ def _code(marker: Path) -> Iterator[Case]:
 
         return change
 
-    yield Case("code", "pickled weights", without_weights(_write("pytorch_model.bin", trap)), "refused")
+    # As large as the weights would have to be.
+    weights = _write("pytorch_model.bin", pickle.dumps([_Trap(marker), bytes(20_000_000)]))
+    yield Case("code", "pickled weights", without_weights(weights), "refused")
+
+    def argument(folder: Path) -> None:
+        weights(folder)
+        _set("sentence_bert_config.json", model_args={"weights_only": False})(folder)
+
+    yield Case("code", "pickled weights, and an argument", without_weights(argument), "refused")
 
     def dense(folder: Path) -> None:
         _modules(

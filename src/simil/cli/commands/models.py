@@ -158,10 +158,9 @@ def prepare(
 ) -> None:
     """Prepare a model for quick starts, fetching it if necessary, and print the folder."""
     from simil.cli.output.progress_bar import terminal_progress
-    from simil.models.files.chain import UnknownChain, read_chain
-    from simil.models.files.folder_check import check_folder
-    from simil.models.files.token_table import read_static
+    from simil.models.files.chain import UnknownChain
     from simil.models.graphs.prepare import prepare as make
+    from simil.models.preparation import graph_to_prepare
     from simil.models.select import find_or_fetch
 
     with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
@@ -169,13 +168,9 @@ def prepare(
         source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
-        if not source.embedded:
-            check_folder(source.folder)
-        if read_static(source.folder) is not None:
-            raise ModelError(f"{name} is not prepared: it is a static model", hint="it runs as it is")
+        kind = graph_to_prepare(name, source)
         try:
-            read_chain(source.folder)
-            made = make(source, run.settings.cache_dir, progress, full=True)
+            made = make(source, run.settings.cache_dir, progress, full=True, kind=kind)
         except UnknownChain as exc:
             raise ModelError(f"{name} is not prepared: {exc}", hint="it runs as it is") from exc
         if made.built is None:

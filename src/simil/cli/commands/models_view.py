@@ -40,6 +40,8 @@ _TITLES = {
     "ndcg": "NDCG@10",
     "mrr": "MRR@10",
 }
+# What a card says of the kinds; most models are embedders.
+_KINDS = {"embedder": "", "reranker": "reranker: it scores pairs of texts, and has no vectors"}
 # Narrower terminals get names and reasons on lines of their own.
 _WIDE = 60
 
@@ -229,7 +231,7 @@ def show_advice(advice: Advice, models: Sequence[ModelStatus], form: str, stream
     rows = [
         {
             "name": found.info.cli_name,
-            "state": str(model.state),
+            "state": model.description,
             "score": found.score,
             "why": _why(found),
         }
@@ -315,7 +317,7 @@ def _facts(info: ModelInfo) -> Iterator[tuple[str, str]]:
 
     memory = millions(info.memory_mb)
     cut = ", or fewer (it was trained to be cut)" if info.shortens else ""
-    yield "kind", "reranker: it scores pairs of texts, and has no vectors" if info.kind == "reranker" else ""
+    yield "kind", _KINDS.get(info.kind, info.kind)
     yield "superseded by", sourced(_successor(info), "superseded_by")
     yield "repository", info.repo
     yield "access", f"accept its terms at huggingface.co/{info.repo}, and set HF_TOKEN" if info.gated else ""

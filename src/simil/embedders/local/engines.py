@@ -20,7 +20,6 @@ from simil.models.files.folder_check import check_folder
 from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
-from simil.models.graphs.signature import GraphKind
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,9 +31,7 @@ __all__ = [
     "check_engine",
     "fall_back_to_torch",
     "find_chain",
-    "kept_on_disk",
     "open_local",
-    "open_sessions",
     "verified",
 ]
 
@@ -162,56 +159,36 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = open_sessions(
-        prepared,
-        model.stamp,
-        settings,
-        for_openvino=lambda: _graph(prepared, chain, model.stamp, settings, progress),
-        on_engine=model.on_engine,
-    )
+    sessions = _sessions(prepared, chain, model, settings, progress)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def open_sessions(
-    prepared: PreparedGraph,
-    stamp: str,
-    settings: Settings,
-    *,
-    kind: GraphKind = GraphKind.TOKENS,
-    for_openvino: Callable[[], PreparedGraph],
-    on_engine: Callable[[str], None] = lambda engine: None,
+def _sessions(
+    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
 ) -> Sessions:
-    """Return how to open the prepared graph of the model called `stamp`, which is of `kind`.
-
-    `for_openvino` returns the graph that OpenVINO opens; `on_engine` is called with the name of each engine
-    that is opened.
-    """
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
 
-    threads = settings.threads or physical_cores()
+    stamp, threads = model.stamp, settings.threads or physical_cores()
 
     def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
-        on_engine("onnx")
+        model.on_engine("onnx")
         if not bulk:
-            return OnnxSession(stamp, prepared, kind, threads=settings.threads, bulk=False)
-        return verified(
-            prepared.verify, lambda: OnnxSession(stamp, prepared, kind, threads=threads, bulk=True)
-        )
+            return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
+        return verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
 
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = for_openvino()
+        graph = _graph(prepared, chain, stamp, settings, progress)
         session = verified(
-            graph.verify,
-            lambda: OpenVinoSession(stamp, graph, kind, precision=settings.precision, threads=threads),
+            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
         )
-        on_engine("openvino")
+        model.on_engine("openvino")
         return session
 
     def fastest() -> InferenceSession:
@@ -243,16 +220,6 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
             reader.close()
 
 
-def kept_on_disk(prepared: PreparedGraph, stamp: str) -> PreparedGraph:
-    """Return the prepared graph; raises `ModelError` if it is in memory, where OpenVINO cannot open it."""
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared
-
-
 def _graph(
     prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
 ) -> PreparedGraph:
@@ -261,4 +228,9 @@ def _graph(
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
-    return kept_on_disk(prepared, stamp)
+    if prepared.built is None:
+        raise ModelError(
+            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+        )
+    return prepared

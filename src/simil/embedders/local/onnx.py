@@ -20,7 +20,13 @@ class OnnxSession:
     """An open graph; up to `workers` threads may call `run` at the same time."""
 
     def __init__(
-        self, stamp: str, prepared: PreparedGraph, kind: GraphKind, *, threads: int, bulk: bool
+        self,
+        stamp: str,
+        prepared: PreparedGraph,
+        *,
+        threads: int,
+        bulk: bool,
+        kind: GraphKind = GraphKind.TOKENS,
     ) -> None:
         """Open the graph of the model called `stamp`.
 

@@ -23,9 +23,7 @@ _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 class OpenVinoSession:
     """A compiled graph; up to `workers` threads may call `run` at the same time."""
 
-    def __init__(
-        self, stamp: str, prepared: PreparedGraph, kind: GraphKind, *, precision: str, threads: int
-    ) -> None:
+    def __init__(self, stamp: str, prepared: PreparedGraph, *, precision: str, threads: int) -> None:
         """Compile the graph of the model called `stamp` for `threads` parallel runs.
 
         With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
@@ -53,7 +51,7 @@ class OpenVinoSession:
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }
         names = {name for port in self._compiled.outputs for name in port.get_names()}
-        self._output = next(name for name in kind.value if name in names)
+        self._output = next(name for name in GraphKind.TOKENS.value if name in names)
         self._local = threading.local()
 
     def run(

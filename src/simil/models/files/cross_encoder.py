@@ -10,12 +10,12 @@ from typing import Any
 
 from simil.errors import ModelError
 from simil.models.files.chain import (
-    SETTINGS,
     UnknownChain,
     has_chat_template,
     kind_of,
     read_modules,
     read_object,
+    read_settings,
     read_transformer,
     token_limit,
     understood,
@@ -23,16 +23,11 @@ from simil.models.files.chain import (
 from simil.models.files.model_kind import ModelKind, label_names, model_kind
 from simil.models.files.model_settings import read_prompts
 
-__all__ = ["PairModel", "expect_cross_encoder", "read_cross_encoder"]
+__all__ = ["PairModel", "not_a_cross_encoder", "read_cross_encoder"]
 
-_ACTIVATIONS = {
-    "torch.nn.modules.linear.Identity": "identity",
-    "torch.nn.modules.activation.Sigmoid": "sigmoid",
-    "torch.nn.modules.activation.Tanh": "tanh",
-    "torch.nn.modules.activation.ReLU": "relu",
-}
+_ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 # A setting of the model may name any function of torch, and it would be called.
-_A_LAYER = re.compile(r"torch\.nn\.modules\.(linear|activation)\.[A-Za-z]+")
+_A_LAYER = re.compile(r"torch\.nn\.(?:modules\.(?:linear|activation)\.)?([A-Z]\w*)")
 _OLD_ACTIVATION = "sbert_ce_default_activation_function"
 _CLASSIFICATION = "sequence-classification"
 _UNNAMED = re.compile(r"LABEL_\d+")
@@ -55,32 +50,33 @@ class PairModel:
     needs_torch: str = ""
 
 
-def expect_cross_encoder(name: str, folder: Path) -> None:
-    """Raise `ModelError` unless the model called `name`, in `folder`, is a cross-encoder."""
-    kind = model_kind(folder)
-    if kind is not ModelKind.CROSS_ENCODER:
-        raise ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
+def not_a_cross_encoder(name: str, kind: ModelKind) -> ModelError:
+    """Return the error for a model of another kind that was to score pairs of texts."""
+    return ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
 
 
 def read_cross_encoder(name: str, folder: Path) -> PairModel:
-    """Return how the cross-encoder called `name` scores two texts, by its files in `folder`.
+    """Return how the cross-encoder that the user calls `name` scores two texts, by its files in `folder`.
 
     Raises `ModelError` for a model of another kind and for one that gives several scores, `ModelDamaged` for
     files that cannot be read.
     """
-    expect_cross_encoder(name, folder)
+    kind = model_kind(folder)
+    if kind is not ModelKind.CROSS_ENCODER:
+        raise not_a_cross_encoder(name, kind)
     with understood(folder):
         modules = read_modules(folder)
         transformer = folder / str(modules[0].get("path", "")) if modules else folder
         config = read_object(transformer / "config.json") or {}
         _expect_one_score(name, folder, modules, config)
-        activation = _activation(name, folder if modules else None, config)
+        activation = _activation(name, folder, config)
+        prompt = read_prompts(folder).get("symmetric", "")
         try:
             _expect_plain(modules, activation)
             max_tokens, lower_case = _limits(transformer, is_bare=not modules)
         except UnknownChain as exc:
-            return PairModel(activation, _prompt(folder, modules), needs_torch=str(exc))
-        return PairModel(activation, _prompt(folder, modules), max_tokens, lower_case)
+            return PairModel(activation, prompt, needs_torch=str(exc))
+        return PairModel(activation, prompt, max_tokens, lower_case)
 
 
 def _expect_one_score(
@@ -108,22 +104,20 @@ def _labels(folder: Path, modules: Sequence[Mapping[str, Any]], config: Mapping[
     return label_names(config)
 
 
-def _activation(name: str, saved: Path | None, config: Mapping[str, Any]) -> str:
-    """Return a name in `_ACTIVATIONS`, or the path of another layer of torch.
-
-    `saved` is the folder that sentence-transformers saved the model to, None if it did not.
-    """
-    given = [
-        (read_object(saved / SETTINGS) or {}).get("activation_fn") if saved else None,
+def _activation(name: str, folder: Path, config: Mapping[str, Any]) -> str:
+    """Return what comes after the logit: a value of `_ACTIVATIONS`, or the path of another layer of torch."""
+    given = (
+        read_settings(folder).get("activation_fn"),
         (config.get("sentence_transformers") or {}).get("activation_fn", config.get(_OLD_ACTIVATION)),
-    ]
+    )
     # What is not torch's is the model's own code: sentence-transformers does not run it, either.
-    path: str | None = next((path for path in given if path and path.startswith("torch.")), None)
-    if path is None:
-        return "sigmoid"
-    if path not in _ACTIVATIONS and not _A_LAYER.fullmatch(path):
-        raise ModelError(f"the activation of {name}, {path}, is not a layer of torch")
-    return _ACTIVATIONS.get(path, path)
+    path = next((str(path) for path in given if path and path.startswith("torch.")), "torch.nn.Sigmoid")
+    layer = _A_LAYER.fullmatch(path)
+    if layer is None:
+        raise ModelError(
+            f"the activation of {name}, {path}, is not a layer of torch", hint="choose another model"
+        )
+    return _ACTIVATIONS.get(layer[1], path)
 
 
 def _expect_plain(modules: Sequence[Mapping[str, Any]], activation: str) -> None:
@@ -142,8 +136,3 @@ def _limits(transformer: Path, *, is_bare: bool) -> tuple[int | None, bool]:
     if has_chat_template(transformer):
         raise UnknownChain("it has a chat template")
     return token_limit(transformer), False
-
-
-def _prompt(folder: Path, modules: Sequence[Mapping[str, Any]]) -> str:
-    """Return the model's default prompt; of a bare transformer, sentence-transformers reads none."""
-    return read_prompts(folder).get("symmetric", "") if modules else ""

@@ -8,6 +8,7 @@ from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_kind import ModelKind, label_count, model_kind
 from simil.models.files.model_settings import read_prompts
 from simil.models.files.token_table import read_static
 
@@ -16,7 +17,9 @@ __all__ = ["read_info"]
 
 def read_info(name: str, folder: Path) -> ModelInfo:
     """Return the facts that the files in `folder` give; a fact that cannot be read is None or ""."""
+    kind = "embedder"
     try:
+        kind = _kind(folder)
         check_folder(folder)
         prompts, table = read_prompts(folder), read_static(folder)
         if table is not None:
@@ -26,7 +29,9 @@ def read_info(name: str, folder: Path) -> ModelInfo:
             dimensions, max_tokens = _dimensions(folder, chain), chain.max_tokens
             pooling, extra = "+".join(chain.pooling), ""
     except (UnknownChain, ModelError):
-        return ModelInfo(name, "hub", None)
+        return ModelInfo(name, "hub", kind=kind)
+    if kind != "embedder":
+        return ModelInfo(name, "hub", kind=kind, max_tokens=max_tokens, sources={"card": "its files"})
     return ModelInfo(
         name,
         "hub",
@@ -39,6 +44,14 @@ def read_info(name: str, folder: Path) -> ModelInfo:
         symmetric_prompt=prompts.get("symmetric", ""),
         sources={"card": "its files"},
     )
+
+
+def _kind(folder: Path) -> str:
+    """Return what the catalog calls the kind of a model; a classifier of several labels scores no pairs."""
+    kind = model_kind(folder)
+    if kind is ModelKind.CROSS_ENCODER and label_count(folder) == 1:
+        return "reranker"
+    return "embedder" if kind is ModelKind.EMBEDDER else "other"
 
 
 def _dimensions(folder: Path, chain: Chain) -> int | None:

@@ -62,7 +62,11 @@ def _load(folder: Path, kind: GraphKind) -> Any:
 
     loader = {GraphKind.TOKENS: SentenceTransformer, GraphKind.LOGITS: CrossEncoder}[kind]
     # transformers raises many kinds of exceptions for a folder that is not a model.
-    with quiet_transformers(), ForeignCode(f"sentence-transformers cannot load {folder}"):
+    uses_head = kind is GraphKind.LOGITS
+    with (
+        quiet_transformers(uses_head=uses_head),
+        ForeignCode(f"sentence-transformers cannot load {folder}"),
+    ):
         model = loader(str(folder), device="cpu", local_files_only=True)
     fit_limit(model)
     return model.eval().float()
@@ -72,14 +76,16 @@ def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
     if not hasattr(model.tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")
     give_padding(model.tokenizer)
-    texts = sample_texts(model[0].auto_model.config.to_dict())
+    network = model[0].auto_model
+    texts = sample_texts(network.config.to_dict(), sum(weight.numel() for weight in network.parameters()))
     inputs = texts if kind is GraphKind.TOKENS else [*zip(texts, [*texts[1:], texts[0]], strict=True)]
     path = target / _GRAPH
-    with _exporting():
-        cases = [_case(model[0], text, kind) for text in inputs]
+    with quiet_transformers(), _exporting():
+        # The longest first: some models change the kind of their attention for good after a short one.
+        cases = [_case(model[0], text, kind) for text in reversed(inputs)]
         weights = _trace(model[0], inputs[:2], path, kind)
     _attach(path, weights)
-    return ExportedGraph(path, write_tokenizer(model.tokenizer), cases)
+    return ExportedGraph(path, write_tokenizer(model.tokenizer), cases[::-1])
 
 
 @contextmanager

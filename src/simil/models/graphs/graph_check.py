@@ -29,9 +29,12 @@ _LOGIT_TOLERANCE = 1e-4
 _TEXT = (
     "An orange lies on the table beside two ripe apples, and nobody in the room has seen who put it there."
 )
-# In words, and so in tokens at least: beyond it, relative positions are told apart less finely.
-_LONG = 160
+# Numbers of words, so of tokens at least. Beyond the first, models tell relative positions apart less finely;
+# some use another kind of attention for texts near the second.
+_LONG, _LONGER = 160, 1024
 _WIDEST_WINDOW = 1200
+# Words times parameters: a few seconds.
+_COST = 2e11
 
 
 class UnfitGraph(Exception):
@@ -47,10 +50,15 @@ class GraphCase:
     expected: NDArray[np.float32]
 
 
-def sample_texts(config: Mapping[str, Any]) -> list[str]:
-    """Return texts from one word to one that is longer than the windows that a model's attention has."""
+def sample_texts(config: Mapping[str, Any], parameters: int) -> list[str]:
+    """Return texts of growing length, from one word on.
+
+    The last one is longer than the windows that the attention has by a model's `config`, and as long as is
+    cheap to run with so many `parameters`.
+    """
     windows = [_largest(value) for key, value in config.items() if "window" in key or "local_att" in key]
-    longest = max([_LONG, *(window * 9 // 8 for window in windows if window < _WIDEST_WINDOW)])
+    cheap = min(_LONGER, int(_COST / max(parameters, 1)))
+    longest = max(_LONG, cheap, *(window * 9 // 8 for window in windows if window < _WIDEST_WINDOW))
     words = _TEXT.split() * longest
     return [" ".join(words[:length]) for length in (1, 7, 40, longest)]
 

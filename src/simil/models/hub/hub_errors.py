@@ -19,6 +19,8 @@ from simil.models.names import did_you_mean, near_repository
 
 __all__ = ["translate", "unreachable"]
 
+_BAD_TOKEN = "Invalid credentials in Authorization header"
+_OTHER_TOKEN = "correct or unset HF_TOKEN, or log in with: hf auth login"
 _CONNECTION = "check the connection, or use a model that is on this machine"
 
 
@@ -72,19 +74,28 @@ def _from_status(exc: Exception, status: int, *, repo: str, revision: str, hub: 
         (hf.EntryNotFoundError, ServerFailed(f"{hub} lists a file of {repo} that it does not have")),
     )
     meant = did_you_mean(near_repository(repo))
-    gated = ModelError(f"{repo} needs access: set HF_TOKEN", hint=f"and accept its terms at {hub}/{repo}")
+    gated = ModelError(
+        f"{repo} is gated: accept its terms at {hub}/{repo}",
+        hint="then set HF_TOKEN, or log in with: hf auth login",
+    )
     by_status = {
         # Without a token the public hub answers this for repositories that do not exist, too.
         401: ModelError(
-            f"{repo} needs access: set HF_TOKEN", hint=meant or "or check the name, it may not exist"
+            f"{repo} does not exist on {hub}, or needs access",
+            hint=meant or "check the name, or set HF_TOKEN, or log in with: hf auth login",
         ),
-        403: gated,
+        403: ModelError(
+            f"{hub} denies access to {repo}",
+            hint="accept its terms there, and set HF_TOKEN to a token that may read gated models",
+        ),
         404: ModelNotFound(f"there is no model {repo} on {hub}", hint=meant or "check the name"),
         429: RateLimited(f"{hub} accepts no more requests for now", hint="wait a while, or set HF_TOKEN"),
     }
     for kind, error in (*by_kind, (hf.GatedRepoError, gated)):
         if isinstance(exc, kind):
             return error
+    if status == 401 and _BAD_TOKEN in str(exc):
+        return ModelError(f"{hub} does not accept the token", hint=_OTHER_TOKEN)
     if status in by_status:
         return by_status[status]
     kind_of_failure = ServerFailed if status >= 500 or status == 408 else RequestRejected
