@@ -31,6 +31,7 @@ def reranker_names(incomplete: str) -> list[str]:
 
     Loads no model and opens no connection.
     """
+    from simil.models.catalog import catalog
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
 
     known = [info.cli_name for info in catalog().values() if info.kind == "reranker"]
