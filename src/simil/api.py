@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Texts = Sequence[str] | NDArray[np.floating[Any]]
 
-__all__ = ["Model", "compare", "embed", "open"]
+__all__ = ["Model", "compare", "embed", "open", "score"]
 
 
 def open(  # noqa: A001 (as in `simil.open`)
@@ -79,7 +79,8 @@ class Model(AbstractContextManager["Model"]):
     @property
     def name(self) -> str:
         """The model's name and, where it has one, its revision; vectors of two names are never compared."""
-        return self._session.embedder().stamp
+        session = self._session
+        return session.scorer().stamp if session.is_cross_encoder() else session.embedder().stamp
 
     def embed(self, texts: Sequence[str], *, kind: str = "symmetric") -> NDArray[np.float32]:
         """Return the vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
@@ -157,6 +158,23 @@ class Model(AbstractContextManager["Model"]):
         asked = self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
         results = search(asked, corpus, top_k=top_k, threshold=threshold)
         return results[0] if isinstance(queries, str) else results
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return what a cross-encoder says of each pair of texts, float32, shape (len(pairs),), in order.
+
+        Higher fits better; a query comes first in its pair, then the document. The scores are no cosine
+        similarities, and those of two models cannot be compared. Raises `ModelError` for a model that embeds
+        texts.
+        """
+        from simil.embedders.pieces import TextRejected
+        from simil.errors import InputError
+        from simil.session.in_memory import texts_in_memory
+
+        sides = [[text.text for text in texts_in_memory(side, "pairs")] for side in zip(*pairs, strict=True)]
+        try:
+            return self._session.scorer().score([*zip(*sides, strict=True)])
+        except TextRejected as exc:
+            raise InputError(f"pair {exc.index}: {exc.message}", hint=exc.hint) from exc
 
     def classify(
         self,
@@ -337,6 +355,16 @@ def embed(
     from simil.config import load_settings
 
     return _shared(load_settings(model=model), dimensions, normalize).embed(texts, kind=kind)
+
+
+def score(pairs: Sequence[tuple[str, str]], *, model: str) -> NDArray[np.float32]:
+    """Return what the cross-encoder `model` says of each pair of texts; see `Model.score` and `open`.
+
+    The model stays open for later calls.
+    """
+    from simil.config import load_settings
+
+    return _shared(load_settings(model=model), None, True).score(pairs)
 
 
 @lru_cache(maxsize=2)

@@ -172,6 +172,17 @@ def test_what_is_noted_of_a_failure_is_believed_only_if_it_is_sound(
     assert failed_exports.recall_failure(target) is None
 
 
+def test_where_nothing_can_be_written_torch_runs_what_would_be_exported(
+    tmp_path: Path, open_model: Open, messages: Callable[[], list[str]]
+) -> None:
+    folder = _electra(tmp_path)
+    (tmp_path / "blocked").write_text("a file, no folder")
+    messages()
+
+    assert isinstance(open_model(folder, "auto", cache=tmp_path / "blocked"), TorchEmbedder)
+    assert "cannot be written to" in messages()[-1]
+
+
 def test_a_graph_of_other_weights_is_not_used(
     tmp_path: Path, open_model: Open, engines_agree: Agree, few_texts: list[str]
 ) -> None:

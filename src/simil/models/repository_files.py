@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from simil.errors import ModelDamaged, ModelNotFound
 from simil.models.files.module_folders import MODULES, ModuleFolder, module_folders
 from simil.models.files.own_code import check_architectures, check_modules
-from simil.models.files.weight_files import ADAPTER, whole_weights
+from simil.models.files.weight_files import ADAPTER, form_in_use, whole_weights
 
 __all__ = ["has_weights", "wanted_files"]
 
@@ -25,10 +25,12 @@ _Listing = Callable[[str], Collection[str]]
 
 _CONFIG = "config.json"
 _GRAPHS, _GRAPH = "onnx", "model.onnx"
-# What the libraries read beside weights. The vocabularies are those that the tokenizers of transformers name.
-_READ = re.compile(r".+\.(json|jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab")
-# The index of shards is fetched with them.
-_NOT_READ = re.compile(r".+\.index\.json|.*results?\.json|(trainer_state|data_config|modelcard)\.json")
+# What the libraries read beside weights: settings, and vocabularies by the names that they have there.
+_READ = re.compile(
+    r"(modules|.*(config|token|vocab|template).*|normalizer|emoji|byte_maps|word_(shape|pronunciation))\.json"
+    r"|.+\.(jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab"
+)
+_NOT_READ = "data_config.json"  # It lists the data of the training.
 _WITH_WEIGHTS = {
     "Transformer", "MLMTransformer", "CLIPModel", "StaticEmbedding", "WordEmbeddings", "WordWeights",
     "CNN", "LSTM", "Dense", "LayerNorm", "WeightedLayerPooling",
@@ -88,7 +90,7 @@ def _settings(modules: Iterable[ModuleFolder], listing: _Listing) -> list[str]:
         _path(folder, name)
         for folder in dict.fromkeys(["", *(module.path for module in modules)])
         for name in sorted(listing(folder))
-        if _READ.fullmatch(name) and not _NOT_READ.fullmatch(name)
+        if _READ.fullmatch(name) and name != _NOT_READ
     ]
 
 
@@ -97,8 +99,10 @@ def _weights(module: ModuleFolder, listing: _Listing) -> list[str]:
 
     For a transformer without any other, that is the graph.
     """
-    found = whole_weights(listing(module.path))
-    if found or module.kind != "Transformer":
+    names = listing(module.path)
+    found = whole_weights(names)
+    # Where an index is, the libraries look for its shards, whatever else there is.
+    if found or module.kind != "Transformer" or form_in_use(names):
         return [_path(module.path, name) for name in found]
     graph = listing(_GRAPHS)
     return [_path(_GRAPHS, name) for name in sorted(graph) if _is_of_graph(name)] if _GRAPH in graph else []

@@ -12,9 +12,9 @@ from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
-from simil.models.files.positions import position_limit
+from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
-from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
+from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer, give_padding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,6 @@ _SHORT = "Apple"
 _LONG = "An orange lies on the table beside two ripe apples, and nobody has seen who put it there."
 # The error of a vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
 _TOLERANCE = 0.004
-
-
 # A model may have modules of its own for each.
 _TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
 
@@ -51,7 +49,7 @@ class TorchEmbedder(LocalEmbedder):
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
         tokenizer = getattr(self._network, "tokenizer", None)
-        _set_padding(self._network, tokenizer)
+        give_padding(tokenizer)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(
@@ -144,25 +142,8 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
     network = network.float().eval()
-    positions = _positions(network)
-    if positions is not None and network.max_seq_length > positions:
-        network.max_seq_length = positions
+    fit_limit(network)
     return network
-
-
-def _positions(network: Any) -> int | None:
-    transformer = network.transformers_model
-    return None if transformer is None else position_limit(transformer.config.to_dict())
-
-
-def _set_padding(network: Any, tokenizer: Any) -> None:
-    """Have texts be padded wherever that changes no vector, so that none depends on its batch."""
-    if not hasattr(tokenizer, "pad_token"):
-        return
-    if tokenizer.pad_token is None:  # Which token it is does not matter: it is masked.
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-    if _positions(network) is not None:
-        tokenizer.padding_side = "right"
 
 
 def usable_devices() -> list[str]:

@@ -15,7 +15,7 @@ from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import read_object
 from simil.models.files.module_folders import check_inside, module_folders
 from simil.models.files.own_code import check_modules
-from simil.models.files.weight_files import index_in_use
+from simil.models.files.weight_files import form_in_use
 
 __all__ = ["check_folder"]
 
@@ -49,7 +49,7 @@ def check_folder(folder: Path) -> None:
 
 def _check_shards(folder: Path) -> None:
     """Raise `ModelDamaged` for shards outside of the folder, and for missing ones of the form in use."""
-    in_use = index_in_use({path.name for path in folder.glob("*")})
+    in_use = form_in_use({path.name for path in folder.glob("*")})
     for index in folder.glob("*.index.json"):
         shards = (read_object(index) or {}).get("weight_map")
         if not isinstance(shards, dict):

@@ -8,6 +8,7 @@ the graph stays in memory.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import re
@@ -102,14 +103,16 @@ def prepare(
             )
             return _opened(built)
     except UnknownChain as exc:
-        remember_failure(target, source.name, str(exc))
-        raise
+        reason = str(exc)
+        remember_failure(target, source.name, reason)
     except (OSError, BuildFailed) as exc:
-        log.info("%s cannot be written (%s): the model is prepared in memory", target.parent, exc)
-    ready = _ready_graph(source, kind)
-    if ready is None:
-        raise UnknownChain("its graph cannot be kept on disk")
-    return ready
+        reason = f"its graph cannot be written to {target.parent}: {exc}"
+        ready = _ready_graph(source, kind)
+        if ready is not None:
+            log.info("%s: %s; it is prepared in memory", source.name, reason)
+            return ready
+    gc.collect()  # With the exception, the exported model is out of use.
+    raise UnknownChain(reason)
 
 
 def prepared_folder(
