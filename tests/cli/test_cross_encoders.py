@@ -152,6 +152,13 @@ class TestCompare:
         assert (result.code, result.out) == (2, "")
         assert result.error_line.startswith("a cross-encoder reads texts, and 'tea' is a saved vector")
 
+    def test_saved_vectors_alone_need_no_model(self, model: str) -> None:
+        assert simil("embed", "-q", "texts.txt", "-o", "v.jsonl").code == 0
+        for name in (model, "some/model"):
+            result = simil("compare", "--offline", "-m", name, "--file", "v.jsonl")
+            assert (result.code, result.out.count("\n")) == (0, 1 + len(TEXTS))
+            assert result.error_line == "the input holds vectors already, so -m has no effect"
+
     def test_on_a_terminal(self, model: str) -> None:
         shown = on_terminal(f"simil compare -m {model} Apple Orange", 60).out
         assert "cross-encoder score" in shown
