@@ -130,17 +130,6 @@ def compare(
         chosen = chosen or Metric.COSINE
     nulls = pairs is not None
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
-        is_cross_encoder = run.session.is_cross_encoder()
-        if is_cross_encoder:
-            _refuse_of_vectors(
-                {
-                    "--metric": metric,
-                    "--dimensions": model.dimensions,
-                    "--no-normalize": no_normalize,
-                    "--calibrated": asked.calibrated,
-                    "--percentile": percentile,
-                }
-            )
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
         if pairs is not None and (texts or text or file):
@@ -152,14 +141,24 @@ def compare(
                 raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
             check_plot(plot)
         shown_as = form_of(form, output)
+        about_vectors = {
+            "--metric": metric,
+            "--dimensions": model.dimensions,
+            "--no-normalize": no_normalize,
+            "--calibrated": asked.calibrated,
+            "--percentile": percentile,
+        }
         if pairs is not None:
             rows = _Rows(pairs, reading.options(), chosen, wanted, scaling, threshold)
-            reached = rows.score(run, shown_as, output, is_cross_encoder=is_cross_encoder)
+            crosses = _is_cross_encoder(run, about_vectors)
+            reached = rows.score(run, shown_as, output, is_cross_encoder=crosses)
         else:
             items = [*items_of(run.session, given, reading.options())]
             with open_output(output) as stream:
                 compared: AnyComparison
-                if is_cross_encoder:
+                # Saved vectors need no model.
+                has_texts = len(items) > 1 and any(item.text is not None for item in items)
+                if has_texts and _is_cross_encoder(run, about_vectors):
                     compared = _scored(items, run)
                 else:
                     compared = compare_items(
@@ -177,13 +176,16 @@ def compare(
         raise typer.Exit(1)
 
 
-def _refuse_of_vectors(given: Mapping[str, object]) -> None:
-    """Raise `UsageError` for an option that is about vectors, with its value; a cross-encoder makes none."""
-    for option, value in given.items():
+def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> bool:
+    """Return whether the model is a cross-encoder; raises `UsageError` for an option about vectors."""
+    if not run.session.is_cross_encoder():
+        return False
+    for option, value in about_vectors.items():
         if value not in (None, False):
             raise UsageError(
                 f"{option} is for vectors, and a cross-encoder makes none", hint=f"leave out {option}"
             )
+    return True
 
 
 def _scored(items: Sequence[Item], run: SessionRun) -> CrossComparison:

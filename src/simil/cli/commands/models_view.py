@@ -254,8 +254,7 @@ def _advice_table(advice: Advice) -> str:
         rest = [" " * room + line for line in why]
         lines += [name.ljust(room) + why[0], *rest[1:]] if width() >= _WIDE else [name, *rest]
     rule = (
-        f"Ordered by {advice.rule}; a model without that score is not listed. "
-        "All run on simil's own engines."
+        f"Ordered by {advice.rule}; a model without that score is not listed. All run on simil's own engines."
     )
     return "\n".join([*lines, "", *textwrap.wrap(rule, width(), break_on_hyphens=False)]) + "\n"
 
