@@ -20,7 +20,6 @@ from architecture_shapes import ARCHITECTURES, Architecture, build
 __all__ = ["KINDS", "kinds_of", "vectors_path"]
 
 KINDS = ("query", "document")
-_SHORT = "a"
 
 
 def kinds_of(architecture: Architecture) -> tuple[str, ...]:
@@ -64,8 +63,6 @@ def _encode(folder: Path, texts: Sequence[str], architectures: Sequence[Architec
                 np.save(vectors_path(folder, architecture.name, "symmetric"), _model2vec(path, texts))
                 continue
             model = SentenceTransformer(str(path), device="cpu", local_files_only=True).float().eval()
-            # BigBird turns to full attention at its first short text, and stays there.
-            model.encode([_SHORT])
             encode = {
                 "symmetric": model.encode,
                 "query": model.encode_query,
