@@ -29,6 +29,10 @@ _POOLING_KEYS = {
     "lasttoken": "pooling_mode_lasttoken",
 }
 _IDENTITY, _TANH = "torch.nn.modules.linear.Identity", "torch.nn.modules.activation.Tanh"
+_OWN_CODE = {
+    "AutoConfig": "Alibaba-NLP/new-impl--configuration.NewConfig",
+    "AutoModel": "Alibaba-NLP/new-impl--modeling.NewModel",
+}
 _E5_PROMPTS = {"query": "query: ", "passage": "passage: "}
 _NOMIC_PROMPTS = {"query": "search_query: ", "document": "search_document: "}
 _GEMMA_PROMPTS = {
@@ -126,7 +130,7 @@ def _write_transformer(folder: Path, architecture: Architecture, tokens: Mapping
     model.to(getattr(torch, architecture.dtype))
     _write_weights(folder, model, architecture.layout)
     if architecture.refused:
-        _edit(folder / "config.json", model_type="new", auto_map={"AutoModel": "modeling.NewModel"})
+        _edit(folder / "config.json", model_type="new", auto_map=_OWN_CODE)
     return int(getattr(config, "hidden_size", None) or config.d_model)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from architecture_shapes import ARCHITECTURES, Architecture
@@ -47,13 +48,16 @@ def many_texts() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """What simil did with a folder, and how near its vectors are to the peer's."""
+    """What simil did with a folder, and how near its vectors are to the peer's.
+
+    `again` says that the second run changed files of the cache: something was prepared or tried again.
+    """
 
     first: Usage
     second: Usage
     many: Usage
     cosine: float
-    changed: bool
+    again: bool
 
     @property
     def torch(self) -> str:
@@ -63,67 +67,79 @@ class _Runs:
 
 
 def architectures(bench: Bench, names: Sequence[str] = ()) -> list[Row]:
-    """A row for each folder."""
+    """A row for each folder, or for those that are named, and one for all."""
     chosen = [item for item in ARCHITECTURES if not names or item.name in names]
     folder = bench.folder / "architectures"
     folder.mkdir()
     listed = [item.name for item in chosen]
     run(bench.script("architectures_side.py", "build", str(folder), *listed), env=bench.env, cwd=folder)
-    inputs = {"few": few_texts(), "many": many_texts()}
-    for name, content in inputs.items():
-        rows = [json.dumps(text) for text in content]
-        (folder / f"{name}.txt").write_text("\n".join(rows) + "\n", "utf-8")
-        lines = [json.dumps({"text": text}) for text in content]
-        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    _write_texts(folder)
     told = [item.name for item in chosen if not item.refused]
     peer = bench.script("architectures_side.py", "encode", str(folder), str(folder / "many.txt"), *told)
     failed = json.loads(run(peer, env=bench.env, cwd=folder).stdout)
-    return [_row(bench, folder, item, failed) for item in chosen]
+    rows = [_row(bench, folder, item, failed) for item in chosen]
+    holding = sum(row.holds for row in rows)
+    refused = sum(item.refused for item in chosen)
+    note = f"{holding} hold, {refused} of them by being refused"
+    return [Check(f"{len(rows)} folders", [], holding == len(rows), "all", note), *rows]
 
 
-def _row(bench: Bench, folder: Path, item: Architecture, failed: Mapping[str, str]) -> Row:
+def _write_texts(folder: Path) -> None:
+    for name, content in {"few": few_texts(), "many": many_texts()}.items():
+        strings = "".join(f"{json.dumps(text)}\n" for text in content)
+        (folder / f"{name}.txt").write_text(strings, "utf-8")
+        objects = "".join(f"{json.dumps({'text': text})}\n" for text in content)
+        (folder / f"{name}.jsonl").write_text(objects, "utf-8")
+
+
+def _row(bench: Bench, folder: Path, item: Architecture, failed: Mapping[str, str]) -> Check:
     say(item.name)
-    name = f"{item.name} ({item.stands_for})"
+    name = f"{item.name}: {item.stands_for}"
     if item.name in failed:
         return Check(name, [], holds=False, bar="", note=f"the peer fails: {failed[item.name]}")
     try:
         runs = _measured(bench, folder, item)
     except MeasurementFailed as exc:
-        said = str(exc).strip().splitlines()[-1]
+        said = str(exc).strip().splitlines()[-1].replace(f"{folder}{os.sep}", "")
         return Check(name, [], holds=item.refused, bar="refused" if item.refused else "", note=said)
-    costs = " ".join(
-        f"{what} {usage.seconds:.2f} s {usage.peak_bytes / 1e6:.0f} MB,"
-        for what, usage in (("first", runs.first), ("second", runs.second), ("many", runs.many))
-    )
-    engine = f"torch: {runs.torch}" if runs.torch else "onnx"
-    again = "; something was tried again" if runs.changed else ""
-    holds = runs.cosine >= _LEAST_COSINE and not runs.changed and not item.refused
-    note = f"cosine {runs.cosine:.8f}, {costs} {engine}{again}"
+    engine = f"sentence-transformers, since {runs.torch}" if runs.torch else _engine(item)
+    note = f"cosine {runs.cosine:.7f}; first {_cost(runs.first)}; second {_cost(runs.second)}"
+    note += f"; many texts {_cost(runs.many)}; {engine}"
+    note += "; tried again in the second run" if runs.again else ""
+    holds = runs.cosine >= _LEAST_COSINE and not runs.again and not item.refused
     return Check(name, [runs.second.seconds], holds, f">= {_LEAST_COSINE}", note)
 
 
+def _engine(item: Architecture) -> str:
+    return "static" if item.config in ("StaticEmbedding", "model2vec") else "own engines"
+
+
+def _cost(usage: Usage) -> str:
+    return f"{usage.seconds:.2f} s, {usage.peak_bytes / 1e6:.0f} MB"
+
+
 def _measured(bench: Bench, folder: Path, item: Architecture) -> _Runs:
+    """Embed a few texts twice and many texts as every kind that the model tells apart."""
     env = bench.env | {"SIMIL_CACHE_DIR": str(folder / f"{item.name}.cache")}
-    first = _embed(bench, env, folder, item, "few")
+    embed = partial(_embed, bench, env, folder, item)
+    kinds = kinds_of(item)
+    first, *_ = embed("few", kinds[0])
     before = _files(Path(env["SIMIL_CACHE_DIR"]))
-    second = _embed(bench, env, folder, item, "few")
-    changed = _files(Path(env["SIMIL_CACHE_DIR"])) != before or "preparing" in second[0].stderr
-    many = _embed(bench, env, folder, item, "many")
-    return _Runs(first[0], second[0], many[0], min(first[1], second[1], many[1]), changed)
+    second, cosine = embed("few", kinds[0])
+    again = _files(Path(env["SIMIL_CACHE_DIR"])) != before
+    many = [embed("many", kind) for kind in kinds]
+    return _Runs(first, second, many[0][0], min(cosine, *(cosine for _, cosine in many)), again)
 
 
 def _embed(
-    bench: Bench, env: Mapping[str, str], folder: Path, item: Architecture, texts: str
+    bench: Bench, env: Mapping[str, str], folder: Path, item: Architecture, texts: str, kind: str
 ) -> tuple[Usage, float]:
-    """Embed a file as every kind of text; return what the first kind took and the worst cosine."""
-    usages, worst = [], 1.0
-    for kind in kinds_of(item):
-        output = folder / f"ours.{item.name}.npy"
-        command = [bench.simil, "embed", "-v", "--no-cache", "-m", str(folder / item.name), "--kind", kind]
-        command += ["--overflow", "truncate", str(folder / f"{texts}.jsonl"), "-o", str(output)]
-        usages.append(run(command, env=env, cwd=folder))
-        worst = min(worst, _worst_cosine(vectors_path(folder, item.name, kind), output))
-    return usages[0], worst
+    """Embed a file; return what that took, and the worst cosine to the peer's vectors."""
+    output = folder / f"ours.{item.name}.npy"
+    command = [bench.simil, "embed", "-v", "--no-cache", "-m", str(folder / item.name), "--kind", kind]
+    command += ["--overflow", "truncate", str(folder / f"{texts}.jsonl"), "-o", str(output)]
+    usage = run(command, env=env, cwd=folder)
+    return usage, _worst_cosine(vectors_path(folder, item.name, kind), output)
 
 
 def _worst_cosine(peer: Path, ours: Path) -> float:

@@ -51,8 +51,10 @@ def _named(names: Sequence[str]) -> list[Architecture]:
 
 def _encode(folder: Path, texts: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, str]:
     import numpy as np
+    import torch
     from sentence_transformers import SentenceTransformer
 
+    torch.set_num_threads(1)  # The models are tiny.
     failed = {}
     for architecture in architectures:
         path = folder / architecture.name

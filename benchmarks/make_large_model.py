@@ -51,7 +51,7 @@ def make(folder: Path, *, layers: int = 28, hidden: int = 1024, vocabulary: int 
         num_key_value_heads=8,
         head_dim=128 if hidden == 1024 else 8,
         intermediate_size=3 * hidden,
-        max_position_embeddings=32_768,
+        max_position_embeddings=32 * hidden,
     )
     config.architectures = ["Qwen3Model"]
     config.save_pretrained(folder)

@@ -324,6 +324,16 @@ def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".parquet"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_memory_of_a_process_tree_is_that_of_all_of_it(tmp_path: Path, load: Any) -> None:
+    child = "import time; kept = b'x' * 150_000_000; time.sleep(0.3)"
+    parent = "import os, sys; kept = b'x' * 100_000_000; os.spawnv(os.P_WAIT, sys.executable, sys.argv[1:])"
+    command = [sys.executable, "-c", parent, sys.executable, "-c", child]
+
+    peak = load("process_tree").run_tree(command, env=os.environ, cwd=tmp_path)
+    assert 250e6 < peak.anonymous <= peak.resident < 400e6
+
+
 def test_searches_that_find_different_rows_do_not_count(tmp_path: Path, load: Any) -> None:
     parquet, failed = load("parquet"), load("measure").MeasurementFailed
     usage = load("measure").Usage

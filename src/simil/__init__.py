@@ -10,10 +10,10 @@ Importing this package loads nothing; a model is opened by the first call that n
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from simil._version import __version__
-    from simil.api import Model, compare, embed, open  # noqa: A004 (`simil.open`, as in other libraries)
+    from simil.api import Model, compare, embed, open, score  # noqa: A004 (`simil.open`, as in others)
     from simil.errors import SimilError
 
-__all__ = ["Model", "SimilError", "__version__", "compare", "embed", "open"]
+__all__ = ["Model", "SimilError", "__version__", "compare", "embed", "open", "score"]
 
 
 def __getattr__(name: str) -> object:

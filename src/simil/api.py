@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Texts = Sequence[str] | NDArray[np.floating[Any]]
 
-__all__ = ["Model", "compare", "embed", "open"]
+__all__ = ["Model", "compare", "embed", "open", "score"]
 
 
 def open(  # noqa: A001 (as in `simil.open`)
@@ -79,7 +79,8 @@ class Model(AbstractContextManager["Model"]):
     @property
     def name(self) -> str:
         """The model's name and, where it has one, its revision; vectors of two names are never compared."""
-        return self._session.embedder().stamp
+        session = self._session
+        return session.scorer().stamp if session.is_cross_encoder() else session.embedder().stamp
 
     def embed(self, texts: Sequence[str], *, kind: str = "symmetric") -> NDArray[np.float32]:
         """Return the vectors of `texts`, float32, shape (len(texts), dimensions), in their order.
@@ -105,26 +106,26 @@ class Model(AbstractContextManager["Model"]):
             raise InputError(f"text {exc.index}: {exc.message}", hint=exc.hint) from exc
 
     @overload
-    def compare(self, left: str, right: str, *, metric: str = "cosine") -> float: ...
+    def compare(self, left: str, right: str, *, metric: str | None = None) -> float: ...
     @overload
-    def compare(self, left: Texts, right: None = None, *, metric: str = "cosine") -> Comparison: ...
+    def compare(self, left: Texts, right: None = None, *, metric: str | None = None) -> Comparison: ...
     def compare(
-        self, left: str | Texts, right: str | None = None, *, metric: str = "cosine"
+        self, left: str | Texts, right: str | None = None, *, metric: str | None = None
     ) -> float | Comparison:
         """Return how alike two texts are, or a comparison of each of several with each.
 
-        `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike). Raises
-        `ValueError` for another one, `UsageError` for fewer than two texts.
+        `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike); without one it is
+        what the model's files say, or else cosine. Raises `ValueError` for another one, `UsageError` for
+        fewer than two texts.
         """
         from simil import similarity
 
-        wanted = similarity.Metric(metric)
-        if isinstance(left, str):
-            if right is None:
-                raise TypeError("a text is compared with another: pass two, or a list")
-            vectors = self.embed([left, right])
-            return float(similarity.pairwise(vectors[:1], vectors[1:], wanted)[0])
-        return self._compared(left, wanted)
+        wanted = None if metric is None else similarity.Metric(metric)
+        if not isinstance(left, str):
+            return self._compared(left, wanted)
+        if right is None:
+            raise TypeError("a text is compared with another: pass two, or a list")
+        return float(self._compared([left, right], wanted).first_score[0])
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
@@ -157,6 +158,23 @@ class Model(AbstractContextManager["Model"]):
         asked = self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
         results = search(asked, corpus, top_k=top_k, threshold=threshold)
         return results[0] if isinstance(queries, str) else results
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """Return what a cross-encoder says of each pair of texts, float32, shape (len(pairs),), in order.
+
+        Higher fits better; a query comes first in its pair, then the document. The scores are no cosine
+        similarities, and those of two models cannot be compared. Raises `ModelError` for a model that embeds
+        texts.
+        """
+        from simil.embedders.pieces import TextRejected
+        from simil.errors import InputError
+        from simil.session.in_memory import texts_in_memory
+
+        sides = [[text.text for text in texts_in_memory(side, "pairs")] for side in zip(*pairs, strict=True)]
+        try:
+            return self._session.scorer().score([*zip(*sides, strict=True)])
+        except TextRejected as exc:
+            raise InputError(f"pair {exc.index}: {exc.message}", hint=exc.hint) from exc
 
     def classify(
         self,
@@ -281,7 +299,7 @@ class Model(AbstractContextManager["Model"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _compared(self, texts: Texts, metric: Metric) -> Comparison:
+    def _compared(self, texts: Texts, metric: Metric | None) -> Comparison:
         import numpy as np
 
         from simil.session.in_memory import texts_in_memory, vectors_in_memory
@@ -312,7 +330,7 @@ class Model(AbstractContextManager["Model"]):
         return self._session.embed(texts_in_memory(texts), kind or Kind.SYMMETRIC, total=len(texts))
 
 
-def compare(left: str, right: str, *, model: str | None = None, metric: str = "cosine") -> float:
+def compare(left: str, right: str, *, model: str | None = None, metric: str | None = None) -> float:
     """Return how alike two texts are; see `Model.compare` and `open`.
 
     The model stays open for later calls.
@@ -337,6 +355,16 @@ def embed(
     from simil.config import load_settings
 
     return _shared(load_settings(model=model), dimensions, normalize).embed(texts, kind=kind)
+
+
+def score(pairs: Sequence[tuple[str, str]], *, model: str) -> NDArray[np.float32]:
+    """Return what the cross-encoder `model` says of each pair of texts; see `Model.score` and `open`.
+
+    The model stays open for later calls.
+    """
+    from simil.config import load_settings
+
+    return _shared(load_settings(model=model), None, True).score(pairs)
 
 
 @lru_cache(maxsize=2)

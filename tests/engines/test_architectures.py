@@ -24,9 +24,14 @@ TEXTS = [".", "Apple", "Naïve café, 今天天气 😀", LONG[:100], LONG[:230]
 
 
 @pytest.fixture(scope="module")
-def shapes() -> Iterator[Any]:
-    with benchmark_modules() as load:
-        yield load("architecture_shapes")
+def load() -> Iterator[Any]:
+    with benchmark_modules() as loading:
+        yield loading
+
+
+@pytest.fixture(scope="module")
+def shapes(load: Any) -> Any:
+    return load("architecture_shapes")
 
 
 def _theirs(folder: Path, kind: Kind) -> NDArray[np.float32]:
@@ -48,7 +53,6 @@ def _theirs(folder: Path, kind: Kind) -> NDArray[np.float32]:
         "deberta-v3",
         "t5-gated",
         "qwen3",
-        "gemma3",
         "gemma3-bidirectional",
         "gpt2",
         "xlnet",
@@ -77,4 +81,25 @@ def test_a_model_that_does_not_mask_padding_gets_none(
     folder = shapes.build(tmp_path / name, architecture)
 
     vectors = open_model(folder, "torch").embed(TEXTS)
+    assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999
+
+
+def test_the_attention_of_a_big_bird_does_not_depend_on_earlier_texts(
+    tmp_path: Path, shapes: Any, open_model: Open
+) -> None:
+    architecture = next(item for item in shapes.ARCHITECTURES if item.name == "bigbird")
+    folder = shapes.build(tmp_path / "bigbird", architecture)
+    embedder = open_model(folder, "torch")
+
+    vectors = np.concatenate([embedder.embed([text]) for text in TEXTS])
+    # It reads the longest text first, with sparse attention, and turns to full attention once.
+    assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999
+
+
+def test_a_large_model_made_shard_by_shard_is_a_sound_one(
+    tmp_path: Path, load: Any, open_model: Open
+) -> None:
+    folder = load("make_large_model").make(tmp_path / "large", layers=1, hidden=32, vocabulary=800)
+
+    vectors = open_model(folder, "onnx").embed(TEXTS)
     assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999

@@ -92,9 +92,11 @@ def test_a_setting_of_the_tokenizer(edit: Edit, tmp_path: Path, bert_folder: Pat
         assert embedder.truncated == 1
 
 
-def test_no_token_to_pad_with(tmp_path: Path, bert_folder: Path, open_model: Open) -> None:
+@pytest.mark.parametrize("is_bert", [True, False], ids=["written", "exported"])
+def test_no_token_to_pad_with(is_bert: bool, tmp_path: Path, bert_folder: Path, open_model: Open) -> None:
     """sentence-transformers refuses any text; a text's vector does not depend on what pads it."""
-    folder = tiny.sentence_model(tmp_path / "model", bert_folder)
+    bare = bert_folder if is_bert else roberta_folder(tmp_path / "bare")
+    folder = tiny.sentence_model(tmp_path / "model", bare)
     expected = _theirs(folder)
     _set_tokenizer(pad_token=None, tokenizer_class="PreTrainedTokenizerFast")(folder)
     _set_tokenizer_json(padding=None)(folder)

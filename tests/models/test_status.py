@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support import tiny_models as tiny
+from support.command import simil
 
 from simil.config import Settings, load_settings
 from simil.models.files.model_source import EMBEDDED
@@ -13,6 +15,7 @@ from simil.models.model_choice import ModelChoice, predict_choice
 from simil.models.resolve import resolve
 from simil.models.status import State, all_models, status_of
 from simil.progress import silent
+from simil.scorers.scorer_factory import open_scorer
 
 
 @pytest.fixture
@@ -143,3 +146,29 @@ def test_a_pin_is_told_by_where_it_stands(environ: dict[str, str], tmp_path: Pat
     dotenv = tmp_path / ".env"
     dotenv.write_text("SIMIL_MODEL=minilm\n")
     assert predict_choice(load_settings(environ=environ, env_file=dotenv)).why == f"pinned by {dotenv}"
+
+
+def test_a_reranker_is_prepared_by_the_command_as_scoring_needs_it(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "reranker"
+    tiny.transformer_folder(folder, tiny.bert(head=True, num_labels=1), EMBEDDED)
+    before = status_of(resolve(str(folder)), settings(environ))
+    assert (before.info and before.info.kind, before.prepared) == ("reranker", False)
+    made = simil("models", "prepare", str(folder), env=environ)
+    assert (made.code, made.err) == (0, ""), made.err
+    after = status_of(resolve(str(folder)), settings(environ))
+    assert (after.prepared, after.prepared_size > 0) == (True, True)
+    open_scorer(settings(environ, SIMIL_MODEL=str(folder))).score([("a text", "another")])
+    folders = [path for path in (tmp_path / "cache" / "prepared").iterdir() if path.is_dir()]
+    assert folders == [Path(made.out.strip())]
+
+
+def test_a_classifier_has_nothing_to_prepare(environ: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    tiny.transformer_folder(folder, tiny.bert(head=True, num_labels=3), EMBEDDED)
+    done = simil("models", "prepare", str(folder), env=environ)
+    assert (done.code, done.out) == (4, "")
+    assert "gives 3 scores, not one" in done.error_line
+    found = status_of(resolve(str(folder)), settings(environ))
+    assert (found.info and found.info.kind, found.prepared) == ("other", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,18 @@ def test_pairs_that_are_too_long_can_be_rejected(
     with pytest.raises(TextRejected):
         scorer.score([(_LONG, _SHORT)])
     assert scorer.truncated == 0
+
+
+def test_texts_of_which_nothing_is_left_are_rejected(tmp_path: Path, open_model: Open) -> None:
+    """A tokenizer may drop all characters, and add no token of its own."""
+    folder = tiny.cross_encoder(tmp_path / "model", "xlm-roberta")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    tokenizer["post_processor"] = None
+    tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": "?"}, "content": ""}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+    rejected: list[TextRejected] = []
+
+    scores = open_model(folder).score([("??", "?"), ("?", "apple")], on_rejected=rejected.append)
+
+    assert np.isnan(scores).tolist() == [True, False]
+    assert "the two texts contain nothing that model@" in str(rejected[0])

@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from simil.errors import ModelDamaged, ModelNotFound
+from simil.models.files.folder_check import check_adapters
 from simil.models.files.module_folders import MODULES, ModuleFolder, module_folders
 from simil.models.files.own_code import check_architectures, check_modules
-from simil.models.files.weight_files import ADAPTER, whole_weights
+from simil.models.files.weight_files import ADAPTER, form_in_use, whole_weights
 
 __all__ = ["has_weights", "wanted_files"]
 
@@ -25,10 +26,12 @@ _Listing = Callable[[str], Collection[str]]
 
 _CONFIG = "config.json"
 _GRAPHS, _GRAPH = "onnx", "model.onnx"
-# What the libraries read beside weights. The vocabularies are those that the tokenizers of transformers name.
-_READ = re.compile(r".+\.(json|jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab")
-# The index of shards is fetched with them.
-_NOT_READ = re.compile(r".+\.index\.json|.*results?\.json|(trainer_state|data_config|modelcard)\.json")
+# What the libraries read beside weights: settings, and vocabularies by the names that they have there.
+_READ = re.compile(
+    r"(modules|.*(config|token|vocab|template).*|normalizer|emoji|byte_maps|word_(shape|pronunciation))\.json"
+    r"|.+\.(jinja|model|spm|tiktoken|codes|tokenizer)|(vocab|merges|dict)\.txt|vocab"
+)
+_NOT_READ = "data_config.json"  # It lists the data of the training.
 _WITH_WEIGHTS = {
     "Transformer", "MLMTransformer", "CLIPModel", "StaticEmbedding", "WordEmbeddings", "WordWeights",
     "CNN", "LSTM", "Dense", "LayerNorm", "WeightedLayerPooling",
@@ -40,7 +43,7 @@ def wanted_files(names: Sequence[str], folder: Path) -> Iterator[list[str]]:
 
     The files of a step are in `folder` before the next is asked for; weights come last. Raises
     `ModelNotFound` if the repository holds no model of sentence-transformers, or no weights that it reads,
-    and `ModelError` if the model is made for code of its own.
+    and `ModelError` if it is an adapter or made for code of its own.
     """
     tree = _by_folder(names)
     if not tree[""] & {MODULES, _CONFIG, ADAPTER}:
@@ -49,13 +52,17 @@ def wanted_files(names: Sequence[str], folder: Path) -> Iterator[list[str]]:
         yield [MODULES]
     settings = _settings(module_folders(folder), tree.__getitem__)
     yield settings
-    check_modules(folder)
-    check_architectures(folder)
     modules = module_folders(folder)  # Now with those that a router chooses from.
+    yield [name for name in _settings(modules, tree.__getitem__) if name not in settings]
+    check_modules(folder)
+    check_adapters(folder)
+    check_architectures(folder)
     weights = {module: _weights(module, tree.__getitem__) for module in modules}
     if _is_incomplete(weights):
-        raise _no_weights(tree[""])
-    yield [name for name in _settings(modules, tree.__getitem__) if name not in settings]
+        raise ModelNotFound(
+            "the repository holds no whole weights as safetensors, as PyTorch's or as an ONNX graph",
+            hint="choose another model",
+        )
     yield [name for found in weights.values() for name in found]
 
 
@@ -88,7 +95,7 @@ def _settings(modules: Iterable[ModuleFolder], listing: _Listing) -> list[str]:
         _path(folder, name)
         for folder in dict.fromkeys(["", *(module.path for module in modules)])
         for name in sorted(listing(folder))
-        if _READ.fullmatch(name) and not _NOT_READ.fullmatch(name)
+        if _READ.fullmatch(name) and name != _NOT_READ
     ]
 
 
@@ -97,8 +104,10 @@ def _weights(module: ModuleFolder, listing: _Listing) -> list[str]:
 
     For a transformer without any other, that is the graph.
     """
-    found = whole_weights(listing(module.path))
-    if found or module.kind != "Transformer":
+    names = listing(module.path)
+    found = whole_weights(names)
+    # Where an index is, the libraries look for its shards, whatever else there is.
+    if found or module.kind != "Transformer" or form_in_use(names):
         return [_path(module.path, name) for name in found]
     graph = listing(_GRAPHS)
     return [_path(_GRAPHS, name) for name in sorted(graph) if _is_of_graph(name)] if _GRAPH in graph else []
@@ -113,18 +122,6 @@ def _is_of_graph(name: str) -> bool:
 
 def _is_incomplete(weights: Mapping[ModuleFolder, Sequence[str]]) -> bool:
     return any(module.kind in _WITH_WEIGHTS and not found for module, found in weights.items())
-
-
-def _no_weights(names: Collection[str]) -> ModelNotFound:
-    if ADAPTER in names:
-        return ModelNotFound(
-            "the repository holds an adapter for another model, not a whole model",
-            hint="choose another model",
-        )
-    return ModelNotFound(
-        "the repository holds no whole weights as safetensors, as PyTorch's or as an ONNX graph",
-        hint="choose another model",
-    )
 
 
 def _path(folder: str, name: str) -> str:

@@ -18,7 +18,6 @@ from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
 from simil.models.names import did_you_mean, near_repository
-from simil.models.repository_files import has_weights, wanted_files
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.progress import Progress
 
@@ -139,6 +138,7 @@ def find_local(ref: ModelRef) -> ModelSource | None:
     if ref.provider is not Provider.HUB:
         return None
     from simil.models.hub import download as hub
+    from simil.models.repository_files import has_weights
 
     snapshot = hub.find(ref.target, ref.revision)
     if snapshot is None or not has_weights(snapshot.path):
@@ -189,6 +189,7 @@ def fetch(ref: ModelRef, progress: Progress) -> ModelSource:
 
 def _fetch(ref: ModelRef, progress: Progress, first_contact_s: float) -> ModelSource:
     from simil.models.hub import download as hub
+    from simil.models.repository_files import wanted_files
 
     snapshot = hub.fetch(
         ref.target, ref.revision, want=wanted_files, progress=progress, first_contact_s=first_contact_s

@@ -46,14 +46,29 @@ class LocalScorer(Scorer):
             return self._pieces(self._start(pairs, None), np.zeros(len(pairs), np.uint8))
         encodings = self._tokenizer.encode(pairs)
         cut = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
-        if self._overflow is not Overflow.ERROR or not cut.any():
-            return self._pieces(self._start(pairs, encodings), marked(cut, Mark.CUT))
-        rejected = (self._too_long(row) for row in np.flatnonzero(cut).tolist())
-        rows = np.flatnonzero(~cut).tolist()
+        marks = marked(cut, Mark.CUT)
+        rejected = list(self._rejections(encodings))
+        if not rejected:
+            return self._pieces(self._start(pairs, encodings), marks)
+        wrong = {exc.index for exc in rejected}
+        rows = [row for row in range(len(pairs)) if row not in wrong]
         if not rows:
-            return iter(list(rejected))
+            return iter(rejected)
         started = self._start([pairs[row] for row in rows], [encodings[row] for row in rows])
-        return chain(rejected, reindex(self._pieces(started, np.zeros(len(rows), np.uint8)), rows))
+        return chain(rejected, reindex(self._pieces(started, marks[rows]), rows))
+
+    def _rejections(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
+        assert self._tokenizer is not None
+        for row, encoding in enumerate(encodings):
+            if len(encoding) == 0:
+                yield TextRejected(row, f"the two texts contain nothing that {self.stamp} reads")
+            elif self._overflow is Overflow.ERROR and encoding.overflowing:
+                yield TextRejected(
+                    row,
+                    f"the two texts are longer than the {self._tokenizer.limit} tokens that "
+                    f"{self.stamp} reads",
+                    hint="use --overflow truncate",
+                )
 
     def _pieces(
         self, started: Iterator[RowScores], marks: NDArray[np.uint8]
@@ -62,11 +77,3 @@ class LocalScorer(Scorer):
             piece, rejected = finite_part(Piece(rows, scores[:, None], marks[rows]), self.stamp)
             yield from rejected
             yield piece
-
-    def _too_long(self, row: int) -> TextRejected:
-        assert self._tokenizer is not None
-        return TextRejected(
-            row,
-            f"the two texts are longer than the {self._tokenizer.limit} tokens that {self.stamp} reads",
-            hint="use --overflow truncate",
-        )

@@ -8,7 +8,6 @@ from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError, UsageError
 from simil.models.files.cross_encoder import (
     PairModel,
-    expect_cross_encoder,
     not_a_cross_encoder,
     read_cross_encoder,
 )
@@ -36,7 +35,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
         raise UsageError("no model is named that scores pairs of texts")
     check_scorer_settings(settings)
     source = _find(settings.model, settings, progress)
-    model = _read(source)
+    model = _read(settings.model, source)
     stamp = source.stamp(settings.cache_dir)
     watch = GenerationWatch(source, settings.cache_dir)
 
@@ -83,8 +82,7 @@ def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
     return source
 
 
-def _read(source: ModelSource) -> PairModel:
-    if source.embedded:
-        expect_cross_encoder(source.name, source.folder)
-    check_folder(source.folder)
-    return read_cross_encoder(source.name, source.folder)
+def _read(name: str, source: ModelSource) -> PairModel:
+    if not source.embedded:
+        check_folder(source.folder)
+    return read_cross_encoder(name, source.folder)

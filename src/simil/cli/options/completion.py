@@ -31,9 +31,11 @@ def reranker_names(incomplete: str) -> list[str]:
 
     Loads no model and opens no connection.
     """
+    from simil.models.catalog import catalog
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
 
-    return _begun(incomplete, cached_repos(hub_cache_dir()))
+    known = [info.cli_name for info in catalog().values() if info.kind == "reranker"]
+    return _begun(incomplete, [*known, *cached_repos(hub_cache_dir())])
 
 
 def _begun(incomplete: str, names: Iterable[str]) -> list[str]:

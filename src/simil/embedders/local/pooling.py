@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelDamaged, Place
@@ -143,13 +143,9 @@ def load_dense(folder: Path, layer: Dense) -> DenseLayer:
         else:
             import torch
 
-            try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # About versions of pickle.
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
-            except UnpicklingError as exc:
-                # What torch says of a pickle that it refuses is how to have it run its code.
-                raise ModelDamaged(
-                    "the dense layer is a pickle of more than numbers", place=Place(str(path))
-                ) from exc
             tensors = {name: tensor.float().numpy() for name, tensor in loaded.items()}
         bias = tensors["linear.bias"].astype(np.float32) if layer.bias else None
         return DenseLayer(tensors["linear.weight"].astype(np.float32), bias, layer.activation)

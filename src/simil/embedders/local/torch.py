@@ -12,9 +12,9 @@ from simil.embedders.local.base import LocalEmbedder, LocalModel
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
-from simil.models.files.positions import position_limit
+from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
-from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer
+from simil.models.files.tokenizer import BoundedTokenizer, bare_tokenizer, give_padding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +28,6 @@ _SHORT = "Apple"
 _LONG = "An orange lies on the table beside two ripe apples, and nobody has seen who put it there."
 # The error of a vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
 _TOLERANCE = 0.004
-
-
 # A model may have modules of its own for each.
 _TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
 
@@ -51,13 +49,14 @@ class TorchEmbedder(LocalEmbedder):
             del self._network[len(self._network) - 1]
             self._ends_in_unit = False
         tokenizer = getattr(self._network, "tokenizer", None)
-        _set_padding(self._network, tokenizer)
+        give_padding(tokenizer)
         limit = self._network.max_seq_length
         # "No limit" is written as a huge number.
         super().__init__(
             model, copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
         )
         self.dimensions = self._network.get_embedding_dimension()
+        self._sparse = _sparse_transformer(self._network)
 
     def _normalizes(self) -> bool:
         return self._ends_in_unit
@@ -74,6 +73,8 @@ class TorchEmbedder(LocalEmbedder):
             yield np.array(rows), vectors
 
     def _compute(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        if self._sparse is not None:
+            self._sparse.set_attention_type("block_sparse")
         vectors: NDArray[np.float32] = self._network.encode(
             list(texts),
             prompt=self._prompt(kind),
@@ -87,7 +88,7 @@ class TorchEmbedder(LocalEmbedder):
     def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:
         """Return which texts share batches: all, or those of one length if padding changes the vectors."""
         lengths = range(number) if encodings is None else [len(encoding) for encoding in encodings]
-        if len(set(lengths)) > 1 and not self._feels_padding:
+        if len(set(lengths)) > 1 and self._sparse is None and not self._feels_padding:
             return [list(range(number))]
         groups: dict[int, list[int]] = {}
         for row, length in enumerate(lengths):
@@ -104,6 +105,16 @@ class TorchEmbedder(LocalEmbedder):
 
         alone, beside = (self._compute(texts, Kind.SYMMETRIC)[0] for texts in ([_SHORT], [_SHORT, _LONG]))
         return not np.linalg.norm(beside - alone) <= _TOLERANCE * np.linalg.norm(alone)
+
+
+def _sparse_transformer(network: Any) -> Any | None:
+    """Return the transformer of a BigBird with sparse attention, None for other models.
+
+    It turns to full attention at the first batch that is short, and stays there, so that the vector of a long
+    text would depend on the texts before it.
+    """
+    transformer = getattr(network[0], "auto_model", None)
+    return transformer if getattr(transformer, "attention_type", None) == "block_sparse" else None
 
 
 def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
@@ -144,25 +155,8 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
             str(folder), device=None if device == "auto" else device, local_files_only=True
         )
     network = network.float().eval()
-    positions = _positions(network)
-    if positions is not None and network.max_seq_length > positions:
-        network.max_seq_length = positions
+    fit_limit(network)
     return network
-
-
-def _positions(network: Any) -> int | None:
-    transformer = network.transformers_model
-    return None if transformer is None else position_limit(transformer.config.to_dict())
-
-
-def _set_padding(network: Any, tokenizer: Any) -> None:
-    """Have texts be padded wherever that changes no vector, so that none depends on its batch."""
-    if not hasattr(tokenizer, "pad_token"):
-        return
-    if tokenizer.pad_token is None:  # Which token it is does not matter: it is masked.
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-    if _positions(network) is not None:
-        tokenizer.padding_side = "right"
 
 
 def usable_devices() -> list[str]:

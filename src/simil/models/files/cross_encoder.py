@@ -23,7 +23,7 @@ from simil.models.files.chain import (
 from simil.models.files.model_kind import ModelKind, label_names, model_kind
 from simil.models.files.model_settings import read_prompts
 
-__all__ = ["PairModel", "expect_cross_encoder", "not_a_cross_encoder", "read_cross_encoder"]
+__all__ = ["PairModel", "not_a_cross_encoder", "read_cross_encoder"]
 
 _ACTIVATIONS = {"Identity": "identity", "Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu"}
 # A setting of the model may name any function of torch, and it would be called.
@@ -50,25 +50,20 @@ class PairModel:
     needs_torch: str = ""
 
 
-def expect_cross_encoder(name: str, folder: Path) -> None:
-    """Raise `ModelError` unless the model called `name`, in `folder`, is a cross-encoder."""
-    kind = model_kind(folder)
-    if kind is not ModelKind.CROSS_ENCODER:
-        raise not_a_cross_encoder(name, kind)
-
-
 def not_a_cross_encoder(name: str, kind: ModelKind) -> ModelError:
     """Return the error for a model of another kind that was to score pairs of texts."""
     return ModelError(f"{name} is {kind}, not a cross-encoder", hint="give a model that scores two texts")
 
 
 def read_cross_encoder(name: str, folder: Path) -> PairModel:
-    """Return how the cross-encoder called `name` scores two texts, by its files in `folder`.
+    """Return how the cross-encoder that the user calls `name` scores two texts, by its files in `folder`.
 
     Raises `ModelError` for a model of another kind and for one that gives several scores, `ModelDamaged` for
     files that cannot be read.
     """
-    expect_cross_encoder(name, folder)
+    kind = model_kind(folder)
+    if kind is not ModelKind.CROSS_ENCODER:
+        raise not_a_cross_encoder(name, kind)
     with understood(folder):
         modules = read_modules(folder)
         transformer = folder / str(modules[0].get("path", "")) if modules else folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["position_limit"]
+__all__ = ["fit_limit", "position_limit"]
 
 # By their `model_type`: the first token is at position 0, or the table has the rows before it besides.
 _FROM_ZERO = frozenset({
@@ -20,6 +20,14 @@ _AFTER_PADDING = frozenset({
 })  # fmt: skip
 _OPTIONAL = frozenset({"deberta", "deberta-v2"})
 _PADDING_ID = 1
+
+
+def fit_limit(network: Any) -> None:
+    """Have a model of sentence-transformers cut texts where its positions end, if its own limit is higher."""
+    transformer = network.transformers_model
+    positions = None if transformer is None else position_limit(transformer.config.to_dict())
+    if positions is not None and network.max_seq_length > positions:
+        network.max_seq_length = positions
 
 
 def position_limit(config: Mapping[str, Any]) -> int | None:

@@ -17,6 +17,7 @@ from simil.models.files.quiet import quiet_transformers
 __all__ = [
     "BoundedTokenizer",
     "bare_tokenizer",
+    "give_padding",
     "meaningless_ids",
     "open_tokenizer",
     "read_tokenizer",
@@ -94,6 +95,12 @@ def write_tokenizer(tokenizer: Any) -> bytes:
     """Return the `tokenizer.json` of a tokenizer of transformers, as `read_tokenizer` does."""
     bare = bare_tokenizer(tokenizer)
     return str(bare.to_str()).encode()
+
+
+def give_padding(tokenizer: Any) -> None:
+    """Have a tokenizer of transformers pad texts though it has no token for that; it is masked anyway."""
+    if getattr(tokenizer, "pad_token", "") is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
 
 
 def bare_tokenizer(tokenizer: Any) -> Any:

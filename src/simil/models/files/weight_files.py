@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-__all__ = ["ADAPTER", "index_in_use", "whole_weights"]
+__all__ = ["ADAPTER", "form_in_use", "whole_weights"]
 
 ADAPTER = "adapter_config.json"
 
@@ -30,11 +30,10 @@ def whole_weights(names: Collection[str]) -> list[str]:
     return []
 
 
-def index_in_use(names: Collection[str]) -> str | None:
-    """Return the index that libraries open among these `names`, None if they open a single file."""
-    order = [name for form in _FORMS for name in (form, f"{form}{_INDEX}")]
-    first = next((name for name in order if name in names), "")
-    return first if first.endswith(_INDEX) else None
+def form_in_use(names: Collection[str]) -> str | None:
+    """Return the file or index of shards that libraries open among the `names`, None if there is none."""
+    order = (name for form in _FORMS for name in (form, f"{form}{_INDEX}"))
+    return next((name for name in order if name in names), None)
 
 
 def _shards(form: str, names: Collection[str]) -> list[str]:

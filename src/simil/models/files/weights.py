@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import read_object, understood
+from simil.models.files.weight_files import form_in_use
 
 __all__ = ["WEIGHTS", "StoredTensor", "has_torch_weights", "read_header", "read_headers"]
 
 WEIGHTS = "model.safetensors"
 _INDEX = ".index.json"
-_TORCH_WEIGHTS = "pytorch_model.bin"
 _LARGEST_HEADER = 100_000_000  # the library's own limit
 _DTYPE = re.compile(r"BOOL|(BF|[FIUC])[0-9]+(_\w+)?")
 _BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I8": 8, "U8": 8}
@@ -34,8 +34,7 @@ class StoredTensor(NamedTuple):
 
 def has_torch_weights(folder: Path) -> bool:
     """Say whether `folder` holds the weights of a transformer as torch loads them, in one file or several."""
-    names = (WEIGHTS, f"{WEIGHTS}{_INDEX}", _TORCH_WEIGHTS, f"{_TORCH_WEIGHTS}{_INDEX}")
-    return any((folder / name).is_file() for name in names)
+    return form_in_use({path.name for path in folder.glob("*")}) is not None
 
 
 def read_headers(folder: Path) -> dict[str, StoredTensor]:

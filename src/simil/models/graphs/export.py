@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from simil.foreign import ForeignCode, interrupts, what_was_raised
 from simil.models.files.chain import UnknownChain
+from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
+from simil.models.files.tokenizer import give_padding, write_tokenizer
 from simil.models.graphs.graph_check import GraphCase, sample_texts
 from simil.models.graphs.signature import GraphKind
 
@@ -66,13 +68,14 @@ def _load(folder: Path, kind: GraphKind) -> Any:
         ForeignCode(f"sentence-transformers cannot load {folder}"),
     ):
         model = loader(str(folder), device="cpu", local_files_only=True)
+    fit_limit(model)
     return model.eval().float()
 
 
 def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
-    tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
-    if tokenizer is None:
+    if not hasattr(model.tokenizer, "backend_tokenizer"):
         raise UnknownChain("its tokenizer is not one of the tokenizers library")
+    give_padding(model.tokenizer)
     network = model[0].auto_model
     texts = sample_texts(network.config.to_dict(), sum(weight.numel() for weight in network.parameters()))
     inputs = texts if kind is GraphKind.TOKENS else [*zip(texts, [*texts[1:], texts[0]], strict=True)]
@@ -82,7 +85,7 @@ def _export(model: Any, target: Path, kind: GraphKind) -> ExportedGraph:
         cases = [_case(model[0], text, kind) for text in reversed(inputs)]
         weights = _trace(model[0], inputs[:2], path, kind)
     _attach(path, weights)
-    return ExportedGraph(path, tokenizer.to_str().encode(), cases[::-1])
+    return ExportedGraph(path, write_tokenizer(model.tokenizer), cases[::-1])
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from simil.errors import SimilError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import installed_plugins
 from simil.models.files.chain import UnknownChain, read_chain
+from simil.models.files.cross_encoder import read_cross_encoder
 from simil.models.files.folder_check import check_folder
+from simil.models.files.model_kind import ModelKind, model_kind, refusal
 from simil.models.files.model_settings import read_prompts
 from simil.models.files.model_source import ModelSource, verify_embedded
 from simil.models.files.token_table import read_static
@@ -55,19 +57,25 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
         return
     status = status_of(ref, context.settings)
     if status.folder is not None:
-        _read_through(status.folder)
+        _read_through(used.name, status.folder)
         ModelSource(status.name, status.folder, status.revision).verify()
     yield _pinned(reason, status, offline=context.offline)
 
 
-def _read_through(folder: Path) -> None:
-    """Read the configuration and weight headers of a model; raises `ModelDamaged` where a run would."""
+def _read_through(name: str, folder: Path) -> None:
+    """Read the configuration and weight headers of a model; raises `ModelError` where a run would."""
     check_folder(folder)
-    if read_static(folder) is not None:
+    kind = model_kind(folder)
+    if kind is ModelKind.CROSS_ENCODER:
+        read_cross_encoder(name, folder)
+    elif kind is not ModelKind.EMBEDDER:
+        raise refusal(kind, name)
+    elif read_static(folder) is not None:
         return
-    with suppress(UnknownChain):  # sentence-transformers runs it.
-        read_chain(folder)
-    read_prompts(folder)
+    else:
+        with suppress(UnknownChain):  # sentence-transformers runs it.
+            read_chain(folder)
+        read_prompts(folder)
     for pattern in (WEIGHTS, "model-*.safetensors", f"[0-9]*_*/{WEIGHTS}"):
         for path in sorted(folder.glob(pattern)):
             read_header(path)
