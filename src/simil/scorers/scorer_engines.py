@@ -48,11 +48,14 @@ def open_local_scorer(
     """
     if settings.engine != "torch" and settings.device not in ("cuda", "mps"):
         try:
-            return _open_graph(source, model, stamp, settings, progress)
+            scorer = _open_graph(source, model, stamp, settings, progress)
+            log.info("%s scores pairs in ONNX Runtime, float32", stamp)
+            return scorer
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
     from simil.scorers.torch_scorer import TorchScorer
 
+    log.info("%s scores pairs in sentence-transformers, float32", stamp)
     return verified(
         source.verify,
         lambda: TorchScorer(
@@ -92,5 +95,5 @@ def _open_graph(
         # A score must be the same bits alone and among many. Another session would round otherwise, and the
         # product of a single row with the classifier's weights is rounded otherwise than that of several.
         GraphRunner(stamp, Sessions(None, session), vocabulary=vocabulary, least_rows=2),
-        model.activation,
+        model,
     )
