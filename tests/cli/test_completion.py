@@ -30,6 +30,12 @@ def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
     assert "--install-completion" in bash("simil", "--")
 
 
+@pytest.mark.parametrize("command", ["search", "match"])
+def test_a_reranker_is_a_model_that_scores_pairs(command: str) -> None:
+    assert bash("simil", command, "--rerank", "") == ["ms-marco-minilm", "bge-reranker"]
+    assert bash("simil", command, "--rerank", "bge") == ["bge-reranker"]
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from support.command import MINILM, Result, on_terminal, shell, simil
 from support.tiny_cross_encoders import cross_encoder
 
+ROOT = Path(__file__).parents[2]
 Predict = Callable[[Sequence[tuple[str, str]]], NDArray[np.float32]]
 
 TEXTS = [
@@ -149,6 +151,13 @@ class TestCompare:
         result = simil("compare", "-m", model, "--file", "v.jsonl", "Apple")
         assert (result.code, result.out) == (2, "")
         assert result.error_line.startswith("a cross-encoder reads texts, and 'tea' is a saved vector")
+
+    def test_saved_vectors_alone_need_no_model(self, model: str) -> None:
+        assert simil("embed", "-q", "texts.txt", "-o", "v.jsonl").code == 0
+        for name in (model, "some/model"):
+            result = simil("compare", "--offline", "-m", name, "--file", "v.jsonl")
+            assert (result.code, result.out.count("\n")) == (0, 1 + len(TEXTS))
+            assert result.error_line == "the input holds vectors already, so -m has no effect"
 
     def test_on_a_terminal(self, model: str) -> None:
         shown = on_terminal(f"simil compare -m {model} Apple Orange", 60).out
@@ -376,6 +385,23 @@ class TestEval:
             f"--dimensions is for vectors, and {model} is a cross-encoder",
             f"a calibration is for cosines, and {model} is a cross-encoder",
         ]
+
+
+def test_the_examples_of_the_readme(model: str) -> None:
+    """With the models' names replaced, since these are not on every machine."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme[readme.index("### Rerank") : readme.index("### Dedupe")]
+    examples = [
+        line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
+    ]
+    assert len(examples) == 6
+    Path("packages.tsv").write_bytes((ROOT / "tests/data/packages.tsv").read_bytes())
+    Path("wishes.csv").write_text("wish\npaint pictures\n", "utf-8")
+    Path("questions.tsv").write_text("question\tanswer\nwhy?\ttherefore\n", "utf-8")
+    for example in examples:
+        done = shell(re.sub("ms-marco-minilm|bge-reranker", model, example))
+        assert done.code == 0, f"{example}\n{done.err}"
+        assert done.out
 
 
 def test_a_strange_folder_chooses_no_cross_encoder(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
