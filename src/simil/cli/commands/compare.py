@@ -173,7 +173,7 @@ def compare(
 
 
 def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> bool:
-    """Return whether the model is a cross-encoder; raises `UsageError` if an option about vectors has a value."""
+    """Return whether the model is a cross-encoder, for which no option about vectors may have a value."""
     if not run.session.is_cross_encoder():
         return False
     for option, value in about_vectors.items():
