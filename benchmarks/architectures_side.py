@@ -20,7 +20,6 @@ from architecture_shapes import ARCHITECTURES, Architecture, build
 __all__ = ["KINDS", "kinds_of", "vectors_path"]
 
 KINDS = ("query", "document")
-_SHORT = "a"
 
 
 def kinds_of(architecture: Architecture) -> tuple[str, ...]:
@@ -52,8 +51,10 @@ def _named(names: Sequence[str]) -> list[Architecture]:
 
 def _encode(folder: Path, texts: Sequence[str], architectures: Sequence[Architecture]) -> dict[str, str]:
     import numpy as np
+    import torch
     from sentence_transformers import SentenceTransformer
 
+    torch.set_num_threads(1)  # The models are tiny.
     failed = {}
     for architecture in architectures:
         path = folder / architecture.name
@@ -62,8 +63,6 @@ def _encode(folder: Path, texts: Sequence[str], architectures: Sequence[Architec
                 np.save(vectors_path(folder, architecture.name, "symmetric"), _model2vec(path, texts))
                 continue
             model = SentenceTransformer(str(path), device="cpu", local_files_only=True).float().eval()
-            # BigBird turns to full attention at its first short text, and stays there.
-            model.encode([_SHORT])
             encode = {
                 "symmetric": model.encode,
                 "query": model.encode_query,

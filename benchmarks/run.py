@@ -31,6 +31,7 @@ import large_model
 import limits
 import memory
 import openai_api
+import pair_scores
 import parquet
 import rerank
 import search
@@ -43,7 +44,7 @@ from report import Check, Section, machine, markdown, plain, table, to_dict
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, files, memory, parquet, search, rerank, tasks, cache, openai_api,
+    startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, cache, openai_api,
     architectures, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}

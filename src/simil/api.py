@@ -106,26 +106,26 @@ class Model(AbstractContextManager["Model"]):
             raise InputError(f"text {exc.index}: {exc.message}", hint=exc.hint) from exc
 
     @overload
-    def compare(self, left: str, right: str, *, metric: str = "cosine") -> float: ...
+    def compare(self, left: str, right: str, *, metric: str | None = None) -> float: ...
     @overload
-    def compare(self, left: Texts, right: None = None, *, metric: str = "cosine") -> Comparison: ...
+    def compare(self, left: Texts, right: None = None, *, metric: str | None = None) -> Comparison: ...
     def compare(
-        self, left: str | Texts, right: str | None = None, *, metric: str = "cosine"
+        self, left: str | Texts, right: str | None = None, *, metric: str | None = None
     ) -> float | Comparison:
         """Return how alike two texts are, or a comparison of each of several with each.
 
-        `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike). Raises
-        `ValueError` for another one, `UsageError` for fewer than two texts.
+        `metric` is "cosine" (1 is alike), "dot", "euclidean" or "manhattan" (0 is alike); without one it is
+        what the model's files say, or else cosine. Raises `ValueError` for another one, `UsageError` for
+        fewer than two texts.
         """
         from simil import similarity
 
-        wanted = similarity.Metric(metric)
-        if isinstance(left, str):
-            if right is None:
-                raise TypeError("a text is compared with another: pass two, or a list")
-            vectors = self.embed([left, right])
-            return float(similarity.pairwise(vectors[:1], vectors[1:], wanted)[0])
-        return self._compared(left, wanted)
+        wanted = None if metric is None else similarity.Metric(metric)
+        if not isinstance(left, str):
+            return self._compared(left, wanted)
+        if right is None:
+            raise TypeError("a text is compared with another: pass two, or a list")
+        return float(self._compared([left, right], wanted).first_score[0])
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
@@ -299,7 +299,7 @@ class Model(AbstractContextManager["Model"]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _compared(self, texts: Texts, metric: Metric) -> Comparison:
+    def _compared(self, texts: Texts, metric: Metric | None) -> Comparison:
         import numpy as np
 
         from simil.session.in_memory import texts_in_memory, vectors_in_memory
@@ -330,7 +330,7 @@ class Model(AbstractContextManager["Model"]):
         return self._session.embed(texts_in_memory(texts), kind or Kind.SYMMETRIC, total=len(texts))
 
 
-def compare(left: str, right: str, *, model: str | None = None, metric: str = "cosine") -> float:
+def compare(left: str, right: str, *, model: str | None = None, metric: str | None = None) -> float:
     """Return how alike two texts are; see `Model.compare` and `open`.
 
     The model stays open for later calls.

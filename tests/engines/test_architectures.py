@@ -84,6 +84,18 @@ def test_a_model_that_does_not_mask_padding_gets_none(
     assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999
 
 
+def test_the_attention_of_a_big_bird_does_not_depend_on_earlier_texts(
+    tmp_path: Path, shapes: Any, open_model: Open
+) -> None:
+    architecture = next(item for item in shapes.ARCHITECTURES if item.name == "bigbird")
+    folder = shapes.build(tmp_path / "bigbird", architecture)
+    embedder = open_model(folder, "torch")
+
+    vectors = np.concatenate([embedder.embed([text]) for text in TEXTS])
+    # It reads the longest text first, with sparse attention, and turns to full attention once.
+    assert cosines(vectors, _theirs(folder, Kind.SYMMETRIC)).min() >= 0.99999
+
+
 def test_a_large_model_made_shard_by_shard_is_a_sound_one(
     tmp_path: Path, load: Any, open_model: Open
 ) -> None:

@@ -141,3 +141,8 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
+
+
+def test_an_adapter_is_refused_even_beside_whole_weights(run: Run, tmp_path: Path) -> None:
+    _write(tmp_path / "adapter", tiny_model() | {"adapter_config.json": b"{}"})
+    refused(run("compare", "-m", "./adapter", "a", "b"), "the model is an adapter for another one")

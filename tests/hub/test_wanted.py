@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simil.errors import ModelError, ModelNotFound
+from simil.errors import ModelError
 from simil.models.repository_files import has_weights, wanted_files
 
 _SENTENCE_TRANSFORMERS = "sentence_transformers.models"
@@ -131,13 +131,14 @@ def test_the_modules_that_a_router_chooses_from_come_too(tmp_path: Path) -> None
         ({"config.json", "model.gguf", "tf_model.h5", "flax_model.msgpack"}, "no whole weights"),
         ({"config.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors"}, "no whole"),
         ({"config.json", "model-00001-of-00001.safetensors"}, "no whole weights"),
-        ({"adapter_config.json", "adapter_model.safetensors"}, "an adapter for another model"),
+        ({"adapter_config.json", "adapter_model.safetensors"}, "is an adapter for another one"),
+        ({"config.json", "adapter_config.json", "model.safetensors"}, "is an adapter for another one"),
     ],
 )
 def test_what_has_no_weights_to_read_is_refused_before_any_is_fetched(
     tmp_path: Path, files: set[str], says: str
 ) -> None:
-    with pytest.raises(ModelNotFound, match=says):
+    with pytest.raises(ModelError, match=says):
         fetched(tmp_path, dict.fromkeys(files, b"{}"))
     assert not [*tmp_path.glob("*.safetensors"), *tmp_path.glob("*.gguf")]
 

@@ -26,6 +26,7 @@ from simil.embedders.pieces import (
 )
 from simil.embedders.usage import Plan, Usage
 from simil.foreign import ForeignCode
+from simil.similarity import Metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +60,7 @@ class Embedder(ABC):
         dimensions: the length of a vector; None until the first batch if only the server knows it.
         truncated: how many texts so far were longer than the model reads and lost their end.
         folder: the folder of a local model's files; None for other models.
+        metric: how the model's files say that its vectors are compared; cosine if they do not say.
         is_paid: whether vectors cost money: each is cached as soon as it arrives and never requested twice.
         read_ahead: how much of a stream it embeds at once.
         usage: the requests and tokens of an API so far; None for a local model.
@@ -68,6 +70,7 @@ class Embedder(ABC):
     dimensions: int | None = None
     truncated: int = 0
     folder: Path | None = None
+    metric: Metric = Metric.COSINE
     is_paid: bool = False
     read_ahead: ReadAhead = ReadAhead()
     usage: Usage | None = None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -21,9 +22,10 @@ from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
-from simil.models.files.model_settings import read_prompts
+from simil.models.files.model_settings import read_prompts, read_similarity
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
+from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import check_consent, choose_model, known_kind
 from simil.progress import Progress, silent
@@ -45,11 +47,15 @@ _FITS_BYTES = 256
 
 @dataclass(frozen=True, slots=True)
 class _LocatedModel:
-    """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it."""
+    """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it.
+
+    `on_unopened` is called at the end if all vectors came from the cache.
+    """
 
     stamp: str
     key_builder: KeyBuilder
     open: Callable[[], Embedder]
+    on_unopened: Callable[[], None] = lambda: None
 
 
 def open_embedder(
@@ -85,6 +91,8 @@ def open_embedder(
     model = _locate_local(source, settings, raw=not normalize, progress=progress)
     embedder = _cached(model, settings) if settings.cache else model.open()
     embedder.folder = source.folder
+    if not source.embedded:
+        embedder.metric = read_similarity(source.folder)
     return embedder
 
 
@@ -96,7 +104,7 @@ def _cached(model: _LocatedModel, settings: Settings, folder: Path | None = None
     # A cache for one run keeps everything that the run has paid for.
     most = settings.cache_mb * 10**6 if folder is None else sys.maxsize
     cache = VectorCache(folder or cache_folder(settings.cache_dir), most)
-    return CachedEmbedder(model.stamp, model.key_builder, cache, model.open)
+    return CachedEmbedder(model.stamp, model.key_builder, cache, model.open, model.on_unopened)
 
 
 def _shortens(ref: ModelRef) -> bool:
@@ -157,12 +165,14 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
         stamp = f"{stamp}+{quantization_name()}"
     watch = GenerationWatch(source, settings.cache_dir)
-    model = LocalModel(stamp, _prompts(source.folder, source.info), Overflow(settings.overflow))
+    prompts, revision = _prompts(source.folder, source.info), source.digest(settings.cache_dir)
+    note = model_note(source, settings.precision, revision, {str(kind): prompts[kind] for kind in prompts})
+    model = LocalModel(stamp, prompts, Overflow(settings.overflow), note)
     key_builder = KeyBuilder(
         version=_LOCAL_VERSION,
         backend="local",
         model=stamp,
-        revision=source.digest(settings.cache_dir),
+        revision=revision,
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
@@ -179,7 +189,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
             watch.expect_unchanged()
         return embedder
 
-    return _LocatedModel(stamp, key_builder, opened)
+    return _LocatedModel(stamp, key_builder, opened, partial(note, FROM_CACHE))
 
 
 def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:

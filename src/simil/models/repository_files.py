@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from simil.errors import ModelDamaged, ModelNotFound
+from simil.models.files.folder_check import check_adapters
 from simil.models.files.module_folders import MODULES, ModuleFolder, module_folders
 from simil.models.files.own_code import check_architectures, check_modules
 from simil.models.files.weight_files import ADAPTER, form_in_use, whole_weights
@@ -42,7 +43,7 @@ def wanted_files(names: Sequence[str], folder: Path) -> Iterator[list[str]]:
 
     The files of a step are in `folder` before the next is asked for; weights come last. Raises
     `ModelNotFound` if the repository holds no model of sentence-transformers, or no weights that it reads,
-    and `ModelError` if the model is made for code of its own.
+    and `ModelError` if it is an adapter or made for code of its own.
     """
     tree = _by_folder(names)
     if not tree[""] & {MODULES, _CONFIG, ADAPTER}:
@@ -51,13 +52,17 @@ def wanted_files(names: Sequence[str], folder: Path) -> Iterator[list[str]]:
         yield [MODULES]
     settings = _settings(module_folders(folder), tree.__getitem__)
     yield settings
-    check_modules(folder)
-    check_architectures(folder)
     modules = module_folders(folder)  # Now with those that a router chooses from.
+    yield [name for name in _settings(modules, tree.__getitem__) if name not in settings]
+    check_modules(folder)
+    check_adapters(folder)
+    check_architectures(folder)
     weights = {module: _weights(module, tree.__getitem__) for module in modules}
     if _is_incomplete(weights):
-        raise _no_weights(tree[""])
-    yield [name for name in _settings(modules, tree.__getitem__) if name not in settings]
+        raise ModelNotFound(
+            "the repository holds no whole weights as safetensors, as PyTorch's or as an ONNX graph",
+            hint="choose another model",
+        )
     yield [name for found in weights.values() for name in found]
 
 
@@ -117,18 +122,6 @@ def _is_of_graph(name: str) -> bool:
 
 def _is_incomplete(weights: Mapping[ModuleFolder, Sequence[str]]) -> bool:
     return any(module.kind in _WITH_WEIGHTS and not found for module, found in weights.items())
-
-
-def _no_weights(names: Collection[str]) -> ModelNotFound:
-    if ADAPTER in names:
-        return ModelNotFound(
-            "the repository holds an adapter for another model, not a whole model",
-            hint="choose another model",
-        )
-    return ModelNotFound(
-        "the repository holds no whole weights as safetensors, as PyTorch's or as an ONNX graph",
-        hint="choose another model",
-    )
 
 
 def _path(folder: str, name: str) -> str:

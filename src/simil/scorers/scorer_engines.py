@@ -91,6 +91,11 @@ def _open_graph(
         PairTokenizer(tokenizer, model.max_tokens, model.prompt),
         # A score must be the same bits alone and among many. Another session would round otherwise, and the
         # product of a single row with the classifier's weights is rounded otherwise than that of several.
-        GraphRunner(stamp, Sessions(None, session), vocabulary=vocabulary, least_rows=2),
+        GraphRunner(
+            stamp,
+            Sessions(None, session, prepared.takes_padding),
+            vocabulary=vocabulary,
+            least_rows=2,
+        ),
         model.activation,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil import similarity
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Comparison", "Item", "PairScores", "check_count", "compare", "compare_pairs"]
+__all__ = ["Comparison", "Item", "PairScores", "check_count", "compare", "compare_pairs", "own_metric"]
+
+log = logging.getLogger("simil")
 
 # Rows whose texts are embedded in one batch, at least.
 _PAIRS_AT_ONCE = 512
@@ -129,7 +132,7 @@ class PairScores:
 
 def compare(
     items: Sequence[Item],
-    metric: Metric,
+    metric: Metric | None,
     options: EmbedOptions,
     open_embedder: Callable[[], Embedder],
     *,
@@ -138,7 +141,8 @@ def compare(
 ) -> Comparison:
     """Return the comparison of at least two items; the embedder is opened only if there are texts.
 
-    A text that the model refuses goes to `on_error` and is left out; without `on_error`, it raises
+    Without a `metric`, texts are compared as the files of their model say, and vectors by cosine. A text that
+    the model refuses goes to `on_error` and is left out; without `on_error`, it raises
     `InputError`. `on_unknown` gets the place of each text of which the model knows nothing. Raises
     `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models, `InputError` for a
     vector without direction.
@@ -154,8 +158,11 @@ def compare(
         embedder = open_embedder()
         models.add(embedder.stamp)
         check_models(models)
+        if metric is None and len(texts) == len(items):
+            metric, options = own_metric(embedder, options)
         embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
+    metric = metric or Metric.COSINE
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
     check_count(kept)
     vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
@@ -175,6 +182,17 @@ def compare(
         metric=metric,
         model=next(iter(models)),
     )
+
+
+def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, EmbedOptions]:
+    """Return how the files of a model say that its vectors are compared, and how to embed for that.
+
+    A dot product or a distance is one of vectors as long as the model makes them.
+    """
+    if embedder.metric is Metric.COSINE:
+        return embedder.metric, options
+    log.info("compared by %s, as the files of %s say; --metric overrides it", embedder.metric, embedder.stamp)
+    return embedder.metric, replace(options, normalize=False)
 
 
 def check_count(items: Sequence[Item]) -> None:

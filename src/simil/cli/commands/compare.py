@@ -65,7 +65,9 @@ def compare(
     metric: Annotated[
         str | None,
         typer.Option(
-            "--metric", metavar="NAME", help="How to compare vectors: cosine, dot, euclidean or manhattan."
+            "--metric",
+            metavar="NAME",
+            help="How to compare: cosine, dot, euclidean or manhattan; else what the model's files say.",
         ),
     ] = None,
     threshold: Annotated[
@@ -119,15 +121,17 @@ def compare(
     given = GivenTexts(texts or [], text or [], file or [])
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
-    chosen = Metric(metric or "cosine")
+    chosen = None if metric is None else Metric(metric)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
-    asked.check(chosen, normalize=normalize)
+    asked.check(chosen or Metric.COSINE, normalize=normalize)
+    if asked.is_scale:
+        chosen = chosen or Metric.COSINE
     nulls = pairs is not None
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
-        scaling = Scaling(asked, run.session, chosen, reading)
+        scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
         if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
@@ -173,7 +177,7 @@ def compare(
 
 
 def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> bool:
-    """Return whether the model is a cross-encoder, for which no option about vectors may have a value."""
+    """Return whether the model is a cross-encoder; raises `UsageError` for an option about vectors."""
     if not run.session.is_cross_encoder():
         return False
     for option, value in about_vectors.items():
@@ -207,7 +211,7 @@ class _Rows:
 
     source: str
     reading: ReadOptions
-    metric: Metric
+    metric: Metric | None
     wanted: EmbedOptions
     scaling: Scaling
     threshold: float | None
@@ -228,41 +232,50 @@ class _Rows:
             first = next(scored.batches, None)
             known = first is not None and first.dimensions
             scale = self.scaling.scale(scored.model, known) if known else None
-            batches = self._checked(chain([first] if first else [], scored.batches), scale, missed)
+            batches = self._checked(scored, chain([first] if first else [], scored.batches), scale, missed)
             shown = _watched(batches, opened, run, scored.status, beside_output=output is None)
             if run.quiet and not output:
                 for _ in shown:
                     pass
             else:
-                facts = {"metric": scored.metric, "model": scored.model}
-                is_distance, types = self.metric.is_distance and scale is None, opened.column_types
+                facts = {"metric": scored.name, "model": scored.model}
+                is_distance, types = scored.metric.is_distance and scale is None, opened.column_types
                 show_pairs(shown, form, stream, facts, scale, is_distance=is_distance, types=types)
         return not missed
 
     def _by_vectors(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
-        from simil.tasks.comparison import compare_pairs
+        from simil.tasks.comparison import compare_pairs, own_metric
 
         embedder, notes = run.session.embedder(), run.notes
+        metric, wanted = self.metric, self.wanted
+        if metric is None:
+            metric, wanted = own_metric(embedder, wanted)
         scored = compare_pairs(
             rows,
-            self.metric,
-            self.wanted,
+            metric,
+            wanted,
             embedder,
             on_error=notes.on_error,
             keeps_failed=notes.keeps_failed,
             on_unknown=notes.unknown,
         )
-        return _ScoredRows(scored, str(self.metric), embedder.stamp, embedder.status)
+        return _ScoredRows(scored, metric, str(metric), embedder.stamp, embedder.status)
 
     def _by_cross_encoder(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
+        from simil.similarity import Metric
         from simil.tasks.pair_scoring import CROSS_ENCODER, score_rows
 
         scorer, notes = run.session.scorer(), run.notes
         scored = score_rows(rows, scorer, on_error=notes.on_error, keeps_failed=notes.keeps_failed)
-        return _ScoredRows(scored, CROSS_ENCODER, scorer.stamp, lambda: "")
+        # Its scores grow with likeness, as cosines do.
+        return _ScoredRows(scored, Metric.COSINE, CROSS_ENCODER, scorer.stamp, lambda: "")
 
     def _checked(
-        self, batches: Iterable[PairScores], scale: Scale | None, missed: list[PairScores]
+        self,
+        scored: _ScoredRows,
+        batches: Iterable[PairScores],
+        scale: Scale | None,
+        missed: list[PairScores],
     ) -> Iterator[PairScores]:
         """Yield scores on the scale; the first batch with one below the threshold goes to `missed`."""
         import numpy as np
@@ -273,17 +286,21 @@ class _Rows:
             scores = batch.scores if scale is None else scale.apply(batch.scores)
             if self.threshold is not None and not missed:
                 given = scores[~np.isnan(scores)]
-                below = not reaches(given, self.threshold, self.metric, scale).all()
+                below = not reaches(given, self.threshold, scored.metric, scale).all()
                 missed += [batch] if below else []
             yield replace(batch, scores=scores)
 
 
 @dataclass(frozen=True, slots=True)
 class _ScoredRows:
-    """Rows as they are scored, by what and by which model, and what that waits for."""
+    """Rows as they are scored, by what and by which model, and what that waits for.
+
+    `metric` says which scores are better, and `name` what they are.
+    """
 
     batches: Iterator[PairScores]
-    metric: str
+    metric: Metric
+    name: str
     model: str
     status: Status
 

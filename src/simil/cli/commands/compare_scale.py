@@ -38,6 +38,11 @@ class ScaleOptions:
         if self.calibrated and percentile is not None:
             raise UsageError("--calibrated and --percentile contradict each other", hint="pass one of them")
 
+    @property
+    def is_scale(self) -> bool:
+        """Whether any of them was given."""
+        return self.calibrated or self.percentile is not None
+
     def check(self, metric: Metric, *, normalize: bool) -> None:
         """Raise `UsageError` if the scale does not fit how vectors are compared."""
         if self.calibrated and metric != "cosine":

@@ -253,7 +253,9 @@ def _advice_table(advice: Advice) -> str:
         why = textwrap.wrap(_why(found), width() - room, break_on_hyphens=False)
         rest = [" " * room + line for line in why]
         lines += [name.ljust(room) + why[0], *rest[1:]] if width() >= _WIDE else [name, *rest]
-    rule = f"Ordered by {advice.rule}; a model without that score is not listed."
+    rule = (
+        f"Ordered by {advice.rule}; a model without that score is not listed. All run on simil's own engines."
+    )
     return "\n".join([*lines, "", *textwrap.wrap(rule, width(), break_on_hyphens=False)]) + "\n"
 
 

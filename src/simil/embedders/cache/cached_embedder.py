@@ -28,12 +28,20 @@ class CachedEmbedder(Embedder):
     """Gives the vectors of an embedder, which `open_embedder` opens for the first new text."""
 
     def __init__(
-        self, stamp: str, key_builder: KeyBuilder, cache: VectorCache, open_embedder: Callable[[], Embedder]
+        self,
+        stamp: str,
+        key_builder: KeyBuilder,
+        cache: VectorCache,
+        open_embedder: Callable[[], Embedder],
+        on_unopened: Callable[[], None] = lambda: None,
     ) -> None:
+        """Open nothing yet; `on_unopened` is called at the end if all vectors came from the cache."""
         self.stamp = stamp
         self._key_builder = key_builder
         self._cache = cache
         self._open = open_embedder
+        self._on_unopened = on_unopened
+        self._gave_hits = False
         self._opened: Embedder | None = None
         self._begun: set[bytes] = set()
         self.at_close = ExitStack()
@@ -48,6 +56,7 @@ class CachedEmbedder(Embedder):
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._key_builder.keys(texts, kind, form)
         hits, missing = look_up(self._cache, keys)
+        self._gave_hits = self._gave_hits or hits is not None
         if hits and self.is_paid:
             self._embedder().trust()
         # An earlier batch may still be embedding the same text.
@@ -79,6 +88,8 @@ class CachedEmbedder(Embedder):
         """Close the embedder, if it was opened, and the cache."""
         if self._opened is not None:
             self._opened.close()
+        elif self._gave_hits:
+            self._on_unopened()
         self._cache.close()
         self.at_close.close()
 

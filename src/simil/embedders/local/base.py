@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,15 @@ __all__ = ["LocalEmbedder", "LocalModel"]
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """What an engine needs to know about its model besides its files: name, prompts, overflow."""
+    """What an engine needs to know about its model besides its files: name, prompts, overflow.
+
+    `on_engine` is called with the name of each engine that is opened.
+    """
 
     stamp: str
     prompts: Mapping[Kind, str]
     overflow: Overflow
+    on_engine: Callable[[str], None] = lambda engine: None
 
 
 class LocalEmbedder(Embedder):

@@ -35,18 +35,19 @@ def padded_lengths(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
     return padded
 
 
-def batches(lengths: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], int]]:
+def batches(lengths: NDArray[np.intp], *, padded: bool = True) -> Iterator[tuple[NDArray[np.intp], int]]:
     """Yield batches as their rows, int [n], and their padded length, longest first.
 
-    A batch has at most `BATCH_TOKENS` tokens, but at least one text. Every row comes once.
+    Unless `padded`, that is the length of each of its texts. A batch has at most `BATCH_TOKENS` tokens, but
+    at least one text. Every row comes once.
     """
     import numpy as np
 
-    padded = padded_lengths(lengths)
-    order = np.argsort(-padded, kind="stable")
-    borders = np.flatnonzero(np.diff(padded[order])) + 1
+    shapes = padded_lengths(lengths) if padded else lengths
+    order = np.argsort(-shapes, kind="stable")
+    borders = np.flatnonzero(np.diff(shapes[order])) + 1
     for group in np.split(order, borders):
-        length = int(padded[group[0]])
+        length = int(shapes[group[0]])
         size = max(1, BATCH_TOKENS // length)
         for start in range(0, len(group), size):
             yield group[start : start + size], length

@@ -79,6 +79,7 @@ def open_local(
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
+        model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if chain is not None:
         try:
@@ -88,6 +89,7 @@ def open_local(
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
+    model.on_engine("torch" if device in ("auto", "cpu") else f"torch on {device}")
     return verified(
         source.verify,
         lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
@@ -157,23 +159,24 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model.stamp, settings, progress)
+    sessions = _sessions(prepared, chain, model, settings, progress)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
 ) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
 
-    threads = settings.threads or physical_cores()
+    stamp, threads = model.stamp, settings.threads or physical_cores()
 
     def onnx(*, bulk: bool) -> InferenceSession:
         from simil.embedders.local.onnx import OnnxSession
 
+        model.on_engine("onnx")
         if not bulk:
             return OnnxSession(stamp, prepared, threads=settings.threads, bulk=False)
         return verified(prepared.verify, lambda: OnnxSession(stamp, prepared, threads=threads, bulk=True))
@@ -182,9 +185,11 @@ def _sessions(
         from simil.embedders.local.openvino import OpenVinoSession
 
         graph = _graph(prepared, chain, stamp, settings, progress)
-        return verified(
+        session = verified(
             graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
         )
+        model.on_engine("openvino")
+        return session
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -195,9 +200,10 @@ def _sessions(
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(few=None, bulk=openvino)
+        return Sessions(None, openvino, prepared.takes_padding)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
-    return Sessions(partial(onnx, bulk=False) if prepared.optimized else None, fastest)
+    few = partial(onnx, bulk=False) if prepared.optimized else None
+    return Sessions(few, fastest, prepared.takes_padding)
 
 
 def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opened:

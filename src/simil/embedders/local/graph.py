@@ -53,11 +53,13 @@ class InferenceSession(Protocol):
 class Sessions:
     """How to open a graph: `few` starts at once, `bulk` has the higher throughput.
 
-    If `few` is None, every text goes through the session for bulk.
+    If `few` is None, every text goes through the session for bulk. Unless `padded`, only texts of one length
+    share a run.
     """
 
     few: Callable[[], InferenceSession] | None
     bulk: Callable[[], InferenceSession]
+    padded: bool = True
 
 
 class GraphRunner:
@@ -104,7 +106,7 @@ class GraphRunner:
                 length,
                 finish,
             )
-            for rows, length in batches(lengths)
+            for rows, length in batches(lengths, padded=self._sessions.padded)
         ]
         self._tokens += int(lengths.sum())
         if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:

@@ -56,6 +56,7 @@ class TorchEmbedder(LocalEmbedder):
             model, copy_tokenizer(tokenizer, model.stamp), int(limit) if limit and limit < 10**9 else None
         )
         self.dimensions = self._network.get_embedding_dimension()
+        self._sparse = _sparse_transformer(self._network)
 
     def _normalizes(self) -> bool:
         return self._ends_in_unit
@@ -72,6 +73,8 @@ class TorchEmbedder(LocalEmbedder):
             yield np.array(rows), vectors
 
     def _compute(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        if self._sparse is not None:
+            self._sparse.set_attention_type("block_sparse")
         vectors: NDArray[np.float32] = self._network.encode(
             list(texts),
             prompt=self._prompt(kind),
@@ -85,7 +88,7 @@ class TorchEmbedder(LocalEmbedder):
     def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:
         """Return which texts share batches: all, or those of one length if padding changes the vectors."""
         lengths = range(number) if encodings is None else [len(encoding) for encoding in encodings]
-        if len(set(lengths)) > 1 and not self._feels_padding:
+        if len(set(lengths)) > 1 and self._sparse is None and not self._feels_padding:
             return [list(range(number))]
         groups: dict[int, list[int]] = {}
         for row, length in enumerate(lengths):
@@ -102,6 +105,16 @@ class TorchEmbedder(LocalEmbedder):
 
         alone, beside = (self._compute(texts, Kind.SYMMETRIC)[0] for texts in ([_SHORT], [_SHORT, _LONG]))
         return not np.linalg.norm(beside - alone) <= _TOLERANCE * np.linalg.norm(alone)
+
+
+def _sparse_transformer(network: Any) -> Any | None:
+    """Return the transformer of a BigBird with sparse attention, None for other models.
+
+    It turns to full attention at the first batch that is short, and stays there, so that the vector of a long
+    text would depend on the texts before it.
+    """
+    transformer = getattr(network[0], "auto_model", None)
+    return transformer if getattr(transformer, "attention_type", None) == "block_sparse" else None
 
 
 def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:

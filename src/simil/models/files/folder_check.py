@@ -1,7 +1,8 @@
 """Refuses a model folder that could do harm before a library opens it: it may be a stranger's.
 
 What is refused: what hangs when it is read, paths that lead out of the folder, modules whose code is not
-sentence-transformers', and sizes that the weights cannot have, for which transformers would take all memory.
+sentence-transformers', adapters, and sizes that the weights cannot have, for which transformers would take
+all memory.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from simil.errors import ModelDamaged, Place
+from simil.errors import ModelDamaged, ModelError, Place
 from simil.models.files.chain import read_object
 from simil.models.files.module_folders import check_inside, module_folders
 from simil.models.files.own_code import check_modules
-from simil.models.files.weight_files import form_in_use
+from simil.models.files.weight_files import ADAPTER, form_in_use
 
-__all__ = ["check_folder"]
+__all__ = ["check_adapters", "check_folder"]
 
 _WEIGHTS = (".safetensors", ".bin", ".onnx", ".onnx_data", ".data")
 _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd", "embedding_size", "word_embed_proj_dim", "d_embed")
@@ -41,10 +42,23 @@ def check_folder(folder: Path) -> None:
     """
     weights = _checked_entries(folder)
     check_modules(folder)
+    check_adapters(folder)
     modules = module_folders(folder)
     for path in dict.fromkeys(["", *(module.path for module in modules)]):
         _check_shards(folder / path)
     _check_sizes(folder / modules[0].path / "config.json", weights)
+
+
+def check_adapters(folder: Path) -> None:
+    """Raise `ModelError` for an adapter: the libraries would look for the model that it belongs to."""
+    for module in module_folders(folder):
+        path = folder / module.path / ADAPTER
+        if path.is_file():
+            raise ModelError(
+                "the model is an adapter for another one, and only whole models are run",
+                hint="merge the two, or choose another model",
+                place=Place(str(path)),
+            )
 
 
 def _check_shards(folder: Path) -> None:

@@ -147,7 +147,7 @@ def _trace(
 
     axes = {name: {0: "batch", 1: "tokens"} for name in example}
     axes[kind.output] = {0: "batch"} if kind is GraphKind.LOGITS else {0: "batch", 1: "tokens"}
-    with torch.no_grad(), _masks_without_vmap():
+    with torch.no_grad(), _masks_without_vmap(), _without_log():
         torch.onnx.export(
             Traced(),
             (*example.values(), *weights.values()),
@@ -160,6 +160,19 @@ def _trace(
             dynamo=False,
         )
     return weights
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep the exporter from printing the whole graph to stdout when it fails, which no setting turns off."""
+    from torch import _C
+
+    original = _C._jit_onnx_log
+    _C._jit_onnx_log = lambda *told: None
+    try:
+        yield
+    finally:
+        _C._jit_onnx_log = original
 
 
 @contextmanager

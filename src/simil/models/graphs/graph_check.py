@@ -68,22 +68,26 @@ def _largest(value: Any) -> int:
     return max((number for number in numbers if isinstance(number, int)), default=0)
 
 
-def check_graph(graph: Path, cases: Sequence[GraphCase], kind: GraphKind) -> None:
-    """Raise `UnfitGraph` unless the graph in a file gives what is expected for each case.
+def check_graph(graph: Path, cases: Sequence[GraphCase], kind: GraphKind) -> bool:
+    """Return whether texts may be padded to the length of others in their batch.
 
-    All cases but the last share a batch, and are padded to the same length.
+    In some models padding leaks into the vectors of its neighbours. Raises `UnfitGraph` unless the graph in a
+    file gives what is expected for each case by itself, and for several of one length.
     """
     session = _CheckedSession(graph, kind)
-    for batch in (cases[:-1], cases[-1:]):
-        outputs = session.run(batch)
-        if not all(_agree(output, case.expected, kind) for output, case in zip(outputs, batch, strict=True)):
+    for batch in (*([case] for case in cases), [cases[1]] * 3):
+        if not session.agrees(batch):
             raise UnfitGraph("its graph gives other values than it does")
+    try:
+        return session.agrees(cases[:-1])
+    except UnfitGraph:
+        return False
 
 
-def check_alone(graph: Path, tokens: Sequence[Sequence[int]], kind: GraphKind) -> None:
-    """Raise `UnfitGraph` unless the graph gives the same finite values for texts alone and in a batch.
+def check_alone(graph: Path, tokens: Sequence[Sequence[int]], kind: GraphKind) -> bool:
+    """Do as `check_graph` with the values that the graph itself gives for single texts, which are token ids.
 
-    The texts are given by their token ids; nothing else is known of the model.
+    So only what fails, is not finite, or depends on the batch shows.
     """
     import numpy as np
 
@@ -93,7 +97,7 @@ def check_alone(graph: Path, tokens: Sequence[Sequence[int]], kind: GraphKind) -
         case = GraphCase(np.array(ids, np.int32), np.zeros(len(ids), np.int32), np.empty(0, np.float32))
         (output,) = session.run([case])
         cases.append(GraphCase(case.ids, case.segments, output))
-    check_graph(graph, cases, kind)
+    return check_graph(graph, cases, kind)
 
 
 def _agree(output: NDArray[np.float32], expected: NDArray[np.float32], kind: GraphKind) -> bool:
@@ -134,6 +138,13 @@ class _CheckedSession:
             self._dtypes = input_dtypes(self._session)
             names = {value.name for value in self._session.get_outputs()}
             self._output = next(name for name in kind.value if name in names)
+
+    def agrees(self, cases: Sequence[GraphCase]) -> bool:
+        """Say whether the graph gives what is expected for the cases of a batch."""
+        outputs = self.run(cases)
+        return all(
+            _agree(output, case.expected, self._kind) for output, case in zip(outputs, cases, strict=True)
+        )
 
     def run(self, cases: Sequence[GraphCase]) -> Iterator[NDArray[np.float32]]:
         """Return the outputs of a batch, each for its own tokens."""

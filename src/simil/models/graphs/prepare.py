@@ -42,6 +42,8 @@ log = logging.getLogger("simil")
 # Raise this when the contents of a prepared folder change.
 _LAYOUT = 3
 _GRAPH, _WEIGHTS, _TOKENIZER = "model.onnx", "weights.bin", "tokenizer.json"
+# An empty file beside a graph that must be given no padding.
+_NO_PADDING = "no-padding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class PreparedGraph:
 
     An `optimized` graph is a file. Any other is optimized while it loads; if it is bytes, its weights may lie
     in `weights_folder`. It was `built` and lies in that folder, or it is made of the files of `source`.
+    Unless it `takes_padding`, only texts of one length may share a batch.
     """
 
     graph: Path | bytes
@@ -58,6 +61,7 @@ class PreparedGraph:
     weights_folder: Path | None = None
     source: ModelSource | None = None
     built: BuiltFolder | None = None
+    takes_padding: bool = True
 
     def expect_unchanged(self) -> None:
         """Raise `ModelDamaged` if a file of the graph has changed since it was checked."""
@@ -129,7 +133,8 @@ def prepared_folder(
 
 def _opened(built: BuiltFolder) -> PreparedGraph:
     tokenizer = built.read(_TOKENIZER)
-    return PreparedGraph(built.path / _GRAPH, tokenizer, optimized=True, built=built)
+    padding = _NO_PADDING not in built.manifest.files
+    return PreparedGraph(built.path / _GRAPH, tokenizer, optimized=True, built=built, takes_padding=padding)
 
 
 def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
@@ -150,6 +155,8 @@ def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
         raise BuildFailed(str(exc)) from exc
     unoptimized.expect_unchanged()
     (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
+    if not unoptimized.takes_padding:
+        (folder / _NO_PADDING).touch()
 
 
 def optimizing_options(prepared: PreparedGraph) -> Any:
@@ -182,7 +189,8 @@ def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
             except BuildFailed:
                 check_graph(exported.path, exported.cases, kind)
                 raise
-        check_graph(folder / _GRAPH, exported.cases, kind)
+        if not check_graph(folder / _GRAPH, exported.cases, kind):
+            (folder / _NO_PADDING).touch()
     except UnfitGraph as exc:
         raise UnknownChain(str(exc)) from exc
 
@@ -205,12 +213,12 @@ def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
     shipped = folder / "onnx" / "model.onnx"
     if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
         return None
-    _check_shipped(shipped, tokenizer, source.name, kind)
-    return PreparedGraph(shipped, tokenizer, optimized=False, source=source)
+    padding = _check_shipped(shipped, tokenizer, source.name, kind)
+    return PreparedGraph(shipped, tokenizer, optimized=False, source=source, takes_padding=padding)
 
 
-def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) -> None:
-    """Raise `ModelDamaged` unless a model's own graph gives the same for texts alone and in a batch."""
+def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) -> bool:
+    """Return whether a model's own graph takes padding; raises `ModelDamaged` if it fails for some texts."""
     from simil.models.graphs.graph_check import UnfitGraph, check_alone, sample_texts
 
     opened = open_tokenizer(tokenizer, name, lower_case=False)
@@ -218,7 +226,7 @@ def _check_shipped(graph: Path, tokenizer: bytes, name: str, kind: GraphKind) ->
     # The longest may be longer than the model reads.
     encodings = opened.encode_batch_fast(sample_texts({}, parameters=0)[:-1])
     try:
-        check_alone(graph, [encoding.ids for encoding in encodings], kind)
+        return check_alone(graph, [encoding.ids for encoding in encodings], kind)
     except UnfitGraph as exc:
         raise ModelDamaged(str(exc), hint="choose another model", place=Place(str(graph))) from exc
 
