@@ -14,7 +14,8 @@ from report import Check, Figure, LeftOut, Row, Value
 
 __all__ = ["SUITES", "large_model"]
 
-_WORDS = ("Apple", "Orange")
+# Of equally many tokens, so that they share a batch, as "Apple" and "Orange" do in a real vocabulary.
+_WORDS = ("Apple", "Music")
 _SMALL = "qwen3"
 
 
