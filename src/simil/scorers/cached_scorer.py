@@ -20,18 +20,29 @@ class CachedScorer(Scorer):
     """Gives the scores of a scorer, which `open_scorer` opens for the first new pair."""
 
     def __init__(
-        self, stamp: str, key_builder: KeyBuilder, cache: VectorCache, open_scorer: Callable[[], Scorer]
+        self,
+        stamp: str,
+        key_builder: KeyBuilder,
+        cache: VectorCache,
+        open_scorer: Callable[[], Scorer],
+        on_unopened: Callable[[], None] = lambda: None,
     ) -> None:
+        """Open nothing yet; `on_unopened` is called at the end if all scores came from the cache."""
         self.stamp = stamp
+        self._on_unopened = on_unopened
+        self._gave_hits = False
         self._key_builder = key_builder
         self._cache = cache
         self._open = open_scorer
         self._opened: Scorer | None = None
+        self._on_unopened = on_unopened
+        self._gave_hits = False
 
     def start(self, pairs: Sequence[Pair]) -> Iterator[Piece | TextRejected]:
         """Look up all pairs and score the new ones; see `Scorer.start`."""
         keys = pair_keys(self._key_builder, pairs)
         hits, missing = look_up(self._cache, keys)
+        self._gave_hits = self._gave_hits or hits is not None
         yield from hit_piece(hits)
         if missing:
             if self._opened is None:
@@ -44,6 +55,8 @@ class CachedScorer(Scorer):
         """Close the scorer, if it was opened, and the cache."""
         if self._opened is not None:
             self._opened.close()
+        elif self._gave_hits:
+            self._on_unopened()
         self._cache.close()
 
 

@@ -6,7 +6,7 @@ no graph. OpenVINO runs none: it gives other scores for the segments of BERT's g
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 
 from simil.config import Settings
 from simil.embedders.local.engines import check_engine, fall_back_to_torch, verified
@@ -20,8 +20,6 @@ from simil.progress import Progress
 from simil.scorers.base import Scorer
 
 __all__ = ["check_scorer_settings", "open_local_scorer"]
-
-log = logging.getLogger("simil")
 
 
 def check_scorer_settings(settings: Settings) -> None:
@@ -40,19 +38,29 @@ def check_scorer_settings(settings: Settings) -> None:
 
 
 def open_local_scorer(
-    source: ModelSource, model: PairModel, stamp: str, settings: Settings, *, progress: Progress
+    source: ModelSource,
+    model: PairModel,
+    stamp: str,
+    settings: Settings,
+    *,
+    on_engine: Callable[[str], None],
+    progress: Progress,
 ) -> Scorer:
     """Return the scorer of a model's files, of which `model` was read.
 
-    Raises `ModelError` if the model cannot be opened, or not by the engine that `settings` ask for.
+    `on_engine` is called with the name of the engine. Raises `ModelError` if the model cannot be opened, or
+    not by the engine that `settings` ask for.
     """
     if settings.engine != "torch" and settings.device not in ("cuda", "mps"):
         try:
-            return _open_graph(source, model, stamp, settings, progress)
+            scorer = _open_graph(source, model, stamp, settings, progress)
+            on_engine("onnx")
+            return scorer
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
     from simil.scorers.torch_scorer import TorchScorer
 
+    on_engine("torch" if settings.device in ("auto", "cpu") else f"torch on {settings.device}")
     return verified(
         source.verify,
         lambda: TorchScorer(
@@ -97,5 +105,5 @@ def _open_graph(
             vocabulary=vocabulary,
             least_rows=2,
         ),
-        model.activation,
+        model,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from simil.config import Settings
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.overflow import Overflow, same_result
@@ -15,6 +17,7 @@ from simil.models.files.folder_check import check_folder
 from simil.models.files.model_kind import ModelKind
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
+from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import Provider, resolve
 from simil.models.select import check_consent, choose_model, known_kind
 from simil.progress import Progress, silent
@@ -37,10 +40,12 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
     source = _find(settings.model, settings, progress)
     model = _read(settings.model, source)
     stamp = source.stamp(settings.cache_dir)
+    revision = source.digest(settings.cache_dir)
+    note = model_note(source, settings.precision, revision, {"pair": model.prompt})
     watch = GenerationWatch(source, settings.cache_dir)
 
     def opened() -> Scorer:
-        scorer = open_local_scorer(source, model, stamp, settings, progress=progress)
+        scorer = open_local_scorer(source, model, stamp, settings, on_engine=note, progress=progress)
         source.expect_unchanged()
         if settings.cache:
             watch.expect_unchanged()
@@ -54,7 +59,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
     key_builder = KeyBuilder(
         backend="cross-encoder",
         model=stamp,
-        revision=source.digest(settings.cache_dir),
+        revision=revision,
         precision=settings.precision,
         pipeline=str(model),
         max_tokens=model.max_tokens,
@@ -62,7 +67,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
         generation=watch.token,
     )
     cache = VectorCache(cache_folder(settings.cache_dir), settings.cache_mb * 10**6)
-    return CachedScorer(stamp, key_builder, cache, opened)
+    return CachedScorer(stamp, key_builder, cache, opened, partial(note, FROM_CACHE))
 
 
 def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
