@@ -109,3 +109,14 @@ def test_a_scale_is_of_cosines(by: Path, tmp_path: Path) -> None:
 
     done = simil("compare", *options, "--percentile", str(tmp_path / "reference.txt"), "Apple", "Apple")
     assert json.loads(done.out)["metric"] == "cosine"
+
+
+def test_a_cross_encoder(tmp_path: Path) -> None:
+    folder = tiny.transformer_folder(tmp_path / "pairs", tiny.bert(head=True, num_labels=1), source.EMBEDDED)
+    command = ("compare", "-v", "-m", str(folder), "Apple", "Orange")
+    env = {"SIMIL_CACHE_DIR": str(tmp_path / "cache")}
+
+    first, second = simil(*command, env=env), simil(*command, env=env)
+    assert "pairs: onnx, float32, revision " in first.err
+    assert second.error_line.startswith("pairs: from the cache, float32, revision ")
+    assert first.out == second.out

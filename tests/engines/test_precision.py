@@ -18,7 +18,6 @@ from simil.embedders.base import Embedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino
 from simil.models.graphs.prepare import PreparedGraph
-from simil.models.graphs.signature import GraphKind
 
 # Records every connection and name look-up, then runs the command.
 _WATCHED = """
@@ -187,7 +186,6 @@ def test_a_graph_that_openvino_cannot_read_goes_through_onnx_runtime(
         OpenVinoSession(
             "it",
             PreparedGraph(spoilt, b"", optimized=True),
-            GraphKind.TOKENS,
             precision="float32",
             threads=1,
         )

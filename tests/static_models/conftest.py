@@ -74,11 +74,13 @@ def by_sentence_transformers(
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
-    def make(*, normalize: bool = True, cut_at: int | None = None, **how: Any) -> Path:
+    def make(
+        *, normalize: bool = True, cut_at: int | None = None, cut_side: str = "right", **how: Any
+    ) -> Path:
         folder = tmp_path_factory.mktemp("sentence-transformers")
         own = Tokenizer.from_str(tokenizer.to_str())
         if cut_at:
-            own.enable_truncation(cut_at)
+            own.enable_truncation(cut_at, direction=cut_side)
         modules = [StaticEmbedding(own, embedding_weights=table), *([Normalize()] if normalize else [])]
         SentenceTransformer(modules=modules, device="cpu", **how).save(str(folder), create_model_card=False)
         return folder

@@ -91,7 +91,9 @@ def test_a_table_with_fewer_rows_than_tokens_is_read_as_model2vec_reads_it(
     np.testing.assert_array_equal(open_static(folder).embed_batch(texts), by_the_library(folder, texts))
 
 
-@pytest.mark.parametrize("how", [{}, {"normalize": False}, {"cut_at": 16}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{}, {"normalize": False}, {"cut_at": 16}, {"cut_at": 16, "cut_side": "left"}], ids=str
+)
 def test_vectors_are_those_of_sentence_transformers_for_its_own_models(
     how: dict[str, Any], by_sentence_transformers: Callable[..., Path], open_static: Open
 ) -> None:

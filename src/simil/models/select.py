@@ -138,12 +138,13 @@ def find_local(ref: ModelRef) -> ModelSource | None:
     if ref.provider is not Provider.HUB:
         return None
     from simil.models.hub import download as hub
-    from simil.models.repository_files import has_weights
 
     snapshot = hub.find(ref.target, ref.revision)
-    if snapshot is None or not has_weights(snapshot.path):
+    if snapshot is None:
         return None
-    return _source(ref, snapshot)
+    from simil.models.repository_files import has_weights
+
+    return _source(ref, snapshot) if has_weights(snapshot.path) else None
 
 
 def _folder_source(folder: Path) -> ModelSource:

@@ -35,6 +35,8 @@ class CachedScorer(Scorer):
         self._cache = cache
         self._open = open_scorer
         self._opened: Scorer | None = None
+        self._on_unopened = on_unopened
+        self._gave_hits = False
 
     def start(self, pairs: Sequence[Pair]) -> Iterator[Piece | TextRejected]:
         """Look up all pairs and score the new ones; see `Scorer.start`."""

@@ -16,7 +16,6 @@ from simil.config import Settings
 from simil.embedders.base import Embedder
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
-from simil.models.files.folder_check import check_folder
 from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
@@ -48,6 +47,8 @@ def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable |
     """
     check_engine(settings)
     if not source.embedded:
+        from simil.models.files.folder_check import check_folder
+
         check_folder(source.folder)
         _check_kind(source, settings)
     if settings.engine == "torch" or settings.device in ("cuda", "mps"):

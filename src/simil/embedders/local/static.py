@@ -50,6 +50,8 @@ class StaticEmbedder(Embedder):
         self._tokenizer = _tokenizer(folder / table.path / "tokenizer.json", model.stamp)
         cuts = self._tokenizer.truncation
         self._limit = table.max_tokens if table.skips_unknown else cuts and int(cuts["max_length"])
+        # model2vec cuts the end of a text, whatever its tokenizer says.
+        self._cut_side = cuts["direction"] if cuts and not table.skips_unknown else "right"
         self._tokenizer.no_padding()
         self._truncate()
         self._static = _load_model2vec(folder / table.path / WEIGHTS, table, self._tokenizer)
@@ -115,7 +117,7 @@ class StaticEmbedder(Embedder):
 
     def _truncate(self) -> None:
         if self._limit:
-            self._tokenizer.enable_truncation(self._limit)
+            self._tokenizer.enable_truncation(self._limit, direction=self._cut_side)
         else:
             self._tokenizer.no_truncation()
 
