@@ -30,6 +30,19 @@ print(json.dumps([str(model[1].pooling_mode), model.max_seq_length, vectors[[0, 
 TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
 
 
+# Makes the rerankers of one layer, and nothing else.
+MAKE_RERANKERS = """
+import json, sys
+from pathlib import Path
+import make_rerankers
+sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
+for name, (family, shape, between) in make_rerankers._SHAPES.items():
+    make_rerankers._SHAPES[name] = (family, shape | sizes, between)
+    make_rerankers.make(Path(sys.argv[1]) / name, name, layers=1)
+print(json.dumps([*make_rerankers._SHAPES]))
+"""
+
+
 @pytest.fixture
 def load() -> Iterator[Any]:
     """Import one of the benchmarks' modules."""
@@ -285,6 +298,21 @@ def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     assert any(isinstance(row["holds"], bool) for row in reads)
     assert "## " in page.read_text("utf-8")
     assert str(tmp_path) not in page.read_text("utf-8")
+
+
+def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:
+    names = _python(tmp_path, "-c", MAKE_RERANKERS, str(tmp_path / "rerankers"))
+    assert names == ["bert", "xlm-r", "modernbert"]
+
+    scores = {}
+    for side in ("peer", "ours"):
+        folder = str(tmp_path / "rerankers" / "bert")
+        with _worker(load, tmp_path, "pair_scores_side.py", side, folder) as worker:
+            scores[side] = worker.ask("scores", number=10)
+            assert worker.ask("seconds", number=10) > 0
+            if side == "ours":
+                assert worker.ask("scores_alone", number=10) == scores["ours"]
+    assert scores["ours"] == pytest.approx(scores["peer"], abs=1e-5)
 
 
 def _worker(load: Any, folder: Path, script: str, *arguments: str) -> Any:
