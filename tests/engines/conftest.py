@@ -74,6 +74,12 @@ def cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np
     return np.where(lengths == 0, 1.0, (a * b).sum(axis=1) / np.where(lengths == 0, 1, lengths))
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what simil has logged, without the line that `-v` prints about every model."""
+    ours = [record for record in caplog.records if record.name == "simil" and record.module != "model_note"]
+    return [record.getMessage() for record in ours]
+
+
 @pytest.fixture
 def engines_agree(open_model: Open, few_texts: list[str]) -> Iterator[Agree]:
     """Compare the two engines' vectors of one model folder in direction and length."""

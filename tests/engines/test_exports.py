@@ -15,7 +15,7 @@ import pytest
 from support import tiny_models as tiny
 from support.corpus import LONG
 
-from engines.conftest import Agree, Open, cosines
+from engines.conftest import Agree, Open, cosines, logged
 from simil.embedders.local.graph import GraphEmbedder
 from simil.embedders.local.torch import TorchEmbedder
 from simil.errors import ModelDamaged, ModelError
@@ -87,7 +87,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str
     caplog.set_level(logging.INFO, "simil")
 
     def since() -> list[str]:
-        found = [record.getMessage() for record in caplog.records if record.name == "simil"]
+        found = logged(caplog)
         caplog.clear()
         return found
 

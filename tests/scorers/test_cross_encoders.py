@@ -21,12 +21,20 @@ _TORCH = "torch.nn.modules."
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_engines_agree_with_cross_encoder(
-    family: str, transformer: Make, open_model: Open, pairs: list[Pair]
+    family: str,
+    transformer: Make,
+    open_model: Open,
+    pairs: list[Pair],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     expected = predicted(transformer(family), pairs)
-    scorers = [open_model(transformer(family), engine) for engine in ("auto", "torch")]
+    with caplog.at_level(logging.INFO, "simil"):
+        scorers = [open_model(transformer(family), engine) for engine in ("auto", "torch")]
 
     assert [type(scorer) for scorer in scorers] == [GraphScorer, TorchScorer]
+    name, _, revision = scorers[0].stamp.partition("@")
+    for engine in ("onnx", "torch"):
+        assert f"{name}: {engine}, float32, revision {revision}, no prompts" in caplog.text
     for scorer in scorers:
         scores = scorer.score(pairs)
         assert scores.dtype == np.float32
@@ -101,6 +109,19 @@ def test_settings_saved_by_cross_encoder_are_used(
     np.testing.assert_allclose(scores, predicted(folder, pairs), rtol=0, atol=1e-5)
     assert scores.min() < 0
     assert np.abs(scores - open_model(transformer("bert")).score(pairs)).max() > 0.1
+
+
+def test_a_tokenizer_may_keep_the_segments_to_itself(
+    tmp_path: Path, open_model: Open, pairs: list[Pair]
+) -> None:
+    folder = tiny.cross_encoder(tmp_path / "model")
+    told = open_model(folder).score(pairs[:8])
+    edit_json(folder / "tokenizer_config.json", model_input_names=["input_ids", "attention_mask"])
+
+    scores = open_model(folder).score(pairs[:8])
+
+    np.testing.assert_allclose(scores, predicted(folder, pairs[:8]), rtol=0, atol=1e-5)
+    assert np.abs(scores - told).max() > 1e-3
 
 
 def test_a_function_of_torch_that_is_no_layer_is_not_called(tmp_path: Path, open_model: Open) -> None:

@@ -89,8 +89,9 @@ def test_nothing_is_opened_if_all_pairs_are_known(tmp_path: Path, lengths: _Leng
 
 
 def test_scores_of_a_model_are_kept(
-    transformer: Make, tmp_path: Path, open_model: Open, pairs: list[Pair]
+    transformer: Make, open_model: Open, pairs: list[Pair], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "simil")
     first = open_model(transformer("bert"), cache=True)
     scores = first.score(pairs)
     first.close()
@@ -99,6 +100,10 @@ def test_scores_of_a_model_are_kept(
     assert second.score(pairs).tolist() == scores.tolist()
     # What was cut is known of cached scores, too.
     assert second.truncated == first.truncated > 0
+    second.close()
+    first_note, second_note = (text for text in caplog.messages if ", float32, revision " in text)
+    assert first_note.startswith("bert: onnx, ")
+    assert second_note.startswith("bert: from the cache, ")
     np.testing.assert_allclose(scores, predicted(transformer("bert"), pairs), rtol=0, atol=1e-5)
 
 

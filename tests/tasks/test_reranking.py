@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from scipy.optimize import linear_sum_assignment
 from simil import similarity
 from simil.embedders.pieces import Piece, TextRejected
 from simil.errors import InputError, Place
+from simil.progress import Total
 from simil.scorers.base import Pair, Scorer
 from simil.tasks.corpus import Corpus
 from simil.tasks.matching import match
-from simil.tasks.pair_scoring import score_rows
+from simil.tasks.pair_scoring import score_pairs, score_rows
 from simil.tasks.reranking import rerank_matches, rerank_results
 from simil.tasks.retrieval import search
 from simil.texts import Pair as Row
@@ -104,6 +106,28 @@ def test_a_refused_pair_is_left_out_and_told_with_its_place() -> None:
     assert sorted(told) == ["f.txt:1: is bad", "f.txt:3: is bad"]
     with pytest.raises(InputError, match="is bad"):
         rerank_results(found, queries, texts, Letters())
+
+
+def test_progress_counts_every_pair() -> None:
+    """More than are scored at once, some of them equal and some refused."""
+    words = [*WORDS[:7], "bad"]
+    pairs = [(f"{number % 300}", words[number % 8]) for number in range(2500)]
+    done: list[int] = []
+
+    @contextmanager
+    def progress(what: str, *, total: Total = None, **more: object) -> Iterator[Callable[[int], None]]:
+        assert (what, total) == ("scoring", 2500)
+        yield done.append
+
+    places = [Place("f", number) for number in range(2500)]
+    told: list[str] = []
+    scores = score_pairs(
+        pairs, Letters(), places=places, on_error=lambda exc: told.append(str(exc)), progress=progress
+    )
+    assert sum(done) == 2500
+    assert len(done) > 100
+    assert told[0] == "f:7: is bad"
+    assert len(told) == int(np.isnan(scores).sum()) == sum(second == "bad" for _, second in pairs)
 
 
 def test_nothing_found_stays_nothing() -> None:

@@ -44,12 +44,14 @@ class Scorer(ABC):
         pairs: Sequence[Pair],
         *,
         on_rejected: Callable[[TextRejected], None] | None = None,
+        on_scored: Callable[[int], None] = lambda count: None,
     ) -> NDArray[np.float32]:
         """Return the score of each pair, float32 [len(pairs)], in order; higher fits better.
 
         The order within a pair matters: a query comes first, then the document. Equal pairs are scored once.
         A pair that cannot be scored goes to `on_rejected` with its place, and its score is nan; without
-        `on_rejected` its `TextRejected` is raised. Raises `ModelError` if the model fails.
+        `on_rejected` its `TextRejected` is raised. `on_scored` is called with how many distinct pairs were
+        scored since the last call. Raises `ModelError` if the model fails.
         """
         import numpy as np
 
@@ -57,7 +59,7 @@ class Scorer(ABC):
             return np.empty(0, np.float32)
         distinct = Distinct.of(pairs)
         vectors, marks = collect_pieces(
-            self.start(distinct.items),
+            _counted(self.start(distinct.items), on_scored),
             len(distinct.items),
             distinct.rejecting(on_rejected),
             stamp=self.stamp,
@@ -69,3 +71,11 @@ class Scorer(ABC):
 
     def close(self) -> None:  # noqa: B027 (most scorers hold nothing)
         """Release threads and memory; the scorer cannot be used afterwards."""
+
+
+def _counted(
+    pieces: Iterator[Piece | TextRejected], on_scored: Callable[[int], None]
+) -> Iterator[Piece | TextRejected]:
+    for piece in pieces:
+        yield piece
+        on_scored(len(piece.rows) if isinstance(piece, Piece) else 1)

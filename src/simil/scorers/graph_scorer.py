@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simil.embedders.local.graph import GraphRunner
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelDamaged
+from simil.models.files.cross_encoder import PairModel
 from simil.scorers.base import Pair
 from simil.scorers.local_scorer import LocalScorer
 from simil.scorers.pair_tokens import PairTokenizer
@@ -25,12 +26,13 @@ class GraphScorer(LocalScorer):
     """Runs pairs through a graph, and applies the model's activation to its logits."""
 
     def __init__(
-        self, stamp: str, overflow: Overflow, tokenizer: PairTokenizer, runner: GraphRunner, activation: str
+        self, stamp: str, overflow: Overflow, tokenizer: PairTokenizer, runner: GraphRunner, model: PairModel
     ) -> None:
-        """Open nothing before the first pair; `activation` is a name in `ACTIVATIONS`."""
+        """Open nothing before the first pair; the activation of `model` is one of `ACTIVATIONS`."""
         super().__init__(stamp, overflow, tokenizer)
         self._runner = runner
-        self._activation = ACTIVATIONS[activation]
+        self._activation = ACTIVATIONS[model.activation]
+        self._has_segments = model.has_segments
 
     def close(self) -> None:
         """End the threads and release the sessions."""
@@ -41,7 +43,7 @@ class GraphScorer(LocalScorer):
         return self._runner.start(
             [encoding.ids for encoding in encodings],
             self._scores,
-            segments=[encoding.type_ids for encoding in encodings],
+            segments=[encoding.type_ids for encoding in encodings] if self._has_segments else None,
         )
 
     def _scores(self, logits: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:

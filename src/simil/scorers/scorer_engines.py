@@ -6,7 +6,6 @@ no graph. OpenVINO runs none: it gives other scores for the segments of BERT's g
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from simil.config import Settings
@@ -21,8 +20,6 @@ from simil.progress import Progress
 from simil.scorers.base import Scorer
 
 __all__ = ["check_scorer_settings", "open_local_scorer"]
-
-log = logging.getLogger("simil")
 
 
 def check_scorer_settings(settings: Settings) -> None:
@@ -46,8 +43,8 @@ def open_local_scorer(
     stamp: str,
     settings: Settings,
     *,
-    progress: Progress,
     on_engine: Callable[[str], None],
+    progress: Progress,
 ) -> Scorer:
     """Return the scorer of a model's files, of which `model` was read.
 
@@ -57,11 +54,10 @@ def open_local_scorer(
     if settings.engine != "torch" and settings.device not in ("cuda", "mps"):
         try:
             scorer = _open_graph(source, model, stamp, settings, progress)
-        except UnknownChain as exc:
-            fall_back_to_torch(source, settings, exc)
-        else:
             on_engine("onnx")
             return scorer
+        except UnknownChain as exc:
+            fall_back_to_torch(source, settings, exc)
     from simil.scorers.torch_scorer import TorchScorer
 
     on_engine("torch" if settings.device in ("auto", "cpu") else f"torch on {settings.device}")
@@ -109,5 +105,5 @@ def _open_graph(
             vocabulary=vocabulary,
             least_rows=2,
         ),
-        model.activation,
+        model,
     )

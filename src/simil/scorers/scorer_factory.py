@@ -39,12 +39,13 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
     check_scorer_settings(settings)
     source = _find(settings.model, settings, progress)
     model = _read(settings.model, source)
-    stamp, revision = source.stamp(settings.cache_dir), source.digest(settings.cache_dir)
-    note = model_note(source, settings.precision, revision, {"query": model.prompt})
+    stamp = source.stamp(settings.cache_dir)
+    revision = source.digest(settings.cache_dir)
+    note = model_note(source, settings.precision, revision, {"pair": model.prompt})
     watch = GenerationWatch(source, settings.cache_dir)
 
     def opened() -> Scorer:
-        scorer = open_local_scorer(source, model, stamp, settings, progress=progress, on_engine=note)
+        scorer = open_local_scorer(source, model, stamp, settings, on_engine=note, progress=progress)
         source.expect_unchanged()
         if settings.cache:
             watch.expect_unchanged()

@@ -38,15 +38,17 @@ _MOST_NAMED = 5
 class PairModel:
     """What a cross-encoder makes of two texts, besides its transformer.
 
-    `activation` is applied to the transformer's one logit. `prompt` comes before the first text.
-    `max_tokens` counts the tokens of both texts and the special ones; None means no limit. `needs_torch` says
-    why only sentence-transformers runs the model; it is "" if simil's own engines do, too.
+    `activation` is applied to the transformer's one logit. `prompt` comes before the first text. `max_tokens`
+    counts the tokens of both texts and the special ones; None means no limit. `has_segments` says whether the
+    model is told which text a token belongs to. `needs_torch` says why only sentence-transformers runs the
+    model; it is "" if simil's own engines do, too.
     """
 
     activation: str = "sigmoid"
     prompt: str = ""
     max_tokens: int | None = None
     lower_case: bool = False
+    has_segments: bool = True
     needs_torch: str = ""
 
 
@@ -76,7 +78,7 @@ def read_cross_encoder(name: str, folder: Path) -> PairModel:
             max_tokens, lower_case = _limits(transformer, is_bare=not modules)
         except UnknownChain as exc:
             return PairModel(activation, prompt, needs_torch=str(exc))
-        return PairModel(activation, prompt, max_tokens, lower_case)
+        return PairModel(activation, prompt, max_tokens, lower_case, _has_segments(transformer))
 
 
 def _expect_one_score(
@@ -136,3 +138,9 @@ def _limits(transformer: Path, *, is_bare: bool) -> tuple[int | None, bool]:
     if has_chat_template(transformer):
         raise UnknownChain("it has a chat template")
     return token_limit(transformer), False
+
+
+def _has_segments(transformer: Path) -> bool:
+    """Say whether the tokenizer tells the segments of its tokens, as it does unless its settings deny it."""
+    names = (read_object(transformer / "tokenizer_config.json") or {}).get("model_input_names")
+    return names is None or "token_type_ids" in names
