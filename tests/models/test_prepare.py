@@ -102,8 +102,10 @@ def test_where_nothing_can_be_written_it_is_done_in_memory(
 
     np.testing.assert_allclose(open_model(folder).embed(TEXTS), expected, atol=1e-6)
     assert obstacle.read_text() == "a file, no folder"
-    assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert "prepared in memory" in caplog.text
+    reason, engine = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert len(caplog.records) == 2
+    assert "prepared in memory" in reason
+    assert "mine: onnx, float32" in engine
 
 
 def test_on_a_full_disk_it_is_done_in_memory(
