@@ -17,9 +17,8 @@ from support.corpus import LONG
 from engines.conftest import Open, cosines
 from engines.test_other_models import _roberta as roberta_folder
 from simil.embedders.base import Kind, TextRejected
-from simil.embedders.local.graph import GraphEmbedder
 from simil.embedders.local.torch import TorchEmbedder
-from simil.errors import ModelDamaged, ModelError
+from simil.errors import ModelDamaged
 from simil.models.files.chain import read_chain
 from simil.models.files.positions import position_limit
 
@@ -291,15 +290,3 @@ def test_a_default_prompt_that_is_not_there(tmp_path: Path, bert_folder: Path, o
 
     with pytest.raises(ModelDamaged, match="its default_prompt_name is 'sts'"):
         open_model(folder)
-
-
-def test_an_adapter_is_left_to_sentence_transformers(
-    tmp_path: Path, bert_folder: Path, open_model: Open
-) -> None:
-    folder = tiny.sentence_model(tmp_path / "model", bert_folder)
-    assert isinstance(open_model(folder, "auto"), GraphEmbedder)
-    adapter = {"peft_type": "LORA", "base_model_name_or_path": str(bert_folder)}
-    (folder / "adapter_config.json").write_text(json.dumps(adapter), "utf-8")
-
-    with pytest.raises(ModelError, match="it is an adapter to another model"):
-        open_model(folder, "onnx")
