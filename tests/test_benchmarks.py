@@ -266,6 +266,17 @@ def test_a_page_has_a_table_for_each_section(load: Any) -> None:
     assert "| peer |  |  |  |  | left out | it is not installed |" in lines
 
 
+def test_a_reranked_order_is_that_of_the_scores(load: Any) -> None:
+    rerank, failed = load("rerank"), load("measure").MeasurementFailed
+    theirs = [(0.9, "a"), (0.5, "b"), (0.5, "c"), (0.1, "d")]
+    assert rerank.same_order(theirs, theirs)
+    assert rerank.same_order(theirs, [theirs[0], theirs[2], theirs[1], theirs[3]])  # Two are equal.
+    assert not rerank.same_order(theirs, [theirs[0], theirs[1], theirs[3], theirs[2]])
+    for other in (theirs[:3], [*theirs[:3], (0.2, "d")], [*theirs[:3], (0.1, "e")]):
+        with pytest.raises(failed):
+            rerank.same_order(theirs, other)
+
+
 def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     """A run of two small suites: it ends well, keeps what it found, and writes the page."""
     page, kept = tmp_path / "page.md", tmp_path / "kept.json"
