@@ -21,6 +21,7 @@ __all__ = ["SUITES", "few_texts", "many_texts"]
 
 _LEAST_COSINE = 0.99999
 _TORCH = re.compile(r"runs in sentence-transformers: (.*)")
+_ENGINE = re.compile(r"^simil: \S+: (\w+), float32, ", re.MULTILINE)
 
 
 def few_texts() -> list[str]:
@@ -50,7 +51,7 @@ def many_texts() -> list[str]:
 class _Runs:
     """What simil did with a folder, and how near its vectors are to the peer's.
 
-    `again` says that the second run changed files of the cache: something was prepared or tried again.
+    `again` says that the second run replaced files of the cache: something was prepared or tried again.
     """
 
     first: Usage
@@ -102,7 +103,7 @@ def _row(bench: Bench, folder: Path, item: Architecture, failed: Mapping[str, st
     except MeasurementFailed as exc:
         said = str(exc).strip().splitlines()[-1].replace(f"{folder}{os.sep}", "")
         return Check(name, [], holds=item.refused, bar="refused" if item.refused else "", note=said)
-    engine = f"sentence-transformers, since {runs.torch}" if runs.torch else _engine(item)
+    engine = f"torch, since {runs.torch}" if runs.torch else _engines(runs)
     note = f"cosine {runs.cosine:.7f}; first {_cost(runs.first)}; second {_cost(runs.second)}"
     note += f"; many texts {_cost(runs.many)}; {engine}"
     note += "; tried again in the second run" if runs.again else ""
@@ -110,8 +111,10 @@ def _row(bench: Bench, folder: Path, item: Architecture, failed: Mapping[str, st
     return Check(name, [runs.second.seconds], holds, f">= {_LEAST_COSINE}", note)
 
 
-def _engine(item: Architecture) -> str:
-    return "static" if item.config in ("StaticEmbedding", "model2vec") else "own engines"
+def _engines(runs: _Runs) -> str:
+    """Return the engines that simil names under -v, for a few texts and for many."""
+    named = [found[1] for usage in (runs.second, runs.many) if (found := _ENGINE.search(usage.stderr))]
+    return " and ".join(dict.fromkeys(named)) or "an engine that is not named"
 
 
 def _cost(usage: Usage) -> str:
@@ -155,9 +158,9 @@ def _worst_cosine(peer: Path, ours: Path) -> float:
 
 
 def _files(folder: Path) -> dict[str, int]:
-    """Return the files in a folder with the times of their last change."""
+    """Return the files in a folder with their inodes: one that is only used keeps its own."""
     return {
-        os.path.relpath(path, folder): path.stat().st_mtime_ns
+        os.path.relpath(path, folder): path.stat().st_ino
         for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith((".lock", "-shm", "-wal"))
     }
