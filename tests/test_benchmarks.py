@@ -30,6 +30,19 @@ print(json.dumps([str(model[1].pooling_mode), model.max_seq_length, vectors[[0, 
 TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
 
 
+# Makes the rerankers of one layer, and nothing else.
+MAKE_RERANKERS = """
+import json, sys
+from pathlib import Path
+import make_rerankers
+sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
+for name, (family, shape, between) in make_rerankers._SHAPES.items():
+    make_rerankers._SHAPES[name] = (family, shape | sizes, between)
+    make_rerankers.make(Path(sys.argv[1]) / name, name, layers=1)
+print(json.dumps([*make_rerankers._SHAPES]))
+"""
+
+
 @pytest.fixture
 def load() -> Iterator[Any]:
     """Import one of the benchmarks' modules."""
@@ -253,6 +266,17 @@ def test_a_page_has_a_table_for_each_section(load: Any) -> None:
     assert "| peer |  |  |  |  | left out | it is not installed |" in lines
 
 
+def test_a_reranked_order_is_that_of_the_scores(load: Any) -> None:
+    rerank, failed = load("rerank"), load("measure").MeasurementFailed
+    theirs = [(0.9, "a"), (0.5, "b"), (0.5, "c"), (0.1, "d")]
+    assert rerank.same_order(theirs, theirs)
+    assert rerank.same_order(theirs, [theirs[0], theirs[2], theirs[1], theirs[3]])  # Two are equal.
+    assert not rerank.same_order(theirs, [theirs[0], theirs[1], theirs[3], theirs[2]])
+    for other in (theirs[:3], [*theirs[:3], (0.2, "d")], [*theirs[:3], (0.1, "e")]):
+        with pytest.raises(failed):
+            rerank.same_order(theirs, other)
+
+
 def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     """A run of two small suites: it ends well, keeps what it found, and writes the page."""
     page, kept = tmp_path / "page.md", tmp_path / "kept.json"
@@ -285,6 +309,21 @@ def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     assert any(isinstance(row["holds"], bool) for row in reads)
     assert "## " in page.read_text("utf-8")
     assert str(tmp_path) not in page.read_text("utf-8")
+
+
+def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:
+    names = _python(tmp_path, "-c", MAKE_RERANKERS, str(tmp_path / "rerankers"))
+    assert names == ["bert", "xlm-r", "modernbert"]
+
+    scores = {}
+    for side in ("peer", "ours"):
+        folder = str(tmp_path / "rerankers" / "bert")
+        with _worker(load, tmp_path, "pair_scores_side.py", side, folder) as worker:
+            scores[side] = worker.ask("scores", number=10)
+            assert worker.ask("seconds", number=10) > 0
+            if side == "ours":
+                assert worker.ask("scores_alone", number=10) == scores["ours"]
+    assert scores["ours"] == pytest.approx(scores["peer"], abs=1e-5)
 
 
 def _worker(load: Any, folder: Path, script: str, *arguments: str) -> Any:

@@ -29,6 +29,13 @@ def test_a_text_is_padded_alike_whatever_is_beside_it(lengths: list[int]) -> Non
         assert {alone[row] for row in rows} == {length}
 
 
+@given(LENGTHS)
+def test_padding_ends_at_the_limit(lengths: list[int]) -> None:
+    limit = max(lengths)
+
+    assert all(length <= limit for _, length in batches(np.array(lengths), limit=limit))
+
+
 def test_padding_is_under_a_twentieth_of_every_text() -> None:
     lengths = np.arange(1, 100_000)
     padded = padded_lengths(lengths)

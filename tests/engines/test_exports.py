@@ -23,6 +23,7 @@ from simil.models.files import model_source as source
 from simil.models.files.chain import UnknownChain
 from simil.models.graphs import failed_exports
 from simil.models.graphs.export import export_graph
+from simil.models.graphs.graph_check import lacks_memory
 from simil.models.graphs.signature import GRAPH_INPUTS
 
 _SIZES = {
@@ -209,6 +210,15 @@ def test_of_a_model_that_torch_cannot_export_nothing_is_printed(
         export_graph(folder, tmp_path)
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_that_memory_is_lacking_is_told_by_what_torch_raises() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50)
+    assert lacks_memory(caught.value)
+    assert not lacks_memory(RuntimeError("unordered_map::at"))
 
 
 @pytest.mark.parametrize("change", ["damaged", "cut", "of other versions"])

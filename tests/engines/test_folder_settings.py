@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +17,11 @@ from support.corpus import LONG
 
 from engines.conftest import Open, cosines
 from engines.test_other_models import _roberta as roberta_folder
+from simil.config import load_settings
 from simil.embedders.base import Kind, TextRejected
-from simil.embedders.local.graph import GraphEmbedder
+from simil.embedders.factory import open_embedder
 from simil.embedders.local.torch import TorchEmbedder
-from simil.errors import ModelDamaged, ModelError
+from simil.errors import ModelDamaged
 from simil.models.files.chain import read_chain
 from simil.models.files.positions import position_limit
 
@@ -263,9 +265,7 @@ def test_a_normalization_of_tokens_is_none_of_texts(
     assert np.linalg.norm(vectors, axis=1).min() > 1.5
 
 
-def test_modules_of_their_own_for_queries_and_documents(
-    tmp_path: Path, bert_folder: Path, open_model: Open
-) -> None:
+def test_modules_of_their_own_for_queries_and_documents(tmp_path: Path, bert_folder: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Router
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
@@ -277,9 +277,12 @@ def test_modules_of_their_own_for_queries_and_documents(
     folder = tmp_path / "model"
     SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
     model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    embedder = open_model(folder, "auto")
+    # With a cache, which must not take one for the other.
+    environment = {"SIMIL_CACHE_DIR": str(tmp_path / "cache"), "SIMIL_CONFIG": os.devnull}
+    embedder = open_embedder(load_settings(model=str(folder), environ=environment, directory=tmp_path))
 
     query, document = (embedder.embed(SHORT, kind) for kind in (Kind.QUERY, Kind.DOCUMENT))
+    embedder.close()
     assert cosines(query, model.encode_query(SHORT)).min() >= 0.99999
     assert cosines(document, model.encode_document(SHORT)).min() >= 0.99999
     assert cosines(query, document).max() < 0.999
@@ -291,15 +294,3 @@ def test_a_default_prompt_that_is_not_there(tmp_path: Path, bert_folder: Path, o
 
     with pytest.raises(ModelDamaged, match="its default_prompt_name is 'sts'"):
         open_model(folder)
-
-
-def test_an_adapter_is_left_to_sentence_transformers(
-    tmp_path: Path, bert_folder: Path, open_model: Open
-) -> None:
-    folder = tiny.sentence_model(tmp_path / "model", bert_folder)
-    assert isinstance(open_model(folder, "auto"), GraphEmbedder)
-    adapter = {"peft_type": "LORA", "base_model_name_or_path": str(bert_folder)}
-    (folder / "adapter_config.json").write_text(json.dumps(adapter), "utf-8")
-
-    with pytest.raises(ModelError, match="it is an adapter to another model"):
-        open_model(folder, "onnx")

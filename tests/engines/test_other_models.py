@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import tiny_models as tiny
-from support.corpus import LONG, varied_texts
+from support.corpus import LONG
+from support.tiny_cross_encoders import byte_level_tokenizer
 
 from engines.conftest import Agree, Open, cosines, logged
 from simil.embedders.local.graph import GraphEmbedder
@@ -60,19 +61,8 @@ def _mpnet(folder: Path) -> Path:
 def _roberta(folder: Path) -> Path:
     """A model with a byte-level BPE tokenizer, which keeps white space and knows every character."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+    from transformers import RobertaConfig, RobertaModel
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=700,
-        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(varied_texts()[:80], trainer)
-    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
     torch.manual_seed(5)
     config = RobertaConfig(
         vocab_size=700,
@@ -84,16 +74,7 @@ def _roberta(folder: Path) -> Path:
         initializer_range=0.3,
     )
     RobertaModel(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        pad_token="<pad>",
-        eos_token="</s>",
-        cls_token="<s>",
-        sep_token="</s>",
-        unk_token="<unk>",
-        model_max_length=128,
-    ).save_pretrained(folder)
+    byte_level_tokenizer().save_pretrained(folder)
     return folder
 
 

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from engines.conftest import Open, cosines
 from simil.embedders.base import Embedder, Kind, TextRejected
+from simil.models.files import model_source as source
 
 LIMIT = 64
 ENGINES = ("onnx", "torch")
@@ -195,3 +196,16 @@ class _Reading:
     def encode_batch_fast(self, texts: Sequence[str]) -> Any:
         self.characters += sum(map(len, texts))
         return self._tokenizer.encode_batch_fast(texts)
+
+
+def test_a_model_may_have_no_positions_for_padding(tmp_path: Path, open_model: Open) -> None:
+    from transformers import BertConfig, BertModel
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 64}
+    network = BertModel(BertConfig(**sizes, max_position_embeddings=130))
+    folder = tiny.transformer_folder(tmp_path / "model", network, source.EMBEDDED)
+    tiny.edit_json(folder / "tokenizer_config.json", model_max_length=130)
+
+    by_engine = [open_model(folder, engine).embed([LONG, "an apple"]) for engine in ("onnx", "torch")]
+
+    assert cosines(*by_engine).min() >= 0.99999

@@ -57,6 +57,19 @@ def test_cut_pairs_are_counted(family: str, engine: str, transformer: Make, open
     assert scorer.truncated == 3
 
 
+@pytest.mark.parametrize(("family", "positions"), [("bert", 130), ("electra", 130), ("xlm-roberta", 132)])
+def test_a_model_may_have_no_positions_for_padding(
+    family: str, positions: int, tmp_path: Path, open_model: Open
+) -> None:
+    folder = tiny.cross_encoder(tmp_path / "model", family, max_position_embeddings=positions)
+    edit_json(folder / "tokenizer_config.json", model_max_length=130)
+    pairs = [(_LONG, _LONG), (_SHORT, _LONG)]
+
+    scores = open_model(folder).score(pairs)
+
+    np.testing.assert_allclose(scores, predicted(folder, pairs), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 @pytest.mark.parametrize("cache", [False, True])
 def test_pairs_that_are_too_long_can_be_rejected(

@@ -110,3 +110,10 @@ def test_settings_of_the_wrong_type_are_damage(
 
     with pytest.raises(ModelDamaged):
         open_model(folder)
+
+
+def test_offline_no_model_that_embeds_is_offered_in_place_of_a_reranker(open_model: Open) -> None:
+    with pytest.raises(ModelError) as caught:
+        open_model("ms-marco-minilm", offline=True)
+
+    assert str(caught.value).endswith("and simil is offline; run once without --offline")

@@ -58,7 +58,7 @@ class Embedder(ABC):
         stamp: the model's name and, if it has one, its revision (`name@revision`). Vectors with different
             stamps are never compared.
         dimensions: the length of a vector; None until the first batch if only the server knows it.
-        truncated: how many texts so far were longer than the model reads and lost their end.
+        truncated: how many texts so far were longer than the model reads, and were cut.
         folder: the folder of a local model's files; None for other models.
         metric: how the model's files say that its vectors are compared; cosine if they do not say.
         is_paid: whether vectors cost money: each is cached as soon as it arrives and never requested twice.

@@ -38,6 +38,7 @@ log = logging.getLogger("simil")
 
 # How long a run without and with a pinned model waits for the first answer of the hub.
 _UNPINNED_WAIT_S, _PINNED_WAIT_S = 3.0, 10.0
+_SHIPPED = f", or use -m {FALLBACK}, which ships with simil"
 _KINDS = {"embedder": ModelKind.EMBEDDER, "reranker": ModelKind.CROSS_ENCODER}
 
 
@@ -167,10 +168,11 @@ def find_or_fetch(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelS
     if found is not None or ref.provider is not Provider.HUB:
         return found
     if offline:
+        # What ships with simil scores no pairs.
+        instead = "" if known_kind(ref) is ModelKind.CROSS_ENCODER else _SHIPPED
         raise ModelNotFound(
             f"{ref.target} is not on this machine and simil is offline",
-            hint=did_you_mean(near_repository(ref.target))
-            or "run once without --offline, or use -m minilm, which ships with simil",
+            hint=did_you_mean(near_repository(ref.target)) or f"run once without --offline{instead}",
         )
     return fetch(ref, progress)
 

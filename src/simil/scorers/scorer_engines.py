@@ -102,6 +102,7 @@ def _open_graph(
         GraphRunner(
             stamp,
             Sessions(None, session, prepared.takes_padding),
+            limit=model.max_tokens,
             vocabulary=vocabulary,
             least_rows=2,
         ),

@@ -80,7 +80,7 @@ Models = Annotated[
 ]
 Rerank = Annotated[
     str | None,
-    _model(
+    typer.Option(
         "--rerank",
         metavar="NAME",
         help="Order the best results by this cross-encoder, which reads two texts at once: "
@@ -90,7 +90,7 @@ Rerank = Annotated[
 ]
 Candidates = Annotated[
     int | None,
-    _model(
+    typer.Option(
         "--candidates",
         metavar="N",
         min=1,

@@ -35,15 +35,20 @@ def padded_lengths(lengths: NDArray[np.intp]) -> NDArray[np.intp]:
     return padded
 
 
-def batches(lengths: NDArray[np.intp], *, padded: bool = True) -> Iterator[tuple[NDArray[np.intp], int]]:
+def batches(
+    lengths: NDArray[np.intp], *, padded: bool = True, limit: int | None = None
+) -> Iterator[tuple[NDArray[np.intp], int]]:
     """Yield batches as their rows, int [n], and their padded length, longest first.
 
-    Unless `padded`, that is the length of each of its texts. A batch has at most `BATCH_TOKENS` tokens, but
-    at least one text. Every row comes once.
+    Unless `padded`, that is the length of each of its texts; it is never above `limit`, if there is one,
+    which no text exceeds. A batch has at most `BATCH_TOKENS` tokens, but at least one text. Every row comes
+    once.
     """
     import numpy as np
 
     shapes = padded_lengths(lengths) if padded else lengths
+    if limit is not None:  # The model may have no more positions than that, for padding either.
+        shapes = np.minimum(shapes, limit)
     order = np.argsort(-shapes, kind="stable")
     borders = np.flatnonzero(np.diff(shapes[order])) + 1
     for group in np.split(order, borders):

@@ -66,13 +66,21 @@ class GraphRunner:
     """Runs token ids through a graph, in the session that suits their number."""
 
     def __init__(
-        self, stamp: str, sessions: Sessions, *, vocabulary: int | None = None, least_rows: int = 1
+        self,
+        stamp: str,
+        sessions: Sessions,
+        *,
+        limit: int | None,
+        vocabulary: int | None = None,
+        least_rows: int = 1,
     ) -> None:
         """Open nothing before the first run of the model called `stamp`.
 
-        `vocabulary` is the number of tokens of which the graph has vectors, None if unknown. No run has fewer
-        than `least_rows` rows: a row is repeated if need be.
+        No text has more tokens than `limit`, None if there is none. `vocabulary` is the number of tokens of
+        which the graph has vectors, None if unknown. No run has fewer than `least_rows` rows: a row is
+        repeated if need be.
         """
+        self._limit = limit
         self._stamp = stamp
         self._sessions = sessions
         self._vocabulary = vocabulary
@@ -106,7 +114,7 @@ class GraphRunner:
                 length,
                 finish,
             )
-            for rows, length in batches(lengths, padded=self._sessions.padded)
+            for rows, length in batches(lengths, padded=self._sessions.padded, limit=self._limit)
         ]
         self._tokens += int(lengths.sum())
         if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
@@ -180,7 +188,7 @@ class GraphEmbedder(LocalEmbedder):
         self._chain = chain
         self._dense = tuple(dense)
         self._raw = raw
-        self._runner = GraphRunner(self.stamp, sessions, vocabulary=vocabulary)
+        self._runner = GraphRunner(self.stamp, sessions, limit=chain.max_tokens, vocabulary=vocabulary)
 
     def close(self) -> None:
         """End the threads and release the sessions."""

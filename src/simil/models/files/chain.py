@@ -164,8 +164,6 @@ def _chain_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> Chain:
         raise UnknownChain(f"its modules are {', '.join(kinds)}")
     paths = [str(module.get("path", "")) for module in modules]
     transformer = folder / (paths[0] if paths else "")
-    if (transformer / "adapter_config.json").exists():
-        raise UnknownChain("it is an adapter to another model")
     max_tokens, lower_case = read_transformer(transformer) if paths else (token_limit(transformer), False)
     pooling, pools_prompt = _read_pooling(folder / paths[1]) if paths else (_bare_pooling(folder), True)
     if truncates_dimensions(folder):

@@ -26,7 +26,7 @@ def fit_limit(network: Any) -> None:
     """Have a model of sentence-transformers cut texts where its positions end, if its own limit is higher."""
     transformer = network.transformers_model
     positions = None if transformer is None else position_limit(transformer.config.to_dict())
-    if positions is not None and network.max_seq_length > positions:
+    if positions is not None and (network.max_seq_length or positions + 1) > positions:
         network.max_seq_length = positions
 
 

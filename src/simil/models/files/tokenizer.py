@@ -241,7 +241,8 @@ def _is_plain_bert(folder: Path, tokenizer: dict[str, Any], config: dict[str, An
         return (
             _is_bert_like(folder, config, besides={})
             and {"type": "WordPiece"} | model == _WORDPIECE
-            and {"type": "BertNormalizer", "clean_text": True}.items() <= tokenizer["normalizer"].items()
+            and {"type": "BertNormalizer", "clean_text": True}.items()
+            <= (tokenizer.get("normalizer") or {}).items()
             and tokenizer.get("pre_tokenizer") == {"type": "BertPreTokenizer"}
             and _frames_texts(tokenizer.get("post_processor"))
             and named <= added.keys() == set(_BERT_TOKENS)

@@ -20,7 +20,7 @@ from simil.models.files.chain import UnknownChain
 from simil.models.files.positions import fit_limit
 from simil.models.files.quiet import quiet_transformers
 from simil.models.files.tokenizer import give_padding, write_tokenizer
-from simil.models.graphs.graph_check import GraphCase, sample_texts
+from simil.models.graphs.graph_check import GraphCase, lacks_memory, sample_texts
 from simil.models.graphs.signature import GraphKind
 
 if TYPE_CHECKING:
@@ -95,11 +95,13 @@ def _exporting() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (OSError, MemoryError):
+    except OSError:
         raise
     except Exception as exc:
         if interrupts(exc):
             raise KeyboardInterrupt from exc
+        if lacks_memory(exc):
+            raise MemoryError from exc
         raise UnknownChain(f"torch cannot export it: {what_was_raised(exc).splitlines()[0]}") from exc
 
 

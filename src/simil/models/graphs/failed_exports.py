@@ -11,7 +11,6 @@ import json
 import logging
 import os
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from simil.private_files import make_private, write_private
@@ -73,6 +72,8 @@ def _versions() -> list[str]:
 
 
 def _version(library: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # It imports much, and few runs get here.
+
     try:
         return version(library)
     except PackageNotFoundError:

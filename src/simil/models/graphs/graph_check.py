@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GraphCase", "UnfitGraph", "check_alone", "check_graph", "sample_texts"]
+__all__ = ["GraphCase", "UnfitGraph", "check_alone", "check_graph", "lacks_memory", "sample_texts"]
 
 # The error of a token's vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
 _TOLERANCE = 0.004
@@ -35,6 +35,12 @@ _LONG, _LONGER = 160, 1024
 _WIDEST_WINDOW = 1200
 # Words times parameters: a few seconds.
 _COST = 2e11
+_NO_MEMORY = ("allocate memory", "bad_alloc", "bad allocation")
+
+
+def lacks_memory(exc: Exception) -> bool:
+    """Say whether memory is lacking, by what torch or ONNX Runtime raised: neither has a class for it."""
+    return isinstance(exc, MemoryError) or any(sign in str(exc) for sign in _NO_MEMORY)
 
 
 class UnfitGraph(Exception):
@@ -115,10 +121,15 @@ def _agree(output: NDArray[np.float32], expected: NDArray[np.float32], kind: Gra
 
 @contextmanager
 def _unfit(what: str, *, told: bool = True) -> Iterator[None]:
-    """Turn ONNX Runtime's exceptions into `UnfitGraph`; `told` says what they are."""
+    """Turn ONNX Runtime's exceptions into `UnfitGraph`; `told` says what they are.
+
+    Raises `MemoryError` where memory is lacking, which is no fault of the graph.
+    """
     try:
         yield
     except Exception as exc:
+        if lacks_memory(exc):
+            raise MemoryError from exc
         why = f": {what_was_raised(exc).splitlines()[0]}" if told else ""
         raise UnfitGraph(f"{what}{why}") from exc
 

@@ -95,7 +95,6 @@ def prepare(
     saved = open_built(target, generation, full=full)
     if saved:
         return _opened(saved)
-    source.verify()
     known = None if full else recall_failure(target)
     if known is not None:
         raise UnknownChain(known)
@@ -109,6 +108,8 @@ def prepare(
     except UnknownChain as exc:
         reason = str(exc)
         remember_failure(target, source.name, reason)
+    except MemoryError:
+        reason = "there is not enough memory to make its graph"
     except (OSError, BuildFailed) as exc:
         reason = f"its graph cannot be written to {target.parent}: {exc}"
         ready = _ready_graph(source, kind)
