@@ -24,6 +24,8 @@ import simil.models
 _VOCABULARY = Path(simil.models.__file__).parent / "minilm"
 _WORDS, _MAX_TOKENS = 30_522, 512
 _SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+# Above what training begins with, so that the scores of two pairs differ as those of a trained model do.
+_INITIALIZER_RANGE = 0.05
 _IDS = {"pad_token_id": 0, "bos_token_id": 101, "eos_token_id": 102, "cls_token_id": 101, "sep_token_id": 102}
 # The kind of transformer, its sizes, and what stands between the two texts.
 _SHAPES: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -78,7 +80,9 @@ def _write_weights(folder: Path, family: str, sizes: dict[str, Any], seed: int) 
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    config = AutoConfig.for_model(family, **_IDS, **sizes, vocab_size=_WORDS, num_labels=1)
+    config = AutoConfig.for_model(
+        family, **_IDS, **sizes, vocab_size=_WORDS, num_labels=1, initializer_range=_INITIALIZER_RANGE
+    )
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
 
 
