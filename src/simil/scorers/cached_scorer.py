@@ -29,8 +29,6 @@ class CachedScorer(Scorer):
     ) -> None:
         """Open nothing yet; `on_unopened` is called at the end if all scores came from the cache."""
         self.stamp = stamp
-        self._on_unopened = on_unopened
-        self._gave_hits = False
         self._key_builder = key_builder
         self._cache = cache
         self._open = open_scorer
