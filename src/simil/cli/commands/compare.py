@@ -159,7 +159,7 @@ def compare(
                 # Saved vectors need no model.
                 has_texts = len(items) > 1 and any(item.text is not None for item in items)
                 if has_texts and _is_cross_encoder(run, about_vectors):
-                    compared = _scored(items, run)
+                    compared = _scored(items, run, plot)
                 else:
                     compared = compare_items(
                         items,
@@ -188,9 +188,13 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _scored(items: Sequence[Item], run: SessionRun) -> CrossComparison:
+def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
     from simil.tasks.pair_scoring import score_items
 
+    if plot is not None and len(items) == 2:
+        raise UsageError(
+            "a cross-encoder gives two texts one score, which is no matrix to draw", hint="leave out --plot"
+        )
     session = run.session
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
 
