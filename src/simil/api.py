@@ -164,15 +164,15 @@ class Model(AbstractContextManager["Model"]):
 
         Higher fits better; a query comes first in its pair, then the document. The scores are no cosine
         similarities, and those of two models cannot be compared. Raises `ModelError` for a model that embeds
-        texts.
+        texts, `TypeError` for what is no pair of strings, and `InputError` for a blank text.
         """
         from simil.embedders.pieces import TextRejected
         from simil.errors import InputError
-        from simil.session.in_memory import texts_in_memory
+        from simil.session.in_memory import pairs_in_memory
 
-        sides = [[text.text for text in texts_in_memory(side, "pairs")] for side in zip(*pairs, strict=True)]
+        given = pairs_in_memory(pairs)
         try:
-            return self._session.scorer().score([*zip(*sides, strict=True)])
+            return self._session.scorer().score(given)
         except TextRejected as exc:
             raise InputError(f"pair {exc.index}: {exc.message}", hint=exc.hint) from exc
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,12 +35,48 @@ def test_pairs_are_scored(model: simil.Model, transformer: Make) -> None:
 
 
 def test_what_cannot_be_scored_is_an_error(model: simil.Model) -> None:
-    with pytest.raises(InputError, match="text 1 is blank"):
+    with pytest.raises(InputError, match="text 1 of pair 1 is blank"):
         model.score([("a", "b"), ("c", " ")])
     with pytest.raises(InputError, match="pair 1: the two texts are longer than the 128 tokens"):
         model.score([("a", "b"), ("an apple " * 200, "d")])
     with pytest.raises(ModelError, match="minilm is an embedding model, not a cross-encoder"):
         simil.score([("a", "b")], model="minilm")
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ["ab"],
+        "ab",
+        ("a", "b"),
+        {"ab": "b"},
+        [("a",)],
+        [("a", "b", "c")],
+        [1],
+        [None],
+        [("a", 1)],
+        [(b"a", "b")],
+    ],
+    ids=repr,
+)
+def test_what_is_no_pair_of_strings_is_refused(model: simil.Model, pairs: Any) -> None:
+    with pytest.raises(TypeError, match=r"^pairs\[0\](\[\d\])? is not a (pair of )?string"):
+        model.score(pairs)
+
+
+def test_pairs_may_be_lists_arrays_and_come_one_by_one(model: simil.Model) -> None:
+    scores = model.score(_PAIRS).tolist()
+
+    assert model.score([[*pair] for pair in _PAIRS]).tolist() == scores  # type: ignore[misc]
+    assert model.score(np.array(_PAIRS)).tolist() == scores  # type: ignore[arg-type]
+    assert model.score(pair for pair in _PAIRS).tolist() == scores  # type: ignore[arg-type]
+
+
+def test_half_a_surrogate_pair_is_no_text(model: simil.Model) -> None:
+    with pytest.raises(InputError, match="text 0 of pair 1 has half a surrogate pair"):
+        model.score([("a", "b"), ("\ud83d", "b")])
+    with pytest.raises(InputError, match="text 1 has half a surrogate pair"):
+        simil.embed(["a", "\udcff"], model="minilm")
 
 
 def test_the_commands_for_models_know_a_cross_encoder(transformer: Make, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, Place
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["texts_in_memory", "vectors_in_memory"]
+__all__ = ["pairs_in_memory", "texts_in_memory", "vectors_in_memory"]
 
 
 def texts_in_memory(strings: Sequence[str], name: str = "texts") -> list[Text]:
@@ -23,14 +23,41 @@ def texts_in_memory(strings: Sequence[str], name: str = "texts") -> list[Text]:
     """
     if isinstance(strings, str):
         raise TypeError(f"{name} is one string; pass a list of them")
-    found: list[Text] = []
-    for index, string in enumerate(strings):
-        if not isinstance(string, str):
-            raise TypeError(f"{name}[{index}] is not a string, but {type(string).__name__}")
-        if is_blank(string):
-            raise InputError(f"text {index} is blank")
-        found.append(Text(str(index), string, Place(name, index), {}))
+    return [
+        Text(str(index), _checked(string, f"{name}[{index}]", f"text {index}"), Place(name, index), {})
+        for index, string in enumerate(strings)
+    ]
+
+
+def pairs_in_memory(pairs: Iterable[Sequence[str]], name: str = "pairs") -> list[tuple[str, str]]:
+    """Return pairs of strings as tuples.
+
+    Raises `TypeError` for what is no pair of strings, `InputError` for a blank text.
+    """
+    found: list[tuple[str, str]] = []
+    for index, pair in enumerate(pairs):
+        # A string of two characters is no pair of them.
+        if isinstance(pair, str) or not isinstance(pair, Collection) or len(pair) != 2:
+            raise TypeError(f"{name}[{index}] is not a pair of strings: {pair!r:.80}")
+        first, second = (
+            _checked(string, f"{name}[{index}][{side}]", f"text {side} of pair {index}")
+            for side, string in enumerate(pair)
+        )
+        found.append((first, second))
     return found
+
+
+def _checked(string: object, expression: str, name: str) -> str:
+    """Return a text; errors call it as Python does, or by its `name`."""
+    if not isinstance(string, str):
+        raise TypeError(f"{expression} is not a string, but {type(string).__name__}")
+    if is_blank(string):
+        raise InputError(f"{name} is blank")
+    try:
+        string.encode()
+    except UnicodeEncodeError as exc:
+        raise InputError(f"{name} has half a surrogate pair, which is no character") from exc
+    return string
 
 
 def vectors_in_memory(vectors: NDArray[np.floating[Any]], model: str, name: str = "vectors") -> VectorFile:
