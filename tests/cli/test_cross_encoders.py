@@ -146,6 +146,16 @@ class TestCompare:
             f"{option[0]} is for vectors, and a cross-encoder makes none; leave out {option[0]}"
         )
 
+    def test_more_than_two_texts_can_be_drawn(self, model: str) -> None:
+        drawn = ("compare", "-m", model, "--plot", "matrix.svg", "Apple", "Orange")
+        assert simil(*drawn, "Lightning").code == 0
+        assert "cross-encoder" in Path("matrix.svg").read_text("utf-8")
+        refused = simil(*drawn)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.error_line == (
+            "a cross-encoder gives two texts one score, which is no matrix to draw; leave out --plot"
+        )
+
     def test_a_saved_vector_is_refused(self, model: str) -> None:
         assert simil("embed", "-m", "minilm", "-t", "tea", "-o", "v.jsonl").code == 0
         result = simil("compare", "-m", model, "--file", "v.jsonl", "Apple")
@@ -283,7 +293,11 @@ class TestSearch:
             (["--rerank", "minilm"], 4, "minilm is an embedding model, not a cross-encoder"),
             (["--rerank", "openai"], 4, "openai:text-embedding-3-small embeds texts and scores no pairs"),
             (["--rerank", "./nosuch"], 4, "there is no model folder ./nosuch"),
-            (["--rerank", "a/b", "--offline"], 4, "a/b is not on this machine and simil is offline"),
+            (
+                ["--rerank", "a/b", "--offline"],
+                4,
+                "a/b is not on this machine and simil is offline; run once without --offline\n",
+            ),
             (["--rerank", "minilm", "--candidates", "3", "-k", "4"], 2, "-k 4 asks for more than --candid"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -292,7 +306,7 @@ class TestSearch:
         for command in (("search", "fruit", "texts.txt"), ("match", "texts.txt", "texts.txt")):
             result = simil(*command, *options)
             assert (result.code, result.out) == (code, "")
-            assert result.error_line.startswith(line)
+            assert f"{result.error_line}\n".startswith(line)
 
     def test_offline_and_without_a_cache(self, model: str) -> None:
         search = ("search", "fruit", "texts.txt", "--rerank", model)

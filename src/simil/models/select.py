@@ -52,7 +52,7 @@ def choose_model(
     """
     if name is not None:
         ref = resolve(name)
-        return ref, find_or_fetch(ref, offline=offline, progress=progress)
+        return ref, find_or_fetch(ref, offline=offline, progress=progress, or_else=_SHIPPED)
     ref = resolve(DEFAULT)
     found = find_local(ref)
     if found is not None:
@@ -86,7 +86,7 @@ def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:
     known = known_kind(ref)
     if known is not None:
         return known
-    source = find_or_fetch(ref, offline=settings.offline, progress=progress)
+    source = find_or_fetch(ref, offline=settings.offline, progress=progress, or_else=_SHIPPED)
     return ModelKind.EMBEDDER if source is None else model_kind(source.folder)
 
 
@@ -159,20 +159,21 @@ def _folder_source(folder: Path) -> ModelSource:
     return ModelSource(folder.name, folder)
 
 
-def find_or_fetch(ref: ModelRef, *, offline: bool, progress: Progress) -> ModelSource | None:
+def find_or_fetch(
+    ref: ModelRef, *, offline: bool, progress: Progress, or_else: str = ""
+) -> ModelSource | None:
     """Return a local model's files, fetched from the hub if need be; None if it does not run here.
 
-    Raises `ModelNotFound` if the model is not here and simil is offline, and what `fetch` raises.
+    `or_else` ends the advice for a model that is not here: what the user could name in its place. Raises
+    `ModelNotFound` if the model is not here and simil is offline, and what `fetch` raises.
     """
     found = find_local(ref)
     if found is not None or ref.provider is not Provider.HUB:
         return found
     if offline:
-        # What ships with simil scores no pairs.
-        instead = "" if known_kind(ref) is ModelKind.CROSS_ENCODER else _SHIPPED
         raise ModelNotFound(
             f"{ref.target} is not on this machine and simil is offline",
-            hint=did_you_mean(near_repository(ref.target)) or f"run once without --offline{instead}",
+            hint=did_you_mean(near_repository(ref.target)) or f"run once without --offline{or_else}",
         )
     return fetch(ref, progress)
 

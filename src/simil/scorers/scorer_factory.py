@@ -19,7 +19,7 @@ from simil.models.files.model_source import ModelSource
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import Provider, resolve
-from simil.models.select import check_consent, choose_model, known_kind
+from simil.models.select import check_consent, find_or_fetch, known_kind
 from simil.progress import Progress, silent
 from simil.scorers.base import Scorer
 from simil.scorers.scorer_engines import check_scorer_settings, open_local_scorer
@@ -72,13 +72,12 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
 
 def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
     """Return the files of the model that is called `name`, fetched if need be."""
-    pinned = resolve(name)
-    check_consent(pinned, settings)
-    if pinned.provider is Provider.HUB and known_kind(pinned) is ModelKind.EMBEDDER:
+    ref = resolve(name)
+    check_consent(ref, settings)
+    if ref.provider is Provider.HUB and known_kind(ref) is ModelKind.EMBEDDER:
         raise not_a_cross_encoder(name, ModelKind.EMBEDDER)  # It need not be fetched first.
-    ref, source = choose_model(
-        name, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
-    )
+    # Offline, what ships with simil would be no help: it scores no pairs.
+    source = find_or_fetch(ref, offline=settings.offline, progress=progress)
     if source is None:
         raise ModelError(
             f"{ref.cli_name} embeds texts and scores no pairs",
