@@ -36,6 +36,10 @@ def test_padding_ends_at_the_limit(lengths: list[int]) -> None:
     assert all(length <= limit for _, length in batches(np.array(lengths), limit=limit))
 
 
+def test_a_text_beyond_the_limit_has_the_room_that_it_needs() -> None:
+    assert [length for _, length in batches(np.array([9, 70]), limit=2)] == [70, 9]
+
+
 def test_padding_is_under_a_twentieth_of_every_text() -> None:
     lengths = np.arange(1, 100_000)
     padded = padded_lengths(lengths)

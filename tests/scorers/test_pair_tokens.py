@@ -57,6 +57,19 @@ def test_cut_pairs_are_counted(family: str, engine: str, transformer: Make, open
     assert scorer.truncated == 3
 
 
+@pytest.mark.parametrize("limit", [1, 3, 4])
+def test_a_limit_that_special_tokens_fill_cuts_what_transformers_cuts(
+    limit: int, tmp_path: Path, open_model: Open
+) -> None:
+    folder = tiny.cross_encoder(tmp_path / "model")
+    edit_json(folder / "tokenizer_config.json", model_max_length=limit)
+    pairs = [(_SHORT, _SHORT), (_SHORT, _MIDDLE), (_MIDDLE, _SHORT)]
+
+    scores = open_model(folder).score(pairs)
+
+    np.testing.assert_allclose(scores, predicted(folder, pairs), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize(("family", "positions"), [("bert", 130), ("electra", 130), ("xlm-roberta", 132)])
 def test_a_model_may_have_no_positions_for_padding(
     family: str, positions: int, tmp_path: Path, open_model: Open

@@ -40,15 +40,16 @@ def batches(
 ) -> Iterator[tuple[NDArray[np.intp], int]]:
     """Yield batches as their rows, int [n], and their padded length, longest first.
 
-    Unless `padded`, that is the length of each of its texts; it is never above `limit`, if there is one,
-    which no text exceeds. A batch has at most `BATCH_TOKENS` tokens, but at least one text. Every row comes
+    Unless `padded`, that is the length of each of its texts; padding ends at `limit`, if there is
+    one. A batch has at most `BATCH_TOKENS` tokens, but at least one text. Every row comes
     once.
     """
     import numpy as np
 
     shapes = padded_lengths(lengths) if padded else lengths
     if limit is not None:  # The model may have no more positions than that, for padding either.
-        shapes = np.minimum(shapes, limit)
+        # Tokenizers cut nothing if the special tokens alone exceed it.
+        shapes = np.maximum(np.minimum(shapes, limit), lengths)
     order = np.argsort(-shapes, kind="stable")
     borders = np.flatnonzero(np.diff(shapes[order])) + 1
     for group in np.split(order, borders):

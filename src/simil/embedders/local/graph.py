@@ -76,7 +76,7 @@ class GraphRunner:
     ) -> None:
         """Open nothing before the first run of the model called `stamp`.
 
-        No text has more tokens than `limit`, None if there is none. `vocabulary` is the number of tokens of
+        Texts are not padded beyond `limit` tokens, None for no limit. `vocabulary` is the number of tokens of
         which the graph has vectors, None if unknown. No run has fewer than `least_rows` rows: a row is
         repeated if need be.
         """
