@@ -148,7 +148,7 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
     # transformers raises many kinds of exceptions for a broken folder.
     with (
         ForeignCode(f"sentence-transformers cannot load {folder}"),
-        quiet_transformers(uses_head=uses_head),
+        quiet_transformers(folder, uses_head=uses_head),
     ):
         # Never trust_remote_code: a model is data.
         network = getattr(sentence_transformers, kind)(

@@ -7,8 +7,9 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from simil.errors import ModelDamaged
+from simil.errors import ModelDamaged, Place
 
 __all__ = ["quiet_transformers"]
 
@@ -19,11 +20,11 @@ _HEADS = ("pooler", "cls.", "classifier", "lm_head")
 
 
 @contextmanager
-def quiet_transformers(*, uses_head: bool = False) -> Iterator[None]:
+def quiet_transformers(folder: Path | None = None, *, uses_head: bool = False) -> Iterator[None]:
     """Silence transformers and its like within the context, and restore their settings afterwards.
 
-    Raises `ModelDamaged` at the end if weights were missing, for which it makes up random ones; those of a
-    head may be missing unless the model `uses_head`.
+    Raises `ModelDamaged` at the end if weights of the model in `folder` were missing, for which it makes up
+    random ones; those of a head may be missing unless the model `uses_head`.
     """
     from transformers.utils import logging as settings
 
@@ -51,7 +52,9 @@ def quiet_transformers(*, uses_head: bool = False) -> Iterator[None]:
             settings.enable_progress_bar()
     if reports.missing:
         raise ModelDamaged(
-            f"its weights lack {reports.missing[0]}", hint="fetch the model again, or choose another"
+            f"its weights lack {reports.missing[0]}",
+            hint="fetch the model again, or choose another",
+            place=None if folder is None else Place(str(folder)),
         )
 
 

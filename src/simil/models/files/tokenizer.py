@@ -209,7 +209,7 @@ def _read_by_transformers(folder: Path) -> bytes | None:
         from transformers import AutoTokenizer
 
     with (
-        quiet_transformers(),
+        quiet_transformers(folder),
         ForeignCode("cannot be read", place=Place(str(folder / "tokenizer.json")), error=ModelDamaged),
     ):
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)

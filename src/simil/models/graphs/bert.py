@@ -216,7 +216,11 @@ class _GraphWriter:
         if full not in self.tensors:
             # Old checkpoints call these otherwise; what no name has, transformers would make up at random.
             if "LayerNorm" not in name and f"{self.prefix}{_FIRST}" in self.tensors:
-                raise ModelDamaged(f"its weights lack {full}", hint="fetch the model again")
+                raise ModelDamaged(
+                    f"its weights lack {full}",
+                    hint="fetch the model again",
+                    place=Place(str(self.tensors[f"{self.prefix}{_FIRST}"].file)),
+                )
             raise UnknownChain(f"its weights lack {full}")
         stored = self.tensors[full]
         if stored.dtype not in _DTYPES:

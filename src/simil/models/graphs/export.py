@@ -64,7 +64,7 @@ def _load(folder: Path, kind: GraphKind) -> Any:
     # transformers raises many kinds of exceptions for a folder that is not a model.
     uses_head = kind is GraphKind.LOGITS
     with (
-        quiet_transformers(uses_head=uses_head),
+        quiet_transformers(folder, uses_head=uses_head),
         ForeignCode(f"sentence-transformers cannot load {folder}"),
     ):
         model = loader(str(folder), device="cpu", local_files_only=True)
