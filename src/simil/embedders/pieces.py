@@ -132,7 +132,7 @@ def finite_part(piece: Piece, stamp: str) -> tuple[Piece, list[TextRejected]]:
         return piece, []
     what = f"{stamp} returned a value that is not finite"
     if not finite.any():
-        raise ModelError(f"{what}, for text {int(piece.rows[0]) + 1}", hint=_BUG)
+        raise ModelError(what, hint=_BUG)
     rejected = [TextRejected(int(row), what) for row in piece.rows[~finite]]
     return Piece(piece.rows[finite], piece.vectors[finite], piece.marks[finite]), rejected
 
