@@ -216,6 +216,17 @@ class TestSearch:
         assert (missed.code, missed.out) == (1, "")
         assert missed.error_line.startswith("nothing reaches 0.99; the nearest is ")
 
+    def test_more_that_reach_a_threshold_than_candidates_are_not_kept_silent(self, model: str) -> None:
+        search = ("search", "fruit", "texts.txt", "--threshold=-1", "--rerank", model)
+        assert simil(*search).err == ""
+        assert simil(*search, "--candidates", str(len(TEXTS))).err == ""
+        assert simil(*search, "--candidates", "3", "-k", "2").err == ""
+        result = simil(*search, "--candidates", "3")
+        assert (result.code, result.out.count("\n")) == (0, 3)
+        assert result.error_line == (
+            "only the 3 nearest texts were reranked, and more may reach -1; --candidates N takes more"
+        )
+
     def test_json_and_tables_name_both_scores_and_both_models(self, model: str) -> None:
         command = ("search", "fruit", "texts.txt", "--rerank", model, "-k", "2")
         found = json.loads(simil(*command, "-f", "json").out)
@@ -271,8 +282,11 @@ class TestSearch:
     def test_on_a_terminal(self, model: str) -> None:
         Path("t.txt").write_text("tea\x1b[31m\ncoffee\n", "utf-8")
         shown = on_terminal(f"simil search tea t.txt --rerank {model} -C 1", 80).out
-        assert f"by {MINILM}, ordered by pairs@" in shown
         assert "\x1b[31m" not in shown
+        narrow = on_terminal(f"simil search tea t.txt --rerank {model}", 40).out
+        for line in (f"by {MINILM}", "ordered by pairs@"):
+            assert line in shown
+            assert line in narrow
 
     def test_a_pair_that_is_refused_is_left_out(self, model: str) -> None:
         Path("t.txt").write_text(f"tea\n{'coffee ' * 200}\n", "utf-8")

@@ -142,6 +142,8 @@ def search(
                 reranker = None if scorer is None else scorer.stamp
                 show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
         _report_misses(found, corpus, threshold)
+        if candidates is not None and top_k is None and threshold is not None:
+            _report_limit(found, corpus, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise typer.Exit(1)
 
@@ -268,6 +270,16 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
     opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
     return replace(session.embed(texts, Kind.DOCUMENT), types=opened.column_types)
+
+
+def _report_limit(answers: Sequence[SearchResult], corpus: Corpus, threshold: float, candidates: int) -> None:
+    """Warn that a query has as many results as candidates, where all that reach the threshold are wanted."""
+    if any(len(answer.rows) == candidates < len(corpus) for answer in answers):
+        log.warning(
+            "only the %d nearest texts were reranked, and more may reach %g; --candidates N takes more",
+            candidates,
+            threshold,
+        )
 
 
 def _report_misses(answers: Sequence[SearchResult], corpus: Corpus, threshold: float | None) -> None:

@@ -155,7 +155,9 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int, r
                 _context_line(terminal, line, text, label, drawn.columns)
             if around.before or around.after:
                 terminal.print()
-    sign(terminal, "", f"{corpus.model}, ordered by {reranker}" if reranker else corpus.model)
+    sign(terminal, "", corpus.model)
+    if reranker:
+        sign(terminal, "ordered", reranker)
 
 
 @dataclass(frozen=True, slots=True)
