@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
@@ -28,6 +29,7 @@ TEXTS = [
     "a pie of apples",
 ]
 NEAR = 2e-5
+_IDENTITY = "torch.nn.modules.linear.Identity"
 
 
 @pytest.fixture(scope="module")
@@ -334,6 +336,27 @@ class TestSearch:
         result = simil("search", "tea", "t.txt", "--overflow", "chunk", "--rerank", model)
         assert (result.code, result.out.count("\n")) == (0, 2)
         assert result.error_line.startswith("1 pair of texts is longer than pairs@")
+
+
+def test_lines_of_a_terminal_are_not_wider_than_it(tmp_path: Path) -> None:
+    """Logits are often below -10, and cosines of what a reranker may prefer below 0."""
+    folder = cross_encoder(tmp_path / "logits", sentence_transformers={"activation_fn": _IDENTITY})
+    weights = safetensors.numpy.load_file(folder / "model.safetensors")
+    weights["classifier.bias"] -= 30
+    safetensors.numpy.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    Path("left.txt").write_text("fruit and what is made of it every year\n", "utf-8")
+    Path("t.txt").write_text("the assembly voted on fiscal reform late at night\n" * 2, "utf-8")
+    Path("p.tsv").write_text(f"a\tb\n{'tea ' * 20}\t{'coffee ' * 20}\n", "utf-8")
+    for command in (
+        "search fruit t.txt --rerank",
+        "match -q left.txt t.txt --rerank",
+        "compare --pairs p.tsv -m",
+    ):
+        for columns in (60, 61):
+            shown = re.sub(r"\x1b\[[0-9;?]*\w", "", on_terminal(f"simil {command} {folder}", columns).out)
+            lines = re.findall(r"^-\d\d\.\d{4}  .*…", shown, re.MULTILINE)
+            assert lines, shown
+            assert max(map(len, lines)) <= columns
 
 
 class TestMatch:

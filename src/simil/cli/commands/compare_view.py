@@ -280,8 +280,9 @@ def _show_two(comparison: AnyComparison) -> None:
 
 def _show_pair(pair: Pair, score: str) -> None:
     """Print one row: its score and both texts."""
-    room = max((width() - 9 - 3) // 2, 4)
-    stdout().write(f"{score:>7}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
+    shown = f"{score:>7}"  # What a cross-encoder says may be longer.
+    room = max((width() - len(shown) - 2 - 3) // 2, 4)
+    stdout().write(f"{shown}  {fit(pair.left, room)} │ {fit(pair.right, room).rstrip()}\n")
 
 
 def _show_matrix(comparison: AnyComparison) -> None:

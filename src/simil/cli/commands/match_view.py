@@ -171,7 +171,8 @@ def _names(records: Sequence[Mapping[str, object]], used: set[str]) -> dict[str,
 def _show_table(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus, reranker: str | None) -> None:
     """Print one line per pair: what the reranker says, the cosine, a bar of it, and both texts."""
     terminal = console()
-    columns = 8 + meter_columns() + (_RERANK + 2 if reranker else 0)
+    # A cosine below zero has seven characters.
+    columns = 9 + meter_columns() + (_RERANK + 2 if reranker else 0)
     room = max((width() - columns - 3) // 2, 4)
     for pair in pairs:
         texts = [_content(ours, pair.left) or "", _content(theirs, pair.right) or ""]

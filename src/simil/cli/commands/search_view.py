@@ -171,7 +171,8 @@ class _DrawnScores:
 def _drawn_scores(terminal: Console, answer: SearchResult, rank: int) -> _DrawnScores:
     """Return the cosine of a result with its bar; before it what the reranker says, which has no top."""
     cosine = float(answer.scores[rank])
-    shown, drawn, columns = fewer_digits(cosine), meter(terminal, cosine), 8 + meter_columns()
+    shown, drawn = fewer_digits(cosine), meter(terminal, cosine)
+    columns = len(shown) + 2 + meter_columns()
     if answer.rerank_scores is None:
         return _DrawnScores(f"[bold]{shown}[/bold]  {drawn}", columns)
     first = f"{fewer_digits(float(answer.rerank_scores[rank])):>8}"
