@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,8 +15,15 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import ndcg_score
 from support.command import MINILM, Result, on_terminal, shell, simil
 from support.tiny_cross_encoders import cross_encoder
+from support.tiny_models import bert, sentence_model, transformer_folder
+
+from simil.models.files.model_source import EMBEDDED
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 ROOT = Path(__file__).parents[2]
 Predict = Callable[[Sequence[tuple[str, str]]], NDArray[np.float32]]
@@ -39,11 +47,24 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def predict(model: str) -> Predict:
-    """What sentence-transformers says of pairs."""
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of an embedding model with random weights."""
+    folder = tmp_path_factory.mktemp("embedders")
+    bare = transformer_folder(folder / "bare", bert(vocab_size=30522), EMBEDDED)
+    return str(sentence_model(folder / "vague", bare))
+
+
+@pytest.fixture(scope="module")
+def reference(model: str) -> CrossEncoder:
+    """The cross-encoder in sentence-transformers."""
     from sentence_transformers import CrossEncoder
 
-    reference = CrossEncoder(model, device="cpu", local_files_only=True)
+    return CrossEncoder(model, device="cpu", local_files_only=True)
+
+
+@pytest.fixture(scope="module")
+def predict(reference: CrossEncoder) -> Predict:
+    """What sentence-transformers says of pairs."""
     return lambda pairs: reference.predict([list(pair) for pair in pairs], show_progress_bar=False)
 
 
@@ -438,6 +459,95 @@ class TestEval:
         ]
 
 
+class TestEvalRerank:
+    def test_the_metrics_of_the_order_of_the_cross_encoder(
+        self, embedder: str, model: str, reference: CrossEncoder
+    ) -> None:
+        """The candidates are those of `simil search`, the order is that of `CrossEncoder.rank`."""
+        count, judged = 5, _demo()
+        documents = [*dict.fromkeys(document for grades in judged.values() for document in grades)]
+        Path("queries.txt").write_text("".join(f"{query}\n" for query in judged), "utf-8")
+        Path("documents.txt").write_text("".join(f"{document}\n" for document in documents), "utf-8")
+        measure = ("eval", "--demo", "--retrieval", "--resamples", "0", "-f", "json")
+        found = simil(*measure, "-m", "minilm", "-m", embedder, "--rerank", model, "--candidates", str(count))
+        rows = data_of(found)
+        assert (found.err, json.loads(found.out)["candidates"]) == ("", count)
+        names = ["minilm", embedder]
+        assert [row["name"] for row in rows] == [
+            label for name in names for label in (name, f"{name}, reranked by {model}")
+        ]
+        for name, before, after in zip(names, rows[::2], rows[1::2], strict=True):
+            orders = _searched(name, judged, documents)
+            assert _metrics(before) == pytest.approx(_metrics_of(orders, judged), abs=1e-6)
+            reranked = [
+                [*_ranked(reference, query, order[:count]), *order[count:]]
+                for query, order in zip(judged, orders, strict=True)
+            ]
+            assert _metrics(after) == pytest.approx(_metrics_of(reranked, judged), abs=1e-6)
+            assert _metrics(after) != pytest.approx(_metrics(before), abs=0.01)
+            assert (after["dimensions"], after["texts_per_s"], after["tokens"]) == (None, None, None)
+            assert str(after["model"]).startswith("pairs@")
+            assert after["pairs_per_s"] == rows[1]["pairs_per_s"] > 0
+            assert after["memory_mb"] != before["memory_mb"]
+
+    def test_a_reranker_that_fails_leaves_the_other_results(self, model: str) -> None:
+        Path("qrels.tsv").write_text(f"query\tdocument\ntea\t{'tea ' * 200}\ncoffee\tbeans\n", "utf-8")
+        result = simil("eval", "qrels.tsv", "-m", "minilm", "--overflow", "error", "--rerank", model)
+        assert (result.code, len(result.out.splitlines())) == (6, 2)
+        first, last = result.err.splitlines()
+        assert first.startswith(f"simil: {model}: qrels.tsv:2: ")
+        assert last == "simil: 1 of 2 models could not be measured; see above"
+
+    def test_the_table_shows_both(self, model: str) -> None:
+        command = f"simil eval --demo --retrieval -m minilm --rerank {model} --resamples 0"
+        shown = on_terminal(command, 100, env={"TERM": "dumb"}).out
+        assert "minilm, reranked by" in shown
+        assert "22 queries, 42 documents, 100 candidates, * is best" in shown
+
+
+def _demo() -> dict[str, dict[str, float]]:
+    """The grades of the demo's documents, by query."""
+    lines = (ROOT / "src/simil/tasks/evaluation/demo/queries.tsv").read_text("utf-8").splitlines()
+    judged: dict[str, dict[str, float]] = {}
+    for query, document, grade in (line.split("\t") for line in lines[1:]):
+        judged.setdefault(query, {})[document] = float(grade)
+    return judged
+
+
+def _searched(name: str, queries: Iterable[str], documents: Sequence[str]) -> list[list[str]]:
+    result = simil(
+        "search", "--queries", "queries.txt", "documents.txt", "-m", name, "-k", "99", "-f", "json"
+    )
+    by_query: dict[object, list[str]] = {query: [] for query in queries}
+    for row in data_of(result):
+        by_query[row["query"]].append(str(row["content"]))
+    assert all(len(order) == len(documents) for order in by_query.values())
+    return [*by_query.values()]
+
+
+def _ranked(reference: CrossEncoder, query: str, documents: Sequence[str]) -> list[str]:
+    ranked = reference.rank(query, [*documents], show_progress_bar=False)
+    return [documents[int(found["corpus_id"])] for found in ranked]
+
+
+def _metrics(row: Mapping[str, object]) -> list[object]:
+    return [row[name] for name in ("recall@1", "recall@5", "recall@10", "ndcg@10")]
+
+
+def _metrics_of(orders: Sequence[Sequence[str]], judged: Mapping[str, Mapping[str, float]]) -> list[float]:
+    """Return recall by hand, and nDCG by scikit-learn."""
+    grades = np.array(
+        [
+            [own.get(document, 0) for document in order]
+            for order, own in zip(orders, judged.values(), strict=True)
+        ]
+    )
+    relevant = grades > 0
+    recalls = [(relevant[:, :k].sum(axis=1) / relevant.sum(axis=1)).mean() for k in (1, 5, 10)]
+    falling = np.tile(np.arange(grades.shape[1], 0, -1), (len(grades), 1))
+    return [*map(float, recalls), float(ndcg_score(grades, falling, k=10))]
+
+
 def test_the_examples_of_the_readme(model: str) -> None:
     """With the models' names replaced, since these are not on every machine."""
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -445,7 +555,7 @@ def test_the_examples_of_the_readme(model: str) -> None:
     examples = [
         line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
     ]
-    assert len(examples) == 6
+    assert len(examples) == 7
     Path("packages.tsv").write_bytes((ROOT / "tests/data/packages.tsv").read_bytes())
     Path("wishes.csv").write_text("wish\npaint pictures\n", "utf-8")
     Path("questions.tsv").write_text("question\tanswer\nwhy?\ttherefore\n", "utf-8")

@@ -81,6 +81,40 @@ def test_retrieval(whole: bool) -> None:
         assert found["recall@3"].value == pytest.approx(hits.mean(), **EXACT)
 
 
+def test_reranked_documents_come_first_and_each_pair_is_scored_once() -> None:
+    """With scores of few values, so that many tie, and keep the order of the search."""
+    generator = np.random.default_rng(9)
+    models = [unit(generator.normal(size=(2, 70, 3))[place].reshape(70, 3)) for place in (0, 1)]
+    vectors = [{Kind.QUERY: rows[:20], Kind.DOCUMENT: rows[20:]} for rows in models]
+    grades = generator.integers(0, 3, (20, 50)) * (generator.random((20, 50)) < 0.3)
+    grades[:, 0] = 1
+    qrels = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
+    experiment = RetrievalExperiment(RetrievalDataset(texts(20), texts(50), qrels), [3, 10], 0, candidates=6)
+    table = generator.integers(0, 4, (20, 50)).astype(np.float32)
+    candidates = experiment.nearest(vectors)
+    scores = np.array([table[pair] for pair in candidates.pairs])
+    cosines = [own[Kind.QUERY] @ own[Kind.DOCUMENT].T for own in vectors]
+    orders = [np.argsort(-own, axis=1) for own in cosines]
+    proposed = {(query, row) for order in orders for query in range(20) for row in order[query, :6].tolist()}
+    assert len(candidates.pairs) == len(proposed) < 2 * 20 * 6
+    assert {*candidates.pairs} == proposed
+    (asked,) = experiment.texts_of_pairs.values()
+    assert [(asked[a].text, asked[b].text) for a, b in experiment.pairs_of(candidates)] == [
+        (f"text {query}", f"text {row}") for query, row in candidates.pairs
+    ]
+    for own, order, first in zip(vectors, orders, candidates.reranked(scores), strict=True):
+        expected = [
+            [*sorted(line[:6].tolist(), key=lambda row: -table[query, row]), *line[6:].tolist()]
+            for query, line in enumerate(order)
+        ]
+        found = experiment.evaluate(own, first=first)
+        ranked = np.take_along_axis(grades, np.array(expected), axis=1)
+        falling = np.tile(np.arange(50, 0, -1), (20, 1))
+        assert found["ndcg@10"].value == pytest.approx(metrics.ndcg_score(ranked, falling, k=10), **EXACT)
+        hits = (ranked[:, :3] > 0).sum(axis=1) / (grades > 0).sum(axis=1)
+        assert found["recall@3"].value == pytest.approx(hits.mean(), **EXACT)
+
+
 def test_the_demo_is_sound() -> None:
     """Every sentence says something, no pair stands twice, and its scores spread over all of 0 to 5."""
     from simil.cli.commands.eval_data import Sources, read_dataset

@@ -184,16 +184,17 @@ def _measure_pairs(session: Session, request: MeasurementRequest, folder: Path, 
 
     given = _pairs_given(request)
     pairs = [(left.text, right.text) for left, right in given]
+    places = [right.origin for _, right in given]
     scorer = session.scorer()
-    scorer.score(pairs[:1])
+    score_pairs(pairs[:1], scorer, places=places)
     start_s = time.monotonic() - began
     if request.warm:
-        scorer.score(pairs[: warm_up(["".join(pair) for pair in pairs])])
+        score_pairs(pairs[: warm_up(["".join(pair) for pair in pairs])], scorer, places=places)
     clock, scorer.truncated = time.monotonic(), 0
     scores = score_pairs(
         pairs,
         scorer,
-        places=[right.origin for _, right in given],
+        places=places,
         progress=session.progress,
         label=request.settings.model or "scoring",
     )
@@ -217,7 +218,7 @@ def _pairs_given(request: MeasurementRequest) -> list[tuple[Text, Text]]:
     if request.pairs is None:
         raise UsageError(
             f"{name} is a cross-encoder and scores pairs, but these are queries and documents",
-            hint="measure it on labelled pairs",
+            hint="pass it to --rerank, beside an embedding model, or measure it on labelled pairs",
         )
     if request.dimensions is not None:
         raise UsageError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
 
-__all__ = ["Session"]
+__all__ = ["Session", "beside_embedder"]
 
 
 class Session(AbstractContextManager["Session"]):
@@ -99,7 +99,7 @@ class Session(AbstractContextManager["Session"]):
         from simil.scorers.scorer_factory import open_scorer
 
         if self.scorer_opened is None:
-            settings = self.settings if reranker is None else _beside_embedder(self.settings, reranker)
+            settings = self.settings if reranker is None else beside_embedder(self.settings, reranker)
             self.scorer_opened = open_scorer(settings, progress=self.progress)
         return self.scorer_opened
 
@@ -201,7 +201,7 @@ class Session(AbstractContextManager["Session"]):
         self.close()
 
 
-def _beside_embedder(settings: Settings, reranker: str) -> Settings:
+def beside_embedder(settings: Settings, reranker: str) -> Settings:
     """Return the settings for a reranker, which the user names for this run, so that it needs no consent."""
     return replace(
         settings,

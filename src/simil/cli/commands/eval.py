@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simil.cli.options import types as opt
-from simil.cli.options.groups import DatasetFlags, EngineFlags, ModelFlags, RunFlags, expanded
+from simil.cli.options.groups import DatasetFlags, EngineFlags, ModelFlags, RerankFlags, RunFlags, expanded
 from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
+    from simil.cli.commands.eval_rerank import Reranking
     from simil.cli.commands.eval_view import ModelResult
     from simil.config import Settings
     from simil.session.measuring import Measured
@@ -96,6 +98,7 @@ def evaluate(
     plot: opt.PlotTo = None,
     model: opt.Models = None,
     engine: EngineFlags,
+    reranking: RerankFlags,
     reading: DatasetFlags,
     running: RunFlags,
 ) -> None:
@@ -105,6 +108,7 @@ def evaluate(
     """
     from simil.cli.commands.eval_data import DEMO_POSITIVE_FROM, Sources, read_dataset
     from simil.cli.commands.eval_view import draw_model_results, show_model_results
+    from simil.cli.eval_worker import worker_command
     from simil.cli.options.run import notes_on_stderr
     from simil.cli.output.notes import Notes
     from simil.cli.output.output_file import open_output
@@ -114,32 +118,38 @@ def evaluate(
 
     shown_as = form_of(form, output)
     check_plot(plot)
+    candidates = reranking.count(max(recall_at) if recall_at else None)
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
     with notes_on_stderr(quiet=running.quiet, verbose=running.verbose), safe_cells(running.safe_csv):
         saving = save_calibration or calibration is not None
-        ModelFlags.of(None, engine).settings(running.env_file)  # Before anything is read, if it is wrong.
+        settings = ModelFlags.of(None, engine).settings(running.env_file)  # Before reading, if it is wrong.
         # A pinned model is not taken for one that a flag names, which needs no consent.
         names: list[str | None] = [*dict.fromkeys(filter(None, model or []))] or [None]
         notes = Notes(reading.on_error)
         dataset = read_dataset(sources, reading, score_field, notes)
-        experiment = _experiment(dataset, positive_from, recall_at, resamples)
+        experiment = _experiment(dataset, positive_from, recall_at, resamples, candidates)
         calibrator = _Calibrator(experiment, sources.name, calibration, len(names)) if saving else None
+        reranker = _reranker(reranking.rerank, experiment, settings, quiet=running.quiet)
         with open_output(output) as stream:
-            results = _measured(names, engine, running, experiment, calibrates=saving)
+            command = worker_command(quiet=running.quiet, verbose=running.verbose)
+            results = _measured(names, engine, running, experiment, command, calibrates=saving)
+            reranked = [] if reranker is None else reranker.results(results, command)
+            shown = [*chain.from_iterable(zip(results, reranked, strict=True))] if reranked else results
             if plot is not None:
-                draw_model_results(plot, results, experiment)
+                draw_model_results(plot, shown, experiment)
             if not replaces_text(plot, shown_as):
-                show_model_results(results, experiment, shown_as, stream)
+                show_model_results(shown, experiment, shown_as, stream)
         # The results, which may have cost money, are printed before anything else is written.
         if calibrator is not None:
             for result in results:
                 calibrator.learn(result.measured)
         notes.finish(None, warn_of_cut=False)
-    failed = len(names) - len(results)
+    models = len(names) + (reranker is not None)
+    failed = models - len(results) - bool(reranked)
     if failed:
-        raise PartlyDone(f"{failed} of {len(names)} models could not be measured", hint="see above")
+        raise PartlyDone(f"{failed} of {models} models could not be measured", hint="see above")
 
 
 def _experiment(
@@ -147,6 +157,7 @@ def _experiment(
     positive_from: float | None,
     recall_at: Sequence[int] | None,
     resamples: int,
+    candidates: int | None,
 ) -> Experiment:
     from simil.tasks.evaluation.datasets import PairsDataset
     from simil.tasks.evaluation.experiments import PairsExperiment, RetrievalExperiment
@@ -154,9 +165,12 @@ def _experiment(
     if not isinstance(dataset, PairsDataset):
         if positive_from is not None:
             raise UsageError("--positive-from is for pairs, and these are queries", hint="leave it out")
-        return RetrievalExperiment(dataset, [*dict.fromkeys(recall_at or _RECALL_AT)], resamples)
+        ranks = [*dict.fromkeys(recall_at or _RECALL_AT)]
+        return RetrievalExperiment(dataset, ranks, resamples, candidates)
     if recall_at:
         raise UsageError("-k is for queries, and these are pairs", hint="leave it out")
+    if candidates is not None:
+        raise UsageError("--rerank is for queries, and these are pairs", hint="leave it out")
     if positive_from is not None and isnan(positive_from):
         raise UsageError("--positive-from cannot be nan", hint="give a number")
     if dataset.positives(positive_from) is None:
@@ -166,11 +180,24 @@ def _experiment(
     return PairsExperiment(dataset, positive_from, resamples)
 
 
+def _reranker(
+    name: str | None, experiment: Experiment, settings: Settings, *, quiet: bool
+) -> Reranking | None:
+    from simil.cli.commands.eval_rerank import Reranking
+    from simil.cli.output.progress_bar import terminal_progress
+    from simil.tasks.evaluation.experiments import RetrievalExperiment
+
+    if name is None or not isinstance(experiment, RetrievalExperiment):
+        return None
+    return Reranking(name, experiment, settings, terminal_progress(quiet=quiet))
+
+
 def _measured(
     names: Sequence[str | None],
     engine: EngineFlags,
     running: RunFlags,
     experiment: Experiment,
+    command: Sequence[str],
     *,
     calibrates: bool,
 ) -> list[ModelResult]:
@@ -180,10 +207,8 @@ def _measured(
     could be measured.
     """
     from simil.cli.commands.eval_view import ModelResult
-    from simil.cli.eval_worker import worker_command
     from simil.session.measuring import NotMeasured, measure
 
-    command = worker_command(quiet=running.quiet, verbose=running.verbose)
     results: list[ModelResult] = []
     for number, name in enumerate(names, 1):
         try:

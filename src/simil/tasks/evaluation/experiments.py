@@ -10,6 +10,7 @@ from simil import similarity
 from simil.embedders.base import Kind
 from simil.tasks.evaluation import metrics
 from simil.tasks.evaluation.bootstrap import Estimate, estimate
+from simil.tasks.evaluation.candidates import Candidates
 from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
 
 if TYPE_CHECKING:
@@ -92,11 +93,15 @@ class PairsExperiment:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalExperiment:
-    """Queries and documents; recall is taken at each rank of `recall_at`."""
+    """Queries and documents; recall is taken at each rank of `recall_at`.
+
+    A cross-encoder, if there is one, orders the `candidates` nearest to each query.
+    """
 
     dataset: RetrievalDataset
     recall_at: Sequence[int]
     resamples: int
+    candidates: int | None = None
 
     @property
     def texts(self) -> Mapping[Kind, Sequence[Text]]:
@@ -109,27 +114,52 @@ class RetrievalExperiment:
         return None
 
     @property
+    def texts_of_pairs(self) -> Mapping[Kind, Sequence[Text]]:
+        """The texts of `pairs_of`, the queries first."""
+        return {Kind.SYMMETRIC: [*self.dataset.queries, *self.dataset.documents]}
+
+    def nearest(self, by_model: Sequence[Vectors]) -> Candidates:
+        """Return the candidates by the vectors of each model."""
+        rows = [
+            similarity.top_k(vectors[Kind.QUERY], vectors[Kind.DOCUMENT], self.candidates or 0)[1]
+            for vectors in by_model
+        ]
+        return Candidates(rows, len(self.dataset.documents))
+
+    def pairs_of(self, candidates: Candidates) -> Sequence[tuple[int, int]]:
+        """Return the pairs of query and candidate, by their places in `texts_of_pairs`."""
+        queries = len(self.dataset.queries)
+        return [(query, queries + document) for query, document in candidates.pairs]
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What the experiment is, for JSON."""
         return {
             "task": "retrieval",
             "queries": len(self.dataset.queries),
             "documents": len(self.dataset.documents),
+            **({} if self.candidates is None else {"candidates": self.candidates}),
         }
 
     @property
     def size(self) -> str:
         """The size of the dataset, in words."""
-        return f"{len(self.dataset.queries):,} queries, {len(self.dataset.documents):,} documents"
+        size = f"{len(self.dataset.queries):,} queries, {len(self.dataset.documents):,} documents"
+        return size if self.candidates is None else f"{size}, {self.candidates:,} candidates"
 
-    def evaluate(self, vectors: Vectors) -> Mapping[str, Estimate]:
-        """Return the metrics of ranking all documents by cosine, by name: recall at each rank, and nDCG."""
+    def evaluate(self, vectors: Vectors, *, first: NDArray[np.int64] | None = None) -> Mapping[str, Estimate]:
+        """Return the metrics of ranking all documents by cosine, by name: recall at each rank, and nDCG.
+
+        The documents `first` [queries, n] come before all others, in their order.
+        """
         import numpy as np
 
         recalls: dict[int, list[float]] = {k: [] for k in self.recall_at}
         gains: list[float] = []
         for start, block in similarity.matrix_blocks(vectors[Kind.QUERY], vectors[Kind.DOCUMENT]):
             for row, scores in enumerate(block, start):
+                if first is not None:
+                    scores[first[row]] = np.arange(first.shape[1] + 1, 1, -1)  # No cosine reaches 2.
                 relevant = self.dataset.qrels[row]
                 own = scores[[*relevant]][:, None]
                 above, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
