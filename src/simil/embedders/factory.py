@@ -24,6 +24,7 @@ from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
 from simil.models.files.model_settings import read_prompts, read_similarity
 from simil.models.files.model_source import ModelSource
+from simil.models.files.module_folders import routes_texts
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import ModelRef, Provider, resolve
@@ -39,8 +40,8 @@ log = logging.getLogger("simil")
 
 # 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
 # its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
-# keep the end of a long text.
-_LOCAL_VERSION = 3
+# keep the end of a long text; that of the embedded model is as it was.
+_LOCAL_VERSION, _EMBEDDED_VERSION = 3, 2
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -169,14 +170,14 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
     note = model_note(source, settings.precision, revision, {str(kind): prompts[kind] for kind in prompts})
     model = LocalModel(stamp, prompts, Overflow(settings.overflow), note)
     key_builder = KeyBuilder(
-        version=_LOCAL_VERSION,
+        version=_EMBEDDED_VERSION if source.embedded else _LOCAL_VERSION,
         backend="local",
         model=stamp,
         revision=revision,
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
-        prompts=model.prompts if chain else _by_kind(model.prompts),
+        prompts=model.prompts if chain or not routes_texts(source.folder) else _by_kind(model.prompts),
         max_tokens=chain.max_tokens if chain else None,
         overflow=same_result(model.overflow),
         generation=watch.token,
@@ -184,16 +185,19 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
     def opened() -> Embedder:
         embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
-        source.expect_unchanged()
-        if settings.cache:
-            watch.expect_unchanged()
+        with ExitStack() as at_failure:
+            at_failure.callback(embedder.close)
+            source.expect_unchanged()
+            if settings.cache:
+                watch.expect_unchanged()
+            at_failure.pop_all()
         return embedder
 
     return _LocatedModel(stamp, key_builder, opened, partial(note, FROM_CACHE))
 
 
 def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:
-    # sentence-transformers may have modules of their own for queries and documents.
+    # The modules for queries and documents may be others.
     return {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import kind_of, read_modules, read_object, understood
 
-__all__ = ["MODULES", "ModuleFolder", "check_inside", "module_folders"]
+__all__ = ["MODULES", "ModuleFolder", "check_inside", "module_folders", "routes_texts"]
 
 MODULES = "modules.json"
 _ROUTERS = ("Router", "Asym")
@@ -47,6 +47,11 @@ def module_folders(folder: Path) -> list[ModuleFolder]:
         for module in read_modules(folder)
     ]
     return [module for one in listed or [_BARE] for module in (one, *_routed(folder, one))]
+
+
+def routes_texts(folder: Path) -> bool:
+    """Say whether the model in `folder` has modules of their own for queries or documents."""
+    return any(module.kind in _ROUTERS for module in module_folders(folder))
 
 
 def _routed(folder: Path, router: ModuleFolder) -> Iterator[ModuleFolder]:
