@@ -73,9 +73,14 @@ def _module(folder: Path, path: object, kind: object, named_in: str) -> ModuleFo
 
 
 def check_inside(folder: Path, name: object, named_in: Path) -> None:
-    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder."""
+    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder.
+
+    Hidden files are no part of a model: a change of them does not change its revision.
+    """
     if isinstance(name, str) and "\0" not in name:
         parts = PureWindowsPath(name)
+        if ".." not in parts.parts and any(part.startswith((".", "__")) for part in parts.parts):
+            raise ModelDamaged(f"names a hidden path: {name!r}", place=Place(str(named_in)))
         root = os.path.realpath(folder)
         inside = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (realpath never raises)
         # Files of the hub's cache are links to its store; folders are none.
