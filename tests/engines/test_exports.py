@@ -286,6 +286,20 @@ def test_a_graph_without_other_weights_must_run_for_texts_of_any_length(
     assert "\n" not in str(caught.value)
 
 
+def test_a_graph_that_gives_one_vector_for_a_text_is_refused(with_graph: Path, open_model: Open) -> None:
+    path = with_graph / "onnx" / "model.onnx"
+    described = onnx.load(path, load_external_data=False)
+    for node in described.graph.node:
+        node.output[:] = ["tokens" if name == "last_hidden_state" else name for name in node.output]
+    mean = onnx.helper.make_node("ReduceMean", ["tokens"], ["last_hidden_state"], axes=[1], keepdims=0)
+    described.graph.node.append(mean)
+    onnx.save(described, str(path))
+    (with_graph / "model.safetensors").unlink()
+
+    with pytest.raises(ModelDamaged, match=r"model\.onnx: its graph does not give a vector for each token"):
+        open_model(with_graph)
+
+
 def _as_bin(folder: Path) -> None:
     import torch
     from safetensors.torch import load_file
