@@ -24,7 +24,6 @@ from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
 from simil.models.files.model_settings import read_prompts, read_similarity
 from simil.models.files.model_source import ModelSource
-from simil.models.files.module_folders import routes_texts
 from simil.models.graphs.generation_watch import GenerationWatch
 from simil.models.model_note import FROM_CACHE, model_note
 from simil.models.resolve import ModelRef, Provider, resolve
@@ -177,7 +176,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
-        prompts=model.prompts if chain or not routes_texts(source.folder) else _by_kind(model.prompts),
+        prompts=model.prompts if chain else _prompts_by_module(source.folder, model.prompts),
         max_tokens=chain.max_tokens if chain else None,
         overflow=same_result(model.overflow),
         generation=watch.token,
@@ -196,9 +195,13 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
     return _LocatedModel(stamp, key_builder, opened, partial(note, FROM_CACHE))
 
 
-def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:
-    # The modules for queries and documents may be others.
-    return {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()}
+def _prompts_by_module(folder: Path, prompts: Mapping[Kind, str]) -> Mapping[Kind, str]:
+    """Return the prompts by kind for the keys of vectors, with the kind if it may have modules of its own."""
+    from simil.models.files.module_folders import routes_texts
+
+    return (
+        {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()} if routes_texts(folder) else prompts
+    )
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:
