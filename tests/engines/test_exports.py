@@ -172,17 +172,24 @@ def test_a_graph_that_fails_at_another_length_is_not_used_and_not_made_again(
     open_model: Open,
     few_texts: list[str],
     messages: Callable[[], list[str]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as reports
 
     embedder = open_model(longformer, "auto")
     assert isinstance(embedder, TorchEmbedder)
     tried, reason = messages()
     assert tried == "model: its transformer is of type longformer"
     assert reason.startswith("model runs in sentence-transformers: its graph ")
+    reports.warning_once.cache_clear()  # That it pads texts was reported at the export.
+    logging.getLogger("transformers").addHandler(caplog.handler)
+    vectors = embedder.embed(few_texts)
+    assert [record for record in caplog.records if record.name.startswith("transformers")] == []
+    logging.getLogger("transformers").removeHandler(caplog.handler)
     expected = SentenceTransformer(str(longformer), device="cpu", local_files_only=True).encode(few_texts)
     messages()
-    assert cosines(embedder.embed(few_texts), expected).min() >= 0.99999
+    assert cosines(vectors, expected).min() >= 0.99999
 
     assert isinstance(open_model(longformer, "auto"), TorchEmbedder)
     assert messages() == [reason]
@@ -284,6 +291,20 @@ def test_a_graph_without_other_weights_must_run_for_texts_of_any_length(
     ) as caught:
         open_model(with_graph)
     assert "\n" not in str(caught.value)
+
+
+def test_a_graph_that_gives_one_vector_for_a_text_is_refused(with_graph: Path, open_model: Open) -> None:
+    path = with_graph / "onnx" / "model.onnx"
+    described = onnx.load(path, load_external_data=False)
+    for node in described.graph.node:
+        node.output[:] = ["tokens" if name == "last_hidden_state" else name for name in node.output]
+    mean = onnx.helper.make_node("ReduceMean", ["tokens"], ["last_hidden_state"], axes=[1], keepdims=0)
+    described.graph.node.append(mean)
+    onnx.save(described, str(path))
+    (with_graph / "model.safetensors").unlink()
+
+    with pytest.raises(ModelDamaged, match=r"model\.onnx: its graph does not give a vector for each token"):
+        open_model(with_graph)
 
 
 def _as_bin(folder: Path) -> None:

@@ -166,6 +166,14 @@ def _pipe(name: str) -> Change:
     return change
 
 
+def _shards(weight_map: dict[str, str]) -> Change:
+    def change(folder: Path) -> None:
+        index = {"metadata": {}, "weight_map": weight_map}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return change
+
+
 def _linked_out(folder: Path) -> None:
     (folder / "1_Pooling").rename(folder.parent / "elsewhere")
     (folder / "1_Pooling").symlink_to(folder.parent / "elsewhere")
@@ -194,7 +202,12 @@ def _lying_header(folder: Path) -> None:
         (_first_module(path="../elsewhere"), "leads out of its folder: '../elsewhere'"),
         (_first_module(path="/etc"), "leads out of its folder: '/etc'"),
         (_first_module(path=7), "leads out of its folder: 7"),
+        (_first_module(path=".hidden"), "names a hidden path: '.hidden'"),
         (_first_module(type="os.system"), "models' own code is never run"),
+        (_edit("config.json", _attn_implementation="org/kernel"), "models' own code is never run"),
+        (_edit("config.json", text_config={"attn_implementation": "a/b"}), "models' own code is never run"),
+        (_shards({}), "has no weight_map"),
+        (_shards({"a": ".hidden/model-1.safetensors"}), "names a hidden path: '.hidden/model-1.safetensors'"),
         (_linked_out, "leads out of its folder: '1_Pooling'"),
         (_pipe("config.json"), "is neither a file nor a folder"),
         (_pipe("vocab.txt"), "is neither a file nor a folder"),

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simil.config import load_settings
 from simil.embedders.base import Kind, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
+from simil.embedders.cache.store import VectorCache, cache_folder
+from simil.embedders.factory import open_embedder
 
 WORDS = st.text(st.sampled_from('ab"\\{},: \x00é😀'), max_size=6)
 RECIPES = st.builds(
@@ -80,6 +87,23 @@ def test_vectors_that_were_paid_for_keep_their_keys() -> None:
     assert _key((paid, "text", Kind.SYMMETRIC, None, True)).hex() == (
         "ce5b3180abb0ec2e78e3705709f37c30812777a763b0f06da582857637b9c104"
     )
+
+
+@pytest.mark.parametrize(
+    ("engine", "key"),
+    [
+        ("onnx", "16f0ee69ff5bd8cb2f1b03614f2c821ed25b5c094a789361851a830b3c06489a"),
+        ("torch", "35efea11d82e46e99b5e849aa05681dfa4f8c989aabe6194bdcb476fc10c95ae"),
+    ],
+)
+def test_vectors_of_the_embedded_model_keep_their_keys(engine: str, key: str, tmp_path: Path) -> None:
+    environ = {"SIMIL_CACHE_DIR": str(tmp_path / "cache"), "SIMIL_CONFIG": os.devnull}
+    settings = load_settings(model="minilm", engine=engine, environ=environ, directory=tmp_path)
+    with closing(VectorCache(cache_folder(settings.cache_dir), 1 << 20)) as cache:
+        cache.put("minilm", [bytes.fromhex(key)], np.ones((1, 384), np.float32), np.zeros(1, np.uint8))
+
+    with closing(open_embedder(settings)) as embedder:
+        assert embedder.missing(["apple"], Kind.SYMMETRIC, VectorForm()) == []
 
 
 def test_each_part_counts() -> None:

@@ -39,8 +39,8 @@ log = logging.getLogger("simil")
 
 # 2: the first entries do not tell of which texts the model knows nothing. A server's model never tells, and
 # its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
-# keep the end of a long text.
-_LOCAL_VERSION = 3
+# keep the end of a long text; that of the embedded model is as it was.
+_LOCAL_VERSION, _EMBEDDED_VERSION = 3, 2
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -169,14 +169,14 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
     note = model_note(source, settings.precision, revision, {str(kind): prompts[kind] for kind in prompts})
     model = LocalModel(stamp, prompts, Overflow(settings.overflow), note)
     key_builder = KeyBuilder(
-        version=_LOCAL_VERSION,
+        version=_EMBEDDED_VERSION if source.embedded else _LOCAL_VERSION,
         backend="local",
         model=stamp,
         revision=revision,
         precision=settings.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
-        prompts=model.prompts if chain else _by_kind(model.prompts),
+        prompts=model.prompts if chain else _prompts_by_module(source.folder, model.prompts),
         max_tokens=chain.max_tokens if chain else None,
         overflow=same_result(model.overflow),
         generation=watch.token,
@@ -184,17 +184,24 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
     def opened() -> Embedder:
         embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
-        source.expect_unchanged()
-        if settings.cache:
-            watch.expect_unchanged()
+        with ExitStack() as at_failure:
+            at_failure.callback(embedder.close)
+            source.expect_unchanged()
+            if settings.cache:
+                watch.expect_unchanged()
+            at_failure.pop_all()
         return embedder
 
     return _LocatedModel(stamp, key_builder, opened, partial(note, FROM_CACHE))
 
 
-def _by_kind(prompts: Mapping[Kind, str]) -> dict[Kind, str]:
-    # sentence-transformers may have modules of their own for queries and documents.
-    return {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()}
+def _prompts_by_module(folder: Path, prompts: Mapping[Kind, str]) -> Mapping[Kind, str]:
+    """Return the prompts by kind for the keys of vectors, with the kind if it may have modules of its own."""
+    from simil.models.files.module_folders import routes_texts
+
+    return (
+        {kind: f"{kind}: {prompt}" for kind, prompt in prompts.items()} if routes_texts(folder) else prompts
+    )
 
 
 def _prompts(folder: Path, info: ModelInfo | None) -> dict[Kind, str]:

@@ -75,14 +75,15 @@ class TorchEmbedder(LocalEmbedder):
     def _compute(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
         if self._sparse is not None:
             self._sparse.set_attention_type("block_sparse")
-        vectors: NDArray[np.float32] = self._network.encode(
-            list(texts),
-            prompt=self._prompt(kind),
-            task=_TASKS.get(kind),
-            batch_size=32,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-        )
+        with quiet_transformers():  # Some models report how they pad texts.
+            vectors: NDArray[np.float32] = self._network.encode(
+                list(texts),
+                prompt=self._prompt(kind),
+                task=_TASKS.get(kind),
+                batch_size=32,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
         return vectors
 
     def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:

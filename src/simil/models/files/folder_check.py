@@ -66,7 +66,7 @@ def _check_shards(folder: Path) -> None:
     in_use = form_in_use({path.name for path in folder.glob("*")})
     for index in folder.glob("*.index.json"):
         shards = (read_object(index) or {}).get("weight_map")
-        if not isinstance(shards, dict):
+        if not isinstance(shards, dict) or not shards:
             raise ModelDamaged("has no weight_map", place=Place(str(index)))
         for name in sorted({str(shard) for shard in shards.values()}):
             check_inside(folder, name, index)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import kind_of, read_modules, read_object, understood
 
-__all__ = ["MODULES", "ModuleFolder", "check_inside", "module_folders"]
+__all__ = ["MODULES", "ModuleFolder", "check_inside", "module_folders", "routes_texts"]
 
 MODULES = "modules.json"
 _ROUTERS = ("Router", "Asym")
@@ -49,6 +49,11 @@ def module_folders(folder: Path) -> list[ModuleFolder]:
     return [module for one in listed or [_BARE] for module in (one, *_routed(folder, one))]
 
 
+def routes_texts(folder: Path) -> bool:
+    """Say whether the model in `folder` has modules of their own for queries or documents."""
+    return any(module.kind in _ROUTERS for module in module_folders(folder))
+
+
 def _routed(folder: Path, router: ModuleFolder) -> Iterator[ModuleFolder]:
     if router.kind not in _ROUTERS:
         return
@@ -68,9 +73,14 @@ def _module(folder: Path, path: object, kind: object, named_in: str) -> ModuleFo
 
 
 def check_inside(folder: Path, name: object, named_in: Path) -> None:
-    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder."""
+    """Raise `ModelDamaged` unless a path that a file of the model names stays in its folder.
+
+    Hidden files are no part of a model: a change of them does not change its revision.
+    """
     if isinstance(name, str) and "\0" not in name:
         parts = PureWindowsPath(name)
+        if ".." not in parts.parts and any(part.startswith((".", "__")) for part in parts.parts):
+            raise ModelDamaged(f"names a hidden path: {name!r}", place=Place(str(named_in)))
         root = os.path.realpath(folder)
         inside = os.path.realpath(os.path.join(root, name))  # noqa: PTH118 (realpath never raises)
         # Files of the hub's cache are links to its store; folders are none.

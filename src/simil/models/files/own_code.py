@@ -16,6 +16,7 @@ _OWN = "sentence_transformers"
 _ARGUMENTS = (
     "model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs"
 )  # fmt: skip
+_ATTENTION = ("attn_implementation", "_attn_implementation")
 _NEVER_PASSED = {
     "adapter_kwargs", "allow_all_kernels", "code_revision", "config", "gguf_file", "kernel_config",
     "offload_folder", "quantization_config", "state_dict", "trust_remote_code", "use_kernels", "weights_only",
@@ -23,12 +24,14 @@ _NEVER_PASSED = {
 
 
 def check_modules(folder: Path) -> None:
-    """Raise `ModelError` for a module, or an activation, whose class is not one of the libraries'."""
+    """Raise `ModelError` for a module, an activation or an attention that is not one of the libraries'."""
     for module in module_folders(folder):
         if module.type.partition(".")[0] != _OWN:
             raise _refused(
                 f"its module {module.type!r} is not one of sentence-transformers", folder / module.named_in
             )
+        if module.kind == "Transformer":
+            _check_attention(folder / module.path / "config.json")
         if module.kind == "Dense":
             _check_activation(folder / module.path / "config.json")
         for settings in (folder / module.path).glob("sentence_*_config.json"):
@@ -40,6 +43,15 @@ def _check_activation(settings: Path) -> None:
     activation = str((read_object(settings) or {}).get("activation_function", "torch."))
     if not activation.startswith("torch."):
         raise _refused(f"its activation {activation!r} is not one of torch", settings)
+
+
+def _check_attention(settings: Path) -> None:
+    """Raise `ModelError` for attention by a repository's code, which transformers would fetch and run."""
+    config = read_object(settings) or {}
+    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
+        for name in _ATTENTION:
+            if "/" in str(part.get(name)):
+                raise _refused(f"its {name.strip('_')} is code of a repository", settings)
 
 
 def _check_arguments(settings: Path) -> None:

@@ -12,7 +12,6 @@ from simil.deadline import within
 from simil.errors import ModelDamaged, ModelError, Place
 from simil.foreign import ForeignCode
 from simil.models.files.chain import read_bytes, read_object, understood
-from simil.models.files.quiet import quiet_transformers
 
 __all__ = [
     "BoundedTokenizer",
@@ -205,6 +204,8 @@ def meaningless_ids(tokenizer: Any) -> frozenset[int]:
 
 
 def _read_by_transformers(folder: Path) -> bytes | None:
+    from simil.models.files.quiet import quiet_transformers
+
     with ForeignCode("transformers cannot be loaded"):
         from transformers import AutoTokenizer
 

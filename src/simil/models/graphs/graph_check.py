@@ -173,4 +173,6 @@ class _CheckedSession:
             (outputs,) = self._session.run([self._output], feed)
         if self._kind is GraphKind.LOGITS:
             return iter(outputs)
+        if outputs.ndim != 3 or outputs.shape[:2] != ids.shape:
+            raise UnfitGraph("its graph does not give a vector for each token")
         return (output[: len(case.ids)] for output, case in zip(outputs, cases, strict=True))

@@ -24,7 +24,6 @@ from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
 from simil.models.files.weights import has_torch_weights
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
-from simil.models.graphs.failed_exports import recall_failure, remember_failure
 from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
@@ -95,6 +94,8 @@ def prepare(
     saved = open_built(target, generation, full=full)
     if saved:
         return _opened(saved)
+    from simil.models.graphs.failed_exports import recall_failure, remember_failure
+
     known = None if full else recall_failure(target)
     if known is not None:
         raise UnknownChain(known)
