@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 from simil.config import Settings
@@ -46,9 +47,12 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
 
     def opened() -> Scorer:
         scorer = open_local_scorer(source, model, stamp, settings, on_engine=note, progress=progress)
-        source.expect_unchanged()
-        if settings.cache:
-            watch.expect_unchanged()
+        with ExitStack() as at_failure:
+            at_failure.callback(scorer.close)
+            source.expect_unchanged()
+            if settings.cache:
+                watch.expect_unchanged()
+            at_failure.pop_all()
         return scorer
 
     if not settings.cache:
