@@ -183,14 +183,10 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
     )
 
     def opened() -> Embedder:
-        embedder = open_local(source, chain, model, settings, raw=raw, progress=progress)
-        with ExitStack() as at_failure:
-            at_failure.callback(embedder.close)
-            source.expect_unchanged()
-            if settings.cache:
-                watch.expect_unchanged()
-            at_failure.pop_all()
-        return embedder
+        return watch.open_unchanged(
+            lambda: open_local(source, chain, model, settings, raw=raw, progress=progress),
+            uses_cache=settings.cache,
+        )
 
     return _LocatedModel(stamp, key_builder, opened, partial(note, FROM_CACHE))
 

@@ -49,7 +49,7 @@ class _Rule:
 
 
 def recommend(purpose: str) -> Advice:
-    """Return the three to five best models for one of `PURPOSES`."""
+    """Return the best models for one of `PURPOSES`, at most five."""
     rule = _RULES[purpose]
     ranked = sorted(filter(_runs_here, _scored(rule)), key=lambda info: _rank(rule, info))
     benchmark = benchmarks()[rule.by]

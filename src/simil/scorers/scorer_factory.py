@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import partial
 
 from simil.config import Settings
@@ -46,14 +45,10 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
     watch = GenerationWatch(source, settings.cache_dir)
 
     def opened() -> Scorer:
-        scorer = open_local_scorer(source, model, stamp, settings, on_engine=note, progress=progress)
-        with ExitStack() as at_failure:
-            at_failure.callback(scorer.close)
-            source.expect_unchanged()
-            if settings.cache:
-                watch.expect_unchanged()
-            at_failure.pop_all()
-        return scorer
+        return watch.open_unchanged(
+            lambda: open_local_scorer(source, model, stamp, settings, on_engine=note, progress=progress),
+            uses_cache=settings.cache,
+        )
 
     if not settings.cache:
         return opened()
