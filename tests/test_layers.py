@@ -25,6 +25,7 @@ LAYERS = (
         "foreign",
         "data_stream",
         "_version",
+        "device",
     ),
     ("consent",),
     ("config",),

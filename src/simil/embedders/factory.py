@@ -17,7 +17,8 @@ from simil.consent import consent_missing, host_of
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.local.base import LocalModel
-from simil.embedders.local.engines import find_chain, open_local
+from simil.embedders.local.engine_choice import choose_engine
+from simil.embedders.local.engines import open_local
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
 from simil.models.catalog import ModelInfo
@@ -158,22 +159,23 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
 
 
 def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _LocatedModel:
-    chain = find_chain(source, settings)
+    choice = choose_engine(source, settings)
+    chain = choice.chain
     stamp = source.stamp(settings.cache_dir)
-    if settings.precision == "int8":
+    if choice.precision == "int8":
         from simil.models.graphs.quantize import quantization_name
 
         stamp = f"{stamp}+{quantization_name()}"
     watch = GenerationWatch(source, settings.cache_dir)
     prompts, revision = _prompts(source.folder, source.info), source.digest(settings.cache_dir)
-    note = model_note(source, settings.precision, revision, {str(kind): prompts[kind] for kind in prompts})
+    note = model_note(source, choice.precision, revision, {str(kind): prompts[kind] for kind in prompts})
     model = LocalModel(stamp, prompts, Overflow(settings.overflow), note)
     key_builder = KeyBuilder(
         version=_EMBEDDED_VERSION if source.embedded else _LOCAL_VERSION,
         backend="local",
         model=stamp,
         revision=revision,
-        precision=settings.precision,
+        precision=choice.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
         prompts=model.prompts if chain else _prompts_by_module(source.folder, model.prompts),
@@ -184,7 +186,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
     def opened() -> Embedder:
         return watch.open_unchanged(
-            lambda: open_local(source, chain, model, settings, raw=raw, progress=progress),
+            lambda: open_local(source, choice, model, settings, raw=raw, progress=progress),
             uses_cache=settings.cache,
         )
 

@@ -1,4 +1,4 @@
-"""Chooses and opens the engine that runs a model on this machine.
+"""Opens the engine that runs a model on this machine; `engine_choice.py` says which.
 
 ONNX Runtime maps the prepared graph, starts at once and embeds a few texts. Many texts go to OpenVINO if
 it is installed, else to ONNX Runtime with repacked weights. sentence-transformers runs models on a GPU
@@ -13,12 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from simil.config import Settings
+from simil.device import Device
 from simil.embedders.base import Embedder
-from simil.errors import ModelError, UsageError
-from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
-from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
+from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch
+from simil.errors import ModelError
+from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
-from simil.models.files.token_table import StaticTable, read_static
+from simil.models.files.token_table import StaticTable
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,124 +27,58 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = [
-    "check_engine",
-    "fall_back_to_torch",
-    "find_chain",
-    "open_local",
-    "verified",
-]
+__all__ = ["engine_label", "open_local", "verified"]
 
 log = logging.getLogger("simil")
 
 Opened = TypeVar("Opened")
 
 
-def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
-    """Return the model's chain or static table, None if sentence-transformers runs the model.
-
-    Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
-    that cannot run this model, or if it is no embedding model.
-    """
-    check_engine(settings)
-    if not source.embedded:
-        from simil.models.files.folder_check import check_folder
-
-        check_folder(source.folder)
-        _check_kind(source, settings)
-    if settings.engine == "torch" or settings.device in ("cuda", "mps"):
-        return None
-    table = read_static(source.folder)
-    if table is not None:
-        _check_static(source, settings)
-        return table
-    try:
-        return read_chain(source.folder)
-    except UnknownChain as exc:
-        fall_back_to_torch(source, settings, exc)
-        return None
-
-
 def open_local(
     source: ModelSource,
-    chain: Chain | StaticTable | None,
+    choice: EngineChoice,
     model: LocalModel,
     settings: Settings,
     *,
     raw: bool,
     progress: Progress,
 ) -> Embedder:
-    """Return the embedder of a model's files; `chain` is the result of `find_chain`.
+    """Return the embedder of a model's files that `choose_engine` chose.
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
+    chain = choice.chain
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
+    if choice.engine == "packed":
+        raise ModelError("the packed engine is not ready")
     if chain is not None:
         try:
-            return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
+            return _open_graph(source, chain, choice, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
     from simil.embedders.local.torch import TorchEmbedder
 
-    device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    model.on_engine("torch" if device in ("auto", "cpu") else f"torch on {device}")
-    return verified(
+    embedder = verified(
         source.verify,
-        lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
+        lambda: TorchEmbedder(model, source, device=str(choice.device), raw=raw, threads=settings.threads),
     )
+    model.on_engine(engine_label("torch", choice.device))
+    return embedder
 
 
-def _check_kind(source: ModelSource, settings: Settings) -> None:
-    kind = model_kind(source.folder)
-    if kind is not ModelKind.EMBEDDER:
-        raise refusal(kind, settings.model or source.name, labels=label_count(source.folder))
-
-
-def check_engine(settings: Settings) -> None:
-    """Raise `UsageError` or `ModelError` for settings of engine, device and precision that no engine fits."""
-    on_gpu = settings.device in ("cuda", "mps")
-    if on_gpu and settings.engine in ("onnx", "openvino"):
-        raise ModelError(
-            f"the {settings.engine} engine does not run on {settings.device}", hint="use --engine torch"
-        )
-    if settings.precision != "float32" and (on_gpu or settings.engine in ("onnx", "torch")):
-        where = f"on {settings.device}" if on_gpu else f"by the {settings.engine} engine"
-        raise UsageError(
-            f"{settings.precision} is not supported {where}",
-            hint="use --engine openvino, or leave out --precision",
-        )
-
-
-def _check_static(source: ModelSource, settings: Settings) -> None:
-    if settings.engine != "auto":
-        raise ModelError(
-            f"the {settings.engine} engine cannot run {source.name}: it is a static model",
-            hint="leave out --engine",
-        )
-    if settings.precision != "float32":
-        raise ModelError(
-            f"{settings.precision} is not supported for {source.name}: it is a static model",
-            hint="leave out --precision",
-        )
-
-
-def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
-    """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
-    if settings.engine != "auto" or settings.precision != "float32":
-        engine = "openvino" if settings.engine == "auto" else settings.engine
-        raise ModelError(
-            f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
-        ) from exc
-    log.info("%s runs in sentence-transformers: %s", source.name, exc)
+def engine_label(engine: str, device: Device) -> str:
+    """Return how `-v` names an engine: with its device, unless that is the processor."""
+    return f"{engine} on {device}" if device.is_gpu else engine
 
 
 def _open_graph(
     source: ModelSource,
     chain: Chain,
+    choice: EngineChoice,
     model: LocalModel,
     settings: Settings,
     *,
@@ -160,13 +95,18 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model, settings, progress)
+    sessions = _sessions(prepared, chain, choice, model, settings, progress)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(
-    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
+    prepared: PreparedGraph,
+    chain: Chain,
+    choice: EngineChoice,
+    model: LocalModel,
+    settings: Settings,
+    progress: Progress,
 ) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
@@ -185,22 +125,22 @@ def _sessions(
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
+        graph = _graph(prepared, chain, stamp, choice.precision, progress)
         session = verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
+            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=choice.precision, threads=threads)
         )
         model.on_engine("openvino")
         return session
 
     def fastest() -> InferenceSession:
-        if settings.engine != "onnx" and has_openvino() and prepared.optimized:
+        if choice.engine != "onnx" and has_openvino() and prepared.optimized:
             try:
                 return openvino()
             except ModelError as exc:
                 log.info("%s; using ONNX Runtime", exc.message)
         return onnx(bulk=True)
 
-    if settings.engine == "openvino" or settings.precision != "float32":
+    if choice.engine == "openvino":
         return Sessions(None, openvino, prepared.takes_padding)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
@@ -223,10 +163,10 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
 
 
 def _graph(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
+    prepared: PreparedGraph, chain: Chain, stamp: str, precision: str, progress: Progress
 ) -> PreparedGraph:
     """Return the graph for OpenVINO."""
-    if settings.precision == "int8":
+    if precision == "int8":
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from simil.device import Device
 from simil.embedders.factory import open_embedder
 from simil.errors import SimilError
 from simil.models.catalog import FALLBACK
@@ -31,7 +32,7 @@ def onnx(context: CheckContext) -> Iterator[Finding]:
 def openvino(context: CheckContext) -> Iterator[Finding]:
     """Embed with OpenVINO, if it is installed."""
     settings = context.settings
-    needed = settings.engine == "openvino" or settings.precision != "float32"
+    needed = settings.engine == "openvino" or settings.precision not in ("auto", "float32")
     if has_openvino():
         yield _try_engine("openvino", context, needed=needed)
     elif needed:
@@ -57,7 +58,7 @@ def devices(context: CheckContext) -> Iterator[Finding]:
 
     usable = usable_devices()
     wanted = context.settings.device
-    if wanted != "auto" and wanted not in usable:
+    if wanted.kind not in ("auto", *usable):
         yield fail(
             "devices", f"{wanted} is set, but only {', '.join(usable)} can be used", "correct --device"
         )
@@ -88,7 +89,12 @@ def _cosine(engine: str, context: CheckContext) -> float:
     reference = json.loads(REFERENCE.read_text("utf-8"))
     expected = np.frombuffer(base64.b64decode(reference["vector"]), "<f4").astype(np.float64)
     settings = replace(
-        context.settings, model=FALLBACK, engine=engine, device="cpu", precision="float32", cache=False
+        context.settings,
+        model=FALLBACK,
+        engine=engine,
+        device=Device("cpu"),
+        precision="float32",
+        cache=False,
     )
     embedder = open_embedder(settings)
     try:
