@@ -19,7 +19,7 @@ from simil.models.files.model_kind import ModelKind, label_count, model_kind, re
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
 
-__all__ = ["EngineChoice", "check_engine", "choose_engine", "fall_back_to_torch"]
+__all__ = ["EngineChoice", "check_engine", "choose_engine", "fall_back_to_torch", "in_torch"]
 
 log = logging.getLogger("simil")
 
@@ -39,8 +39,8 @@ _ON_GPU = dict.fromkeys(("auto", "packed", "torch"), ("float32", "float16", "bfl
 class EngineChoice:
     """What runs a model: `engine` on `device`, in `precision`.
 
-    `engine` is "graph" (ONNX Runtime and, for many texts, OpenVINO if it is installed), "onnx", "openvino",
-    "packed", "torch" or "static". `chain` is None where sentence-transformers reads the model's modules.
+    `engine` is "graph" (ONNX Runtime or OpenVINO), "packed", "torch" (sentence-transformers) or "static".
+    `chain` is None where sentence-transformers reads the model's modules.
     """
 
     engine: str
@@ -66,7 +66,7 @@ def choose_engine(
         _check_kind(source, settings)
     settings = _placed(settings, gpus)
     if settings.engine == "torch" or settings.device.is_gpu:
-        return _in_torch(source, settings)
+        return in_torch(source, settings)
     table = read_static(source.folder)
     if table is not None:
         _check_static(source, settings)
@@ -75,10 +75,9 @@ def choose_engine(
         chain = read_chain(source.folder)
     except UnknownChain as exc:
         fall_back_to_torch(source, settings, exc)
-        return _in_torch(source, settings)
-    precision = _precision(settings)
-    engine = settings.engine if settings.engine != "auto" else _graph_engine(precision)
-    return EngineChoice(engine, _CPU, precision, chain)
+        return in_torch(source, settings)
+    engine = "packed" if settings.engine == "packed" else "graph"
+    return EngineChoice(engine, _CPU, _precision(settings), chain)
 
 
 def check_engine(settings: Settings) -> None:
@@ -96,11 +95,23 @@ def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChai
     """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
     precisions = (_ON_GPU if settings.device.is_gpu else _ON_CPU)["torch"]
     if settings.engine != "auto" or settings.precision not in ("auto", *precisions):
-        engine = _graph_engine(settings.precision) if settings.engine == "auto" else settings.engine
+        engine = "openvino" if settings.engine == "auto" else settings.engine
         raise ModelError(
             f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
         ) from exc
     log.info("%s runs in sentence-transformers: %s", source.name, exc)
+
+
+def in_torch(source: ModelSource, settings: Settings) -> EngineChoice:
+    """Return how sentence-transformers runs a model: on a device "auto", it takes a GPU where there is one."""
+    if settings.device.is_several:
+        raise ModelError(
+            f"{source.name} runs in sentence-transformers, which uses one card, not {settings.device}",
+            hint="use --device cuda",
+        )
+    # On a GPU the embedded model would take longer to start than to embed.
+    device = _CPU if settings.device.kind == "auto" and source.embedded else settings.device
+    return EngineChoice("torch", device, _precision(settings))
 
 
 def _where(settings: Settings) -> str:
@@ -131,21 +142,6 @@ def _placed(settings: Settings, gpus: Callable[[], FoundGpus]) -> Settings:
 
 def _precision(settings: Settings) -> str:
     return "float32" if settings.precision == "auto" else settings.precision
-
-
-def _graph_engine(precision: str) -> str:
-    return "graph" if precision in ("auto", "float32") else "openvino"
-
-
-def _in_torch(source: ModelSource, settings: Settings) -> EngineChoice:
-    if settings.device.is_several:
-        raise ModelError(
-            f"{source.name} runs in sentence-transformers, which uses one card, not {settings.device}",
-            hint="use --device cuda",
-        )
-    # On a GPU the embedded model would take longer to start than to embed.
-    device = _CPU if settings.device.kind == "auto" and source.embedded else settings.device
-    return EngineChoice("torch", device, _precision(settings))
 
 
 def _check_kind(source: ModelSource, settings: Settings) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from simil.config import Settings
 from simil.device import Device
 from simil.embedders.base import Embedder
-from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch
+from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
 from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
@@ -43,11 +44,11 @@ def open_local(
     raw: bool,
     progress: Progress,
 ) -> Embedder:
-    """Return the embedder of a model's files that `choose_engine` chose.
+    """Return the embedder of a model's files that `choose_engine` chose by these `settings`.
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
-    chain = choice.chain
+    chain, settings = choice.chain, replace(settings, precision=choice.precision)
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
@@ -57,9 +58,10 @@ def open_local(
         raise ModelError("the packed engine is not ready")
     if chain is not None:
         try:
-            return _open_graph(source, chain, choice, model, settings, raw=raw, progress=progress)
+            return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+            choice = in_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
     embedder = verified(
@@ -78,7 +80,6 @@ def engine_label(engine: str, device: Device) -> str:
 def _open_graph(
     source: ModelSource,
     chain: Chain,
-    choice: EngineChoice,
     model: LocalModel,
     settings: Settings,
     *,
@@ -95,18 +96,13 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, choice, model, settings, progress)
+    sessions = _sessions(prepared, chain, model, settings, progress)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
 def _sessions(
-    prepared: PreparedGraph,
-    chain: Chain,
-    choice: EngineChoice,
-    model: LocalModel,
-    settings: Settings,
-    progress: Progress,
+    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
 ) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
@@ -125,22 +121,22 @@ def _sessions(
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, choice.precision, progress)
+        graph = _graph(prepared, chain, stamp, settings, progress)
         session = verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=choice.precision, threads=threads)
+            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
         )
         model.on_engine("openvino")
         return session
 
     def fastest() -> InferenceSession:
-        if choice.engine != "onnx" and has_openvino() and prepared.optimized:
+        if settings.engine != "onnx" and has_openvino() and prepared.optimized:
             try:
                 return openvino()
             except ModelError as exc:
                 log.info("%s; using ONNX Runtime", exc.message)
         return onnx(bulk=True)
 
-    if choice.engine == "openvino":
+    if settings.engine == "openvino" or settings.precision != "float32":
         return Sessions(None, openvino, prepared.takes_padding)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
@@ -163,10 +159,10 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
 
 
 def _graph(
-    prepared: PreparedGraph, chain: Chain, stamp: str, precision: str, progress: Progress
+    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
 ) -> PreparedGraph:
     """Return the graph for OpenVINO."""
-    if precision == "int8":
+    if settings.precision == "int8":
         from simil.models.graphs.quantize import quantize
 
         return quantize(prepared, chain, stamp, progress)
