@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["physical_cores", "processor_facts"]
+__all__ = ["computes_bfloat16", "physical_cores", "processor_facts"]
 
 # The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
@@ -45,6 +45,12 @@ def processor_facts() -> tuple[str, list[str]]:
     known = (fields.get("flags") or fields.get("Features") or "").split()
     name = fields.get("model name") or platform.processor() or platform.machine()
     return name, [feature for feature in _FEATURES if feature in known]
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16; also where its features are not known."""
+    features = processor_facts()[1]
+    return not features or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
 
 
 def _core_of(processor: int) -> tuple[str, str]:

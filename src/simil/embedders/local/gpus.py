@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ctypes
 
 __all__ = ["DEVICE_FILES", "FoundGpus", "find_gpus", "may_have_gpus"]
 
@@ -35,6 +38,8 @@ def find_gpus(device_files: Path = DEVICE_FILES, driver: str = _DRIVER) -> Found
     """
     if not may_have_gpus(device_files):
         return FoundGpus(why_none="this machine has none")
+    import ctypes
+
     try:
         return FoundGpus(_names(ctypes.CDLL(driver)))
     except (OSError, AttributeError) as exc:  # No such library, or another one of its name.
@@ -43,6 +48,8 @@ def find_gpus(device_files: Path = DEVICE_FILES, driver: str = _DRIVER) -> Found
 
 def _names(driver: ctypes.CDLL) -> tuple[str, ...]:
     """Return the devices' names; raises `OSError` for an error of the driver."""
+    import ctypes
+
     _call(driver, "cuInit", 0)
     count = ctypes.c_int()
     _call(driver, "cuDeviceGetCount", ctypes.byref(count))
@@ -52,6 +59,8 @@ def _names(driver: ctypes.CDLL) -> tuple[str, ...]:
 
 
 def _name(driver: ctypes.CDLL, number: int) -> str:
+    import ctypes
+
     device, name = ctypes.c_int(), ctypes.create_string_buffer(_NAME_BYTES)
     _call(driver, "cuDeviceGet", ctypes.byref(device), number)
     _call(driver, "cuDeviceGetName", name, _NAME_BYTES, device)
@@ -59,6 +68,8 @@ def _name(driver: ctypes.CDLL, number: int) -> str:
 
 
 def _call(driver: ctypes.CDLL, function: str, *arguments: object) -> None:
+    import ctypes
+
     code = getattr(driver, function)(*arguments)
     if code:
         meaning = ctypes.c_char_p()
