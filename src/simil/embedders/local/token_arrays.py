@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain as flatten
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,12 +31,7 @@ class TokenArrays:
         import numpy as np
 
         lengths = np.fromiter(map(len, texts), np.int32, len(texts))
-        ids = np.empty(int(lengths.sum()), np.int32)
-        end = 0
-        for text in texts:
-            start, end = end, end + len(text)
-            ids[start:end] = text
-        return cls(ids, lengths)
+        return cls(np.fromiter(flatten.from_iterable(texts), np.int32, int(lengths.sum())), lengths)
 
     @classmethod
     def joined(cls, parts: Sequence[TokenArrays]) -> TokenArrays:
