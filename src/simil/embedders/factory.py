@@ -188,7 +188,7 @@ def _open_files(
         model.stamp,
         lambda: opened(model),
         on_gpu,
-        outgrows=workload.outgrows,
+        outgrows=partial(workload.outgrows, finder.start_s),
         is_cached=settings.cache,
     )
 

@@ -72,7 +72,7 @@ def open_local_scorer(
     return verified(
         source.verify,
         lambda: TorchScorer(
-            stamp, Overflow(settings.overflow), source, device=str(settings.device), threads=settings.threads
+            stamp, Overflow(settings.overflow), source, device=settings.device, threads=settings.threads
         ),
     )
 

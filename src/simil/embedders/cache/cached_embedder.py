@@ -96,6 +96,7 @@ class CachedEmbedder(Embedder):
     def _embedder(self) -> Embedder:
         if self._opened is None:
             self._opened = self._open()
+            self.read_ahead = self._opened.read_ahead
         return self._opened
 
     def _begin(

@@ -57,11 +57,13 @@ class GpuFinder:
     """How a GPU is found where the device is "auto".
 
     `may_exist` takes microseconds, `find` asks the driver, and `on_it` gives the settings of a run on it.
+    `start_s` is what it takes to import PyTorch and to start CUDA.
     """
 
     may_exist: Callable[[], bool] = may_have_gpus
     find: Callable[[], FoundGpus] = find_gpus
     on_it: Callable[[Settings], Settings] = _on_first_card
+    start_s: float = 6.0
 
 
 BY_DRIVER = GpuFinder()

@@ -34,6 +34,9 @@ log = logging.getLogger("simil")
 
 Opened = TypeVar("Opened")
 
+# What a batch holds in sentence-transformers: enough to keep a GPU busy.
+_GPU_BATCH_TOKENS = 16_384
+
 
 def open_local(
     source: ModelSource,
@@ -66,15 +69,23 @@ def open_local(
 
     embedder = verified(
         source.verify,
-        lambda: TorchEmbedder(model, source, device=str(choice.device), raw=raw, threads=settings.threads),
+        lambda: TorchEmbedder(
+            model,
+            source,
+            device=choice.device,
+            precision=choice.precision,
+            raw=raw,
+            threads=settings.threads,
+            batch_tokens=_GPU_BATCH_TOKENS if choice.device.is_gpu else None,
+        ),
     )
-    model.on_engine(engine_label("torch", choice.device))
+    model.on_engine(engine_label("torch", embedder.device))
     return embedder
 
 
 def engine_label(engine: str, device: Device) -> str:
     """Return how `-v` names an engine: with its device, unless that is the processor."""
-    return f"{engine} on {device}" if device.is_gpu else engine
+    return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
 
 
 def _open_graph(

@@ -16,8 +16,6 @@ __all__ = ["Workload"]
 
 # What a core reaches in products of float32, in operations per second; processors differ by a factor of two.
 _CORE_SPEED = 50e9
-# What it takes to import PyTorch and to start CUDA.
-_GPU_START_S = 6.0
 _CHARACTERS_PER_TOKEN = 4
 _SPECIAL_TOKENS = 2
 
@@ -38,14 +36,14 @@ class Workload:
         self._max_tokens = max_tokens or math.inf
         self._tokens = 0.0
 
-    def outgrows(self, texts: Sequence[str]) -> bool:
-        """Add `texts`; return whether a GPU could have been started in the time for all so far.
+    def outgrows(self, seconds: float, texts: Sequence[str]) -> bool:
+        """Add `texts`; return whether all so far take the processor as long as `seconds`.
 
-        Whoever starts it then has lost no more than half, however few or many texts follow. False for a model
-        whose size is not known.
+        Whoever then starts a GPU, which takes so long, has lost no more than half, however few or many texts
+        follow. False for a model whose size is not known.
         """
         self._tokens += sum(min(_tokens(text), self._max_tokens) for text in texts)
-        return self._tokens * self._token_seconds >= _GPU_START_S
+        return self._tokens * self._token_seconds >= seconds
 
     @cached_property
     def _token_seconds(self) -> float:
