@@ -32,6 +32,7 @@ __all__ = [
     "fall_back_to_torch",
     "gives_way",
     "in_torch",
+    "leaves_device_open",
 ]
 
 log = logging.getLogger("simil")
@@ -113,17 +114,24 @@ def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = B
 
 
 def gives_way(choice: EngineChoice, settings: Settings, finder: GpuFinder) -> bool:
-    """Return whether many texts may go to a GPU instead: `settings` leave the device open, and one may exist.
+    """Return whether many texts may go to a GPU instead: `settings` leave that open, and one may exist.
 
     sentence-transformers itself takes a GPU where there is one.
     """
     return (
-        settings.device.kind == "auto"
-        and settings.engine in ("auto", "packed")
+        leaves_device_open(settings)
         and choice.engine in ("graph", "packed")
         and not choice.device.is_gpu
-        and choice.precision in _ON_GPU["packed"]
         and finder.may_exist()
+    )
+
+
+def leaves_device_open(settings: Settings) -> bool:
+    """Return whether simil may choose between the processor and a GPU."""
+    return (
+        settings.device.kind == "auto"
+        and settings.engine in ("auto", "packed")
+        and settings.precision in ("auto", *_ON_GPU["packed"])
     )
 
 
