@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["physical_cores", "processor_facts"]
+__all__ = ["computes_bfloat16", "physical_cores", "processor_facts", "spare_processors"]
 
 # The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
@@ -33,6 +33,18 @@ def physical_cores() -> int:
     return max(1, min(len(cores), _quota() or len(cores)))
 
 
+def spare_processors() -> int:
+    """Return how many processes may work beside one that feeds a GPU, 0 where there are hardly any cores.
+
+    That one needs two logical processors. More than a dozen processes have nothing left to do.
+    """
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        usable = os.cpu_count() or 1
+    return max(0, min(usable, _quota() or usable, 14) - 2)
+
+
 def processor_facts() -> tuple[str, list[str]]:
     """Return the processor's name and, on Linux, those of its features that matrix products use."""
     import platform
@@ -45,6 +57,12 @@ def processor_facts() -> tuple[str, list[str]]:
     known = (fields.get("flags") or fields.get("Features") or "").split()
     name = fields.get("model name") or platform.processor() or platform.machine()
     return name, [feature for feature in _FEATURES if feature in known]
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16; also where its features are not known."""
+    features = processor_facts()[1]
+    return not features or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
 
 
 def _core_of(processor: int) -> tuple[str, str]:
