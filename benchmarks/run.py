@@ -31,6 +31,7 @@ import large_model
 import limits
 import memory
 import openai_api
+import packed
 import pair_scores
 import parquet
 import rerank
@@ -45,7 +46,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, cache, openai_api,
-    architectures, large_model,
+    architectures, packed, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
