@@ -21,6 +21,7 @@ from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
+from simil.models.torch_libraries import require_sentence_transformers
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["engine_label", "open_local", "verified"]
+__all__ = ["engine_label", "open_local", "require_for_torch", "verified"]
 
 log = logging.getLogger("simil")
 
@@ -58,13 +59,18 @@ def open_local(
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if choice.engine == "packed":
-        raise ModelError("the packed engine is not ready")
+        from simil.embedders.local.packed.packed_opening import open_packed
+
+        packed = verified(source.verify, lambda: open_packed(source, choice, model, settings, raw=raw))
+        model.on_engine(engine_label("packed", choice.device))
+        return packed
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
             choice = in_torch(source, settings)
+    require_for_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
     embedder = verified(
@@ -86,6 +92,16 @@ def open_local(
 def engine_label(engine: str, device: Device) -> str:
     """Return how `-v` names an engine: with its device, unless that is the processor."""
     return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
+
+
+def require_for_torch(source: ModelSource, settings: Settings) -> None:
+    """Raise `ExtraMissing` if sentence-transformers is to run a model and is not installed."""
+    what = source.name
+    if settings.engine == "torch":
+        what = "the torch engine"
+    elif settings.device.is_gpu:
+        what = f"device {settings.device}"
+    require_sentence_transformers(what)
 
 
 def _open_graph(
