@@ -15,6 +15,8 @@ from support.corpus import LONG
 
 from engines.conftest import Open, cosines
 from simil.embedders.base import Embedder
+from simil.embedders.local.cores import computes_bfloat16
+from simil.embedders.local.packed.packed_embedder import PackedEmbedder
 from simil.errors import ExtraMissing, ModelError, UsageError
 from simil.models.graphs.openvino_runtime import import_openvino
 from simil.models.graphs.prepare import PreparedGraph
@@ -142,7 +144,7 @@ def test_who_cannot_compute_it_says_so(
         open_embedder(chosen)
 
 
-@pytest.mark.parametrize("settings", [{"engine": "openvino"}, {"engine": "auto", "precision": "bfloat16"}])
+@pytest.mark.parametrize("settings", [{"engine": "openvino"}, {"engine": "auto", "precision": "int8"}])
 def test_without_the_extra_the_message_says_what_to_install(
     settings: dict[str, str], open_model: Open, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,19 @@ def test_without_the_extra_the_message_says_what_to_install(
     with pytest.raises(ExtraMissing, match="OpenVINO is not installed") as caught:
         open_model("minilm", cache=shared_cache, **settings).embed(["Apple"])
     assert "simil-cli[openvino]" in caught.value.hint
+
+
+def test_without_the_extra_the_packed_engine_computes_in_bfloat16(
+    open_model: Open, shared_cache: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    if not computes_bfloat16():
+        with pytest.raises(ModelError, match="this processor does not support bfloat16"):
+            open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
+        return
+    embedder = open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
+    assert isinstance(embedder, PackedEmbedder)
+    embedder.close()
 
 
 def test_without_nncf_the_message_says_what_to_install(

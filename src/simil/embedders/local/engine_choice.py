@@ -76,7 +76,8 @@ class EngineChoice:
     """What runs a model: `engine` on `device`, in `precision`.
 
     `engine` is "graph" (ONNX Runtime or OpenVINO), "packed", "torch" (sentence-transformers) or "static".
-    `chain` is None where sentence-transformers reads the model's modules.
+    `chain` is None where sentence-transformers reads the model's modules, and `why_torch` says why, unless
+    that was asked for. `shape` is for the packed engine.
     """
 
     engine: str
@@ -84,6 +85,7 @@ class EngineChoice:
     precision: str
     chain: Chain | StaticTable | None = None
     shape: PackedShape | None = None
+    why_torch: str = ""
 
 
 def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = BY_DRIVER) -> EngineChoice:
@@ -109,8 +111,8 @@ def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = B
         chain = read_chain(source.folder)
         return _packed(source, chain, settings) if _wants_packed(settings) else _graph(chain, settings)
     except UnknownChain as exc:
-        fall_back_to_torch(source, settings, exc)
-        return in_torch(source, settings)
+        _check_fallback(source, settings, exc)
+        return replace(in_torch(source, settings), why_torch=str(exc))
 
 
 def gives_way(choice: EngineChoice, settings: Settings, finder: GpuFinder) -> bool:
@@ -148,6 +150,11 @@ def check_engine(settings: Settings) -> None:
 
 def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
     """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
+    _check_fallback(source, settings, exc)
+    log.info("%s runs in sentence-transformers: %s", source.name, exc)
+
+
+def _check_fallback(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
     precisions = (_ON_GPU if settings.device.is_gpu else _ON_CPU)["torch"]
     if settings.engine != "auto":
         raise ModelError(
@@ -157,7 +164,6 @@ def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChai
         raise ModelError(
             f"{settings.precision} is not supported for {source.name}: {exc}", hint="leave out --precision"
         ) from exc
-    log.info("%s runs in sentence-transformers: %s", source.name, exc)
 
 
 def in_torch(source: ModelSource, settings: Settings) -> EngineChoice:

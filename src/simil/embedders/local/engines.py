@@ -35,9 +35,6 @@ log = logging.getLogger("simil")
 
 Opened = TypeVar("Opened")
 
-# What a batch holds in sentence-transformers: enough to keep a GPU busy.
-_GPU_BATCH_TOKENS = 16_384
-
 
 def open_local(
     source: ModelSource,
@@ -70,6 +67,8 @@ def open_local(
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
             choice = in_torch(source, settings)
+    elif choice.why_torch:
+        log.info("%s runs in sentence-transformers: %s", source.name, choice.why_torch)
     require_for_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
@@ -82,7 +81,6 @@ def open_local(
             precision=choice.precision,
             raw=raw,
             threads=settings.threads,
-            batch_tokens=_GPU_BATCH_TOKENS if choice.device.is_gpu else None,
         ),
     )
     model.on_engine(engine_label("torch", embedder.device))
