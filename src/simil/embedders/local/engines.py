@@ -21,7 +21,7 @@ from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
-from simil.models.torch_libraries import require_sentence_transformers
+from simil.models.torch_libraries import require_sentence_transformers, require_torch
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ def open_local(
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if choice.engine == "packed":
-        from simil.embedders.local.packed.packed_opening import open_packed
-
-        packed = verified(source.verify, lambda: open_packed(source, choice, model, settings, raw=raw))
-        model.on_engine(engine_label("packed", choice.device))
-        return packed
+        return _open_packed(source, choice, model, settings, raw=raw)
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
@@ -100,6 +96,35 @@ def require_for_torch(source: ModelSource, settings: Settings) -> None:
     elif settings.device.is_gpu:
         what = f"device {settings.device}"
     require_sentence_transformers(what)
+
+
+def _open_packed(
+    source: ModelSource, choice: EngineChoice, model: LocalModel, settings: Settings, *, raw: bool
+) -> Embedder:
+    require_torch("the packed engine")
+    from simil.embedders.local.packed.packed_embedder import open_packed
+    from simil.embedders.local.torch import torch_devices
+    from simil.models.graphs.prepared_tokenizer import prepared_tokenizer
+
+    chain, shape = choice.chain, choice.shape
+    assert isinstance(chain, Chain) and shape is not None
+
+    def opened() -> Embedder:
+        return open_packed(
+            source,
+            shape,
+            chain,
+            model,
+            prepared_tokenizer(source, settings.cache_dir),
+            devices=torch_devices(choice.device),
+            precision=choice.precision,
+            raw=raw,
+            threads=settings.threads,
+        )
+
+    embedder = verified(source.verify, opened)
+    model.on_engine(engine_label("packed", choice.device))
+    return embedder
 
 
 def _open_graph(
