@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
@@ -40,15 +40,15 @@ log = logging.getLogger("simil")
 def compare(
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
+        Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
+        Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
     ] = None,
     file: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--file",
             metavar="FILE",
             help="Compare the content of FILE, or of each file in a folder, as one text; may be repeated.",
@@ -56,7 +56,7 @@ def compare(
     ] = None,
     pairs: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--pairs",
             metavar="FILE",
             help="Score the two texts in each row of a tsv, csv or jsonl file; --field names the columns.",
@@ -64,7 +64,7 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--metric",
             metavar="NAME",
             help="How to compare: cosine, dot, euclidean or manhattan; else what the model's files say.",
@@ -72,7 +72,7 @@ def compare(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Exit with 1 unless every score is at least X (distances: at most X).",
@@ -80,7 +80,7 @@ def compare(
     ] = None,
     calibrated: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--calibrated",
             help="Print the probability that people would call the texts alike; see simil eval.",
         ),
@@ -88,7 +88,7 @@ def compare(
     calibration: opt.CalibrationFile = None,
     percentile: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--percentile",
             metavar="FILE",
             help="Print the percentage of random pairs of texts in FILE that are less similar.",
@@ -173,7 +173,7 @@ def compare(
                 _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> bool:
