@@ -17,6 +17,7 @@ from simil.embedders.distinct import Distinct
 from simil.embedders.pieces import (
     Mark,
     Piece,
+    StoredVector,
     TextRejected,
     VectorForm,
     check_piece,
@@ -110,6 +111,10 @@ class Embedder(ABC):
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts whose vectors are not cached."""
         return list(range(len(texts)))
+
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts`, read without NumPy, if all of them are cached; else None."""
+        return None
 
     def plan(self) -> Plan | None:
         """Return a new counter of the requests that texts would need; None for a local model."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simil.errors import ModelError, SimilError, UsageError
 
 if TYPE_CHECKING:
+    from array import array
+
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
     "Mark",
     "Piece",
+    "StoredVector",
     "TextRejected",
     "VectorForm",
     "as_vectors",
@@ -67,6 +70,13 @@ class Piece:
     rows: NDArray[np.intp]
     vectors: NDArray[np.float32]
     marks: NDArray[np.uint8]
+
+
+class StoredVector(NamedTuple):
+    """A vector out of a cache for those who need no NumPy: `array("f")`, and a `Mark`."""
+
+    values: array[float]
+    mark: int
 
 
 @dataclass(frozen=True, slots=True)

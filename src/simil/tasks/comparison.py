@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
+from simil.embedders.pieces import Mark, VectorForm
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.similarity import Metric
+from simil.similarity.rounded_scores import rounded_score
 from simil.tasks.corpus import check_models
 from simil.tasks.embedding import EmbedOptions, embed_all, rejected
 from simil.tasks.evaluation.scales import Scale, reaches
@@ -44,18 +46,24 @@ class Item:
 class Comparison:
     """What was compared and by which model.
 
-    `first_score` float32 [1] is that of the first two items. `vectors` is float32 [items, dimensions]; other
-    scores are computed from it a block at a time, since their number grows with the square of the
-    items'. With a `scale` they are given on it.
+    `first_score` is that of the first two items. The others are computed from their `vectors` a block at a
+    time, since their number grows with the square of the items'; `load_vectors` returns these, as two cached
+    texts need no more than their score. With a `scale` scores are given on it.
     """
 
     names: Sequence[str]
     ids: Sequence[str]
-    first_score: NDArray[np.float32]
-    vectors: NDArray[np.float32]
+    first_score: float
+    dimensions: int
+    load_vectors: Callable[[], NDArray[np.float32]]
     metric: Metric
     model: str | None
     scale: Scale | None = None
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors of the items, float32 [items, dimensions]."""
+        return self.load_vectors()
 
     @property
     def is_distance(self) -> bool:
@@ -63,14 +71,13 @@ class Comparison:
         return self.metric.is_distance and self.scale is None
 
     @property
-    def dimensions(self) -> int:
-        """The length of the vectors."""
-        return int(self.vectors.shape[1])
-
-    @property
     def score(self) -> float:
         """The score of the first two items."""
-        return float(self._shown(self.first_score)[0])
+        if self.scale is None:
+            return self.first_score
+        import numpy as np
+
+        return float(self.scale.apply(np.array([self.first_score], np.float32))[0])
 
     @property
     def has_top(self) -> bool:
@@ -90,7 +97,8 @@ class Comparison:
 
     def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each item's number and its scores with all items, float32 [items]."""
-        for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
+        vectors = self.vectors
+        for start, block in similarity.matrix_blocks(vectors, vectors, self.metric):
             for offset, row in enumerate(block):
                 yield start + offset, self._shown(row)
 
@@ -103,13 +111,14 @@ class Comparison:
         """Return whether all pairs of items score at least (for a distance: at most) `threshold`."""
         import numpy as np
 
+        vectors = self.vectors
         for index, row in self.rows():
             missed = np.flatnonzero(~reaches(row, threshold, self.metric, self.scale))
             missed = missed[missed != index]
             if len(missed):
                 # A matrix product rounds the last digit: equal vectors may score just below 1.
-                own = np.repeat(self.vectors[index : index + 1], len(missed), axis=0)
-                exact = self._shown(similarity.pairwise(own, self.vectors[missed], self.metric))
+                own = np.repeat(vectors[index : index + 1], len(missed), axis=0)
+                exact = self._shown(similarity.pairwise(own, vectors[missed], self.metric))
                 if not reaches(exact, threshold, self.metric, self.scale).all():
                     return False
         return True
@@ -147,8 +156,6 @@ def compare(
     `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models, `InputError` for a
     vector without direction.
     """
-    import numpy as np
-
     check_count(items)
     models = {item.model for item in items if item.vector is not None}
     check_models(models)
@@ -160,28 +167,76 @@ def compare(
         check_models(models)
         if metric is None and len(texts) == len(items):
             metric, options = own_metric(embedder, options)
+        if len(texts) == len(items) == 2:
+            cached = _cached_comparison(items, metric or Metric.COSINE, options, embedder, on_unknown)
+            if cached is not None:
+                return cached
         embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
     metric = metric or Metric.COSINE
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
     check_count(kept)
+    import numpy as np
+
     vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
     _check_lengths(kept, vectors)
-    stacked = np.stack(vectors)
-    directed = stacked.any(axis=1)
+    return _comparison(kept, np.stack(vectors), metric, next(iter(models)))
+
+
+def _cached_comparison(
+    items: Sequence[Item],
+    metric: Metric,
+    options: EmbedOptions,
+    embedder: Embedder,
+    on_unknown: Callable[[Place], None],
+) -> Comparison | None:
+    """Return the comparison of two texts whose vectors are cached, without NumPy; None if they are not."""
+    texts = [item.text for item in items if item.text is not None]
+    form = VectorForm(options.dimensions, options.normalize)
+    stored = embedder.stored([text.text for text in texts], options.kind, form)
+    if stored is None:
+        return None
+    for text, vector in zip(texts, stored, strict=True):
+        if vector.mark & Mark.UNKNOWN:
+            on_unknown(text.origin)
+    left, right = (vector.values for vector in stored)
+    score = rounded_score(left, right, metric)
+
+    def load_vectors() -> NDArray[np.float32]:
+        import numpy as np
+
+        return np.array([left, right], np.float32)
+
+    if score is None:
+        return _comparison(items, load_vectors(), metric, embedder.stamp)
+    return _compared(items, score, len(left), load_vectors, metric, embedder.stamp)
+
+
+def _comparison(
+    items: Sequence[Item], vectors: NDArray[np.float32], metric: Metric, model: str | None
+) -> Comparison:
+    """Return the comparison of items with these vectors, float32 [items, dimensions]; errors as `compare`."""
+    directed = vectors.any(axis=1)
     if metric is Metric.COSINE and not directed.all():
         raise InputError(
-            f"the vector of {kept[int(directed.argmin())].name!r} is zero and has no direction",
+            f"the vector of {items[int(directed.argmin())].name!r} is zero and has no direction",
             hint="leave it out, or use --metric euclidean",
         )
-    return Comparison(
-        names=[item.name for item in kept],
-        ids=[_id_of(item, number) for number, item in enumerate(kept, 1)],
-        first_score=similarity.pairwise(stacked[:1], stacked[1:2], metric),
-        vectors=stacked,
-        metric=metric,
-        model=next(iter(models)),
-    )
+    score = float(similarity.pairwise(vectors[:1], vectors[1:2], metric)[0])
+    return _compared(items, score, vectors.shape[1], lambda: vectors, metric, model)
+
+
+def _compared(
+    items: Sequence[Item],
+    first_score: float,
+    dimensions: int,
+    load_vectors: Callable[[], NDArray[np.float32]],
+    metric: Metric,
+    model: str | None,
+) -> Comparison:
+    names = [item.name for item in items]
+    ids = [_id_of(item, number) for number, item in enumerate(items, 1)]
+    return Comparison(names, ids, first_score, dimensions, load_vectors, metric, model)
 
 
 def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, EmbedOptions]:

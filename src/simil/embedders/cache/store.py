@@ -90,6 +90,11 @@ class VectorCache:
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
         """Return the vectors of those `keys` that are in the cache; None if there are none."""
+        found = self.find(keys)
+        return _hits(keys, [*found.values()]) if found else None
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, CacheEntry]:
+        """Return the entries of those `keys` that are in the cache, all with vectors of one length."""
         rows = self._attempt(lambda file: file.get(keys)) or []
         damaged = [row.key for row in rows if not row.is_whole]
         if damaged:
@@ -98,13 +103,11 @@ class VectorCache:
             rows = [row for row in rows if row.is_whole]
         # A server may run another model under the same name: return vectors of one length only.
         rows = [row for row in rows if len(row.value) == len(rows[0].value)]
-        if not rows:
-            return None
         noted = self._hour() - _NOTED_H
         self._stale.update(row.key for row in rows if row.used < noted)
         if len(self._stale) >= _NOTED_AT_ONCE:
             self._note_use()
-        return _hits(keys, rows)
+        return {row.key: row for row in rows}
 
     def put(
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], marks: NDArray[np.uint8]
