@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.distinct import Distinct
 from simil.embedders.pieces import (
     Mark,
     Piece,
@@ -25,13 +23,15 @@ from simil.embedders.pieces import (
     finite_part,
     to_form,
 )
-from simil.embedders.usage import Plan, Usage
 from simil.foreign import ForeignCode
+from simil.frozen import Frozen
 from simil.similarity import Metric
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.usage import Plan, Usage
 
 __all__ = ["Embedder", "Kind", "Mark", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
 
@@ -44,8 +44,7 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAhead:
+class ReadAhead(Frozen):
     """How much of a stream is read and embedded at once: up to so many texts or characters."""
 
     texts: int = 1024
@@ -145,6 +144,8 @@ class Embedder(ABC):
         which the model knows nothing.
         """
         import numpy as np
+
+        from simil.embedders.distinct import Distinct
 
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntFlag
 from typing import TYPE_CHECKING, NamedTuple
 
 from simil.errors import ModelError, SimilError, UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from array import array
@@ -59,8 +59,7 @@ class Mark(IntFlag):
     UNKNOWN = 2
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Piece:
+class Piece(Frozen, eq=False):
     """Some of a batch's vectors.
 
     `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `marks` uint8 [n]
@@ -79,8 +78,7 @@ class StoredVector(NamedTuple):
     mark: int
 
 
-@dataclass(frozen=True, slots=True)
-class VectorForm:
+class VectorForm(Frozen):
     """How a model's vectors are returned: their first `dimensions` (None: all), of length 1 or not."""
 
     dimensions: int | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
 from simil.embedders.pieces import Mark, VectorForm
 from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.frozen import Frozen
 from simil.similarity import Metric
 from simil.similarity.rounded_scores import rounded_score
 from simil.tasks.corpus import check_models
@@ -31,8 +31,7 @@ log = logging.getLogger("simil")
 _PAIRS_AT_ONCE = 512
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Item:
+class Item(Frozen, eq=False):
     """An item to compare: a text, or a vector of a file with its id and model there."""
 
     name: str
@@ -42,8 +41,7 @@ class Item:
     id: str | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Comparison:
+class Comparison(Frozen, eq=False):
     """What was compared and by which model.
 
     `first_score` is that of the first two items. The others are computed from their `vectors` a block at a
@@ -127,8 +125,7 @@ class Comparison:
         return scores if self.scale is None else self.scale.apply(scores)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PairScores:
+class PairScores(Frozen, eq=False):
     """Some rows, the scores of their two texts, float32 [len(pairs)], and the dimension of the vectors.
 
     A cross-encoder makes no vectors: `dimensions` is 0.
@@ -247,7 +244,7 @@ def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, Embed
     if embedder.metric is Metric.COSINE:
         return embedder.metric, options
     log.info("compared by %s, as the files of %s say; --metric overrides it", embedder.metric, embedder.stamp)
-    return embedder.metric, replace(options, normalize=False)
+    return embedder.metric, options.replaced(normalize=False)
 
 
 def check_count(items: Sequence[Item]) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from simil.config import calibrations_dir
 from simil.errors import ModelMismatch, Place, UsageError
-from simil.formats.sources import Source
 from simil.private_files import make_private, write_private
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ class Scaling:
         return None if self._asked.percentile is None else self._percentiles(model)
 
     def _percentiles(self, model: str | None) -> Scale:
+        from simil.formats.sources import Source
         from simil.tasks.corpus import check_models
         from simil.tasks.evaluation.percentiles import percentiles
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -12,6 +11,7 @@ from simil.cli.options import values
 from simil.cli.options.declarations import REQUIRED, Parameter
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineFlags:
+class EngineFlags(Frozen):
     """How a model runs, whichever it is."""
 
     engine: opt.Engine = None
@@ -49,7 +48,6 @@ class EngineFlags:
     no_cache: opt.NoCache = False
 
 
-@dataclass(frozen=True, slots=True)
 class ModelFlags(EngineFlags):
     """Which model, and how it runs."""
 
@@ -58,7 +56,7 @@ class ModelFlags(EngineFlags):
     @classmethod
     def of(cls, model: str | None, engine: EngineFlags) -> ModelFlags:
         """Return the flags of one of several models that run alike."""
-        return cls(**asdict(engine), model=model)
+        return cls(**engine.by_name(), model=model)
 
     def settings(self, env_file: Path | None) -> Settings:
         """Return the settings of a run with these flags; errors as in `load_settings`."""
@@ -78,8 +76,7 @@ class ModelFlags(EngineFlags):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RerankFlags:
+class RerankFlags(Frozen):
     """Which cross-encoder orders results, and how many of them."""
 
     rerank: opt.Rerank = None
@@ -106,8 +103,7 @@ class RerankFlags:
         return self.candidates
 
 
-@dataclass(frozen=True, slots=True)
-class InputFlags:
+class InputFlags(Frozen):
     """How texts are read."""
 
     input_format: opt.InputFormatName = None
@@ -148,32 +144,28 @@ class InputFlags:
 
         form = None if suffix_format(path) else self.input_format
         field = self.field if len(self.field or []) == 1 else None
-        return replace(self, nul=False, input_format=form, field=field).options(**more)
+        return self.replaced(nul=False, input_format=form, field=field).options(**more)
 
 
-@dataclass(frozen=True, slots=True)
 class TextFlags(InputFlags):
     """How texts are read that the output has a vector for."""
 
     on_error: opt.OnErrorNull = "fail"
 
 
-@dataclass(frozen=True, slots=True)
 class PairFlags(InputFlags):
     """How texts or pairs are read that the output has scores for."""
 
     on_error: opt.OnErrorPairs = "fail"
 
 
-@dataclass(frozen=True, slots=True)
 class DatasetFlags(InputFlags):
     """How a dataset is read: every model has to embed all of it, so that results can be compared."""
 
     on_error: opt.OnErrorReading = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class RunFlags:
+class RunFlags(Frozen):
     """Where settings come from, how much to print, and for whom."""
 
     safe_csv: opt.SafeCsv = False
@@ -212,7 +204,7 @@ class ExpandedCommand:
 
     def __call__(self, **given: Any) -> None:
         gathered = {
-            name: hint(**{field: given.pop(field) for field in hint.__dataclass_fields__})
+            name: hint(**{field: given.pop(field) for field in hint.field_names})
             for name, hint in self._hints.items()
             if hint in _GROUPS
         }
@@ -243,11 +235,11 @@ def _defaults(function: Callable[..., None]) -> dict[str, Any]:
 
 
 @cache
-def _options_of(group: type) -> list[Parameter]:
+def _options_of(group: type[Frozen]) -> list[Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    inherited = {name for base in group.__mro__[1:] for name in getattr(base, "__annotations__", ())}
+    inherited = {name for base in group.__mro__[1:] for name in getattr(base, "field_names", ())}
     return [
-        Parameter(field.name, hints[field.name], REQUIRED if field.default is MISSING else field.default)
+        Parameter(name, hints[name], getattr(group, name, REQUIRED))
         # What a group adds to the one that it extends is shown first: the model before its engine.
-        for field in sorted(fields(group), key=lambda field: bool(inherited) and field.name in inherited)
+        for name in sorted(group.field_names, key=lambda name: bool(inherited) and name in inherited)
     ]

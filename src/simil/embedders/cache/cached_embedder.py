@@ -11,11 +11,12 @@ from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
 from simil.embedders.pieces import Mark, StoredVector, reindex
-from simil.embedders.usage import Plan
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.usage import Plan
 
 __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +23,7 @@ from simil.embedders.cache.database import (
     is_damage,
     next_file,
 )
+from simil.frozen import Frozen
 from simil.private_files import FILE_MODE, make_private
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def cache_folder(cache_dir: Path) -> Path:
     return cache_dir / "vectors"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Hits:
+class Hits(Frozen, eq=False):
     """What was found: places of the keys [n], vectors float32 [n, dimensions], marks uint8 [n]."""
 
     rows: NDArray[np.intp]
