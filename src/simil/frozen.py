@@ -21,12 +21,9 @@ class _Fields:
     def __get__(self, instance: object, owner: type[Frozen]) -> dict[str, Field[Any]]:
         from dataclasses import dataclass
 
-        names = owner.field_names
-        defaults = {name: getattr(owner, name) for name in names if hasattr(owner, name)}
-        space = {"__annotations__": dict.fromkeys(names, Any), **defaults}
-        made: dict[str, Field[Any]] = dataclass(kw_only=True)(
-            type(owner.__name__, (), space)
-        ).__dataclass_fields__  # type: ignore[attr-defined]
+        space = {"__annotations__": dict.fromkeys(owner.field_names, Any)}
+        twin: Any = dataclass(type(owner.__name__, (), space))
+        made: dict[str, Field[Any]] = twin.__dataclass_fields__
         owner.__dataclass_fields__ = made
         return made
 

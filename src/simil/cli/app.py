@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeGuard
 
 from simil.cli.command_registry import SIMPLE_COMMANDS, command_named
 from simil.cli.negative_answer import NegativeAnswer
@@ -22,7 +22,18 @@ __all__ = ["run"]
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
     try:
-        code = _run_command(arguments)
+        code = 0
+        try:
+            plain = _plain_call(arguments)
+            if plain is None:
+                from simil.cli.application import run_application
+
+                code = run_application(arguments)
+            else:
+                command, values = plain
+                command(**values)
+        except NegativeAnswer:
+            code = 1
         stdout().flush()
     except (SimilError, MemoryError, OSError, SystemExit) as exc:
         if _ends_completion(exc):
@@ -35,31 +46,20 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
-def _run_command(arguments: Sequence[str]) -> int:
-    try:
-        if INSTRUCTION in os.environ or not _run_plain(arguments):
-            from simil.cli.application import run_application
-
-            return run_application(arguments)
-    except NegativeAnswer:
-        return 1
-    return 0
-
-
-def _run_plain(arguments: Sequence[str]) -> bool:
-    """Run a command whose command line is plain, and return True; False if Typer has to read it."""
+def _plain_call(arguments: Sequence[str]) -> tuple[Callable[..., None], Mapping[str, Any]] | None:
+    """Return what a plain command line calls, and with which values; None if Typer has to read it."""
+    if INSTRUCTION in os.environ:
+        return None
     if [*arguments] == ["--version"]:
-        print_version()
-        return True
+        return print_version, {}
     if not arguments or arguments[0] not in SIMPLE_COMMANDS:
-        return False
+        return None
     command = command_named(arguments[0])
     values = plain_values(arguments[1:], command.parameters)
     if values is None:
-        return False
+        return None
     reserve_stdout()
-    command(**values)
-    return True
+    return command, values
 
 
 def _ends_completion(exc: BaseException) -> TypeGuard[SystemExit]:

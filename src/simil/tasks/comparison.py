@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
-from simil.embedders.pieces import Mark, VectorForm
+from simil.embedders.pieces import Mark, StoredVector, VectorForm
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.frozen import Frozen
 from simil.similarity import Metric
@@ -157,83 +157,88 @@ def compare(
     models = {item.model for item in items if item.vector is not None}
     check_models(models)
     texts = [item.text for item in items if item.text is not None]
-    vector_of: dict[int, NDArray[np.float32]] = {}
+    embedder: Embedder | None = None
+    pair: Sequence[StoredVector] = ()
     if texts:
         embedder = open_embedder()
         models.add(embedder.stamp)
         check_models(models)
-        if metric is None and len(texts) == len(items):
-            metric, options = own_metric(embedder, options)
-        if len(texts) == len(items) == 2:
-            cached = _cached_comparison(items, metric or Metric.COSINE, options, embedder, on_unknown)
-            if cached is not None:
-                return cached
-        embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
-        vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
+        if len(texts) == len(items):
+            if metric is None:
+                metric, options = own_metric(embedder, options)
+            pair = _cached_pair(texts, embedder, options, on_unknown)
     metric = metric or Metric.COSINE
-    kept = [item for item in items if item.text is None or id(item.text) in vector_of]
-    check_count(kept)
-    import numpy as np
+    score = rounded_score(pair[0].values, pair[1].values, metric) if pair else None
+    if score is None:
+        items, vectors = _with_vectors(items, pair, embedder, options, on_error, on_unknown)
+        _check_directions(items, vectors, metric)
+        score = float(similarity.pairwise(vectors[:1], vectors[1:2], metric)[0])
+    return Comparison(
+        names=[item.name for item in items],
+        ids=[_id_of(item, number) for number, item in enumerate(items, 1)],
+        first_score=score,
+        dimensions=len(pair[0].values) if pair else vectors.shape[1],
+        load_vectors=lambda: _stacked(pair) if pair else vectors,
+        metric=metric,
+        model=next(iter(models)),
+    )
 
-    vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
-    _check_lengths(kept, vectors)
-    return _comparison(kept, np.stack(vectors), metric, next(iter(models)))
 
-
-def _cached_comparison(
-    items: Sequence[Item],
-    metric: Metric,
-    options: EmbedOptions,
-    embedder: Embedder,
-    on_unknown: Callable[[Place], None],
-) -> Comparison | None:
-    """Return the comparison of two texts whose vectors are cached, without NumPy; None if they are not."""
-    texts = [item.text for item in items if item.text is not None]
+def _cached_pair(
+    texts: Sequence[Text], embedder: Embedder, options: EmbedOptions, on_unknown: Callable[[Place], None]
+) -> Sequence[StoredVector]:
+    """Return the vectors of two texts if both are cached, without NumPy; else nothing."""
+    if len(texts) != 2:
+        return ()
     form = VectorForm(options.dimensions, options.normalize)
-    stored = embedder.stored([text.text for text in texts], options.kind, form)
-    if stored is None:
-        return None
-    for text, vector in zip(texts, stored, strict=True):
+    stored = embedder.stored([text.text for text in texts], options.kind, form) or ()
+    for text, vector in zip(texts, stored, strict=False):
         if vector.mark & Mark.UNKNOWN:
             on_unknown(text.origin)
-    left, right = (vector.values for vector in stored)
-    score = rounded_score(left, right, metric)
-
-    def load_vectors() -> NDArray[np.float32]:
-        import numpy as np
-
-        return np.array([left, right], np.float32)
-
-    if score is None:
-        return _comparison(items, load_vectors(), metric, embedder.stamp)
-    return _compared(items, score, len(left), load_vectors, metric, embedder.stamp)
+    return stored
 
 
-def _comparison(
-    items: Sequence[Item], vectors: NDArray[np.float32], metric: Metric, model: str | None
-) -> Comparison:
-    """Return the comparison of items with these vectors, float32 [items, dimensions]; errors as `compare`."""
+def _stacked(stored: Sequence[StoredVector]) -> NDArray[np.float32]:
+    import numpy as np
+
+    return np.array([vector.values for vector in stored], np.float32)
+
+
+def _with_vectors(
+    items: Sequence[Item],
+    pair: Sequence[StoredVector],
+    embedder: Embedder | None,
+    options: EmbedOptions,
+    on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
+) -> tuple[Sequence[Item], NDArray[np.float32]]:
+    """Return the items that the model does not refuse, and their vectors, float32 [items, dimensions].
+
+    `pair` are their vectors if these are cached. Errors are those of `compare`.
+    """
+    import numpy as np
+
+    if pair:
+        return items, _stacked(pair)
+    vector_of: dict[int, NDArray[np.float32]] = {}
+    if embedder is not None:
+        texts = [item.text for item in items if item.text is not None]
+        embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
+        vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
+    kept = [item for item in items if item.text is None or id(item.text) in vector_of]
+    check_count(kept)
+    vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
+    _check_lengths(kept, vectors)
+    return kept, np.stack(vectors)
+
+
+def _check_directions(items: Sequence[Item], vectors: NDArray[np.float32], metric: Metric) -> None:
     directed = vectors.any(axis=1)
     if metric is Metric.COSINE and not directed.all():
         raise InputError(
             f"the vector of {items[int(directed.argmin())].name!r} is zero and has no direction",
             hint="leave it out, or use --metric euclidean",
         )
-    score = float(similarity.pairwise(vectors[:1], vectors[1:2], metric)[0])
-    return _compared(items, score, vectors.shape[1], lambda: vectors, metric, model)
-
-
-def _compared(
-    items: Sequence[Item],
-    first_score: float,
-    dimensions: int,
-    load_vectors: Callable[[], NDArray[np.float32]],
-    metric: Metric,
-    model: str | None,
-) -> Comparison:
-    names = [item.name for item in items]
-    ids = [_id_of(item, number) for number, item in enumerate(items, 1)]
-    return Comparison(names, ids, first_score, dimensions, load_vectors, metric, model)
 
 
 def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, EmbedOptions]:

@@ -25,6 +25,9 @@ class Text(NamedTuple):
     is_missing: bool = False
     raw: bytes = b""
 
+    def __hash__(self) -> int:
+        return hash((self.id, self.text, self.origin))
+
 
 class Pair(NamedTuple):
     """Two texts of one row. `fields` are all its columns or keys in order, including both texts.
@@ -38,6 +41,9 @@ class Pair(NamedTuple):
     origin: Place
     fields: Mapping[str, object]
     is_missing: bool = False
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.left, self.right, self.origin))
 
 
 def is_blank(text: str) -> bool:

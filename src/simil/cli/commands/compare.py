@@ -16,12 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
-    from simil.cli.commands.compare_scale import Scaling
-    from simil.cli.commands.compare_view import AnyComparison
+    from simil.cli.commands.compare_formats import AnyComparison
     from simil.cli.options.run import SessionRun
-    from simil.similarity import Metric
-    from simil.tasks.comparison import Comparison, Item
-    from simil.tasks.embedding import EmbedOptions
+    from simil.tasks.comparison import Item
     from simil.tasks.pair_scoring import CrossComparison
 
 __all__ = ["compare"]
@@ -108,6 +105,7 @@ def compare(
     from simil.cli.output.output_file import open_output
     from simil.cli.output.output_form import form_of
     from simil.similarity import Metric
+    from simil.tasks.comparison import compare as compare_items
     from simil.tasks.embedding import EmbedOptions
 
     given = GivenTexts(texts or [], text or [], file or [])
@@ -127,11 +125,7 @@ def compare(
         if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
-            from simil.cli.plots.drawing import check_plot
-
-            if pairs is not None:
-                raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
-            check_plot(plot)
+            _check_plot(plot, has_matrix=pairs is None)
         shown_as = form_of(form, output)
         about_vectors = {
             "--metric": metric,
@@ -155,7 +149,15 @@ def compare(
                 if has_texts and _is_cross_encoder(run, about_vectors):
                     compared = _scored(items, run, plot)
                 else:
-                    compared = _compared(items, chosen, wanted, run, scaling)
+                    compared = compare_items(
+                        items,
+                        chosen,
+                        wanted,
+                        run.session.embedder,
+                        on_error=run.notes.on_error,
+                        on_unknown=run.notes.unknown,
+                    )
+                    compared = scaling.scaled(compared)
                 _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
@@ -174,17 +176,12 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _compared(
-    items: Sequence[Item], metric: Metric | None, wanted: EmbedOptions, run: SessionRun, scaling: Scaling
-) -> Comparison:
-    from simil.tasks.comparison import compare as compare_items
+def _check_plot(plot: str, *, has_matrix: bool) -> None:
+    from simil.cli.plots.drawing import check_plot
 
-    notes = run.notes
-    compared = compare_items(
-        items, metric, wanted, run.session.embedder, on_error=notes.on_error, on_unknown=notes.unknown
-    )
-    scale = scaling.scale(compared.model, compared.dimensions)
-    return compared if scale is None else compared.replaced(scale=scale)
+    if not has_matrix:
+        raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
+    check_plot(plot)
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:

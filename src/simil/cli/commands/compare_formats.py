@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from simil.cli.commands.compare_view import decimals_of, score_digits_of
-from simil.cli.output.rows import Row, digits, json_of, table_row, write_rows
+from simil.cli.output.rows import Row, json_of, table_row, write_rows
+from simil.cli.output.score_digits import decimals_on, digits
 from simil.formats.delimited import Escapes
 
 if TYPE_CHECKING:
-    from simil.cli.commands.compare_view import AnyComparison
+    from simil.tasks.comparison import Comparison
+    from simil.tasks.pair_scoring import CrossComparison
+
+    AnyComparison = Comparison | CrossComparison
 
 __all__ = ["write_comparison"]
 
@@ -41,7 +44,13 @@ def _comparison_table(comparison: AnyComparison, stream: BinaryIO, separator: st
     escapes = Escapes()
     if len(comparison.names) == 2:
         stream.write(table_row(["score", "a", "b"], separator))
-        stream.write(table_row([score_digits_of(comparison), *comparison.names], separator, escapes))
+        stream.write(
+            table_row(
+                [digits(comparison.score, decimals_on(comparison.scale)), *comparison.names],
+                separator,
+                escapes,
+            )
+        )
     else:
         _matrix_lines(comparison, stream, separator, escapes)
     escapes.report()
@@ -51,7 +60,7 @@ def _matrix_lines(
     comparison: AnyComparison, stream: BinaryIO, separator: str, escapes: Escapes | None = None
 ) -> None:
     stream.write(table_row(["", *comparison.names], separator, escapes))
-    decimals = decimals_of(comparison.scale)
+    decimals = decimals_on(comparison.scale)
     for index, row in comparison.rows():
         cells = [digits(score, decimals) for score in row]
         stream.write(table_row([comparison.names[index], *cells], separator, escapes))

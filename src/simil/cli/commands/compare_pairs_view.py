@@ -7,10 +7,10 @@ from itertools import chain
 from math import isnan
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.commands.compare_view import decimals_of
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, cell, digits, fewer_digits, json_of, table_row, write_rows
+from simil.cli.output.rows import Row, cell, json_of, table_row, write_rows
+from simil.cli.output.score_digits import decimals_on, digits, fewer_digits
 from simil.data_stream import stdout
 from simil.errors import InputError
 from simil.formats.delimited import Escapes
@@ -49,7 +49,7 @@ def show_pairs(
         write_rows(_pair_rows(batches), form, stream, facts={}, columns=["score"], types=types)
         return
     scaled = {**facts, **({} if scale is None else scale.facts)}
-    for chunk in _PAIRS[form](batches, scaled, decimals_of(scale)):
+    for chunk in _PAIRS[form](batches, scaled, decimals_on(scale)):
         stream.write(chunk)
         stream.flush()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simil.cli.options.groups import InputFlags
     from simil.session.session import Session
     from simil.similarity import Metric
+    from simil.tasks.comparison import Comparison
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.calibration import Calibration
     from simil.tasks.evaluation.scales import Scale
@@ -79,6 +80,11 @@ class Scaling:
         if self._asked.calibrated:
             return _calibration(self._asked.calibration, model, str(self._metric), dimensions)
         return None if self._asked.percentile is None else self._percentiles(model)
+
+    def scaled(self, comparison: Comparison) -> Comparison:
+        """Return a comparison with its scores on the scale; errors as in `scale`."""
+        scale = self.scale(comparison.model, comparison.dimensions)
+        return comparison if scale is None else comparison.replaced(scale=scale)
 
     def _percentiles(self, model: str | None) -> Scale:
         from simil.formats.sources import Source

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
-from simil.cli.output.score_digits import digits, fewer_digits
+from simil.cli.output.score_digits import decimals_on, digits, fewer_digits
 from simil.cli.output.terminal import bar, console, escaped, heat, sign
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simil.tasks.comparison import Comparison
-    from simil.tasks.evaluation.scales import Scale
-    from simil.tasks.pair_scoring import CrossComparison
+    from simil.cli.commands.compare_formats import AnyComparison
 
-    AnyComparison = Comparison | CrossComparison
-
-__all__ = ["decimals_of", "draw_comparison", "score_digits_of", "show_comparison"]
+__all__ = ["draw_comparison", "show_comparison"]
 
 # Columns of a number in a matrix on the terminal.
 _CELL = 7
@@ -32,7 +28,7 @@ def show_comparison(comparison: AnyComparison, form: str, stream: BinaryIO) -> N
         (_show_two if is_pair else _show_matrix)(comparison)
         return
     if form == "plain" and is_pair:
-        stream.write(f"{score_digits_of(comparison)}\n".encode())
+        stream.write(f"{digits(comparison.score, decimals_on(comparison.scale))}\n".encode())
     else:
         from simil.cli.commands.compare_formats import write_comparison
 
@@ -48,16 +44,6 @@ def draw_comparison(path: str, comparison: AnyComparison) -> None:
     rows = (row for _, row in comparison.rows())
     metric = comparison.scale.name if comparison.scale else str(comparison.metric)
     draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
-
-
-def decimals_of(scale: Scale | None) -> int:
-    """Return how many decimals of a score plain text shows."""
-    return 6 if scale is None else scale.decimals
-
-
-def score_digits_of(comparison: AnyComparison) -> str:
-    """Return the score of two items as text."""
-    return digits(comparison.score, decimals_of(comparison.scale))
 
 
 def _show_two(comparison: AnyComparison) -> None:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["digits", "fewer_digits"]
+    from simil.tasks.evaluation.scales import Scale
+
+__all__ = ["decimals_on", "digits", "fewer_digits"]
+
+
+def decimals_on(scale: Scale | None) -> int:
+    """Return how many decimals of a score plain text shows."""
+    return 6 if scale is None else scale.decimals
 
 
 def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
