@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -49,7 +48,7 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
-    chain, settings = choice.chain, replace(settings, precision=choice.precision)
+    chain, settings = choice.chain, settings.replaced(precision=choice.precision)
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 

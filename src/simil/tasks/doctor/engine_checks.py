@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from simil.device import Device
@@ -140,8 +139,7 @@ def _cosine(engine: str, context: CheckContext) -> float:
 
     reference = json.loads(REFERENCE.read_text("utf-8"))
     expected = np.frombuffer(base64.b64decode(reference["vector"]), "<f4").astype(np.float64)
-    settings = replace(
-        context.settings,
+    settings = context.settings.replaced(
         model=FALLBACK,
         engine=engine,
         device=Device("cpu"),
