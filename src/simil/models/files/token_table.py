@@ -18,7 +18,7 @@ from simil.foreign import ForeignCode
 from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions, understood
 from simil.models.files.weights import WEIGHTS, read_header
 
-__all__ = ["StaticTable", "import_model2vec", "read_static"]
+__all__ = ["StaticTable", "import_model2vec", "read_static", "require_model2vec"]
 
 # model2vec's limit if `config.json` sets none.
 _MAX_TOKENS = 512
@@ -73,10 +73,15 @@ def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable
     )
 
 
-def import_model2vec() -> Any:
-    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+def require_model2vec() -> None:
+    """Raise `ExtraMissing` if model2vec is not installed, without importing it."""
     if find_spec("model2vec") is None:
         raise ExtraMissing("model2vec, which runs static models, is not installed", extra="static")
+
+
+def import_model2vec() -> Any:
+    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+    require_model2vec()
     with ForeignCode("model2vec cannot be loaded"):
         import model2vec
     return model2vec
