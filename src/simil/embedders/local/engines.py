@@ -238,7 +238,8 @@ def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) ->
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(None, openvino, prepared.takes_padding)
+        int8 = settings.precision == "int8"
+        return Sessions(None, openvino, prepared.takes_padding, few_shapes=int8)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
     return Sessions(few, fastest, prepared.takes_padding)
