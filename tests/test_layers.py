@@ -25,6 +25,7 @@ LAYERS = (
         "foreign",
         "data_stream",
         "_version",
+        "device",
     ),
     ("consent",),
     ("config",),
@@ -59,7 +60,12 @@ PLACES: dict[str, set[str]] = {
         "models/files/tokenizer.py",
         "models/graphs/export.py",
     },
-    "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
+    "torch": {
+        "embedders/local/torch.py",
+        "embedders/local/packed/packed_runner.py",
+        "embedders/local/pooling.py",
+        "models/graphs/export.py",
+    },
     "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
     "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},
     "sklearn": {

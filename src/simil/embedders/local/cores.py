@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["physical_cores", "processor_facts", "processor_key"]
+__all__ = ["computes_bfloat16", "physical_cores", "processor_facts", "processor_key"]
 
 # The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
@@ -61,6 +61,12 @@ def _processor() -> tuple[str, list[str]]:
     }
     features = (fields.get("flags") or fields.get("Features") or "").split()
     return fields.get("model name") or platform.processor() or platform.machine(), features
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16; also where its features are not known."""
+    _, features = _processor()
+    return not features or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
 
 
 def _core_of(processor: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Chooses and opens the engine that runs a model on this machine.
+"""Opens the engine that runs a model on this machine; `engine_choice.py` says which.
 
 ONNX Runtime maps the prepared graph, starts at once and embeds a few texts. Many texts go to OpenVINO if
 it is installed, else to ONNX Runtime with repacked weights. sentence-transformers runs models on a GPU
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from simil.config import Settings
+from simil.device import Device
 from simil.embedders.base import Embedder
-from simil.errors import ModelError, UsageError
-from simil.models.files.chain import Chain, UnknownChain, read_chain, read_object
-from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
+from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
+from simil.errors import ModelError
+from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
-from simil.models.files.token_table import StaticTable, read_static
+from simil.models.files.token_table import StaticTable
 from simil.models.torch_libraries import require_sentence_transformers
 from simil.progress import Progress
 
@@ -27,121 +29,69 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = [
-    "check_engine",
-    "fall_back_to_torch",
-    "find_chain",
-    "open_local",
-    "require_for_torch",
-    "verified",
-]
+__all__ = ["engine_label", "open_local", "require_for_torch", "verified"]
 
 log = logging.getLogger("simil")
 
 Opened = TypeVar("Opened")
 
-
-def find_chain(source: ModelSource, settings: Settings) -> Chain | StaticTable | None:
-    """Return the model's chain or static table, None if sentence-transformers runs the model.
-
-    Raises `UsageError` for settings that contradict each other, `ModelError` if `settings` ask for an engine
-    that cannot run this model, or if it is no embedding model.
-    """
-    check_engine(settings)
-    if not source.embedded:
-        from simil.models.files.folder_check import check_folder
-
-        check_folder(source.folder)
-        _check_kind(source, settings)
-    if settings.engine == "torch" or settings.device in ("cuda", "mps"):
-        return None
-    table = read_static(source.folder)
-    if table is not None:
-        _check_static(source, settings)
-        return table
-    try:
-        return read_chain(source.folder)
-    except UnknownChain as exc:
-        fall_back_to_torch(source, settings, exc)
-        return None
+# What a batch holds in sentence-transformers: enough to keep a GPU busy.
+_GPU_BATCH_TOKENS = 16_384
 
 
 def open_local(
     source: ModelSource,
-    chain: Chain | StaticTable | None,
+    choice: EngineChoice,
     model: LocalModel,
     settings: Settings,
     *,
     raw: bool,
     progress: Progress,
 ) -> Embedder:
-    """Return the embedder of a model's files; `chain` is the result of `find_chain`.
+    """Return the embedder of a model's files that `choose_engine` chose by these `settings`.
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
+    chain, settings = choice.chain, replace(settings, precision=choice.precision)
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
+    if choice.engine == "packed":
+        from simil.embedders.local.packed.packed_opening import open_packed
+
+        packed = verified(source.verify, lambda: open_packed(source, choice, model, settings, raw=raw))
+        model.on_engine(engine_label("packed", choice.device))
+        return packed
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+            choice = in_torch(source, settings)
     require_for_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
-    device = "cpu" if settings.device == "auto" and source.embedded else settings.device
-    model.on_engine("torch" if device in ("auto", "cpu") else f"torch on {device}")
-    return verified(
+    embedder = verified(
         source.verify,
-        lambda: TorchEmbedder(model, source, device=device, raw=raw, threads=settings.threads),
+        lambda: TorchEmbedder(
+            model,
+            source,
+            device=choice.device,
+            precision=choice.precision,
+            raw=raw,
+            threads=settings.threads,
+            batch_tokens=_GPU_BATCH_TOKENS if choice.device.is_gpu else None,
+        ),
     )
+    model.on_engine(engine_label("torch", embedder.device))
+    return embedder
 
 
-def _check_kind(source: ModelSource, settings: Settings) -> None:
-    kind = model_kind(source.folder)
-    if kind is not ModelKind.EMBEDDER:
-        raise refusal(kind, settings.model or source.name, labels=label_count(source.folder))
-
-
-def check_engine(settings: Settings) -> None:
-    """Raise `UsageError` or `ModelError` for settings of engine, device and precision that no engine fits."""
-    on_gpu = settings.device in ("cuda", "mps")
-    if on_gpu and settings.engine in ("onnx", "openvino"):
-        raise ModelError(
-            f"the {settings.engine} engine does not run on {settings.device}", hint="use --engine torch"
-        )
-    if settings.precision != "float32" and (on_gpu or settings.engine in ("onnx", "torch")):
-        where = f"on {settings.device}" if on_gpu else f"by the {settings.engine} engine"
-        raise UsageError(
-            f"{settings.precision} is not supported {where}",
-            hint="use --engine openvino, or leave out --precision",
-        )
-
-
-def _check_static(source: ModelSource, settings: Settings) -> None:
-    if settings.engine != "auto":
-        raise ModelError(
-            f"the {settings.engine} engine cannot run {source.name}: it is a static model",
-            hint="leave out --engine",
-        )
-    if settings.precision != "float32":
-        raise ModelError(
-            f"{settings.precision} is not supported for {source.name}: it is a static model",
-            hint="leave out --precision",
-        )
-
-
-def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
-    """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
-    if settings.engine != "auto" or settings.precision != "float32":
-        engine = "openvino" if settings.engine == "auto" else settings.engine
-        raise ModelError(
-            f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
-        ) from exc
-    log.info("%s runs in sentence-transformers: %s", source.name, exc)
+def engine_label(engine: str, device: Device) -> str:
+    """Return how `-v` names an engine: with its device, unless that is the processor."""
+    return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
 
 
 def require_for_torch(source: ModelSource, settings: Settings) -> None:
@@ -149,7 +99,7 @@ def require_for_torch(source: ModelSource, settings: Settings) -> None:
     what = source.name
     if settings.engine == "torch":
         what = "the torch engine"
-    elif settings.device in ("cuda", "mps"):
+    elif settings.device.is_gpu:
         what = f"device {settings.device}"
     require_sentence_transformers(what)
 

@@ -202,11 +202,10 @@ class GraphEmbedder(LocalEmbedder):
         return self._chain.normalize and not self._raw
 
     def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
-        assert self._encoder is not None and tokens is not None
+        assert tokens is not None
         if not len(tokens):
             return iter(())
-        prompt = self._prompt(kind)
-        skip = 0 if self._chain.pools_prompt or not prompt else self._encoder.prompt_tokens(prompt)
+        skip = self._tokens_left_out(kind, self._chain)
         return self._runner.start(tokens, partial(self._pooled, skip))
 
     def _pooled(self, skip: int, hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
