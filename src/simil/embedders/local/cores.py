@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["computes_bfloat16", "physical_cores", "processor_facts", "processor_key"]
+__all__ = [
+    "computes_bfloat16",
+    "physical_cores",
+    "processor_facts",
+    "processor_key",
+    "spare_processors",
+]
 
 # The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
@@ -33,6 +39,18 @@ def physical_cores() -> int:
         return os.cpu_count() or 1
     cores = {_core_of(processor) for processor in allowed}
     return max(1, min(len(cores), _quota() or len(cores)))
+
+
+def spare_processors() -> int:
+    """Return how many processes may work beside one that feeds a GPU, 0 where there are hardly any cores.
+
+    That one needs two logical processors. More than a dozen processes have nothing left to do.
+    """
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        usable = os.cpu_count() or 1
+    return max(0, min(usable, _quota() or usable, 14) - 2)
 
 
 def processor_facts() -> tuple[str, list[str]]:
