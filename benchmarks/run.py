@@ -33,6 +33,7 @@ import memory
 import openai_api
 import pair_scores
 import parquet
+import precision
 import rerank
 import search
 import startup
@@ -44,8 +45,8 @@ from report import Check, Section, machine, markdown, plain, table, to_dict
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, cache, openai_api,
-    architectures, large_model,
+    startup, limits, bulk, precision, files, memory, parquet, search, rerank, pair_scores, tasks, cache,
+    openai_api, architectures, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
