@@ -59,7 +59,12 @@ PLACES: dict[str, set[str]] = {
         "models/files/tokenizer.py",
         "models/graphs/export.py",
     },
-    "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
+    "torch": {
+        "embedders/local/torch.py",
+        "embedders/local/packed/packed_runner.py",
+        "embedders/local/pooling.py",
+        "models/graphs/export.py",
+    },
     "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
     "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},
     "sklearn": {

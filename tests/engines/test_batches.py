@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simil.embedders.local.batches import BATCH_TOKENS, batches, pad, padded_lengths
+from simil.embedders.local.token_arrays import TokenArrays
 
 LENGTHS = st.lists(st.integers(1, 9000), min_size=1, max_size=300)
 
@@ -59,7 +60,7 @@ def test_the_longest_come_first() -> None:
 
 @given(st.lists(st.lists(st.integers(1, 30_000), min_size=1, max_size=20), min_size=1, max_size=20))
 def test_padding_is_on_the_right_and_masked(ids: list[list[int]]) -> None:
-    padded, mask = pad(ids, 24)
+    padded, mask = pad(TokenArrays.of(ids), 24)
 
     assert padded.shape == mask.shape == (len(ids), 24)
     assert padded.dtype == mask.dtype == np.int32

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
@@ -61,12 +62,10 @@ class TorchEmbedder(LocalEmbedder):
     def _normalizes(self) -> bool:
         return self._ends_in_unit
 
-    def _start(
-        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[RowVectors]:
+    def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
         import numpy as np
 
-        for rows in self._rows_together(len(texts), encodings):
+        for rows in self._rows_together(len(texts), tokens):
             vectors = self._compute([texts[row] for row in rows], kind)
             # It may have mapped the weights.
             self._source.expect_unchanged()
@@ -86,9 +85,9 @@ class TorchEmbedder(LocalEmbedder):
             )
         return vectors
 
-    def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:
+    def _rows_together(self, number: int, tokens: TokenArrays | None) -> list[list[int]]:
         """Return which texts share batches: all, or those of one length if padding changes the vectors."""
-        lengths = range(number) if encodings is None else [len(encoding) for encoding in encodings]
+        lengths = range(number) if tokens is None else tokens.lengths.tolist()
         if len(set(lengths)) > 1 and self._sparse is None and not self._feels_padding:
             return [list(range(number))]
         groups: dict[int, list[int]] = {}
