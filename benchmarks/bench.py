@@ -47,16 +47,20 @@ class Bench:
     given_lines: Path | None = None
     sick: Path | None = None
     is_pinned: bool = False
+    uses_card: bool = False
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """The environment of both sides: CPU only, offline, with their own cache and no user settings."""
+        """The environment of both sides: CPU only unless a run `uses_card`, offline, no user settings.
+
+        Both have their own cache.
+        """
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
         return kept | {
             "SIMIL_CACHE_DIR": str(self.folder / "cache"),
             "SIMIL_CONFIG": os.devnull,
             "HF_HUB_OFFLINE": "1",
-            "CUDA_VISIBLE_DEVICES": "",
+            **({} if self.uses_card else {"CUDA_VISIBLE_DEVICES": ""}),
             **(dict.fromkeys(_THREADS, "1") if self.is_pinned else {}),
         }
 

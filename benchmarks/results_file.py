@@ -24,6 +24,16 @@ took more than a tenth of the cores meanwhile.
 """
 
 
+# What the page says where there was no card.
+_NO_CARD = """\
+# Graphics card
+
+Not measured here: there is no card. On a machine with one, `python benchmarks/gpu.py` makes all figures in
+one run: the rates against `SentenceTransformer.encode` and the card's own, the cosine to float32, the same
+bits in any batch, and the start of `compare --device cuda`.
+"""
+
+
 def read(path: Path) -> dict[str, Any]:
     """Return the kept results by the name of the suite; nothing if there is no such file."""
     kept: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -63,6 +73,8 @@ def page(kept: Mapping[str, Any]) -> str:
             if section["machine"] == machine:
                 lines += ["", *_section(section)]
         lines.append("")
+    if "gpu" not in kept:
+        lines.append(_NO_CARD)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

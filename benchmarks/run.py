@@ -21,14 +21,12 @@ fail. The exit code is 1 if a bar is missed, 3 if none is but some figure was no
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import architectures
@@ -47,11 +45,11 @@ import search_tree
 import startup
 import tasks
 from bench import Bench, Suite, part, say
-from machine_load import CpuTime, available_processors, cpu_time, others_between
+from machine_load import cpu_time
 from measure import ANY_LOAD, MeasurementFailed
-from readme_figures import with_figures
-from report import Check, NotMeasured, Section, commit, machine, table
-from results_file import ONE_CORE, merge, page, read, to_kept
+from report import Check, Section, machine, table
+from results_file import ONE_CORE
+from run_output import add_output_options, check_output_options, exit_code, keep, run_facts
 
 __all__ = ["SUITES", "main"]
 
@@ -87,12 +85,9 @@ def main() -> int:
                     pinned = replace(bench, texts=max(2, bench.texts // 2), is_pinned=True)
                     sections[name + ONE_CORE] = measured(pinned, name)
     print(f"\n{table([*sections.values()])}")
-    if given.json:
-        _keep(given, sections)
-    rows = [row for section in sections.values() for row in section.rows]
-    if any(row.holds is False for row in rows):
-        return 1
-    return 3 if any(isinstance(row, NotMeasured) for row in rows) else 0
+    order = [name + core for name in SUITES for core in ("", ONE_CORE)]
+    keep(given, sections, machine(), order)
+    return exit_code([*sections.values()])
 
 
 def _is_wanted(name: str, suite: Suite, only: Sequence[str] | None) -> bool:
@@ -110,12 +105,7 @@ def measured(bench: Bench, name: str) -> Section:
     except MeasurementFailed as exc:
         say(str(exc))
         rows = [Check(name, [], holds=False, bar="", note="failed, see stderr")]
-    facts = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
-        "load": _load_since(before),
-        "command": _command(sys.argv),
-    }
+    facts = run_facts(before)
     section = Section(f"{suite.title}{where and ', '}{where}", suite.about, rows, facts)
     print(f"{table([section])}\n{facts['load']}\n", file=sys.stderr, flush=True)
     return section
@@ -130,28 +120,6 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def _load_since(before: CpuTime | None) -> str:
-    after = cpu_time()
-    if before is None or after is None:
-        return "load unknown"
-    return (
-        f"others took {others_between(before, after):.2f} of {len(available_processors())} logical processors"
-    )
-
-
-def _keep(given: argparse.Namespace, sections: Mapping[str, Section]) -> None:
-    """Write the files that are asked for, with what they hold of other suites."""
-    on = machine()
-    new = {name: to_kept(section, on) for name, section in sections.items()}
-    order = [name + core for name in SUITES for core in ("", ONE_CORE)]
-    kept = merge(read(given.json), new, order)
-    _write(given.json, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
-    if given.results:
-        _write(given.results, page(kept))
-    if given.readme:
-        given.readme.write_text(with_figures(given.readme.read_text("utf-8"), kept), "utf-8")
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -181,14 +149,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="measure on one core alone, or on all alone (default: both where it matters)",
     )
     parser.add_argument("--any-load", action="store_true", help="measure however much others take")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every value measured")
-    parser.add_argument(
-        "--results", type=Path, metavar="FILE", help="write all that --json keeps as Markdown"
-    )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="write its table of speeds anew")
+    add_output_options(parser)
     given = parser.parse_args(arguments)
-    if (given.results or given.readme) and not given.json:
-        parser.error("--results and --readme are written from what --json keeps: name a file")
+    check_output_options(parser, given)
     return given
 
 
@@ -208,21 +171,6 @@ def _existing(value: str) -> Path:
 
 def _in_lines(names: Iterable[str]) -> str:
     return "\n".join(names)
-
-
-def _command(arguments: Sequence[str]) -> str:
-    """Return the command of this run, without the folders of this machine."""
-    return " ".join(["python", "benchmarks/run.py", *map(_shown, arguments[1:])])
-
-
-def _shown(argument: str) -> str:
-    path = Path(argument)
-    return path.name if path.is_absolute() or ".." in path.parts else argument
-
-
-def _write(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, "utf-8")
 
 
 if __name__ == "__main__":
