@@ -17,6 +17,7 @@ ROOT = Path(simil.__file__).parent
 LAYERS = (
     (
         "errors",
+        "frozen",
         "private_files",
         "progress",
         "deadline",

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.distinct import Distinct
 from simil.embedders.pieces import (
     Mark,
     Piece,
+    StoredVector,
     TextRejected,
     VectorForm,
     check_piece,
@@ -24,13 +23,15 @@ from simil.embedders.pieces import (
     finite_part,
     to_form,
 )
-from simil.embedders.usage import Plan, Usage
 from simil.foreign import ForeignCode
+from simil.frozen import Frozen
 from simil.similarity import Metric
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.usage import Plan, Usage
 
 __all__ = ["Embedder", "Kind", "Mark", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
 
@@ -43,8 +44,7 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAhead:
+class ReadAhead(Frozen):
     """How much of a stream is read and embedded at once: up to so many texts or characters."""
 
     texts: int = 1024
@@ -111,6 +111,10 @@ class Embedder(ABC):
         """Return the places of the texts whose vectors are not cached."""
         return list(range(len(texts)))
 
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts`, read without NumPy, if all of them are cached; else None."""
+        return None
+
     def plan(self) -> Plan | None:
         """Return a new counter of the requests that texts would need; None for a local model."""
         return None
@@ -141,6 +145,8 @@ class Embedder(ABC):
         which the model knows nothing, `on_done` with the number of texts of each piece that gets ready.
         """
         import numpy as np
+
+        from simil.embedders.distinct import Distinct
 
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)

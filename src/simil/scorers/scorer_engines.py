@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simil.config import Settings
-from simil.embedders.local.engines import check_engine, fall_back_to_torch, verified
+from simil.embedders.local.engines import check_engine, fall_back_to_torch, require_for_torch, verified
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import UnknownChain, read_object
@@ -58,6 +58,7 @@ def open_local_scorer(
             return scorer
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+    require_for_torch(source, settings)
     from simil.scorers.torch_scorer import TorchScorer
 
     on_engine("torch" if settings.device in ("auto", "cpu") else f"torch on {settings.device}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, TextRejected
 from simil.errors import InputError, Place
+from simil.frozen import Frozen
 from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbedOptions", "EmbeddedBatch", "embed_all", "embed_stream"]
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedOptions:
+class EmbedOptions(Frozen):
     """How vectors are wanted: for which kind of text, how many dimensions (None: all), of length 1 or not."""
 
     kind: Kind = Kind.SYMMETRIC
@@ -27,8 +26,7 @@ class EmbedOptions:
     normalize: bool = True
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class EmbeddedBatch:
+class EmbeddedBatch(Frozen, eq=False):
     """Some texts and their vectors, float32 [len(texts), dimensions].
 
     `unknown` bool [len(texts)] are those of which the model knows nothing.

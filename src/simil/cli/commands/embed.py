@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
@@ -29,15 +28,15 @@ __all__ = ["embed"]
 def embed(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="Texts, one per line; - or no FILE reads stdin."),
+        Argument(metavar="FILE", help="Texts, one per line; - or no FILE reads stdin."),
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option("-t", "--text", metavar="TEXT", help="Embed TEXT; may be repeated.")
+        list[str] | None, Option("-t", "--text", metavar="TEXT", help="Embed TEXT; may be repeated.")
     ] = None,
     output: opt.Output = None,
     form: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-f",
             "--format",
             metavar="FORMAT",
@@ -46,7 +45,7 @@ def embed(
     ] = None,
     kind: Annotated[
         str,
-        typer.Option(
+        Option(
             "--kind",
             metavar="symmetric|query|document",
             help="What the texts are to the model; selects its prompt.",
@@ -56,7 +55,7 @@ def embed(
     whole: opt.Whole = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--dry-run",
             help="Print how many texts, tokens and requests it would take, and what they would cost.",
         ),

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RerankFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
@@ -35,18 +35,18 @@ log = logging.getLogger("simil")
 def search(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="QUERY [FILE]...",
             help="What to search for, and where: texts, one per line, or saved vectors; - or no FILE: stdin.",
         ),
     ] = None,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
+        Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "-k",
             "--top-k",
             metavar="N",
@@ -56,7 +56,7 @@ def search(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Show only results whose cosine is at least X; exit with 1 if there are none.",
@@ -64,7 +64,7 @@ def search(
     ] = None,
     recursive: Annotated[
         bool,
-        typer.Option(
+        Option(
             "-r",
             "--recursive",
             help="Search the text files in folders, except those that .gitignore excludes.",
@@ -72,7 +72,7 @@ def search(
     ] = False,
     chunk: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--chunk",
             metavar="UNIT",
             help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap, "
@@ -81,16 +81,12 @@ def search(
     ] = None,
     context: Annotated[
         int,
-        typer.Option(
-            "-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."
-        ),
+        Option("-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."),
     ] = 0,
     files_only: Annotated[
-        bool, typer.Option("-l", "--files", help="Print only the names of files with results, best first.")
+        bool, Option("-l", "--files", help="Print only the names of files with results, best first.")
     ] = False,
-    count: Annotated[
-        bool, typer.Option("-c", "--count", help="Print the number of results in each file.")
-    ] = False,
+    count: Annotated[bool, Option("-c", "--count", help="Print the number of results in each file.")] = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -146,7 +142,7 @@ def search(
         if candidates is not None and top_k is None and threshold is not None:
             _report_limit(found, corpus, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _reranked(

@@ -19,6 +19,7 @@ from simil.models.files.chain import Chain, UnknownChain, read_chain, read_objec
 from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
+from simil.models.torch_libraries import require_sentence_transformers
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "fall_back_to_torch",
     "find_chain",
     "open_local",
+    "require_for_torch",
     "verified",
 ]
 
@@ -87,6 +89,7 @@ def open_local(
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+    require_for_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
     device = "cpu" if settings.device == "auto" and source.embedded else settings.device
@@ -139,6 +142,16 @@ def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChai
             f"the {engine} engine cannot run {source.name}: {exc}", hint="use --engine torch"
         ) from exc
     log.info("%s runs in sentence-transformers: %s", source.name, exc)
+
+
+def require_for_torch(source: ModelSource, settings: Settings) -> None:
+    """Raise `ExtraMissing` if sentence-transformers is to run a model and is not installed."""
+    what = source.name
+    if settings.engine == "torch":
+        what = "the torch engine"
+    elif settings.device in ("cuda", "mps"):
+        what = f"device {settings.device}"
+    require_sentence_transformers(what)
 
 
 def _open_graph(

@@ -27,6 +27,7 @@ from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once,
 from simil.models.graphs.generations import Generation, prepared_root
 from simil.models.graphs.onnx_runtime import import_onnxruntime
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
+from simil.models.torch_libraries import require_sentence_transformers
 from simil.progress import Progress
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "optimizing_options",
     "prepare",
     "prepared_folder",
+    "ready_graph",
 ]
 
 log = logging.getLogger("simil")
@@ -113,7 +115,7 @@ def prepare(
         reason = "there is not enough memory to make its graph"
     except (OSError, BuildFailed) as exc:
         reason = f"its graph cannot be written to {target.parent}: {exc}"
-        ready = _ready_graph(source, kind)
+        ready = ready_graph(source, kind)
         if ready is not None:
             log.info("%s: %s; it is prepared in memory", source.name, reason)
             return ready
@@ -175,10 +177,11 @@ def optimizing_options(prepared: PreparedGraph) -> Any:
 
 def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
     """Fill `folder` with the optimized graph."""
-    ready = _ready_graph(source, kind)
+    ready = ready_graph(source, kind)
     if ready is not None:
         _optimize(ready, folder)
         return
+    require_sentence_transformers(source.name)
     from simil.models.graphs.export import export_graph
     from simil.models.graphs.graph_check import UnfitGraph, check_graph
 
@@ -197,24 +200,28 @@ def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
         raise UnknownChain(str(exc)) from exc
 
 
-def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
+def ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
     """Return the graph, not optimized, that needs no torch: written from the weights, or the model's own.
 
     A graph in the model's folder may be of other weights than those beside it, so it is used only where there
     are none.
     """
     folder = source.folder
+    shipped = folder / "onnx" / "model.onnx"
+    written = None
+    try:
+        written = bert_graph(folder, kind)
+    except UnknownChain as exc:
+        log.info("%s: %s", source.name, exc)
+        if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
+            return None
+    # Only now, since it may take transformers, and a graph that has to be exported comes with its own.
     tokenizer = read_tokenizer(folder)
     if tokenizer is None:
         return None
-    try:
-        graph, weights_folder = bert_graph(folder, kind)
-        return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source)
-    except UnknownChain as exc:
-        log.info("%s: %s", source.name, exc)
-    shipped = folder / "onnx" / "model.onnx"
-    if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
-        return None
+    if written is not None:
+        graph, weights = written
+        return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights, source=source)
     padding = _check_shipped(shipped, tokenizer, source.name, kind)
     return PreparedGraph(shipped, tokenizer, optimized=False, source=source, takes_padding=padding)
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from simil.embedders.factory import open_embedder
-from simil.errors import SimilError
+from simil.errors import ExtraMissing, SimilError
 from simil.models.catalog import FALLBACK
 from simil.models.graphs.openvino_runtime import has_openvino
+from simil.models.torch_libraries import require_sentence_transformers, require_torch
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
 __all__ = ["REFERENCE", "devices", "onnx", "openvino", "torch"]
@@ -20,6 +21,7 @@ __all__ = ["REFERENCE", "devices", "onnx", "openvino", "torch"]
 REFERENCE = Path(__file__).with_name("reference.json")
 _MIN_COSINE = 0.99999
 _OPENVINO = "run: pip install 'simil-cli[openvino]'"
+_GPUS = ("cuda", "mps")
 _DEEP = "run: simil doctor --deep; importing torch takes seconds"
 
 
@@ -41,22 +43,35 @@ def openvino(context: CheckContext) -> Iterator[Finding]:
 
 
 def torch(context: CheckContext) -> Iterator[Finding]:
-    """Embed with sentence-transformers, if `deep`."""
+    """Embed with sentence-transformers, if it is installed and `deep`."""
+    settings = context.settings
+    try:
+        require_sentence_transformers("the torch engine")
+    except ExtraMissing as exc:
+        finding = fail if settings.engine == "torch" or settings.device in _GPUS else note
+        yield finding("engine torch", exc.message, exc.hint)
+        return
     if context.deep:
-        yield _try_engine("torch", context, needed=context.settings.engine == "torch")
+        yield _try_engine("torch", context, needed=settings.engine == "torch")
     else:
         yield note("engine torch", "not tried", _DEEP)
 
 
 def devices(context: CheckContext) -> Iterator[Finding]:
-    """Report the values that --device can have, if `deep`."""
+    """Report the values that --device can have, if `deep` or if torch is not installed."""
+    wanted = context.settings.device
+    try:
+        require_torch(f"device {wanted}" if wanted in _GPUS else "a GPU")
+    except ExtraMissing as exc:
+        finding = fail if wanted in _GPUS else note
+        yield finding("devices", f"only cpu: {exc.message}", exc.hint)
+        return
     if not context.deep:
         yield note("devices", "not checked", _DEEP)
         return
     from simil.embedders.local.torch import usable_devices
 
     usable = usable_devices()
-    wanted = context.settings.device
     if wanted != "auto" and wanted not in usable:
         yield fail(
             "devices", f"{wanted} is set, but only {', '.join(usable)} can be used", "correct --device"
