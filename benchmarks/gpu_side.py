@@ -84,11 +84,10 @@ class CardOurs(Ours):
     @cached_property
     def _network(self) -> tuple[Callable[..., Any], int, Path]:
         """The network that the engine runs, opened anew, the tokens of a pack, and the model's folder."""
-        from simil.embedders.local.packed.packed_network import open_network
-        from simil.models.files.packed_shape import read_packed_shape
-
         from simil.embedders.local.engines import packed_budget
+        from simil.embedders.local.packed.packed_network import open_network
         from simil.models.files.chain import read_chain
+        from simil.models.files.packed_shape import read_packed_shape
         from simil.models.resolve import resolve
         from simil.models.select import find_local
 
