@@ -138,21 +138,30 @@ def _open_graph(
     from simil.embedders.local.graph import GraphEmbedder
     from simil.embedders.local.pooling import load_dense
     from simil.models.files.tokenizer import open_tokenizer
-    from simil.models.graphs.prepare import prepare
 
-    prepared = prepare(source, settings.cache_dir, progress)
+    prepared = _prepared(source, chain, model.stamp, settings, progress)
     for layer in chain.dense:
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model, settings, progress)
+    sessions = _sessions(prepared, model, settings)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def _sessions(
-    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
-) -> Sessions:
+def _prepared(
+    source: ModelSource, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> PreparedGraph:
+    if settings.precision == "int8":
+        from simil.models.graphs.quantize import quantized_graph
+
+        return quantized_graph(source, chain, stamp, settings.cache_dir, progress)
+    from simil.models.graphs.prepare import prepare
+
+    return prepare(source, settings.cache_dir, progress)
+
+
+def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
@@ -170,12 +179,27 @@ def _sessions(
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
-        session = verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
-        )
-        model.on_engine("openvino")
-        return session
+        def opened(graph: PreparedGraph) -> InferenceSession:
+            precision = settings.precision
+            session = verified(
+                graph.verify, lambda: OpenVinoSession(stamp, graph, precision=precision, threads=threads)
+            )
+            model.on_engine("openvino")
+            return session
+
+        if prepared.built is None:
+            raise ModelError(
+                f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+                hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+            )
+        if settings.precision == "int8":
+            from simil.embedders.local.compiled_graph import RejectedGraph, compiled_graph
+
+            try:
+                return opened(compiled_graph(prepared, stamp))
+            except RejectedGraph as exc:
+                log.info("%s: it is compiled anew", exc.message)
+        return opened(prepared)
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -186,7 +210,8 @@ def _sessions(
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(None, openvino, prepared.takes_padding)
+        int8 = settings.precision == "int8"
+        return Sessions(None, openvino, prepared.takes_padding, few_shapes=int8)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
     return Sessions(few, fastest, prepared.takes_padding)
@@ -205,19 +230,3 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
             next(checked)
         finally:
             reader.close()
-
-
-def _graph(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
-) -> PreparedGraph:
-    """Return the graph for OpenVINO."""
-    if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantize
-
-        return quantize(prepared, chain, stamp, progress)
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared
