@@ -110,10 +110,11 @@ class ModelDamaged(ModelError):
 
 
 class ExtraMissing(ModelError):
-    """`extra` is the one of simil-cli that installs what is missing."""
+    """`extra` is the one of simil-cli that installs what is missing, or `package` is what is missing."""
 
-    def __init__(self, message: str, *, extra: str) -> None:
-        super().__init__(message, hint=f"run: pip install 'simil-cli[{extra}]'")
+    def __init__(self, message: str, *, extra: str = "", package: str = "") -> None:
+        wanted = package or f"'simil-cli[{extra}]'"
+        super().__init__(message, hint=f"run: pip install {wanted}")
 
 
 class ProviderError(SimilError):

@@ -16,7 +16,7 @@ from simil.foreign import ForeignCode
 from simil.frozen import Frozen
 from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions, understood
 
-__all__ = ["StaticTable", "import_model2vec", "read_static"]
+__all__ = ["StaticTable", "import_model2vec", "read_static", "require_model2vec"]
 
 # model2vec's limit if `config.json` sets none.
 _MAX_TOKENS = 512
@@ -72,12 +72,17 @@ def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable
     )
 
 
-def import_model2vec() -> Any:
-    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+def require_model2vec() -> None:
+    """Raise `ExtraMissing` if model2vec is not installed, without importing it."""
     from importlib.util import find_spec
 
     if find_spec("model2vec") is None:
         raise ExtraMissing("model2vec, which runs static models, is not installed", extra="static")
+
+
+def import_model2vec() -> Any:
+    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+    require_model2vec()
     with ForeignCode("model2vec cannot be loaded"):
         import model2vec
     return model2vec
