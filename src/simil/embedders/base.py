@@ -135,13 +135,14 @@ class Embedder(ABC):
         normalize: bool = True,
         on_rejected: Callable[[TextRejected], None] | None = None,
         on_unknown: Callable[[int], None] | None = None,
+        on_done: Callable[[int], None] = lambda count: None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Start to embed, and return a function that waits for the vectors; see `embed`.
 
         Several batches can be started before the first is waited for; they overlap if the engine works in the
         background. A text that cannot be embedded goes to `on_rejected`, and its vector is nan; without
         `on_rejected` its `TextRejected` is raised. `on_unknown` is called with the place of each text of
-        which the model knows nothing.
+        which the model knows nothing, `on_done` with the number of texts of each piece that gets ready.
         """
         import numpy as np
 
@@ -153,7 +154,8 @@ class Embedder(ABC):
         pieces = self.start(distinct.items, kind, VectorForm(dimensions, normalize))
 
         def wait() -> NDArray[np.float32]:
-            vectors, marks = self._collect(pieces, len(distinct.items), distinct.rejecting(on_rejected))
+            counted = _counted(pieces, len(texts), on_done)
+            vectors, marks = self._collect(counted, len(distinct.items), distinct.rejecting(on_rejected))
             if len(distinct.items) < len(texts):
                 vectors, marks = vectors[distinct.rows], marks[distinct.rows]
             self.truncated += int(np.count_nonzero(marks & Mark.CUT))
@@ -231,3 +233,15 @@ class Embedder(ABC):
     def _foreign(self) -> ForeignCode:
         """The boundary around plug-ins and the engines' libraries."""
         return ForeignCode(f"{self.stamp} failed")
+
+
+def _counted(
+    pieces: Iterator[Piece | TextRejected], texts: int, on_done: Callable[[int], None]
+) -> Iterator[Piece | TextRejected]:
+    """Pass on the pieces, and report how many texts each has; at the end those that are equal to others."""
+    for piece in pieces:
+        count = len(piece.rows) if isinstance(piece, Piece) else 1
+        texts -= count
+        yield piece
+        on_done(count)
+    on_done(texts)

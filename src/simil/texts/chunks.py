@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from simil.errors import UsageError
 from simil.texts.records import Text, is_blank
 
-__all__ = ["Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
+__all__ = ["BETWEEN_PARAGRAPHS", "Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
 
 # From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
-_BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+BETWEEN_PARAGRAPHS = r"\n[^\S\n]*(?:\n[^\S\n]*)+"
+_BETWEEN_PARAGRAPHS = re.compile(BETWEEN_PARAGRAPHS)
 _TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
 
 

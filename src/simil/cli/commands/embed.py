@@ -14,7 +14,7 @@ from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
-    from simil.progress import Advance, Total
+    from simil.progress import Total
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
@@ -126,8 +126,9 @@ def _embed_texts(
             on_error=run.notes.on_error,
             keeps_failed=run.notes.keeps_failed,
             on_unknown=run.notes.unknown,
+            on_done=advance,
         )
-        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
+        write_vectors(_rows_of(batches, embedder.stamp), form, output, embedder.stamp, types)
 
 
 def _preview_cost(
@@ -154,9 +155,8 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     write_vectors(batches, form, output, model, opened.column_types)
 
 
-def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:
+def _rows_of(batches: Iterator[EmbeddedBatch], model: str) -> Iterator[VectorBatch]:
     from simil.tasks.conversion import vector_batch
 
     for batch in batches:
         yield vector_batch(batch.texts, batch.vectors, model)
-        advance(len(batch.texts))

@@ -18,6 +18,7 @@ from simil.errors import Place, UsageError
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
     from simil.embedders.base import Embedder
+    from simil.progress import Progress
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
@@ -122,7 +123,7 @@ def search(
     reads = replace(reading, nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
         cut = _Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as))
-        sources = _sources(files, reading.encoding, recursive=recursive)
+        sources = cut.sources(files, run.session.progress) if recursive else _files_only(files)
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         asked, corpus = _queries_and_corpus(run.session, query, queries, sources, cut)
@@ -180,6 +181,32 @@ class _Splitting:
             options = replace(options, format=InputFormat.TEXT)
         self.files: ReadOptions = options
 
+    def sources(self, files: Sequence[str], progress: Progress) -> list[str]:
+        """Return the files, and of folders the text files below; reports those that are left out."""
+        from simil.cli.output.notes import LeftOutFiles
+        from simil.texts.trees import files_in
+
+        found: list[str] = []
+        left_out = LeftOutFiles(self.files.encoding)
+        with progress("listing", unit="files") as advance:
+            for path in files or ["."]:
+                if not os.path.isdir(path):  # noqa: PTH112 (as in compare)
+                    found.append(path)
+                    continue
+                for name in files_in(
+                    path,
+                    encoding=self.files.encoding,
+                    text_limit=self.files.text_limit,
+                    whole=bool(self.chunking or self.files.whole or self.files.nul),
+                    on_left_out=left_out.add,
+                ):
+                    found.append(name)
+                    advance(1)
+        left_out.report()
+        if not found:
+            raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
+        return found
+
     def fitted(self, opened: OpenInput) -> OpenInput:
         """Return an input as it is split: plain text as a whole, tables row by row."""
         from simil.texts import InputFormat
@@ -217,24 +244,11 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
     return arguments[0], [*arguments[1:]]
 
 
-def _sources(files: Sequence[str], encoding: str | None, *, recursive: bool) -> list[str]:
-    from simil.cli.output.notes import LeftOutFiles
-    from simil.texts.trees import files_in
-
-    if not recursive:
-        for path in files:
-            if os.path.isdir(path):  # noqa: PTH112 (as in compare)
-                raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
-        return [*files]
-    found: list[str] = []
-    left_out = LeftOutFiles(encoding)
-    for path in files or ["."]:
-        is_folder = os.path.isdir(path)  # noqa: PTH112
-        found += files_in(path, encoding=encoding, on_left_out=left_out.add) if is_folder else [path]
-    left_out.report()
-    if not found:
-        raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
-    return found
+def _files_only(files: Sequence[str]) -> list[str]:
+    for path in files:
+        if os.path.isdir(path):  # noqa: PTH112 (as in compare)
+            raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
+    return [*files]
 
 
 def _queries_and_corpus(
@@ -265,7 +279,8 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
         raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
-    return replace(session.embed(texts, Kind.DOCUMENT), types=opened.column_types)
+    total = opened.count_paragraphs if cut.chunking.unit == "paragraphs" else None
+    return replace(session.embed(texts, Kind.DOCUMENT, total=total), types=opened.column_types)
 
 
 def _report_limit(answers: Sequence[SearchResult], corpus: Corpus, threshold: float, candidates: int) -> None:

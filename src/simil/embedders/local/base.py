@@ -14,6 +14,7 @@ from simil.embedders.local.text_encoder import EncodedTexts, TextEncoder
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, raise_rejection, reindex
+from simil.models.files.chain import Chain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,6 +126,12 @@ class LocalEmbedder(Embedder):
 
     def _prompt(self, kind: Kind) -> str:
         return self._model.prompts.get(kind, "")
+
+    def _tokens_left_out(self, kind: Kind, modules: Chain) -> int:
+        """Return how many of a text's first tokens pooling leaves out: in some models the prompt's."""
+        assert self._encoder is not None
+        prompt = self._prompt(kind)
+        return 0 if modules.pools_prompt or not prompt else self._encoder.prompt_tokens(prompt)
 
     def _pieces(self, started: Iterator[RowVectors], marks: NDArray[np.uint8]) -> Iterator[Piece]:
         for rows, vectors in started:

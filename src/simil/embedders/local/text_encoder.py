@@ -43,6 +43,18 @@ class EncodedTexts:
         cut: NDArray[np.bool_] = self.marks & Mark.CUT != 0
         return cut
 
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedTexts]) -> EncodedTexts:
+        """Return the texts of all `parts`, of which there is at least one, in order."""
+        import numpy as np
+
+        firsts = np.cumsum([0, *map(len, parts)])
+        return cls(
+            TokenArrays.joined([part.tokens for part in parts]),
+            np.concatenate([part.marks for part in parts]),
+            np.concatenate([part.shortened + first for part, first in zip(parts, firsts, strict=False)]),
+        )
+
     def take(self, rows: NDArray[np.intp] | Sequence[int]) -> EncodedTexts:
         """Return the texts at `rows`, which are in ascending order."""
         import numpy as np
@@ -68,6 +80,25 @@ class TextEncoder:
         self._lock = Lock()
         tokenizer.no_padding()
         self._truncate()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TextEncoder:
+        """Return an encoder like the one of which `to_bytes` returned `data`."""
+        import json
+
+        from simil.models.files.tokenizer import open_tokenizer
+
+        given = json.loads(data)
+        tokenizer = open_tokenizer(given["tokenizer"].encode(), given["stamp"], lower_case=False)
+        return cls(tokenizer, given["limit"])
+
+    def to_bytes(self) -> bytes:
+        """Return all that it takes to make the same encoder in another process."""
+        import json
+
+        with self._lock:
+            tokenizer = self._tokenizer.to_str()
+        return json.dumps({"tokenizer": tokenizer, "limit": self.limit, "stamp": "the model"}).encode()
 
     def encode(self, prompt: str, texts: Sequence[str]) -> EncodedTexts:
         """Return `prompt` + each text as tokens; raises `ModelError` if the tokenizer fails."""
