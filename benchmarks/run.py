@@ -39,6 +39,7 @@ import memory
 import openai_api
 import pair_scores
 import parquet
+import precision
 import rerank
 import search
 import search_tree
@@ -53,7 +54,8 @@ from run_output import add_output_options, allow_load, check_output_options, exi
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks, cache,
+    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores,
+    tasks, cache,
     openai_api, architectures, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}

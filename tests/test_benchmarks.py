@@ -480,3 +480,12 @@ def test_searches_that_find_different_rows_do_not_count(tmp_path: Path, load: An
     found = {form: [usage(1.0, 1, form, "")] for form in ("npy", "parquet")}
     with pytest.raises(failed, match="found different rows"):
         parquet.check_same(found)
+
+
+def test_the_size_from_which_on_a_precision_is_faster_lies_on_a_line(load: Any) -> None:
+    crossover = load("precision").crossover
+    sizes = [10, 100, 1000]
+    base = [0.5 + 0.002 * size for size in sizes]
+    assert crossover(sizes, base, [0.9 + 0.001 * size for size in sizes]) == pytest.approx(400)
+    assert crossover(sizes, base, [0.4 + 0.001 * size for size in sizes]) == 10
+    assert crossover(sizes, base, [0.4 + 0.003 * size for size in sizes]) is None

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simil.config import OPENAI_BASE_URL, Settings, load_settings
+from simil.device import Device
 from simil.errors import UsageError
 
 KEY = "sk-never-to-be-shown"
@@ -21,7 +22,7 @@ Load = Callable[..., Settings]
 SETTINGS: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ("model", "SIMIL_MODEL", "model", ("a/a", "b/b", "c/c", "d/d", None)),
     ("engine", "SIMIL_ENGINE", "engine", ("onnx", "torch", "onnx", "torch", "auto")),
-    ("device", "SIMIL_DEVICE", "device", ("cpu", "cuda", "mps", "cpu", "auto")),
+    ("precision", "SIMIL_PRECISION", "precision", ("int8", "float16", "float32", "bfloat16", "auto")),
     ("threads", "SIMIL_THREADS", "threads", (1, 2, 3, 4, 0)),
     ("overflow", "SIMIL_OVERFLOW", "overflow", ("chunk", "error", "truncate", "chunk", "warn")),
     ("offline", "SIMIL_OFFLINE", "offline", (True, False, True, True, False)),
@@ -239,9 +240,16 @@ def test_the_key_is_never_shown(load: Load) -> None:
     [
         (
             {"engine": "gpu"},
-            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, torch",
+            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, packed, torch",
         ),
-        ({"environ": {"SIMIL_DEVICE": "tpu"}}, "(SIMIL_DEVICE from the environment)"),
+        (
+            {"environ": {"SIMIL_DEVICE": "tpu"}},
+            "device cannot be 'tpu' (SIMIL_DEVICE from the environment); "
+            "choose one of auto, cpu, cuda, cuda:0,1, cuda:all, mps",
+        ),
+        ({"device": "cuda:1,1"}, "device cannot be 'cuda:1,1' (SIMIL_DEVICE from a flag)"),
+        ({"device": "cuda:"}, "device cannot be 'cuda:' (SIMIL_DEVICE from a flag)"),
+        ({"device": "cuda:²"}, "device cannot be 'cuda:²' (SIMIL_DEVICE from a flag)"),
         ({"dotenv": "SIMIL_OVERFLOW=cut"}, "work/.env); choose one of warn, truncate, error, chunk"),
         ({"config": 'engine = "x"'}, "config.toml)"),
         (
@@ -260,6 +268,25 @@ def test_a_bad_value_names_where_it_stands(given: dict[str, Any], said: str, loa
         load(**given)
     assert said in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "device"),
+    [
+        ("auto", Device("auto")),
+        ("cpu", Device("cpu")),
+        ("mps", Device("mps")),
+        ("cuda", Device("cuda", (0,))),
+        ("cuda:0", Device("cuda", (0,))),
+        ("cuda:3,1", Device("cuda", (3, 1))),
+        ("cuda:all", Device("cuda", None)),
+    ],
+)
+def test_a_device_is_read_once(given: str, device: Device, load: Load) -> None:
+    read = load(environ={"SIMIL_DEVICE": given}).device
+
+    assert read == device
+    assert Device.parse(str(read)) == device
 
 
 def test_an_unknown_key_of_the_config_file_is_an_error(load: Load) -> None:

@@ -105,6 +105,17 @@ def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> N
     assert loaded & HEAVY == {"numpy", "onnxruntime", "tokenizers"}
 
 
+def test_the_packed_engine_needs_torch_and_none_of_what_loads_models_with_it(tmp_path: Path) -> None:
+    command = ("compare", "-m", "minilm", "--no-cache", "--engine", "packed", "Apple", "Orange")
+    loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert float(printed) == pytest.approx(0.3725, abs=0.001)
+    assert {"torch", "tokenizers"} <= loaded
+    assert (
+        loaded & {"sentence_transformers", "transformers", "onnx", "onnxruntime", "scipy", "sklearn"} == set()
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "adapted"),
     [

@@ -26,6 +26,7 @@ __all__ = [
     "collect_pieces",
     "finite_part",
     "marked",
+    "passed_to",
     "raise_rejection",
     "reindex",
     "take_rows",
@@ -216,6 +217,16 @@ def reindex(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iter
             yield piece
         else:
             yield Piece(places[piece.rows], piece.vectors, piece.marks)
+
+
+def passed_to(
+    keep: Callable[[Piece], None], pieces: Iterator[Piece | TextRejected]
+) -> Iterator[Piece | TextRejected]:
+    """Yield the pieces, each after `keep` was called with it."""
+    for piece in pieces:
+        if isinstance(piece, Piece):
+            keep(piece)
+        yield piece
 
 
 def raise_rejection(rejected: TextRejected) -> None:

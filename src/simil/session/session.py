@@ -93,8 +93,8 @@ class Session(AbstractContextManager["Session"]):
     def scorer(self, reranker: str | None = None) -> Scorer:
         """Return the cross-encoder that the settings ask for, or `reranker`, opened by the first call.
 
-        Beside a reranker, what the settings say of precision, windows and OpenVINO is for the embedding
-        model alone. Errors as in `open_scorer`.
+        Beside a reranker, what the settings say of precision, windows, further cards and engines that run no
+        cross-encoder is for the embedding model alone. Errors as in `open_scorer`.
         """
         from simil.scorers.scorer_factory import open_scorer
 
@@ -216,7 +216,8 @@ def beside_embedder(settings: Settings, reranker: str) -> Settings:
         model=reranker,
         model_from=None,
         model_unconsented=None,
-        precision="float32",
-        engine="auto" if settings.engine == "openvino" else settings.engine,
+        precision="auto",
+        engine="auto" if settings.engine in ("openvino", "packed") else settings.engine,
+        device=settings.device.first(),
         overflow="warn" if settings.overflow == "chunk" else settings.overflow,
     )

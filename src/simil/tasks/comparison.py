@@ -308,11 +308,13 @@ def _scored(
 ) -> Iterator[PairScores]:
     import numpy as np
 
-    most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
-    for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
+    ahead = prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=_PAIRS_AT_ONCE)
+    for batch in ahead:
         places = [place for place, pair in enumerate(batch) if not pair.is_missing]
         sent = [batch[place] for place in places]
         vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        reading = embedder.read_ahead  # More, once many texts go to a GPU.
+        ahead.allow(max(_PAIRS_AT_ONCE, reading.texts // 2), reading.characters)
         good = [row for row in range(len(sent)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
         if good:

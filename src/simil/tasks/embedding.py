@@ -79,6 +79,8 @@ def _embedded(
         # gets its answer at once.
         previous = begun
         begun = _Begun(batch, embedder, options, on_error, on_unknown, on_done, keeps_failed=keeps_failed)
+        # More, once many texts go to a GPU.
+        ahead.allow(embedder.read_ahead.texts, embedder.read_ahead.characters)
         if previous is not None:
             yield from previous.wait()
         if not ahead.has_more:

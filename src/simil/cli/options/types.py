@@ -98,17 +98,23 @@ Candidates = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    _model("--engine", metavar="auto|onnx|openvino|torch", help="The engine that runs a local model."),
+    _model("--engine", metavar="auto|onnx|openvino|packed|torch", help="The engine that runs a local model."),
 ]
 Device = Annotated[
-    str | None, _model("--device", metavar="auto|cpu|cuda|mps", help="The device to run the model on.")
+    str | None,
+    _model(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:0,1|cuda:all|mps",
+        help="The device to run the model on; numbers are those of several graphics cards.",
+    ),
 ]
 Precision = Annotated[
     str | None,
     _model(
         "--precision",
-        metavar="float32|bfloat16|int8",
-        help="Numeric precision; lower ones are faster and need simil-cli\\[openvino].",
+        metavar="auto|float32|float16|bfloat16|int8",
+        help="Numeric precision: float32 on a processor, mostly float16 on a graphics card; int8 needs "
+        "simil-cli\\[openvino].",
     ),
 ]
 Threads = Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
-from simil.embedders.pieces import Mark, StoredVector, reindex
+from simil.embedders.pieces import Mark, StoredVector, passed_to, reindex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class CachedEmbedder(Embedder):
         mine = {keys[row] for row in new}
         self._begun |= mine
         merged = self._merged(hits, reindex(pieces, new), keys, mine, waiting, begin)
-        return merged if keep is None else _passed_to(keep, merged)
+        return merged if keep is None else passed_to(keep, merged)
 
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
@@ -112,6 +112,7 @@ class CachedEmbedder(Embedder):
     def _embedder(self) -> Embedder:
         if self._opened is None:
             self._opened = self._open()
+            self.read_ahead = self._opened.read_ahead
         return self._opened
 
     def _begin(
@@ -167,7 +168,7 @@ class CacheWriter:
 
     def keeping(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
         """Pass on the pieces, and write their vectors."""
-        return self.flushed(_passed_to(self.add, pieces))
+        return self.flushed(passed_to(self.add, pieces))
 
     def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
         """Pass on the pieces, and write the last ones even if the run ends early."""
@@ -189,15 +190,6 @@ class CacheWriter:
         vectors = np.concatenate([piece.vectors for piece in pieces])
         marks = np.concatenate([piece.marks for piece in pieces])
         self._cache.put(self._space, [self._keys[row] for row in rows], vectors, marks)
-
-
-def _passed_to(
-    keep: Callable[[Piece], None], pieces: Iterator[Piece | TextRejected]
-) -> Iterator[Piece | TextRejected]:
-    for piece in pieces:
-        if isinstance(piece, Piece):
-            keep(piece)
-        yield piece
 
 
 def look_up(cache: VectorCache, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:

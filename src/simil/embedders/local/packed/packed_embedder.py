@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.base import Kind, ReadAhead
 from simil.embedders.local.base import LocalEmbedder, LocalModel
-from simil.embedders.local.packed.packed_runner import PackedRunner
+from simil.embedders.local.cores import spare_processors
+from simil.embedders.local.packed.packed_runner import PackedRunner, RunnableNetwork
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.tokenizing_processes import TokenizingProcesses, text_blocks
 from simil.embedders.local.workers import Workers
 from simil.embedders.pieces import Piece, TextRejected, reindex
 from simil.errors import ModelDamaged
 from simil.models.files.chain import Chain
+from simil.models.files.model_source import ModelSource
+from simil.models.files.tokenizer import open_tokenizer
 
 if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
+    from simil.models.files.packed_shape import PackedShape
 
-__all__ = ["CARD_READ_AHEAD", "PackedEmbedder"]
+__all__ = ["CARD_READ_AHEAD", "PackedEmbedder", "open_packed"]
 
 CARD_READ_AHEAD = ReadAhead(texts=1 << 15, characters=1 << 23)
 """How much of a stream a card gets at once: a dozen of its packs or more, since the last one is rarely full.
@@ -27,6 +31,48 @@ CARD_READ_AHEAD = ReadAhead(texts=1 << 15, characters=1 << 23)
 The vectors take 100 MB at 768 dimensions."""
 # From how many characters on texts are tokenized by a thread of their own.
 _MANY_CHARACTERS = 1 << 18
+
+
+def open_packed(
+    source: ModelSource,
+    shape: PackedShape,
+    chain: Chain,
+    model: LocalModel,
+    tokenizer: bytes,
+    *,
+    devices: Sequence[str],
+    precision: str,
+    raw: bool,
+    threads: int,
+) -> PackedEmbedder:
+    """Return the embedder of a model's files on `devices`: "cpu", or "cuda:0" and other cards.
+
+    `tokenizer` is a `tokenizer.json`; `precision`, `raw` and `threads` are as in `open_network`. Raises
+    `ModelDamaged` for files that cannot be read.
+    """
+    from simil.embedders.local.packed.packed_network import CPU_TOKENS, GPU_TOKENS, open_network
+
+    def opened(device: str) -> tuple[str, RunnableNetwork]:
+        return device, open_network(
+            source, shape, chain, device=device, precision=precision, raw=raw, threads=threads
+        )
+
+    # A thread for each card, which have to wait for their weights.
+    opening = Workers(len(devices), opened)
+    try:
+        networks = [*opening.start(devices)]
+    finally:
+        opening.close()
+    on_cards = devices[0].startswith("cuda")
+    return PackedEmbedder(
+        model,
+        open_tokenizer(tokenizer, model.stamp, lower_case=chain.lower_case),
+        chain,
+        PackedRunner(model.stamp, networks, GPU_TOKENS if on_cards else CPU_TOKENS),
+        vocabulary=shape.vocabulary,
+        raw=raw,
+        processes=spare_processors() if on_cards else None,
+    )
 
 
 class PackedEmbedder(LocalEmbedder):
@@ -45,13 +91,11 @@ class PackedEmbedder(LocalEmbedder):
         vocabulary: int,
         raw: bool,
         processes: int | None = None,
-        expect_unchanged: Callable[[], None] = lambda: None,
     ) -> None:
         """Take over `runner`, whose networks leave out a final normalization if `raw`.
 
         `vocabulary` is the number of tokens that the networks know. With `processes`, many texts are
-        tokenized in the background, by that many processes besides this one. `expect_unchanged` is called
-        before results are handed over: it raises an error if files that are mapped have changed.
+        tokenized in the background, by that many processes besides this one.
         """
         super().__init__(model, tokenizer, chain.max_tokens)
         assert self._encoder is not None
@@ -59,7 +103,6 @@ class PackedEmbedder(LocalEmbedder):
         self._runner = runner
         self._vocabulary = vocabulary
         self._raw = raw
-        self._expect_unchanged = expect_unchanged
         self._processes: TokenizingProcesses | None = None
         self._ahead: Workers[_Part, _StartedPart] | None = None
         if processes is not None:
@@ -95,12 +138,7 @@ class PackedEmbedder(LocalEmbedder):
         # On a card, a token beyond the table would end all work on it.
         if (largest := int(tokens.ids.max())) >= self._vocabulary:
             raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
-        return self._unchanged(self._runner.start(tokens, self._tokens_left_out(kind, self._chain)))
-
-    def _unchanged(self, started: Iterator[RowVectors]) -> Iterator[RowVectors]:
-        for computed in started:
-            self._expect_unchanged()
-            yield computed
+        return self._runner.start(tokens, self._tokens_left_out(kind, self._chain))
 
     def _start_part(self, part: _Part) -> _StartedPart:
         assert self._processes is not None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from simil.embedders.local.packed.packs import TokenPack, packs
 from simil.embedders.local.token_arrays import TokenArrays
@@ -17,20 +17,30 @@ from simil.foreign import ForeignCode
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from simil.embedders.local.base import RowVectors
 
-    # From ids, an int32 tensor [tokens] on the network's device, the lengths of the sequences and how many
-    # tokens of each pooling leaves out, to their vectors: a float32 tensor [sequences, dimensions] there.
-    Network = Callable[[Any, NDArray[np.int32], int], Any]
-
-__all__ = ["PackedRunner"]
+__all__ = ["PackedRunner", "RunnableNetwork"]
 
 log = logging.getLogger("simil")
 
 # What libraries say beside `torch.OutOfMemoryError`.
 _OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory")
+
+
+class RunnableNetwork(Protocol):
+    """A network on a device, which up to `workers` threads may call at the same time."""
+
+    workers: int
+
+    def __call__(self, ids: torch.Tensor, lengths: NDArray[np.int32], skip: int) -> torch.Tensor:
+        """Return the vectors of sequences, float32 [sequences, dimensions], on the network's device.
+
+        `ids` int32 [tokens] are on that device; `lengths` int32 [sequences] are those of the sequences.
+        Pooling leaves out the first `skip` tokens of each.
+        """
 
 
 class PackedRunner:
@@ -41,7 +51,7 @@ class PackedRunner:
     other kernels may compute a text, and its vector may differ in the last bits from the one before.
     """
 
-    def __init__(self, stamp: str, networks: Sequence[tuple[str, Network]], budget: int) -> None:
+    def __init__(self, stamp: str, networks: Sequence[tuple[str, RunnableNetwork]], budget: int) -> None:
         """Take the networks of the model called `stamp`, each with the name of its device."""
         self._stamp = stamp
         self._budget = budget
@@ -49,7 +59,7 @@ class PackedRunner:
         self._lock = Lock()
         lanes = [_lane(device, network) for device, network in networks]
         self._free: SimpleQueue[_Lane] = SimpleQueue()
-        for turn in range(_CardLane.under_way):
+        for turn in range(max(lane.under_way for lane in lanes)):
             for lane in lanes:
                 if turn < lane.under_way:
                     self._free.put(lane)
@@ -134,14 +144,15 @@ class _Run:
 
 
 class _Lane:
-    """A device, with its network: the processor, or what torch has besides CUDA devices."""
+    """A device, with its network: the processor, or what torch has besides CUDA devices.
 
-    # How many packs are under way at the same time.
-    under_way = 1
+    `under_way` is how many packs may be at the same time.
+    """
 
-    def __init__(self, device: str, network: Network) -> None:
+    def __init__(self, device: str, network: RunnableNetwork) -> None:
         self._device = device
         self._network = network
+        self.under_way = network.workers
 
     def vectors(self, pack: TokenPack, skip: int) -> NDArray[np.float32]:
         """Return the vectors of the texts of a pack, float32 [texts, dimensions]."""
@@ -164,13 +175,12 @@ class _CardLane(_Lane):
     or writes is held until the copy's event has come.
     """
 
-    # One is computed, one waits behind it, and the vectors of one are copied and taken over.
-    under_way = 3
-
-    def __init__(self, device: str, network: Network) -> None:
+    def __init__(self, device: str, network: RunnableNetwork) -> None:
         import torch
 
         super().__init__(device, network)
+        # One is computed, one waits behind it, and the vectors of one are copied and taken over.
+        self.under_way = 3
         self._lock = Lock()
         self._computing = torch.cuda.Stream(device)
         self._copying = torch.cuda.Stream(device)
@@ -204,7 +214,7 @@ class _CardLane(_Lane):
             torch.cuda.empty_cache()
 
 
-def _lane(device: str, network: Network) -> _Lane:
+def _lane(device: str, network: RunnableNetwork) -> _Lane:
     return (_CardLane if device.startswith("cuda") else _Lane)(device, network)
 
 
