@@ -121,7 +121,7 @@ def main() -> int:
         bench = Bench(
             Path(folder), repeat=given.repeat, given_bge=given.bge, sick=given.sick, uses_card=card.is_real
         )
-        found = _card(bench)
+        found = _card(bench) if card.is_real else None
         if card.is_real and found is None:
             sys.exit(
                 "PyTorch finds no CUDA device here: run this on a machine with a card and PyTorch's build "

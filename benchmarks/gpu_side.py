@@ -91,16 +91,22 @@ class CardOurs(Ours):
     def _network(self) -> tuple[Callable[..., Any], int, Path]:
         """The network that the engine runs, opened anew, the tokens of a pack, and the model's folder."""
         from simil.embedders.local.packed.packed_network import CPU_TOKENS, GPU_TOKENS, open_network
-        from simil.models.files.packed_shape import read_packed_shape
-
         from simil.models.files.chain import read_chain
+        from simil.models.files.packed_shape import read_packed_shape
         from simil.models.resolve import resolve
         from simil.models.select import find_local
 
         source = find_local(resolve(self._model))
         assert source is not None
-        how = {"device": self._device, "precision": self._precision, "raw": False, "threads": 0}
-        network = open_network(source, read_packed_shape(source.folder), read_chain(source.folder), **how)
+        network = open_network(
+            source,
+            read_packed_shape(source.folder),
+            read_chain(source.folder),
+            device=self._device,
+            precision=self._precision,
+            raw=False,
+            threads=0,
+        )
         return network, CPU_TOKENS if self._device == "cpu" else GPU_TOKENS, source.folder
 
     def _wait(self) -> None:
