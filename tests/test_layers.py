@@ -62,11 +62,21 @@ PLACES: dict[str, set[str]] = {
     },
     "torch": {
         "embedders/local/torch.py",
-        "embedders/local/packed/packed_runner.py",
         "embedders/local/pooling.py",
+        "embedders/local/packed/packed_attention.py",
+        "embedders/local/packed/packed_network.py",
+        "embedders/local/packed/packed_pooling.py",
+        "embedders/local/packed/packed_runner.py",
+        "embedders/local/packed/packed_transformer.py",
+        "embedders/local/packed/packed_weights.py",
+        "embedders/local/packed/sequences.py",
         "models/graphs/export.py",
     },
-    "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
+    "safetensors": {
+        "embedders/local/pooling.py",
+        "embedders/local/static.py",
+        "embedders/local/packed/packed_weights.py",
+    },
     "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},
     "sklearn": {
         "tasks/evaluation/calibration.py",
