@@ -11,12 +11,12 @@ from math import sqrt
 from pathlib import Path
 
 from measure import Disturbed, MeasurementFailed, run
-from report import NotMeasured, Row
+from report import Check, NotMeasured, Row
 from workers import Worker
 
 import simil.models
 
-__all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "part", "say"]
+__all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "part", "say", "whole"]
 
 HERE = Path(__file__).resolve().parent
 MINILM = Path(simil.models.__file__).resolve().parent / "minilm"
@@ -123,6 +123,15 @@ def part(name: str, measure: Callable[[], Iterable[Row]]) -> list[Row]:
     except Disturbed as exc:
         say(f"not measured: {exc}")
         return [NotMeasured(name, str(exc))]
+
+
+def whole(name: str, measure: Callable[[], Iterable[Row]]) -> list[Row]:
+    """Return the rows of a suite; if it fails or others disturb it, one that says so."""
+    try:
+        return part(name, measure)
+    except MeasurementFailed as exc:
+        say(str(exc))
+        return [Check(name, [], holds=False, bar="", note="failed, see stderr")]
 
 
 def say(what: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 # Enough tokens for simil to open its engine for many texts.
-_WARM_UP = ("12 words", 512)
+_MANY = 512
 # Few enough texts for simil's engine for few texts.
 _FEW = 5
 
@@ -51,11 +51,11 @@ class Side(ABC):
         """Return the vectors of `work`, each computed alone."""
         return np.concatenate([self.embed([text]) for text in work])
 
-    def warm(self) -> str | None:
-        """Open and embed something; return the reason if that is not possible."""
+    def warm(self, number: int = _MANY) -> str | None:
+        """Open and embed some texts; return the reason if that is not possible."""
         cannot = self.open()
         if cannot is None:
-            self.embed(texts(*_WARM_UP))
+            self.embed(texts("12 words", number))
         return cannot
 
     def rate(self, length: str, number: int) -> dict[str, Any]:

@@ -23,17 +23,20 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import MINILM, Bench, check_alike, part, say
+from bench import MINILM, Bench, check_alike, part, say, whole
 from machine_load import cpu_time
 from measure import by_turns, run
 from report import Check, Figure, LeftOut, Row, Section, Value, machine, table
-from run_output import add_output_options, check_output_options, exit_code, keep, run_facts
+from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
 from workers import Worker
+from workloads import texts
 
 __all__ = ["main"]
 
 _SHORT, _LONG = "16.5 tokens", "230 tokens"
 _BATCHES = (256, 1024)
+# So many texts open both sides; each rate is measured once before it counts.
+_WARM = 16
 _ABOUT = (
     "Warm processes on the same card, measured in turn. Texts of 16.5 and of 230 tokens on average. Peers: "
     "`SentenceTransformer.encode` with its defaults (float32, batches of 32), and the faster one of its "
@@ -111,13 +114,14 @@ class Card:
 
 def main() -> int:
     given = _parsed()
+    allow_load(given)
     card = Card(given.device, _QUICK if given.quick else _FULL)
     before = cpu_time()
     with tempfile.TemporaryDirectory(prefix="simil-gpu-") as folder:
         bench = Bench(
             Path(folder), repeat=given.repeat, given_bge=given.bge, sick=given.sick, uses_card=card.is_real
         )
-        found = _card(bench)
+        found = _card(bench) if card.is_real else None
         if card.is_real and found is None:
             sys.exit(
                 "PyTorch finds no CUDA device here: run this on a machine with a card and PyTorch's build "
@@ -127,8 +131,8 @@ def main() -> int:
         if not given.quick:
             bars = Bars({_SHORT: 22, _LONG: 10}, {_SHORT: 5, _LONG: 3.2})
             models.insert(0, Model("bge-shaped", str(bench.bge), bench.bge, bars))
-        rows = [row for model in models for row in part(model.name, partial(_model, bench, card, model))]
-        rows += part("start", partial(_start, bench, card))
+        rows = [row for model in models for row in whole(model.name, partial(_model, bench, card, model))]
+        rows += whole("start", partial(_start, bench, card))
     section = Section("Graphics card", _ABOUT, rows, run_facts(before))
     print(table([section]))
     keep(given, {"gpu": section}, machine() | (found or {}))
@@ -142,8 +146,8 @@ def _model(bench: Bench, card: Card, model: Model) -> Iterator[Row]:
         peer = stack.enter_context(bench.worker("gpu_side.py", "peer", "--model", str(model.folder), *device))
         how = ("--model", model.ours, "--precision", card.precision, *device)
         ours = stack.enter_context(bench.worker("gpu_side.py", "ours", *how))
-        peer.ask("warm")
-        cannot = ours.ask("warm")
+        peer.ask("warm", number=_WARM)
+        cannot = ours.ask("warm", number=_WARM)
         if cannot:
             yield LeftOut(model.name, cannot)
             return
@@ -152,6 +156,8 @@ def _model(bench: Bench, card: Card, model: Model) -> Iterator[Row]:
                 f"{length}, {model.name}", partial(_rates, bench, card, model, length, peer, ours)
             )
         yield from _quality(bench, card, model, peer, ours)
+    if card.is_real:
+        yield from part(f"file to file, {model.name}", partial(_file_to_file, bench, card, model))
 
 
 def _rates(bench: Bench, card: Card, model: Model, length: str, peer: Worker, ours: Worker) -> Iterator[Row]:
@@ -180,6 +186,28 @@ def _rates(bench: Bench, card: Card, model: Model, length: str, peer: Worker, ou
     yield figure("to float32, batches of 32", "default", bars.default[length] if bars else None)
     yield figure(f"to {best}", best, bars.best[length] if bars else None)
     yield figure("share of the card's own rate", "card", card.bar(0.7))
+
+
+def _file_to_file(bench: Bench, card: Card, model: Model) -> Iterator[Row]:
+    """Yield the rate of `simil embed` as a whole process, its start included."""
+    number = card.sizes.ours[_SHORT]
+    source = bench.folder / "short.txt"
+    source.write_text("".join(f"{text}\n" for text in texts(_SHORT, number)), "utf-8")
+    command = [
+        bench.simil,
+        "embed",
+        "-q",
+        "--no-cache",
+        "-m",
+        model.ours,
+        "--device",
+        card.device,
+        str(source),
+    ]
+    embed = partial(run, [*command, "-o", "short.npy"], env=bench.env, cwd=bench.folder)
+    taken = by_turns({"ours": embed}, bench.repeat)["ours"]
+    name = f"{number:,} lines of {_SHORT}, {model.name}: file to file, whole process"
+    yield Value(name, "texts/s", [number / usage.seconds for usage in taken])
 
 
 def _quality(bench: Bench, card: Card, model: Model, peer: Worker, ours: Worker) -> Iterator[Row]:

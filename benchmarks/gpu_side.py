@@ -14,12 +14,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from engine_side import Ours, Peer, Vectors, compare
+from engine_side import Ours, Peer, compare
 from workers import serve
 from workloads import mixed, texts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from engine_side import Vectors
 
     from simil.embedders.local.packed.packs import TokenPack
 
@@ -34,7 +36,7 @@ class CardPeer(Peer):
     @cached_property
     def _half(self) -> Peer:
         half = Peer(self._folder, self._device, "bfloat16")
-        half.warm()
+        half.open()
         return half
 
     def bfloat16_rate(self, length: str, number: int, batch: int) -> dict[str, Any]:
@@ -45,6 +47,10 @@ class CardPeer(Peer):
 
 class CardOurs(Ours):
     """The packed engine, from strings to vectors, and its network alone."""
+
+    def embed(self, work: Sequence[str]) -> Vectors:
+        """Return the vectors of `work`, as `simil.embed` does."""
+        return self._embedder.embed(work)
 
     def rate_on_card(self, length: str, number: int) -> dict[str, Any]:
         """Return the texts per second of the network, with packs that were on the card before."""
@@ -84,8 +90,7 @@ class CardOurs(Ours):
     @cached_property
     def _network(self) -> tuple[Callable[..., Any], int, Path]:
         """The network that the engine runs, opened anew, the tokens of a pack, and the model's folder."""
-        from simil.embedders.local.engines import packed_budget
-        from simil.embedders.local.packed.packed_network import open_network
+        from simil.embedders.local.packed.packed_network import CPU_TOKENS, GPU_TOKENS, open_network
         from simil.models.files.chain import read_chain
         from simil.models.files.packed_shape import read_packed_shape
         from simil.models.resolve import resolve
@@ -93,9 +98,16 @@ class CardOurs(Ours):
 
         source = find_local(resolve(self._model))
         assert source is not None
-        how = {"device": self._device, "precision": self._precision, "raw": False, "threads": 0}
-        network = open_network(source, read_packed_shape(source.folder), read_chain(source.folder), **how)
-        return network, packed_budget(self._device), source.folder
+        network = open_network(
+            source,
+            read_packed_shape(source.folder),
+            read_chain(source.folder),
+            device=self._device,
+            precision=self._precision,
+            raw=False,
+            threads=0,
+        )
+        return network, CPU_TOKENS if self._device == "cpu" else GPU_TOKENS, source.folder
 
     def _wait(self) -> None:
         import torch

@@ -45,12 +45,11 @@ import search
 import search_tree
 import startup
 import tasks
-from bench import Bench, Suite, part, say
+from bench import Bench, Suite, say, whole
 from machine_load import cpu_time
-from measure import ANY_LOAD, MeasurementFailed
-from report import Check, Section, machine, table
+from report import Section, machine, table
 from results_file import ONE_CORE
-from run_output import add_output_options, check_output_options, exit_code, keep, run_facts
+from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
 
 __all__ = ["SUITES", "main"]
 
@@ -64,8 +63,7 @@ SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite i
 
 def main() -> int:
     given = _parsed(sys.argv[1:])
-    if given.any_load:
-        os.environ[ANY_LOAD] = "1"
+    allow_load(given)
     sections = {}
     with tempfile.TemporaryDirectory(prefix="simil-bench-") as folder:
         bench = Bench(
@@ -102,11 +100,7 @@ def measured(bench: Bench, name: str) -> Section:
     say(f"measuring {name}{where and ', '}{where}")
     suite = SUITES[name]
     before = cpu_time()
-    try:
-        rows = part(name, lambda: suite.measure(bench))
-    except MeasurementFailed as exc:
-        say(str(exc))
-        rows = [Check(name, [], holds=False, bar="", note="failed, see stderr")]
+    rows = whole(name, lambda: suite.measure(bench))
     facts = run_facts(before)
     section = Section(f"{suite.title}{where and ', '}{where}", suite.about, rows, facts)
     print(f"{table([section])}\n{facts['load']}\n", file=sys.stderr, flush=True)
@@ -150,7 +144,6 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         action=argparse.BooleanOptionalAction,
         help="measure on one core alone, or on all alone (default: both where it matters)",
     )
-    parser.add_argument("--any-load", action="store_true", help="measure however much others take")
     add_output_options(parser)
     given = parser.parse_args(arguments)
     check_output_options(parser, given)

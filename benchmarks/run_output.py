@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,20 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from machine_load import CpuTime, available_processors, cpu_time, others_between
+from measure import ANY_LOAD
 from readme_figures import with_figures
 from report import NotMeasured, Section, commit
 from results_file import merge, page, read, to_kept
 
-__all__ = ["add_output_options", "check_output_options", "exit_code", "keep", "run_facts"]
+__all__ = ["add_output_options", "allow_load", "check_output_options", "exit_code", "keep", "run_facts"]
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the files to write."""
+    """Add the options that name the files to write, and whether a busy machine will do."""
+    parser.add_argument("--any-load", action="store_true", help="measure however much others take")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every value measured")
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="write all that --json keeps as Markdown"
     )
     parser.add_argument("--readme", type=Path, metavar="FILE", help="write its table of speeds anew")
+
+
+def allow_load(given: argparse.Namespace) -> None:
+    """Have figures measured on a busy machine, too, if that is asked for."""
+    if given.any_load:
+        os.environ[ANY_LOAD] = "1"
 
 
 def check_output_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:

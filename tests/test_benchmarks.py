@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -410,6 +411,21 @@ def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     assert any(isinstance(row["holds"], bool) for row in reads)
     assert "## " in page.read_text("utf-8")
     assert str(tmp_path) not in page.read_text("utf-8")
+
+
+def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
+    """On the processor: everything but the speed is as on a card."""
+    gpu, page = [sys.executable, str(BENCHMARKS / "gpu.py")], tmp_path / "page.md"
+    kept = ["--json", str(tmp_path / "kept.json"), "--results", str(page)]
+    quick = ["--device", "cpu", "--quick", "--repeat", "1", "--any-load"]
+    run = partial(subprocess.run, env=_environment(tmp_path), cwd=tmp_path, capture_output=True, text=True)
+    done = run([*gpu, *quick, *kept], check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (rows,) = (suite["rows"] for suite in json.loads((tmp_path / "kept.json").read_text("utf-8")).values())
+    bars = [row["bar"] for row in rows]
+    assert bars == [*[""] * 6, ">= 0.99999", "the same bits", ""]
+    assert {row["holds"] for row in rows if row["bar"]} == {True}
+    assert "there is no card" not in page.read_text("utf-8")
 
 
 def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:

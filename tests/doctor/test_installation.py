@@ -30,7 +30,7 @@ def test_a_sound_installation_is_well(examine: Examine) -> None:
 
     assert report.result.code == 0
     assert report.failed == set()
-    for engine in ("onnx", "openvino", "torch"):
+    for engine in ("onnx", "openvino", "packed", "torch"):
         assert report.status(f"engine {engine}") == "ok"
     for package in ("numpy", "onnxruntime", "model2vec", "torch"):
         assert report.findings[package]["detail"] == version(package)

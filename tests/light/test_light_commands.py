@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from support.command import run, simil
 
 from light.conftest import REQUIREMENTS, Light
-from simil.cli.app import COMMANDS
+from simil.cli.command_registry import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 ALIKE = (

@@ -101,7 +101,10 @@ def _distilbert(config: Config) -> PackedShape:
 
 
 def _nomic_bert(config: Config) -> PackedShape:
-    """Return the layout of a `NomicBertModel` of transformers: BERT with rotary positions and a gated MLP."""
+    """Return the layout of a `NomicBertModel`: BERT with rotary positions and a gated MLP.
+
+    Its weights are saved by other names than the class has, those of the original.
+    """
     hidden, inner = size(config, "hidden_size"), size(config, "intermediate_size")
     heads = _equal_heads(hidden, size(config, "num_attention_heads"))
     expect(config, head_dim=heads.size)
@@ -109,12 +112,12 @@ def _nomic_bert(config: Config) -> PackedShape:
 
     def layer(at: str) -> PackedLayer:
         return PackedLayer(
-            qkv=_bare(*(f"{at}self_attn.{part}_proj" for part in "qkv"), rows=hidden, columns=hidden),
-            output=_bare(f"{at}self_attn.o_proj", rows=hidden, columns=hidden),
-            attention_norm=Norm(f"{at}post_attention_layernorm", hidden, bias=True),
-            up=_bare(f"{at}mlp.gate_proj", f"{at}mlp.up_proj", rows=inner, columns=hidden),
-            down=_bare(f"{at}mlp.down_proj", rows=hidden, columns=inner),
-            mlp_norm=Norm(f"{at}post_mlp_layernorm", hidden, bias=True),
+            qkv=_bare(f"{at}attn.Wqkv", rows=3 * hidden, columns=hidden),
+            output=_bare(f"{at}attn.out_proj", rows=hidden, columns=hidden),
+            attention_norm=Norm(f"{at}norm1", hidden, bias=True),
+            up=_bare(f"{at}mlp.fc12", f"{at}mlp.fc11", rows=inner, columns=hidden),
+            down=_bare(f"{at}mlp.fc2", rows=hidden, columns=inner),
+            mlp_norm=Norm(f"{at}norm2", hidden, bias=True),
             theta=theta,
         )
 
@@ -124,8 +127,10 @@ def _nomic_bert(config: Config) -> PackedShape:
         heads=heads,
         words=Table("embeddings.word_embeddings", size(config, "vocab_size"), hidden),
         segments=Table("embeddings.token_type_embeddings", size(config, "type_vocab_size", 2), hidden),
-        embedding_norm=Norm("embeddings.LayerNorm", hidden, bias=True),
-        layers=tuple(layer(f"layers.{number}.") for number in range(size(config, "num_hidden_layers"))),
+        embedding_norm=Norm("emb_ln", hidden, bias=True),
+        layers=tuple(
+            layer(f"encoder.layers.{number}.") for number in range(size(config, "num_hidden_layers"))
+        ),
         epsilon=positive(config, "layer_norm_eps", 1e-12),
         activation=activation(config, "hidden_act", "silu"),
         gated=True,
