@@ -205,3 +205,15 @@ def test_bert_is_known_without_transformers_to_need_no_code_of_its_own(light: Li
     result = run([str(light.python), "-c", program], cwd=tmp_path)
 
     assert result.err.splitlines()[-1] == f"simil.errors.ExtraMissing: the architecture 'own' {_NEEDED}"
+
+
+def test_a_required_package_that_is_gone_is_named(light: Light, tmp_path: Path) -> None:
+    """onnx writes graphs: a model that is prepared does not need it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['onnx'] = None", "utf-8")
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    light("models prepare minilm")
+
+    assert light("compare -m minilm --no-cache Apple Orange", **hidden).out.startswith("0.3725")
+    result = light("compare -m minilm Apple Orange", SIMIL_CACHE_DIR=str(tmp_path / "cache"), **hidden)
+    assert result.error_line == "onnx cannot be imported, which simil requires; run: simil doctor"
+    assert result.code == 4
