@@ -1,4 +1,4 @@
-"""The minimum spanning tree, compared with SciPy's of all distances; principal components with scikit-learn's."""
+"""Minimum spanning trees and principal components, compared with those of SciPy and scikit-learn."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_where_there_is_nothing_to_divide_there_is_no_cluster(points: list[list[
 
 def test_ties_have_one_result() -> None:
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    points = np.concatenate([corners, corners + 10, corners + [30, 0]]).astype(np.float64)
+    points = np.concatenate([corners, corners + 10, corners - [30, 0]]).astype(np.float64)
 
     found = hdbscan(points, 4)
 
