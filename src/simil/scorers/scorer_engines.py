@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from simil.config import Settings
 from simil.embedders.local.engine_choice import check_engine, fall_back_to_torch
+from simil.embedders.local.engine_libraries import require_for_torch
 from simil.embedders.local.engines import engine_label, verified
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelError, UsageError
@@ -66,6 +67,7 @@ def open_local_scorer(
             return scorer
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+    require_for_torch(source, settings)
     from simil.scorers.torch_scorer import TorchScorer
 
     on_engine(engine_label("torch", settings.device))

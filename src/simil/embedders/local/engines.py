@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +16,7 @@ from simil.config import Settings
 from simil.device import Device
 from simil.embedders.base import Embedder
 from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
+from simil.embedders.local.engine_libraries import require_for_packed, require_for_torch
 from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
@@ -34,9 +34,6 @@ log = logging.getLogger("simil")
 
 Opened = TypeVar("Opened")
 
-# What a batch holds in sentence-transformers: enough to keep a GPU busy.
-_GPU_BATCH_TOKENS = 16_384
-
 
 def open_local(
     source: ModelSource,
@@ -51,20 +48,23 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
-    chain, settings = choice.chain, replace(settings, precision=choice.precision)
+    chain, settings = choice.chain, settings.replaced(precision=choice.precision)
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
     if choice.engine == "packed":
-        raise ModelError("the packed engine is not ready")
+        return _open_packed(source, choice, model, settings, raw=raw)
     if chain is not None:
         try:
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
             choice = in_torch(source, settings)
+    elif choice.why_torch:
+        log.info("%s runs in sentence-transformers: %s", source.name, choice.why_torch)
+    require_for_torch(source, settings)
     from simil.embedders.local.torch import TorchEmbedder
 
     embedder = verified(
@@ -76,7 +76,6 @@ def open_local(
             precision=choice.precision,
             raw=raw,
             threads=settings.threads,
-            batch_tokens=_GPU_BATCH_TOKENS if choice.device.is_gpu else None,
         ),
     )
     model.on_engine(engine_label("torch", embedder.device))
@@ -86,6 +85,35 @@ def open_local(
 def engine_label(engine: str, device: Device) -> str:
     """Return how `-v` names an engine: with its device, unless that is the processor."""
     return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
+
+
+def _open_packed(
+    source: ModelSource, choice: EngineChoice, model: LocalModel, settings: Settings, *, raw: bool
+) -> Embedder:
+    require_for_packed(settings)
+    from simil.embedders.local.packed.packed_embedder import open_packed
+    from simil.embedders.local.torch import torch_devices
+    from simil.models.graphs.prepared_tokenizer import prepared_tokenizer
+
+    chain, shape = choice.chain, choice.shape
+    assert isinstance(chain, Chain) and shape is not None
+
+    def opened() -> Embedder:
+        return open_packed(
+            source,
+            shape,
+            chain,
+            model,
+            prepared_tokenizer(source, settings.cache_dir),
+            devices=torch_devices(choice.device),
+            precision=choice.precision,
+            raw=raw,
+            threads=settings.threads,
+        )
+
+    embedder = verified(source.verify, opened)
+    model.on_engine(engine_label("packed", choice.device))
+    return embedder
 
 
 def _open_graph(
@@ -100,21 +128,30 @@ def _open_graph(
     from simil.embedders.local.graph import GraphEmbedder
     from simil.embedders.local.pooling import load_dense
     from simil.models.files.tokenizer import open_tokenizer
-    from simil.models.graphs.prepare import prepare
 
-    prepared = prepare(source, settings.cache_dir, progress)
+    prepared = _prepared(source, chain, model.stamp, settings, progress)
     for layer in chain.dense:
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model, settings, progress)
+    sessions = _sessions(prepared, model, settings)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def _sessions(
-    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
-) -> Sessions:
+def _prepared(
+    source: ModelSource, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> PreparedGraph:
+    if settings.precision == "int8":
+        from simil.models.graphs.quantize import quantized_graph
+
+        return quantized_graph(source, chain, stamp, settings.cache_dir, progress)
+    from simil.models.graphs.prepare import prepare
+
+    return prepare(source, settings.cache_dir, progress)
+
+
+def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
@@ -132,12 +169,27 @@ def _sessions(
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
-        session = verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
-        )
-        model.on_engine("openvino")
-        return session
+        def opened(graph: PreparedGraph) -> InferenceSession:
+            precision = settings.precision
+            session = verified(
+                graph.verify, lambda: OpenVinoSession(stamp, graph, precision=precision, threads=threads)
+            )
+            model.on_engine("openvino")
+            return session
+
+        if prepared.built is None:
+            raise ModelError(
+                f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+                hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+            )
+        if settings.precision == "int8":
+            from simil.embedders.local.compiled_graph import RejectedGraph, compiled_graph
+
+            try:
+                return opened(compiled_graph(prepared, stamp))
+            except RejectedGraph as exc:
+                log.info("%s: it is compiled anew", exc.message)
+        return opened(prepared)
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -148,7 +200,8 @@ def _sessions(
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(None, openvino, prepared.takes_padding)
+        int8 = settings.precision == "int8"
+        return Sessions(None, openvino, prepared.takes_padding, few_shapes=int8)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
     return Sessions(few, fastest, prepared.takes_padding)
@@ -167,19 +220,3 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
             next(checked)
         finally:
             reader.close()
-
-
-def _graph(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
-) -> PreparedGraph:
-    """Return the graph for OpenVINO."""
-    if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantize
-
-        return quantize(prepared, chain, stamp, progress)
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared

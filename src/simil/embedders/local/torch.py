@@ -38,6 +38,8 @@ _LONG = "An orange lies on the table beside two ripe apples, and nobody has seen
 # The error of a vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
 _TOLERANCES = {"float32": 0.004, "float16": 0.008, "bfloat16": 0.04}
 _BATCH = 32
+# Enough to keep a GPU busy.
+_GPU_BATCH_TOKENS = 16_384
 _BUILDS = "https://pytorch.org/get-started/locally"
 # A model may have modules of its own for each.
 _TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
@@ -67,14 +69,15 @@ class TorchEmbedder(LocalEmbedder):
         """Load the model on `device`; `raw` leaves out a final normalization; 0 `threads` means all cores.
 
         In a `precision` below float32, what follows the first module, as the pooling, still computes in
-        float32. A batch has up to `batch_tokens` tokens with padding; None means 32 texts. Raises
-        `ModelError` if the device is not available or the model cannot be loaded.
+        float32. A batch has up to `batch_tokens` tokens with padding; None means what suits a GPU, and 32
+        texts on the processor. Raises `ModelError` if the device is not available or the model cannot be
+        loaded.
         """
         self._source = source
-        self._batch_tokens = batch_tokens
         self._tolerance = _TOLERANCES[precision]
         self._network = load_network("SentenceTransformer", source.folder, device, threads)
         self.device = _device_of(self._network)
+        self._batch_tokens = batch_tokens or (_GPU_BATCH_TOKENS if self.device.is_gpu else None)
         if precision != "float32":
             _lower_precision(self._network[0], precision)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
@@ -132,7 +135,7 @@ class TorchEmbedder(LocalEmbedder):
         import numpy as np
 
         distinct, first = np.unique(lengths, return_index=True)
-        if len(distinct) <= 1 or (self._sparse is None and not self._feels_padding):
+        if len(distinct) > 1 and self._sparse is None and not self._feels_padding:
             yield np.arange(len(lengths))
             return
         for length in distinct[np.argsort(first)]:

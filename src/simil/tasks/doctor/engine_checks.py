@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from simil.device import Device
 from simil.embedders.factory import open_embedder
-from simil.embedders.local.engine_choice import leaves_device_open
+from simil.embedders.local.engine_choice import leaves_device_open, wants_packed
+from simil.embedders.local.engine_libraries import require_for_packed
 from simil.embedders.local.gpus import find_gpus
-from simil.errors import SimilError
+from simil.errors import ExtraMissing, SimilError
 from simil.models.catalog import FALLBACK
 from simil.models.graphs.openvino_runtime import has_openvino
+from simil.models.torch_libraries import require_sentence_transformers, require_torch
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
 __all__ = ["REFERENCE", "devices", "onnx", "openvino", "packed", "torch"]
@@ -44,17 +45,30 @@ def openvino(context: CheckContext) -> Iterator[Finding]:
 
 
 def torch(context: CheckContext) -> Iterator[Finding]:
-    """Embed with sentence-transformers, if `deep`."""
+    """Embed with sentence-transformers, if it is installed and `deep`."""
+    settings = context.settings
+    try:
+        require_sentence_transformers("the torch engine")
+    except ExtraMissing as exc:
+        finding = fail if settings.engine == "torch" or settings.device.kind == "mps" else note
+        yield finding("engine torch", exc.message, exc.hint)
+        return
     if context.deep:
-        yield _try_engine("torch", context, needed=context.settings.engine == "torch")
+        yield _try_engine("torch", context, needed=settings.engine == "torch")
     else:
         yield note("engine torch", "not tried", _DEEP)
 
 
 def packed(context: CheckContext) -> Iterator[Finding]:
     """Embed with the packed engine on the processor, if `deep`."""
+    needed = wants_packed(context.settings)
+    try:
+        require_for_packed(context.settings)
+    except ExtraMissing as exc:
+        yield (fail if needed else note)("engine packed", exc.message, exc.hint)
+        return
     if context.deep:
-        yield _try_engine("packed", context, needed=context.settings.engine == "packed")
+        yield _try_engine("packed", context, needed=needed)
     else:
         yield note("engine packed", "not tried", _DEEP)
 
@@ -62,9 +76,16 @@ def packed(context: CheckContext) -> Iterator[Finding]:
 def devices(context: CheckContext) -> Iterator[Finding]:
     """Report the GPUs that their driver names and who goes there; if `deep`, also what PyTorch can use."""
     found, wanted = find_gpus(), context.settings.device
-    gpus = (
-        f"{', '.join(found.names)}: {_use(context)}" if found.names else f"no CUDA device, {found.why_none}"
-    )
+    gpus = f"no CUDA device, {found.why_none}"
+    if found.names:
+        gpus = f"{', '.join(found.names)}: {_use(context)}"
+    try:
+        require_torch(f"device {wanted}" if wanted.is_gpu else "a GPU")
+    except ExtraMissing as exc:
+        finding = fail if wanted.is_gpu else warn if found.names else note
+        unused = f"{', '.join(found.names)}, not used" if found.names else "only cpu"
+        yield finding("devices", f"{unused}: {exc.message}", exc.hint)
+        return
     if context.deep:
         yield _usable(context, gpus, has_gpus=bool(found.names))
     elif wanted.kind == "cuda" and not found.names:
@@ -121,8 +142,7 @@ def _cosine(engine: str, context: CheckContext) -> float:
 
     reference = json.loads(REFERENCE.read_text("utf-8"))
     expected = np.frombuffer(base64.b64decode(reference["vector"]), "<f4").astype(np.float64)
-    settings = replace(
-        context.settings,
+    settings = context.settings.replaced(
         model=FALLBACK,
         engine=engine,
         device=Device("cpu"),

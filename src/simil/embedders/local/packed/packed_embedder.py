@@ -15,9 +15,9 @@ from simil.embedders.local.tokenizing_processes import TokenizingProcesses, text
 from simil.embedders.local.workers import Workers
 from simil.embedders.pieces import Piece, TextRejected, reindex
 from simil.errors import ModelDamaged
-from simil.models.files.chain import Chain, UnknownChain
+from simil.models.files.chain import Chain
 from simil.models.files.model_source import ModelSource
-from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
+from simil.models.files.tokenizer import open_tokenizer
 
 if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
@@ -38,6 +38,7 @@ def open_packed(
     shape: PackedShape,
     chain: Chain,
     model: LocalModel,
+    tokenizer: bytes,
     *,
     devices: Sequence[str],
     precision: str,
@@ -46,14 +47,10 @@ def open_packed(
 ) -> PackedEmbedder:
     """Return the embedder of a model's files on `devices`: "cpu", or "cuda:0" and other cards.
 
-    `precision`, `raw` and `threads` are as in `open_network`. Raises `UnknownChain` if the tokenizer is of a
-    kind that other engines read, `ModelDamaged` for files that cannot be read.
+    `tokenizer` is a `tokenizer.json`; `precision`, `raw` and `threads` are as in `open_network`. Raises
+    `ModelDamaged` for files that cannot be read.
     """
     from simil.embedders.local.packed.packed_network import CPU_TOKENS, GPU_TOKENS, open_network
-
-    data = read_tokenizer(source.folder)
-    if data is None:
-        raise UnknownChain("its tokenizer is of another library")
 
     def opened(device: str) -> tuple[str, RunnableNetwork]:
         return device, open_network(
@@ -69,7 +66,7 @@ def open_packed(
     on_cards = devices[0].startswith("cuda")
     return PackedEmbedder(
         model,
-        open_tokenizer(data, model.stamp, lower_case=chain.lower_case),
+        open_tokenizer(tokenizer, model.stamp, lower_case=chain.lower_case),
         chain,
         PackedRunner(model.stamp, networks, GPU_TOKENS if on_cards else CPU_TOKENS),
         vocabulary=shape.vocabulary,
