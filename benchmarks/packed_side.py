@@ -22,13 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from simil.config import load_settings
 from simil.embedders.base import Embedder
-from simil.embedders.local.base import LocalModel
-from simil.embedders.local.packed.packed_embedder import open_packed
-from simil.embedders.overflow import Overflow
-from simil.models.files.chain import read_chain
-from simil.models.files.model_source import ModelSource
-from simil.models.files.packed_shape import read_packed_shape
+from simil.embedders.factory import open_embedder
 
 # Sizes of a small model, for all families but DistilBERT, which calls them otherwise.
 _SIZES = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512}
@@ -62,16 +58,15 @@ def _build(folder: Path, names: Sequence[str]) -> None:
 
 
 def _opened(folder: Path, precision: str) -> Embedder:
-    return open_packed(
-        ModelSource(folder.name, folder),
-        read_packed_shape(folder),
-        read_chain(folder),
-        LocalModel(folder.name, {}, Overflow.TRUNCATE),
-        devices=["cpu"],
+    settings = load_settings(
+        model=str(folder),
+        engine="packed",
+        device="cpu",
         precision=precision,
-        raw=False,
-        threads=0,
+        overflow="truncate",
+        cache=False,
     )
+    return open_embedder(settings)
 
 
 def _theirs(folder: Path, texts: Sequence[str]) -> Any:
