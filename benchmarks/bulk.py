@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench import MINILM, Bench, Suite, check_alike, say
+from bench import MINILM, Bench, Suite, check_alike, part, say
 from measure import by_turns
 from report import Figure, LeftOut, Row, Value
 from workers import Worker
@@ -83,7 +83,7 @@ class Sides:
 
 def minilm() -> Model:
     """Return the embedded model, which reads at most 256 tokens."""
-    parts = {**dict.fromkeys(LENGTHS, 1.0), _230: 1 / 10}
+    parts = {**dict.fromkeys(LENGTHS, 1.0), _230: 1 / 20}
     return Model("MiniLM", "minilm", MINILM, parts, ENGINES)
 
 
@@ -100,7 +100,8 @@ def bulk(bench: Bench, model: Model) -> list[Row]:
         sides = _open(bench, model, stack, rows)
         for length, number in model.numbers(bench.texts).items():
             say(f"  {number} texts of {length}, {model.name}")
-            rows += _rates(bench, model, sides, length, number)
+            name = f"{number} texts of {length}, {model.name}"
+            rows += part(name, partial(_rates, bench, model, sides, length, number))
         say(f"  quality of vectors, {model.name}")
         rows += _quality(bench, model, sides)
         if bench.sick and model.name == "MiniLM":
@@ -195,7 +196,7 @@ _ABOUT = (
     "The share of sgemm counts the products with the model's weights alone, no padding, no attention."
 )
 SUITES = {
-    "bulk-minilm": Suite("Bulk, MiniLM", _ABOUT, lambda bench: bulk(bench, minilm())),
+    "bulk-minilm": Suite("Bulk, MiniLM", _ABOUT, lambda bench: bulk(bench, minilm()), pinned=True),
     "bulk-bge": Suite(
         "Bulk, bge-shaped",
         f"{_ABOUT} The model has bge-base's shape and random weights.",

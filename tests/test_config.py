@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from simil.config import OPENAI_BASE_URL, Settings, load_settings
 from simil.device import Device
 from simil.errors import UsageError
+from simil.private_files import user_folder
 
 KEY = "sk-never-to-be-shown"
 Load = Callable[..., Settings]
@@ -385,3 +387,19 @@ def test_pipes_that_nobody_names_are_not_waited_for(tmp_path: Path, monkeypatch:
 def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file; check SIMIL_CONFIG"):
         load_settings(environ={"SIMIL_CONFIG": str(tmp_path / "none.toml")}, directory=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cache", "config"])
+@pytest.mark.parametrize("given", [None, "", "/xdg", "/xdg/", "relative", " /xdg"])
+@pytest.mark.parametrize("home", [None, "/home/someone", "/"])
+def test_the_folders_of_a_user_are_those_of_platformdirs(
+    home: str | None, given: str | None, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("HOME", home), ("XDG_CACHE_HOME", given), ("XDG_CONFIG_HOME", given)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    find = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
+
+    assert user_folder(kind) == find("simil", appauthor=False)

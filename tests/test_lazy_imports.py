@@ -65,9 +65,16 @@ def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
     assert loaded & (HEAVY | {"typer", "rich", "dotenv", "platformdirs"}) == set()
 
 
+def test_the_version_needs_no_typer(tmp_path: Path) -> None:
+    loaded, printed = _loaded(_PROGRAM, "--version", folder=tmp_path)
+
+    assert printed.startswith("simil ")
+    assert loaded & {"typer", *HEAVY} == set()
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], *([name, "--help"] for name in ("compare", "embed", "eval", "doctor"))],
+    [["--help"], *([name, "--help"] for name in ("compare", "embed", "eval", "doctor"))],
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
@@ -133,14 +140,18 @@ def test_plain_options_need_no_pydantic(arguments: list[str], adapted: bool, tmp
     assert ("pydantic" in loaded) == adapted
 
 
-def test_two_words_seen_before_need_no_engine(tmp_path: Path) -> None:
+# What takes a good part of the time of a run that needs neither a model nor a file of texts.
+_SLOW = {"csv", "dataclasses", "inspect", "platformdirs", "shutil", "tempfile"}
+
+
+def test_two_words_seen_before_need_neither_an_engine_nor_numpy_nor_typer(tmp_path: Path) -> None:
     command = ("compare", "-m", "minilm", "Apple", "Orange")
     _, first = _loaded(_PROGRAM, *command, folder=tmp_path)
     loaded, second = _loaded(_PROGRAM, *command, folder=tmp_path)
 
     assert second == first
     assert "sqlite3" in loaded
-    assert loaded & HEAVY == {"numpy"}
+    assert loaded & {"typer", "rich", *HEAVY, *_SLOW} == set()
 
 
 def test_a_probability_needs_numpy_only(tmp_path: Path) -> None:

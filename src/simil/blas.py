@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 
-__all__ = ["one_thread", "start_with_one_thread", "use_all_cores"]
+__all__ = ["cores", "one_thread", "start_with_one_thread", "use_all_cores"]
 
 _VARIABLE = "OPENBLAS_NUM_THREADS"
 _WORTH_IT = 1 << 28  # multiplications: some milliseconds of one core
@@ -37,7 +37,7 @@ def use_all_cores(multiplications: int) -> None:
 
     _started_small = False
     os.environ.pop(_VARIABLE, None)  # Code of others may have removed it.
-    threadpool_limits(limits=_cores(), user_api="blas")
+    threadpool_limits(limits=cores(), user_api="blas")
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -48,7 +48,8 @@ def one_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except (AttributeError, OSError):  # Linux only.

@@ -12,13 +12,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from simil.consent import is_trusted
 from simil.device import DEVICE_FORMS, Device
 from simil.errors import Place, UsageError
+from simil.frozen import Frozen
 from simil.private_files import user_folder
 
 __all__ = [
@@ -74,8 +74,7 @@ _MAX_BLANKS = 1000
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Frozen):
     """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
 
     `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
@@ -90,8 +89,7 @@ class Credentials:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Frozen):
     """The settings of a run.
 
     `model` is None if none is pinned; `model_from` names where it is pinned, and `model_unconsented` is the
@@ -118,8 +116,7 @@ class Settings:
     model_unconsented: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettingSource:
+class SettingSource(Frozen):
     """A place that settings come from; `name` is its name in messages, for a file its path.
 
     `is_consented` is False for a folder's `.env` that the user has neither trusted nor named.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from simil.frozen import Frozen
 
 __all__ = ["DEVICE_FORMS", "Device"]
 
@@ -11,8 +12,7 @@ DEVICE_FORMS = ("auto", "cpu", "cuda", "cuda:0,1", "cuda:all", "mps")
 """What `--device` takes; the numbers stand for any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Frozen):
     """Where a model runs: `kind` is auto, cpu, cuda or mps.
 
     `cards` are the numbers of the CUDA devices in use, as PyTorch counts them; None means all.

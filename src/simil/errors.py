@@ -25,7 +25,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "ExtraMissing",
@@ -52,8 +52,7 @@ __all__ = [
 _LINE_ENDS = str.maketrans({"\n": "\\n", "\r": "\\r"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A position in the input: a source and, if known, a line and a column (both counted from 1)."""
 
     source: str

@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.conftest import cosines, logged
 from simil.config import Settings, load_settings
@@ -26,10 +26,34 @@ from simil.models.files.model_source import EMBEDDED, ModelSource
 
 MINILM = ModelSource("minilm", EMBEDDED, "r", embedded=True)
 FIRST = Device("cuda", (0,))
-NONE = GpuFinder(lambda: False, lambda: FoundGpus(why_none="this machine has none"))
-ONE = GpuFinder(lambda: True, lambda: FoundGpus(("a card",)))
 
 Load = Callable[..., Settings]
+
+
+class Finder(GpuFinder):
+    """Finds what it is told, and counts how often it was asked."""
+
+    def __init__(self, found: FoundGpus, start_s: float = GpuFinder.start_s) -> None:
+        self.found = found
+        self.start_s = start_s
+        self.asked = 0
+
+    def may_exist(self) -> bool:
+        return True
+
+    def find(self) -> FoundGpus:
+        self.asked += 1
+        return self.found
+
+
+class Beside(Finder):
+    """Its place for many texts is the packed engine in float16, as on a GPU, but on the processor."""
+
+    def on_it(self, settings: Settings) -> Settings:
+        return settings.replaced(engine="packed", precision="float16", device=Device("cpu"))
+
+
+NONE, ONE = Finder(FoundGpus(why_none="this machine has none")), Finder(FoundGpus(("a card",)))
 
 
 @pytest.fixture
@@ -124,32 +148,22 @@ def test_a_model_that_the_packed_engine_does_not_know_runs_in_sentence_transform
 
 
 class Bench:
-    """A tiny model, with a place where many of its texts go: as on a GPU, but on the processor."""
+    """A tiny model, which finds a second place for many texts."""
 
     def __init__(self, folder: Path, load: Load) -> None:
         self._settings = load(folder)
-        self.found = FoundGpus(("a card",))
-        self.asked = 0
         # From so many seconds of the processor's on, texts are many.
-        self.start_s = 1e-9
+        self.finder = Beside(FoundGpus(("a card",)), 1e-9)
 
     def open(self, **how: Any) -> Embedder:
-        finder = GpuFinder(lambda: True, self._find, self._on_it, self.start_s)
-        return open_embedder(replace(self._settings, **how), finder=finder)
+        return open_embedder(self._settings.replaced(**how), finder=self.finder)
 
-    def alone(self, precision: str, texts: list[str]) -> Any:
+    def alone(self, precision: str, texts: list[str]) -> NDArray[np.float32]:
         """The vectors by the engine of one place."""
         engine = "onnx" if precision == "float32" else "packed"
-        settings = replace(self._settings, engine=engine, precision=precision, cache=False)
+        settings = self._settings.replaced(engine=engine, precision=precision, cache=False)
         with closing(open_embedder(settings, finder=NONE)) as embedder:
             return embedder.embed(texts)
-
-    def _find(self) -> FoundGpus:
-        self.asked += 1
-        return self.found
-
-    def _on_it(self, settings: Settings) -> Settings:
-        return replace(settings, engine="packed", precision="float16", device=Device("cpu"))
 
 
 @pytest.fixture
@@ -158,10 +172,10 @@ def bench(bert_folder: Path, load: Load) -> Bench:
 
 
 def test_few_texts_stay_where_they_start_at_once(bench: Bench, few_texts: list[str]) -> None:
-    bench.start_s = 1e9
+    bench.finder.start_s = 1e9
     with closing(bench.open()) as embedder:
         np.testing.assert_array_equal(embedder.embed(few_texts), bench.alone("float32", few_texts))
-    assert bench.asked == 0
+    assert bench.finder.asked == 0
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -174,27 +188,27 @@ def test_many_texts_go_to_the_gpu(
 
     np.testing.assert_array_equal(vectors, bench.alone("float16", few_texts))
     assert 0.99999 <= cosines(vectors, bench.alone("float32", few_texts)).min() < 0.99999999
-    assert bench.asked == 1
+    assert bench.finder.asked == 1
     assert "packed, float16" in caplog.text
 
 
 def test_what_was_computed_in_float32_is_not_computed_again(bench: Bench, few_texts: list[str]) -> None:
     first, texts = few_texts[:10], few_texts[:30]
-    bench.start_s = 1e9
+    bench.finder.start_s = 1e9
     with closing(bench.open()) as embedder:
         embedder.embed(first)
-    bench.start_s = 1e-9
+    bench.finder.start_s = 1e-9
     with closing(bench.open()) as embedder:
         vectors = embedder.embed(texts)
     np.testing.assert_array_equal(vectors[:10], bench.alone("float32", first))
     np.testing.assert_array_equal(vectors[10:], bench.alone("float16", texts[10:]))
 
     # Even if only few are asked for, nothing is opened.
-    bench.start_s, bench.asked = 1e9, 0
+    bench.finder.start_s, bench.finder.asked = 1e9, 0
     with closing(bench.open()) as embedder:
         assert embedder.missing(texts, Kind.SYMMETRIC, VectorForm()) == []
         np.testing.assert_array_equal(embedder.embed(texts[20:]), vectors[20:])
-    assert bench.asked == 0
+    assert bench.finder.asked == 0
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -202,12 +216,12 @@ def test_a_gpu_that_is_not_there_leaves_all_to_the_processor(
     bench: Bench, few_texts: list[str], caplog: pytest.LogCaptureFixture, *, cache: bool
 ) -> None:
     caplog.set_level("INFO", "simil")
-    bench.found = FoundGpus(why_none="the CUDA driver cannot be used: CUDA_ERROR_NO_DEVICE")
+    bench.finder.found = FoundGpus(why_none="the CUDA driver cannot be used: CUDA_ERROR_NO_DEVICE")
     with closing(bench.open(cache=cache)) as embedder:
         for texts in (few_texts[:10], few_texts[10:]):
             np.testing.assert_array_equal(embedder.embed(texts), bench.alone("float32", texts))
 
-    assert bench.asked == 1
+    assert bench.finder.asked == 1
     reason = "no GPU is used: the CUDA driver cannot be used: CUDA_ERROR_NO_DEVICE"
     assert [line for line in logged(caplog) if "GPU" in line] == [reason]
 
@@ -221,7 +235,7 @@ def test_who_asks_for_the_processor_or_another_engine_gets_no_gpu(
 ) -> None:
     with closing(bench.open(**asked)) as embedder:
         embedder.embed(few_texts[:3])
-    assert bench.asked == 0
+    assert bench.finder.asked == 0
 
 
 def test_the_same_texts_are_as_many_again() -> None:

@@ -87,6 +87,9 @@ def test_a_vector_of_either_is_not_computed_again(join: Join) -> None:
     embedder = join(few, many)
 
     assert embedder.missing(["lime", "kiwi", "fig"], Kind.SYMMETRIC, VectorForm()) == [1]
+    assert embedder.stored(["fig", "lime"], Kind.SYMMETRIC, VectorForm()) is None
+    (stored,) = embedder.stored(["fig"], Kind.SYMMETRIC, VectorForm()) or ()
+    np.testing.assert_array_equal(stored.values, expected[0])
     found = embedder.embed(["lime", "plum", "kiwi", "pear", "fig"])
     np.testing.assert_array_equal(found[[4, 3, 1, 0]], expected)
     assert few.asked == [["kiwi"]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.cached_embedder import CachedEmbedder
+from simil.embedders.cache.database import current
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache
 from simil.embedders.pieces import Mark, reindex
@@ -216,3 +219,31 @@ def test_without_a_cache_all_goes_on(folder: Path, open_cache: Open) -> None:
         np.testing.assert_array_equal(one()[1:], other())
     # The second of two batches at work waited for the first, whose vectors were not kept.
     assert inner.asked == [["pear", "fig"], ["fig"]] * 2
+
+
+def test_vectors_that_are_all_cached_are_read_without_numpy(open_cache: Open) -> None:
+    form = VectorForm(2)
+    expected = cached(open_cache(), Counting()).embed(["pear", "fig"], dimensions=2)
+    embedder = cached(open_cache(), Counting())
+    stored = embedder.stored(["fig", "pear", "fig"], Kind.SYMMETRIC, form)
+
+    assert stored is not None
+    np.testing.assert_array_equal([vector.values for vector in stored], expected[[1, 0, 1]])
+    assert [vector.mark for vector in stored] == [0, 0, 0]
+    assert embedder.stored(["fig", "plum"], Kind.SYMMETRIC, form) is None
+    assert embedder.stored(["fig"], Kind.SYMMETRIC, VectorForm(3)) is None
+    assert Counting().stored(["fig"], Kind.SYMMETRIC, form) is None
+
+
+def test_a_damaged_vector_is_not_stored(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_cache()) as cache:
+        cached(cache, Counting()).embed(["pear", "fig"])
+    with closing(sqlite3.connect(current(folder))) as file, file:
+        file.execute("UPDATE vectors SET value = zeroblob(16) WHERE id = 1")
+    embedder = cached(open_cache(), Counting())
+
+    assert embedder.stored(["pear", "fig"], Kind.SYMMETRIC, VectorForm()) is None
+    assert "1 vectors in the cache are damaged and will be computed again" in caplog.text
+    np.testing.assert_array_equal(embedder.embed(["pear", "fig"]), Counting().embed(["pear", "fig"]))

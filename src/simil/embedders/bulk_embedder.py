@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
-from simil.embedders.pieces import passed_to, reindex
+from simil.embedders.pieces import StoredVector, passed_to, reindex
 from simil.errors import ModelError
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ class BulkEmbedder(Embedder):
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that neither has in its cache; see `Embedder.missing`."""
         return self._looked_up(texts, kind, form)[2]
+
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts` if the first one has all of them; see `Embedder.stored`."""
+        return self._few.stored(texts, kind, form) if self._is_cached else None
 
     def close(self) -> None:
         """Close what was opened."""

@@ -6,21 +6,20 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.consent import consent_missing, host_of
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.keys import KeyBuilder
-from simil.embedders.local.base import LocalModel
 from simil.embedders.local.engine_choice import BY_DRIVER, EngineChoice, GpuFinder, choose_engine, gives_way
 from simil.embedders.local.engines import open_local
+from simil.embedders.local.local_model import LocalModel
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
+from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
 from simil.models.files.model_settings import read_prompts, read_similarity
@@ -46,8 +45,7 @@ _LOCAL_VERSION, _EMBEDDED_VERSION = 3, 2
 _FITS_BYTES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _LocatedModel:
+class _LocatedModel(Frozen):
     """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it.
 
     `on_unopened` is called at the end if all vectors came from the cache.
@@ -155,6 +153,8 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     with ExitStack() as at_close:
         temporary = None
         if not settings.cache:
+            from tempfile import TemporaryDirectory
+
             temporary = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
         embedder = _cached(model, settings, temporary)
         embedder.at_close = at_close.pop_all()
@@ -181,7 +181,7 @@ def _open_files(
     def on_gpu() -> Embedder:
         there = finder.on_it(settings)
         located = _locate_local(source, choose_engine(source, there), there, raw=raw, progress=progress)
-        return opened(replace(located, open=lambda: _open_found(located, finder)))
+        return opened(located.replaced(open=lambda: _open_found(located, finder)))
 
     workload = Workload(source.folder, settings.threads, choice.chain.max_tokens if choice.chain else None)
     return BulkEmbedder(

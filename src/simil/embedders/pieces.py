@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simil.errors import ModelError, SimilError, UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
+    from array import array
+
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
     "Mark",
     "Piece",
+    "StoredVector",
     "TextRejected",
     "VectorForm",
     "as_vectors",
@@ -57,8 +60,7 @@ class Mark(IntFlag):
     UNKNOWN = 2
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Piece:
+class Piece(Frozen, eq=False):
     """Some of a batch's vectors.
 
     `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `marks` uint8 [n]
@@ -70,8 +72,14 @@ class Piece:
     marks: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class VectorForm:
+class StoredVector(NamedTuple):
+    """A vector out of a cache for those who need no NumPy: `array("f")`, and a `Mark`."""
+
+    values: array[float]
+    mark: int
+
+
+class VectorForm(Frozen):
     """How a model's vectors are returned: their first `dimensions` (None: all), of length 1 or not."""
 
     dimensions: int | None = None

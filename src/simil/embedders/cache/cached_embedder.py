@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
-from simil.embedders.pieces import passed_to, reindex
-from simil.embedders.usage import Plan
+from simil.embedders.pieces import StoredVector, passed_to, reindex
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.usage import Plan
 
 __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 
@@ -56,9 +57,8 @@ class CachedEmbedder(Embedder):
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._key_builder.keys(texts, kind, form)
         hits, missing = look_up(self._cache, keys)
-        self._gave_hits = self._gave_hits or hits is not None
-        if hits and self.is_paid:
-            self._embedder().trust()
+        if hits is not None:
+            self._note_hits()
         # An earlier batch may still be embedding the same text.
         waiting = [row for row in missing if keys[row] in self._begun]
         new = [row for row in missing if keys[row] not in self._begun]
@@ -76,6 +76,15 @@ class CachedEmbedder(Embedder):
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
         return look_up(self._cache, self._key_builder.keys(texts, kind, form))[1]
 
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts` if all are in the cache; see `Embedder.stored`."""
+        keys = self._key_builder.keys(texts, kind, form)
+        found = self._cache.find(keys)
+        if len(found) < len({*keys}):
+            return None
+        self._note_hits()
+        return [StoredVector(found[key].vector, found[key].marks) for key in keys]
+
     def plan(self) -> Plan | None:
         """Return a plan that counts requests; see `Embedder.plan`."""
         return self._embedder().plan() if self.is_paid else None
@@ -92,6 +101,11 @@ class CachedEmbedder(Embedder):
             self._on_unopened()
         self._cache.close()
         self.at_close.close()
+
+    def _note_hits(self) -> None:
+        self._gave_hits = True
+        if self.is_paid:
+            self._embedder().trust()
 
     def _embedder(self) -> Embedder:
         if self._opened is None:

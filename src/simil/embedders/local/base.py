@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import chain as flatten
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
+from simil.embedders.local.local_model import LocalModel
 from simil.embedders.local.text_encoder import EncodedTexts, TextEncoder
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     RowVectors = tuple[NDArray[np.intp], NDArray[np.float32]]
 
 __all__ = ["LocalEmbedder", "LocalModel"]
-
-
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """What an engine needs to know about its model besides its files: name, prompts, overflow.
-
-    `on_engine` is called with the name of each engine that is opened.
-    """
-
-    stamp: str
-    prompts: Mapping[Kind, str]
-    overflow: Overflow
-    on_engine: Callable[[str], None] = lambda engine: None
 
 
 class LocalEmbedder(Embedder):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths"]
+__all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths", "padded_rows"]
 
 BATCH_TOKENS = 512
 """Tokens in a batch, with padding: enough to keep a core busy, few enough to stay in its caches."""
@@ -58,6 +58,17 @@ def batches(
         size = max(1, BATCH_TOKENS // length)
         for start in range(0, len(group), size):
             yield group[start : start + size], length
+
+
+def padded_rows(rows: int, length: int) -> int:
+    """Return how many rows a batch of `rows` is padded to where each new shape has its price.
+
+    As many as fill a batch of that length, or a half of them, a quarter, …
+    """
+    padded = max(1, BATCH_TOKENS // length)
+    while padded > 1 and (half := -(-padded // 2)) >= rows:
+        padded = half
+    return padded
 
 
 def pad(tokens: TokenArrays, length: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

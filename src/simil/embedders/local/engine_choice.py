@@ -7,20 +7,19 @@ without importing torch.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.device import Device
-from simil.embedders.local.gpus import FoundGpus, find_gpus, may_have_gpus
 from simil.errors import ModelError, UsageError
+from simil.frozen import Frozen
 from simil.models.files.chain import Chain, UnknownChain, read_chain
 from simil.models.files.model_kind import ModelKind, label_count, model_kind, refusal
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable, read_static
 
 if TYPE_CHECKING:
+    from simil.embedders.local.gpus import FoundGpus
     from simil.models.files.packed_shape import PackedShape
 
 __all__ = [
@@ -33,6 +32,7 @@ __all__ = [
     "gives_way",
     "in_torch",
     "leaves_device_open",
+    "wants_packed",
 ]
 
 log = logging.getLogger("simil")
@@ -49,30 +49,35 @@ _ON_CPU = {
 _ON_GPU = dict.fromkeys(("auto", "packed", "torch"), ("float32", "float16", "bfloat16"))
 
 
-def _on_first_card(settings: Settings) -> Settings:
-    return replace(settings, device=Device("cuda", (0,)))
-
-
-@dataclass(frozen=True, slots=True)
 class GpuFinder:
-    """How a GPU is found where the device is "auto".
+    """How a GPU is found where the device is "auto": the first one that the CUDA driver names.
 
-    `may_exist` takes microseconds, `find` asks the driver, and `on_it` gives the settings of a run on it.
-    `start_s` is what it takes to import PyTorch and to start CUDA.
+    `start_s` is how long it takes to import PyTorch and to start CUDA.
     """
 
-    may_exist: Callable[[], bool] = may_have_gpus
-    find: Callable[[], FoundGpus] = find_gpus
-    on_it: Callable[[Settings], Settings] = _on_first_card
-    start_s: float = 6.0
+    start_s = 6.0
+
+    def may_exist(self) -> bool:
+        """Return whether there seems to be one; takes microseconds."""
+        from simil.embedders.local.gpus import may_have_gpus
+
+        return may_have_gpus()
+
+    def find(self) -> FoundGpus:
+        """Ask the driver, which takes a fraction of a second."""
+        from simil.embedders.local.gpus import find_gpus
+
+        return find_gpus()
+
+    def on_it(self, settings: Settings) -> Settings:
+        """Return the settings of a run on it."""
+        return settings.replaced(device=Device("cuda", (0,)))
 
 
 BY_DRIVER = GpuFinder()
-"""Finds the first of the GPUs that the CUDA driver names."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
+class EngineChoice(Frozen):
     """What runs a model: `engine` on `device`, in `precision`.
 
     `engine` is "graph" (ONNX Runtime or OpenVINO), "packed", "torch" (sentence-transformers) or "static".
@@ -109,10 +114,10 @@ def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = B
         return _static(source, table, settings)
     try:
         chain = read_chain(source.folder)
-        return _packed(source, chain, settings) if _wants_packed(settings) else _graph(chain, settings)
+        return _packed(source, chain, settings) if wants_packed(settings) else _graph(chain, settings)
     except UnknownChain as exc:
         _check_fallback(source, settings, exc)
-        return replace(in_torch(source, settings), why_torch=str(exc))
+        return in_torch(source, settings).replaced(why_torch=str(exc))
 
 
 def gives_way(choice: EngineChoice, settings: Settings, finder: GpuFinder) -> bool:
@@ -204,7 +209,8 @@ def _placed(settings: Settings, finder: GpuFinder) -> Settings:
     return finder.on_it(settings)
 
 
-def _wants_packed(settings: Settings) -> bool:
+def wants_packed(settings: Settings) -> bool:
+    """Return whether the packed engine is to run models whose chain and shape it knows."""
     from simil.models.graphs.openvino_runtime import has_openvino
 
     if settings.engine == "packed" or settings.device.kind == "cuda":

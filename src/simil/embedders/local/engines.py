@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,11 +16,11 @@ from simil.config import Settings
 from simil.device import Device
 from simil.embedders.base import Embedder
 from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
+from simil.embedders.local.engine_libraries import require_for_packed, require_for_torch
 from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
-from simil.models.torch_libraries import require_sentence_transformers, require_torch
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["engine_label", "open_local", "require_for_torch", "verified"]
+__all__ = ["engine_label", "open_local", "verified"]
 
 log = logging.getLogger("simil")
 
@@ -49,7 +48,7 @@ def open_local(
 
     `raw` leaves out a final normalization. Raises `ModelError` if the model cannot be opened.
     """
-    chain, settings = choice.chain, replace(settings, precision=choice.precision)
+    chain, settings = choice.chain, settings.replaced(precision=choice.precision)
     if isinstance(chain, StaticTable):
         from simil.embedders.local.static import StaticEmbedder
 
@@ -88,20 +87,10 @@ def engine_label(engine: str, device: Device) -> str:
     return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
 
 
-def require_for_torch(source: ModelSource, settings: Settings) -> None:
-    """Raise `ExtraMissing` if sentence-transformers is to run a model and is not installed."""
-    what = source.name
-    if settings.engine == "torch":
-        what = "the torch engine"
-    elif settings.device.is_gpu:
-        what = f"device {settings.device}"
-    require_sentence_transformers(what)
-
-
 def _open_packed(
     source: ModelSource, choice: EngineChoice, model: LocalModel, settings: Settings, *, raw: bool
 ) -> Embedder:
-    require_torch("the packed engine")
+    require_for_packed(settings)
     from simil.embedders.local.packed.packed_embedder import open_packed
     from simil.embedders.local.torch import torch_devices
     from simil.models.graphs.prepared_tokenizer import prepared_tokenizer
@@ -139,21 +128,30 @@ def _open_graph(
     from simil.embedders.local.graph import GraphEmbedder
     from simil.embedders.local.pooling import load_dense
     from simil.models.files.tokenizer import open_tokenizer
-    from simil.models.graphs.prepare import prepare
 
-    prepared = prepare(source, settings.cache_dir, progress)
+    prepared = _prepared(source, chain, model.stamp, settings, progress)
     for layer in chain.dense:
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    sessions = _sessions(prepared, chain, model, settings, progress)
+    sessions = _sessions(prepared, model, settings)
     vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
     return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
 
 
-def _sessions(
-    prepared: PreparedGraph, chain: Chain, model: LocalModel, settings: Settings, progress: Progress
-) -> Sessions:
+def _prepared(
+    source: ModelSource, chain: Chain, stamp: str, settings: Settings, progress: Progress
+) -> PreparedGraph:
+    if settings.precision == "int8":
+        from simil.models.graphs.quantize import quantized_graph
+
+        return quantized_graph(source, chain, stamp, settings.cache_dir, progress)
+    from simil.models.graphs.prepare import prepare
+
+    return prepare(source, settings.cache_dir, progress)
+
+
+def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) -> Sessions:
     from simil.embedders.local.cores import physical_cores
     from simil.embedders.local.graph import Sessions
     from simil.models.graphs.openvino_runtime import has_openvino
@@ -171,12 +169,27 @@ def _sessions(
     def openvino() -> InferenceSession:
         from simil.embedders.local.openvino import OpenVinoSession
 
-        graph = _graph(prepared, chain, stamp, settings, progress)
-        session = verified(
-            graph.verify, lambda: OpenVinoSession(stamp, graph, precision=settings.precision, threads=threads)
-        )
-        model.on_engine("openvino")
-        return session
+        def opened(graph: PreparedGraph) -> InferenceSession:
+            precision = settings.precision
+            session = verified(
+                graph.verify, lambda: OpenVinoSession(stamp, graph, precision=precision, threads=threads)
+            )
+            model.on_engine("openvino")
+            return session
+
+        if prepared.built is None:
+            raise ModelError(
+                f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
+                hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
+            )
+        if settings.precision == "int8":
+            from simil.embedders.local.compiled_graph import RejectedGraph, compiled_graph
+
+            try:
+                return opened(compiled_graph(prepared, stamp))
+            except RejectedGraph as exc:
+                log.info("%s: it is compiled anew", exc.message)
+        return opened(prepared)
 
     def fastest() -> InferenceSession:
         if settings.engine != "onnx" and has_openvino() and prepared.optimized:
@@ -187,7 +200,8 @@ def _sessions(
         return onnx(bulk=True)
 
     if settings.engine == "openvino" or settings.precision != "float32":
-        return Sessions(None, openvino, prepared.takes_padding)
+        int8 = settings.precision == "int8"
+        return Sessions(None, openvino, prepared.takes_padding, few_shapes=int8)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
     few = partial(onnx, bulk=False) if prepared.optimized else None
     return Sessions(few, fastest, prepared.takes_padding)
@@ -206,19 +220,3 @@ def verified(verify: Callable[[], None], opening: Callable[[], Opened]) -> Opene
             next(checked)
         finally:
             reader.close()
-
-
-def _graph(
-    prepared: PreparedGraph, chain: Chain, stamp: str, settings: Settings, progress: Progress
-) -> PreparedGraph:
-    """Return the graph for OpenVINO."""
-    if settings.precision == "int8":
-        from simil.models.graphs.quantize import quantize
-
-        return quantize(prepared, chain, stamp, progress)
-    if prepared.built is None:
-        raise ModelError(
-            f"OpenVINO cannot open {stamp}: the prepared model cannot be kept on disk",
-            hint="make the cache directory writable (SIMIL_CACHE_DIR), or use --engine onnx",
-        )
-    return prepared

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     import ctypes
@@ -18,8 +19,7 @@ _DRIVER = "libcuda.so.1"
 _NAME_BYTES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class FoundGpus:
+class FoundGpus(Frozen):
     """The names of the CUDA devices that this process may use, or in `why_none` why there are none."""
 
     names: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from simil import similarity
 from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
-from simil.embedders.local.batches import batches, pad
+from simil.embedders.local.batches import batches, pad, padded_rows
 from simil.embedders.local.pooling import DenseLayer, pool
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.workers import Workers
@@ -55,12 +55,14 @@ class Sessions:
     """How to open a graph: `few` starts at once, `bulk` has the higher throughput.
 
     If `few` is None, every text goes through the session for bulk. Unless `padded`, only texts of one length
-    share a run.
+    share a run. With `few_shapes` runs have one of a few numbers of rows: the engine keeps something for
+    every shape that it has met.
     """
 
     few: Callable[[], InferenceSession] | None
     bulk: Callable[[], InferenceSession]
     padded: bool = True
+    few_shapes: bool = False
 
 
 class GraphRunner:
@@ -108,8 +110,8 @@ class GraphRunner:
         items = [
             _Batch(
                 rows,
-                self._taken(tokens, rows),
-                None if split is None else self._taken(split, rows),
+                self._taken(tokens, rows, length),
+                None if split is None else self._taken(split, rows, length),
                 length,
                 finish,
             )
@@ -148,11 +150,12 @@ class GraphRunner:
             session.prepared.expect_unchanged()
         return batch.rows, results[: len(batch.rows)]
 
-    def _taken(self, tokens: TokenArrays, rows: NDArray[np.intp]) -> TokenArrays:
-        """Return the texts at `rows`, the first one again if they are too few."""
+    def _taken(self, tokens: TokenArrays, rows: NDArray[np.intp], length: int) -> TokenArrays:
+        """Return the texts at `rows`, the first one again if they are too few for a run of that length."""
         import numpy as np
 
-        missing = self._least_rows - len(rows)
+        wanted = padded_rows(len(rows), length) if self._sessions.few_shapes else self._least_rows
+        missing = wanted - len(rows)
         return tokens.take(rows if missing <= 0 else np.append(rows, rows[:1].repeat(missing)))
 
 
