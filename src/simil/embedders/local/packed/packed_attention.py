@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # how many tokens to the left and to the right are seen, -1 for all; gives [tokens, heads, head_size].
     Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Sequences, tuple[int, int]], torch.Tensor]
 
-__all__ = ["Attention", "choose_attention", "grouped_attention"]
+__all__ = ["choose_attention", "grouped_attention"]
 
 # From this length on, PyTorch's kernel for the CPU may choose its blocks by the number of sequences.
 _ALONE = 64
@@ -97,14 +97,10 @@ def grouped_attention(
     """Attend within neighbours of equal length at a time; fast where such sequences stand side by side."""
     import torch
 
-    dtype = query.dtype
-    if query.device.type == "cpu":
-        # There the kernel is faster in float32 than in half precision, and more exact.
-        query, key, value = query.float(), key.float(), value.float()
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = (each.repeat_interleave(shared, dim=1) for each in (key, value))
-    attended = torch.empty(query.shape, dtype=dtype, device=query.device)
+    attended = torch.empty(query.shape, dtype=query.dtype, device=query.device)
     for start, count, length in sequences.groups:
         mask, is_causal = _mask(length, window, query.device)
         step = 1 if length >= _ALONE and query.device.type == "cpu" else count
