@@ -87,7 +87,6 @@ PLACES: dict[str, set[str]] = {
     "sklearn": {
         "tasks/evaluation/calibration.py",
         "tasks/classifiers.py",
-        "tasks/clustering.py",
         "tasks/outlier_detection.py",
         "tasks/terms.py",
     },
