@@ -32,6 +32,7 @@ from pathlib import Path
 import architectures
 import bulk
 import cache
+import clusters
 import files
 import large_model
 import limits
@@ -54,9 +55,8 @@ from run_output import add_output_options, allow_load, check_output_options, exi
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores,
-    tasks, cache,
-    openai_api, architectures, large_model,
+    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
+    clusters, cache, openai_api, architectures, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
@@ -124,7 +124,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     for name, default, what in (
         ("repeat", 3, "how often everything is measured"),
         ("texts", 2700, "texts of bulk"),
-        ("line-count", 50_000, "lines from file to file"),
+        ("line-count", 20_000, "lines from file to file"),
         ("rows", 1_000_000, "vectors that are searched"),
         ("vectors", 100_000, "vectors in the cache"),
     ):
