@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -142,17 +141,9 @@ def _entry(name: str) -> ModelInfo:
 
 
 def _read(table: str) -> dict[str, Any]:
-    """Return the values of a table of catalog.toml, where each has a line of its own and is as in JSON.
+    import tomllib
 
-    To import tomllib would take longer than a score out of the cache does; a test compares the two.
-    """
-    read: dict[str, Any] = {}
-    for line in _tables()[table].splitlines():
-        key, has_value, value = line.partition(" = ")
-        if has_value and not line.startswith("#"):
-            *outer, name = key.split(".")
-            (read.setdefault(outer[0], {}) if outer else read)[name] = json.loads(value)
-    return read
+    return tomllib.loads(_tables()[table])
 
 
 @cache
