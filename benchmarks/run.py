@@ -24,8 +24,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +46,7 @@ import search_tree
 import startup
 import tasks
 from bench import Bench, Suite, say, whole
-from machine_load import cpu_time
+from machine_load import cpu_time, one_core
 from report import Section, machine, table
 from results_file import ONE_CORE
 from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
@@ -105,17 +104,6 @@ def measured(bench: Bench, name: str) -> Section:
     section = Section(f"{suite.title}{where and ', '}{where}", suite.about, rows, facts)
     print(f"{table([section])}\n{facts['load']}\n", file=sys.stderr, flush=True)
     return section
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Bind this process, and so all that it starts meanwhile, to the last of its cores."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
