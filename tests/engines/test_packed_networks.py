@@ -26,6 +26,7 @@ from simil.embedders.local.packed.packed_network import CPU_TOKENS, PackedNetwor
 from simil.embedders.local.packed.packs import TokenPack, packs
 from simil.embedders.local.packed.sequences import Sequences
 from simil.embedders.local.token_arrays import TokenArrays
+from simil.errors import ModelError
 from simil.models.files.chain import UnknownChain, read_chain
 from simil.models.files.model_source import EMBEDDED, ModelSource
 from simil.models.files.packed_shape import read_packed_shape
@@ -41,12 +42,12 @@ class Opened:
     folder: Path
     tokens: TokenArrays
 
-    def network(self, precision: str = "float32", *, raw: bool = False) -> PackedNetwork:
+    def network(self, precision: str = "float32", *, raw: bool = False, device: str = "cpu") -> PackedNetwork:
         return open_network(
             ModelSource("a model", self.folder),
             read_packed_shape(self.folder),
             read_chain(self.folder),
-            device="cpu",
+            device=device,
             precision=precision,
             raw=raw,
             threads=1,
@@ -304,3 +305,10 @@ def test_a_shape_is_read_without_torch() -> None:
         [sys.executable, "-c", script, str(EMBEDDED)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_a_device_that_does_not_work_is_one_clear_error(bert_folder: Path) -> None:
+    model = Opened(bert_folder, tokenized(bert_folder, ["apple"]))
+    with pytest.raises(ModelError, match="cannot be opened on cuda:7") as raised:
+        model.network(device="cuda:7")
+    assert raised.value.hint == "use --device cpu"
