@@ -36,6 +36,7 @@ import large_model
 import limits
 import memory
 import openai_api
+import packed
 import pair_scores
 import parquet
 import precision
@@ -54,7 +55,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
-    clusters, cache, openai_api, architectures, large_model,
+    clusters, cache, openai_api, architectures, packed, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 

@@ -56,7 +56,7 @@ def open_network(
     if on.type == "cpu":
         torch.set_num_threads(1)
         workers = threads or physical_cores()
-    elif precision == "float32":
+    else:
         torch.set_float32_matmul_precision("highest")  # No TF32.
     with torch.inference_mode():
         transformer = PackedTransformer(shape, on, getattr(torch, precision))

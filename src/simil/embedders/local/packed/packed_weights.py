@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.local.packed.packed_products import product
 from simil.errors import ModelDamaged, Place
 from simil.foreign import ForeignCode
 from simil.models.files.encoder_layout import Linear, Norm, PackedShape, Table
@@ -13,21 +14,9 @@ from simil.models.files.encoder_layout import Linear, Norm, PackedShape, Table
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PackedWeights", "TorchLinear", "TorchNorm"]
+    from simil.embedders.local.packed.packed_products import Product
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class TorchLinear:
-    """`x @ weight.T + bias` in the computing dtype."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-
-    def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """Return [tokens, rows] for [tokens, columns] of any dtype."""
-        import torch
-
-        return torch.nn.functional.linear(values.to(self.weight.dtype), self.weight, self.bias)
+__all__ = ["PackedWeights", "TorchNorm"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,13 +63,13 @@ class PackedWeights:
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
-    def linear(self, layer: Linear, dtype: torch.dtype) -> TorchLinear:
-        """Return a matrix product in `dtype`, with what it consists of stacked."""
+    def linear(self, layer: Linear, dtype: torch.dtype, activation: str | None = None) -> Product:
+        """Return a matrix product in `dtype`, with what it consists of stacked; see `product`."""
         import torch
 
         weights = [self._tensor(f"{name}.weight", dtype) for name in layer.names]
         biases = [self._tensor(f"{name}.bias", dtype) for name in layer.names if layer.bias]
-        return TorchLinear(torch.cat(weights), torch.cat(biases) if biases else None)
+        return product(torch.cat(weights), torch.cat(biases) if biases else None, activation)
 
     def norm(self, norm: Norm | None, dtype: torch.dtype) -> TorchNorm | None:
         """Return a normalization whose result is of `dtype`; None for none."""
