@@ -17,7 +17,8 @@ from pathlib import Path
 from descendants import tree
 
 __all__ = [
-    "MOST_BY_OTHERS", "CpuTime", "available_processors", "busy_seconds", "cpu_time", "one_core", "others_between",
+    "MOST_BY_OTHERS", "CpuTime", "available_processors", "busy_seconds", "cpu_time", "one_core",
+    "others_between",
 ]  # fmt: skip
 
 # The share of the processors that others may take: more than a quiet system needs, less than one can see in

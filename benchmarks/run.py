@@ -21,7 +21,6 @@ fail. The exit code is 1 if a bar is missed, 3 if none is but some figure was no
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence

@@ -183,7 +183,11 @@ def test_what_others_disturb_is_not_measured(load: Any, monkeypatch: pytest.Monk
         monkeypatch.delenv(measure.ANY_LOAD)
         (row,) = bench.part("rates", disturbed)
     assert (row.name, row.holds) == ("rates", None)
-    said = report.table([report.Section("Rates", "", [row])])
+    section = report.Section("Rates", "", [row])
+    assert load("run_output").exit_code([section]) == 3
+    missed = report.Section("Other rates", "", [report.Check("lost", [], holds=False, bar="")])
+    assert load("run_output").exit_code([section, missed]) == 1
+    said = report.table([section])
     assert "not measured" in said
     assert re.search(r"others took \S+ of 1 core$", said)
 
