@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.local.packed.packed_products import product
 from simil.errors import ModelDamaged, Place
 from simil.foreign import ForeignCode
 from simil.models.files.encoder_layout import Linear, Norm, PackedShape, Table
@@ -13,21 +15,9 @@ from simil.models.files.encoder_layout import Linear, Norm, PackedShape, Table
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PackedWeights", "TorchLinear", "TorchNorm"]
+    from simil.embedders.local.packed.packed_products import Product
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class TorchLinear:
-    """`x @ weight.T + bias` in the computing dtype."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-
-    def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """Return [tokens, rows] for [tokens, columns] of any dtype."""
-        import torch
-
-        return torch.nn.functional.linear(values.to(self.weight.dtype), self.weight, self.bias)
+__all__ = ["PackedWeights", "TorchNorm"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,7 +40,7 @@ class TorchNorm:
 
 
 class PackedWeights:
-    """The open safetensors files of a model, for use in a `with` statement.
+    """The safetensors files of a model, for use in a `with` statement: each is opened once it is needed.
 
     What is read is a copy: a later change of the files does not reach it.
     """
@@ -59,28 +49,22 @@ class PackedWeights:
         """Open nothing yet."""
         self._shape = shape
         self._device = device
-        self._files: dict[str, Any] = {}
+        self._files: dict[Path, Any] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> PackedWeights:
-        from safetensors import safe_open
-
-        for path in {*self._shape.files.values()}:
-            with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
-                file = safe_open(path, framework="pt", device=str(self._device))
-                self._files[str(path)] = self._stack.enter_context(file)
         return self
 
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
 
-    def linear(self, layer: Linear, dtype: torch.dtype) -> TorchLinear:
-        """Return a matrix product in `dtype`, with what it consists of stacked."""
+    def linear(self, layer: Linear, dtype: torch.dtype, activation: str | None = None) -> Product:
+        """Return a matrix product in `dtype`, with what it consists of stacked; see `product`."""
         import torch
 
         weights = [self._tensor(f"{name}.weight", dtype) for name in layer.names]
         biases = [self._tensor(f"{name}.bias", dtype) for name in layer.names if layer.bias]
-        return TorchLinear(torch.cat(weights), torch.cat(biases) if biases else None)
+        return product(torch.cat(weights), torch.cat(biases) if biases else None, activation)
 
     def norm(self, norm: Norm | None, dtype: torch.dtype) -> TorchNorm | None:
         """Return a normalization whose result is of `dtype`; None for none."""
@@ -98,7 +82,14 @@ class PackedWeights:
         import torch
 
         stored = self._shape.prefix + name
-        path = self._shape.files[stored]
-        with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
-            tensor: torch.Tensor = self._files[str(path)].get_tensor(stored)
-            return tensor.to(dtype, copy=True, memory_format=torch.contiguous_format)
+        tensor: torch.Tensor = self._file(self._shape.files[stored]).get_tensor(stored)
+        return tensor.to(dtype, copy=True, memory_format=torch.contiguous_format)
+
+    def _file(self, path: Path) -> Any:
+        from safetensors import safe_open
+
+        if path not in self._files:
+            with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
+                file = safe_open(path, framework="pt", device=str(self._device))
+                self._files[path] = self._stack.enter_context(file)
+        return self._files[path]
