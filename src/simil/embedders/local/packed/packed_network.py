@@ -55,7 +55,6 @@ def open_network(
     on = torch.device(device)
     workers = 1
     if on.type == "cpu":
-        torch.set_num_threads(1)
         workers = threads or physical_cores()
     else:
         torch.set_float32_matmul_precision("highest")  # No TF32.
@@ -95,6 +94,9 @@ class PackedNetwork:
         """
         import torch
 
+        if ids.device.type == "cpu":
+            # For each thread anew: oneDNN takes all cores in a thread where it was never said.
+            torch.set_num_threads(1)
         with torch.inference_mode():
             order = _by_length(lengths) if self._transformer.wants_neighbours else None
             if order is None:
