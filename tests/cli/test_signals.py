@@ -90,6 +90,15 @@ def test_while_it_embeds(plugins: None) -> None:
         assert (result.code, result.err) == (130, "")
 
 
+def test_while_threads_compute_packs() -> None:
+    with started("embed", "-m", "minilm", "--engine", "packed", "--no-cache", "-f", "jsonl") as child:
+        child.write(b"".join(b"this is line %d\n" % number for number in range(3000)))
+        assert child.line() != b""
+        child.signal(signal.SIGINT)
+        result = child.finish()
+        assert (result.code, result.err) == (130, "")
+
+
 def test_what_is_done_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = tmp_path / "lines.txt"
     lines.write_text("".join(f"this is the text of line {number}\n" for number in range(60_000)))
