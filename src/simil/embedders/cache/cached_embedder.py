@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 
-# New vectors are written once there are this many, or after this many seconds: an interrupted or killed
-# run loses no more.
+# New vectors are written once there are this many, or after this many seconds: a killed run loses at most
+# twice as many, an interrupted one none that is computed.
 _ROWS, _SECONDS = 1024, 1.0
 
 
