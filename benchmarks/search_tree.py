@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def search_tree(bench: Bench, checkout: Path = HERE.parent) -> list[Row]:
         found.rename(listed)
         return usage
 
-    taken = by_turns({"ours": first, "peer": partial(simil, *embed)}, 1, warm=False)
+    sides: dict[str, Callable[[], Usage]] = {"ours": first, "peer": partial(simil, *embed)}
+    taken = by_turns(sides, 1, warm=False)
     again = by_turns({"again": search}, bench.repeat)["again"]
     with listed.open("rb") as lines:
         paragraphs = sum(1 for _ in lines)

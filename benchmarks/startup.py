@@ -35,10 +35,10 @@ def two_words(
     """Two words compared by a whole process, compared with the usual script and with `llm`."""
     ours = [bench.simil, "compare", "--no-cache", "-m", model, *_WORDS]
     script = partial(_against_script, bench, name, ours, folder, faster, memory)
-    return [
-        *part(f"two words, {name}: to the script", script),
-        *part(f"two words, {name}: to llm", lambda: [_against_llm(bench, name, folder, ours)]),
-    ]
+    rows = part(f"two words, {name}: to the script", script)
+    if not bench.is_pinned:  # It takes long, and tells nothing more.
+        rows += part(f"two words, {name}: to llm", lambda: [_against_llm(bench, name, folder, ours)])
+    return rows
 
 
 def _against_script(

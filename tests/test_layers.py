@@ -89,7 +89,6 @@ PLACES: dict[str, set[str]] = {
         "tasks/evaluation/calibration.py",
         "tasks/classifiers.py",
         "tasks/outlier_detection.py",
-        "tasks/terms.py",
     },
     "scipy": {"tasks/matching.py"},
     "matplotlib": {"cli/plots/matplotlib_plot.py"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.local.packed.packed_products import product
@@ -39,7 +40,7 @@ class TorchNorm:
 
 
 class PackedWeights:
-    """The open safetensors files of a model, for use in a `with` statement.
+    """The safetensors files of a model, for use in a `with` statement: each is opened once it is needed.
 
     What is read is a copy: a later change of the files does not reach it.
     """
@@ -48,16 +49,10 @@ class PackedWeights:
         """Open nothing yet."""
         self._shape = shape
         self._device = device
-        self._files: dict[str, Any] = {}
+        self._files: dict[Path, Any] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> PackedWeights:
-        from safetensors import safe_open
-
-        for path in {*self._shape.files.values()}:
-            with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
-                file = safe_open(path, framework="pt", device=str(self._device))
-                self._files[str(path)] = self._stack.enter_context(file)
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -87,7 +82,14 @@ class PackedWeights:
         import torch
 
         stored = self._shape.prefix + name
-        path = self._shape.files[stored]
-        with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
-            tensor: torch.Tensor = self._files[str(path)].get_tensor(stored)
-            return tensor.to(dtype, copy=True, memory_format=torch.contiguous_format)
+        tensor: torch.Tensor = self._file(self._shape.files[stored]).get_tensor(stored)
+        return tensor.to(dtype, copy=True, memory_format=torch.contiguous_format)
+
+    def _file(self, path: Path) -> Any:
+        from safetensors import safe_open
+
+        if path not in self._files:
+            with ForeignCode("the weights cannot be read", place=Place(str(path)), error=ModelDamaged):
+                file = safe_open(path, framework="pt", device=str(self._device))
+                self._files[path] = self._stack.enter_context(file)
+        return self._files[path]
