@@ -50,7 +50,7 @@ def open_packed(
     `tokenizer` is a `tokenizer.json`; `precision`, `raw` and `threads` are as in `open_network`. Raises
     `ModelDamaged` for files that cannot be read.
     """
-    from simil.embedders.local.packed.packed_network import CPU_TOKENS, GPU_TOKENS, open_network
+    from simil.embedders.local.packed.packed_network import CPU_SHARED, CPU_TOKENS, GPU_TOKENS, open_network
 
     def opened(device: str) -> tuple[str, RunnableNetwork]:
         return device, open_network(
@@ -68,7 +68,7 @@ def open_packed(
         model,
         open_tokenizer(tokenizer, model.stamp, lower_case=chain.lower_case),
         chain,
-        PackedRunner(model.stamp, networks, GPU_TOKENS if on_cards else CPU_TOKENS),
+        PackedRunner(model.stamp, networks, *((GPU_TOKENS, None) if on_cards else (CPU_TOKENS, CPU_SHARED))),
         vocabulary=shape.vocabulary,
         raw=raw,
         processes=spare_processors() if on_cards else None,

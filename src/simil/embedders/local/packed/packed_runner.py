@@ -51,10 +51,20 @@ class PackedRunner:
     other kernels may compute a text, and its vector may differ in the last bits from the one before.
     """
 
-    def __init__(self, stamp: str, networks: Sequence[tuple[str, RunnableNetwork]], budget: int) -> None:
-        """Take the networks of the model called `stamp`, each with the name of its device."""
+    def __init__(
+        self,
+        stamp: str,
+        networks: Sequence[tuple[str, RunnableNetwork]],
+        budget: int,
+        shared: int | None = None,
+    ) -> None:
+        """Take the networks of the model called `stamp`, each with the name of its device.
+
+        `budget` and `shared` are as in `packs`.
+        """
         self._stamp = stamp
         self._budget = budget
+        self._shared = shared
         self._halved = False
         self._lock = Lock()
         lanes = [_lane(device, network) for device, network in networks]
@@ -94,7 +104,7 @@ class PackedRunner:
 
     def _runs(self, tokens: TokenArrays, skip: int) -> Iterator[_Run]:
         budget = self._budget
-        return (_Run(pack, skip, budget) for pack in packs(tokens, budget))
+        return (_Run(pack, skip, budget) for pack in packs(tokens, budget, self._shared))
 
     def _fitting(self, lane: _Lane, run: _Run) -> RowVectors:
         """Compute a pack, in smaller ones if the budget is smaller by now or has to be."""

@@ -1,7 +1,7 @@
 """Packs texts one behind another into runs of a fixed number of tokens, without padding.
 
-All runs of one model have the same shape, so each matrix product has it too, and a text's vector depends
-neither on what is beside it nor on how many texts there are.
+All runs have the same shape, or one that depends on a single text alone, and each matrix product has it too:
+a text's vector depends neither on what is beside it nor on how many texts there are.
 """
 
 from __future__ import annotations
@@ -36,21 +36,26 @@ class TokenPack:
     lengths: NDArray[np.int32]
 
 
-def packs(tokens: TokenArrays, budget: int) -> Iterator[TokenPack]:
+def packs(tokens: TokenArrays, budget: int, shared: int | None = None) -> Iterator[TokenPack]:
     """Yield texts, each with at least one token, in packs of `budget` tokens; every row comes once.
 
     A text with more tokens is alone in a pack of the next multiple of the budget, so that the shape of its
-    run depends on that text alone.
+    run depends on that text alone. With `shared`, one with more than so many tokens is alone, in a pack of
+    the next multiple of `FILLER_TOKENS`: where few such texts fit into the budget, more of it would be
+    filler.
     """
     import numpy as np
 
+    most, step = (budget, budget) if shared is None else (min(shared, budget), FILLER_TOKENS)
     order = np.argsort(-tokens.lengths, kind="stable")
     longest_first = tokens.take(order)
     starts = longest_first.starts()
     queues = _Queues(longest_first.lengths)
     while queues:
-        capacity = -(-queues.longest // budget) * budget
-        parts = list(queues.filling(capacity)) if capacity == budget else [queues.first()]
+        if queues.longest <= most:
+            capacity, parts = budget, list(queues.filling(budget))
+        else:
+            capacity, parts = -(-queues.longest // step) * step, [queues.first()]
         ids = np.zeros(capacity, np.int32)
         end = 0
         for part in parts:
