@@ -40,7 +40,7 @@ class Bench:
     folder: Path
     repeat: int = 3
     texts: int = 2700
-    lines: int = 50_000
+    lines: int = 20_000
     rows: int = 1_000_000
     vectors: int = 100_000
     given_bge: Path | None = None

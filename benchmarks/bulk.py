@@ -29,9 +29,9 @@ class Engine:
     """An engine and precision, and its bars.
 
     `short` and `long` are the minimum speed-ups over the peer on short texts and on texts of 230 tokens,
-    `share` the minimum share of sgemm's speed on short texts, `cosine` that of the worst vector and the
-    peer's, `points` the maximum difference of Spearman to float32. A cosine below `alike` means that it did
-    different work than the peer.
+    `share` the minimum share of sgemm's speed on short texts, `float32` the minimum speed-up over the first
+    of all engines, `cosine` that of the worst vector and the peer's, `points` the maximum difference of
+    Spearman to float32. A cosine below `alike` means that it did different work than the peer.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Engine:
     short: float | None = None
     long: float | None = None
     share: float | None = None
+    float32: float | None = None
     cosine: float | None = None
     points: float | None = None
     alike: float = 0.99999
@@ -48,6 +49,7 @@ class Engine:
 ENGINES = (
     Engine("float32, ONNX Runtime", "onnx", "float32", cosine=0.99999),
     Engine("float32, OpenVINO", "auto", "float32", short=2.5, long=1.6, share=0.8, cosine=0.99999),
+    Engine("bfloat16, PyTorch", "packed", "bfloat16", float32=1.8, cosine=0.9999, alike=0.999),
     Engine("bfloat16", "auto", "bfloat16", short=4.4, long=3, cosine=0.9999, alike=0.999),
     Engine("int8", "auto", "int8", short=7, points=0.3, alike=0.8),
 )
@@ -148,6 +150,10 @@ def _rates(bench: Bench, model: Model, sides: Sides, length: str, number: int) -
         name = f"{number} texts of {length}, {model.name}, {engine.name}"
         bar = engine.short if length in LENGTHS else engine.long if length == _230 else None
         yield Figure(name, "texts/s", peers, rates, "ours/peer", at_least=bar)
+        if engine.float32 and ENGINES[0] in sides.ours:
+            base = [one["texts_per_s"] for one in taken[ENGINES[0].name]]
+            title = f"{name}: to {ENGINES[0].name}"
+            yield Figure(title, "texts/s", base, rates, "ours/peer", at_least=engine.float32)
         if engine.share and length in LENGTHS:
             reached = [rate * gflops for rate in rates]
             yield Figure(

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from descendants import tree
 
-__all__ = ["MOST_BY_OTHERS", "CpuTime", "available_processors", "busy_seconds", "cpu_time", "others_between"]
+__all__ = [
+    "MOST_BY_OTHERS", "CpuTime", "available_processors", "busy_seconds", "cpu_time", "one_core",
+    "others_between",
+]  # fmt: skip
 
 # The share of the processors that others may take: more than a quiet system needs, less than one can see in
 # a figure.
@@ -63,6 +68,17 @@ def busy_seconds(stat: str, processors: set[int]) -> float:
     fields = [line.split() for line in stat.splitlines()]
     wanted = {f"cpu{number}" for number in processors}
     return sum(int(counts[place]) for name, *counts in fields if name in wanted for place in _BUSY) / _TICKS
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Bind this process, and so all that it starts meanwhile, to the last of its cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _seconds_of(pid: int) -> float:

@@ -38,6 +38,7 @@ _FIGURES = (
         for what, engine in (
             ("float32, as installed", "float32, ONNX Runtime"),
             ("float32, with OpenVINO", "float32, OpenVINO"),
+            ("bfloat16, as installed", "bfloat16, PyTorch"),
             ("bfloat16, with OpenVINO", "bfloat16"),
             ("int8, with OpenVINO", "int8"),
         )
@@ -59,6 +60,15 @@ _FIGURES = (
         "`matrix @ query`",
         "search",
         "1 query, 1,000,000 x 384: to matrix @ query",
+    ),
+    *(
+        (
+            f"`cluster{options}` of 5,000 saved vectors, whole process",
+            f"a script with scikit-learn's {peer}",
+            "clusters",
+            f"{method}, .*: time",
+        )
+        for options, peer, method in ((" -n 20", "KMeans", "k-means"), ("", "HDBSCAN", "HDBSCAN"))
     ),
     *(
         (

@@ -21,22 +21,22 @@ fail. The exit code is 1 if a bar is missed, 3 if none is but some figure was no
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import architectures
 import bulk
 import cache
+import clusters
 import files
 import large_model
 import limits
 import memory
 import openai_api
+import packed
 import pair_scores
 import parquet
 import precision
@@ -46,7 +46,7 @@ import search_tree
 import startup
 import tasks
 from bench import Bench, Suite, say, whole
-from machine_load import cpu_time
+from machine_load import cpu_time, one_core
 from report import Section, machine, table
 from results_file import ONE_CORE
 from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
@@ -54,9 +54,8 @@ from run_output import add_output_options, allow_load, check_output_options, exi
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores,
-    tasks, cache,
-    openai_api, architectures, large_model,
+    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
+    clusters, cache, openai_api, architectures, packed, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
@@ -107,24 +106,13 @@ def measured(bench: Bench, name: str) -> Section:
     return section
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Bind this process, and so all that it starts meanwhile, to the last of its cores."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", nargs="*", choices=SUITES, metavar="NAME", help=_in_lines(SUITES))
     for name, default, what in (
         ("repeat", 3, "how often everything is measured"),
         ("texts", 2700, "texts of bulk"),
-        ("line-count", 50_000, "lines from file to file"),
+        ("line-count", 20_000, "lines from file to file"),
         ("rows", 1_000_000, "vectors that are searched"),
         ("vectors", 100_000, "vectors in the cache"),
     ):

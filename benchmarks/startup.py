@@ -23,6 +23,8 @@ __all__ = ["SUITES", "imported"]
 _WORDS = ("Apple", "Orange")
 _NOTHING = (sys.executable, "-c", "pass")
 _ENGINES = {"onnxruntime", "openvino", "sentence_transformers", "tokenizers", "torch", "transformers"}
+# What else a score out of the cache does not need.
+_HEAVY = {"numpy", "typer"}
 # Short runs are the noisiest.
 _OFTEN = 5
 
@@ -33,10 +35,10 @@ def two_words(
     """Two words compared by a whole process, compared with the usual script and with `llm`."""
     ours = [bench.simil, "compare", "--no-cache", "-m", model, *_WORDS]
     script = partial(_against_script, bench, name, ours, folder, faster, memory)
-    return [
-        *part(f"two words, {name}: to the script", script),
-        *part(f"two words, {name}: to llm", lambda: [_against_llm(bench, name, folder, ours)]),
-    ]
+    rows = part(f"two words, {name}: to the script", script)
+    if not bench.is_pinned:  # It takes long, and tells nothing more.
+        rows += part(f"two words, {name}: to llm", lambda: [_against_llm(bench, name, folder, ours)])
+    return rows
 
 
 def _against_script(
@@ -93,10 +95,10 @@ def seen_before(bench: Bench) -> list[Row]:
     probe = _run(bench, [sys.executable, "-X", "importtime", "-m", "simil", *ours[1:]])
     if probe.stdout != first.stdout:
         raise MeasurementFailed("the cache gave another score")
-    engines = imported(probe.stderr) & _ENGINES
-    note = f"imports {', '.join(sorted(engines))}" if engines else "imports no engine"
-    row = _against_pass(bench, "simil compare, second run", ours, 16)
-    return [row, Check("simil compare, second run: no engine", [], not engines, "none imported", note)]
+    needless = imported(probe.stderr) & (_ENGINES | _HEAVY)
+    note = f"imports {', '.join(sorted(needless))}" if needless else "imports no engine, NumPy or Typer"
+    row = _against_pass(bench, "simil compare, second run", ours, 8)
+    return [row, Check("simil compare, second run: no engine", [], not needless, "none imported", note)]
 
 
 def imported(importtime: str) -> set[str]:
@@ -141,7 +143,7 @@ def imports(bench: Bench) -> list[Row]:
     """What is imported at start-up, compared with an interpreter that does nothing."""
     rows: list[Row] = [
         _against_pass(bench, "import simil", [sys.executable, "-c", "import simil"]),
-        _against_pass(bench, "simil --version", [bench.simil, "--version"], 10),
+        _against_pass(bench, "simil --version", [bench.simil, "--version"], 5),
         _against_pass(bench, "simil --help", [bench.simil, "--help"], 20),
         _against_pass(bench, "simil models", [bench.simil, "models"], 20),
     ]

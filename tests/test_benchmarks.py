@@ -178,12 +178,16 @@ def test_what_others_disturb_is_not_measured(load: Any, monkeypatch: pytest.Monk
             subprocess.run(["sh", "-c", ORPHAN, sys.executable], stdout=subprocess.PIPE, check=True)
         return [report.Value("rate", "texts/s", [1.0], at_least=2)]
 
-    with load("run").one_core():
+    with load("machine_load").one_core():
         assert bench.part("rates", disturbed)[0].holds is False
         monkeypatch.delenv(measure.ANY_LOAD)
         (row,) = bench.part("rates", disturbed)
     assert (row.name, row.holds) == ("rates", None)
-    said = report.table([report.Section("Rates", "", [row])])
+    section = report.Section("Rates", "", [row])
+    assert load("run_output").exit_code([section]) == 3
+    missed = report.Section("Other rates", "", [report.Check("lost", [], holds=False, bar="")])
+    assert load("run_output").exit_code([section, missed]) == 1
+    said = report.table([section])
     assert "not measured" in said
     assert re.search(r"others took \S+ of 1 core$", said)
 
@@ -197,7 +201,7 @@ def test_on_one_core_all_processes_are_bound_to_it(tmp_path: Path, load: Any) ->
         "print(json.dumps([len(os.sched_getaffinity(0)), *threads]))"
     )
     before = os.sched_getaffinity(0)
-    with load("run").one_core():
+    with load("machine_load").one_core():
         done = load("measure").run([sys.executable, "-c", program], env=bench.env, cwd=tmp_path)
     assert set(json.loads(done.stdout)) == {1}
     assert os.sched_getaffinity(0) == before
@@ -224,6 +228,7 @@ def test_results_of_other_suites_stay(load: Any) -> None:
         "# Results of the benchmarks",
         *("# Measured on A", "## Cached", "## Search"),
         *("# Measured on B", "## Cached, one core"),
+        "# Graphics card",
     ]
     assert "| a\\|b | 3 s | 1 s | 3 (3..3) |  |  |  |" in lines
     assert "2026-01-01, commit abc, idle: `python benchmarks/run.py`" in lines

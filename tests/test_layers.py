@@ -72,6 +72,7 @@ PLACES: dict[str, set[str]] = {
         "embedders/local/packed/packed_attention.py",
         "embedders/local/packed/packed_network.py",
         "embedders/local/packed/packed_pooling.py",
+        "embedders/local/packed/packed_products.py",
         "embedders/local/packed/packed_runner.py",
         "embedders/local/packed/packed_transformer.py",
         "embedders/local/packed/packed_weights.py",
@@ -87,9 +88,7 @@ PLACES: dict[str, set[str]] = {
     "sklearn": {
         "tasks/evaluation/calibration.py",
         "tasks/classifiers.py",
-        "tasks/clustering.py",
         "tasks/outlier_detection.py",
-        "tasks/terms.py",
     },
     "scipy": {"tasks/matching.py"},
     "matplotlib": {"cli/plots/matplotlib_plot.py"},

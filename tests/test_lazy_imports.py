@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 HEAVY = {
@@ -121,6 +122,17 @@ def test_the_packed_engine_needs_torch_and_none_of_what_loads_models_with_it(tmp
     assert (
         loaded & {"sentence_transformers", "transformers", "onnx", "onnxruntime", "scipy", "sklearn"} == set()
     )
+
+
+@pytest.mark.parametrize("options", [["-n", "2"], ["--min-size", "2"]], ids=["k-means", "hdbscan"])
+def test_clusters_of_saved_vectors_need_only_numpy(options: list[str], tmp_path: Path) -> None:
+    vectors = np.repeat(np.eye(2), 4, axis=0) + 0.01 * np.arange(16).reshape(8, 2)
+    np.save(tmp_path / "saved.npy", vectors.astype(np.float32))
+    command = ("cluster", "--labels-only", *options, "saved.npy")
+    loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert printed.split() == ["1"] * 4 + ["2"] * 4
+    assert loaded & HEAVY <= {"numpy", "orjson"}
 
 
 @pytest.mark.parametrize(

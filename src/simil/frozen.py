@@ -57,10 +57,15 @@ class Frozen:
         self.__dict__.update(given)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__}.{name} cannot be assigned to")
+        self._refuse(f"cannot assign to field {name!r}")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__}.{name} cannot be deleted")
+        self._refuse(f"cannot delete field {name!r}")
+
+    def _refuse(self, what: str) -> NoReturn:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(what)
 
     def replaced(self, **changes: Any) -> Self:
         """Return a copy with these fields changed, as `dataclasses.replace` does."""

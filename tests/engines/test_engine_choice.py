@@ -19,6 +19,7 @@ from simil.device import Device
 from simil.embedders.base import Embedder, Kind, VectorForm
 from simil.embedders.factory import open_embedder
 from simil.embedders.local.engine_choice import GpuFinder, choose_engine
+from simil.embedders.local.engines import engine_label
 from simil.embedders.local.gpus import FoundGpus
 from simil.embedders.local.workload import Workload
 from simil.errors import ModelError, SimilError, UsageError
@@ -190,6 +191,7 @@ def test_many_texts_go_to_the_gpu(
     assert 0.99999 <= cosines(vectors, bench.alone("float32", few_texts)).min() < 0.99999999
     assert bench.finder.asked == 1
     assert "packed, float16" in caplog.text
+    assert engine_label("packed", Device("cuda", (0, 1))) == "packed on cuda:0,1"
 
 
 def test_what_was_computed_in_float32_is_not_computed_again(bench: Bench, few_texts: list[str]) -> None:

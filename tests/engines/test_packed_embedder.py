@@ -11,6 +11,7 @@ from support.corpus import LONG, varied_texts
 from support.small_network import VOCABULARY, SmallNetwork
 from tokenizers import Tokenizer
 
+from engines.conftest import Open
 from simil.embedders.base import Embedder, Kind, TextRejected
 from simil.embedders.local.base import LocalModel
 from simil.embedders.local.packed.packed_embedder import PackedEmbedder
@@ -59,7 +60,7 @@ def open_packed() -> Iterator[OpenPacked]:
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[str]:
+def mixed_texts() -> list[str]:
     return [*varied_texts()[::3], LONG, "🦄 " * 300, "\u200b", "x" * 30_000]
 
 
@@ -74,9 +75,11 @@ def outcome(embedder: Embedder, texts: list[str], kind: Kind = Kind.SYMMETRIC) -
 
 
 @pytest.mark.parametrize("overflow", ["truncate", "error", "chunk"])
-def test_texts_tokenized_ahead_are_the_same(overflow: str, open_packed: OpenPacked, texts: list[str]) -> None:
-    # Enough characters to be tokenized in the background, and by other processes.
-    many = texts * 10
+def test_texts_tokenized_ahead_are_the_same(
+    overflow: str, open_packed: OpenPacked, mixed_texts: list[str]
+) -> None:
+    # Enough characters to be tokenized in the background.
+    many = mixed_texts * 10
     here = open_packed(overflow)
     ahead = open_packed(overflow, processes=1)
 
@@ -84,14 +87,16 @@ def test_texts_tokenized_ahead_are_the_same(overflow: str, open_packed: OpenPack
         assert outcome(ahead, many, kind) == outcome(here, many, kind)
 
 
-def test_a_vector_has_the_same_bits_alone_and_in_any_order(open_packed: OpenPacked, texts: list[str]) -> None:
+def test_a_vector_has_the_same_bits_alone_and_in_any_order(
+    open_packed: OpenPacked, mixed_texts: list[str]
+) -> None:
     embedder = open_packed("chunk")
-    vectors = embedder.embed(texts)
-    order = np.random.default_rng(0).permutation(len(texts))
+    vectors = embedder.embed(mixed_texts)
+    order = np.random.default_rng(0).permutation(len(mixed_texts))
 
-    assert np.array_equal(embedder.embed([texts[row] for row in order]), vectors[order])
-    for row in range(0, len(texts), 9):
-        assert np.array_equal(embedder.embed([texts[row]])[0], vectors[row])
+    assert np.array_equal(embedder.embed([mixed_texts[row] for row in order]), vectors[order])
+    for row in range(0, len(mixed_texts), 9):
+        assert np.array_equal(embedder.embed([mixed_texts[row]])[0], vectors[row])
 
 
 def test_pooling_may_leave_out_the_prompt(open_packed: OpenPacked) -> None:
@@ -117,3 +122,19 @@ def test_a_token_that_the_model_lacks_is_found_before_the_device_sees_it(open_pa
 
 def test_a_card_gets_more_of_a_stream_at_once(open_packed: OpenPacked) -> None:
     assert open_packed(processes=0).read_ahead.texts == 32 * open_packed().read_ahead.texts
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_embedded_model_gives_a_text_one_vector(
+    precision: str, open_model: Open, few_texts: list[str]
+) -> None:
+    one, two = (open_model("minilm", "packed", precision=precision, threads=threads) for threads in (1, 2))
+    texts = [*few_texts[::3], LONG]
+    vectors = one.embed(texts)
+    order = np.random.default_rng(0).permutation(len(texts))
+
+    assert np.array_equal(two.embed([texts[row] for row in order]), vectors[order])
+    for row in range(0, len(texts), 4):
+        assert np.array_equal(two.embed([texts[row]])[0], vectors[row])
+    one.close()
+    two.close()

@@ -21,9 +21,12 @@ from support.benchmark_modules import benchmark_modules
 from support.corpus import LONG
 
 from engines.conftest import cosines
+from simil.embedders.local.packed.packed_attention import grouped_attention, varlen_attention
 from simil.embedders.local.packed.packed_network import CPU_TOKENS, PackedNetwork, open_network
 from simil.embedders.local.packed.packs import TokenPack, packs
+from simil.embedders.local.packed.sequences import Sequences
 from simil.embedders.local.token_arrays import TokenArrays
+from simil.errors import ModelError
 from simil.models.files.chain import UnknownChain, read_chain
 from simil.models.files.model_source import EMBEDDED, ModelSource
 from simil.models.files.packed_shape import read_packed_shape
@@ -39,12 +42,12 @@ class Opened:
     folder: Path
     tokens: TokenArrays
 
-    def network(self, precision: str = "float32", *, raw: bool = False) -> PackedNetwork:
+    def network(self, precision: str = "float32", *, raw: bool = False, device: str = "cpu") -> PackedNetwork:
         return open_network(
             ModelSource("a model", self.folder),
             read_packed_shape(self.folder),
             read_chain(self.folder),
-            device="cpu",
+            device=device,
             precision=precision,
             raw=raw,
             threads=1,
@@ -203,6 +206,37 @@ def test_lower_precisions_are_close_to_float32(precision: str, bar: float, few_t
     assert cosines(embedded(model.network(precision), model.tokens), exact).min() >= bar
 
 
+def test_the_kernel_for_cards_takes_what_it_is_given() -> None:
+    import torch
+
+    # Tensors without data: the kernel itself runs on cards alone.
+    sequences = Sequences(np.array([1, 3], np.int32), torch.zeros(2, dtype=torch.int64, device="meta"))
+    query, key = (torch.zeros(4, heads, 16, dtype=torch.float16, device="meta") for heads in (8, 2))
+    for window in ((-1, -1), (-1, 0), (64, 64)):
+        attended = varlen_attention(query, key, key, sequences, window, options={"num_splits": 1})
+        assert attended.shape == query.shape
+
+
+def test_attention_is_that_of_plain_formulas() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    sizes = np.array([70, 3, 3, 1, 12], np.int32)
+    sequences = Sequences(sizes, torch.from_numpy(sizes).long())
+    query, key, value = (torch.randn(89, heads, 8) for heads in (4, 2, 2))
+    for left, right in ((-1, -1), (-1, 0), (5, 5), (5, 0)):
+        attended = grouped_attention(query, key, value, sequences, (left, right))
+        start = 0
+        for size in sizes.tolist():
+            rows, start = slice(start, start + size), start + size
+            distance = torch.arange(size)[None, :] - torch.arange(size)[:, None]
+            seen = ((distance >= -left) | (left < 0)) & ((distance <= right) | (right < 0))
+            scores = torch.einsum("qhd,khd->hqk", query[rows], key[rows].repeat_interleave(2, 1)) / 8**0.5
+            shares = scores.where(seen, -torch.inf).softmax(-1)
+            expected = torch.einsum("hqk,khd->qhd", shares, value[rows].repeat_interleave(2, 1))
+            torch.testing.assert_close(attended[rows], expected, rtol=1e-4, atol=1e-5)
+
+
 CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "family": ("bert-mean", {"model_type": "mpnet"}, "its attention depends on relative positions"),
     "unknown": ("bert-mean", {"model_type": "fnet"}, "its transformer is of type fnet"),
@@ -271,3 +305,10 @@ def test_a_shape_is_read_without_torch() -> None:
         [sys.executable, "-c", script, str(EMBEDDED)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def test_a_device_that_does_not_work_is_one_clear_error(bert_folder: Path) -> None:
+    model = Opened(bert_folder, tokenized(bert_folder, ["apple"]))
+    with pytest.raises(ModelError, match="cannot be opened on cuda:7") as raised:
+        model.network(device="cuda:7")
+    assert raised.value.hint == "use --device cpu"

@@ -96,7 +96,7 @@ def test_a_process_that_dies_costs_nothing(encoder: TextEncoder, caplog: pytest.
     os.kill(second, signal.SIGKILL)
     assert same(opened.encode("", TEXTS), encoder.encode("", TEXTS))
     assert opened.wait_until_ready() == []
-    assert {*logged(caplog)} == {"a process that tokenizes ended with -9; its texts are tokenized again"}
+    assert {*logged(caplog)} == {"texts are tokenized again: a process that does so ended with -9"}
     opened.close()
 
 
@@ -110,6 +110,31 @@ def test_without_a_python_to_start_texts_are_tokenized_here(
     assert same(opened.encode("", TEXTS), encoder.encode("", TEXTS))
     assert opened.wait_until_ready() == []
     assert logged(caplog) == ["no process to tokenize in can be started: No such file or directory"]
+    opened.close()
+
+
+def test_a_process_that_cannot_import_simil_is_not_used(
+    encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    (tmp_path / "tokenizers.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    opened = TokenizingProcesses(encoder, 1, many_characters=0)
+
+    assert same(opened.encode("", TEXTS), encoder.encode("", TEXTS))
+    assert opened.wait_until_ready() == []
+    assert len(logged(caplog)) == 1
+    assert logged(caplog)[0].startswith("no process to tokenize in can be started: it ended with ")
+    opened.close()
+
+
+def test_a_program_that_embeds_python_is_not_started(
+    encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/usr/sbin/some-server")
+    opened = TokenizingProcesses(encoder, 1, many_characters=0)
+    opened.encode("", ["a text"])
+    assert opened.wait_until_ready() == []
     opened.close()
 
 

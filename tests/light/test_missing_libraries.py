@@ -11,6 +11,7 @@ from linked_environment import link_distributions
 from support.command import Result, run, simil
 
 from light.conftest import Light
+from simil.embedders.local.cores import computes_bfloat16
 
 Overlay = Callable[[Sequence[str]], str]
 
@@ -18,7 +19,14 @@ _NEEDED = "needs sentence-transformers, which is not installed; run: pip install
 # {} stands for the folder of the models.
 REFUSED = {
     "compare -m minilm --engine torch a b": f"the torch engine {_NEEDED}",
-    "compare -m minilm --device cuda a b": f"device cuda {_NEEDED}",
+    "compare -m minilm --engine packed a b": (
+        "the packed engine needs torch, which is not installed; run: pip install torch"
+    ),
+    "compare -m minilm --device cuda a b": (
+        "device cuda needs torch, which is not installed; run: pip install torch"
+    ),
+    "compare -m ./pickled --device cuda a b": f"device cuda {_NEEDED}",
+    "compare -m minilm --device mps a b": f"device mps {_NEEDED}",
     "compare -m ./pickled a b": f"pickled {_NEEDED}",
     "compare -m ./distilbert a b": f"distilbert {_NEEDED}",
     "compare -m ./lstm a b": f"lstm {_NEEDED}",
@@ -41,9 +49,6 @@ REFUSED = {
     "compare -m minilm --engine openvino --no-cache a b": (
         "OpenVINO is not installed; run: pip install 'simil-cli[openvino]'"
     ),
-    "compare -m minilm --precision bfloat16 a b": (
-        "OpenVINO is not installed; run: pip install 'simil-cli[openvino]'"
-    ),
     "compare -m minilm --precision int8 a b": (
         "NNCF, which quantizes models, is not installed; run: pip install 'simil-cli[openvino]'"
     ),
@@ -51,7 +56,20 @@ REFUSED = {
 # For which settings the doctor says that runs fail, and what.
 FAILING = (
     ({"SIMIL_ENGINE": "torch"}, f"engine torch\tthe torch engine {_NEEDED}"),
-    ({"SIMIL_DEVICE": "cuda"}, f"engine torch\tthe torch engine {_NEEDED}"),
+    ({"SIMIL_DEVICE": "mps"}, f"engine torch\tthe torch engine {_NEEDED}"),
+    (
+        {"SIMIL_DEVICE": "cuda"},
+        "devices\tonly cpu: device cuda needs torch, which is not installed; run: pip install torch",
+    ),
+    (
+        {"SIMIL_ENGINE": "packed"},
+        "engine packed\tthe packed engine needs torch, which is not installed; run: pip install torch",
+    ),
+    (
+        {"SIMIL_PRECISION": "bfloat16"},
+        "engine packed\tbfloat16 needs OpenVINO or torch, and neither is installed;"
+        " run: pip install 'simil-cli[openvino]'",
+    ),
     ({"SIMIL_MODEL": "./distilbert"}, f"model\t{{}}/distilbert {_NEEDED}"),
     ({"SIMIL_MODEL": "./lstm"}, f"model\t{{}}/lstm {_NEEDED}"),
     ({"SIMIL_MODEL": "./cross-encoder-distilbert"}, f"model\t{{}}/cross-encoder-distilbert {_NEEDED}"),
@@ -60,6 +78,27 @@ FAILING = (
         "model\tmodel2vec, which runs static models, is not installed; run: pip install 'simil-cli[static]'",
     ),
 )
+
+
+_WITH_A_GPU = """
+from simil.config import load_settings
+from simil.embedders.factory import open_embedder
+from simil.embedders.local.engine_choice import GpuFinder
+from simil.embedders.local.gpus import FoundGpus
+
+class Finder(GpuFinder):
+    start_s = 0.0
+
+    def may_exist(self):
+        return True
+
+    def find(self):
+        return FoundGpus(("a card",))
+
+embedder = open_embedder(load_settings(model="minilm", cache=False), finder=Finder())
+print(embedder.embed(["a", "b", "c"] * 50).shape, type(embedder).__name__)
+embedder.close()
+"""
 
 
 @pytest.fixture
@@ -85,6 +124,19 @@ def test_a_run_says_what_it_needs(light: Light, line: str) -> None:
 
     assert result.error_line == REFUSED[line].format(light.folder)
     assert (result.code, result.out) == (4, "")
+
+
+@pytest.mark.skipif(not computes_bfloat16(), reason="the processor does not compute in bfloat16")
+def test_bfloat16_says_which_two_can_compute_it(light: Light) -> None:
+    assert light("compare -m minilm --precision bfloat16 a b").error_line == (
+        "bfloat16 needs OpenVINO or torch, and neither is installed; run: pip install 'simil-cli[openvino]'"
+    )
+
+
+def test_a_gpu_that_is_there_is_left_alone(light: Light) -> None:
+    result = run([str(light.python), "-c", _WITH_A_GPU], cwd=light.folder)
+
+    assert (result.out, result.err) == ("(150, 384) BulkEmbedder\n", "")
 
 
 def test_the_doctor_notes_what_is_missing(light: Light) -> None:
@@ -153,3 +205,15 @@ def test_bert_is_known_without_transformers_to_need_no_code_of_its_own(light: Li
     result = run([str(light.python), "-c", program], cwd=tmp_path)
 
     assert result.err.splitlines()[-1] == f"simil.errors.ExtraMissing: the architecture 'own' {_NEEDED}"
+
+
+def test_a_required_package_that_is_gone_is_named(light: Light, tmp_path: Path) -> None:
+    """onnx writes graphs: a model that is prepared does not need it."""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['onnx'] = None", "utf-8")
+    hidden = {"PYTHONPATH": str(tmp_path)}
+    light("models prepare minilm")
+
+    assert light("compare -m minilm --no-cache Apple Orange", **hidden).out.startswith("0.3725")
+    result = light("compare -m minilm Apple Orange", SIMIL_CACHE_DIR=str(tmp_path / "cache"), **hidden)
+    assert result.error_line == "onnx cannot be imported, which simil requires; run: simil doctor"
+    assert result.code == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import count, islice
 
 import numpy as np
@@ -59,7 +58,7 @@ def test_texts_that_all_fail_give_no_batch() -> None:
 
 def test_all_texts_are_counted_as_they_get_done() -> None:
     texts = [text(line, "a" * (line % 50)) for line in range(1, 200)]
-    texts += [text(200, "refuse"), replace(text(201, ""), is_missing=True)]
+    texts += [text(200, "refuse"), text(201, "")._replace(is_missing=True)]
     done: list[int] = []
     told: list[InputError] = []
     stream = embed_stream(texts, Letters(), RAW, on_error=told.append, keeps_failed=True, on_done=done.append)

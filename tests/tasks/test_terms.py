@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from simil.tasks import stop_words
 from simil.tasks.terms import distinctive_words, words
+
+
+def test_stop_words_are_those_of_scikit_learn() -> None:
+    assert stop_words.ENGLISH_STOP_WORDS == ENGLISH_STOP_WORDS
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class BulkEmbedder(Embedder):
         return _without(rows, new), _without(new, left), left
 
     def _missing_of_many(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
-        if texts and not self._gave_up:
+        if texts:
             try:
                 return self._many.missing(texts, kind, form)
             except ModelError as exc:

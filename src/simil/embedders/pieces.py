@@ -182,14 +182,16 @@ def collect_pieces(
     import numpy as np
 
     missing, marks = np.ones(count, np.bool_), np.zeros(count, np.uint8)
+    refused: list[int] = []
     vectors: NDArray[np.float32] | None = None
     for piece in pieces:
         if isinstance(piece, TextRejected):
             missing[piece.index] = False
+            refused.append(piece.index)
             on_rejected(piece)
             continue
         if vectors is None:
-            vectors = np.full((count, piece.vectors.shape[1]), np.nan, np.float32)
+            vectors = np.empty((count, piece.vectors.shape[1]), np.float32)
         if piece.vectors.shape[1] != vectors.shape[1]:
             raise ModelError(
                 f"{stamp} gives vectors of {vectors.shape[1]} and of {piece.vectors.shape[1]} dimensions",
@@ -202,7 +204,8 @@ def collect_pieces(
         found = count - int(missing.sum())
         raise ModelError(f"{stamp} returned {found} vectors for {count} texts", hint=_BUG)
     if vectors is None:
-        vectors = np.full((count, dimensions or 0), np.nan, np.float32)
+        vectors = np.empty((count, dimensions or 0), np.float32)
+    vectors[refused] = np.nan
     return vectors, marks
 
 

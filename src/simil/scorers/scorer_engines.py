@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from simil.config import Settings
 from simil.embedders.local.engine_choice import check_engine, fall_back_to_torch
-from simil.embedders.local.engines import engine_label, require_for_torch, verified
+from simil.embedders.local.engine_libraries import require_for_torch
+from simil.embedders.local.engines import engine_label, verified
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import UnknownChain, read_object

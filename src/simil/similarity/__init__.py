@@ -1,27 +1,36 @@
-"""Similarity of vectors: normalization, pairwise scores, nearest neighbours, similarity joins.
+"""Similarity of vectors: normalization, pairwise scores, nearest neighbours, similarity joins,
+principal
+components, spanning trees.
 
 NumPy only, in bounded memory. Vectors are rows of a two-dimensional array, float32 unless stated otherwise;
 values must be finite. Results are float32; one beyond its range is infinite. Every function raises
 `InputError` if shapes do not fit.
 """
 
+from simil.similarity.copies import count_different, first_equal
 from simil.similarity.nearest import top_k
 from simil.similarity.normalization import unit, unit_or_zero, weighted_mean
 from simil.similarity.pairwise import Metric, matrix, matrix_blocks, pairwise
+from simil.similarity.principal_components import principal_components
 from simil.similarity.similarity_join import matches_above, pairs_above, representatives
+from simil.similarity.spanning_tree import spanning_tree
 from simil.similarity.thresholds import DECIMALS, as_printed, lowest_score
 
 __all__ = [
     "DECIMALS",
     "Metric",
     "as_printed",
+    "count_different",
+    "first_equal",
     "lowest_score",
     "matches_above",
     "matrix",
     "matrix_blocks",
     "pairs_above",
     "pairwise",
+    "principal_components",
     "representatives",
+    "spanning_tree",
     "top_k",
     "unit",
     "unit_or_zero",

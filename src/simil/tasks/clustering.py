@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil import similarity
-from simil.blas import use_all_cores
 from simil.errors import InputError, UsageError
 from simil.similarity import Metric
 from simil.tasks.communities import communities
 from simil.tasks.corpus import Corpus
+from simil.tasks.hdbscan import hdbscan
+from simil.tasks.kmeans import kmeans
+from simil.tasks.silhouette import mean_silhouette
 from simil.tasks.terms import distinctive_words
 
 if TYPE_CHECKING:
@@ -28,12 +29,8 @@ log = logging.getLogger("simil")
 NONE = -1
 """The label of a text in no cluster."""
 
-_SEED = 0
-_STARTS = 10  # of k-means; the best of them counts
 _DIMENSIONS = 50  # with more, density means little and distances cost more
 _PER_MINUTE = 60_000  # texts that take HDBSCAN about a minute
-_SAMPLED = 10_000  # texts at most in the silhouette, whose time grows with the square
-_MEGABYTES = 128  # of distances at once, for the silhouette
 
 
 class ClusteringMethod(StrEnum):
@@ -76,7 +73,7 @@ class Clustering:
     `labels` int64 [n] are cluster numbers, -1 for a text in none; `scores` float32 [n] are cosine
     similarities to the centroid, NaN for a text in none; `centroids` float32 [clusters, d] are the mean
     vectors, of length 1. `silhouette` (by cosine, of the texts in clusters, from -1 to 1) is None if
-    undefined; `sampled` is the number of texts it was computed from, None for all.
+    undefined.
     """
 
     corpus: Corpus
@@ -86,7 +83,6 @@ class Clustering:
     centroids: NDArray[np.float32]
     clusters: Sequence[Cluster]
     silhouette: np.float32 | None
-    sampled: int | None
 
     @property
     def outside(self) -> NDArray[np.int64]:
@@ -136,10 +132,8 @@ def cluster(
     centroids = np.empty((len(found), vectors.shape[1]), np.float32)
     for index, rows in enumerate(found):
         centroids[index], scores[rows] = _centroid(vectors[rows])
-    silhouette, sampled = _silhouette(vectors, labels)
-    return Clustering(
-        corpus, method, labels, scores, centroids, _described(corpus, labels, scores), silhouette, sampled
-    )
+    described = _described(corpus, labels, scores)
+    return Clustering(corpus, method, labels, scores, centroids, described, _silhouette(vectors, labels))
 
 
 def default_min_size(texts: int) -> int:
@@ -173,28 +167,18 @@ def _check_count(texts: int, known: int, clusters: int | None) -> None:
 
 
 def _kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
-    import numpy as np
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = KMeans(clusters, n_init=_STARTS, random_state=_SEED).fit(vectors)
-    labels: NDArray[np.int64] = found.labels_.astype(np.int64)
-    different = len(np.unique(labels))
+    different = similarity.count_different(vectors, clusters)
     if different < clusters:
         raise UsageError(
             f"{len(vectors)} texts with only {different} different vector{'s' if different > 1 else ''} "
             f"cannot make {clusters} clusters",
             hint="ask for fewer with -n",
         )
-    return labels
+    return kmeans(vectors, clusters)
 
 
 def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
     import numpy as np
-    from sklearn.cluster import HDBSCAN
-    from sklearn.decomposition import PCA
 
     if len(vectors) < 2:
         return np.full(len(vectors), NONE)
@@ -211,20 +195,22 @@ def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
             len(vectors),
             round((len(vectors) / _PER_MINUTE) ** 2),
         )
-    if min(vectors.shape) > _DIMENSIONS:
-        use_all_cores(vectors.size * vectors.shape[1])
-        pca = PCA(_DIMENSIONS, random_state=_SEED)
-        vectors = pca.fit_transform(vectors)
-        log.info(
-            "HDBSCAN works on %d of %d dimensions (PCA), which hold %.0f %% of the variance",
-            _DIMENSIONS,
-            pca.n_features_in_,
-            100 * pca.explained_variance_ratio_.sum(),
-        )
-    # 1: a text is its own neighbourhood. With more, as by default, most texts end up in no cluster.
-    found = HDBSCAN(min_cluster_size=min_size, min_samples=1, copy=True).fit(vectors)
-    labels: NDArray[np.int64] = found.labels_.astype(np.int64)
-    return labels
+    return hdbscan(_reduced(vectors), min_size)
+
+
+def _reduced(vectors: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Return vectors in the dimensions that HDBSCAN works on."""
+    if min(vectors.shape) <= _DIMENSIONS:
+        return vectors
+    points, share = similarity.principal_components(vectors, _DIMENSIONS)
+    log.info(
+        "HDBSCAN works on %d of %d dimensions (PCA), which hold %.0f %% of the variance",
+        _DIMENSIONS,
+        vectors.shape[1],
+        100 * share,
+    )
+    # However the products were rounded.
+    return points[similarity.first_equal(vectors)]
 
 
 def _copies(corpus: Corpus, min_size: int) -> list[NDArray[np.int64]]:
@@ -275,21 +261,11 @@ def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.flo
     ]
 
 
-def _silhouette(
-    vectors: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[np.float32 | None, int | None]:
-    """Return the mean silhouette of the rows in clusters, and the size of the sample, None for all rows."""
+def _silhouette(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> np.float32 | None:
+    """Return the mean silhouette of the rows in clusters, None if it is not defined."""
     import numpy as np
-    from sklearn import config_context
-    from sklearn.metrics import silhouette_score
 
     rows = np.flatnonzero(labels != NONE)
-    sampled = None
-    if len(rows) > _SAMPLED:
-        sampled = _SAMPLED
-        rows = np.sort(np.random.default_rng(_SEED).choice(rows, _SAMPLED, replace=False))
     if not 2 <= len(np.unique(labels[rows])) < len(rows):
-        return None, None
-    with config_context(working_memory=_MEGABYTES):
-        score = silhouette_score(vectors[rows], labels[rows], metric="cosine")
-    return np.float32(score), sampled
+        return None
+    return mean_silhouette(vectors[rows], labels[rows])

@@ -193,6 +193,7 @@ def _cached_pair(
     form = VectorForm(options.dimensions, options.normalize)
     stored = embedder.stored([text.text for text in texts], options.kind, form) or ()
     for text, vector in zip(texts, stored, strict=False):
+        embedder.truncated += bool(vector.mark & Mark.CUT)
         if vector.mark & Mark.UNKNOWN:
             on_unknown(text.origin)
     return stored

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["different_rows", "kmeans"]
+__all__ = ["kmeans"]
 
 _SEED = 0
 _SAMPLE, _SAMPLE_PER_CLUSTER = 2048, 64  # rows that seedings compete on: the larger one
 _STARTS, _STARTS_OF_MANY, _MANY = 24, 16, 10  # with more than ten clusters, exchanges make up for starts
+_FEW = 1024  # vectors, for which more starts take no time
 _ROUNDS = ((1, 3), (2, 4), (4, 12))  # which part of the starts gets how many sweeps
 _CANDIDATES, _CANDIDATE_SWEEPS = 4, 6
 _FINALISTS, _FINALIST_SWEEPS = 2, 20
@@ -34,7 +35,7 @@ def kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
     """Return the cluster of each row of `vectors` [n, d], int64 [n] from 0.
 
     Every cluster has a row, and no row is nearer to another cluster's mean. The result is the same in every
-    run. There must be at least `clusters` different rows, see `different_rows`.
+    run. There must be at least `clusters` different rows.
     """
     import numpy as np
 
@@ -42,6 +43,7 @@ def kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
     rows = CentredRows.of(vectors)
     sample = rows.sample(max(_SAMPLE, _SAMPLE_PER_CLUSTER * clusters), random)
     starts = _STARTS if clusters <= _MANY else _STARTS_OF_MANY
+    starts *= 2 if len(rows) <= _FEW else 1
     seedings = _seedings(sample, clusters, starts, random)
     # Products this small take no longer on one core, and threads of BLAS would wait for each other.
     with one_thread(), ThreadPoolExecutor(cores()) as pool:
@@ -63,16 +65,6 @@ def kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
         found = best(found[:_FINALISTS], Partition.finish, _FINALIST_SWEEPS)
         found[0].finish(_MOST_SWEEPS)
     return found[0].labels
-
-
-def different_rows(vectors: NDArray[np.float32], enough: int) -> int:
-    """Return the number of different rows of `vectors` [n, d], or `enough` if there are more."""
-    found: set[bytes] = set()
-    for row in vectors:
-        found.add((row + 0).tobytes())  # -0 becomes 0: they are equal
-        if len(found) == enough:
-            break
-    return len(found)
 
 
 def _different(partitions: list[Partition]) -> list[Partition]:

@@ -61,14 +61,14 @@ class CentredRows:
         """
         import numpy as np
 
-        result = self.vectors[part] @ (-2 * means.T)
+        result: NDArray[np.float32] = self.vectors[part] @ (-2 * means.T)
         result += np.einsum("ij,ij->i", means, means)
         result += self.squares[part, None]
         return result
 
     def distances_to(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the squared distances of some rows to all rows, float32 [places, n]."""
-        result = (-2 * self.vectors[places]) @ self.vectors.T
+        result: NDArray[np.float32] = (-2 * self.vectors[places]) @ self.vectors.T
         result += self.squares
         result += self.squares[places, None]
         return result
@@ -88,7 +88,8 @@ class Partition:
         self._count = clusters
         self._rounding = _ROUNDING * float(rows.squares.mean())
         self._splits: dict[bytes, tuple[NDArray[np.bool_], float]] = {}
-        self._add_up()
+        self._sums, self._sizes = _totals(rows.vectors, labels, clusters)
+        self.value = _value(self._sums, self._sizes)
 
     @classmethod
     def around(cls, rows: CentredRows, means: NDArray[np.float32]) -> Self:
@@ -210,7 +211,8 @@ class Partition:
             self.labels[np.flatnonzero(before == label)[half]] = other
             taken = [label, one, other]
             costs[taken] = costs[:, taken] = np.inf
-        self._add_up()
+        self._sums, self._sizes = _totals(self._rows.vectors, self.labels, self._count)
+        self.value = _value(self._sums, self._sizes)
         return bool((self.labels != before).any())
 
     def _joining_costs(self) -> NDArray[np.float64]:
@@ -221,7 +223,7 @@ class Partition:
         squares = np.einsum("ij,ij->i", means, means)
         distances = np.add.outer(squares, squares) - 2 * means @ means.T
         weights = np.multiply.outer(self._sizes, self._sizes) / np.add.outer(self._sizes, self._sizes)
-        costs = weights * distances.clip(0)
+        costs: NDArray[np.float64] = weights * distances.clip(0)
         np.fill_diagonal(costs, np.inf)
         return costs
 
@@ -231,15 +233,18 @@ class Partition:
             self._splits[key] = _halves(self._rows.vectors[rows])
         return self._splits[key]
 
-    def _add_up(self) -> None:
-        import numpy as np
 
-        self._sums = np.zeros((self._count, self._rows.vectors.shape[1]))
-        for part in _blocks(len(self._rows)):
-            members = self.labels[part] == np.arange(self._count)[:, None]
-            self._sums += members.astype(np.float64) @ self._rows.vectors[part].astype(np.float64)
-        self._sizes = np.bincount(self.labels, minlength=self._count)
-        self.value = _value(self._sums, self._sizes)
+def _totals(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], clusters: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the sum [k, d] and the number [k] of the rows of each cluster."""
+    import numpy as np
+
+    sums = np.zeros((clusters, vectors.shape[1]))
+    for part in _blocks(len(vectors)):
+        members = labels[part] == np.arange(clusters)[:, None]
+        sums += members.astype(np.float64) @ vectors[part].astype(np.float64)
+    return sums, np.bincount(labels, minlength=clusters)
 
 
 def _value(sums: NDArray[np.float64], sizes: NDArray[np.int64]) -> float:
@@ -280,17 +285,12 @@ def _fill_empty(labels: NDArray[np.int64], distances: NDArray[np.float32], clust
     import numpy as np
 
     sizes = np.bincount(labels, minlength=clusters)
-    empty = np.flatnonzero(sizes == 0)
-    if not len(empty):
-        return
-    left = iter(empty.tolist())
-    cluster = next(left)
-    for row in np.argsort(-distances, kind="stable").tolist():
-        if sizes[labels[row]] > 1:
-            sizes[labels[row]] -= 1
-            labels[row] = cluster
-            if (cluster := next(left, None)) is None:
-                break
+    empty = np.flatnonzero(sizes == 0).tolist()
+    rows = iter(np.argsort(-distances, kind="stable").tolist() if empty else ())
+    for cluster in empty:
+        row = next(row for row in rows if sizes[labels[row]] > 1)
+        sizes[labels[row]] -= 1
+        labels[row] = cluster
 
 
 def _blocks(rows: int) -> list[slice]:

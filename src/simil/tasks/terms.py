@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from math import log
 
+from simil.tasks.stop_words import ENGLISH_STOP_WORDS
+
 __all__ = ["distinctive_words", "words"]
 
 _CURLY = "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -20,7 +22,7 @@ def distinctive_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[l
     The weight of a word in a group is tf · log(1 + A / f), where tf is its share of the group's words, A the
     mean number of words per group, and f its frequency in all groups (class-based tf-idf: Grootendorst,
     BERTopic, 2022, arXiv:2203.05794). Words of a single text of a group come after words that several texts
-    share. English stop words (scikit-learn's list) are left out. Ties are in alphabetical order.
+    share. English stop words (`stop_words`) are left out. Ties are in alphabetical order.
     """
     used, shared = zip(*map(_counted, groups), strict=True) if groups else ((), ())
     total = sum(used, Counter[str]())
@@ -35,8 +37,6 @@ def distinctive_words(groups: Sequence[Iterable[str]], count: int = 5) -> list[l
 
 def _counted(texts: Iterable[str]) -> tuple[Counter[str], set[str]]:
     """Return the count of each word, and the words that occur in more than one text."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     used, found_in = Counter[str](), Counter[str]()
     for text in texts:
         counter = Counter(words(text))

@@ -147,8 +147,6 @@ def _report(result: Clustering, threshold: float | None, min_size: int) -> None:
     if result.clusters:
         inside = texts - len(result.outside)
         log.info("%d of %d texts are in %d clusters", inside, texts, len(result.clusters))
-        if result.sampled:
-            log.info("the silhouette is computed from %d of them", result.sampled)
     elif threshold is not None:
         log.warning(
             "no cluster of %d texts or more was found in %d; lower --threshold or --min-size", min_size, texts

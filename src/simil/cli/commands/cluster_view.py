@@ -212,5 +212,4 @@ def _summed_up(result: Clustering) -> str:
     line = f"{count} {'cluster' if count == 1 else 'clusters'} by {result.method}"
     if result.silhouette is not None:
         line += f", silhouette {result.silhouette:.3f}"
-        line += f" (of {result.sampled} texts)" if result.sampled else ""
     return line

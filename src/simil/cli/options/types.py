@@ -98,23 +98,27 @@ Candidates = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    _model("--engine", metavar="auto|onnx|openvino|packed|torch", help="The engine that runs a local model."),
+    _model(
+        "--engine",
+        metavar="ENGINE",
+        help="The engine that runs a local model: auto, onnx, openvino, packed or torch.",
+    ),
 ]
 Device = Annotated[
     str | None,
     _model(
         "--device",
-        metavar="auto|cpu|cuda|cuda:0,1|cuda:all|mps",
-        help="The device to run the model on; numbers are those of several graphics cards.",
+        metavar="DEVICE",
+        help="Where the model runs: auto, cpu, cuda, mps; cuda:0,1 or cuda:all for several graphics cards.",
     ),
 ]
 Precision = Annotated[
     str | None,
     _model(
         "--precision",
-        metavar="auto|float32|float16|bfloat16|int8",
-        help="Numeric precision: float32 on a processor, mostly float16 on a graphics card; int8 needs "
-        "simil-cli\\[openvino].",
+        metavar="PRECISION",
+        help="Numeric precision: auto (float32 on a processor, mostly float16 on a graphics card), float32, "
+        "float16, bfloat16, or int8, which needs simil-cli\\[openvino].",
     ),
 ]
 Threads = Annotated[

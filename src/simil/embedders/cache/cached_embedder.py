@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
-from simil.embedders.pieces import Mark, StoredVector, passed_to, reindex
+from simil.embedders.pieces import StoredVector, passed_to, reindex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,9 +83,7 @@ class CachedEmbedder(Embedder):
         if len(found) < len({*keys}):
             return None
         self._note_hits()
-        vectors = [StoredVector(found[key].vector, found[key].marks) for key in keys]
-        self.truncated += sum(bool(vector.mark & Mark.CUT) for vector in vectors)
-        return vectors
+        return [StoredVector(found[key].vector, found[key].marks) for key in keys]
 
     def plan(self) -> Plan | None:
         """Return a plan that counts requests; see `Embedder.plan`."""

@@ -32,6 +32,7 @@ __all__ = [
     "gives_way",
     "in_torch",
     "leaves_device_open",
+    "wants_packed",
 ]
 
 log = logging.getLogger("simil")
@@ -113,7 +114,7 @@ def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = B
         return _static(source, table, settings)
     try:
         chain = read_chain(source.folder)
-        return _packed(source, chain, settings) if _wants_packed(settings) else _graph(chain, settings)
+        return _packed(source, chain, settings) if wants_packed(settings) else _graph(chain, settings)
     except UnknownChain as exc:
         _check_fallback(source, settings, exc)
         return in_torch(source, settings).replaced(why_torch=str(exc))
@@ -208,7 +209,8 @@ def _placed(settings: Settings, finder: GpuFinder) -> Settings:
     return finder.on_it(settings)
 
 
-def _wants_packed(settings: Settings) -> bool:
+def wants_packed(settings: Settings) -> bool:
+    """Return whether the packed engine is to run models whose chain and shape it knows."""
     from simil.models.graphs.openvino_runtime import has_openvino
 
     if settings.engine == "packed" or settings.device.kind == "cuda":

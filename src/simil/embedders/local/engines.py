@@ -16,11 +16,11 @@ from simil.config import Settings
 from simil.device import Device
 from simil.embedders.base import Embedder
 from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
+from simil.embedders.local.engine_libraries import require_for_packed, require_for_torch
 from simil.errors import ModelError
 from simil.models.files.chain import Chain, UnknownChain, read_object
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
-from simil.models.torch_libraries import require_sentence_transformers, require_torch
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from simil.embedders.local.graph import InferenceSession, Sessions
     from simil.models.graphs.prepare import PreparedGraph
 
-__all__ = ["engine_label", "open_local", "require_for_torch", "verified"]
+__all__ = ["engine_label", "open_local", "verified"]
 
 log = logging.getLogger("simil")
 
@@ -87,20 +87,10 @@ def engine_label(engine: str, device: Device) -> str:
     return engine if device.kind in ("auto", "cpu") else f"{engine} on {device}"
 
 
-def require_for_torch(source: ModelSource, settings: Settings) -> None:
-    """Raise `ExtraMissing` if sentence-transformers is to run a model and is not installed."""
-    what = source.name
-    if settings.engine == "torch":
-        what = "the torch engine"
-    elif settings.device.is_gpu:
-        what = f"device {settings.device}"
-    require_sentence_transformers(what)
-
-
 def _open_packed(
     source: ModelSource, choice: EngineChoice, model: LocalModel, settings: Settings, *, raw: bool
 ) -> Embedder:
-    require_torch("the packed engine")
+    require_for_packed(settings)
     from simil.embedders.local.packed.packed_embedder import open_packed
     from simil.embedders.local.torch import torch_devices
     from simil.models.graphs.prepared_tokenizer import prepared_tokenizer

@@ -101,7 +101,7 @@ class TokenizingProcesses:
         if process.is_ready(settings):
             self._free.put(process)
         else:
-            self._drop(process)
+            self._drop(process, "no process to tokenize in can be started: it")
 
     def _encode_block(self, given: tuple[str, Sequence[str], slice]) -> tuple[slice, EncodedTexts]:
         prompt, texts, block = given
@@ -118,17 +118,17 @@ class TokenizingProcesses:
         try:
             encoded = process.encode(prompt, texts)
         except (OSError, EOFError, ValueError):
-            self._drop(process)
+            self._drop(process, "texts are tokenized again: a process that does so")
             return None
         self._free.put(process)
         return encoded
 
-    def _drop(self, process: _TokenizingProcess) -> None:
+    def _drop(self, process: _TokenizingProcess, what: str) -> None:
         with self._lock:
             if self._closed:
                 return
             self._processes.discard(process)
-        log.info("a process that tokenizes ended with %s; its texts are tokenized again", process.end())
+        log.info("%s ended with %d", what, process.end())
 
 
 class _TokenizingProcess:
@@ -179,8 +179,8 @@ class _TokenizingProcess:
 
 
 def can_start_processes() -> bool:
-    """Return whether Python can be started: in a frozen program, its executable is that program."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
+    """Return whether Python can be started: where it is embedded, its executable is another program."""
+    return Path(sys.executable or "").name.startswith(("python", "pypy")) and not hasattr(sys, "frozen")
 
 
 def text_blocks(texts: Sequence[str], most: int, most_characters: int) -> Iterator[slice]:

@@ -135,7 +135,7 @@ class TorchEmbedder(LocalEmbedder):
         import numpy as np
 
         distinct, first = np.unique(lengths, return_index=True)
-        if len(distinct) <= 1 or (self._sparse is None and not self._feels_padding):
+        if len(distinct) > 1 and self._sparse is None and not self._feels_padding:
             yield np.arange(len(lengths))
             return
         for length in distinct[np.argsort(first)]:

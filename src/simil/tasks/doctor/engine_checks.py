@@ -9,7 +9,8 @@ from pathlib import Path
 
 from simil.device import Device
 from simil.embedders.factory import open_embedder
-from simil.embedders.local.engine_choice import leaves_device_open
+from simil.embedders.local.engine_choice import leaves_device_open, wants_packed
+from simil.embedders.local.engine_libraries import require_for_packed
 from simil.embedders.local.gpus import find_gpus
 from simil.errors import ExtraMissing, SimilError
 from simil.models.catalog import FALLBACK
@@ -60,9 +61,9 @@ def torch(context: CheckContext) -> Iterator[Finding]:
 
 def packed(context: CheckContext) -> Iterator[Finding]:
     """Embed with the packed engine on the processor, if `deep`."""
-    needed = context.settings.engine == "packed"
+    needed = wants_packed(context.settings)
     try:
-        require_torch("the packed engine")
+        require_for_packed(context.settings)
     except ExtraMissing as exc:
         yield (fail if needed else note)("engine packed", exc.message, exc.hint)
         return
@@ -81,7 +82,9 @@ def devices(context: CheckContext) -> Iterator[Finding]:
     try:
         require_torch(f"device {wanted}" if wanted.is_gpu else "a GPU")
     except ExtraMissing as exc:
-        yield (fail if wanted.is_gpu else note)("devices", f"only cpu: {exc.message}", exc.hint)
+        finding = fail if wanted.is_gpu else warn if found.names else note
+        unused = f"{', '.join(found.names)}, not used" if found.names else "only cpu"
+        yield finding("devices", f"{unused}: {exc.message}", exc.hint)
         return
     if context.deep:
         yield _usable(context, gpus, has_gpus=bool(found.names))

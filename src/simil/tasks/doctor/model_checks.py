@@ -52,7 +52,8 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
         else:
             here = status_of(resolve(used.name), context.settings)
             if here.folder is not None:
-                require_libraries(ModelSource(here.name, here.folder), prepared=bool(here.prepared))
+                source = ModelSource(here.name, here.folder)
+                require_libraries(source, context.settings, prepared=bool(here.prepared))
             yield ok(name, reason)
         return
     ref = context.pinned
@@ -64,7 +65,7 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
         _read_through(used.name, status.folder)
         source = ModelSource(status.name, status.folder, status.revision)
         source.verify()
-        require_libraries(source, prepared=bool(status.prepared))
+        require_libraries(source, context.settings, prepared=bool(status.prepared))
     yield _pinned(reason, status, offline=context.offline)
 
 

@@ -40,7 +40,6 @@ _FOR_SOME_MODELS = {
     "torch": "GPUs and weights in PyTorch's format need it",
 }
 _NOT_HERE = "is not installed"
-_REINSTALL = f"run: pip install --force-reinstall {_OURS}"
 
 
 def packages(context: CheckContext) -> Iterator[Finding]:
@@ -51,7 +50,7 @@ def packages(context: CheckContext) -> Iterator[Finding]:
         yield ok(name, found) if found else _missing(name, required, extras)
     for name in sorted(required - {_plain(name) for name in _REPORTED}):
         if _version(name) is None:
-            yield fail(name, _NOT_HERE, _REINSTALL)
+            yield fail(name, _NOT_HERE, f"run: pip install {name}")
 
 
 def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Finding:
@@ -59,7 +58,7 @@ def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Findin
     if plain in _FOR_SOME_MODELS:
         return _missing_for_some_models(name)
     if plain in required:
-        return fail(name, _NOT_HERE, _REINSTALL)
+        return fail(name, _NOT_HERE, f"run: pip install {name}")
     wanted = f"'{_OURS}[{extras[plain]}]'" if plain in extras else name
     return note(name, _NOT_HERE, f"run: pip install {wanted}")
 

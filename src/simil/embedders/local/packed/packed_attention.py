@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # how many tokens to the left and to the right are seen, -1 for all; gives [tokens, heads, head_size].
     Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Sequences, tuple[int, int]], torch.Tensor]
 
-__all__ = ["Attention", "choose_attention", "grouped_attention"]
+__all__ = ["choose_attention", "grouped_attention", "varlen_attention"]
 
 # From this length on, PyTorch's kernel for the CPU may choose its blocks by the number of sequences.
 _ALONE = 64
@@ -37,7 +37,7 @@ def choose_attention(device: torch.device, dtype: torch.dtype, heads: Heads) -> 
     if in_half and heads.size <= _LARGEST_HEAD and heads.size % _HEAD_STEP == 0:
         # Which arguments it takes depends on PyTorch's version, whether it runs on the card's generation.
         options: tuple[dict[str, int], ...] = ({"num_splits": 1}, {})
-        for attention in (partial(_varlen_attention, options=given) for given in options):
+        for attention in (partial(varlen_attention, options=given) for given in options):
             if _works(attention, device, dtype, heads):
                 return attention
     return grouped_attention
@@ -59,7 +59,7 @@ def _works(attention: Attention, device: torch.device, dtype: torch.dtype, heads
     return True
 
 
-def _varlen_attention(
+def varlen_attention(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -68,6 +68,7 @@ def _varlen_attention(
     *,
     options: dict[str, int],
 ) -> torch.Tensor:
+    """Attend within all sequences at once; `options` are further arguments of the kernel."""
     from torch.nn.attention.varlen import varlen_attn
 
     # Sequences of a single token would take another way through the kernel if all were such.
@@ -100,7 +101,7 @@ def grouped_attention(
     shared = query.shape[1] // key.shape[1]
     if shared > 1:
         key, value = (each.repeat_interleave(shared, dim=1) for each in (key, value))
-    attended = torch.empty_like(query, memory_format=torch.contiguous_format)
+    attended = torch.empty(query.shape, dtype=query.dtype, device=query.device)
     for start, count, length in sequences.groups:
         mask, is_causal = _mask(length, window, query.device)
         attend, step = _kernel(query, length, count)

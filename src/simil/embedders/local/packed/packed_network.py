@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from simil.embedders.local.packed.packed_pooling import PackedHead, TorchDense
 from simil.embedders.local.packed.packed_transformer import PackedTransformer
 from simil.embedders.local.packed.sequences import Sequences
+from simil.foreign import ForeignCode
 from simil.models.files.chain import Chain, Dense
 from simil.models.files.encoder_layout import PackedShape
 from simil.models.files.model_source import ModelSource
@@ -50,7 +51,7 @@ def open_network(
     `precision` is "float32", "bfloat16" or "float16"; `raw` leaves out a final normalization. On the
     processor each product runs in one thread, since several packs at a time are faster than several threads
     for a pack; `threads` says how many packs, 0 for one for each core. Raises `ModelDamaged` for files that
-    cannot be read or that change meanwhile.
+    cannot be read or that change meanwhile, `ModelError` for a device that does not work or is too small.
     """
     import torch
 
@@ -64,9 +65,10 @@ def open_network(
         # clears anew what it has to get from there: a seventh of a pack's time. No page of this is touched.
         torch.empty(_KEPT_BYTES, dtype=torch.uint8)
         workers = threads or physical_cores()
-    elif precision == "float32":
+    else:
         torch.set_float32_matmul_precision("highest")  # No TF32.
-    with torch.inference_mode():
+    hint = "" if on.type == "cpu" else "use --device cpu"
+    with ForeignCode(f"{source.name} cannot be opened on {device}", hint=hint), torch.inference_mode():
         transformer = PackedTransformer(shape, on, getattr(torch, precision))
         dense = [_dense(source, layer, on) for layer in chain.dense]
     source.expect_unchanged()

@@ -89,8 +89,9 @@ class PackedRunner:
         return self._workers.start([*self._runs(tokens, skip)])
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads, and release the networks."""
         self._workers.close()
+        self._free = SimpleQueue()
 
     def _computed(self, run: _Run) -> RowVectors:
         """Compute a pack on the device that is free next."""

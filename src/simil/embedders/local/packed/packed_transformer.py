@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil.embedders.local.packed.packed_attention import choose_attention, grouped_attention
-from simil.embedders.local.packed.packed_weights import PackedWeights, TorchLinear, TorchNorm
+from simil.embedders.local.packed.packed_products import activations
+from simil.embedders.local.packed.packed_weights import PackedWeights, TorchNorm
 from simil.embedders.local.packed.sequences import Sequences
 from simil.models.files.encoder_layout import PackedLayer, PackedShape
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from simil.embedders.local.packed.packed_attention import Attention
+    from simil.embedders.local.packed.packed_products import Product
 
     # Cosines and sines for each token, float32 [tokens, 1, head_size / 2].
     Rotary = tuple[torch.Tensor, torch.Tensor]
@@ -82,10 +83,10 @@ class _Layer:
     window: tuple[int, int]
     theta: float | None
     attention: Attention
-    qkv: TorchLinear
-    output: TorchLinear
-    up: TorchLinear
-    down: TorchLinear
+    qkv: Product
+    output: Product
+    up: Product
+    down: Product
     attention_norm: TorchNorm | None
     mlp_norm: TorchNorm | None
     query_norm: TorchNorm | None
@@ -112,7 +113,7 @@ class _Layer:
             attention=attention,
             qkv=weights.linear(layer.qkv, product),
             output=weights.linear(layer.output, product),
-            up=weights.linear(layer.up, product),
+            up=weights.linear(layer.up, product, None if shape.gated else shape.activation),
             down=weights.linear(layer.down, product),
             attention_norm=weights.norm(layer.attention_norm, residual),
             mlp_norm=weights.norm(layer.mlp_norm, residual),
@@ -133,6 +134,9 @@ class _Layer:
         heads = self.shape.heads
         parts = (heads.queries, heads.keys, heads.keys)
         projected = self.qkv(hidden).unflatten(1, (sum(parts), heads.size))
+        if projected.device.type == "cpu":
+            # There attention is faster in float32 than in half precision, and more exact.
+            projected = projected.float()
         query, key, value = projected.split(parts, dim=1)
         query, key = _normed(self.query_norm, query), _normed(self.key_norm, key)
         if rotary is not None:
@@ -143,26 +147,14 @@ class _Layer:
 
     def _transform(self, hidden: torch.Tensor) -> torch.Tensor:
         inner = self.up(hidden)
-        activate = _activations()[self.shape.activation]
         if not self.shape.gated:
-            return self.down(activate(inner))
+            return self.down(inner)
         gate, values = inner.chunk(2, dim=1)
-        return self.down(activate(gate) * values)
+        return self.down(activations()[self.shape.activation](gate) * values)
 
 
 def _normed(norm: TorchNorm | None, values: torch.Tensor) -> torch.Tensor:
     return values if norm is None else norm(values)
-
-
-def _activations() -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
-    from torch.nn import functional
-
-    return {
-        "gelu": functional.gelu,
-        "gelu_tanh": lambda values: functional.gelu(values, approximate="tanh"),
-        "relu": functional.relu,
-        "silu": functional.silu,
-    }
 
 
 def _roberta_positions(ids: torch.Tensor, padding_id: int, sequences: Sequences) -> torch.Tensor:
