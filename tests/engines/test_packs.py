@@ -41,6 +41,20 @@ def test_the_size_of_a_texts_pack_depends_on_that_text_alone(texts: list[list[in
         assert len(pack.ids) == BUDGET or (len(pack.rows) == 1 and pack.lengths[0] > BUDGET)
 
 
+@given(TEXTS, st.integers(0, BUDGET + 20))
+def test_a_text_too_long_to_share_is_alone_without_filler(texts: list[list[int]], shared: int) -> None:
+    tokens = TokenArrays.of(texts)
+    rows = []
+    for pack in packs(tokens, BUDGET, shared):
+        rows += pack.rows.tolist()
+        longest = int(tokens.lengths[pack.rows].max())
+        if longest > min(shared, BUDGET):
+            assert pack.lengths.tolist() == [longest]
+        else:
+            assert pack.lengths.sum() == BUDGET
+    assert sorted(rows) == list(range(len(texts)))
+
+
 @given(TEXTS)
 def test_no_two_packs_could_be_one(texts: list[list[int]]) -> None:
     lengths = np.array([len(text) for text in texts])

@@ -213,7 +213,11 @@ def test_without_the_extra_the_message_says_what_to_install(
 
 
 def test_without_the_extra_the_packed_engine_computes_in_bfloat16(
-    open_model: Open, shared_cache: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+    open_model: Open,
+    shared_cache: Path,
+    texts: list[str],
+    float32: NDArray[np.float32],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     if not computes_bfloat16():
@@ -222,7 +226,15 @@ def test_without_the_extra_the_packed_engine_computes_in_bfloat16(
         return
     embedder = open_model("minilm", "auto", precision="bfloat16", cache=shared_cache)
     assert isinstance(embedder, PackedEmbedder)
+    vectors = embedder.embed(texts)
+    rows = [*range(0, len(texts), 23)]
+    alone = np.stack([embedder.embed([texts[row]])[0] for row in rows])
+    reversed_texts = embedder.embed([LONG, *texts[::-1]])[1:]
     embedder.close()
+
+    assert cosines(vectors, float32).min() >= 0.9999
+    np.testing.assert_array_equal(alone, vectors[rows])
+    np.testing.assert_array_equal(reversed_texts, vectors[::-1])
 
 
 def test_without_nncf_the_message_says_what_to_install(

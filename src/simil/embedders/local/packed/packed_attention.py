@@ -144,7 +144,7 @@ def _two_products(
     """
     import torch
 
-    scores = (query @ key.transpose(2, 3)).float().mul_(query.shape[3] ** -0.5)
+    scores = ((query * query.shape[3] ** -0.5) @ key.transpose(2, 3)).float()
     if is_causal:
         attn_mask = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).tril()
     if attn_mask is not None:

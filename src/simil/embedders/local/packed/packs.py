@@ -40,13 +40,12 @@ def packs(tokens: TokenArrays, budget: int, shared: int | None = None) -> Iterat
     """Yield texts, each with at least one token, in packs of `budget` tokens; every row comes once.
 
     A text with more tokens is alone in a pack of the next multiple of the budget, so that the shape of its
-    run depends on that text alone. With `shared`, one with more than so many tokens is alone, in a pack of
-    the next multiple of `FILLER_TOKENS`: where few such texts fit into the budget, more of it would be
-    filler.
+    run depends on that text alone. With `shared`, one with more than so many tokens is alone in a pack of
+    just its tokens: where few such texts fit into the budget, much of it would be filler.
     """
     import numpy as np
 
-    most, step = (budget, budget) if shared is None else (min(shared, budget), FILLER_TOKENS)
+    most, step = (budget, budget) if shared is None else (min(shared, budget), 1)
     order = np.argsort(-tokens.lengths, kind="stable")
     longest_first = tokens.take(order)
     starts = longest_first.starts()
