@@ -20,6 +20,7 @@ __all__ = ["Check", "Figure", "LeftOut", "Row", "Section", "Value", "machine", "
 _PACKAGES = (
     "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
     "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu", "pyarrow",
+    "scikit-learn",
 )  # fmt: skip
 _HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import architectures
 import bulk
 import cache
+import clusters
 import files
 import large_model
 import limits
@@ -44,8 +45,8 @@ from report import Check, Section, machine, markdown, plain, table, to_dict
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, cache, openai_api,
-    architectures, large_model,
+    startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, clusters, cache,
+    openai_api, architectures, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
