@@ -110,8 +110,8 @@ SUITES = {
     "clusters": Suite(
         "Clusters of saved vectors",
         f"Unit vectors: {_CLUSTERS} clusters by k-means, or HDBSCAN on 50 principal components. Topics are "
-        "40 directions with noise; random vectors have no clusters, which takes longest. Peer: scikit-learn's "
-        "`KMeans(n_init=10)`, and `PCA` with `HDBSCAN(min_samples=1)`, called directly. The call by itself, "
+        "40 directions with noise; random vectors have no clusters, which takes longest. Peer: scikit-learn's"
+        " `KMeans(n_init=10)`, and `PCA` with `HDBSCAN(min_samples=1)`, called directly. The call by itself, "
         "then whole processes: `simil cluster`, which also finds words, centroids and the silhouette, and a "
         "script that only loads the vectors and calls scikit-learn.",
         clusters,
