@@ -237,6 +237,28 @@ def test_attention_is_that_of_plain_formulas() -> None:
             torch.testing.assert_close(attended[rows], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_call_takes_one_thread_wherever_it_comes_from(bert_folder: Path) -> None:
+    from simil.embedders.local.workers import Workers
+
+    model = Opened(bert_folder, tokenized(bert_folder, [LONG]))
+    network, (pack, *_) = model.network("bfloat16"), packs(model.tokens, CPU_TOKENS)
+
+    def threads_and_tasks(turn: int) -> tuple[int, int]:
+        import torch
+
+        run(network, pack)
+        return torch.get_num_threads(), len([*Path("/proc/self/task").iterdir()])
+
+    run(network, pack)
+    before = len([*Path("/proc/self/task").iterdir()])
+    workers = Workers(1, threads_and_tasks)
+    ((threads, tasks),) = workers.start([1])
+    workers.close()
+    # The worker itself, and no team of its own.
+    assert (threads, tasks) == (1, before + 1)
+
+
 CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "family": ("bert-mean", {"model_type": "mpnet"}, "its attention depends on relative positions"),
     "unknown": ("bert-mean", {"model_type": "fnet"}, "its transformer is of type fnet"),

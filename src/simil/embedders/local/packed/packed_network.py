@@ -60,7 +60,6 @@ def open_network(
     on = torch.device(device)
     workers = 1
     if on.type == "cpu":
-        torch.set_num_threads(1)
         # glibc keeps freed memory up to twice the largest block that was ever given back to the system, and
         # clears anew what it has to get from there: a seventh of a pack's time. No page of this is touched.
         torch.empty(_KEPT_BYTES, dtype=torch.uint8)
@@ -103,6 +102,9 @@ class PackedNetwork:
         """
         import torch
 
+        if ids.device.type == "cpu":
+            # For each thread anew: oneDNN takes all cores in a thread where it was never said.
+            torch.set_num_threads(1)
         with torch.inference_mode():
             order = _by_length(lengths) if self._transformer.wants_neighbours else None
             if order is None:
