@@ -66,7 +66,7 @@ _FIGURES = (
             f"`cluster{options}` of 5,000 saved vectors, whole process",
             f"a script with scikit-learn's {peer}",
             "clusters",
-            f"{method}, .*: time",
+            f"{method}, .* real texts .*: whole process",
         )
         for options, peer, method in ((" -n 20", "KMeans", "k-means"), ("", "HDBSCAN", "HDBSCAN"))
     ),

@@ -45,7 +45,18 @@ def test_the_tree_is_minimal(seed: int, count: int, dimensions: int, kind: str) 
 def test_groups_larger_than_a_block_of_columns() -> None:
     random = np.random.default_rng(1)
 
-    _check_tree(random.standard_normal((2600, 2)) + 1000 * (np.arange(2600)[:, None] % 2))
+    _check_tree(random.standard_normal((1200, 2)) + 1000 * (np.arange(1200)[:, None] % 12 == 0))
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_points_of_any_size(scale: float) -> None:
+    points = np.random.default_rng(3).standard_normal((50, 4))
+
+    left, right, lengths = spanning_tree(scale * points)
+
+    expected = spanning_tree(points)
+    np.testing.assert_array_equal([left, right], expected[:2])
+    np.testing.assert_allclose(lengths, scale * expected[2], rtol=1e-12)
 
 
 def test_copies_are_found() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -176,6 +177,26 @@ def test_what_is_done_is_kept_when_nobody_takes_the_rest(open_cache: Open) -> No
     cached(open_cache(), inner).embed(["pear", "fig", "plum"])
 
     assert inner.asked == [["plum"]]
+
+
+def test_the_next_vectors_are_computed_while_others_are_written(open_cache: Open) -> None:
+    computed = Event()
+
+    class InTwoPieces(Counting):
+        def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
+            for rows in (range(1500), range(1500, len(texts))):
+                yield from reindex(super().start_batch(kind, [texts[row] for row in rows]), rows)
+                computed.set()
+
+    def clock() -> float:  # Asked for when texts are looked up, and when vectors are written.
+        assert not inner.asked or computed.wait(60)
+        return 0.0
+
+    inner, texts = InTwoPieces(), [f"text {number}" for number in range(2000)]
+    first = cached(open_cache(clock=clock), inner).embed(texts)
+
+    np.testing.assert_array_equal(cached(open_cache(), inner).embed(texts), first)
+    assert [len(asked) for asked in inner.asked] == [1500, 500]
 
 
 def test_texts_that_were_cut_count_each_time(open_cache: Open) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from simil.blas import use_all_cores
+from simil.blas import cores, one_thread
 from simil.similarity.copies import first_equal
 from simil.similarity.normalization import as_rows, rows_in_block
 
@@ -33,17 +34,22 @@ def spanning_tree(points: Floats) -> tuple[Places, Places, NDArray[np.float64]]:
     import numpy as np
 
     rows = np.ascontiguousarray(as_rows(points), np.float64)
+    # By a power of two, which changes no digit, to a size whose square float32 holds.
+    scale = 2.0 ** np.frexp(np.abs(rows).max(initial=0))[1]
+    rows = rows / scale
     firsts, copies = _split_copies(equal := first_equal(rows))
     search = _OutsideSearch(rows[firsts])
     edges: list[tuple[int, int, float]] = []
-    while len(edges) < len(firsts) - 1:
-        edges += search.connect()
+    # A core for each block of rows: the products are too small for several.
+    with one_thread(), ThreadPoolExecutor(cores()) as pool:
+        while len(edges) < len(firsts) - 1:
+            edges += search.connect(pool)
     edges.sort(key=lambda edge: edge[2])
     left, right, squares = zip(*edges, strict=True) if edges else ((), (), ())
     return (
         np.concatenate([copies, firsts[np.array(left, np.int64)]]),
         np.concatenate([equal[copies], firsts[np.array(right, np.int64)]]),
-        np.concatenate([np.zeros(len(copies)), np.sqrt(np.array(squares, np.float64))]),
+        np.concatenate([np.zeros(len(copies)), scale * np.sqrt(np.array(squares, np.float64))]),
     )
 
 
@@ -76,7 +82,7 @@ class _OutsideSearch:
         self._nearest = np.arange(len(points))
         self._squares = np.zeros(len(points))
 
-    def connect(self) -> list[tuple[int, int, float]]:
+    def connect(self, pool: Executor) -> list[tuple[int, int, float]]:
         """Connect each group but the largest to its nearest point outside; return the new edges."""
         import numpy as np
 
@@ -84,7 +90,7 @@ class _OutsideSearch:
         outside = self._groups[self._nearest] != self._groups
         best = np.full(len(self._groups), np.inf)
         np.minimum.at(best, self._groups[outside], self._squares[outside])
-        self._search(np.flatnonzero(~waiting & ~outside & (self._squares < best[self._groups])))
+        self._search(np.flatnonzero(~waiting & ~outside & (self._squares < best[self._groups])), pool)
         outside = self._groups[self._nearest] != self._groups
         rows = np.flatnonzero(~waiting & outside)
         rows = rows[np.lexsort((self._squares[rows], self._groups[rows]))]
@@ -114,7 +120,7 @@ class _OutsideSearch:
         self._groups = roots[self._groups]
         return edges
 
-    def _search(self, rows: Places) -> None:
+    def _search(self, rows: Places, pool: Executor) -> None:
         """Find the nearest point outside for each of `rows`."""
         import numpy as np
 
@@ -122,14 +128,15 @@ class _OutsideSearch:
         columns = np.argsort(self._groups, kind="stable")
         rows = rows[np.argsort(self._groups[rows], kind="stable")]
         self._squares[rows] = np.inf
-        use_all_cores(len(rows) * self._points.size)
         right = self._right[columns]
-        for start in range(0, len(rows), _ROWS):
-            block = rows[start : start + _ROWS]
+
+        def search(block: Places) -> None:
             left = self._left[block]
             for side in range(0, len(columns), _COLUMNS):
                 squares = left @ right[side : side + _COLUMNS].T
                 self._compare(squares, block, columns[side : side + _COLUMNS])
+
+        list(pool.map(search, (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))))
 
     def _compare(self, squares: NDArray[np.float32], rows: Places, others: Places) -> None:
         """Take the nearest of `others` outside for each of `rows`, given rounded squared distances."""

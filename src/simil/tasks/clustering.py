@@ -30,7 +30,7 @@ NONE = -1
 """The label of a text in no cluster."""
 
 _DIMENSIONS = 50  # with more, density means little and distances cost more
-_PER_MINUTE = 60_000  # texts that take HDBSCAN about a minute
+_PER_MINUTE = 100_000  # texts that take HDBSCAN about a minute
 
 
 class ClusteringMethod(StrEnum):

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.local.workers import Workers
     from simil.embedders.usage import Plan
 
 __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 
-# New vectors are written once there are this many, or after this many seconds: an interrupted or killed
-# run loses no more.
+# New vectors are written once there are this many, or after this many seconds: a killed run loses at most
+# twice as many, an interrupted one none that is computed.
 _ROWS, _SECONDS = 1024, 1.0
 
 
@@ -144,7 +145,10 @@ class CachedEmbedder(Embedder):
 
 
 class CacheWriter:
-    """Writes new vectors to the cache: paid ones at once, others several pieces at a time."""
+    """Writes new vectors to the cache: paid ones at once, others several pieces at a time.
+
+    A thread writes what comes fast, while the next pieces are computed; two writes never wait at a time.
+    """
 
     def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
         self._cache = cache
@@ -153,6 +157,8 @@ class CacheWriter:
         self._at_once = at_once
         self._pending: list[Piece] = []
         self._written = time.monotonic()
+        self._thread: Workers[Sequence[Piece], None] | None = None
+        self._writing: Iterator[None] = iter(())
 
     def add(self, piece: Piece) -> None:
         """Write the piece, now or soon; several threads may call this only if `at_once`."""
@@ -160,8 +166,9 @@ class CacheWriter:
             self._write([piece])
             return
         self._pending.append(piece)
-        rows = sum(len(one.rows) for one in self._pending)
-        if rows >= _ROWS or time.monotonic() - self._written >= _SECONDS:
+        if sum(len(one.rows) for one in self._pending) >= _ROWS:
+            self._hand_over()
+        elif time.monotonic() - self._written >= _SECONDS:
             self._flush()
 
     def keeping(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
@@ -174,12 +181,31 @@ class CacheWriter:
             yield from pieces
         finally:
             self._flush()
+            if self._thread is not None:
+                self._thread.close()
+
+    def _hand_over(self) -> None:
+        """Have the thread write what is pending, as soon as it has written what came before."""
+        from simil.embedders.local.workers import Workers
+
+        self._wait()
+        self._thread = self._thread or Workers(1, self._write)
+        self._writing = self._thread.start([self._taken()])
 
     def _flush(self) -> None:
+        self._wait()
+        if pieces := self._taken():
+            self._write(pieces)
+
+    def _wait(self) -> None:
+        for _ in self._writing:
+            pass
+
+    def _taken(self) -> Sequence[Piece]:
+        """Return what is pending, which no longer is."""
         pieces, self._pending = self._pending, []
         self._written = time.monotonic()
-        if pieces:
-            self._write(pieces)
+        return pieces
 
     def _write(self, pieces: Sequence[Piece]) -> None:
         import numpy as np

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["activations", "product"]
 
+# Tokens on which a product is tried, and what rounding to bfloat16 may make of it.
+_SAMPLE = 64
+_TOLERANCE = {"rtol": 0.02, "atol": 0.02}
 # What oneDNN calls them.
 _FUSED = {
     None: ("none", ""),
@@ -55,7 +58,7 @@ def _prepacked(weight: torch.Tensor, bias: torch.Tensor | None, activation: str 
     """Return the product with its weights laid out for the processor once, and the activation in it.
 
     In bfloat16 that takes a tenth off a product with an activation. These operators are what `torch.compile`
-    makes of a linear layer on a processor; None where they are not to be had.
+    makes of a linear layer on a processor; None where they are not to be had, or give something else.
     """
     import torch
 
@@ -65,7 +68,11 @@ def _prepacked(weight: torch.Tensor, bias: torch.Tensor | None, activation: str 
     try:
         operators = torch.ops.mkldnn
         laid_out, run = operators._reorder_linear_weight(weight), operators._linear_pointwise
-        run(torch.zeros(1, weight.shape[1], dtype=weight.dtype), laid_out, bias, name, [], algorithm)
-    except (AttributeError, RuntimeError):
+        sample = torch.ones(_SAMPLE, weight.shape[1], dtype=weight.dtype)
+        expected = _plain(weight, bias, activation)(sample)
+        agrees = torch.allclose(run(sample, laid_out, bias, name, [], algorithm), expected, **_TOLERANCE)
+    except (AttributeError, TypeError, RuntimeError):
+        return None
+    if not agrees:
         return None
     return lambda values: run(values.to(torch.bfloat16), laid_out, bias, name, [], algorithm)
