@@ -379,3 +379,22 @@ def test_searches_that_find_different_rows_do_not_count(tmp_path: Path, load: An
     found = {form: [usage(1.0, 1, form, "")] for form in ("npy", "parquet")}
     with pytest.raises(failed, match="found different rows"):
         parquet.check_same(found)
+
+
+@pytest.mark.parametrize("method", ["k-means", "hdbscan"])
+def test_both_sides_cluster_the_same_vectors(
+    method: str, tmp_path: Path, load: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    side, path = load("clusters_side"), str(tmp_path / "topics.npy")
+    side.make("topics", path, 200, 60)
+
+    for name in ("ours", "checked", "peer"):
+        side.main(name, method, path, 4)
+
+    ours, checked, peer = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    if method == "k-means":
+        assert ours["result"] <= checked["result"] * 1.001
+    else:
+        assert ours["result"] == checked["result"]
+    assert peer["seconds"] > 0
+    assert peer["result"] is None
