@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from pathlib import Path
 
-from measure import MeasurementFailed, run
-from report import Row
+from measure import Disturbed, MeasurementFailed, run
+from report import Check, NotMeasured, Row
 from workers import Worker
 
 import simil.models
 
-__all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "say"]
+__all__ = ["HERE", "MINILM", "Bench", "Suite", "check_alike", "command", "part", "say", "whole"]
 
 HERE = Path(__file__).resolve().parent
 MINILM = Path(simil.models.__file__).resolve().parent / "minilm"
 
-# A user's settings of simil must not change the figures. Nor must the OpenBLAS settings that some machines
-# have for builds older than their processor, which halve the speed of NumPy's products.
-_NOT_INHERITED = ("SIMIL_", "OPENAI_", "OPENBLAS_", "LLM_")
+# A user's settings of simil must not change the figures. Nor must those of threads, nor the OpenBLAS settings
+# that some machines have for builds older than their processor, which halve the speed of NumPy's products.
+_NOT_INHERITED = ("SIMIL_", "OPENAI_", "OPENBLAS_", "OMP_", "MKL_", "RAYON_", "LLM_")
+# Libraries that do not look at the cores a process is bound to would start a thread for each of the machine.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -31,28 +33,35 @@ class Bench:
     """One run of the benchmarks.
 
     `texts` is the number of texts in bulk (the larger model and long texts get a part of it), `lines` of
-    lines from file to file, `rows` of vectors searched, `vectors` of vectors in the cache.
+    lines from file to file, `rows` of vectors searched, `vectors` of vectors in the cache. All processes of a
+    run that `is_pinned` are bound to one core.
     """
 
     folder: Path
     repeat: int = 3
     texts: int = 2700
-    lines: int = 50_000
+    lines: int = 20_000
     rows: int = 1_000_000
     vectors: int = 100_000
     given_bge: Path | None = None
     given_lines: Path | None = None
     sick: Path | None = None
+    is_pinned: bool = False
+    uses_card: bool = False
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """The environment of both sides: CPU only, offline, with their own cache and no user settings."""
+        """The environment of both sides: CPU only unless a run `uses_card`, offline, no user settings.
+
+        Both have their own cache.
+        """
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)}
         return kept | {
             "SIMIL_CACHE_DIR": str(self.folder / "cache"),
             "SIMIL_CONFIG": os.devnull,
             "HF_HUB_OFFLINE": "1",
-            "CUDA_VISIBLE_DEVICES": "",
+            **({} if self.uses_card else {"CUDA_VISIBLE_DEVICES": ""}),
+            **(dict.fromkeys(_THREADS, "1") if self.is_pinned else {}),
         }
 
     @cached_property
@@ -83,13 +92,15 @@ class Bench:
 class Suite:
     """A part of the benchmarks that can be run by itself; `about` says what is compared.
 
-    One `on_request` is run only if it is named, since it needs much disk and memory.
+    One `on_request` is run only if it is named, since it needs much disk and memory. One that is measured
+    `pinned`, too, has a second pass in which all processes are bound to one core.
     """
 
     title: str
     about: str
     measure: Callable[[Bench], list[Row]]
     on_request: bool = False
+    pinned: bool = False
 
 
 def command(name: str) -> str:
@@ -103,6 +114,24 @@ def check_alike(what: str, one: Sequence[float], other: Sequence[float], least: 
     cosine = dot / sqrt(sum(a * a for a in one) * sum(b * b for b in other))
     if not cosine >= least:
         raise MeasurementFailed(f"{what}: the sides' vectors differ, cosine {cosine:.6f}")
+
+
+def part(name: str, measure: Callable[[], Iterable[Row]]) -> list[Row]:
+    """Return the rows of a part of a suite; if others took the processors meanwhile, one that says so."""
+    try:
+        return [*measure()]
+    except Disturbed as exc:
+        say(f"not measured: {exc}")
+        return [NotMeasured(name, str(exc))]
+
+
+def whole(name: str, measure: Callable[[], Iterable[Row]]) -> list[Row]:
+    """Return the rows of a suite; if it fails or others disturb it, one that says so."""
+    try:
+        return part(name, measure)
+    except MeasurementFailed as exc:
+        say(str(exc))
+        return [Check(name, [], holds=False, bar="", note="failed, see stderr")]
 
 
 def say(what: str) -> None:

@@ -1,85 +1,25 @@
-"""Makes vectors, or clusters them by one side; prints the seconds that the call took, and its result."""
+"""Answers how good clusters are, and how much two clusterings agree; see `workers`."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-_MIN_SIZE, _DIMENSIONS = 5, 50
-_TOPICS, _NOISE = 40, 1.5
+from sklearn.metrics import adjusted_rand_score
+from workers import serve
 
 
-def make(kind: str, path: str, rows: int, dimensions: int) -> None:
-    """Write unit vectors: "random", or around directions of "topics"."""
-    random = np.random.default_rng(0)
-    vectors = random.standard_normal((rows, dimensions))
-    if kind == "topics":
-        centres = random.standard_normal((_TOPICS, dimensions))
-        of = random.choice(_TOPICS, rows, p=random.dirichlet(np.ones(_TOPICS)))
-        vectors = centres[of] + _NOISE * vectors
-    np.save(path, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
+def inertia(path: str, labels: Sequence[int]) -> float:
+    """Return the sum of the squared distances of a file's vectors to the means of their clusters."""
+    vectors, clusters = np.load(path).astype(np.float64), np.array(labels)
+    parts = [vectors[clusters == cluster] for cluster in np.unique(clusters)]
+    return float(sum(((part - part.mean(axis=0)) ** 2).sum() for part in parts))
 
 
-def method_of(side: str, method: str, clusters: int) -> Callable[[NDArray[np.float32]], Any]:
-    """Import what a side needs, and return what gives labels."""
-    if (side, method) == ("ours", "k-means"):
-        from simil.tasks.kmeans import kmeans
-
-        return lambda vectors: kmeans(vectors, clusters)
-    if side == "ours":
-        from simil.similarity import principal_components
-        from simil.tasks.hdbscan import hdbscan
-
-        return lambda vectors: hdbscan(principal_components(vectors, _DIMENSIONS)[0], _MIN_SIZE)
-    if method == "k-means":
-        from sklearn.cluster import KMeans
-
-        return lambda vectors: KMeans(clusters, n_init=10, random_state=0).fit(vectors).labels_
-    from sklearn.cluster import HDBSCAN
-    from sklearn.decomposition import PCA
-
-    found = HDBSCAN(min_cluster_size=_MIN_SIZE, min_samples=1, copy=True)
-    if side == "checked":
-        from simil.similarity import principal_components
-
-        return lambda vectors: found.fit(principal_components(vectors, _DIMENSIONS)[0]).labels_
-    return lambda vectors: found.fit(PCA(_DIMENSIONS, random_state=0).fit_transform(vectors)).labels_
-
-
-def result_of(vectors: NDArray[np.float32], labels: NDArray[Any], method: str) -> Any:
-    """Return the inertia of k-means; of HDBSCAN the labels, numbered in the order of the texts."""
-    if method == "hdbscan":
-        numbers: dict[int, int] = {-1: -1}
-        return [numbers.setdefault(label, len(numbers) - 1) for label in labels.tolist()]
-    exact = vectors.astype(np.float64)
-    groups = (exact[labels == label] for label in np.unique(labels))
-    return float(sum(((group - group.mean(axis=0)) ** 2).sum() for group in groups))
-
-
-def main(side: str, method: str, path: str, clusters: int) -> None:
-    """Print the seconds and the result of one call."""
-    vectors = np.load(path)
-    work = method_of(side, method, clusters)
-    began = time.perf_counter()
-    labels = work(vectors)
-    seconds = time.perf_counter() - began
-    # The peak memory of the peer's process must not be that of the check.
-    result = result_of(vectors, labels, method) if side != "peer" else None
-    print(json.dumps({"seconds": seconds, "result": result}))
+def adjusted_rand(one: Sequence[int], other: Sequence[int]) -> float:
+    """Return the adjusted Rand index; texts in no cluster are a cluster of their own."""
+    return float(adjusted_rand_score(one, other))
 
 
 if __name__ == "__main__":
-    what, first, second, *numbers = sys.argv[1:]
-    if what == "make":
-        make(first, second, *map(int, numbers))
-    else:
-        main(what, first, second, *map(int, numbers))
+    serve({"inertia": inertia, "adjusted_rand": adjusted_rand})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 # Enough tokens for simil to open its engine for many texts.
-_WARM_UP = ("12 words", 512)
+_MANY = 512
 # Few enough texts for simil's engine for few texts.
 _FEW = 5
 
@@ -51,11 +51,11 @@ class Side(ABC):
         """Return the vectors of `work`, each computed alone."""
         return np.concatenate([self.embed([text]) for text in work])
 
-    def warm(self) -> str | None:
-        """Open and embed something; return the reason if that is not possible."""
+    def warm(self, number: int = _MANY) -> str | None:
+        """Open and embed some texts; return the reason if that is not possible."""
         cannot = self.open()
         if cannot is None:
-            self.embed(texts(*_WARM_UP))
+            self.embed(texts("12 words", number))
         return cannot
 
     def rate(self, length: str, number: int) -> dict[str, Any]:
@@ -86,26 +86,28 @@ class Side(ABC):
 class Peer(Side):
     """`SentenceTransformer.encode`, as its users call it."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: str, device: str | None = None, precision: str | None = None) -> None:
+        self._folder, self._device, self._precision = folder, device, precision
+        self.batch = 32  # As `encode` has it.
 
     def open(self) -> None:
         """Load the model."""
         from sentence_transformers import SentenceTransformer
 
-        self._model = SentenceTransformer(self._folder)
+        kwargs = {"dtype": self._precision} if self._precision else {}
+        self._model = SentenceTransformer(self._folder, device=self._device, model_kwargs=kwargs)
 
     def embed(self, work: Sequence[str]) -> Vectors:
         """Return the vectors of `work`."""
-        vectors: Vectors = self._model.encode(list(work))
+        vectors: Vectors = self._model.encode(list(work), batch_size=self.batch)
         return vectors
 
 
 class Ours(Side):
     """`embed_stream`, as `simil embed --no-cache` calls it."""
 
-    def __init__(self, model: str, engine: str, precision: str) -> None:
-        self._model, self._engine, self._precision = model, engine, precision
+    def __init__(self, model: str, engine: str, precision: str, device: str = "cpu") -> None:
+        self._model, self._engine, self._precision, self._device = model, engine, precision, device
         # The engine for few texts computes only in float32.
         self._reopens = precision == "float32"
 
@@ -140,7 +142,12 @@ class Ours(Side):
         from simil.embedders.factory import open_embedder
 
         settings = load_settings(
-            model=self._model, engine=self._engine, precision=self._precision, cache=False, offline=True
+            model=self._model,
+            engine=self._engine,
+            precision=self._precision,
+            device=self._device,
+            cache=False,
+            offline=True,
         )
         return open_embedder(settings)
 

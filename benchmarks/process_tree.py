@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from descendants import tree
 from measure import MeasurementFailed
 
 __all__ = ["TreePeak", "run_tree"]
@@ -36,7 +37,7 @@ def run_tree(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Tr
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=err, env=env, cwd=cwd)
         while process.poll() is None:
-            memory = [_memory(pid) for pid in _tree(process.pid)]
+            memory = [_memory(pid) for pid in tree(process.pid)]
             resident = max(resident, sum(most for most, _ in memory))
             anonymous = max(anonymous, sum(own for _, own in memory))
             time.sleep(_EVERY_S)
@@ -45,20 +46,6 @@ def run_tree(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Tr
     if process.returncode:
         raise MeasurementFailed(f"{' '.join(command)} ended with {process.returncode}:\n{said[-2000:]}")
     return TreePeak(seconds, resident, anonymous, said)
-
-
-def _tree(pid: int) -> Iterator[int]:
-    yield pid
-    try:
-        children = [
-            child
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-    except OSError:  # It has ended.
-        return
-    for child in children:
-        yield from _tree(int(child))
 
 
 def _memory(pid: int) -> tuple[int, int]:

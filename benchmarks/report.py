@@ -1,4 +1,4 @@
-"""Figures: two sides, their ratio and its bar, as a table, Markdown or JSON."""
+"""Figures: two sides, their ratio and its bar, as a table or for JSON; and the machine they are of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from math import ceil, log10
@@ -15,14 +14,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["Check", "Figure", "LeftOut", "Row", "Section", "Value", "machine", "markdown", "table", "to_dict"]
+__all__ = [
+    "HEADINGS", "Check", "Figure", "LeftOut", "NotMeasured", "Row", "Section", "Value", "commit", "machine",
+    "table", "to_dict",
+]  # fmt: skip
 
 _PACKAGES = (
     "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
     "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu", "pyarrow",
-    "scikit-learn",
 )  # fmt: skip
-_HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
+HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,47 +132,48 @@ class LeftOut:
         return [self.name, "", "", "", "", "left out", self.note]
 
 
-Row = Figure | Value | Check | LeftOut
+@dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """Something whose time would say nothing, since others took the processors: neither pass nor fail."""
+
+    name: str
+    note: str
+    holds: None = None
+    bar: str = ""
+
+    def cells(self) -> list[str]:
+        """Return the table's cells."""
+        return [self.name, "", "", "", "", "not measured", self.note]
+
+
+Row = Figure | Value | Check | LeftOut | NotMeasured
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The rows of one suite, and what is compared in it."""
+    """The rows of one suite, what is compared in it, and when and how it was run."""
 
     title: str
     about: str
     rows: Sequence[Row]
+    run: Mapping[str, str] = field(default_factory=dict)
 
 
 def table(sections: Sequence[Section]) -> str:
     """Return all rows as one table of aligned lines, each section under its title."""
     cells = [[row.cells() for row in section.rows] for section in sections]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *chain.from_iterable(cells), strict=True)]
-    lines = [_aligned(_HEADINGS, widths)]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *chain.from_iterable(cells), strict=True)]
+    lines = [_aligned(HEADINGS, widths)]
     for section, rows in zip(sections, cells, strict=True):
         lines += ["", section.title, *(_aligned(row, widths) for row in rows)]
     return "\n".join(lines)
 
 
-def markdown(sections: Sequence[Section], facts: Mapping[str, Any]) -> str:
-    """Return a page with a table for each section; `facts` says where the figures come from."""
-    lines = ["# Results of the benchmarks", "", *(f"- {key}: {plain(value)}" for key, value in facts.items())]
-    lines += [
-        "",
-        "Values are medians; a ratio is the median of the repeats' ratios, with the least and the most.",
-    ]
-    for section in sections:
-        lines += ["", f"## {section.title}", "", section.about, ""]
-        lines += [_markdown_row(_HEADINGS), _markdown_row(["---"] * len(_HEADINGS))]
-        lines += [_markdown_row(row.cells()) for row in section.rows]
-    return "\n".join(lines) + "\n"
-
-
 def to_dict(row: Row) -> dict[str, Any]:
     """Return `row` for JSON: every measured value, and the cells of the table."""
-    said = {"name": row.name, "bar": row.bar, "holds": row.holds, "note": row.note}
-    if isinstance(row, LeftOut):
-        return said | {"left_out": True}
+    said = {"name": row.name, "bar": row.bar, "holds": row.holds, "note": row.note, "cells": row.cells()}
+    if isinstance(row, LeftOut | NotMeasured):
+        return said
     if isinstance(row, Check):
         return said | {"seconds": list(row.seconds)}
     if isinstance(row, Value):
@@ -188,23 +190,30 @@ def to_dict(row: Row) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures depend on: processor, cores, memory, load before the run, versions."""
+    """Return what the figures depend on: processor and its features, cores, memory, kernel, versions."""
+    from simil.embedders.local.cores import physical_cores, processor_facts
+
+    name, features = processor_facts()
     return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "processor": name,
+        "features": " ".join(features) or "unknown",
+        "cores": physical_cores(),
+        "logical processors": os.cpu_count(),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB",
-        "load": round(os.getloadavg()[0], 2),
-        "system": f"{platform.system()} {platform.machine()}",
+        "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": _versions(),
-        "commit": _commit(),
+        "versions": ", ".join(f"{name} {number}" for name, number in _versions().items()),
     }
 
 
-def plain(value: Any) -> str:
-    """Return a fact in readable form."""
-    return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+def commit() -> str:
+    """Return the measured commit, with "-dirty" if files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def _versions() -> dict[str, str]:
@@ -217,31 +226,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _commit() -> str:
-    """Return the measured commit, with "-dirty" if files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
-    try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def _cpu() -> str:
-    """Return the processor's name and those of its features that matrix products use."""
-    from simil.embedders.local.cores import processor_facts
-
-    name, known = processor_facts()
-    features = " ".join(known)
-    return f"{name} ({features})" if features else name
-
-
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _reaches(value: float, at_least: float | None, at_most: float | None) -> bool | None:

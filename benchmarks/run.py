@@ -2,25 +2,29 @@
 
     python benchmarks/run.py                                    everything but `large-model`, three times
     python benchmarks/run.py --only startup-minilm --repeat 10
+    python benchmarks/run.py --only bulk-minilm --pin           on one core alone
     python benchmarks/run.py --only bulk-bge --bge DIR --texts 500
+    python benchmarks/run.py --only --json FILE --results FILE  nothing, but write the page anew
 
-`make bench` runs it in an environment with the peers, and writes the results to benchmarks/RESULTS.md.
-Otherwise, it writes only the files of --json and --results, with the suites that were run.
+`make bench` runs it in an environment with the peers, and keeps the results in benchmarks/results/all.json,
+benchmarks/RESULTS.md and the README. Otherwise, only the files of --json, --results and --readme are written;
+the results of suites that were not run stay in them as they were.
 
-Run it on an idle machine. Every figure is a ratio of sides measured in turn in this run: the median of the
-repeats, their minimum and maximum, and the bar. The exit code is 1 if a bar is missed. All sides run on the
-CPU, offline, with their own temporary cache; simil's models are prepared before the clock starts. A peer
-that is not installed is left out, and a row says so.
+Every figure is a ratio of sides measured in turn in this run: the median of the repeats, their minimum and
+maximum, and the bar. All sides run on the CPU, offline, with their own temporary cache; simil's models are
+prepared before the clock starts. Suites that depend on the number of cores are measured on all cores, then
+bound to one core, with half of the texts. A peer that is not installed is left out, and a row says so. If
+other processes take more than a tenth of the cores, a figure is "not measured", which is neither pass nor
+fail. The exit code is 1 if a bar is missed, 3 if none is but some figure was not measured, else 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import architectures
@@ -32,28 +36,33 @@ import large_model
 import limits
 import memory
 import openai_api
+import packed
 import pair_scores
 import parquet
+import precision
 import rerank
 import search
+import search_tree
 import startup
 import tasks
-from bench import Bench, Suite, say
-from measure import MeasurementFailed
-from report import Check, Section, machine, markdown, plain, table, to_dict
+from bench import Bench, Suite, say, whole
+from machine_load import cpu_time, one_core
+from report import Section, machine, table
+from results_file import ONE_CORE
+from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
 
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, files, memory, parquet, search, rerank, pair_scores, tasks, clusters, cache,
-    openai_api, architectures, large_model,
+    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
+    clusters, cache, openai_api, architectures, packed, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
 
 def main() -> int:
     given = _parsed(sys.argv[1:])
-    facts = {"command": _command(sys.argv), **machine()}
+    allow_load(given)
     sections = {}
     with tempfile.TemporaryDirectory(prefix="simil-bench-") as folder:
         bench = Bench(
@@ -67,41 +76,43 @@ def main() -> int:
             given_lines=given.lines,
             sick=given.sick,
         )
-        for name in given.only or [name for name, suite in SUITES.items() if not suite.on_request]:
-            sections[name] = measured(bench, name)
-    facts["load after"] = round(os.getloadavg()[0], 2)
-    facts["repeats"] = given.repeat
-    print("\n".join(f"{key}: {plain(value)}" for key, value in facts.items()))
+        for name in [name for name, suite in SUITES.items() if _is_wanted(name, suite, given.only)]:
+            if given.pin is not True:
+                sections[name] = measured(bench, name)
+            if given.pin or (given.pin is None and SUITES[name].pinned):
+                with one_core():
+                    pinned = replace(bench, texts=max(2, bench.texts // 2), is_pinned=True)
+                    sections[name + ONE_CORE] = measured(pinned, name)
     print(f"\n{table([*sections.values()])}")
-    if given.json:
-        figures = {name: [to_dict(row) for row in section.rows] for name, section in sections.items()}
-        _write(given.json, json.dumps({"machine": facts, "figures": figures}, indent=2) + "\n")
-    if given.results:
-        _write(given.results, markdown([*sections.values()], facts))
-    return int(any(row.holds is False for section in sections.values() for row in section.rows))
+    order = [name + core for name in SUITES for core in ("", ONE_CORE)]
+    keep(given, sections, machine(), order)
+    return exit_code([*sections.values()])
+
+
+def _is_wanted(name: str, suite: Suite, only: Sequence[str] | None) -> bool:
+    return not suite.on_request if only is None else name in only
 
 
 def measured(bench: Bench, name: str) -> Section:
-    """Return the results of a suite; if it fails, a row that says so."""
-    say(f"measuring {name}")
+    """Return the results of a suite; if it fails or others disturb it, a row that says so."""
+    where = "one core" if bench.is_pinned else ""
+    say(f"measuring {name}{where and ', '}{where}")
     suite = SUITES[name]
-    try:
-        rows = suite.measure(bench)
-    except MeasurementFailed as exc:
-        say(str(exc))
-        rows = [Check(name, [], holds=False, bar="", note="failed, see stderr")]
-    section = Section(suite.title, suite.about, rows)
-    print(f"{table([section])}\n", file=sys.stderr, flush=True)
+    before = cpu_time()
+    rows = whole(name, lambda: suite.measure(bench))
+    facts = run_facts(before)
+    section = Section(f"{suite.title}{where and ', '}{where}", suite.about, rows, facts)
+    print(f"{table([section])}\n{facts['load']}\n", file=sys.stderr, flush=True)
     return section
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=SUITES, metavar="NAME", help=_in_lines(SUITES))
+    parser.add_argument("--only", nargs="*", choices=SUITES, metavar="NAME", help=_in_lines(SUITES))
     for name, default, what in (
         ("repeat", 3, "how often everything is measured"),
         ("texts", 2700, "texts of bulk"),
-        ("line-count", 50_000, "lines from file to file"),
+        ("line-count", 20_000, "lines from file to file"),
         ("rows", 1_000_000, "vectors that are searched"),
         ("vectors", 100_000, "vectors in the cache"),
     ):
@@ -116,9 +127,15 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(
             f"--{name}", type=_existing, metavar="FILE" if name != "bge" else "DIR", help=what
         )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every value measured")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="keep the tables as Markdown")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--pin",
+        action=argparse.BooleanOptionalAction,
+        help="measure on one core alone, or on all alone (default: both where it matters)",
+    )
+    add_output_options(parser)
+    given = parser.parse_args(arguments)
+    check_output_options(parser, given)
+    return given
 
 
 def _positive(value: str) -> int:
@@ -137,21 +154,6 @@ def _existing(value: str) -> Path:
 
 def _in_lines(names: Iterable[str]) -> str:
     return "\n".join(names)
-
-
-def _command(arguments: Sequence[str]) -> str:
-    """Return the command of this run, without the folders of this machine."""
-    return " ".join(["python", "benchmarks/run.py", *map(_shown, arguments[1:])])
-
-
-def _shown(argument: str) -> str:
-    path = Path(argument)
-    return path.name if path.is_absolute() or ".." in path.parts else argument
-
-
-def _write(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, "utf-8")
 
 
 if __name__ == "__main__":

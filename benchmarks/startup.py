@@ -8,13 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import IO
 
-from bench import MINILM, Bench, Suite, command
-from measure import MeasurementFailed, Usage, by_turns, run
+from bench import MINILM, Bench, Suite, command, part
+from measure import MeasurementFailed, Usage, by_turns, run, undisturbed
 from report import Check, Figure, LeftOut, Row
 
 __all__ = ["SUITES", "imported"]
@@ -22,6 +23,8 @@ __all__ = ["SUITES", "imported"]
 _WORDS = ("Apple", "Orange")
 _NOTHING = (sys.executable, "-c", "pass")
 _ENGINES = {"onnxruntime", "openvino", "sentence_transformers", "tokenizers", "torch", "transformers"}
+# What else a score out of the cache does not need.
+_HEAVY = {"numpy", "typer"}
 # Short runs are the noisiest.
 _OFTEN = 5
 
@@ -30,8 +33,18 @@ def two_words(
     bench: Bench, name: str, model: str, folder: Path, faster: float, memory: float | None
 ) -> list[Row]:
     """Two words compared by a whole process, compared with the usual script and with `llm`."""
-    peer = bench.script("seed_script.py", str(folder), *_WORDS)
     ours = [bench.simil, "compare", "--no-cache", "-m", model, *_WORDS]
+    script = partial(_against_script, bench, name, ours, folder, faster, memory)
+    rows = part(f"two words, {name}: to the script", script)
+    if not bench.is_pinned:  # It takes long, and tells nothing more.
+        rows += part(f"two words, {name}: to llm", lambda: [_against_llm(bench, name, folder, ours)])
+    return rows
+
+
+def _against_script(
+    bench: Bench, name: str, ours: Sequence[str], folder: Path, faster: float, memory: float | None
+) -> list[Row]:
+    peer = bench.script("seed_script.py", str(folder), *_WORDS)
     taken = by_turns({"peer": lambda: _run(bench, peer), "ours": lambda: _run(bench, ours)}, bench.repeat)
     _check_scores(name, taken["peer"][0].stdout, taken["ours"][0].stdout)
     megabytes = {side: [usage.peak_bytes / 1e6 for usage in usages] for side, usages in taken.items()}
@@ -45,7 +58,6 @@ def two_words(
             "ours/peer",
             at_most=memory,
         ),
-        _against_llm(bench, name, folder, ours),
     ]
 
 
@@ -83,10 +95,10 @@ def seen_before(bench: Bench) -> list[Row]:
     probe = _run(bench, [sys.executable, "-X", "importtime", "-m", "simil", *ours[1:]])
     if probe.stdout != first.stdout:
         raise MeasurementFailed("the cache gave another score")
-    engines = imported(probe.stderr) & _ENGINES
-    note = f"imports {', '.join(sorted(engines))}" if engines else "imports no engine"
-    row = _against_pass(bench, "simil compare, second run", ours, 16)
-    return [row, Check("simil compare, second run: no engine", [], not engines, "none imported", note)]
+    needless = imported(probe.stderr) & (_ENGINES | _HEAVY)
+    note = f"imports {', '.join(sorted(needless))}" if needless else "imports no engine, NumPy or Typer"
+    row = _against_pass(bench, "simil compare, second run", ours, 8)
+    return [row, Check("simil compare, second run: no engine", [], not needless, "none imported", note)]
 
 
 def imported(importtime: str) -> set[str]:
@@ -119,7 +131,8 @@ print(json.dumps(took))
 def checked(bench: Bench) -> list[Row]:
     """What a start takes to check the prepared files."""
     _run(bench, [bench.simil, "models", "prepare", "minilm"])
-    seconds = json.loads(_run(bench, [sys.executable, "-c", _CHECK]).stdout)
+    with undisturbed():
+        seconds = json.loads(_run(bench, [sys.executable, "-c", _CHECK]).stdout)
     name = "check of the prepared files, MiniLM"
     return [
         Check(name, seconds, median(seconds) < 0.005, "< 5 ms", "states, and a sample of 64 blocks of each")
@@ -130,7 +143,7 @@ def imports(bench: Bench) -> list[Row]:
     """What is imported at start-up, compared with an interpreter that does nothing."""
     rows: list[Row] = [
         _against_pass(bench, "import simil", [sys.executable, "-c", "import simil"]),
-        _against_pass(bench, "simil --version", [bench.simil, "--version"], 10),
+        _against_pass(bench, "simil --version", [bench.simil, "--version"], 5),
         _against_pass(bench, "simil --help", [bench.simil, "--help"], 20),
         _against_pass(bench, "simil models", [bench.simil, "models"], 20),
     ]
@@ -146,7 +159,7 @@ def closed_pipe(bench: Bench) -> list[Row]:
     """`yes text | simil embed --format jsonl | head -1`: ends by itself, one line, nothing on stderr."""
     ours = [bench.simil, "embed", "--no-cache", "-m", "minilm", "--format", "jsonl"]
     _run(bench, [*ours, "--text", "warm"])
-    runs = [_closed_pipe(bench, ours) for _ in range(bench.repeat)]
+    runs = by_turns({"pipe": lambda: _closed_pipe(bench, ours)}, bench.repeat, warm=False)["pipe"]
     seconds, quiet = [took for took, _ in runs], all(well for _, well in runs)
     note = "stderr empty, one line, exit code 141" if quiet else "not quiet, or not ended"
     name = "yes text | simil embed | head -1"
@@ -195,13 +208,18 @@ def _faster(
     return Figure(name, "s", peers, seconds, "peer/ours", at_least=least, note=note)
 
 
-def _against_pass(bench: Bench, name: str, ours: Sequence[str], most: float | None = None) -> Figure:
+def _against_pass(bench: Bench, name: str, ours: Sequence[str], most: float | None = None) -> Row:
+    title = f"{name}, to python -c pass"
+    return part(title, lambda: [_figure_to_pass(bench, title, ours, most)])[0]
+
+
+def _figure_to_pass(bench: Bench, title: str, ours: Sequence[str], most: float | None) -> Figure:
     sides = {
         "peer": lambda: _run(bench, _NOTHING).seconds,
         "ours": lambda: _run(bench, ours).seconds,
     }
     taken = by_turns(sides, _OFTEN * bench.repeat)
-    return Figure(f"{name}, to python -c pass", "s", taken["peer"], taken["ours"], "ours/peer", at_most=most)
+    return Figure(title, "s", taken["peer"], taken["ours"], "ours/peer", at_most=most)
 
 
 SUITES = {
@@ -210,16 +228,19 @@ SUITES = {
         "Two words compared by a whole process, without the cache. Peers: benchmarks/seed_script.py with "
         "sentence-transformers; `llm` with llm-sentence-transformers. All read the same model folder.",
         lambda bench: two_words(bench, "MiniLM", "minilm", MINILM, 12, 0.4),
+        pinned=True,
     ),
     "startup-bge": Suite(
         "Cold start, bge-shaped",
         "The same with a model of bge-base's shape and random weights (see make_bge_shaped.py).",
         lambda bench: two_words(bench, "bge-shaped", str(bench.bge), bench.bge, 15, None),
+        pinned=True,
     ),
     "cached": Suite(
         "Cached start",
         "The same two words again, out of the cache. Peer: an interpreter that does nothing.",
         seen_before,
+        pinned=True,
     ),
     "checked": Suite("Checks at start", "Prepared files are checked before each use.", checked),
     "imports": Suite(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bench import Bench, Suite
 from measure import by_turns, run
 from report import Check, Figure, Row
@@ -55,7 +57,8 @@ def _search(bench: Bench, path: str, query: str) -> list[Row]:
 
 def _dedupe(bench: Bench, path: str) -> list[Row]:
     command = [bench.simil, "dedupe", "-q", "--threshold", "0.9", "--show", "removed", "-f", "jsonl", path]
-    usages = [run(command, env=bench.env, cwd=bench.folder, discard=True) for _ in range(bench.repeat)]
+    dedupe = partial(run, command, env=bench.env, cwd=bench.folder, discard=True)
+    usages = by_turns({"dedupe": dedupe}, bench.repeat, warm=False)["dedupe"]
     most = max(usage.peak_bytes for usage in usages)
     name = f"dedupe, {_DEDUPED:,} saved x {_DIMENSIONS}, whole process"
     seconds = [usage.seconds for usage in usages]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["LENGTHS", "LONG", "WIDE", "lines", "many", "mixed", "texts", "write_plugin"]
+__all__ = ["LENGTHS", "LONG", "SHORT", "WIDE", "lines", "many", "mixed", "texts", "write_plugin"]
 
 # The dimensions of the plug-in `wide`.
 WIDE = 384
@@ -16,6 +16,9 @@ WIDE = 384
 LENGTHS = {"2-3 words": (2, 3), "6 words": (5, 7), "12 words": (10, 14)}
 # Almost every word is a token, and two tokens are special: the mean, and never over 256 or 512.
 LONG = {"230 tokens": (222, 232), "500 tokens": (490, 500)}
+
+# For cards: 16.5 tokens on average.
+SHORT = {"16.5 tokens": (10, 19)}
 
 _WORD_LIST = """
 a about above across air along among and animal apple around ask at away band bark baby ball beach bear
@@ -63,7 +66,7 @@ class Wide(Embedder):
 
 
 def texts(length: str, number: int) -> list[str]:
-    """Return `number` distinct texts of a length named in `LENGTHS` or `LONG`, always the same."""
+    """Return `number` distinct texts of a length named in `LENGTHS`, `LONG` or `SHORT`, always the same."""
     return list(islice(_unique(length), number))
 
 
@@ -111,7 +114,7 @@ def _unique(length: str) -> Iterator[str]:
 
 
 def _endless(length: str) -> Iterator[str]:
-    least, most = (LENGTHS | LONG)[length]
+    least, most = (LENGTHS | LONG | SHORT)[length]
     words = _WORD_LIST.split()
     chance = random.Random(length)
     while True:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,10 @@ print(json.dumps([*make_rerankers._SHAPES]))
 
 
 @pytest.fixture
-def load() -> Iterator[Any]:
-    """Import one of the benchmarks' modules."""
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Import one of the benchmarks' modules; other tests may take the processors meanwhile."""
     with benchmark_modules() as loading:
+        monkeypatch.setenv(loading("measure").ANY_LOAD, "1")
         yield loading
 
 
@@ -130,8 +133,130 @@ def test_the_table_the_page_and_what_is_kept_say_the_same(load: Any) -> None:
 
 def test_the_machine_is_named_without_its_folders(load: Any) -> None:
     where = load("report").machine()
-    assert where["versions"]["simil-cli"]
+    assert list(where)[:6] == ["processor", "features", "cores", "logical processors", "memory", "kernel"]
+    assert "simil-cli" in where["versions"]
     assert str(Path.home()) not in json.dumps(where)
+
+
+STAT = """\
+cpu  900 90 90 900 90 9 9 9 9 9
+cpu0 100 20 300 5000 70 1 2 3 40 50
+cpu1 200 0 0 0 0 0 0 0 0 0
+cpu11 9999 0 0 0 0 0 0 0 0 0
+intr 1 2 3
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_others_are_what_is_busy_but_not_ours(tmp_path: Path, load: Any) -> None:
+    machine_load, measure = load("machine_load"), load("measure")
+    a_second = os.sysconf("SC_CLK_TCK")
+    assert machine_load.busy_seconds(STAT, {0}) == 426 / a_second
+    assert machine_load.busy_seconds(STAT, {0, 1}) == 626 / a_second
+    times = machine_load.CpuTime
+    assert machine_load.others_between(times(10, 100, 50), times(12, 103, 51)) == 1
+
+    before = machine_load.cpu_time()
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    measure.run([sys.executable, "-c", work], env=os.environ, cwd=tmp_path)
+    assert machine_load.cpu_time().ours - before.ours >= 0.29
+
+
+# Is not in the tree of who started it, and works for a while.
+ORPHAN = """
+"$0" -c 'import time
+while time.process_time() < 0.4: pass' &
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_others_disturb_is_not_measured(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, measure, report = load("bench"), load("measure"), load("report")
+
+    def disturbed() -> list[Any]:
+        with measure.undisturbed():
+            subprocess.run(["sh", "-c", ORPHAN, sys.executable], stdout=subprocess.PIPE, check=True)
+        return [report.Value("rate", "texts/s", [1.0], at_least=2)]
+
+    with load("machine_load").one_core():
+        assert bench.part("rates", disturbed)[0].holds is False
+        monkeypatch.delenv(measure.ANY_LOAD)
+        (row,) = bench.part("rates", disturbed)
+    assert (row.name, row.holds) == ("rates", None)
+    section = report.Section("Rates", "", [row])
+    assert load("run_output").exit_code([section]) == 3
+    missed = report.Section("Other rates", "", [report.Check("lost", [], holds=False, bar="")])
+    assert load("run_output").exit_code([section, missed]) == 1
+    said = report.table([section])
+    assert "not measured" in said
+    assert re.search(r"others took \S+ of 1 core$", said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="binds processes")
+def test_on_one_core_all_processes_are_bound_to_it(tmp_path: Path, load: Any) -> None:
+    bench = load("bench").Bench(tmp_path, is_pinned=True)
+    program = (
+        "import json, os, numpy\nfrom threadpoolctl import threadpool_info\n"
+        "threads = [one['num_threads'] for one in threadpool_info()]\n"
+        "print(json.dumps([len(os.sched_getaffinity(0)), *threads]))"
+    )
+    before = os.sched_getaffinity(0)
+    with load("machine_load").one_core():
+        done = load("measure").run([sys.executable, "-c", program], env=bench.env, cwd=tmp_path)
+    assert set(json.loads(done.stdout)) == {1}
+    assert os.sched_getaffinity(0) == before
+
+
+def test_results_of_other_suites_stay(load: Any) -> None:
+    report, results = load("report"), load("results_file")
+
+    def kept(title: str, processor: str) -> Any:
+        run = {"date": "2026-01-01", "commit": "abc", "load": "idle", "command": "python benchmarks/run.py"}
+        rows = [report.Figure("a|b", "s", [3.0], [1.0], "peer/ours")]
+        return results.to_kept(
+            report.Section(title, "Of it.", rows, run), {"processor": processor, "cores": 2}
+        )
+
+    old = {"search": kept("Search", "A"), "cached": kept("Cached", "A")}
+    merged = results.merge(
+        old, {"cached@one-core": kept("Cached, one core", "B")}, ["cached", "cached@one-core"]
+    )
+    assert list(merged) == ["cached", "cached@one-core", "search"]
+    lines = results.page(json.loads(json.dumps(merged))).splitlines()
+    headings = [line for line in lines if line.startswith("#")]
+    assert headings == [
+        "# Results of the benchmarks",
+        *("# Measured on A", "## Cached", "## Search"),
+        *("# Measured on B", "## Cached, one core"),
+        "# Graphics card",
+    ]
+    assert "| a\\|b | 3 s | 1 s | 3 (3..3) |  |  |  |" in lines
+    assert "2026-01-01, commit abc, idle: `python benchmarks/run.py`" in lines
+
+
+def test_the_page_and_the_readme_show_what_is_kept(load: Any) -> None:
+    """After a merge of results, `make bench BENCH_ARGS=--only` writes both anew."""
+    results, readme = load("results_file"), (BENCHMARKS.parent / "README.md").read_text("utf-8")
+    kept = results.read(BENCHMARKS / "results" / "all.json")
+    assert (BENCHMARKS / "RESULTS.md").read_text("utf-8") == results.page(kept)
+    assert load("readme_figures").with_figures(readme, kept) == readme
+    # No other place of the README can be forgotten.
+    section = readme[readme.index("<!-- speeds") : readme.index("<!-- end of speeds")]
+    said = re.compile(r"\d times (?:as (?:fast|long)|faster)|\d+x\b|\d (?:texts|lines) (?:per|a) second")
+    assert len(said.findall(readme)) == len(said.findall(section)) > 5
+
+
+def test_a_tree_is_copied_as_git_tracks_it(tmp_path: Path, load: Any) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("a.txt", "sub/b.txt", "left.txt"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    search_tree = load("search_tree")
+    assert search_tree.copy_tracked(checkout, tmp_path / "none") == 0
+    for command in (["init", "-q"], ["add", "a.txt", "sub"]):
+        subprocess.run(["git", "-C", str(checkout), *command], check=True)
+    assert search_tree.copy_tracked(checkout, tmp_path / "copy") == 2
+    assert (tmp_path / "copy" / "sub" / "b.txt").read_text() == "sub/b.txt"
 
 
 def test_sides_are_measured_by_turns_after_one_run_each(load: Any) -> None:
@@ -247,25 +372,6 @@ def test_cosines_near_one_show_where_they_differ(load: Any) -> None:
     )
 
 
-def test_a_page_has_a_table_for_each_section(load: Any) -> None:
-    report = load("report")
-    sections = [
-        report.Section("One", "Of one.", [report.Value("a|b", "s", [1.0])]),
-        report.Section("Two", "Of two.", [report.LeftOut("peer", "it is not installed")]),
-    ]
-    page = report.markdown(sections, {"command": "python benchmarks/run.py", "versions": {"numpy": "2"}})
-    lines = page.splitlines()
-    assert lines[:4] == [
-        "# Results of the benchmarks",
-        "",
-        "- command: python benchmarks/run.py",
-        "- versions: numpy 2",
-    ]
-    assert [line for line in lines if line.startswith("## ")] == ["## One", "## Two"]
-    assert "| a\\|b |  | 1 s |  |  |  |  |" in lines
-    assert "| peer |  |  |  |  | left out | it is not installed |" in lines
-
-
 def test_a_reranked_order_is_that_of_the_scores(load: Any) -> None:
     rerank, failed = load("rerank"), load("measure").MeasurementFailed
     theirs = [(0.9, "a"), (0.5, "b"), (0.5, "c"), (0.1, "d")]
@@ -288,6 +394,7 @@ def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
             "--only",
             "cache",
             "search",
+            "--any-load",
             *sizes,
             "--results",
             str(page),
@@ -302,13 +409,28 @@ def test_the_cache_and_the_search_are_measured(tmp_path: Path) -> None:
     )
     # Whether the bars are met depends on the machine: one that is missed ends with 1.
     assert done.returncode in (0, 1), done.stderr
-    figures = json.loads(kept.read_text("utf-8"))["figures"]
+    figures = {name: suite["rows"] for name, suite in json.loads(kept.read_text("utf-8")).items()}
     assert set(figures) == {"cache", "search"}
     assert all("failed" not in row["note"] for rows in figures.values() for row in rows), done.stderr
     reads = [row for row in figures["cache"] if row["name"].startswith("read 500 vectors")]
     assert any(isinstance(row["holds"], bool) for row in reads)
     assert "## " in page.read_text("utf-8")
     assert str(tmp_path) not in page.read_text("utf-8")
+
+
+def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
+    """On the processor: everything but the speed is as on a card."""
+    gpu, page = [sys.executable, str(BENCHMARKS / "gpu.py")], tmp_path / "page.md"
+    kept = ["--json", str(tmp_path / "kept.json"), "--results", str(page)]
+    quick = ["--device", "cpu", "--quick", "--repeat", "1", "--any-load"]
+    run = partial(subprocess.run, env=_environment(tmp_path), cwd=tmp_path, capture_output=True, text=True)
+    done = run([*gpu, *quick, *kept], check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (rows,) = (suite["rows"] for suite in json.loads((tmp_path / "kept.json").read_text("utf-8")).values())
+    bars = [row["bar"] for row in rows]
+    assert bars == [*[""] * 6, ">= 0.99999", "the same bits", ""]
+    assert {row["holds"] for row in rows if row["bar"]} == {True}
+    assert "there is no card" not in page.read_text("utf-8")
 
 
 def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:
@@ -381,20 +503,10 @@ def test_searches_that_find_different_rows_do_not_count(tmp_path: Path, load: An
         parquet.check_same(found)
 
 
-@pytest.mark.parametrize("method", ["k-means", "hdbscan"])
-def test_both_sides_cluster_the_same_vectors(
-    method: str, tmp_path: Path, load: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    side, path = load("clusters_side"), str(tmp_path / "topics.npy")
-    side.make("topics", path, 200, 60)
-
-    for name in ("ours", "checked", "peer"):
-        side.main(name, method, path, 4)
-
-    ours, checked, peer = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    if method == "k-means":
-        assert ours["result"] <= checked["result"] * 1.001
-    else:
-        assert ours["result"] == checked["result"]
-    assert peer["seconds"] > 0
-    assert peer["result"] is None
+def test_the_size_from_which_on_a_precision_is_faster_lies_on_a_line(load: Any) -> None:
+    crossover = load("precision").crossover
+    sizes = [10, 100, 1000]
+    base = [0.5 + 0.002 * size for size in sizes]
+    assert crossover(sizes, base, [0.9 + 0.001 * size for size in sizes]) == pytest.approx(400)
+    assert crossover(sizes, base, [0.4 + 0.001 * size for size in sizes]) == 10
+    assert crossover(sizes, base, [0.4 + 0.003 * size for size in sizes]) is None

@@ -39,7 +39,7 @@ runpy.run_module("simil", run_name="__main__")
 
 def test_the_product_is_eight_frames_below_the_start(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, package, "compare", "-m", "minilm", "Apple", "Orange"],
+        [sys.executable, "-c", _PROGRAM, package, "compare", "-m", "minilm", "--no-cache", "Apple", "Orange"],
         cwd=tmp_path,
         env=os.environ,
         capture_output=True,

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from simil.config import OPENAI_BASE_URL, Settings, load_settings
+from simil.device import Device
 from simil.errors import UsageError
+from simil.private_files import user_folder
 
 KEY = "sk-never-to-be-shown"
 Load = Callable[..., Settings]
@@ -21,7 +24,7 @@ Load = Callable[..., Settings]
 SETTINGS: list[tuple[str, str, str, tuple[Any, ...]]] = [
     ("model", "SIMIL_MODEL", "model", ("a/a", "b/b", "c/c", "d/d", None)),
     ("engine", "SIMIL_ENGINE", "engine", ("onnx", "torch", "onnx", "torch", "auto")),
-    ("device", "SIMIL_DEVICE", "device", ("cpu", "cuda", "mps", "cpu", "auto")),
+    ("precision", "SIMIL_PRECISION", "precision", ("int8", "float16", "float32", "bfloat16", "auto")),
     ("threads", "SIMIL_THREADS", "threads", (1, 2, 3, 4, 0)),
     ("overflow", "SIMIL_OVERFLOW", "overflow", ("chunk", "error", "truncate", "chunk", "warn")),
     ("offline", "SIMIL_OFFLINE", "offline", (True, False, True, True, False)),
@@ -239,9 +242,16 @@ def test_the_key_is_never_shown(load: Load) -> None:
     [
         (
             {"engine": "gpu"},
-            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, torch",
+            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, packed, torch",
         ),
-        ({"environ": {"SIMIL_DEVICE": "tpu"}}, "(SIMIL_DEVICE from the environment)"),
+        (
+            {"environ": {"SIMIL_DEVICE": "tpu"}},
+            "device cannot be 'tpu' (SIMIL_DEVICE from the environment); "
+            "choose one of auto, cpu, cuda, cuda:0,1, cuda:all, mps",
+        ),
+        ({"device": "cuda:1,1"}, "device cannot be 'cuda:1,1' (SIMIL_DEVICE from a flag)"),
+        ({"device": "cuda:"}, "device cannot be 'cuda:' (SIMIL_DEVICE from a flag)"),
+        ({"device": "cuda:²"}, "device cannot be 'cuda:²' (SIMIL_DEVICE from a flag)"),
         ({"dotenv": "SIMIL_OVERFLOW=cut"}, "work/.env); choose one of warn, truncate, error, chunk"),
         ({"config": 'engine = "x"'}, "config.toml)"),
         (
@@ -260,6 +270,25 @@ def test_a_bad_value_names_where_it_stands(given: dict[str, Any], said: str, loa
         load(**given)
     assert said in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "device"),
+    [
+        ("auto", Device("auto")),
+        ("cpu", Device("cpu")),
+        ("mps", Device("mps")),
+        ("cuda", Device("cuda", (0,))),
+        ("cuda:0", Device("cuda", (0,))),
+        ("cuda:3,1", Device("cuda", (3, 1))),
+        ("cuda:all", Device("cuda", None)),
+    ],
+)
+def test_a_device_is_read_once(given: str, device: Device, load: Load) -> None:
+    read = load(environ={"SIMIL_DEVICE": given}).device
+
+    assert read == device
+    assert Device.parse(str(read)) == device
 
 
 def test_an_unknown_key_of_the_config_file_is_an_error(load: Load) -> None:
@@ -358,3 +387,19 @@ def test_pipes_that_nobody_names_are_not_waited_for(tmp_path: Path, monkeypatch:
 def test_a_config_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such file; check SIMIL_CONFIG"):
         load_settings(environ={"SIMIL_CONFIG": str(tmp_path / "none.toml")}, directory=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cache", "config"])
+@pytest.mark.parametrize("given", [None, "", "/xdg", "/xdg/", "relative", " /xdg"])
+@pytest.mark.parametrize("home", [None, "/home/someone", "/"])
+def test_the_folders_of_a_user_are_those_of_platformdirs(
+    home: str | None, given: str | None, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("HOME", home), ("XDG_CACHE_HOME", given), ("XDG_CONFIG_HOME", given)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    find = {"cache": platformdirs.user_cache_path, "config": platformdirs.user_config_path}[kind]
+
+    assert user_folder(kind) == find("simil", appauthor=False)

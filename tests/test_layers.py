@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import simil
 
@@ -17,6 +22,7 @@ ROOT = Path(simil.__file__).parent
 LAYERS = (
     (
         "errors",
+        "frozen",
         "private_files",
         "progress",
         "deadline",
@@ -25,6 +31,7 @@ LAYERS = (
         "foreign",
         "data_stream",
         "_version",
+        "device",
     ),
     ("consent",),
     ("config",),
@@ -59,8 +66,24 @@ PLACES: dict[str, set[str]] = {
         "models/files/tokenizer.py",
         "models/graphs/export.py",
     },
-    "torch": {"embedders/local/torch.py", "embedders/local/pooling.py", "models/graphs/export.py"},
-    "safetensors": {"embedders/local/pooling.py", "embedders/local/static.py"},
+    "torch": {
+        "embedders/local/torch.py",
+        "embedders/local/pooling.py",
+        "embedders/local/packed/packed_attention.py",
+        "embedders/local/packed/packed_network.py",
+        "embedders/local/packed/packed_pooling.py",
+        "embedders/local/packed/packed_products.py",
+        "embedders/local/packed/packed_runner.py",
+        "embedders/local/packed/packed_transformer.py",
+        "embedders/local/packed/packed_weights.py",
+        "embedders/local/packed/sequences.py",
+        "models/graphs/export.py",
+    },
+    "safetensors": {
+        "embedders/local/pooling.py",
+        "embedders/local/static.py",
+        "embedders/local/packed/packed_weights.py",
+    },
     "huggingface_hub": {"models/hub/download.py", "models/hub/hub_errors.py"},
     "sklearn": {
         "tasks/evaluation/calibration.py",
@@ -193,6 +216,22 @@ def test_a_library_is_imported_where_it_is_said_to_be(library: str) -> None:
     found = {name for name in _files() for module in _imports(name) if module.partition(".")[0] == library}
 
     assert {name if name in PLACES[library] else _part(name) for name in found} == PLACES[library]
+
+
+def test_what_is_imported_is_required() -> None:
+    project = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    required = {Requirement(line).name.lower().replace("_", "-") for line in lines}
+    # They come with sentence-transformers, in the versions that it takes.
+    brought = {"torch", "transformers"}
+    providers = metadata.packages_distributions()
+    imported = {module.partition(".")[0] for name in _files() for module in _imports(name)}
+    others = imported - sys.stdlib_module_names - {"simil", "_typeshed"}
+
+    assert brought <= {Requirement(line).name for line in metadata.requires("sentence-transformers") or ()}
+    for module in sorted(others):
+        names = {name.lower().replace("_", "-") for name in providers[module]}
+        assert names & (required | brought), f"{module} is imported and not required"
 
 
 @pytest.mark.parametrize("name", _files())

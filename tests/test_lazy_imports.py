@@ -66,9 +66,16 @@ def test_importing_the_package_loads_no_numpy(tmp_path: Path) -> None:
     assert loaded & (HEAVY | {"typer", "rich", "dotenv", "platformdirs"}) == set()
 
 
+def test_the_version_needs_no_typer(tmp_path: Path) -> None:
+    loaded, printed = _loaded(_PROGRAM, "--version", folder=tmp_path)
+
+    assert printed.startswith("simil ")
+    assert loaded & {"typer", *HEAVY} == set()
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], *([name, "--help"] for name in ("compare", "embed", "eval", "doctor"))],
+    [["--help"], *([name, "--help"] for name in ("compare", "embed", "eval", "doctor"))],
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
@@ -106,6 +113,17 @@ def test_two_words_need_neither_torch_nor_a_network_library(tmp_path: Path) -> N
     assert loaded & HEAVY == {"numpy", "onnxruntime", "tokenizers"}
 
 
+def test_the_packed_engine_needs_torch_and_none_of_what_loads_models_with_it(tmp_path: Path) -> None:
+    command = ("compare", "-m", "minilm", "--no-cache", "--engine", "packed", "Apple", "Orange")
+    loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert float(printed) == pytest.approx(0.3725, abs=0.001)
+    assert {"torch", "tokenizers"} <= loaded
+    assert (
+        loaded & {"sentence_transformers", "transformers", "onnx", "onnxruntime", "scipy", "sklearn"} == set()
+    )
+
+
 @pytest.mark.parametrize("options", [["-n", "2"], ["--min-size", "2"]], ids=["k-means", "hdbscan"])
 def test_clusters_of_saved_vectors_need_only_numpy(options: list[str], tmp_path: Path) -> None:
     vectors = np.repeat(np.eye(2), 4, axis=0) + 0.01 * np.arange(16).reshape(8, 2)
@@ -134,14 +152,18 @@ def test_plain_options_need_no_pydantic(arguments: list[str], adapted: bool, tmp
     assert ("pydantic" in loaded) == adapted
 
 
-def test_two_words_seen_before_need_no_engine(tmp_path: Path) -> None:
+# What takes a good part of the time of a run that needs neither a model nor a file of texts.
+_SLOW = {"csv", "dataclasses", "inspect", "platformdirs", "shutil", "tempfile"}
+
+
+def test_two_words_seen_before_need_neither_an_engine_nor_numpy_nor_typer(tmp_path: Path) -> None:
     command = ("compare", "-m", "minilm", "Apple", "Orange")
     _, first = _loaded(_PROGRAM, *command, folder=tmp_path)
     loaded, second = _loaded(_PROGRAM, *command, folder=tmp_path)
 
     assert second == first
     assert "sqlite3" in loaded
-    assert loaded & HEAVY == {"numpy"}
+    assert loaded & {"typer", "rich", *HEAVY, *_SLOW} == set()
 
 
 def test_a_probability_needs_numpy_only(tmp_path: Path) -> None:

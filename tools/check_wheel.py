@@ -1,4 +1,4 @@
-"""Build the wheel, install it in a separate environment, and use it outside the source tree."""
+"""Build the wheel, install it in a separate environment without PyTorch, and use it outside of the source."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import tempfile
-import venv
 import zipfile
 from pathlib import Path
+
+from linked_environment import link_environment, read_requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,17 +26,18 @@ def main() -> None:
         python = installed(wheel, folder / "env")
         check_place(python, folder)
         check_use(folder / "env/bin/simil", folder)
-    print(f"wheel: {wheel.name} holds the embedded model and works outside the source tree")
+    print(
+        f"wheel: {wheel.name} holds the embedded model, and works outside the source tree and without PyTorch"
+    )
 
 
 def installed(wheel: Path, environment: Path) -> Path:
     """Install the wheel by pip into an environment of its own, and return that environment's Python.
 
-    Its dependencies are those that this environment has: the wheel must ask for just these. A `.pth` file
-    shares them, but not the source tree, which this environment knows from a `.pth` file of its own.
+    The wheel must ask for what this environment has. There are links to those of these packages that an
+    installation without PyTorch has, and none to the source tree.
     """
-    venv.create(environment, with_pip=False)
-    python = environment / "bin/python"
+    python = link_environment(environment, read_requirements(ROOT / "requirements-light.txt"))
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
     run(*pip, "install", "-q", "--no-deps", wheel, cwd=environment)
     with zipfile.ZipFile(wheel) as archive:
@@ -44,9 +45,6 @@ def installed(wheel: Path, environment: Path) -> Path:
         asked = email.message_from_bytes(archive.read(facts)).get_all("Requires-Dist")
     if sorted(asked or ()) != sorted(importlib.metadata.requires("simil-cli") or ()):
         raise SystemExit("the wheel asks for other packages than are installed here; run: make install")
-    (folder,) = environment.glob("lib/python*/site-packages")
-    shared = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (folder / "shared.pth").write_text("".join(f"{path}\n" for path in sorted(shared)), "utf-8")
     return python
 
 
@@ -75,7 +73,7 @@ def check_contents(wheel: Path) -> None:
 
 
 def check_use(simil: Path, folder: Path) -> None:
-    """Compare two words and embed two lines, offline and without any cache."""
+    """Compare two words, embed two lines and run the doctor, offline and without any cache."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
     version = run(simil, "--version", cwd=folder, env=environment)
     score = float(run(simil, "compare", "-m", "minilm", "Apple", "Orange", cwd=folder, env=environment))
@@ -99,6 +97,9 @@ def check_use(simil: Path, folder: Path) -> None:
         raise SystemExit(
             f"the installed wheel gives {version!r}, {score}, {product}, {len(first)} dimensions"
         )
+    said = run(simil, "doctor", "--offline", cwd=folder, env=environment)
+    if "note\tsentence-transformers\tis not installed" not in said:
+        raise SystemExit(f"the doctor does not miss sentence-transformers:\n{said}")
 
 
 def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> str:

@@ -125,7 +125,7 @@ class Model(AbstractContextManager["Model"]):
             return self._compared(left, wanted)
         if right is None:
             raise TypeError("a text is compared with another: pass two, or a list")
-        return float(self._compared([left, right], wanted).first_score[0])
+        return self._compared([left, right], wanted).first_score
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)

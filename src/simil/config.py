@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from simil.consent import is_trusted
+from simil.device import DEVICE_FORMS, Device
 from simil.errors import Place, UsageError
+from simil.frozen import Frozen
 from simil.private_files import user_folder
 
 __all__ = [
@@ -58,9 +59,8 @@ _CONFIG_KEYS = {
 # All variables that are settings, in the environment or in a `.env`.
 VARIABLES = (*_CONFIG_KEYS.values(), "SIMIL_CACHE_DIR", "SIMIL_CONFIG")
 _CHOICES = {
-    "engine": ("auto", "onnx", "openvino", "torch"),
-    "device": ("auto", "cpu", "cuda", "mps"),
-    "precision": ("float32", "bfloat16", "int8"),
+    "engine": ("auto", "onnx", "openvino", "packed", "torch"),
+    "precision": ("auto", "float32", "float16", "bfloat16", "int8"),
     "overflow": ("warn", "truncate", "error", "chunk"),
 }
 _CACHE_MB = 8000
@@ -74,8 +74,7 @@ _MAX_BLANKS = 1000
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Frozen):
     """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
 
     `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
@@ -90,12 +89,12 @@ class Credentials:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Frozen):
     """The settings of a run.
 
     `model` is None if none is pinned; `model_from` names where it is pinned, and `model_unconsented` is the
-    `.env` that pins it without consent. `threads` 0 means one per core.
+    `.env` that pins it without consent. `engine`, `precision` and `device` may be "auto", which stands for
+    what suits the model, the machine and the texts. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
     """
@@ -103,7 +102,7 @@ class Settings:
     model: str | None
     engine: str
     precision: str
-    device: str
+    device: Device
     threads: int
     overflow: str
     offline: bool
@@ -117,8 +116,7 @@ class Settings:
     model_unconsented: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettingSource:
+class SettingSource(Frozen):
     """A place that settings come from; `name` is its name in messages, for a file its path.
 
     `is_consented` is False for a folder's `.env` that the user has neither trusted nor named.
@@ -185,7 +183,7 @@ def load_settings(
         model=pinned,
         engine=_choice(sources, "engine"),
         precision=_choice(sources, "precision"),
-        device=_choice(sources, "device"),
+        device=_device(sources),
         threads=_count(sources, "threads", default=0, digits=4),
         overflow=_choice(sources, "overflow"),
         offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
@@ -214,11 +212,25 @@ def _choice(sources: tuple[SettingSource, ...], name: str) -> str:
     if value is None or source is None:
         return _CHOICES[name][0]
     if value not in _CHOICES[name]:
-        raise UsageError(
-            f"{name} cannot be {_shown(value)} ({_CONFIG_KEYS[name]} from {source.name})",
-            hint=f"choose one of {', '.join(_CHOICES[name])}",
-        )
+        raise _wrong_choice(name, value, source, _CHOICES[name])
     return value
+
+
+def _device(sources: tuple[SettingSource, ...]) -> Device:
+    value, source = _lookup(sources, "SIMIL_DEVICE")
+    if value is None or source is None:
+        return Device("auto")
+    try:
+        return Device.parse(value)
+    except ValueError as exc:
+        raise _wrong_choice("device", value, source, DEVICE_FORMS) from exc
+
+
+def _wrong_choice(name: str, value: str, source: SettingSource, choices: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{name} cannot be {_shown(value)} ({_CONFIG_KEYS[name]} from {source.name})",
+        hint=f"choose one of {', '.join(choices)}",
+    )
 
 
 def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digits: int) -> int:

@@ -25,7 +25,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "ExtraMissing",
@@ -52,8 +52,7 @@ __all__ = [
 _LINE_ENDS = str.maketrans({"\n": "\\n", "\r": "\\r"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A position in the input: a source and, if known, a line and a column (both counted from 1)."""
 
     source: str
@@ -111,10 +110,11 @@ class ModelDamaged(ModelError):
 
 
 class ExtraMissing(ModelError):
-    """`extra` is the one of simil-cli that installs what is missing."""
+    """`extra` is the one of simil-cli that installs what is missing, or `package` is what is missing."""
 
-    def __init__(self, message: str, *, extra: str) -> None:
-        super().__init__(message, hint=f"run: pip install 'simil-cli[{extra}]'")
+    def __init__(self, message: str, *, extra: str = "", package: str = "") -> None:
+        wanted = package or f"'simil-cli[{extra}]'"
+        super().__init__(message, hint=f"run: pip install {wanted}")
 
 
 class ProviderError(SimilError):

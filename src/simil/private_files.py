@@ -6,6 +6,7 @@ What is made here is private whatever the umask; what exists keeps its mode, whi
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,12 +15,32 @@ __all__ = ["FILE_MODE", "make_private", "open_to_others", "user_folder", "write_
 
 FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
+# The variable that names the folder of all programs, and where that is without it.
+_XDG = {"cache": ("XDG_CACHE_HOME", ".cache"), "config": ("XDG_CONFIG_HOME", ".config")}
 # What group and others may do: read or write a file, write to a folder, do anything with a folder.
 _USE_FILE, _WRITE, _ENTER = 0o066, 0o022, 0o077
 
 
 def user_folder(kind: str) -> Path:
     """Return simil's folder for the "cache" or the "config" of this user; it need not exist."""
+    return _plain_user_folder(kind) or _user_folder(kind)
+
+
+def _plain_user_folder(kind: str) -> Path | None:
+    """Return the folder where the XDG Base Directory Specification leaves no question, else None.
+
+    That is what platformdirs says, too, whose import takes longer than to read a vector from the cache.
+    """
+    if sys.platform != "linux" or "ANDROID_DATA" in os.environ:
+        return None
+    variable, below_home = _XDG[kind]
+    given, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
+    if given:
+        return Path(given, "simil") if given.startswith("/") and given == given.strip() else None
+    return Path(home, below_home, "simil") if home.startswith("/") else None
+
+
+def _user_folder(kind: str) -> Path:
     import platformdirs
 
     folder = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_config_path

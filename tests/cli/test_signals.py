@@ -19,11 +19,11 @@ import os, signal, sys
 
 def audit(event, arguments):
     global waits
-    if waits and event in ("import", "open") and str(arguments[0]).endswith(sys.argv[1]):
+    if waits and event in ("import", "open") and str(arguments[0]).endswith(phase):
         waits = False
         os.kill(os.getpid(), signal.SIGINT)
 
-waits = True
+waits, phase = True, sys.argv[1]
 sys.addaudithook(audit)
 from simil.__main__ import main
 del sys.argv[0:2]
@@ -37,6 +37,7 @@ main()
     [
         "simil.cli.process",
         "simil.cli.app",
+        "simil.cli.options.plain_arguments",
         "typer",
         "simil.cli.commands.compare",
         "simil.tasks.comparison",
@@ -50,7 +51,9 @@ main()
     ],
 )
 def test_while_it_starts(phase: str) -> None:
-    result = run([sys.executable, "-c", _AT, phase, "compare", "Apple", "Orange"])
+    # Typer reads only what is not plain, and what is cached needs no engine.
+    arguments = ["compare", "--threads=1", "--no-cache", "Apple", "Orange"]
+    result = run([sys.executable, "-c", _AT, phase, *arguments])
     assert result == Result(130, "", "")
 
 
@@ -81,6 +84,15 @@ def test_while_it_waits_for_texts() -> None:
 def test_while_it_embeds(plugins: None) -> None:
     with started("embed", "-m", "plugin:slow", "-f", "jsonl") as child:
         child.write(b"a text\n" * 5000)
+        assert child.line() != b""
+        child.signal(signal.SIGINT)
+        result = child.finish()
+        assert (result.code, result.err) == (130, "")
+
+
+def test_while_threads_compute_packs() -> None:
+    with started("embed", "-m", "minilm", "--engine", "packed", "--no-cache", "-f", "jsonl") as child:
+        child.write(b"".join(b"this is line %d\n" % number for number in range(3000)))
         assert child.line() != b""
         child.signal(signal.SIGINT)
         result = child.finish()

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simil.embedders.local.batches import BATCH_TOKENS, batches, pad, padded_lengths
+from simil.embedders.local.batches import BATCH_TOKENS, batches, pad, padded_lengths, padded_rows
+from simil.embedders.local.token_arrays import TokenArrays
 
 LENGTHS = st.lists(st.integers(1, 9000), min_size=1, max_size=300)
 
@@ -59,7 +60,7 @@ def test_the_longest_come_first() -> None:
 
 @given(st.lists(st.lists(st.integers(1, 30_000), min_size=1, max_size=20), min_size=1, max_size=20))
 def test_padding_is_on_the_right_and_masked(ids: list[list[int]]) -> None:
-    padded, mask = pad(ids, 24)
+    padded, mask = pad(TokenArrays.of(ids), 24)
 
     assert padded.shape == mask.shape == (len(ids), 24)
     assert padded.dtype == mask.dtype == np.int32
@@ -67,3 +68,12 @@ def test_padding_is_on_the_right_and_masked(ids: list[list[int]]) -> None:
         count = len(ids[row])
         assert one == [*ids[row], *[0] * (24 - count)]
         assert shown == [1] * count + [0] * (24 - count)
+
+
+def test_rows_are_padded_to_a_part_of_a_full_batch() -> None:
+    full = BATCH_TOKENS // 9
+    shapes = {rows: padded_rows(rows, 9) for rows in range(1, full + 1)}
+
+    assert all(rows <= padded < 2 * rows for rows, padded in shapes.items())
+    assert sorted(set(shapes.values())) == [1, 2, 4, 7, 14, 28, full]
+    assert padded_rows(1, BATCH_TOKENS + 1) == 1

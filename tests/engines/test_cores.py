@@ -50,6 +50,15 @@ def test_the_quota_of_a_container_is_heeded(tmp_path: Path, quota: str, expected
     assert cores.physical_cores() == expected
 
 
+@pytest.mark.usefixtures("four_of_eight")
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("max 100000", 4), ("300000 100000", 1), ("50000 100000", 0)]
+)
+def test_a_gpu_needs_two_processors_for_itself(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(f"{quota}\n")
+    assert cores.spare_processors() == expected
+
+
 def test_where_nothing_is_known_every_processor_is_a_core(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

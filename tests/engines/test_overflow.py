@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 from engines.conftest import Open, cosines
 from simil.embedders.base import Embedder, Kind, TextRejected
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.models.files import model_source as source
 
 LIMIT = 64
@@ -161,7 +162,8 @@ def test_a_long_text_has_the_vector_of_its_truncation(
         encoding = tokenizer.encode(text)
     finally:
         tokenizer.no_truncation()
-    expected = embedder._vectors("", [text], [encoding])[0]  # type: ignore[attr-defined]
+    tokens = TokenArrays.of([encoding.ids])
+    expected = embedder._vectors("", [text], tokens)[0]  # type: ignore[attr-defined]
 
     assert encoding.ids == [*ids[: LIMIT - 1], ids[-1]]
     np.testing.assert_allclose(whole, expected, atol=1e-6)
@@ -173,13 +175,13 @@ def test_a_megabyte_costs_little_when_only_its_beginning_is_read(
 ) -> None:
     text = "Apple and orange, lightning! " * 40_000
     embedder: Any = open_model(folder, engine, "warn")
-    reading, compute = _Reading(embedder._tokenizer), embedder._start
+    reading, compute = _Reading(embedder._encoder._tokenizer), embedder._start
 
     def computed(prompt: str, texts: Sequence[str], *rest: Any) -> Any:
         reading.characters += sum(map(len, texts))
         return compute(prompt, texts, *rest)
 
-    monkeypatch.setattr(embedder, "_tokenizer", reading)
+    monkeypatch.setattr(embedder._encoder, "_tokenizer", reading)
     monkeypatch.setattr(embedder, "_start", computed)
     embedder.embed([text])
     assert embedder.truncated == 1

@@ -10,6 +10,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 from engines.conftest import Open
 from simil.embedders.base import Embedder, Kind
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.pieces import Mark
 
@@ -79,7 +80,7 @@ def byte_level() -> Tokenizer:
 
 def marks(tokenizer: Tokenizer, texts: list[str], prompt: str = "") -> list[int]:
     ids = [tokenizer.encode(prompt + text).ids for text in texts]
-    return UnknownTexts(tokenizer).marks(prompt, ids).tolist()
+    return UnknownTexts(tokenizer).marks(prompt, TokenArrays.of(ids)).tolist()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 from support.small_models import write_bert
 from support.tiny_models import edit_json
 
+from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import read_tokenizer
+from simil.models.graphs.prepared_tokenizer import prepared_tokenizer
 
 TEXTS = ["Hello WORLD, Café naïve [MASK]", "こんにちは 世界 number 42", "an apple pie"]
 _ASKS = """
@@ -91,3 +93,32 @@ def test_tokens_are_those_of_transformers(
     ours = Tokenizer.from_buffer(data)
     ours.no_padding()
     assert [ours.encode(text).ids for text in TEXTS] == expected
+
+
+def test_a_tokenizer_that_transformers_made_is_kept(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "simil")
+    edit_json(folder / "tokenizer_config.json", extra_special_tokens=["a"])
+    source, cache = ModelSource("mine", folder), tmp_path / "cache"
+    expected = read_tokenizer(folder)
+
+    assert prepared_tokenizer(source, cache) == expected
+    (kept,) = (path for path in (cache / "prepared").iterdir() if path.is_dir())
+    before = (kept / "tokenizer.json").stat()
+    assert prepared_tokenizer(source, cache) == expected
+    assert (kept / "tokenizer.json").stat() == before
+    assert caplog.text == ""
+    # Another state of the model's files has one of its own.
+    edit_json(folder / "tokenizer_config.json", truncation_side="left")
+    assert prepared_tokenizer(ModelSource("mine", folder), cache) == read_tokenizer(folder) != expected
+
+
+def test_where_no_tokenizer_can_be_kept_it_is_read_each_time(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "simil")
+    (tmp_path / "file").touch()
+
+    assert prepared_tokenizer(ModelSource("mine", folder), tmp_path / "file") == read_tokenizer(folder)
+    assert "the tokenizer of mine cannot be kept: " in caplog.text

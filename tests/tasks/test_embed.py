@@ -56,6 +56,18 @@ def test_texts_that_all_fail_give_no_batch() -> None:
     assert list(embed_stream([text(1, "refuse")], Letters(), RAW, on_error=lambda error: None)) == []
 
 
+def test_all_texts_are_counted_as_they_get_done() -> None:
+    texts = [text(line, "a" * (line % 50)) for line in range(1, 200)]
+    texts += [text(200, "refuse"), text(201, "")._replace(is_missing=True)]
+    done: list[int] = []
+    told: list[InputError] = []
+    stream = embed_stream(texts, Letters(), RAW, on_error=told.append, keeps_failed=True, on_done=done.append)
+    for batch in stream:
+        assert sum(done) >= len(batch.texts)
+    assert sum(done) == 201
+    assert len(told) == 1
+
+
 def test_converted_vectors_keep_ids_and_values() -> None:
     model, batches = convert([file([[3, 4]]), file([[0, 2], [1, 0]])], EmbedOptions())
     found = list(batches)

@@ -80,6 +80,20 @@ def test_fast_source_fills_batches_which_grow_from_a_small_first() -> None:
     assert len(sizes) < 5000 / 32
 
 
+def test_batches_grow_further_once_more_is_allowed() -> None:
+    ahead = prefetch_batches(("text" for _ in range(9000)), len, most=64)
+    first = [len(batch) for batch, _ in zip(ahead, range(4), strict=False)]
+    assert max(first) <= 64
+
+    ahead = prefetch_batches(("text" for _ in range(9000)), len, most=64)
+    sizes = []
+    for batch in ahead:
+        sizes.append(len(batch))
+        ahead.allow(4096, 1 << 20)
+    assert sum(sizes) == 9000
+    assert max(sizes) > 1024
+
+
 def test_error_comes_after_what_was_read_before_it() -> None:
     def texts() -> Iterator[str]:
         yield from ["one", "two"]

@@ -9,7 +9,8 @@ import pytest
 from support.reading import named, opened
 
 from simil.texts import InputFormat, ReadOptions, read_texts
-from simil.texts.counting import count_roughly
+from simil.texts.chunks import in_chunks, paragraphs
+from simil.texts.counting import count_paragraphs, count_roughly
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,14 @@ def test_of_what_is_no_plain_file_nothing_is_known(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for source in ("-", str(pipe), str(tmp_path), str(tmp_path / "none")):
         assert count_roughly([named(plain), named(source)], ReadOptions()) is None
+
+
+def test_paragraphs_are_those_that_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n  \n\t\nthree, and\nmore of it\n")
+    (tmp_path / "b.txt").write_text("one paragraph")
+    whole = ReadOptions(whole=True)
+    sources = opened([tmp_path / "a.txt", tmp_path / "b.txt"], whole)
+    read = in_chunks(read_texts(sources, whole, on_blank=lambda _: None), paragraphs, several=True)
+    assert count_paragraphs(sources) == sum(1 for _ in read) == 4
+    (tmp_path / "c.csv").write_text("text\none\n")
+    assert count_paragraphs([named(tmp_path / "c.csv", ReadOptions())]) is None

@@ -93,6 +93,20 @@ def test_what_is_left_out_is_reported_but_for_what_nobody_means(tree: Path) -> N
     assert not found & reported.keys()
 
 
+def test_what_a_reader_would_refuse_is_left_out_before_anything_is_embedded(tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_text("%PDF-1.7\nonly ASCII\n")
+    (tmp_path / "lines.txt").write_text("a line of 12\n" * 10_000)
+    (tmp_path / "one-line.json").write_text("x" * 70_000 + "\nend\n")
+    (tmp_path / "short.txt").write_text("short\n")
+    reported: dict[str, LeftOut] = {}
+    found = files_in(str(tmp_path), text_limit=69_999, on_left_out=reported.__setitem__)
+    assert [Path(path).name for path in found] == ["lines.txt", "short.txt"]
+    assert [*reported.values()] == [LeftOut.TOO_LONG, LeftOut.BINARY]
+    whole = files_in(str(tmp_path), text_limit=69_999, whole=True)
+    assert [Path(path).name for path in whole] == ["short.txt"]
+    assert len([*files_in(str(tmp_path), text_limit=70_000)]) == 3
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_a_byte_order_mark_shows_text(encoding: str, tmp_path: Path) -> None:
     mark = "" if encoding == "utf-8-sig" else "\ufeff"

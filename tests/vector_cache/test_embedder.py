@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.cached_embedder import CachedEmbedder
+from simil.embedders.cache.database import current
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import VectorCache
 from simil.embedders.pieces import Mark, reindex
@@ -175,6 +179,26 @@ def test_what_is_done_is_kept_when_nobody_takes_the_rest(open_cache: Open) -> No
     assert inner.asked == [["plum"]]
 
 
+def test_the_next_vectors_are_computed_while_others_are_written(open_cache: Open) -> None:
+    computed = Event()
+
+    class InTwoPieces(Counting):
+        def start_batch(self, kind: Kind, texts: Sequence[str]) -> Iterator[Piece | TextRejected]:
+            for rows in (range(1500), range(1500, len(texts))):
+                yield from reindex(super().start_batch(kind, [texts[row] for row in rows]), rows)
+                computed.set()
+
+    def clock() -> float:  # Asked for when texts are looked up, and when vectors are written.
+        assert not inner.asked or computed.wait(60)
+        return 0.0
+
+    inner, texts = InTwoPieces(), [f"text {number}" for number in range(2000)]
+    first = cached(open_cache(clock=clock), inner).embed(texts)
+
+    np.testing.assert_array_equal(cached(open_cache(), inner).embed(texts), first)
+    assert [len(asked) for asked in inner.asked] == [1500, 500]
+
+
 def test_texts_that_were_cut_count_each_time(open_cache: Open) -> None:
     for _ in range(2):
         embedder = cached(open_cache(), Pieces())
@@ -216,3 +240,31 @@ def test_without_a_cache_all_goes_on(folder: Path, open_cache: Open) -> None:
         np.testing.assert_array_equal(one()[1:], other())
     # The second of two batches at work waited for the first, whose vectors were not kept.
     assert inner.asked == [["pear", "fig"], ["fig"]] * 2
+
+
+def test_vectors_that_are_all_cached_are_read_without_numpy(open_cache: Open) -> None:
+    form = VectorForm(2)
+    expected = cached(open_cache(), Counting()).embed(["pear", "fig"], dimensions=2)
+    embedder = cached(open_cache(), Counting())
+    stored = embedder.stored(["fig", "pear", "fig"], Kind.SYMMETRIC, form)
+
+    assert stored is not None
+    np.testing.assert_array_equal([vector.values for vector in stored], expected[[1, 0, 1]])
+    assert [vector.mark for vector in stored] == [0, 0, 0]
+    assert embedder.stored(["fig", "plum"], Kind.SYMMETRIC, form) is None
+    assert embedder.stored(["fig"], Kind.SYMMETRIC, VectorForm(3)) is None
+    assert Counting().stored(["fig"], Kind.SYMMETRIC, form) is None
+
+
+def test_a_damaged_vector_is_not_stored(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_cache()) as cache:
+        cached(cache, Counting()).embed(["pear", "fig"])
+    with closing(sqlite3.connect(current(folder))) as file, file:
+        file.execute("UPDATE vectors SET value = zeroblob(16) WHERE id = 1")
+    embedder = cached(open_cache(), Counting())
+
+    assert embedder.stored(["pear", "fig"], Kind.SYMMETRIC, VectorForm()) is None
+    assert "1 vectors in the cache are damaged and will be computed again" in caplog.text
+    np.testing.assert_array_equal(embedder.embed(["pear", "fig"]), Counting().embed(["pear", "fig"]))

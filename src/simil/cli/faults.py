@@ -11,6 +11,7 @@ from types import TracebackType
 
 from simil.cli.output.cells import visible
 from simil.cli.output.error_line import print_error, print_on_stderr
+from simil.errors import ModelError
 from simil.foreign import what_was_raised
 
 __all__ = ["FAULT", "place_of", "report_fault"]
@@ -23,7 +24,8 @@ _REPORT = "please report it with what -v adds and with the output of simil docto
 def report_fault(exc: BaseException, arguments: Sequence[str]) -> int:
     """Print a line that says what happened, where, and where to report it; return the exit code.
 
-    With -v among the arguments, the traceback comes before it. No secret of the settings is in either.
+    With -v among the arguments, the traceback comes before it. No secret of the settings is in either. A
+    package that simil requires and that is gone is no fault of simil.
     """
     hide = _hider(arguments)
     if {"-v", "--verbose"} & set(arguments):
@@ -32,9 +34,20 @@ def report_fault(exc: BaseException, arguments: Sequence[str]) -> int:
         except BaseException:  # noqa: BLE001 (an exception that cannot even be printed)
             lines = ""
         print_on_stderr(visible(hide(lines), keep="\n"))
+    module = _missing_module(exc)
+    if module is not None:
+        print_error(f"{module} cannot be imported, which simil requires; run: simil doctor")
+        return ModelError.exit_code
     what = " ".join(hide(what_was_raised(exc)).split())
     print_error(f"a fault of simil itself: {what} ({place_of(exc.__traceback__)}); {_REPORT}")
     return FAULT
+
+
+def _missing_module(exc: BaseException) -> str | None:
+    """Return the name of the package of others that an import did not find."""
+    name = exc.name if isinstance(exc, ModuleNotFoundError) else None
+    package = (name or "").partition(".")[0]
+    return package if package not in ("", "simil") else None
 
 
 def place_of(where: TracebackType | None) -> str:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.embedders.distinct import Distinct
 from simil.embedders.pieces import (
     Mark,
     Piece,
+    StoredVector,
     TextRejected,
     VectorForm,
     check_piece,
@@ -24,13 +23,15 @@ from simil.embedders.pieces import (
     finite_part,
     to_form,
 )
-from simil.embedders.usage import Plan, Usage
 from simil.foreign import ForeignCode
+from simil.frozen import Frozen
 from simil.similarity import Metric
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.usage import Plan, Usage
 
 __all__ = ["Embedder", "Kind", "Mark", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
 
@@ -43,8 +44,7 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadAhead:
+class ReadAhead(Frozen):
     """How much of a stream is read and embedded at once: up to so many texts or characters."""
 
     texts: int = 1024
@@ -111,6 +111,10 @@ class Embedder(ABC):
         """Return the places of the texts whose vectors are not cached."""
         return list(range(len(texts)))
 
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts`, read without NumPy, if all of them are cached; else None."""
+        return None
+
     def plan(self) -> Plan | None:
         """Return a new counter of the requests that texts would need; None for a local model."""
         return None
@@ -131,15 +135,18 @@ class Embedder(ABC):
         normalize: bool = True,
         on_rejected: Callable[[TextRejected], None] | None = None,
         on_unknown: Callable[[int], None] | None = None,
+        on_done: Callable[[int], None] = lambda count: None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Start to embed, and return a function that waits for the vectors; see `embed`.
 
         Several batches can be started before the first is waited for; they overlap if the engine works in the
         background. A text that cannot be embedded goes to `on_rejected`, and its vector is nan; without
         `on_rejected` its `TextRejected` is raised. `on_unknown` is called with the place of each text of
-        which the model knows nothing.
+        which the model knows nothing, `on_done` with the number of texts of each piece that gets ready.
         """
         import numpy as np
+
+        from simil.embedders.distinct import Distinct
 
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
@@ -147,7 +154,8 @@ class Embedder(ABC):
         pieces = self.start(distinct.items, kind, VectorForm(dimensions, normalize))
 
         def wait() -> NDArray[np.float32]:
-            vectors, marks = self._collect(pieces, len(distinct.items), distinct.rejecting(on_rejected))
+            counted = _counted(pieces, len(texts), on_done)
+            vectors, marks = self._collect(counted, len(distinct.items), distinct.rejecting(on_rejected))
             if len(distinct.items) < len(texts):
                 vectors, marks = vectors[distinct.rows], marks[distinct.rows]
             self.truncated += int(np.count_nonzero(marks & Mark.CUT))
@@ -225,3 +233,15 @@ class Embedder(ABC):
     def _foreign(self) -> ForeignCode:
         """The boundary around plug-ins and the engines' libraries."""
         return ForeignCode(f"{self.stamp} failed")
+
+
+def _counted(
+    pieces: Iterator[Piece | TextRejected], texts: int, on_done: Callable[[int], None]
+) -> Iterator[Piece | TextRejected]:
+    """Pass on the pieces, and report how many texts each has; at the end those that are equal to others."""
+    for piece in pieces:
+        count = len(piece.rows) if isinstance(piece, Piece) else 1
+        texts -= count
+        yield piece
+        on_done(count)
+    on_done(texts)

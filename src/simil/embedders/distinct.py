@@ -24,6 +24,8 @@ class Distinct(Generic[Item]):
     def of(cls, batch: Sequence[Item]) -> Distinct[Item]:
         """Return the distinct items of a batch, in the order in which they come first."""
         items = list(dict.fromkeys(batch))
+        if len(items) == len(batch):
+            return cls(items, range(len(items)))
         place = {item: row for row, item in enumerate(items)}
         return cls(items, [place[item] for item in batch])
 

@@ -6,20 +6,20 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from simil.config import Settings
 from simil.consent import consent_missing, host_of
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.cache.keys import KeyBuilder
-from simil.embedders.local.base import LocalModel
-from simil.embedders.local.engines import find_chain, open_local
+from simil.embedders.local.engine_choice import BY_DRIVER, EngineChoice, GpuFinder, choose_engine, gives_way
+from simil.embedders.local.engines import open_local
+from simil.embedders.local.local_model import LocalModel
 from simil.embedders.overflow import Overflow, same_result
 from simil.errors import ModelError
+from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
 from simil.models.files.model_settings import read_prompts, read_similarity
@@ -45,8 +45,7 @@ _LOCAL_VERSION, _EMBEDDED_VERSION = 3, 2
 _FITS_BYTES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _LocatedModel:
+class _LocatedModel(Frozen):
     """A model that is not open yet: its name in outputs, what its vectors depend on, and how to open it.
 
     `on_unopened` is called at the end if all vectors came from the cache.
@@ -59,14 +58,20 @@ class _LocatedModel:
 
 
 def open_embedder(
-    settings: Settings, *, dimensions: int | None = None, normalize: bool = True, progress: Progress = silent
+    settings: Settings,
+    *,
+    dimensions: int | None = None,
+    normalize: bool = True,
+    progress: Progress = silent,
+    finder: GpuFinder = BY_DRIVER,
 ) -> Embedder:
     """Return the embedder that `settings` ask for; fetches the model's files if need be.
 
     With a cache, the model is prepared and opened only for the first text that is not cached. `dimensions` is
     how many the caller will keep: an API that can shorten vectors does so, and for a model that was not
     trained for it a warning is logged. Without `normalize`, a local model leaves out its final normalization.
-    Raises `ModelError`, `ProviderError` or `UsageError` if there is no such embedder.
+    `finder` finds a GPU for many texts, where the settings leave the device open. Raises `ModelError`,
+    `ProviderError` or `UsageError` if there is no such embedder.
     """
     if settings.model is not None:
         pinned = resolve(settings.model)
@@ -88,8 +93,7 @@ def open_embedder(
         )
     if source is None:
         return _open_api(ref, settings, dimensions)
-    model = _locate_local(source, settings, raw=not normalize, progress=progress)
-    embedder = _cached(model, settings) if settings.cache else model.open()
+    embedder = _open_files(source, settings, finder, raw=not normalize, progress=progress)
     embedder.folder = source.folder
     if not source.embedded:
         embedder.metric = read_similarity(source.folder)
@@ -149,6 +153,8 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     with ExitStack() as at_close:
         temporary = None
         if not settings.cache:
+            from tempfile import TemporaryDirectory
+
             temporary = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
         embedder = _cached(model, settings, temporary)
         embedder.at_close = at_close.pop_all()
@@ -157,23 +163,62 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     return embedder
 
 
-def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progress: Progress) -> _LocatedModel:
-    chain = find_chain(source, settings)
+def _open_files(
+    source: ModelSource, settings: Settings, finder: GpuFinder, *, raw: bool, progress: Progress
+) -> Embedder:
+    """Return the embedder of a model of this machine; many texts may go to a GPU."""
+    choice = choose_engine(source, settings, finder)
+    model = _locate_local(source, choice, settings, raw=raw, progress=progress)
+
+    def opened(model: _LocatedModel) -> Embedder:
+        return _cached(model, settings) if settings.cache else model.open()
+
+    if not gives_way(choice, settings, finder):
+        return opened(model)
+    from simil.embedders.bulk_embedder import BulkEmbedder
+    from simil.embedders.local.workload import Workload
+
+    def on_gpu() -> Embedder:
+        there = finder.on_it(settings)
+        located = _locate_local(source, choose_engine(source, there), there, raw=raw, progress=progress)
+        return opened(located.replaced(open=lambda: _open_found(located, finder)))
+
+    workload = Workload(source.folder, settings.threads, choice.chain.max_tokens if choice.chain else None)
+    return BulkEmbedder(
+        model.stamp,
+        lambda: opened(model),
+        on_gpu,
+        outgrows=partial(workload.outgrows, finder.start_s),
+        is_cached=settings.cache,
+    )
+
+
+def _open_found(model: _LocatedModel, finder: GpuFinder) -> Embedder:
+    found = finder.find()
+    if not found.names:
+        raise ModelError(found.why_none)
+    return model.open()
+
+
+def _locate_local(
+    source: ModelSource, choice: EngineChoice, settings: Settings, *, raw: bool, progress: Progress
+) -> _LocatedModel:
+    chain = choice.chain
     stamp = source.stamp(settings.cache_dir)
-    if settings.precision == "int8":
+    if choice.precision == "int8":
         from simil.models.graphs.quantize import quantization_name
 
         stamp = f"{stamp}+{quantization_name()}"
     watch = GenerationWatch(source, settings.cache_dir)
     prompts, revision = _prompts(source.folder, source.info), source.digest(settings.cache_dir)
-    note = model_note(source, settings.precision, revision, {str(kind): prompts[kind] for kind in prompts})
+    note = model_note(source, choice.precision, revision, {str(kind): prompts[kind] for kind in prompts})
     model = LocalModel(stamp, prompts, Overflow(settings.overflow), note)
     key_builder = KeyBuilder(
         version=_EMBEDDED_VERSION if source.embedded else _LOCAL_VERSION,
         backend="local",
         model=stamp,
         revision=revision,
-        precision=settings.precision,
+        precision=choice.precision,
         # A chain that only sentence-transformers can run is identified by the files' revision.
         pipeline=f"{chain}{' raw' if raw else ''}",
         prompts=model.prompts if chain else _prompts_by_module(source.folder, model.prompts),
@@ -184,7 +229,7 @@ def _locate_local(source: ModelSource, settings: Settings, *, raw: bool, progres
 
     def opened() -> Embedder:
         return watch.open_unchanged(
-            lambda: open_local(source, chain, model, settings, raw=raw, progress=progress),
+            lambda: open_local(source, choice, model, settings, raw=raw, progress=progress),
             uses_cache=settings.cache,
         )
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simil.errors import ModelError, SimilError, UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
+    from array import array
+
     import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
     "Mark",
     "Piece",
+    "StoredVector",
     "TextRejected",
     "VectorForm",
     "as_vectors",
@@ -23,6 +26,7 @@ __all__ = [
     "collect_pieces",
     "finite_part",
     "marked",
+    "passed_to",
     "raise_rejection",
     "reindex",
     "take_rows",
@@ -56,8 +60,7 @@ class Mark(IntFlag):
     UNKNOWN = 2
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Piece:
+class Piece(Frozen, eq=False):
     """Some of a batch's vectors.
 
     `rows` int [n] are the texts' places in the batch, `vectors` float32 [n, dimensions]; `marks` uint8 [n]
@@ -69,8 +72,14 @@ class Piece:
     marks: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class VectorForm:
+class StoredVector(NamedTuple):
+    """A vector out of a cache for those who need no NumPy: `array("f")`, and a `Mark`."""
+
+    values: array[float]
+    mark: int
+
+
+class VectorForm(Frozen):
     """How a model's vectors are returned: their first `dimensions` (None: all), of length 1 or not."""
 
     dimensions: int | None = None
@@ -173,14 +182,16 @@ def collect_pieces(
     import numpy as np
 
     missing, marks = np.ones(count, np.bool_), np.zeros(count, np.uint8)
+    refused: list[int] = []
     vectors: NDArray[np.float32] | None = None
     for piece in pieces:
         if isinstance(piece, TextRejected):
             missing[piece.index] = False
+            refused.append(piece.index)
             on_rejected(piece)
             continue
         if vectors is None:
-            vectors = np.full((count, piece.vectors.shape[1]), np.nan, np.float32)
+            vectors = np.empty((count, piece.vectors.shape[1]), np.float32)
         if piece.vectors.shape[1] != vectors.shape[1]:
             raise ModelError(
                 f"{stamp} gives vectors of {vectors.shape[1]} and of {piece.vectors.shape[1]} dimensions",
@@ -193,7 +204,8 @@ def collect_pieces(
         found = count - int(missing.sum())
         raise ModelError(f"{stamp} returned {found} vectors for {count} texts", hint=_BUG)
     if vectors is None:
-        vectors = np.full((count, dimensions or 0), np.nan, np.float32)
+        vectors = np.empty((count, dimensions or 0), np.float32)
+    vectors[refused] = np.nan
     return vectors, marks
 
 
@@ -208,6 +220,16 @@ def reindex(pieces: Iterable[Piece | TextRejected], rows: Sequence[int]) -> Iter
             yield piece
         else:
             yield Piece(places[piece.rows], piece.vectors, piece.marks)
+
+
+def passed_to(
+    keep: Callable[[Piece], None], pieces: Iterator[Piece | TextRejected]
+) -> Iterator[Piece | TextRejected]:
+    """Yield the pieces, each after `keep` was called with it."""
+    for piece in pieces:
+        if isinstance(piece, Piece):
+            keep(piece)
+        yield piece
 
 
 def raise_rejection(rejected: TextRejected) -> None:

@@ -17,7 +17,7 @@ from simil.formats.part_files import part_files
 from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
 from simil.formats.sources import Source
 
-__all__ = ["TypedSource", "refuse_binary", "typed"]
+__all__ = ["TypedSource", "is_foreign", "refuse_binary", "typed"]
 
 # What no prose begins with: an object with a member, or a list of objects, of lists or of several numbers.
 _STRING = rb'"(?:[^"\\]|\\.)*"'
@@ -97,6 +97,11 @@ def refuse_binary(source: Source) -> None:
             place=Place(source.name),
         )
     _refuse_foreign(head, source)
+
+
+def is_foreign(head: bytes) -> bool:
+    """Return whether a file that begins so is one that `refuse_binary` refuses."""
+    return sniffed_binary(head) is not None or head.startswith((*_FOREIGN,))
 
 
 def _refuse_foreign(head: bytes, source: Source) -> None:

@@ -5,20 +5,20 @@ A text file may grow: it is read once, from its beginning. Files of numbers are 
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from simil.errors import InputError, Place
+
+if TYPE_CHECKING:
+    import mmap
 
 __all__ = ["check_maps", "mapped", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """What a file was when it was opened."""
 
     name: str
@@ -40,6 +40,8 @@ _states: list[_State] = []
 
 def mapped(stream: BinaryIO, name: str) -> mmap.mmap:
     """A read-only map of the file on `stream`, which messages call `name`; `check_maps` looks after it."""
+    import mmap
+
     found = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     _states.append(_State(name, stream.name, os.fstat(stream.fileno())))
     return found

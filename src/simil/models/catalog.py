@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from simil.frozen import Frozen
 
 __all__ = [
     "DEFAULT",
@@ -30,10 +31,10 @@ SCORES = (
 # The tables of catalog.toml that are no models.
 _SOURCES, _BENCHMARKS = "sources", "benchmarks"
 _FLOAT32_BYTES = 4
+_NONE: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(Frozen):
     """The facts about a model that are known before it is loaded; None or "" if unknown.
 
     `kind`: "embedder", or "reranker" for a model that scores pairs of texts and has no vectors; "other" for
@@ -91,7 +92,10 @@ class ModelInfo:
     mrr: float | None = None
     duplicates_at: float | None = None
     price: float | None = None
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sources: Mapping[str, str] = _NONE
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @property
     def cli_name(self) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
 from simil.errors import ModelNotFound
+from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo, catalog, find_info
 from simil.models.names import did_you_mean, nearest_models
 
 __all__ = ["ModelRef", "Provider", "resolve"]
 
 DEFAULT_OPENAI = "text-embedding-3-small"
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_REPOSITORY = r"[A-Za-z0-9][\w.-]*/[\w.-]+"
 
 
 class Provider(Enum):
@@ -27,8 +27,7 @@ class Provider(Enum):
     PLUGIN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRef:
+class ModelRef(Frozen):
     """One model: `target` is a repository, a folder, an API's model name or a plug-in's name."""
 
     provider: Provider
@@ -69,9 +68,9 @@ def resolve(name: str) -> ModelRef:
             )
         return ModelRef(Provider.EMBEDDED, info.name, info=info)
     if info is not None and info.provider == "hub":
-        known = replace(info, own_code=False) if revision else info
+        known = info.replaced(own_code=False) if revision else info
         return ModelRef(Provider.HUB, info.repo, revision or None, known)
-    if _REPOSITORY.fullmatch(base):
+    if re.fullmatch(_REPOSITORY, base):
         return ModelRef(Provider.HUB, base, revision or None, info)
     raise _not_found(name)
 

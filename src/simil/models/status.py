@@ -26,9 +26,6 @@ from simil.models.select import find_local
 
 __all__ = ["ModelStatus", "State", "all_models", "status_of"]
 
-# The packages that provide the module `onnxruntime`.
-_ONNX_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
-
 
 class State(StrEnum):
     """Whether a model can be used now and, if not, what it needs."""
@@ -153,20 +150,9 @@ def _size(folder: Path) -> int:
 
 
 def _is_prepared(source: ModelSource, cache_dir: Path) -> bool:
-    version = _onnxruntime_version()
     try:
         scores_pairs = model_kind(source.folder) is ModelKind.CROSS_ENCODER
     except ModelError:  # A damaged model cannot be prepared in any case.
         return False
     kind = GraphKind.LOGITS if scores_pairs else GraphKind.TOKENS
-    return version is not None and is_sound(prepared_folder(source, cache_dir, version, kind))
-
-
-def _onnxruntime_version() -> str | None:
-    """Return the version of ONNX Runtime without importing it, None if it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    for package in _ONNX_RUNTIMES:
-        with suppress(PackageNotFoundError):
-            return version(package)
-    return None
+    return is_sound(prepared_folder(source, cache_dir, kind))

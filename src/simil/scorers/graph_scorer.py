@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.local.graph import GraphRunner
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelDamaged
 from simil.models.files.cross_encoder import PairModel
@@ -40,11 +41,9 @@ class GraphScorer(LocalScorer):
 
     def _start(self, pairs: Sequence[Pair], encodings: Sequence[Any] | None) -> Iterator[RowScores]:
         assert encodings is not None
-        return self._runner.start(
-            [encoding.ids for encoding in encodings],
-            self._scores,
-            segments=[encoding.type_ids for encoding in encodings] if self._has_segments else None,
-        )
+        tokens = TokenArrays.of([encoding.ids for encoding in encodings])
+        segments = TokenArrays.of([encoding.type_ids for encoding in encodings]).ids
+        return self._runner.start(tokens, self._scores, segments=segments if self._has_segments else None)
 
     def _scores(self, logits: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         if logits.ndim != 2 or logits.shape[1] != 1:

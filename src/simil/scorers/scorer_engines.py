@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simil.config import Settings
-from simil.embedders.local.engines import check_engine, fall_back_to_torch, verified
+from simil.embedders.local.engine_choice import check_engine, fall_back_to_torch
+from simil.embedders.local.engine_libraries import require_for_torch
+from simil.embedders.local.engines import engine_label, verified
 from simil.embedders.overflow import Overflow
 from simil.errors import ModelError, UsageError
 from simil.models.files.chain import UnknownChain, read_object
@@ -19,12 +21,15 @@ from simil.models.graphs.signature import GraphKind
 from simil.progress import Progress
 from simil.scorers.base import Scorer
 
-__all__ = ["check_scorer_settings", "open_local_scorer"]
+__all__ = ["PRECISION", "check_scorer_settings", "open_local_scorer"]
+
+PRECISION = "float32"
+"""What every cross-encoder computes in."""
 
 
 def check_scorer_settings(settings: Settings) -> None:
     """Raise `UsageError` or `ModelError` for settings with which no cross-encoder runs."""
-    if settings.precision != "float32":
+    if settings.precision not in ("auto", PRECISION):
         raise UsageError(
             f"{settings.precision} is not supported for a cross-encoder", hint="leave out --precision"
         )
@@ -32,8 +37,12 @@ def check_scorer_settings(settings: Settings) -> None:
         raise UsageError(
             "a cross-encoder cannot read two texts in windows", hint="use --overflow truncate or error"
         )
-    if settings.engine == "openvino":
-        raise ModelError("the openvino engine does not run cross-encoders", hint="leave out --engine")
+    if settings.engine in ("openvino", "packed"):
+        raise ModelError(
+            f"the {settings.engine} engine does not run cross-encoders", hint="leave out --engine"
+        )
+    if settings.device.is_several:
+        raise ModelError("a cross-encoder runs on one card", hint="use --device cuda")
     check_engine(settings)
 
 
@@ -51,16 +60,17 @@ def open_local_scorer(
     `on_engine` is called with the name of the engine. Raises `ModelError` if the model cannot be opened, or
     not by the engine that `settings` ask for.
     """
-    if settings.engine != "torch" and settings.device not in ("cuda", "mps"):
+    if settings.engine != "torch" and not settings.device.is_gpu:
         try:
             scorer = _open_graph(source, model, stamp, settings, progress)
             on_engine("onnx")
             return scorer
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
+    require_for_torch(source, settings)
     from simil.scorers.torch_scorer import TorchScorer
 
-    on_engine("torch" if settings.device in ("auto", "cpu") else f"torch on {settings.device}")
+    on_engine(engine_label("torch", settings.device))
     return verified(
         source.verify,
         lambda: TorchScorer(

@@ -22,7 +22,7 @@ from simil.models.resolve import Provider, resolve
 from simil.models.select import check_consent, find_or_fetch, known_kind
 from simil.progress import Progress, silent
 from simil.scorers.base import Scorer
-from simil.scorers.scorer_engines import check_scorer_settings, open_local_scorer
+from simil.scorers.scorer_engines import PRECISION, check_scorer_settings, open_local_scorer
 
 __all__ = ["open_scorer"]
 
@@ -41,7 +41,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
     model = _read(settings.model, source)
     stamp = source.stamp(settings.cache_dir)
     revision = source.digest(settings.cache_dir)
-    note = model_note(source, settings.precision, revision, {"pair": model.prompt})
+    note = model_note(source, PRECISION, revision, {"pair": model.prompt})
     watch = GenerationWatch(source, settings.cache_dir)
 
     def opened() -> Scorer:
@@ -59,7 +59,7 @@ def open_scorer(settings: Settings, *, progress: Progress = silent) -> Scorer:
         backend="cross-encoder",
         model=stamp,
         revision=revision,
-        precision=settings.precision,
+        precision=PRECISION,
         pipeline=str(model),
         max_tokens=model.max_tokens,
         overflow=same_result(Overflow(settings.overflow)),

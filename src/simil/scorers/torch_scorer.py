@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simil.device import Device
 from simil.embedders.local.torch import copy_tokenizer, load_network
 from simil.embedders.overflow import Overflow
 from simil.foreign import ForeignCode
@@ -28,7 +29,7 @@ class TorchScorer(LocalScorer):
     """A model folder in sentence-transformers' `CrossEncoder`, in float32."""
 
     def __init__(
-        self, stamp: str, overflow: Overflow, source: ModelSource, *, device: str, threads: int
+        self, stamp: str, overflow: Overflow, source: ModelSource, *, device: Device, threads: int
     ) -> None:
         """Load the model on `device`; 0 `threads` means all cores.
 

@@ -107,6 +107,12 @@ class OpenInput:
 
         return count_roughly(self.sources, self.reading)
 
+    def count_paragraphs(self) -> int | None:
+        """Return about how many paragraphs its files have, None if unknown."""
+        from simil.texts.counting import count_paragraphs
+
+        return count_paragraphs(self.sources)
+
 
 def fitted(first: OpenInput, second: OpenInput) -> tuple[OpenInput, OpenInput]:
     """Return both inputs, options taken off the one that they do not apply to where they do to the other."""

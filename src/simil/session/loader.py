@@ -49,11 +49,12 @@ def embed_corpus(
     parts: list[NDArray[np.float32]] = []
     unknown: list[NDArray[np.bool_]] = []
     with progress(label, total=total, unit="texts", status=embedder.status) as advance:
-        for batch in embed_stream(texts, embedder, options, on_error=on_error, on_unknown=on_unknown):
+        for batch in embed_stream(
+            texts, embedder, options, on_error=on_error, on_unknown=on_unknown, on_done=advance
+        ):
             kept += batch.texts
             parts.append(batch.vectors)
             unknown.append(batch.unknown)
-            advance(len(batch.texts))
     width = options.dimensions or embedder.dimensions or 0
     vectors = np.concatenate(parts) if parts else np.empty((0, width), np.float32)
     _check_directions(vectors, lambda row: kept[row].origin)

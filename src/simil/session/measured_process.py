@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simil.config import Credentials, Settings
+from simil.device import Device
 from simil.embedders.base import Kind, VectorForm
 from simil.errors import Place, SimilError, UsageError
 from simil.tasks.embedding import EmbedOptions, embed_all
@@ -60,7 +61,11 @@ class MeasurementRequest:
     def to_json(self) -> bytes:
         """Return the request as one line; with the key of an API, so that it goes into no file."""
         # Not by orjson: the path of a model need not be UTF-8.
-        settings = {**asdict(self.settings), "cache_dir": str(self.settings.cache_dir)}
+        settings = {
+            **asdict(self.settings),
+            "cache_dir": str(self.settings.cache_dir),
+            "device": str(self.settings.device),
+        }
         texts = {
             str(kind): [(item.text, item.id, item.origin.source, item.origin.line) for item in items]
             for kind, items in self.texts.items()
@@ -76,9 +81,12 @@ class MeasurementRequest:
         """Return the request that `to_json` gave."""
         given: dict[str, Any] = json.loads(line)
         own = given["settings"]
-        settings = Settings(
-            **{**own, "cache_dir": Path(own["cache_dir"]), "openai": Credentials(**own["openai"])}
-        )
+        typed = {
+            "cache_dir": Path(own["cache_dir"]),
+            "device": Device.parse(own["device"]),
+            "openai": Credentials(**own["openai"]),
+        }
+        settings = Settings(**{**own, **typed})
         texts = {
             Kind(kind): [Text(id_, text, Place(source, line), {}) for text, id_, source, line in items]
             for kind, items in given["texts"].items()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from simil.errors import ModelMismatch
-from simil.models.catalog import find_by_stamp
 from simil.progress import Progress
 from simil.tasks.corpus import check_models
 
@@ -54,12 +52,13 @@ class OpenModel:
         Raises `ModelMismatch` where the two disagree, `ModelError` for a model that cannot be opened.
         """
         from simil.embedders.factory import open_embedder
+        from simil.models.catalog import find_by_stamp
 
         if self.opened is None:
             settings = self._settings
             known = find_by_stamp(self.stamp) if self.stamp else None
             if settings.model is None and known is not None and known.provider != "openai":
-                settings = dataclasses.replace(settings, model=known.name)
+                settings = settings.replaced(model=known.name)
             self.opened = open_embedder(
                 settings, dimensions=self.dimensions, normalize=self._normalize, progress=self._progress
             )

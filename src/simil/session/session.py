@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
 from simil.progress import Progress, Total, silent
-from simil.session.inputs import InputOpener, OpenInput, fitted
 from simil.session.open_model import OpenModel
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from simil.errors import InputError, Place
     from simil.formats.passthrough import Frame
     from simil.scorers.base import Scorer
+    from simil.session.inputs import InputOpener, OpenInput
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
@@ -61,7 +61,7 @@ class Session(AbstractContextManager["Session"]):
         self._on_blank = on_blank
         self._on_error = on_error
         self._on_unknown = on_unknown
-        self._inputs = InputOpener(on_stdin)
+        self._on_stdin = on_stdin
         self._model = OpenModel(settings, dimensions, normalize=normalize, progress=progress)
 
     @property
@@ -93,8 +93,8 @@ class Session(AbstractContextManager["Session"]):
     def scorer(self, reranker: str | None = None) -> Scorer:
         """Return the cross-encoder that the settings ask for, or `reranker`, opened by the first call.
 
-        Beside a reranker, what the settings say of precision, windows and OpenVINO is for the embedding
-        model alone. Errors as in `open_scorer`.
+        Beside a reranker, what the settings say of precision, windows, further cards and engines that run no
+        cross-encoder is for the embedding model alone. Errors as in `open_scorer`.
         """
         from simil.scorers.scorer_factory import open_scorer
 
@@ -106,6 +106,13 @@ class Session(AbstractContextManager["Session"]):
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
         """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
         return self._inputs.open(files, reading, label)
+
+    @cached_property
+    def _inputs(self) -> InputOpener:
+        # Texts of a command line come from no input.
+        from simil.session.inputs import InputOpener
+
+        return InputOpener(self._on_stdin)
 
     def texts(
         self,
@@ -146,7 +153,7 @@ class Session(AbstractContextManager["Session"]):
         else:
             given = self.texts(opened) if texts is None else texts
             corpus = self.embed(given, kind, total=opened.count, label=opened.label)
-        return replace(corpus, types=opened.column_types)
+        return corpus.replaced(types=opened.column_types)
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""
@@ -162,6 +169,8 @@ class Session(AbstractContextManager["Session"]):
 
         Saved vectors are read before texts, whichever side they are on: they say which model the texts need.
         """
+        from simil.session.inputs import fitted
+
         opened = fitted(first, second)
         if opened[1].holds_vectors and not opened[0].holds_vectors:
             right, left = self.corpus(opened[1]), self.corpus(opened[0])
@@ -203,12 +212,12 @@ class Session(AbstractContextManager["Session"]):
 
 def beside_embedder(settings: Settings, reranker: str) -> Settings:
     """Return the settings for a reranker, which the user names for this run, so that it needs no consent."""
-    return replace(
-        settings,
+    return settings.replaced(
         model=reranker,
         model_from=None,
         model_unconsented=None,
-        precision="float32",
-        engine="auto" if settings.engine == "openvino" else settings.engine,
+        precision="auto",
+        engine="auto" if settings.engine in ("openvino", "packed") else settings.engine,
+        device=settings.device.first(),
         overflow="warn" if settings.overflow == "chunk" else settings.overflow,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
+from simil.embedders.pieces import Mark, StoredVector, VectorForm
 from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.frozen import Frozen
 from simil.similarity import Metric
+from simil.similarity.rounded_scores import rounded_score
 from simil.tasks.corpus import check_models
 from simil.tasks.embedding import EmbedOptions, embed_all, rejected
 from simil.tasks.evaluation.scales import Scale, reaches
@@ -29,8 +31,7 @@ log = logging.getLogger("simil")
 _PAIRS_AT_ONCE = 512
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Item:
+class Item(Frozen, eq=False):
     """An item to compare: a text, or a vector of a file with its id and model there."""
 
     name: str
@@ -40,22 +41,27 @@ class Item:
     id: str | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Comparison:
+class Comparison(Frozen, eq=False):
     """What was compared and by which model.
 
-    `first_score` float32 [1] is that of the first two items. `vectors` is float32 [items, dimensions]; other
-    scores are computed from it a block at a time, since their number grows with the square of the
-    items'. With a `scale` they are given on it.
+    `first_score` is that of the first two items. The others are computed from their `vectors` a block at a
+    time, since their number grows with the square of the items'; `load_vectors` returns these, as two cached
+    texts need no more than their score. With a `scale` scores are given on it.
     """
 
     names: Sequence[str]
     ids: Sequence[str]
-    first_score: NDArray[np.float32]
-    vectors: NDArray[np.float32]
+    first_score: float
+    dimensions: int
+    load_vectors: Callable[[], NDArray[np.float32]]
     metric: Metric
     model: str | None
     scale: Scale | None = None
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The vectors of the items, float32 [items, dimensions]."""
+        return self.load_vectors()
 
     @property
     def is_distance(self) -> bool:
@@ -63,14 +69,13 @@ class Comparison:
         return self.metric.is_distance and self.scale is None
 
     @property
-    def dimensions(self) -> int:
-        """The length of the vectors."""
-        return int(self.vectors.shape[1])
-
-    @property
     def score(self) -> float:
         """The score of the first two items."""
-        return float(self._shown(self.first_score)[0])
+        if self.scale is None:
+            return self.first_score
+        import numpy as np
+
+        return float(self.scale.apply(np.array([self.first_score], np.float32))[0])
 
     @property
     def has_top(self) -> bool:
@@ -90,7 +95,8 @@ class Comparison:
 
     def rows(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each item's number and its scores with all items, float32 [items]."""
-        for start, block in similarity.matrix_blocks(self.vectors, self.vectors, self.metric):
+        vectors = self.vectors
+        for start, block in similarity.matrix_blocks(vectors, vectors, self.metric):
             for offset, row in enumerate(block):
                 yield start + offset, self._shown(row)
 
@@ -103,13 +109,14 @@ class Comparison:
         """Return whether all pairs of items score at least (for a distance: at most) `threshold`."""
         import numpy as np
 
+        vectors = self.vectors
         for index, row in self.rows():
             missed = np.flatnonzero(~reaches(row, threshold, self.metric, self.scale))
             missed = missed[missed != index]
             if len(missed):
                 # A matrix product rounds the last digit: equal vectors may score just below 1.
-                own = np.repeat(self.vectors[index : index + 1], len(missed), axis=0)
-                exact = self._shown(similarity.pairwise(own, self.vectors[missed], self.metric))
+                own = np.repeat(vectors[index : index + 1], len(missed), axis=0)
+                exact = self._shown(similarity.pairwise(own, vectors[missed], self.metric))
                 if not reaches(exact, threshold, self.metric, self.scale).all():
                     return False
         return True
@@ -118,8 +125,7 @@ class Comparison:
         return scores if self.scale is None else self.scale.apply(scores)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PairScores:
+class PairScores(Frozen, eq=False):
     """Some rows, the scores of their two texts, float32 [len(pairs)], and the dimension of the vectors.
 
     A cross-encoder makes no vectors: `dimensions` is 0.
@@ -147,41 +153,93 @@ def compare(
     `UsageError` for fewer than two items, `ModelMismatch` for vectors of two models, `InputError` for a
     vector without direction.
     """
-    import numpy as np
-
     check_count(items)
     models = {item.model for item in items if item.vector is not None}
     check_models(models)
     texts = [item.text for item in items if item.text is not None]
-    vector_of: dict[int, NDArray[np.float32]] = {}
+    embedder: Embedder | None = None
+    pair: Sequence[StoredVector] = ()
     if texts:
         embedder = open_embedder()
         models.add(embedder.stamp)
         check_models(models)
-        if metric is None and len(texts) == len(items):
-            metric, options = own_metric(embedder, options)
+        if len(texts) == len(items):
+            if metric is None:
+                metric, options = own_metric(embedder, options)
+            pair = _cached_pair(texts, embedder, options, on_unknown)
+    metric = metric or Metric.COSINE
+    score = rounded_score(pair[0].values, pair[1].values, metric) if pair else None
+    if score is None:
+        items, vectors = _with_vectors(items, pair, embedder, options, on_error, on_unknown)
+        _check_directions(items, vectors, metric)
+        score = float(similarity.pairwise(vectors[:1], vectors[1:2], metric)[0])
+    return Comparison(
+        names=[item.name for item in items],
+        ids=[_id_of(item, number) for number, item in enumerate(items, 1)],
+        first_score=score,
+        dimensions=len(pair[0].values) if pair else vectors.shape[1],
+        load_vectors=lambda: _stacked(pair) if pair else vectors,
+        metric=metric,
+        model=next(iter(models)),
+    )
+
+
+def _cached_pair(
+    texts: Sequence[Text], embedder: Embedder, options: EmbedOptions, on_unknown: Callable[[Place], None]
+) -> Sequence[StoredVector]:
+    """Return the vectors of two texts if both are cached, without NumPy; else nothing."""
+    if len(texts) != 2:
+        return ()
+    form = VectorForm(options.dimensions, options.normalize)
+    stored = embedder.stored([text.text for text in texts], options.kind, form) or ()
+    for text, vector in zip(texts, stored, strict=False):
+        embedder.truncated += bool(vector.mark & Mark.CUT)
+        if vector.mark & Mark.UNKNOWN:
+            on_unknown(text.origin)
+    return stored
+
+
+def _stacked(stored: Sequence[StoredVector]) -> NDArray[np.float32]:
+    import numpy as np
+
+    return np.array([vector.values for vector in stored], np.float32)
+
+
+def _with_vectors(
+    items: Sequence[Item],
+    pair: Sequence[StoredVector],
+    embedder: Embedder | None,
+    options: EmbedOptions,
+    on_error: Callable[[InputError], None] | None,
+    on_unknown: Callable[[Place], None],
+) -> tuple[Sequence[Item], NDArray[np.float32]]:
+    """Return the items that the model does not refuse, and their vectors, float32 [items, dimensions].
+
+    `pair` are their vectors if these are cached. Errors are those of `compare`.
+    """
+    import numpy as np
+
+    if pair:
+        return items, _stacked(pair)
+    vector_of: dict[int, NDArray[np.float32]] = {}
+    if embedder is not None:
+        texts = [item.text for item in items if item.text is not None]
         embedded = embed_all(texts, embedder, options, on_error=on_error, on_unknown=on_unknown)
         vector_of = {id(text): vector for text, vector in zip(embedded.texts, embedded.vectors, strict=True)}
-    metric = metric or Metric.COSINE
     kept = [item for item in items if item.text is None or id(item.text) in vector_of]
     check_count(kept)
     vectors = [vector_of[id(item.text)] if item.vector is None else item.vector for item in kept]
     _check_lengths(kept, vectors)
-    stacked = np.stack(vectors)
-    directed = stacked.any(axis=1)
+    return kept, np.stack(vectors)
+
+
+def _check_directions(items: Sequence[Item], vectors: NDArray[np.float32], metric: Metric) -> None:
+    directed = vectors.any(axis=1)
     if metric is Metric.COSINE and not directed.all():
         raise InputError(
-            f"the vector of {kept[int(directed.argmin())].name!r} is zero and has no direction",
+            f"the vector of {items[int(directed.argmin())].name!r} is zero and has no direction",
             hint="leave it out, or use --metric euclidean",
         )
-    return Comparison(
-        names=[item.name for item in kept],
-        ids=[_id_of(item, number) for number, item in enumerate(kept, 1)],
-        first_score=similarity.pairwise(stacked[:1], stacked[1:2], metric),
-        vectors=stacked,
-        metric=metric,
-        model=next(iter(models)),
-    )
 
 
 def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, EmbedOptions]:
@@ -192,7 +250,7 @@ def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, Embed
     if embedder.metric is Metric.COSINE:
         return embedder.metric, options
     log.info("compared by %s, as the files of %s say; --metric overrides it", embedder.metric, embedder.stamp)
-    return embedder.metric, replace(options, normalize=False)
+    return embedder.metric, options.replaced(normalize=False)
 
 
 def check_count(items: Sequence[Item]) -> None:
@@ -251,11 +309,13 @@ def _scored(
 ) -> Iterator[PairScores]:
     import numpy as np
 
-    most = max(_PAIRS_AT_ONCE, embedder.read_ahead.texts // 2)
-    for batch in prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=most):
+    ahead = prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=_PAIRS_AT_ONCE)
+    for batch in ahead:
         places = [place for place, pair in enumerate(batch) if not pair.is_missing]
         sent = [batch[place] for place in places]
         vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        reading = embedder.read_ahead  # More, once many texts go to a GPU.
+        ahead.allow(max(_PAIRS_AT_ONCE, reading.texts // 2), reading.characters)
         good = [row for row in range(len(sent)) if row not in refused]
         scores = np.full(len(batch), np.nan, np.float32)
         if good:

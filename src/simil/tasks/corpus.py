@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, overload
 
 from simil.errors import ModelMismatch, Place
+from simil.frozen import Frozen
 from simil.texts import Text
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Corpus:
+_NONE: Mapping[str, Any] = {}
+
+
+class Corpus(Frozen, eq=False):
     """Texts and their vectors, float32 [len(texts), dimensions], each of length 1, by one model.
 
     `model` is None where a file of vectors does not say what made them. `saved` tells that they come
@@ -43,7 +45,7 @@ class Corpus:
     model: str | None
     saved: bool = False
     unknown: NDArray[np.bool_] | None = None
-    types: Mapping[str, Any] = field(default_factory=dict)
+    types: Mapping[str, Any] = _NONE
 
     def __len__(self) -> int:
         return len(self.texts)

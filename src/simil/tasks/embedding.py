@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, TextRejected
 from simil.errors import InputError, Place
+from simil.frozen import Frozen
 from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbedOptions", "EmbeddedBatch", "embed_all", "embed_stream"]
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedOptions:
+class EmbedOptions(Frozen):
     """How vectors are wanted: for which kind of text, how many dimensions (None: all), of length 1 or not."""
 
     kind: Kind = Kind.SYMMETRIC
@@ -27,8 +26,7 @@ class EmbedOptions:
     normalize: bool = True
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class EmbeddedBatch:
+class EmbeddedBatch(Frozen, eq=False):
     """Some texts and their vectors, float32 [len(texts), dimensions].
 
     `unknown` bool [len(texts)] are those of which the model knows nothing.
@@ -47,15 +45,17 @@ def embed_stream(
     on_error: Callable[[InputError], None] | None = None,
     keeps_failed: bool = False,
     on_unknown: Callable[[Place], None] = lambda place: None,
+    on_done: Callable[[int], None] = lambda count: None,
 ) -> Iterator[EmbeddedBatch]:
     """Yield the texts' vectors in order, the first before the last text is read.
 
     Memory is bounded however many texts come. A text that the model refuses goes to `on_error` and is
     left out, or has a vector of nan where `keeps_failed`, as a missing one has; without `on_error` an
     `InputError` that names its place is raised, as are the reader's errors. `on_unknown` gets the place of
-    each text of which the model knows nothing.
+    each text of which the model knows nothing, `on_done` the number of texts that are done, several times
+    for each batch.
     """
-    batches = _embedded(texts, embedder, options, on_error, on_unknown, keeps_failed=keeps_failed)
+    batches = _embedded(texts, embedder, options, on_error, on_unknown, on_done, keeps_failed=keeps_failed)
     return _after_a_vector(batches) if keeps_failed else batches
 
 
@@ -65,6 +65,7 @@ def _embedded(
     options: EmbedOptions,
     on_error: Callable[[InputError], None] | None,
     on_unknown: Callable[[Place], None],
+    on_done: Callable[[int], None],
     *,
     keeps_failed: bool,
 ) -> Iterator[EmbeddedBatch]:
@@ -77,7 +78,9 @@ def _embedded(
         # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
         # gets its answer at once.
         previous = begun
-        begun = _Begun(batch, embedder, options, on_error, on_unknown, keeps_failed=keeps_failed)
+        begun = _Begun(batch, embedder, options, on_error, on_unknown, on_done, keeps_failed=keeps_failed)
+        # More, once many texts go to a GPU.
+        ahead.allow(embedder.read_ahead.texts, embedder.read_ahead.characters)
         if previous is not None:
             yield from previous.wait()
         if not ahead.has_more:
@@ -132,6 +135,7 @@ class _Begun:
         options: EmbedOptions,
         on_error: Callable[[InputError], None] | None,
         on_unknown: Callable[[Place], None],
+        on_done: Callable[[int], None] = lambda count: None,
         *,
         keeps_failed: bool = False,
     ) -> None:
@@ -152,7 +156,9 @@ class _Begun:
             normalize=options.normalize,
             on_rejected=self._refuse,
             on_unknown=self._note_unknown,
+            on_done=on_done,
         )
+        on_done(len(texts) - len(self._sent))
 
     def wait(self) -> Iterator[EmbeddedBatch]:
         """Yield the texts and their vectors, nothing where all were refused and are left out."""

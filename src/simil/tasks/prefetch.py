@@ -54,6 +54,11 @@ class Prefetcher(Generic[T]):
         """Whether part of the next batch has already been read."""
         return bool(self._waiting)
 
+    def allow(self, most: int, most_characters: int) -> None:
+        """Change how much a batch may hold from the next one on."""
+        with self._changed:
+            self._most, self._most_characters = most, most_characters
+
     def _fill(self, items: Iterable[T]) -> None:
         try:
             for item in items:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simil.errors import UsageError
 from simil.texts.records import Text, is_blank
 
-__all__ = ["Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
+__all__ = ["BETWEEN_PARAGRAPHS", "Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
 
 # From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
-_BETWEEN_PARAGRAPHS = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
+BETWEEN_PARAGRAPHS = r"\n[^\S\n]*(?:\n[^\S\n]*)+"
+_BETWEEN_PARAGRAPHS = re.compile(BETWEEN_PARAGRAPHS)
 _TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
 
 
@@ -65,11 +66,11 @@ def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator
             if is_blank(part):
                 continue
             if text.origin.line is not None:
-                yield replace(text, id=f"{text.id}#{number}", text=part.strip())
+                yield text._replace(id=f"{text.id}#{number}", text=part.strip())
                 continue
             # A part begins at its first word.
             line = lines.number_of(start + len(part) - len(part.lstrip()))
-            origin = replace(text.origin, line=line)
+            origin = text.origin._replace(line=line)
             # As `Source.label` writes names in ids.
             place = str(origin).encode("utf-8", "backslashreplace").decode("utf-8")
             yield Text(place if several else str(line), part.strip(), origin, text.fields)

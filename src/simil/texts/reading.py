@@ -185,7 +185,7 @@ def _settled(
                 if made is None:
                     on_blank(outcome.place)
         if made is None and stand_in is not None and outcome.place is not None:
-            place = replace(outcome.place, column=None)
+            place = outcome.place._replace(column=None)
             made = stand_in(place, outcome if isinstance(outcome, Record) else None)
         if made is not None:
             yield made

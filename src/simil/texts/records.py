@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from simil.errors import Place
 
 __all__ = ["Pair", "Text", "is_blank"]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """One text. `fields` are the columns or keys of its record other than text and id, in order.
 
     With `ReadOptions.all_fields` they are all of them; plain text has none. `is_missing` says that the record
@@ -22,13 +21,15 @@ class Text:
     id: str
     text: str
     origin: Place
-    fields: Mapping[str, object] = field(hash=False)
+    fields: Mapping[str, object]
     is_missing: bool = False
-    raw: bytes = field(default=b"", compare=False, repr=False)
+    raw: bytes = b""
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.text, self.origin))
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """Two texts of one row. `fields` are all its columns or keys in order, including both texts.
 
     `is_missing` is as in `Text`, where one of the two is missing.
@@ -38,8 +39,11 @@ class Pair:
     left: str
     right: str
     origin: Place
-    fields: Mapping[str, object] = field(hash=False)
+    fields: Mapping[str, object]
     is_missing: bool = False
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.left, self.right, self.origin))
 
 
 def is_blank(text: str) -> bool:

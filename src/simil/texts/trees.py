@@ -7,8 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from simil.formats.detection import is_foreign
+from simil.formats.text_limit import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -32,6 +36,7 @@ class LeftOut(StrEnum):
     UNDECODED = "not in its encoding"
     BINARY = "binary"
     UNREADABLE = "not readable"
+    TOO_LONG = "longer than --max-text-bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class _Walk:
     """What holds for a whole tree; see `files_in`."""
 
     encoding: str
+    text_limit: int
+    whole: bool
     report: Callable[[str, LeftOut], None]
 
     def files(self, folder: str, above: Sequence[tuple[str, GitIgnoreSpec]] = ()) -> Iterator[str]:
@@ -66,7 +73,13 @@ class _Walk:
         """Return why a file is left out, None for text."""
         try:
             with Path(path).open("rb", buffering=0) as stream:
-                return _fault_in(iter(lambda: stream.read(_CHUNK), b""), self.encoding)
+                if fault := _fault_in(iter(lambda: stream.read(_CHUNK), b""), self.encoding):
+                    return fault
+                if stream.tell() <= self.text_limit:
+                    return None
+                stream.seek(0)
+                is_longer = self.whole or _longest_line(stream) > self.text_limit
+                return LeftOut.TOO_LONG if is_longer else None
         except OSError:
             return LeftOut.UNREADABLE
 
@@ -75,16 +88,20 @@ def files_in(
     folder: str,
     *,
     encoding: str | None = None,
+    text_limit: int = MAX_TEXT_BYTES,
+    whole: bool = False,
     on_left_out: Callable[[str, LeftOut], None] = lambda path, reason: None,
 ) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
-    Text is what can be decoded and holds no NUL; a byte order mark tells its encoding, which else is
-    `encoding` or UTF-8. `on_left_out` gets the path of each other file, and of whatever may not be read.
+    Text is what can be decoded, holds no NUL and does not begin as a known kind of document does; a byte
+    order mark tells its encoding, which else is `encoding` or UTF-8. A line, or with `whole` a file, has at
+    most `text_limit` bytes. `on_left_out` gets the path of each other file, and of whatever may not be read:
+    what a reader would refuse must not end a search that has run for minutes.
     Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
     what is no file are left out without a report.
     """
-    yield from _Walk(encoding or "utf-8", on_left_out).files(folder)
+    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out).files(folder)
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
@@ -108,8 +125,21 @@ def _is_ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]], *, is_fol
     return False
 
 
+def _longest_line(stream: FileIO) -> int:
+    longest = line = 0
+    while chunk := stream.read(_CHUNK):
+        first, *others = map(len, chunk.split(b"\n"))
+        line += first
+        longest = max(longest, line, *others)
+        if others:
+            line = others[-1]
+    return longest
+
+
 def _fault_in(chunks: Iterator[bytes], encoding: str) -> LeftOut | None:
     chunk = next(chunks, b"")
+    if is_foreign(chunk):
+        return LeftOut.BINARY
     known = next((name for mark, name in _MARKS.items() if chunk.startswith(mark)), encoding)
     decoder = codecs.getincrementaldecoder(known)()
     # Of characters of two or four bytes, some are zero.

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.fast_typer import Command, Group
+from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.options.run import start_run
 from simil.data_stream import stdout
 from simil.errors import UsageError
@@ -29,6 +30,7 @@ _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 @cache.command(cls=Command)
+@typer_function
 def info(form: opt.TextOrJson = "text") -> None:
     """Show where the cache is, how large it is, and what it holds."""
     from simil.cli.commands.cache_view import info_json, info_text
@@ -41,6 +43,7 @@ def info(form: opt.TextOrJson = "text") -> None:
 
 
 @cache.command(cls=Command)
+@typer_function
 def path() -> None:
     """Print the path of the cache file."""
     from simil.embedders.cache.maintenance import cache_path
@@ -50,6 +53,7 @@ def path() -> None:
 
 
 @cache.command(cls=Command)
+@typer_function
 def verify(quiet: opt.Quiet = False) -> None:
     """Check every vector, drop damaged ones, and exit with 1 if there were any."""
     from simil.cli.commands.cache_view import verified_text
@@ -60,10 +64,11 @@ def verify(quiet: opt.Quiet = False) -> None:
         if not quiet:
             stdout().write(verified_text(result))
     if not result.is_sound:
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 @cache.command(cls=Command)
+@typer_function
 def prune(
     older_than: Annotated[
         str | None,
@@ -96,6 +101,7 @@ def prune(
 
 
 @cache.command(cls=Command)
+@typer_function
 def clear(quiet: opt.Quiet = False) -> None:
     """Forget all vectors; fetched and prepared models stay."""
     from simil.cli.commands.cache_view import cleared_text

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import InputError, UsageError
 
@@ -37,7 +37,7 @@ def classify(
     files: opt.Files = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--label",
             metavar="NAME[=TEXT]",
             help="A label and a description of its meaning (default: its name); may be repeated.",
@@ -45,7 +45,7 @@ def classify(
     ] = None,
     examples: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--examples",
             metavar="FILE",
             help="Learn from labelled texts: csv, tsv, jsonl, or their saved vectors.",
@@ -53,13 +53,11 @@ def classify(
     ] = None,
     label_field: Annotated[
         str | None,
-        typer.Option(
-            "--label-field", metavar="NAME", help="Column or key that holds the label (default: label)."
-        ),
+        Option("--label-field", metavar="NAME", help="Column or key that holds the label (default: label)."),
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--method",
             metavar="NAME",
             help="How to learn from examples: centroid, knn, logistic, or auto, which picks the method "
@@ -68,14 +66,14 @@ def classify(
     ] = None,
     k: Annotated[
         int | None,
-        typer.Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn (default: 5)."),
+        Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn (default: 5)."),
     ] = None,
     top: Annotated[
-        int | None, typer.Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
+        int | None, Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Below this score the label is unknown; exit with 1 if it is unknown for every text.",
@@ -83,7 +81,7 @@ def classify(
     ] = None,
     evaluate: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--evaluate",
             help="Compare the results with the labels of the texts: accuracy, scores per label, confusions.",
         ),
@@ -127,7 +125,7 @@ def classify(
             predictions = classified.ranked(top or 1)
             show_predictions(corpus, classified, predictions, shown_as, stream, top=top)
     if len(corpus) and not classified.any_known():
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 class _Classifier:

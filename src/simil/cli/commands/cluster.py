@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
+from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
 
@@ -28,13 +28,11 @@ def cluster(
     files: opt.Files = None,
     clusters: Annotated[
         int | None,
-        typer.Option(
-            "-n", "--clusters", metavar="N", min=1, help="Divide all texts into N clusters (k-means)."
-        ),
+        Option("-n", "--clusters", metavar="N", min=1, help="Divide all texts into N clusters (k-means)."),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Form each cluster of a text and all others that score at least X with it.",
@@ -42,7 +40,7 @@ def cluster(
     ] = None,
     min_size: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--min-size",
             metavar="N",
             min=1,
@@ -51,7 +49,7 @@ def cluster(
     ] = None,
     members: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--members",
             metavar="N",
             min=1,
@@ -59,11 +57,11 @@ def cluster(
         ),
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Show only the clusters, without their texts.")
+        bool, Option("--summary", help="Show only the clusters, without their texts.")
     ] = False,
     labels_only: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--labels-only", help="Print only the cluster number of each text, one per line, in input order."
         ),
     ] = False,
@@ -118,7 +116,7 @@ def cluster(
                 show_clustering(result, shown_as, stream, members=members, summary=summary)
         _report(result, threshold, min_size or default_min_size(len(corpus)))
     if not result.clusters:
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _corpus(

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
-from simil.errors import Place, UsageError
+from simil.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
-    from simil.cli.commands.compare_scale import Scaling
-    from simil.cli.commands.compare_view import AnyComparison
+    from simil.cli.commands.compare_formats import AnyComparison
     from simil.cli.options.run import SessionRun
-    from simil.progress import Status
-    from simil.session.inputs import OpenInput
-    from simil.similarity import Metric
-    from simil.tasks.comparison import Item, PairScores
-    from simil.tasks.embedding import EmbedOptions
-    from simil.tasks.evaluation.scales import Scale
+    from simil.tasks.comparison import Item
     from simil.tasks.pair_scoring import CrossComparison
-    from simil.texts import Pair, ReadOptions
 
 __all__ = ["compare"]
 
@@ -40,15 +30,15 @@ log = logging.getLogger("simil")
 def compare(
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
+        Argument(metavar="TEXT", help="Texts to compare; - reads them from stdin, one per line."),
     ] = None,
     text: Annotated[
         list[str] | None,
-        typer.Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
+        Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
     ] = None,
     file: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--file",
             metavar="FILE",
             help="Compare the content of FILE, or of each file in a folder, as one text; may be repeated.",
@@ -56,7 +46,7 @@ def compare(
     ] = None,
     pairs: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--pairs",
             metavar="FILE",
             help="Score the two texts in each row of a tsv, csv or jsonl file; --field names the columns.",
@@ -64,7 +54,7 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--metric",
             metavar="NAME",
             help="How to compare: cosine, dot, euclidean or manhattan; else what the model's files say.",
@@ -72,7 +62,7 @@ def compare(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Exit with 1 unless every score is at least X (distances: at most X).",
@@ -80,7 +70,7 @@ def compare(
     ] = None,
     calibrated: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--calibrated",
             help="Print the probability that people would call the texts alike; see simil eval.",
         ),
@@ -88,7 +78,7 @@ def compare(
     calibration: opt.CalibrationFile = None,
     percentile: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--percentile",
             metavar="FILE",
             help="Print the percentage of random pairs of texts in FILE that are less similar.",
@@ -113,7 +103,7 @@ def compare(
     from simil.cli.commands.compare_scale import ScaleOptions, Scaling
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of
+    from simil.cli.output.output_form import form_of
     from simil.similarity import Metric
     from simil.tasks.comparison import compare as compare_items
     from simil.tasks.embedding import EmbedOptions
@@ -135,11 +125,7 @@ def compare(
         if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
         if plot is not None:
-            from simil.cli.plots.drawing import check_plot
-
-            if pairs is not None:
-                raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
-            check_plot(plot)
+            _check_plot(plot, has_matrix=pairs is None)
         shown_as = form_of(form, output)
         about_vectors = {
             "--metric": metric,
@@ -149,11 +135,13 @@ def compare(
             "--percentile": percentile,
         }
         if pairs is not None:
-            rows = _Rows(pairs, reading.options(), chosen, wanted, scaling, threshold)
+            from simil.cli.commands.compare_pairs import PairRows
+
+            rows = PairRows(pairs, reading.options(), chosen, wanted, scaling, threshold)
             crosses = _is_cross_encoder(run, about_vectors)
             reached = rows.score(run, shown_as, output, is_cross_encoder=crosses)
         else:
-            items = [*items_of(run.session, given, reading.options())]
+            items = [*items_of(run.session, given, reading)]
             with open_output(output) as stream:
                 compared: AnyComparison
                 # Saved vectors need no model.
@@ -169,11 +157,11 @@ def compare(
                         on_error=run.notes.on_error,
                         on_unknown=run.notes.unknown,
                     )
-                    compared = replace(compared, scale=scaling.scale(compared.model, compared.dimensions))
+                    compared = scaling.scaled(compared)
                 _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> bool:
@@ -186,6 +174,14 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
                 f"{option} is for vectors, and a cross-encoder makes none", hint=f"leave out {option}"
             )
     return True
+
+
+def _check_plot(plot: str, *, has_matrix: bool) -> None:
+    from simil.cli.plots.drawing import check_plot
+
+    if not has_matrix:
+        raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
+    check_plot(plot)
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
@@ -201,127 +197,11 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
 
 def _show(comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
     from simil.cli.commands.compare_view import draw_comparison, show_comparison
-    from simil.cli.plots.drawing import replaces_text
 
     if plot is not None:  # Before the text, since its reader may close the pipe.
+        from simil.cli.plots.drawing import replaces_text
+
         draw_comparison(plot, comparison)
-    if not quiet and not replaces_text(plot, form):
+        quiet = quiet or replaces_text(plot, form)
+    if not quiet:
         show_comparison(comparison, form, stream)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The rows of --pairs, and how the two texts of each are scored."""
-
-    source: str
-    reading: ReadOptions
-    metric: Metric | None
-    wanted: EmbedOptions
-    scaling: Scaling
-    threshold: float | None
-
-    def score(self, run: SessionRun, form: str, output: Path | None, *, is_cross_encoder: bool) -> bool:
-        """Write a score for each row; return whether all reach the threshold."""
-        from simil.cli.commands.compare_view import show_pairs
-        from simil.cli.output.output_file import open_output
-
-        opened = run.session.open([self.source], self.reading)
-        if opened.holds_vectors:
-            raise UsageError("--pairs needs texts, and this is a file of vectors", place=Place(self.source))
-        rows = opened.pairs(run.notes.blank, run.notes.on_error, keeps_failed=run.notes.keeps_failed)
-        scored = self._by_cross_encoder(rows, run) if is_cross_encoder else self._by_vectors(rows, run)
-        missed: list[PairScores] = []
-        with open_output(output) as stream:
-            # The first rows tell how long vectors are, and with that the scale is known.
-            first = next(scored.batches, None)
-            known = first is not None and first.dimensions
-            scale = self.scaling.scale(scored.model, known) if known else None
-            batches = self._checked(scored, chain([first] if first else [], scored.batches), scale, missed)
-            shown = _watched(batches, opened, run, scored.status, beside_output=output is None)
-            if run.quiet and not output:
-                for _ in shown:
-                    pass
-            else:
-                facts = {"metric": scored.name, "model": scored.model}
-                is_distance, types = scored.metric.is_distance and scale is None, opened.column_types
-                show_pairs(shown, form, stream, facts, scale, is_distance=is_distance, types=types)
-        return not missed
-
-    def _by_vectors(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
-        from simil.tasks.comparison import compare_pairs, own_metric
-
-        embedder, notes = run.session.embedder(), run.notes
-        metric, wanted = self.metric, self.wanted
-        if metric is None:
-            metric, wanted = own_metric(embedder, wanted)
-        scored = compare_pairs(
-            rows,
-            metric,
-            wanted,
-            embedder,
-            on_error=notes.on_error,
-            keeps_failed=notes.keeps_failed,
-            on_unknown=notes.unknown,
-        )
-        return _ScoredRows(scored, metric, str(metric), embedder.stamp, embedder.status)
-
-    def _by_cross_encoder(self, rows: Iterable[Pair], run: SessionRun) -> _ScoredRows:
-        from simil.similarity import Metric
-        from simil.tasks.pair_scoring import CROSS_ENCODER, score_rows
-
-        scorer, notes = run.session.scorer(), run.notes
-        scored = score_rows(rows, scorer, on_error=notes.on_error, keeps_failed=notes.keeps_failed)
-        # Its scores grow with likeness, as cosines do.
-        return _ScoredRows(scored, Metric.COSINE, CROSS_ENCODER, scorer.stamp, lambda: "")
-
-    def _checked(
-        self,
-        scored: _ScoredRows,
-        batches: Iterable[PairScores],
-        scale: Scale | None,
-        missed: list[PairScores],
-    ) -> Iterator[PairScores]:
-        """Yield scores on the scale; the first batch with one below the threshold goes to `missed`."""
-        import numpy as np
-
-        from simil.tasks.evaluation.scales import reaches
-
-        for batch in batches:
-            scores = batch.scores if scale is None else scale.apply(batch.scores)
-            if self.threshold is not None and not missed:
-                given = scores[~np.isnan(scores)]
-                below = not reaches(given, self.threshold, scored.metric, scale).all()
-                missed += [batch] if below else []
-            yield replace(batch, scores=scores)
-
-
-@dataclass(frozen=True, slots=True)
-class _ScoredRows:
-    """Rows as they are scored, by what and by which model, and what that waits for.
-
-    `metric` says which scores are better, and `name` what they are.
-    """
-
-    batches: Iterator[PairScores]
-    metric: Metric
-    name: str
-    model: str
-    status: Status
-
-
-def _watched(
-    batches: Iterable[PairScores],
-    opened: OpenInput,
-    run: SessionRun,
-    status: Status,
-    *,
-    beside_output: bool,
-) -> Iterator[PairScores]:
-    """Yield the batches beside a progress bar."""
-    from simil.cli.output.progress_bar import terminal_progress
-
-    progress = terminal_progress(quiet=run.quiet, beside_output=beside_output)
-    with progress("comparing", total=opened.count, unit="rows", status=status) as advance:
-        for batch in batches:
-            yield batch
-            advance(len(batch.pairs))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.cli.options import values
 from simil.errors import InputError, Place, UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
+    from simil.cli.options.groups import InputFlags
     from simil.session.session import Session
     from simil.tasks.comparison import Item
     from simil.texts import ReadOptions
@@ -23,8 +24,7 @@ __all__ = ["GivenTexts", "items_of"]
 log = logging.getLogger("simil")
 
 
-@dataclass(frozen=True, slots=True)
-class GivenTexts:
+class GivenTexts(Frozen):
     """What the command line names.
 
     Attributes:
@@ -38,21 +38,23 @@ class GivenTexts:
     files: Sequence[str]
 
 
-def items_of(session: Session, given: GivenTexts, reading: ReadOptions) -> Iterator[Item]:
+def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterator[Item]:
     """Yield what is to be compared, in the order given, files last.
 
     Raises `UsageError` for stdin given twice, `InputError` for what cannot be read or holds no text.
     """
+    if reading != type(reading)():
+        reading.options()  # What contradicts itself does so beside texts of the command line, too.
     arguments, more_files = _told_apart(given)
     if arguments.count("-") > 1:
         raise UsageError("- stands for stdin and can be given once")
     for number, text in enumerate([*arguments, *given.texts], 1):
         if text == "-" and number <= len(arguments):
-            yield from _stdin_items(session, reading)
+            yield from _stdin_items(session, reading.options())
         else:
             yield from _text_items(text, number)
     for path in [*_files_of(given.files), *more_files]:
-        yield from _file_items(session, path, reading)
+        yield from _file_items(session, path, reading.options())
 
 
 def _told_apart(given: GivenTexts) -> tuple[Sequence[str], Sequence[str]]:
@@ -82,9 +84,9 @@ def _is_file(text: str) -> bool:
 
 def _files_of(names: Iterable[str]) -> Iterator[str]:
     """Yield the files that `names` stand for: those of a folder or a pattern in the order of their names."""
-    import glob
-
     for name in names:
+        import glob
+
         path = Path(name)
         if path.is_dir():
             files = [str(one) for one in path.iterdir() if not one.name.startswith(".")]
@@ -123,6 +125,8 @@ def _stdin_items(session: Session, reading: ReadOptions) -> Iterator[Item]:
 
 def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[Item]:
     """Yield a file as one text, or the vectors in it."""
+    from dataclasses import replace
+
     from simil.tasks.comparison import Item
     from simil.texts import InputFormat, ReadOptions
 

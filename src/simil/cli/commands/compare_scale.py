@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from simil.config import calibrations_dir
 from simil.errors import ModelMismatch, Place, UsageError
-from simil.formats.sources import Source
 from simil.private_files import make_private, write_private
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import InputFlags
     from simil.session.session import Session
     from simil.similarity import Metric
+    from simil.tasks.comparison import Comparison
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.calibration import Calibration
     from simil.tasks.evaluation.scales import Scale
@@ -81,7 +81,13 @@ class Scaling:
             return _calibration(self._asked.calibration, model, str(self._metric), dimensions)
         return None if self._asked.percentile is None else self._percentiles(model)
 
+    def scaled(self, comparison: Comparison) -> Comparison:
+        """Return a comparison with its scores on the scale; errors as in `scale`."""
+        scale = self.scale(comparison.model, comparison.dimensions)
+        return comparison if scale is None else comparison.replaced(scale=scale)
+
     def _percentiles(self, model: str | None) -> Scale:
+        from simil.formats.sources import Source
         from simil.tasks.corpus import check_models
         from simil.tasks.evaluation.percentiles import percentiles
 

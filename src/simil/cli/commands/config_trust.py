@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
-from simil.cli.options.fast_typer import Command, Group
+from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.options.run import notes_on_stderr
 from simil.cli.output.cells import visible
 from simil.data_stream import stdout
@@ -29,6 +30,7 @@ _HERE = Path()
 
 
 @config.command(cls=Command)
+@typer_function
 def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     """Let the .env of a folder choose any model and server, until it changes; print what it chooses."""
     from simil.config import dotenv_of, parse_dotenv, read_settings_file
@@ -46,6 +48,7 @@ def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
 
 
 @config.command(cls=Command)
+@typer_function
 def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     """Take back the trust in the .env of a folder; exit with 1 if there was none."""
     from simil.config import dotenv_of
@@ -56,10 +59,11 @@ def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     if not quiet:
         stdout().write(f"{path} is not trusted any more\n" if was_trusted else f"{path} was not trusted\n")
     if not was_trusted:
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 @config.command("list", cls=Command)
+@typer_function
 def listed() -> None:
     """Print each .env that was trusted, and whether it still is."""
     from simil.consent import trusted_files

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
 
@@ -38,22 +37,20 @@ def dedupe(
     files: opt.Files = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Minimum score of two texts that count as duplicates (default: the model's).",
         ),
     ] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Remove only exact copies; uses no model.")] = False,
+    exact: Annotated[bool, Option("--exact", help="Remove only exact copies; uses no model.")] = False,
     against: Annotated[
         str | None,
-        typer.Option(
-            "--against", metavar="FILE", help="Also remove duplicates of the texts or vectors in FILE."
-        ),
+        Option("--against", metavar="FILE", help="Also remove duplicates of the texts or vectors in FILE."),
     ] = None,
     show: Annotated[
         str,
-        typer.Option(
+        Option(
             "--show",
             metavar="kept|removed|pairs|groups",
             help="What to print: texts that are kept, those removed, or pairs or groups of duplicates.",

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Option
+from simil.cli.options.groups import expanded
 from simil.cli.options.run import quieted
 
 __all__ = ["doctor"]
 
 
+@expanded
 def doctor(
     model: opt.Model = None,
     offline: opt.Offline = False,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Also import torch, load plug-ins, and test the API key."),
+        Option("--deep", help="Also import torch, load plug-ins, and test the API key."),
     ] = False,
     env_file: opt.EnvFile = None,
     form: opt.TextOrJson = "text",
@@ -35,4 +37,4 @@ def doctor(
         findings = diagnose(model=model, offline=offline, deep=deep, env_file=env_file)
         shown = list(show_findings(findings, form))
     if not all(map(is_well, shown)):
-        raise typer.Exit(1)
+        raise NegativeAnswer

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
-    from simil.progress import Advance, Total
+    from simil.progress import Total
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
@@ -29,15 +28,15 @@ __all__ = ["embed"]
 def embed(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="Texts, one per line; - or no FILE reads stdin."),
+        Argument(metavar="FILE", help="Texts, one per line; - or no FILE reads stdin."),
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option("-t", "--text", metavar="TEXT", help="Embed TEXT; may be repeated.")
+        list[str] | None, Option("-t", "--text", metavar="TEXT", help="Embed TEXT; may be repeated.")
     ] = None,
     output: opt.Output = None,
     form: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-f",
             "--format",
             metavar="FORMAT",
@@ -46,7 +45,7 @@ def embed(
     ] = None,
     kind: Annotated[
         str,
-        typer.Option(
+        Option(
             "--kind",
             metavar="symmetric|query|document",
             help="What the texts are to the model; selects its prompt.",
@@ -56,7 +55,7 @@ def embed(
     whole: opt.Whole = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--dry-run",
             help="Print how many texts, tokens and requests it would take, and what they would cost.",
         ),
@@ -127,8 +126,9 @@ def _embed_texts(
             on_error=run.notes.on_error,
             keeps_failed=run.notes.keeps_failed,
             on_unknown=run.notes.unknown,
+            on_done=advance,
         )
-        write_vectors(_counted(batches, embedder.stamp, advance), form, output, embedder.stamp, types)
+        write_vectors(_rows_of(batches, embedder.stamp), form, output, embedder.stamp, types)
 
 
 def _preview_cost(
@@ -155,9 +155,8 @@ def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None,
     write_vectors(batches, form, output, model, opened.column_types)
 
 
-def _counted(batches: Iterator[EmbeddedBatch], model: str, advance: Advance) -> Iterator[VectorBatch]:
+def _rows_of(batches: Iterator[EmbeddedBatch], model: str) -> Iterator[VectorBatch]:
     from simil.tasks.conversion import vector_batch
 
     for batch in batches:
         yield vector_batch(batch.texts, batch.vectors, model)
-        advance(len(batch.texts))

@@ -9,9 +9,8 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from simil.cli.options import types as opt
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import DatasetFlags, EngineFlags, ModelFlags, RerankFlags, RunFlags, expanded
 from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
@@ -37,37 +36,37 @@ _RESAMPLES = 1000
 def evaluate(
     data: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="DATA",
             help="Labelled pairs, or queries with relevant documents: tsv, csv, json, jsonl, or - for stdin.",
         ),
     ] = None,
     score_field: Annotated[
         str | None,
-        typer.Option("--score-field", metavar="NAME", help="Column or key that holds the score or grade."),
+        Option("--score-field", metavar="NAME", help="Column or key that holds the score or grade."),
     ] = None,
     positive_from: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--positive-from",
             metavar="X",
             help="Count pairs that score at least X as alike; not needed if scores are 0 and 1.",
         ),
     ] = None,
     retrieval: Annotated[
-        bool, typer.Option("--retrieval", help="Treat DATA as queries, each with a document that answers it.")
+        bool, Option("--retrieval", help="Treat DATA as queries, each with a document that answers it.")
     ] = False,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", metavar="FILE", help="The queries that DATA names by their ids."),
+        Option("--queries", metavar="FILE", help="The queries that DATA names by their ids."),
     ] = None,
     documents: Annotated[
         str | None,
-        typer.Option("--documents", metavar="FILE", help="The documents that DATA names by their ids."),
+        Option("--documents", metavar="FILE", help="The documents that DATA names by their ids."),
     ] = None,
     recall_at: Annotated[
         list[int] | None,
-        typer.Option(
+        Option(
             "-k",
             "--top-k",
             metavar="N",
@@ -77,18 +76,18 @@ def evaluate(
     ] = None,
     demo: Annotated[
         bool,
-        typer.Option("--demo", help="Measure on pairs that ship with simil, or with --retrieval on queries."),
+        Option("--demo", help="Measure on pairs that ship with simil, or with --retrieval on queries."),
     ] = False,
     save_calibration: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--save-calibration", help="Save a calibration for compare --calibrated, learnt from the pairs."
         ),
     ] = False,
     calibration: opt.CalibrationFile = None,
     resamples: Annotated[
         int,
-        typer.Option(
+        Option(
             "--resamples", metavar="N", min=0, help="Number of resamples for the 95 % intervals; 0 for none."
         ),
     ] = _RESAMPLES,

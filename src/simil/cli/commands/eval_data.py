@@ -127,7 +127,7 @@ def _by_own_id(text: Text) -> Text:
     if "id" in text.fields:
         return text
     own = IdField("_id", required=False).value(text.fields, text.origin)
-    return text if own is None else replace(text, id=own)
+    return text if own is None else text._replace(id=own)
 
 
 def _report_columns(columns: DatasetColumns, what: str) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, RerankFlags, RunFlags, expanded
 from simil.errors import UsageError
 
@@ -31,17 +31,17 @@ _UNMATCHED = ("keep", "drop", "only")
 
 @expanded
 def match(
-    left: Annotated[str, typer.Argument(metavar="LEFT", help="Texts or saved vectors to find matches for.")],
+    left: Annotated[str, Argument(metavar="LEFT", help="Texts or saved vectors to find matches for.")],
     right: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="RIGHT",
             help="Texts or saved vectors to match them with; - for LEFT or RIGHT reads stdin.",
         ),
     ],
     top_k: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "-k",
             "--top-k",
             metavar="N",
@@ -50,18 +50,18 @@ def match(
         ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="X", help="Minimum cosine of a match.")
+        float | None, Option("--threshold", metavar="X", help="Minimum cosine of a match.")
     ] = None,
     one_to_one: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--one-to-one",
             help="Use each row of RIGHT at most once, with the largest total score.",
         ),
     ] = False,
     unmatched: Annotated[
         str,
-        typer.Option(
+        Option(
             "--unmatched",
             metavar="keep|drop|only",
             help="Rows without a match: keep them with an empty other side, drop them, or print only them.",
@@ -72,7 +72,7 @@ def match(
     input_format: opt.InputFormatName = None,
     field: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--field",
             metavar="NAME",
             help="Column or key that holds the text; give it twice if LEFT and RIGHT differ.",
@@ -81,7 +81,7 @@ def match(
     ] = None,
     id_field: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--id-field",
             metavar="NAME",
             help="Column or key that holds the id; give it twice if LEFT and RIGHT differ.",
@@ -94,7 +94,7 @@ def match(
     sheet: opt.Sheet = None,
     collection: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--collection",
             metavar="NAME",
             help="Which collection of llm's embeddings.db to read; give it twice if LEFT and RIGHT differ.",
@@ -161,7 +161,7 @@ def match(
             show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one, reranker=by)
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _reranked(

@@ -9,7 +9,7 @@ import typer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.completion import model_names
-from simil.cli.options.fast_typer import Command, Group
+from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.options.run import start_run
 from simil.cli.output.units import megabytes
 from simil.data_stream import stdout
@@ -49,6 +49,7 @@ Purpose = Annotated[
 
 
 @models.callback()
+@typer_function
 def listed(
     context: typer.Context,
     purpose: Purpose = None,
@@ -94,6 +95,7 @@ def listed(
 
 
 @models.command(cls=Command)
+@typer_function
 def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None) -> None:
     """Show everything known about a model: figures and their sources, prompts, folders."""
     from simil.cli.commands.models_view import card_json, card_text
@@ -110,6 +112,7 @@ def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None
 
 
 @models.command(cls=Command)
+@typer_function
 def pull(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
@@ -142,6 +145,7 @@ def pull(
 
 
 @models.command(cls=Command)
+@typer_function
 def remove(name: Name, quiet: opt.Quiet = False) -> None:
     """Delete a model's files and what was prepared from them; cached vectors stay."""
     from simil.models.removal import remove_model
@@ -153,6 +157,7 @@ def remove(name: Name, quiet: opt.Quiet = False) -> None:
 
 
 @models.command(cls=Command)
+@typer_function
 def prepare(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
@@ -182,6 +187,7 @@ def prepare(
 
 
 @models.command(cls=Command)
+@typer_function
 def path(name: Name) -> None:
     """Print the folder of a model's files; exit with 4 if they are not here."""
     from simil.models.status import status_of

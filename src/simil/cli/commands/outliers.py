@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
 
@@ -34,13 +34,11 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        typer.Option(
-            "-n", "--count", metavar="N", min=1, help="Show the N strongest outliers (default: 10)."
-        ),
+        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers (default: 10)."),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Show texts that score at least X; exit with 1 if there are none.",
@@ -48,16 +46,16 @@ def outliers(
     ] = None,
     contamination: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--contamination",
             metavar="F",
             help="Show the share F of texts with the highest scores, above 0 and up to 0.5.",
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show all texts, in input order.")] = False,
+    everything: Annotated[bool, Option("--all", help="Show all texts, in input order.")] = False,
     method: Annotated[
         str,
-        typer.Option(
+        Option(
             "--method",
             metavar="knn|lof|isolation-forest",
             help="Score by distance to the nearest texts, by local outlier factor, or by isolation forest.",
@@ -65,7 +63,7 @@ def outliers(
     ] = "knn",
     neighbours: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "-k",
             "--neighbours",
             metavar="N",
@@ -75,7 +73,7 @@ def outliers(
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--reference", metavar="FILE", help="Compare with the texts or vectors in FILE, which are normal."
         ),
     ] = None,
@@ -137,7 +135,7 @@ def outliers(
         if not len(rows):
             _report_miss(found, corpus, threshold)
     if not len(rows):
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _check_choice(

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RerankFlags, RunFlags, expanded
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
     from simil.embedders.base import Embedder
+    from simil.progress import Progress
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
@@ -34,18 +35,18 @@ log = logging.getLogger("simil")
 def search(
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="QUERY [FILE]...",
             help="What to search for, and where: texts, one per line, or saved vectors; - or no FILE: stdin.",
         ),
     ] = None,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
+        Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "-k",
             "--top-k",
             metavar="N",
@@ -55,7 +56,7 @@ def search(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             "--threshold",
             metavar="X",
             help="Show only results whose cosine is at least X; exit with 1 if there are none.",
@@ -63,7 +64,7 @@ def search(
     ] = None,
     recursive: Annotated[
         bool,
-        typer.Option(
+        Option(
             "-r",
             "--recursive",
             help="Search the text files in folders, except those that .gitignore excludes.",
@@ -71,7 +72,7 @@ def search(
     ] = False,
     chunk: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--chunk",
             metavar="UNIT",
             help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap, "
@@ -80,16 +81,12 @@ def search(
     ] = None,
     context: Annotated[
         int,
-        typer.Option(
-            "-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."
-        ),
+        Option("-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."),
     ] = 0,
     files_only: Annotated[
-        bool, typer.Option("-l", "--files", help="Print only the names of files with results, best first.")
+        bool, Option("-l", "--files", help="Print only the names of files with results, best first.")
     ] = False,
-    count: Annotated[
-        bool, typer.Option("-c", "--count", help="Print the number of results in each file.")
-    ] = False,
+    count: Annotated[bool, Option("-c", "--count", help="Print the number of results in each file.")] = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -126,7 +123,7 @@ def search(
     reads = replace(reading, nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
         cut = _Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as))
-        sources = _sources(files, reading.encoding, recursive=recursive)
+        sources = cut.sources(files, run.session.progress) if recursive else _files_only(files)
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         asked, corpus = _queries_and_corpus(run.session, query, queries, sources, cut)
@@ -145,7 +142,7 @@ def search(
         if candidates is not None and top_k is None and threshold is not None:
             _report_limit(found, corpus, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
-        raise typer.Exit(1)
+        raise NegativeAnswer
 
 
 def _reranked(
@@ -184,6 +181,32 @@ class _Splitting:
             options = replace(options, format=InputFormat.TEXT)
         self.files: ReadOptions = options
 
+    def sources(self, files: Sequence[str], progress: Progress) -> list[str]:
+        """Return the files, and of folders the text files below; reports those that are left out."""
+        from simil.cli.output.notes import LeftOutFiles
+        from simil.texts.trees import files_in
+
+        found: list[str] = []
+        left_out = LeftOutFiles(self.files.encoding)
+        with progress("listing", unit="files") as advance:
+            for path in files or ["."]:
+                if not os.path.isdir(path):  # noqa: PTH112 (as in compare)
+                    found.append(path)
+                    continue
+                for name in files_in(
+                    path,
+                    encoding=self.files.encoding,
+                    text_limit=self.files.text_limit,
+                    whole=bool(self.chunking or self.files.whole or self.files.nul),
+                    on_left_out=left_out.add,
+                ):
+                    found.append(name)
+                    advance(1)
+        left_out.report()
+        if not found:
+            raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
+        return found
+
     def fitted(self, opened: OpenInput) -> OpenInput:
         """Return an input as it is split: plain text as a whole, tables row by row."""
         from simil.texts import InputFormat
@@ -221,24 +244,11 @@ def _query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str
     return arguments[0], [*arguments[1:]]
 
 
-def _sources(files: Sequence[str], encoding: str | None, *, recursive: bool) -> list[str]:
-    from simil.cli.output.notes import LeftOutFiles
-    from simil.texts.trees import files_in
-
-    if not recursive:
-        for path in files:
-            if os.path.isdir(path):  # noqa: PTH112 (as in compare)
-                raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
-        return [*files]
-    found: list[str] = []
-    left_out = LeftOutFiles(encoding)
-    for path in files or ["."]:
-        is_folder = os.path.isdir(path)  # noqa: PTH112
-        found += files_in(path, encoding=encoding, on_left_out=left_out.add) if is_folder else [path]
-    left_out.report()
-    if not found:
-        raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
-    return found
+def _files_only(files: Sequence[str]) -> list[str]:
+    for path in files:
+        if os.path.isdir(path):  # noqa: PTH112 (as in compare)
+            raise UsageError("is a directory", place=Place(path), hint="-r searches the files in it")
+    return [*files]
 
 
 def _queries_and_corpus(
@@ -269,7 +279,8 @@ def _corpus(session: Session, files: Sequence[str], cut: _Splitting) -> Corpus:
         raise UsageError("saved vectors cannot be split", hint="leave out --chunk")
     opened = cut.fitted(opened)
     texts = cut.applied(session.texts(opened), session.embedder(), several=len(opened.sources) > 1)
-    return replace(session.embed(texts, Kind.DOCUMENT), types=opened.column_types)
+    total = opened.count_paragraphs if cut.chunking.unit == "paragraphs" else None
+    return replace(session.embed(texts, Kind.DOCUMENT, total=total), types=opened.column_types)
 
 
 def _report_limit(answers: Sequence[SearchResult], corpus: Corpus, threshold: float, candidates: int) -> None:

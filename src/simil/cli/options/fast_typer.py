@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
+from simil.cli.options.declarations import REQUIRED, Option, Parameter, ParameterDeclaration
+from simil.cli.options.groups import ExpandedCommand, expanded
 from simil.cli.output.terminal_stream import unfiltered
 from simil.data_stream import reserve_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Command", "Group"]
+__all__ = ["Command", "Group", "typer_function"]
 
 _TEXT = (str, list[str])
 
@@ -79,3 +83,33 @@ def _hide_obvious_types(params: Iterable[Any]) -> None:
     for param in params:
         if getattr(param, "is_flag", False) or param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: None
+
+
+def typer_function(command: Callable[..., None] | ExpandedCommand) -> Callable[..., None]:
+    """Return a function that runs `command`, with the signature from which Typer reads its parameters."""
+    source = command if isinstance(command, ExpandedCommand) else expanded(command)
+
+    def call(**given: Any) -> None:
+        source(**given)
+
+    parameters = [_typer_parameter(parameter) for parameter in source.parameters]
+    call.__name__, call.__doc__ = source.__name__, source.__doc__
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _typer_parameter(parameter: Parameter) -> inspect.Parameter:
+    default = inspect.Parameter.empty if parameter.default is REQUIRED else parameter.default
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    annotation = _typer_annotation(parameter.annotation)
+    return inspect.Parameter(parameter.name, kind, default=default, annotation=annotation)
+
+
+def _typer_annotation(annotation: Any) -> Any:
+    """Return the annotation of a parameter with Typer's declaration in place of ours."""
+    (declared,) = getattr(annotation, "__metadata__", (None,))
+    if not isinstance(declared, ParameterDeclaration):
+        return annotation
+    declare = typer.Option if isinstance(declared, Option) else typer.Argument
+    return Annotated[annotation.__origin__, declare(*declared.names, **declared.told)]

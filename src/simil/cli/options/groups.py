@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, asdict, dataclass, fields, replace
-from functools import cache, wraps
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.declarations import REQUIRED, Parameter
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DatasetFlags",
     "EngineFlags",
+    "ExpandedCommand",
     "InputFlags",
     "ModelFlags",
     "PairFlags",
@@ -31,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineFlags:
+class EngineFlags(Frozen):
     """How a model runs, whichever it is."""
 
     engine: opt.Engine = None
@@ -48,7 +48,6 @@ class EngineFlags:
     no_cache: opt.NoCache = False
 
 
-@dataclass(frozen=True, slots=True)
 class ModelFlags(EngineFlags):
     """Which model, and how it runs."""
 
@@ -57,7 +56,7 @@ class ModelFlags(EngineFlags):
     @classmethod
     def of(cls, model: str | None, engine: EngineFlags) -> ModelFlags:
         """Return the flags of one of several models that run alike."""
-        return cls(**asdict(engine), model=model)
+        return cls(**engine.by_name(), model=model)
 
     def settings(self, env_file: Path | None) -> Settings:
         """Return the settings of a run with these flags; errors as in `load_settings`."""
@@ -77,8 +76,7 @@ class ModelFlags(EngineFlags):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RerankFlags:
+class RerankFlags(Frozen):
     """Which cross-encoder orders results, and how many of them."""
 
     rerank: opt.Rerank = None
@@ -105,8 +103,7 @@ class RerankFlags:
         return self.candidates
 
 
-@dataclass(frozen=True, slots=True)
-class InputFlags:
+class InputFlags(Frozen):
     """How texts are read."""
 
     input_format: opt.InputFormatName = None
@@ -147,32 +144,28 @@ class InputFlags:
 
         form = None if suffix_format(path) else self.input_format
         field = self.field if len(self.field or []) == 1 else None
-        return replace(self, nul=False, input_format=form, field=field).options(**more)
+        return self.replaced(nul=False, input_format=form, field=field).options(**more)
 
 
-@dataclass(frozen=True, slots=True)
 class TextFlags(InputFlags):
     """How texts are read that the output has a vector for."""
 
     on_error: opt.OnErrorNull = "fail"
 
 
-@dataclass(frozen=True, slots=True)
 class PairFlags(InputFlags):
     """How texts or pairs are read that the output has scores for."""
 
     on_error: opt.OnErrorPairs = "fail"
 
 
-@dataclass(frozen=True, slots=True)
 class DatasetFlags(InputFlags):
     """How a dataset is read: every model has to embed all of it, so that results can be compared."""
 
     on_error: opt.OnErrorReading = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class RunFlags:
+class RunFlags(Frozen):
     """Where settings come from, how much to print, and for whom."""
 
     safe_csv: opt.SafeCsv = False
@@ -193,53 +186,60 @@ _GROUPS = (
 )
 
 
-def expanded(command: Callable[..., None]) -> Callable[..., None]:
+def expanded(command: Callable[..., None]) -> ExpandedCommand:
     """Give `command` the options of each group that it takes as a parameter.
 
-    Typer reads options from a function's signature, one parameter each: here a parameter of a group's
-    type stands for all of the group's fields, which are gathered again when the command is called.
+    A parameter of a group's type stands for all of the group's fields, which are gathered again when the
+    command is called.
     """
-    hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, type] = {}
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        hint = hints[parameter.name]
-        if hint in _GROUPS:
-            groups[parameter.name] = hint
-            parameters += _options_of(hint)
-        else:
-            parameters.append(
-                parameter.replace(annotation=hint, kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
-            )
+    return ExpandedCommand(command)
 
-    @wraps(command)
-    def call(**given: Any) -> None:
+
+class ExpandedCommand:
+    """A command by the name of its function, whose parameters are read where they are asked for."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self._function = function
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
+
+    def __call__(self, **given: Any) -> None:
         gathered = {
-            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
-            for name, group in groups.items()
+            name: hint(**{field: given.pop(field) for field in hint.field_names})
+            for name, hint in self._hints.items()
+            if hint in _GROUPS
         }
-        command(**given, **gathered)
+        self._function(**given, **gathered)
 
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return call
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Its parameters in the order of its help, those of groups among them."""
+        every: list[Parameter] = []
+        defaults = _defaults(self._function)
+        for name, hint in self._hints.items():
+            own = Parameter(name, hint, defaults.get(name, REQUIRED))
+            every += _options_of(hint) if hint in _GROUPS else [own]
+        return every
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        hints = get_type_hints(self._function, include_extras=True)
+        return {name: hint for name, hint in hints.items() if name != "return"}
+
+
+def _defaults(function: Callable[..., None]) -> dict[str, Any]:
+    """Return the default values of those parameters of a function that have one."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    positional = zip(names[len(names) - len(defaults) :], defaults, strict=True)
+    return dict(positional) | (function.__kwdefaults__ or {})
 
 
 @cache
-def _options_of(group: type) -> list[inspect.Parameter]:
+def _options_of(group: type[Frozen]) -> list[Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    inherited = {name for base in group.__mro__[1:] for name in getattr(base, "__annotations__", ())}
+    inherited = {name for base in group.__mro__[1:] for name in getattr(base, "field_names", ())}
     return [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            default=_default(field),
-            annotation=hints[field.name],
-        )
+        Parameter(name, hints[name], getattr(group, name, REQUIRED))
         # What a group adds to the one that it extends is shown first: the model before its engine.
-        for field in sorted(fields(group), key=lambda field: bool(inherited) and field.name in inherited)
+        for name in sorted(group.field_names, key=lambda name: bool(inherited) and name in inherited)
     ]
-
-
-def _default(field: Field[Any]) -> Any:
-    return inspect.Parameter.empty if field.default is MISSING else field.default

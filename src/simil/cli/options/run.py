@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.output.cells import visible
@@ -14,6 +13,7 @@ from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import ModelFlags, RunFlags
@@ -33,15 +33,13 @@ __all__ = [
 log = logging.getLogger("simil")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Frozen):
     """What every command is given: its settings, and whether it may speak."""
 
     settings: Settings
     quiet: bool
 
 
-@dataclass(frozen=True, slots=True)
 class SessionRun(Run):
     """The run of a command that works on texts and vectors."""
 
@@ -61,11 +59,9 @@ def open_run(
     model: ModelFlags, running: RunFlags, *, on_error: str, normalize: bool = True, nulls: bool = False
 ) -> Iterator[SessionRun]:
     """Set up a run with a session by its flags; see `session_run`."""
-    from simil.formats.delimited import safe_cells
-
     with (
         notes_on_stderr(quiet=running.quiet, verbose=running.verbose),
-        safe_cells(running.safe_csv),
+        _safe_cells() if running.safe_csv else nullcontext(),
         session_run(
             model.settings(running.env_file),
             model.dimensions,
@@ -78,6 +74,12 @@ def open_run(
         yield run
         if model.model is not None and run.session.used_saved_only:
             log.warning("the input holds vectors already, so -m has no effect")
+
+
+def _safe_cells() -> AbstractContextManager[None]:
+    from simil.formats.delimited import safe_cells
+
+    return safe_cells(True)
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from simil.cli.options.completion import model_names, reranker_names
+from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
     "BaseUrl",
@@ -54,9 +53,9 @@ __all__ = [
 ]
 
 # The panels of options in --help.
-_model = partial(typer.Option, rich_help_panel="Model")
-_input = partial(typer.Option, rich_help_panel="Input")
-_run = partial(typer.Option, rich_help_panel="Run")
+_model = partial(Option, rich_help_panel="Model")
+_input = partial(Option, rich_help_panel="Input")
+_run = partial(Option, rich_help_panel="Run")
 
 Model = Annotated[
     str | None,
@@ -80,7 +79,7 @@ Models = Annotated[
 ]
 Rerank = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--rerank",
         metavar="NAME",
         help="Order the best results by this cross-encoder, which reads two texts at once: "
@@ -90,7 +89,7 @@ Rerank = Annotated[
 ]
 Candidates = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--candidates",
         metavar="N",
         min=1,
@@ -99,17 +98,27 @@ Candidates = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    _model("--engine", metavar="auto|onnx|openvino|torch", help="The engine that runs a local model."),
+    _model(
+        "--engine",
+        metavar="ENGINE",
+        help="The engine that runs a local model: auto, onnx, openvino, packed or torch.",
+    ),
 ]
 Device = Annotated[
-    str | None, _model("--device", metavar="auto|cpu|cuda|mps", help="The device to run the model on.")
+    str | None,
+    _model(
+        "--device",
+        metavar="DEVICE",
+        help="Where the model runs: auto, cpu, cuda, mps; cuda:0,1 or cuda:all for several graphics cards.",
+    ),
 ]
 Precision = Annotated[
     str | None,
     _model(
         "--precision",
-        metavar="float32|bfloat16|int8",
-        help="Numeric precision; lower ones are faster and need simil-cli\\[openvino].",
+        metavar="PRECISION",
+        help="Numeric precision: auto (float32 on a processor, mostly float16 on a graphics card), float32, "
+        "float16, bfloat16, or int8, which needs simil-cli\\[openvino].",
     ),
 ]
 Threads = Annotated[
@@ -146,7 +155,7 @@ Offline = Annotated[bool, _model("--offline", help="Make no network connection. 
 NoCache = Annotated[bool, _model("--no-cache", help="Neither read nor write the vector cache.")]
 CalibrationFile = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--calibration",
         metavar="FILE",
         help="Use the calibration in FILE instead of the one that simil keeps for the model.",
@@ -245,7 +254,7 @@ OnErrorReading = Annotated[
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "-o",
         "--output",
         metavar="FILE",
@@ -254,22 +263,22 @@ Output = Annotated[
 ]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Texts, one per line, or saved vectors; - or no FILE reads stdin."),
+    Argument(metavar="FILE", help="Texts, one per line, or saved vectors; - or no FILE reads stdin."),
 ]
 Form = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "-f",
         "--format",
         metavar="FORMAT",
         help="Output format for other programs: json, jsonl, csv, tsv, parquet or arrow.",
     ),
 ]
-TextOrJson = Annotated[str, typer.Option("-f", "--format", metavar="text|json", help="Output format.")]
+TextOrJson = Annotated[str, Option("-f", "--format", metavar="text|json", help="Output format.")]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
 SafeCsv = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--safe-csv",
         help="Write an apostrophe before cells of csv and tsv that a spreadsheet would take for formulas.",
     ),
@@ -277,7 +286,7 @@ SafeCsv = Annotated[
 Verbose = Annotated[bool, _run("-v", "--verbose", help="Print what is done and why.")]
 PlotTo = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--plot",
         metavar="FILE.png|.svg|.html|-",
         help="Also draw a chart, to a file or to the terminal (-); needs simil-cli\\[plot].",
@@ -285,7 +294,7 @@ PlotTo = Annotated[
 ]
 Projection = Annotated[
     str,
-    typer.Option(
+    Option(
         "--projection",
         metavar="pca|umap",
         help="How --plot reduces vectors to two dimensions; umap needs simil-cli\\[umap].",

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.options.values import check_choice
-from simil.cli.output.output_file import is_terminal
+from simil.cli.output.output_form import check_binary, form_of, form_of_suffix
+from simil.cli.output.score_digits import digits, fewer_digits
 from simil.errors import UsageError
 from simil.formats.delimited import CSV, TSV, Escapes
 from simil.formats.json_values import json_of, text_of
-from simil.formats.registry import FORMATS, format_named, known_suffixes, suffix_format
+from simil.formats.registry import format_named
 from simil.formats.tables import own_name
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from simil.texts import Text
 
 __all__ = [
-    "FORMS",
     "Row",
     "cell",
     "check_binary",
@@ -37,48 +32,11 @@ __all__ = [
     "write_rows",
 ]
 
-FORMS = tuple(form.name for form in FORMATS if form.write)
-
 # A cell is a string, a number, None, or anything that JSON can hold; scores are NumPy numbers. The key
 # "fields" holds the fields of a record of the input: columns of their own in a table, one object in JSON.
 Row = Mapping[str, object]
 # Columns of ours that are not written where the input has a column of that name that says the same.
 _OF_INPUT = ("id", "text", "content")
-
-
-def form_of(name: str | None, output: Path | None) -> str:
-    """Return the form that `--format` names, or else the one for the place of the output.
-
-    That is "table" on a terminal, "plain" in a pipe, and by the suffix of a file. Raises `UsageError` for an
-    unknown one.
-    """
-    if name is not None:
-        check_choice("--format", name, FORMS)
-        check_binary(name, output)
-        return name
-    if output is not None:
-        found = form_of_suffix(output, [*FORMS, "text"])
-        return "plain" if found == "text" else found
-    return "table" if is_terminal() else "plain"
-
-
-def check_binary(name: str, output: Path | None) -> None:
-    """Raise `UsageError` if a format is no text and would go to a terminal."""
-    if output is None and is_terminal() and any(form.name == name and form.is_binary for form in FORMATS):
-        raise UsageError(
-            f"{name} is binary and stdout is a terminal", hint=f"use -o FILE.{name} or redirect it"
-        )
-
-
-def form_of_suffix(output: Path, names: Sequence[str]) -> str:
-    """Return which of the formats with these names the suffix of `output` means; raises `UsageError`."""
-    form = suffix_format(output)
-    if form is None or form.name not in names:
-        raise UsageError(
-            f"{output} has no suffix that names a form ({known_suffixes(names)})",
-            hint="use one, or --format",
-        )
-    return form.name
 
 
 def has_columns(form: str) -> bool:
@@ -218,21 +176,3 @@ def cell(value: object) -> str:
     import numpy as np
 
     return digits(value) if isinstance(value, np.floating) else text_of(value)
-
-
-def digits(score: float | np.floating[Any], decimals: int = 6) -> str:
-    """Return a score as text; nothing for nan, the score of a text that failed."""
-    return "" if isnan(score) else f"{score:.{decimals}f}"
-
-
-def fewer_digits(score: float | np.floating[Any], decimals: int = 4, *, is_distance: bool = False) -> str:
-    """Return a score for a table, which has less room than `digits` takes.
-
-    It is cut towards unlike, not rounded, so that the score reaches a threshold that was copied from here.
-    """
-    printed, shown = float(digits(score) or "nan"), f"{score:.{decimals}f}"
-    if is_distance and float(shown) < printed:
-        return f"{float(shown) + 10.0**-decimals:.{decimals}f}"
-    if not is_distance and float(shown) > printed:
-        return f"{float(shown) - 10.0**-decimals:.{decimals}f}"
-    return shown

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
-from simil.embedders.pieces import reindex
-from simil.embedders.usage import Plan
+from simil.embedders.pieces import StoredVector, passed_to, reindex
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.local.workers import Workers
+    from simil.embedders.usage import Plan
+
 __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 
-# New vectors are written once there are this many, or after this many seconds: an interrupted or killed
-# run loses no more.
+# New vectors are written once there are this many, or after this many seconds: a killed run loses at most
+# twice as many, an interrupted one none that is computed.
 _ROWS, _SECONDS = 1024, 1.0
 
 
@@ -56,9 +58,8 @@ class CachedEmbedder(Embedder):
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
         keys = self._key_builder.keys(texts, kind, form)
         hits, missing = look_up(self._cache, keys)
-        self._gave_hits = self._gave_hits or hits is not None
-        if hits and self.is_paid:
-            self._embedder().trust()
+        if hits is not None:
+            self._note_hits()
         # An earlier batch may still be embedding the same text.
         waiting = [row for row in missing if keys[row] in self._begun]
         new = [row for row in missing if keys[row] not in self._begun]
@@ -70,11 +71,20 @@ class CachedEmbedder(Embedder):
         mine = {keys[row] for row in new}
         self._begun |= mine
         merged = self._merged(hits, reindex(pieces, new), keys, mine, waiting, begin)
-        return merged if keep is None else _passed_to(keep, merged)
+        return merged if keep is None else passed_to(keep, merged)
 
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
         return look_up(self._cache, self._key_builder.keys(texts, kind, form))[1]
+
+    def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
+        """Return the vectors of `texts` if all are in the cache; see `Embedder.stored`."""
+        keys = self._key_builder.keys(texts, kind, form)
+        found = self._cache.find(keys)
+        if len(found) < len({*keys}):
+            return None
+        self._note_hits()
+        return [StoredVector(found[key].vector, found[key].marks) for key in keys]
 
     def plan(self) -> Plan | None:
         """Return a plan that counts requests; see `Embedder.plan`."""
@@ -93,9 +103,15 @@ class CachedEmbedder(Embedder):
         self._cache.close()
         self.at_close.close()
 
+    def _note_hits(self) -> None:
+        self._gave_hits = True
+        if self.is_paid:
+            self._embedder().trust()
+
     def _embedder(self) -> Embedder:
         if self._opened is None:
             self._opened = self._open()
+            self.read_ahead = self._opened.read_ahead
         return self._opened
 
     def _begin(
@@ -129,7 +145,10 @@ class CachedEmbedder(Embedder):
 
 
 class CacheWriter:
-    """Writes new vectors to the cache: paid ones at once, others several pieces at a time."""
+    """Writes new vectors to the cache: paid ones at once, others several pieces at a time.
+
+    A thread writes what comes fast, while the next pieces are computed; two writes never wait at a time.
+    """
 
     def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
         self._cache = cache
@@ -138,6 +157,8 @@ class CacheWriter:
         self._at_once = at_once
         self._pending: list[Piece] = []
         self._written = time.monotonic()
+        self._thread: Workers[Sequence[Piece], None] | None = None
+        self._writing: Iterator[None] = iter(())
 
     def add(self, piece: Piece) -> None:
         """Write the piece, now or soon; several threads may call this only if `at_once`."""
@@ -145,13 +166,14 @@ class CacheWriter:
             self._write([piece])
             return
         self._pending.append(piece)
-        rows = sum(len(one.rows) for one in self._pending)
-        if rows >= _ROWS or time.monotonic() - self._written >= _SECONDS:
+        if sum(len(one.rows) for one in self._pending) >= _ROWS:
+            self._hand_over()
+        elif time.monotonic() - self._written >= _SECONDS:
             self._flush()
 
     def keeping(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
         """Pass on the pieces, and write their vectors."""
-        return self.flushed(_passed_to(self.add, pieces))
+        return self.flushed(passed_to(self.add, pieces))
 
     def flushed(self, pieces: Iterator[Piece | TextRejected]) -> Iterator[Piece | TextRejected]:
         """Pass on the pieces, and write the last ones even if the run ends early."""
@@ -159,12 +181,31 @@ class CacheWriter:
             yield from pieces
         finally:
             self._flush()
+            if self._thread is not None:
+                self._thread.close()
+
+    def _hand_over(self) -> None:
+        """Have the thread write what is pending, as soon as it has written what came before."""
+        from simil.embedders.local.workers import Workers
+
+        self._wait()
+        self._thread = self._thread or Workers(1, self._write)
+        self._writing = self._thread.start([self._taken()])
 
     def _flush(self) -> None:
+        self._wait()
+        if pieces := self._taken():
+            self._write(pieces)
+
+    def _wait(self) -> None:
+        for _ in self._writing:
+            pass
+
+    def _taken(self) -> Sequence[Piece]:
+        """Return what is pending, which no longer is."""
         pieces, self._pending = self._pending, []
         self._written = time.monotonic()
-        if pieces:
-            self._write(pieces)
+        return pieces
 
     def _write(self, pieces: Sequence[Piece]) -> None:
         import numpy as np
@@ -173,15 +214,6 @@ class CacheWriter:
         vectors = np.concatenate([piece.vectors for piece in pieces])
         marks = np.concatenate([piece.marks for piece in pieces])
         self._cache.put(self._space, [self._keys[row] for row in rows], vectors, marks)
-
-
-def _passed_to(
-    keep: Callable[[Piece], None], pieces: Iterator[Piece | TextRejected]
-) -> Iterator[Piece | TextRejected]:
-    for piece in pieces:
-        if isinstance(piece, Piece):
-            keep(piece)
-        yield piece
 
 
 def look_up(cache: VectorCache, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:

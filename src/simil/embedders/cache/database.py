@@ -13,7 +13,9 @@ name, and SQLite would roll it back into the wrong file (sqlite.org/howtocorrupt
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,6 +51,7 @@ BUSY_MS = 30_000
 _RETRY_S = (0.001, 0.02)
 # The CRC-32 of any data followed by its own CRC-32.
 _RESIDUE = 0x2144DF1C
+_CHECKSUM_BYTES = 4
 _KEYS_PER_QUERY = 512
 # Uses are noted by the hour; one that lies centuries ahead is a flipped bit.
 _LATEST_H = 2**21
@@ -87,6 +90,14 @@ class CacheEntry(NamedTuple):
     value: bytes
     marks: int
     used: int
+
+    @property
+    def vector(self) -> array[float]:
+        """The values of the vector, `array("f")`."""
+        values = array("f", self.value[:-_CHECKSUM_BYTES])
+        if sys.byteorder == "big":
+            values.byteswap()
+        return values
 
     @property
     def is_whole(self) -> bool:
@@ -390,7 +401,7 @@ def _values(keys: Sequence[bytes], vectors: NDArray[np.float32], marks: Sequence
 
     for key, vector, marked in zip(keys, np.ascontiguousarray(vectors, "<f4"), marks, strict=True):
         data = vector.tobytes()
-        yield data + _sum(key, marked, data).to_bytes(4, "little")
+        yield data + _sum(key, marked, data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _is_hour(used: object) -> bool:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 
 from simil.embedders.base import Kind, VectorForm
+from simil.frozen import Frozen
 
 __all__ = ["KeyBuilder"]
 
+_NONE: Mapping[Kind, str] = {}
 
-@dataclass(frozen=True, slots=True)
-class KeyBuilder:
+
+class KeyBuilder(Frozen):
     """Everything that a vector depends on, except the text, its kind and the form that a run asks for.
 
     `backend` says what computes it ("local", or an API and its URL), `model` and `revision` name the
@@ -29,7 +30,7 @@ class KeyBuilder:
     revision: str = ""
     precision: str = ""
     pipeline: str = ""
-    prompts: Mapping[Kind, str] = field(default_factory=dict)
+    prompts: Mapping[Kind, str] = _NONE
     max_tokens: int | None = None
     overflow: str = ""
     fits_bytes: int = -1
@@ -48,10 +49,10 @@ class KeyBuilder:
         return keys
 
     def _head(self, kind: Kind, form: VectorForm, overflow: str) -> bytes:
-        how = asdict(self) | {
+        how = self.by_name() | {
             "prompts": self.prompts.get(kind, ""),
             "overflow": overflow,
-            **asdict(form),
+            **form.by_name(),
         }
         del how["fits_bytes"]
         if not self.generation:  # The keys of most vectors are older than it.

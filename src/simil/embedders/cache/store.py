@@ -8,7 +8,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +23,7 @@ from simil.embedders.cache.database import (
     is_damage,
     next_file,
 )
+from simil.frozen import Frozen
 from simil.private_files import FILE_MODE, make_private
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def cache_folder(cache_dir: Path) -> Path:
     return cache_dir / "vectors"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Hits:
+class Hits(Frozen, eq=False):
     """What was found: places of the keys [n], vectors float32 [n, dimensions], marks uint8 [n]."""
 
     rows: NDArray[np.intp]
@@ -90,6 +89,11 @@ class VectorCache:
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
         """Return the vectors of those `keys` that are in the cache; None if there are none."""
+        found = self.find(keys)
+        return _hits(keys, [*found.values()]) if found else None
+
+    def find(self, keys: Sequence[bytes]) -> dict[bytes, CacheEntry]:
+        """Return the entries of those `keys` that are in the cache, all with vectors of one length."""
         rows = self._attempt(lambda file: file.get(keys)) or []
         damaged = [row.key for row in rows if not row.is_whole]
         if damaged:
@@ -98,13 +102,11 @@ class VectorCache:
             rows = [row for row in rows if row.is_whole]
         # A server may run another model under the same name: return vectors of one length only.
         rows = [row for row in rows if len(row.value) == len(rows[0].value)]
-        if not rows:
-            return None
         noted = self._hour() - _NOTED_H
         self._stale.update(row.key for row in rows if row.used < noted)
         if len(self._stale) >= _NOTED_AT_ONCE:
             self._note_use()
-        return _hits(keys, rows)
+        return {row.key: row for row in rows}
 
     def put(
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], marks: NDArray[np.uint8]

@@ -1,19 +1,20 @@
-"""The base of the local engines: prompts, tokenization, and texts that are longer than the model reads."""
+"""The base of the local engines: prompts, and texts that are longer than the model reads."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain as flatten
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
-from simil.embedders.local.unknown_texts import UnknownTexts
-from simil.embedders.local.windows import Window, split_windows, sufficient_prefix, sufficient_suffix
+from simil.embedders.local.local_model import LocalModel
+from simil.embedders.local.text_encoder import EncodedTexts, TextEncoder
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
-from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection, reindex
+from simil.embedders.pieces import Mark, Piece, TextRejected, raise_rejection, reindex
+from simil.models.files.chain import Chain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,53 +26,27 @@ if TYPE_CHECKING:
 __all__ = ["LocalEmbedder", "LocalModel"]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
-    """What an engine needs to know about its model besides its files: name, prompts, overflow.
-
-    `on_engine` is called with the name of each engine that is opened.
-    """
-
-    stamp: str
-    prompts: Mapping[Kind, str]
-    overflow: Overflow
-    on_engine: Callable[[str], None] = lambda engine: None
-
-
 class LocalEmbedder(Embedder):
-    """An engine on this machine. It tokenizes with `tokenizer`; subclasses compute vectors in `_start`."""
+    """An engine on this machine. It tokenizes by a `TextEncoder`; subclasses compute vectors in `_start`."""
+
+    # Of how many texts the windows are embedded at once.
+    _split_at_once = 1
 
     def __init__(self, model: LocalModel, tokenizer: Any | None, max_tokens: int | None) -> None:
         """Take a `tokenizers.Tokenizer`, or None for a model with another kind, which then truncates itself.
 
-        `max_tokens` counts special tokens too; None means no limit. The tokenizer's own truncation says
-        whether a text that is too long loses its end or its start.
+        `max_tokens` is as in `TextEncoder`.
         """
         self.stamp = model.stamp
         self._model = model
-        self._tokenizer = tokenizer
-        self._limit = max_tokens if tokenizer is not None else None
-        self._unknown = UnknownTexts(tokenizer) if tokenizer is not None else None
-        self._cut_side = "right"
-        if tokenizer is not None:
-            self._cut_side = (tokenizer.truncation or {}).get("direction", self._cut_side)
-            tokenizer.no_padding()
-            self._truncate()
-
-    def _truncate(self) -> None:
-        assert self._tokenizer is not None
-        if self._limit:
-            self._tokenizer.enable_truncation(self._limit, direction=self._cut_side)
-        else:
-            self._tokenizer.no_truncation()
+        self._encoder = TextEncoder(tokenizer, max_tokens) if tokenizer is not None else None
 
     @abstractmethod
-    def _start(
-        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[RowVectors]:
+    def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
         """Start to compute the vectors of the prompt for `kind` + each text, truncated at the limit.
 
-        The iterator yields rows, int [n], and their vectors, float32 [n, dimensions], in any order.
+        `tokens` are theirs; None if the engine has a tokenizer of another kind. The iterator yields rows,
+        int [n], and their vectors, float32 [n, dimensions], in any order.
         """
 
     @abstractmethod
@@ -86,102 +61,103 @@ class LocalEmbedder(Embedder):
         """Start to embed `texts` with the model's prompt for `kind`; see `Embedder.start_batch`."""
         import numpy as np
 
-        if self._tokenizer is None:
+        if self._encoder is None:
             return self._pieces(self._start(kind, texts, None), np.zeros(len(texts), np.uint8))
-        encodings, parts = self._encode(kind, texts)
-        rejected = list(self._rejections(encodings))
-        if not rejected:
-            return self._start_encoded(kind, texts, parts, encodings)
-        wrong = {exc.index for exc in rejected}
-        rows = [row for row in range(len(texts)) if row not in wrong]
-        if not rows:
-            return iter(rejected)
-        kept = ([items[row] for row in rows] for items in (texts, parts, encodings))
-        return chain(rejected, reindex(self._start_encoded(kind, *kept), rows))
-
-    def _rejections(self, encodings: Sequence[Any]) -> Iterator[TextRejected]:
-        for index, encoding in enumerate(encodings):
-            if len(encoding) == 0:
-                yield nothing_to_embed(index, self.stamp)
-            elif self._model.overflow is Overflow.ERROR and encoding.overflowing:
-                yield too_long(index, self.stamp, self._limit, self._model.overflow)
+        encoded = self._encoder.encode(self._prompt(kind), texts)
+        return self._start_encoded(kind, texts, encoded)
 
     def _start_encoded(
-        self, kind: Kind, texts: Sequence[str], parts: Sequence[str], encodings: Sequence[Any]
-    ) -> Iterator[Piece]:
-        """Start to embed texts, of which `parts` were tokenized to `encodings`."""
+        self, kind: Kind, texts: Sequence[str], encoded: EncodedTexts
+    ) -> Iterator[Piece | TextRejected]:
+        """Start to embed the texts that are not rejected."""
         import numpy as np
 
-        long = np.array([bool(encoding.overflowing) for encoding in encodings], np.bool_)
-        marks = self._unknown_marks(kind, encodings)
-        if self._model.overflow is not Overflow.CHUNK or not long.any():
-            return self._pieces(self._start(kind, parts, encodings), marks | marked(long, Mark.CUT))
-        short = np.flatnonzero(~long)
-        rows = short.tolist()
-        started = self._start(kind, [parts[row] for row in rows], [encodings[row] for row in rows])
-        long_rows = np.flatnonzero(long)
-        return chain(
-            (Piece(short[part], vectors, marks[short[part]]) for part, vectors in started),
-            (self._mean_of_windows(kind, texts[row], row) for row in long_rows.tolist()),
+        rejected = list(self._rejections(encoded))
+        if not rejected:
+            return self._start_accepted(kind, texts, encoded)
+        rows = np.delete(np.arange(len(texts)), [exc.index for exc in rejected]).tolist()
+        if not rows:
+            return iter(rejected)
+        accepted = [texts[row] for row in rows]
+        started = self._start_accepted(kind, accepted, encoded.take(rows))
+        return flatten(rejected, reindex(started, rows))
+
+    def _rejections(self, encoded: EncodedTexts) -> Iterator[TextRejected]:
+        import numpy as np
+
+        overflow = self._model.overflow
+        empty = encoded.tokens.lengths == 0
+        wrong = empty | encoded.cut if overflow is Overflow.ERROR else empty
+        for index in np.flatnonzero(wrong).tolist():
+            if empty[index]:
+                yield nothing_to_embed(index, self.stamp)
+            else:
+                yield too_long(index, self.stamp, self._limit, overflow)
+
+    @property
+    def _limit(self) -> int | None:
+        return self._encoder.limit if self._encoder is not None else None
+
+    def _start_accepted(self, kind: Kind, texts: Sequence[str], encoded: EncodedTexts) -> Iterator[Piece]:
+        """Start to embed texts, the long ones among them in windows if so wanted."""
+        import numpy as np
+
+        cut = encoded.cut
+        if self._model.overflow is not Overflow.CHUNK or not cut.any():
+            return self._start_whole(kind, texts, encoded)
+        short, long = np.flatnonzero(~cut), np.flatnonzero(cut)
+        started = self._start_whole(kind, [texts[row] for row in short.tolist()], encoded.take(short))
+        rows = long.tolist()
+        return flatten(
+            (Piece(short[piece.rows], piece.vectors, piece.marks) for piece in started),
+            flatten.from_iterable(
+                self._means_of_windows(kind, texts, rows[first : first + self._split_at_once])
+                for first in range(0, len(rows), self._split_at_once)
+            ),
         )
+
+    def _start_whole(self, kind: Kind, texts: Sequence[str], encoded: EncodedTexts) -> Iterator[Piece]:
+        if len(encoded.shortened):
+            assert self._encoder is not None
+            texts = list(texts)
+            for row in encoded.shortened.tolist():
+                texts[row] = self._encoder.part_read(texts[row])
+        return self._pieces(self._start(kind, texts, encoded.tokens), encoded.marks)
 
     def _prompt(self, kind: Kind) -> str:
         return self._model.prompts.get(kind, "")
+
+    def _tokens_left_out(self, kind: Kind, modules: Chain) -> int:
+        """Return how many of a text's first tokens pooling leaves out: in some models the prompt's."""
+        assert self._encoder is not None
+        prompt = self._prompt(kind)
+        return 0 if modules.pools_prompt or not prompt else self._encoder.prompt_tokens(prompt)
 
     def _pieces(self, started: Iterator[RowVectors], marks: NDArray[np.uint8]) -> Iterator[Piece]:
         for rows, vectors in started:
             yield Piece(rows, vectors, marks[rows])
 
-    def _unknown_marks(self, kind: Kind, encodings: Sequence[Any]) -> NDArray[np.uint8]:
-        assert self._unknown is not None
-        return self._unknown.marks(self._prompt(kind), (encoding.ids for encoding in encodings))
-
-    def _encode(self, kind: Kind, texts: Sequence[str]) -> tuple[list[Any], list[str]]:
-        """Return the encoding of each text, and the part of the text that had to be tokenized for it."""
-        assert self._tokenizer is not None
-        prompt = self._prompt(kind)
-        parts = [self._sufficient(text) for text in texts]
-        encodings = list(self._tokenizer.encode_batch_fast([prompt + part for part in parts]))
-        for index, text in enumerate(texts):
-            # That a part fits does not mean that the text does: tokenize all of it.
-            if len(parts[index]) < len(text) and not encodings[index].overflowing:
-                parts[index] = text
-                encodings[index] = self._tokenizer.encode_batch_fast([prompt + text])[0]
-        return encodings, parts
-
-    def _sufficient(self, text: str) -> str:
-        if self._limit is None:
-            return text
-        return (sufficient_suffix if self._cut_side == "left" else sufficient_prefix)(text, self._limit)
-
-    def _mean_of_windows(self, kind: Kind, text: str, row: int) -> Piece:
-        """Return the mean of the vectors of a text's windows; it is unknown if all of them are."""
+    def _means_of_windows(self, kind: Kind, texts: Sequence[str], rows: Sequence[int]) -> Iterator[Piece]:
+        """Yield the means of the vectors of texts' windows; a text is unknown if all of its windows are."""
         import numpy as np
 
-        windows = self._windows(kind, text)
-        parts = [window.text for window in windows]
-        encodings = self._encode(kind, parts)[0]
-        vectors = self._vectors(kind, parts, encodings)
-        mean = similarity.weighted_mean(vectors, [window.tokens for window in windows])[None]
-        mark = self._unknown_marks(kind, encodings).min(keepdims=True)
-        return Piece(np.array([row]), similarity.unit_or_zero(mean) if self._normalizes() else mean, mark)
+        assert self._encoder is not None
+        windows = [self._encoder.windows(self._prompt(kind), texts[row]) for row in rows]
+        parts = [window.text for split in windows for window in split]
+        encoded = self._encoder.encode(self._prompt(kind), parts)
+        vectors = self._vectors(kind, parts, encoded.tokens)
+        unknown = encoded.marks & Mark.UNKNOWN
+        end = 0
+        for row, split in zip(rows, windows, strict=True):
+            start, end = end, end + len(split)
+            mean = similarity.weighted_mean(vectors[start:end], [window.tokens for window in split])[None]
+            mark = unknown[start:end].min(keepdims=True)
+            yield Piece(np.array([row]), similarity.unit_or_zero(mean) if self._normalizes() else mean, mark)
 
-    def _vectors(
-        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> NDArray[np.float32]:
+    def _vectors(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> NDArray[np.float32]:
         """Return the vectors of `_start` in order, float32 [len(texts), dimensions]."""
         import numpy as np
 
         no_marks = np.zeros(len(texts), np.uint8)
-        pieces = self._pieces(self._start(kind, texts, encodings), no_marks)
+        pieces = self._pieces(self._start(kind, texts, tokens), no_marks)
         return self._collect(pieces, len(texts), raise_rejection)[0]
-
-    def _windows(self, kind: Kind, text: str) -> list[Window]:
-        assert self._tokenizer is not None and self._limit is not None
-        self._tokenizer.no_truncation()
-        try:
-            # By the prompt and the special tokens.
-            taken = len(self._tokenizer.encode(self._prompt(kind)).ids)
-            return split_windows(text, self._tokenizer, max(self._limit - taken, 1))
-        finally:
-            self._truncate()

@@ -8,15 +8,16 @@ sum. This costs at most one padding token in 32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain as flatten
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from simil.embedders.local.token_arrays import TokenArrays
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths"]
+__all__ = ["BATCH_TOKENS", "batches", "pad", "padded_lengths", "padded_rows"]
 
 BATCH_TOKENS = 512
 """Tokens in a batch, with padding: enough to keep a core busy, few enough to stay in its caches."""
@@ -59,12 +60,22 @@ def batches(
             yield group[start : start + size], length
 
 
-def pad(ids: Sequence[Sequence[int]], length: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def padded_rows(rows: int, length: int) -> int:
+    """Return how many rows a batch of `rows` is padded to where each new shape has its price.
+
+    As many as fill a batch of that length, or a half of them, a quarter, …
+    """
+    padded = max(1, BATCH_TOKENS // length)
+    while padded > 1 and (half := -(-padded // 2)) >= rows:
+        padded = half
+    return padded
+
+
+def pad(tokens: TokenArrays, length: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return token ids and mask, int32 [texts, length]; the mask is 0 for padding."""
     import numpy as np
 
-    lengths = np.fromiter(map(len, ids), np.intp, len(ids))
-    mask = np.arange(length) < lengths[:, None]
+    mask = np.arange(length) < tokens.lengths[:, None]
     padded = np.zeros(mask.shape, np.int32)
-    padded[mask] = np.fromiter(flatten.from_iterable(ids), np.int32, int(lengths.sum()))
+    padded[mask] = tokens.ids
     return padded, mask.astype(np.int32)

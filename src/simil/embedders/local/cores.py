@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["physical_cores", "processor_facts"]
+__all__ = [
+    "computes_bfloat16",
+    "physical_cores",
+    "processor_facts",
+    "processor_key",
+    "spare_processors",
+]
 
 # The features of x86 and ARM processors that matrix products use.
 _FEATURES = (
@@ -15,6 +21,8 @@ _FEATURES = (
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
+# Bytes that hold what it says of the first processor.
+_ONE_PROCESSOR = 16_384
 _CGROUP = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -33,18 +41,50 @@ def physical_cores() -> int:
     return max(1, min(len(cores), _quota() or len(cores)))
 
 
+def spare_processors() -> int:
+    """Return how many processes may work beside one that feeds a GPU, 0 where there are hardly any cores.
+
+    That one needs two logical processors. More than a dozen processes have nothing left to do.
+    """
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        usable = os.cpu_count() or 1
+    return max(0, min(usable, _quota() or usable, 14) - 2)
+
+
 def processor_facts() -> tuple[str, list[str]]:
     """Return the processor's name and, on Linux, those of its features that matrix products use."""
+    name, features = _processor()
+    return name, [feature for feature in _FEATURES if feature in features]
+
+
+def processor_key() -> str:
+    """Return what tells processors apart for which a graph is compiled differently: name and all features."""
+    name, features = _processor()
+    return f"{name} {' '.join(sorted(features))}"
+
+
+def _processor() -> tuple[str, list[str]]:
+    """Return the name of the first processor and, on Linux, its features."""
     import platform
 
     try:
-        lines = _CPUINFO.read_text("utf-8", "replace").splitlines()
+        with _CPUINFO.open("rb") as file:  # All of it, for hundreds of processors, takes long.
+            first = file.read(_ONE_PROCESSOR).partition(b"\n\n")[0].decode("utf-8", "replace")
     except OSError:
-        lines = []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    known = (fields.get("flags") or fields.get("Features") or "").split()
-    name = fields.get("model name") or platform.processor() or platform.machine()
-    return name, [feature for feature in _FEATURES if feature in known]
+        first = ""
+    fields = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())
+    }
+    features = (fields.get("flags") or fields.get("Features") or "").split()
+    return fields.get("model name") or platform.processor() or platform.machine(), features
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16; also where its features are not known."""
+    _, features = _processor()
+    return not features or not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
 
 
 def _core_of(processor: int) -> tuple[str, str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from simil import similarity
 from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
-from simil.embedders.local.batches import batches, pad
+from simil.embedders.local.batches import batches, pad, padded_rows
 from simil.embedders.local.pooling import DenseLayer, pool
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.workers import Workers
 from simil.errors import ModelDamaged
 from simil.foreign import ForeignCode
@@ -54,12 +55,14 @@ class Sessions:
     """How to open a graph: `few` starts at once, `bulk` has the higher throughput.
 
     If `few` is None, every text goes through the session for bulk. Unless `padded`, only texts of one length
-    share a run.
+    share a run. With `few_shapes` runs have one of a few numbers of rows: the engine keeps something for
+    every shape that it has met.
     """
 
     few: Callable[[], InferenceSession] | None
     bulk: Callable[[], InferenceSession]
     padded: bool = True
+    few_shapes: bool = False
 
 
 class GraphRunner:
@@ -91,32 +94,30 @@ class GraphRunner:
         self._workers: Workers[_Batch, RowVectors] | None = None
 
     def start(
-        self,
-        ids: Sequence[Sequence[int]],
-        finish: Finish,
-        *,
-        segments: Sequence[Sequence[int]] | None = None,
+        self, tokens: TokenArrays, finish: Finish, *, segments: NDArray[np.int32] | None = None
     ) -> Iterator[RowVectors]:
-        """Start to run the texts or pairs whose token ids are `ids`; there is at least one.
+        """Start to run texts or pairs as tokens; there is at least one.
 
         `finish` turns the graph's output for a batch and its mask, int32 [texts, tokens], into the result,
-        float32 [texts, …]; it may be called by other threads. `segments` says of each token which text of a
-        pair it belongs to. The iterator yields rows, int [n], and their results, in any order.
+        float32 [texts, …]; it may be called by other threads. `segments` int32 [tokens] says of each token
+        which text of a pair it belongs to. The iterator yields rows, int [n], and their results, in any
+        order.
         """
         import numpy as np
 
-        lengths = np.fromiter(map(len, ids), np.intp, len(ids))
+        split = None if segments is None else TokenArrays(segments, tokens.lengths)
+        lengths = tokens.lengths.astype(np.intp)
         items = [
             _Batch(
                 rows,
-                [ids[row] for row in rows],
-                None if segments is None else [segments[row] for row in rows],
+                self._taken(tokens, rows, length),
+                None if split is None else self._taken(split, rows, length),
                 length,
                 finish,
             )
             for rows, length in batches(lengths, padded=self._sessions.padded, limit=self._limit)
         ]
-        self._tokens += int(lengths.sum())
+        self._tokens += len(tokens.ids)
         if self._sessions.few is not None and self._bulk is None and self._tokens < _BULK_TOKENS:
             self._few = self._few or self._sessions.few()
             return map(self._run, items)
@@ -138,8 +139,8 @@ class GraphRunner:
     def _run(self, batch: _Batch) -> RowVectors:
         session = self._bulk or self._few
         assert session is not None
-        ids, mask = self._padded(batch.ids, batch.length)
-        segments = None if batch.segments is None else self._padded(batch.segments, batch.length)[0]
+        ids, mask = pad(batch.tokens, batch.length)
+        segments = None if batch.segments is None else pad(batch.segments, batch.length)[0]
         # OpenVINO takes zeros for a token beyond the table.
         if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
             raise ModelDamaged(f"the tokenizer of {self._stamp} gives token {largest}, which the model lacks")
@@ -149,19 +150,22 @@ class GraphRunner:
             session.prepared.expect_unchanged()
         return batch.rows, results[: len(batch.rows)]
 
-    def _padded(
-        self, ids: Sequence[Sequence[int]], length: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        return pad([*ids, *[ids[0]] * (self._least_rows - len(ids))], length)
+    def _taken(self, tokens: TokenArrays, rows: NDArray[np.intp], length: int) -> TokenArrays:
+        """Return the texts at `rows`, the first one again if they are too few for a run of that length."""
+        import numpy as np
+
+        wanted = padded_rows(len(rows), length) if self._sessions.few_shapes else self._least_rows
+        missing = wanted - len(rows)
+        return tokens.take(rows if missing <= 0 else np.append(rows, rows[:1].repeat(missing)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Batch:
-    """Texts or pairs of one padded length: their rows, token ids and segments, and what finishes them."""
+    """Texts or pairs of one padded length: their rows, tokens and segments, and what finishes them."""
 
     rows: NDArray[np.intp]
-    ids: Sequence[Sequence[int]]
-    segments: Sequence[Sequence[int]] | None
+    tokens: TokenArrays
+    segments: TokenArrays | None
     length: int
     finish: Finish
 
@@ -197,15 +201,12 @@ class GraphEmbedder(LocalEmbedder):
     def _normalizes(self) -> bool:
         return self._chain.normalize and not self._raw
 
-    def _start(
-        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[RowVectors]:
-        assert encodings is not None
-        if not encodings:
+    def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
+        assert tokens is not None
+        if not len(tokens):
             return iter(())
-        prompt = self._prompt(kind)
-        skip = 0 if self._chain.pools_prompt or not prompt else self._prompt_tokens(prompt)
-        return self._runner.start([encoding.ids for encoding in encodings], partial(self._pooled, skip))
+        skip = self._tokens_left_out(kind, self._chain)
+        return self._runner.start(tokens, partial(self._pooled, skip))
 
     def _pooled(self, skip: int, hidden: NDArray[np.float32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the texts' vectors, of which pooling leaves out the first `skip` tokens."""
@@ -218,9 +219,3 @@ class GraphEmbedder(LocalEmbedder):
         if self._normalizes() and bool(np.isfinite(vectors).all()):
             vectors = similarity.unit_or_zero(vectors)
         return vectors
-
-    def _prompt_tokens(self, prompt: str) -> int:
-        """Count as sentence-transformers does: with the leading special tokens, without the trailing one."""
-        assert self._tokenizer is not None
-        encoding = self._tokenizer.encode(prompt)
-        return len(encoding.ids) - int(encoding.special_tokens_mask[-1:] == [1])

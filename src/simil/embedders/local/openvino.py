@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.local.compiled_graph import INT8_HINT, import_graph, is_compiled
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.graphs.openvino_runtime import import_openvino
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenVinoSession"]
 
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": INT8_HINT}
 
 
 class OpenVinoSession:
@@ -28,7 +29,7 @@ class OpenVinoSession:
 
         With "bfloat16" everything after the last matrix product is still in float32; with "int8" everything
         that the graph does not quantize is. Raises `ModelError` if the processor does not support bfloat16 or
-        OpenVINO cannot open the graph.
+        OpenVINO cannot open the graph, `RejectedGraph` if it must be compiled anew.
         """
         openvino = import_openvino()
         core = openvino.Core()
@@ -46,7 +47,10 @@ class OpenVinoSession:
             "ENABLE_CPU_PINNING": False,
         }
         with ForeignCode(f"OpenVINO cannot open {stamp}", hint="try --engine onnx"):
-            self._compiled = core.compile_model(core.read_model(str(prepared.graph)), "CPU", settings)
+            if is_compiled(prepared):
+                self._compiled, self._mapped = import_graph(core, prepared, settings)
+            else:
+                self._compiled = core.compile_model(core.read_model(str(prepared.graph)), "CPU", settings)
         self._inputs = {
             port.get_any_name(): port.get_element_type().to_dtype() for port in self._compiled.inputs
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simil.errors import ModelDamaged, Place
 from simil.foreign import ForeignCode
 from simil.models.files.chain import Dense
+from simil.models.torch_libraries import require_torch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,13 +128,14 @@ class DenseLayer:
 def load_dense(folder: Path, layer: Dense) -> DenseLayer:
     """Return the layer with its weights, read from safetensors or, in older models, a PyTorch file.
 
-    Raises `ModelDamaged` if they cannot be read.
+    Raises `ModelDamaged` if they cannot be read, `ExtraMissing` if that takes torch, which is not installed.
     """
     import numpy as np
 
     path = folder / layer.path / "model.safetensors"
     if not path.is_file():
         path = folder / layer.path / "pytorch_model.bin"
+        require_torch(str(path))
     # Each of the two libraries raises its own exceptions for a malformed file.
     with ForeignCode("the dense layer cannot be read", place=Place(str(path)), error=ModelDamaged):
         if path.suffix == ".safetensors":

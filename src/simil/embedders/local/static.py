@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simil import similarity
 from simil.embedders.base import Embedder, Kind
 from simil.embedders.local.base import LocalModel
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.unknown_texts import UnknownTexts
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, marked, raise_rejection
@@ -78,7 +79,7 @@ class StaticEmbedder(Embedder):
             for row in np.flatnonzero(cut):
                 ids[row] = self._tokenize_fully(prompted[row])
             cut[:] = False
-        marks = marked(cut, Mark.CUT) | self._unknown.marks(prompt, ids)
+        marks = marked(cut, Mark.CUT) | self._unknown.marks(prompt, TokenArrays.of(ids))
         ids = [self._known(tokens) for tokens in ids]
         rejected = list(self._rejections(ids, cut))
         yield from rejected

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simil.device import Device
 from simil.embedders.base import Kind
 from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
 from simil.models.files.model_source import ModelSource
@@ -22,28 +24,62 @@ if TYPE_CHECKING:
 
     from simil.embedders.local.base import RowVectors
 
-__all__ = ["TorchEmbedder", "copy_tokenizer", "load_network", "usable_devices"]
+__all__ = [
+    "TorchEmbedder",
+    "copy_tokenizer",
+    "load_network",
+    "token_batches",
+    "torch_devices",
+    "usable_devices",
+]
 
 _SHORT = "Apple"
 _LONG = "An orange lies on the table beside two ripe apples, and nobody has seen who put it there."
 # The error of a vector, as a share of its length: at a cosine of 0.99999 it is 0.0045.
-_TOLERANCE = 0.004
+_TOLERANCES = {"float32": 0.004, "float16": 0.008, "bfloat16": 0.04}
+_BATCH = 32
+# Enough to keep a GPU busy.
+_GPU_BATCH_TOKENS = 16_384
+_BUILDS = "https://pytorch.org/get-started/locally"
 # A model may have modules of its own for each.
 _TASKS = {Kind.QUERY: "query", Kind.DOCUMENT: "document"}
 
 
 class TorchEmbedder(LocalEmbedder):
-    """A model folder in PyTorch, in float32."""
+    """A model folder in PyTorch.
+
+    Texts of other lengths in a batch change the shape of its products. On a GPU, in lower precisions too, a
+    text's vector may then differ in its last bits; the packed engine's does not.
+
+    Attributes:
+        device: where the model runs.
+    """
 
     def __init__(
-        self, model: LocalModel, source: ModelSource, *, device: str, raw: bool, threads: int
+        self,
+        model: LocalModel,
+        source: ModelSource,
+        *,
+        device: Device,
+        precision: str,
+        raw: bool,
+        threads: int,
+        batch_tokens: int | None = None,
     ) -> None:
         """Load the model on `device`; `raw` leaves out a final normalization; 0 `threads` means all cores.
 
-        Raises `ModelError` if the device is not available or the model cannot be loaded.
+        In a `precision` below float32, what follows the first module, as the pooling, still computes in
+        float32. A batch has up to `batch_tokens` tokens with padding; None means what suits a GPU, and 32
+        texts on the processor. Raises `ModelError` if the device is not available or the model cannot be
+        loaded.
         """
         self._source = source
+        self._tolerance = _TOLERANCES[precision]
         self._network = load_network("SentenceTransformer", source.folder, device, threads)
+        self.device = _device_of(self._network)
+        self._batch_tokens = batch_tokens or (_GPU_BATCH_TOKENS if self.device.is_gpu else None)
+        if precision != "float32":
+            _lower_precision(self._network[0], precision)
         self._ends_in_unit = type(self._network[-1]).__name__ == "Normalize"
         if raw and self._ends_in_unit:
             del self._network[len(self._network) - 1]
@@ -61,18 +97,26 @@ class TorchEmbedder(LocalEmbedder):
     def _normalizes(self) -> bool:
         return self._ends_in_unit
 
-    def _start(
-        self, kind: Kind, texts: Sequence[str], encodings: Sequence[Any] | None
-    ) -> Iterator[RowVectors]:
-        import numpy as np
-
-        for rows in self._rows_together(len(texts), encodings):
-            vectors = self._compute([texts[row] for row in rows], kind)
+    def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
+        for rows in self._batches(len(texts), tokens):
+            size = _BATCH if tokens is None or self._batch_tokens is None else len(rows)
+            vectors = self._compute([texts[row] for row in rows], kind, size)
             # It may have mapped the weights.
             self._source.expect_unchanged()
-            yield np.array(rows), vectors
+            yield rows, vectors
 
-    def _compute(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+    def _batches(self, number: int, tokens: TokenArrays | None) -> Iterator[NDArray[np.intp]]:
+        """Yield the rows of texts that go to sentence-transformers together."""
+        import numpy as np
+
+        lengths = np.arange(number, dtype=np.int32) if tokens is None else tokens.lengths
+        for rows in self._rows_together(lengths):
+            if tokens is None or self._batch_tokens is None:
+                yield rows
+            else:
+                yield from token_batches(lengths, rows, self._batch_tokens)
+
+    def _compute(self, texts: Sequence[str], kind: Kind, batch_size: int = _BATCH) -> NDArray[np.float32]:
         if self._sparse is not None:
             self._sparse.set_attention_type("block_sparse")
         with quiet_transformers():  # Some models report how they pad texts.
@@ -80,21 +124,22 @@ class TorchEmbedder(LocalEmbedder):
                 list(texts),
                 prompt=self._prompt(kind),
                 task=_TASKS.get(kind),
-                batch_size=32,
+                batch_size=batch_size,
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )
         return vectors
 
-    def _rows_together(self, number: int, encodings: Sequence[Any] | None) -> list[list[int]]:
-        """Return which texts share batches: all, or those of one length if padding changes the vectors."""
-        lengths = range(number) if encodings is None else [len(encoding) for encoding in encodings]
-        if len(set(lengths)) > 1 and self._sparse is None and not self._feels_padding:
-            return [list(range(number))]
-        groups: dict[int, list[int]] = {}
-        for row, length in enumerate(lengths):
-            groups.setdefault(length, []).append(row)
-        return list(groups.values())
+    def _rows_together(self, lengths: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
+        """Yield which texts may share batches: all, or those of one length if padding changes the vectors."""
+        import numpy as np
+
+        distinct, first = np.unique(lengths, return_index=True)
+        if len(distinct) > 1 and self._sparse is None and not self._feels_padding:
+            yield np.arange(len(lengths))
+            return
+        for length in distinct[np.argsort(first)]:
+            yield np.flatnonzero(lengths == length)
 
     @cached_property
     def _feels_padding(self) -> bool:
@@ -105,7 +150,7 @@ class TorchEmbedder(LocalEmbedder):
         import numpy as np
 
         alone, beside = (self._compute(texts, Kind.SYMMETRIC)[0] for texts in ([_SHORT], [_SHORT, _LONG]))
-        return not np.linalg.norm(beside - alone) <= _TOLERANCE * np.linalg.norm(alone)
+        return not np.linalg.norm(beside - alone) <= self._tolerance * np.linalg.norm(alone)
 
 
 def _sparse_transformer(network: Any) -> Any | None:
@@ -118,6 +163,42 @@ def _sparse_transformer(network: Any) -> Any | None:
     return transformer if getattr(transformer, "attention_type", None) == "block_sparse" else None
 
 
+def token_batches(
+    lengths: NDArray[np.int32], rows: NDArray[np.intp], budget: int
+) -> Iterator[NDArray[np.intp]]:
+    """Yield `rows` in batches that, padded to their longest text, have up to `budget` tokens, longest first.
+
+    `lengths` int32 [texts] are those of all texts. A text that is longer is a batch of its own.
+    """
+    import numpy as np
+
+    left = rows[np.argsort(-lengths[rows], kind="stable")]
+    while len(left):
+        count = max(1, budget // max(int(lengths[left[0]]), 1))
+        yield left[:count]
+        left = left[count:]
+
+
+def _lower_precision(module: Any, precision: str) -> None:
+    """Make a module compute in `precision` and hand on float32."""
+    import torch
+
+    def widened(_: Any, __: Any, output: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value.float() if torch.is_tensor(value) and value.is_floating_point() else value
+            for name, value in output.items()
+        }
+
+    module.to(getattr(torch, precision))
+    module.register_forward_hook(widened)
+
+
+def _device_of(network: Any) -> Device:
+    """Return where sentence-transformers has put a model."""
+    device = network.device
+    return Device(device.type, (device.index or 0,) if device.type == "cuda" else ())
+
+
 def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
     """Return a copy, since sentence-transformers sets another truncation and padding on the original.
 
@@ -127,7 +208,7 @@ def copy_tokenizer(tokenizer: Any, stamp: str) -> Any:
     return None if bare is None else BoundedTokenizer(bare, stamp)
 
 
-def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_head: bool = False) -> Any:
+def load_network(kind: str, folder: Path, device: Device, threads: int, *, uses_head: bool = False) -> Any:
     """Return the model in `folder` as sentence-transformers' class `kind`, in float32, on `device`.
 
     `uses_head` is as in `quiet_transformers`. Raises `ModelError` if the device is not available or the model
@@ -137,13 +218,9 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
         import sentence_transformers
         import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ModelError(
-            "no CUDA device is available",
-            hint="leave out --device, or check the driver and PyTorch's build",
-        )
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise ModelError("no MPS device is available", hint="leave out --device")
+    where = None if device.kind == "auto" else torch_devices(device)[0]
+    # No TF32, which torch leaves to convolutions otherwise.
+    torch.backends.cudnn.allow_tf32 = False
     if threads:
         torch.set_num_threads(threads)
     # transformers raises many kinds of exceptions for a broken folder.
@@ -152,12 +229,40 @@ def load_network(kind: str, folder: Path, device: str, threads: int, *, uses_hea
         quiet_transformers(folder, uses_head=uses_head),
     ):
         # Never trust_remote_code: a model is data.
-        network = getattr(sentence_transformers, kind)(
-            str(folder), device=None if device == "auto" else device, local_files_only=True
-        )
+        network = getattr(sentence_transformers, kind)(str(folder), device=where, local_files_only=True)
     network = network.float().eval()
     fit_limit(network)
     return network
+
+
+def torch_devices(device: Device) -> list[str]:
+    """Return what PyTorch calls the processor or GPUs that `device` stands for; imports torch.
+
+    Raises `ModelError` unless PyTorch can use all of them.
+    """
+    with ForeignCode("PyTorch cannot be loaded"):
+        import torch
+
+        count = torch.cuda.device_count() if device.kind == "cuda" and torch.cuda.is_available() else 0
+        has_metal = torch.backends.mps.is_available()
+        is_for_gpus = bool(torch.version.cuda or torch.version.hip)
+    if device.kind == "cpu":
+        return ["cpu"]
+    if device.kind == "mps":
+        if not has_metal:
+            raise ModelError("no MPS device is available", hint="leave out --device")
+        return ["mps"]
+    if not is_for_gpus:
+        raise ModelError("this PyTorch is for processors only", hint=f"install one for GPUs: {_BUILDS}")
+    if not count:
+        raise ModelError("PyTorch finds no CUDA device", hint="check the driver, or leave out --device")
+    cards = range(count) if device.cards is None else device.cards
+    if max(cards) >= count:
+        raise ModelError(
+            f"there is no {device}: PyTorch finds {count} CUDA device{'s' if count > 1 else ''}",
+            hint="count from 0, or use --device cuda:all",
+        )
+    return [f"cuda:{number}" for number in cards]
 
 
 def usable_devices() -> list[str]:

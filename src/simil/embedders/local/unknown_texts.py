@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.pieces import Mark, marked
 from simil.models.files.tokenizer import meaningless_ids
 
@@ -26,16 +26,18 @@ class UnknownTexts:
         # How many tokens with a meaning there are in an empty text after each prompt.
         self._in_prompt: dict[str, int] = {}
 
-    def marks(self, prompt: str, texts: Iterable[Sequence[int]]) -> NDArray[np.uint8]:
-        """Return the marks of texts, given the ids of all tokens of `prompt` and text; uint8 [texts]."""
-        import numpy as np
-
+    def marks(self, prompt: str, tokens: TokenArrays) -> NDArray[np.uint8]:
+        """Return the marks of texts, given all tokens of `prompt` and text; uint8 [texts]."""
         if prompt not in self._in_prompt:
             encoding = self._tokenizer.encode(prompt, add_special_tokens=self._special_tokens)
-            self._in_prompt[prompt] = self._count(encoding.ids)
-        least = self._in_prompt[prompt]
-        return marked(np.array([self._count(ids) <= least for ids in texts], np.bool_), Mark.UNKNOWN)
+            self._in_prompt[prompt] = int(self._counts(TokenArrays.of([encoding.ids]))[0])
+        return marked(self._counts(tokens) <= self._in_prompt[prompt], Mark.UNKNOWN)
 
-    def _count(self, ids: Sequence[int]) -> int:
-        """Return how many tokens have a meaning."""
-        return len(ids) - sum(map(ids.count, self._meaningless))
+    def _counts(self, tokens: TokenArrays) -> NDArray[np.intp]:
+        """Return how many tokens of each text have a meaning."""
+        import numpy as np
+
+        meaningless = np.zeros(len(tokens.ids), np.bool_)
+        for token in self._meaningless:
+            meaningless |= tokens.ids == token
+        return tokens.lengths - tokens.counts(meaningless)

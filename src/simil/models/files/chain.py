@@ -11,11 +11,11 @@ import json
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
+from simil.frozen import Frozen
 from simil.models.files.positions import position_limit
 
 __all__ = [
@@ -73,8 +73,7 @@ class UnknownChain(Exception):
     """The model needs something that simil's own engines do not support; `str()` says what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dense:
+class Dense(Frozen):
     """A linear layer after pooling; its weights are in the model's subfolder `path`."""
 
     path: str
@@ -82,8 +81,7 @@ class Dense:
     bias: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Frozen):
     """The modules around the transformer, and the limit of tokens.
 
     `pooling` names one or more modes, whose vectors are concatenated; `pools_prompt` includes the prompt's

@@ -6,16 +6,15 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from simil.errors import ModelDamaged, Place
+from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo
 from simil.models.files.chain import read_object
 from simil.models.graphs.manifest import file_state
-from simil.models.hub.verify import altered_file
 from simil.private_files import make_private, write_private
 
 __all__ = ["ModelSource", "embedded_source", "verify_embedded"]
@@ -25,8 +24,7 @@ EMBEDDED = Path(__file__).parents[1] / "minilm"
 _PREPARED_ONLY = ("model.safetensors", "tokenizer.json")
 
 
-@dataclass(frozen=True)
-class ModelSource:
+class ModelSource(Frozen):
     """A model in a folder.
 
     `name` is its name in outputs. `revision` is the hub's commit, the embedded model's digest, or None
@@ -72,6 +70,8 @@ class ModelSource:
         if self.embedded:
             verify_embedded()
         elif self.revision is not None:
+            from simil.models.hub.verify import altered_file
+
             try:
                 altered = altered_file(self.folder / part)
             except OSError as exc:

@@ -8,6 +8,7 @@ from simil.errors import ModelError, Place
 from simil.foreign import ForeignCode
 from simil.models.files.chain import read_object
 from simil.models.files.module_folders import module_folders
+from simil.models.torch_libraries import require_sentence_transformers
 
 __all__ = ["check_architectures", "check_modules"]
 
@@ -66,7 +67,8 @@ def _check_arguments(settings: Path) -> None:
 def check_architectures(folder: Path) -> None:
     """Raise `ModelError` for a transformer that names code of its own and has a type unknown to transformers.
 
-    Where the type is known, the class of transformers is used. Imports transformers only if code is named.
+    Where the type is known, the class of transformers is used. Imports transformers only if code is named,
+    and not for BERT; raises `ExtraMissing` if it is needed and not installed.
     """
     for module in module_folders(folder):
         if module.kind == "Transformer":
@@ -76,11 +78,13 @@ def check_architectures(folder: Path) -> None:
 def _check_architecture(settings: Path) -> None:
     config = read_object(settings) or {}
     kind = str(config.get("model_type"))
-    if config.get("auto_map") and kind not in _known_architectures():
+    if config.get("auto_map") and kind != "bert" and kind not in _known_architectures(kind):
         raise _refused(f"its architecture {kind!r} is not one of transformers", settings)
 
 
-def _known_architectures() -> set[str]:
+def _known_architectures(kind: str) -> set[str]:
+    # Reading the names does not take torch, but any model that is not BERT does.
+    require_sentence_transformers(f"the architecture {kind!r}")
     with ForeignCode("transformers cannot be loaded"):
         from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
         from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES

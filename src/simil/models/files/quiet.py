@@ -11,12 +11,27 @@ from pathlib import Path
 
 from simil.errors import ModelDamaged, Place
 
-__all__ = ["quiet_transformers"]
+__all__ = ["quiet_import", "quiet_transformers"]
 
 _MISSING = re.compile(r"^(\S+)\s*\|\s*MISSING", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # What is put on top of a transformer; embeddings are taken from below.
 _HEADS = ("pooler", "cls.", "classifier", "lm_head")
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Keep transformers from advising on stderr, while it is imported, to install PyTorch."""
+    log = logging.getLogger("transformers")
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    log.addFilter(is_error)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_error)
 
 
 @contextmanager

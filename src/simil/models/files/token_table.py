@@ -8,25 +8,22 @@ skips unknown tokens and everything after `max_length` tokens. sentence-transfor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from simil.errors import ExtraMissing, ModelDamaged, Place
 from simil.foreign import ForeignCode
+from simil.frozen import Frozen
 from simil.models.files.chain import kind_of, read_modules, read_object, truncates_dimensions, understood
-from simil.models.files.weights import WEIGHTS, read_header
 
-__all__ = ["StaticTable", "import_model2vec", "read_static"]
+__all__ = ["StaticTable", "import_model2vec", "read_static", "require_model2vec"]
 
 # model2vec's limit if `config.json` sets none.
 _MAX_TOKENS = 512
 _TOKENIZER = "tokenizer.json"
 
 
-@dataclass(frozen=True, slots=True)
-class StaticTable:
+class StaticTable(Frozen):
     """A static model as its files describe it.
 
     `path` is the folder of table and tokenizer within the model's folder, `tensor` the name of the table,
@@ -55,6 +52,8 @@ def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable
     kinds = [kind_of(module) for module in modules]
     if kinds not in ([], ["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
         return None
+    from simil.models.files.weights import WEIGHTS, read_header
+
     path = str(modules[0].get("path", "")) if modules else ""
     if not all((folder / path / name).is_file() for name in (WEIGHTS, _TOKENIZER)):
         return None
@@ -73,10 +72,17 @@ def _table_of(folder: Path, modules: Sequence[Mapping[str, Any]]) -> StaticTable
     )
 
 
-def import_model2vec() -> Any:
-    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+def require_model2vec() -> None:
+    """Raise `ExtraMissing` if model2vec is not installed, without importing it."""
+    from importlib.util import find_spec
+
     if find_spec("model2vec") is None:
         raise ExtraMissing("model2vec, which runs static models, is not installed", extra="static")
+
+
+def import_model2vec() -> Any:
+    """Return the module `model2vec`; raises `ExtraMissing` if it is not installed."""
+    require_model2vec()
     with ForeignCode("model2vec cannot be loaded"):
         import model2vec
     return model2vec

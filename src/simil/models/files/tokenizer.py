@@ -12,6 +12,7 @@ from simil.deadline import within
 from simil.errors import ModelDamaged, ModelError, Place
 from simil.foreign import ForeignCode
 from simil.models.files.chain import read_bytes, read_object, understood
+from simil.models.torch_libraries import require_transformers
 
 __all__ = [
     "BoundedTokenizer",
@@ -58,7 +59,7 @@ def read_tokenizer(folder: Path) -> bytes | None:
     The result is a `tokenizer.json`, whose truncation says which end of a long text is cut. transformers
     takes some of it from other files, and its classes replace parts of the file by their own. It is not
     imported for BERT's tokenizers, which only need a few settings from elsewhere. Raises `ModelDamaged` for
-    files that cannot be read.
+    files that cannot be read, `ExtraMissing` if transformers is needed and not installed.
     """
     path = folder / "tokenizer.json"
     tokenizer = read_object(path)
@@ -204,9 +205,10 @@ def meaningless_ids(tokenizer: Any) -> frozenset[int]:
 
 
 def _read_by_transformers(folder: Path) -> bytes | None:
-    from simil.models.files.quiet import quiet_transformers
+    from simil.models.files.quiet import quiet_import, quiet_transformers
 
-    with ForeignCode("transformers cannot be loaded"):
+    require_transformers(f"the tokenizer in {folder}")
+    with quiet_import(), ForeignCode("transformers cannot be loaded"):
         from transformers import AutoTokenizer
 
     with (

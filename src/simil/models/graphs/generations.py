@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from simil.frozen import Frozen
 from simil.models.files.model_source import ModelSource
 from simil.models.graphs.manifest import read_manifest
 from simil.private_files import FILE_MODE, make_private, write_private
@@ -28,8 +28,7 @@ _TOKEN = "=token"
 _ROOT = "generations"
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(Frozen):
     """What is noted of one state of a model in simil's cache directory; `name` is the model's."""
 
     name: str

@@ -13,11 +13,10 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# No `slots`: every start imports this, and to make a class twice takes longer than the check.
+from simil.frozen import Frozen
 
 __all__ = ["FileRecord", "Manifest", "file_state", "read_manifest"]
 
@@ -27,8 +26,7 @@ _BLOCKS, _BLOCK_BYTES = 64, 4096
 _TICK_S = 0.02
 
 
-@dataclass(frozen=True)
-class FileRecord:
+class FileRecord(Frozen):
     """The digests of a file and of a sample of its blocks, and its state when they were computed."""
 
     sha256: str
@@ -48,8 +46,7 @@ class FileRecord:
         return record
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Frozen):
     """The files of a folder by name; `model` names what it was built from."""
 
     model: str
@@ -96,7 +93,8 @@ class Manifest:
         """Write the manifest into `folder`, whole or not at all; raises OSError."""
         from simil.private_files import write_private
 
-        content = asdict(self)
+        files = {name: record.by_name() for name, record in self.files.items()}
+        content = {"model": self.model, "files": files}
         write_private(folder / _NAME, json.dumps({"checksum": _checksum(content), **content}).encode())
 
 

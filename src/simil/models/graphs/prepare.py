@@ -25,15 +25,19 @@ from simil.models.files.weights import has_torch_weights
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
 from simil.models.graphs.generations import Generation, prepared_root
-from simil.models.graphs.onnx_runtime import import_onnxruntime
+from simil.models.graphs.onnx_runtime import import_onnxruntime, onnxruntime_version
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
+from simil.models.torch_libraries import require_sentence_transformers
 from simil.progress import Progress
 
 __all__ = [
     "PreparedGraph",
+    "opened_graph",
     "optimizing_options",
     "prepare",
     "prepared_folder",
+    "ready_graph",
+    "write_companions",
 ]
 
 log = logging.getLogger("simil")
@@ -88,12 +92,11 @@ def prepare(
     `full` takes nothing on trust: it reads all files of the graph, and tries again what has failed before.
     Raises `UnknownChain` if the model cannot be turned into a graph, `ModelDamaged` for broken files.
     """
-    onnxruntime = import_onnxruntime()
-    target = prepared_folder(source, cache_dir, onnxruntime.__version__, kind)
+    target = prepared_folder(source, cache_dir, kind)
     generation = Generation.of(source, cache_dir)
     saved = open_built(target, generation, full=full)
     if saved:
-        return _opened(saved)
+        return opened_graph(saved)
     from simil.models.graphs.failed_exports import recall_failure, remember_failure
 
     known = None if full else recall_failure(target)
@@ -105,7 +108,7 @@ def prepare(
             built = build_once(
                 target, lambda folder: _build(source, kind, folder), generation=generation, full=full
             )
-            return _opened(built)
+            return opened_graph(built)
     except UnknownChain as exc:
         reason = str(exc)
         remember_failure(target, source.name, reason)
@@ -113,7 +116,7 @@ def prepare(
         reason = "there is not enough memory to make its graph"
     except (OSError, BuildFailed) as exc:
         reason = f"its graph cannot be written to {target.parent}: {exc}"
-        ready = _ready_graph(source, kind)
+        ready = ready_graph(source, kind)
         if ready is not None:
             log.info("%s: %s; it is prepared in memory", source.name, reason)
             return ready
@@ -121,11 +124,12 @@ def prepare(
     raise UnknownChain(reason)
 
 
-def prepared_folder(
-    source: ModelSource, cache_dir: Path, onnxruntime_version: str, kind: GraphKind = GraphKind.TOKENS
-) -> Path:
-    """Return where the prepared graph of `source` in its present state is kept; it may not exist yet."""
-    versions = f"{_LAYOUT} {onnxruntime_version}"
+def prepared_folder(source: ModelSource, cache_dir: Path, kind: GraphKind = GraphKind.TOKENS) -> Path:
+    """Return where the prepared graph of `source` in its present state is kept; it may not exist yet.
+
+    The installed version of ONNX Runtime has a graph of its own.
+    """
+    versions = f"{_LAYOUT} {onnxruntime_version()}"
     if kind is not GraphKind.TOKENS:
         versions += f" {kind.output}"
     key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
@@ -133,10 +137,18 @@ def prepared_folder(
     return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
 
 
-def _opened(built: BuiltFolder) -> PreparedGraph:
+def opened_graph(built: BuiltFolder, name: str = _GRAPH) -> PreparedGraph:
+    """Return the graph of that name in a folder that holds what `write_companions` has written."""
     tokenizer = built.read(_TOKENIZER)
     padding = _NO_PADDING not in built.manifest.files
-    return PreparedGraph(built.path / _GRAPH, tokenizer, optimized=True, built=built, takes_padding=padding)
+    return PreparedGraph(built.path / name, tokenizer, optimized=True, built=built, takes_padding=padding)
+
+
+def write_companions(graph: PreparedGraph, folder: Path) -> None:
+    """Write what a graph made of `graph` needs beside it: the tokenizer, and whether it takes padding."""
+    (folder / _TOKENIZER).write_bytes(graph.tokenizer)
+    if not graph.takes_padding:
+        (folder / _NO_PADDING).touch()
 
 
 def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
@@ -156,9 +168,7 @@ def _optimize(unoptimized: PreparedGraph, folder: Path) -> None:
         # opened again in memory; if that fails too, it is broken.
         raise BuildFailed(str(exc)) from exc
     unoptimized.expect_unchanged()
-    (folder / _TOKENIZER).write_bytes(unoptimized.tokenizer)
-    if not unoptimized.takes_padding:
-        (folder / _NO_PADDING).touch()
+    write_companions(unoptimized, folder)
 
 
 def optimizing_options(prepared: PreparedGraph) -> Any:
@@ -175,10 +185,11 @@ def optimizing_options(prepared: PreparedGraph) -> Any:
 
 def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
     """Fill `folder` with the optimized graph."""
-    ready = _ready_graph(source, kind)
+    ready = ready_graph(source, kind)
     if ready is not None:
         _optimize(ready, folder)
         return
+    require_sentence_transformers(source.name)
     from simil.models.graphs.export import export_graph
     from simil.models.graphs.graph_check import UnfitGraph, check_graph
 
@@ -197,24 +208,28 @@ def _build(source: ModelSource, kind: GraphKind, folder: Path) -> None:
         raise UnknownChain(str(exc)) from exc
 
 
-def _ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
+def ready_graph(source: ModelSource, kind: GraphKind) -> PreparedGraph | None:
     """Return the graph, not optimized, that needs no torch: written from the weights, or the model's own.
 
     A graph in the model's folder may be of other weights than those beside it, so it is used only where there
     are none.
     """
     folder = source.folder
+    shipped = folder / "onnx" / "model.onnx"
+    written = None
+    try:
+        written = bert_graph(folder, kind)
+    except UnknownChain as exc:
+        log.info("%s: %s", source.name, exc)
+        if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
+            return None
+    # Only now, since it may take transformers, and a graph that has to be exported comes with its own.
     tokenizer = read_tokenizer(folder)
     if tokenizer is None:
         return None
-    try:
-        graph, weights_folder = bert_graph(folder, kind)
-        return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights_folder, source=source)
-    except UnknownChain as exc:
-        log.info("%s: %s", source.name, exc)
-    shipped = folder / "onnx" / "model.onnx"
-    if has_torch_weights(folder) or not (shipped.is_file() and _is_usable(shipped, kind)):
-        return None
+    if written is not None:
+        graph, weights = written
+        return PreparedGraph(graph, tokenizer, optimized=False, weights_folder=weights, source=source)
     padding = _check_shipped(shipped, tokenizer, source.name, kind)
     return PreparedGraph(shipped, tokenizer, optimized=False, source=source, takes_padding=padding)
 

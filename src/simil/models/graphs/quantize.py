@@ -1,4 +1,4 @@
-"""Quantizes a prepared graph to eight bits, once.
+"""Quantizes a model to eight bits, once. Later runs open the quantized graph and nothing of the float32 one.
 
 Static post-training quantization by NNCF: the ranges of activations are measured on the texts of
 `calibration.txt` and then fixed, not taken from each batch, so a text's vector does not depend on the
@@ -13,7 +13,6 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,17 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 from simil.errors import ModelError
 from simil.models.files.chain import Chain
+from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import open_tokenizer
-from simil.models.graphs.build_once import BuildFailed, build_once
+from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
+from simil.models.graphs.generations import Generation
 from simil.models.graphs.openvino_runtime import import_nncf, import_openvino, require_nncf
-from simil.models.graphs.prepare import PreparedGraph
+from simil.models.graphs.prepare import (
+    PreparedGraph,
+    opened_graph,
+    prepare,
+    prepared_folder,
+    write_companions,
+)
 from simil.models.graphs.signature import graph_feed
 from simil.progress import Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["quantization_name", "quantize"]
+__all__ = ["quantization_name", "quantized_graph"]
 
 _CALIBRATION_TEXTS = Path(__file__).with_name("calibration.txt")
 _ALPHA = 0.5  # How much of an outlier moves into the weights: half, the paper's default.
@@ -39,6 +46,8 @@ _MAX_TOKENS = 256
 _GRAPH = "model.xml"
 # Raise this when the same texts give another graph.
 _VERSION = 1
+# Raise this when the contents of a folder change, but not the graph.
+_LAYOUT = 2
 
 
 @cache
@@ -53,33 +62,43 @@ def quantization_name() -> str:
     return f"int8-{hashlib.sha256(how).hexdigest()[:6]}"
 
 
-def quantize(prepared: PreparedGraph, chain: Chain, stamp: str, progress: Progress) -> PreparedGraph:
-    """Return the quantized graph (OpenVINO's xml) of a prepared model, building it if there is no sound one.
+def quantized_graph(
+    source: ModelSource, chain: Chain, stamp: str, cache_dir: Path, progress: Progress
+) -> PreparedGraph:
+    """Return the quantized graph (OpenVINO's xml) of a model, building it if there is no sound one.
 
     Building takes from some seconds to a minute; the graph is kept beside the prepared model. Raises
     `ExtraMissing` if OpenVINO or NNCF is not installed, `ModelError` if the model cannot be quantized or
-    the graph cannot be kept.
+    the graph cannot be kept, and what `prepare` raises.
     """
+    folder = prepared_folder(source, cache_dir)
+    target = folder.with_name(f"{folder.name}-{quantization_name()}.{_LAYOUT}")
+    built = open_built(target, Generation.of(source, cache_dir))
+    if built is None:
+        built = _built(target, prepare(source, cache_dir, progress), chain, stamp, progress)
+    return opened_graph(built, _GRAPH)
+
+
+def _built(
+    target: Path, prepared: PreparedGraph, chain: Chain, stamp: str, progress: Progress
+) -> BuiltFolder:
     if prepared.built is None:
         raise ModelError(
             f"{stamp} cannot be quantized: the prepared model cannot be kept on disk",
             hint="make the cache directory writable (SIMIL_CACHE_DIR), or use another --precision",
         )
-    folder = prepared.built.path
-    target = folder.with_name(f"{folder.name}-{quantization_name()}")
     try:
         with progress(f"quantizing {stamp}, once"):
-            built = build_once(
+            return build_once(
                 target,
-                lambda temporary: _quantize(prepared, chain, stamp, temporary / _GRAPH),
+                lambda temporary: _quantize(prepared, chain, stamp, temporary),
                 generation=prepared.built.generation,
             )
     except (OSError, BuildFailed) as exc:
         raise ModelError(f"the quantized {stamp} cannot be written: {exc}", hint="check the disk") from exc
-    return replace(prepared, graph=target / _GRAPH, built=built)
 
 
-def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, path: Path) -> None:
+def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, folder: Path) -> None:
     openvino, nncf = import_openvino(), import_nncf()
     prepared.verify()
     with _quiet():
@@ -99,8 +118,9 @@ def _quantize(prepared: PreparedGraph, chain: Chain, stamp: str, path: Path) -> 
             # NNCF has no exceptions of its own for a graph that it cannot handle.
             raise ModelError(f"{stamp} cannot be quantized: {exc}", hint="use another --precision") from exc
         # Not compressed: what stays in float32 keeps its values.
-        openvino.save_model(quantized, str(path), compress_to_fp16=False)
+        openvino.save_model(quantized, str(folder / _GRAPH), compress_to_fp16=False)
     prepared.expect_unchanged()
+    write_companions(prepared, folder)
 
 
 def _samples(

@@ -48,6 +48,7 @@ CHECKS = (
     Check("plug-ins", models.plugins),
     Check("engine onnx", engines.onnx),
     Check("engine openvino", engines.openvino),
+    Check("engine packed", engines.packed),
     Check("engine torch", engines.torch),
     Check("devices", engines.devices),
     Check("API key", configuration.api_key),

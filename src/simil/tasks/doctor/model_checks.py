@@ -24,6 +24,7 @@ from simil.models.model_choice import predict_choice
 from simil.models.resolve import Provider, resolve
 from simil.models.status import ModelStatus, State, status_of
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
+from simil.tasks.doctor.model_libraries import require_libraries
 
 __all__ = ["chosen", "default", "embedded", "plugins", "prepared"]
 
@@ -49,6 +50,10 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
         if used.name == FALLBACK:
             yield warn(name, reason, f"run once with a connection, or pin it: -m {FALLBACK} or SIMIL_MODEL")
         else:
+            here = status_of(resolve(used.name), context.settings)
+            if here.folder is not None:
+                source = ModelSource(here.name, here.folder)
+                require_libraries(source, context.settings, prepared=bool(here.prepared))
             yield ok(name, reason)
         return
     ref = context.pinned
@@ -58,7 +63,9 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
     status = status_of(ref, context.settings)
     if status.folder is not None:
         _read_through(used.name, status.folder)
-        ModelSource(status.name, status.folder, status.revision).verify()
+        source = ModelSource(status.name, status.folder, status.revision)
+        source.verify()
+        require_libraries(source, context.settings, prepared=bool(status.prepared))
     yield _pinned(reason, status, offline=context.offline)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from importlib import metadata
 
+from simil.models.catalog import FALLBACK
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok, warn
 
 __all__ = ["packages"]
@@ -18,7 +19,9 @@ _REPORTED = (
     "huggingface_hub",
     "typer",
     "httpx",
+    "safetensors",
     "sentence-transformers",
+    "transformers",
     "torch",
     "openvino",
     "nncf",
@@ -29,10 +32,14 @@ _REPORTED = (
 )
 # Builds of a package that have their own names.
 _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}
-# Needed only for models other than the embedded one and plain encoders.
-_FOR_SOME_MODELS = ("sentence-transformers", "torch")
+_SENTENCE_TRANSFORMERS = "sentence-transformers"
+# What an installation may do without, and what it then lacks.
+_FOR_SOME_MODELS = {
+    _SENTENCE_TRANSFORMERS: f"{FALLBACK} and most BERT models run without it, most others do not",
+    "transformers": "the tokenizers of some models need it",
+    "torch": "GPUs and weights in PyTorch's format need it",
+}
 _NOT_HERE = "is not installed"
-_REINSTALL = f"run: pip install --force-reinstall {_OURS}"
 
 
 def packages(context: CheckContext) -> Iterator[Finding]:
@@ -43,17 +50,27 @@ def packages(context: CheckContext) -> Iterator[Finding]:
         yield ok(name, found) if found else _missing(name, required, extras)
     for name in sorted(required - {_plain(name) for name in _REPORTED}):
         if _version(name) is None:
-            yield fail(name, _NOT_HERE, _REINSTALL)
+            yield fail(name, _NOT_HERE, f"run: pip install {name}")
 
 
 def _missing(name: str, required: Set[str], extras: Mapping[str, str]) -> Finding:
     plain = _plain(name)
     if plain in _FOR_SOME_MODELS:
-        return warn(name, f"{_NOT_HERE}: most models of the Hub cannot be used", _REINSTALL)
+        return _missing_for_some_models(name)
     if plain in required:
-        return fail(name, _NOT_HERE, _REINSTALL)
+        return fail(name, _NOT_HERE, f"run: pip install {name}")
     wanted = f"'{_OURS}[{extras[plain]}]'" if plain in extras else name
     return note(name, _NOT_HERE, f"run: pip install {wanted}")
+
+
+def _missing_for_some_models(name: str) -> Finding:
+    if _version(_SENTENCE_TRANSFORMERS) is not None:
+        return warn(name, f"{_NOT_HERE}, and sentence-transformers needs it", f"run: pip install {name}")
+    return note(
+        name,
+        f"{_NOT_HERE}: {_FOR_SOME_MODELS[name]}",
+        f"run: pip install {_SENTENCE_TRANSFORMERS}",
+    )
 
 
 def _version(name: str) -> str | None:

@@ -1,0 +1,65 @@
+"""Keeps a model's tokenizer as transformers makes it, for engines that start faster than that is imported."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+
+from simil.errors import ModelError
+from simil.models.files.model_source import ModelSource
+from simil.models.files.tokenizer import read_tokenizer
+from simil.models.graphs.build_once import BuildFailed, build_once, open_built
+from simil.models.graphs.generations import Generation, prepared_root
+
+__all__ = ["prepared_tokenizer"]
+
+log = logging.getLogger("simil")
+
+# Raise this when tokenizers are read differently.
+_LAYOUT = 1
+_FILE = "tokenizer.json"
+
+
+def prepared_tokenizer(source: ModelSource, cache_dir: Path) -> bytes:
+    """Return the `tokenizer.json` of a model as `read_tokenizer` does, from the second run on without it.
+
+    Raises `ModelError` for a tokenizer of another kind; other errors are those of `read_tokenizer`.
+    """
+    if source.embedded:  # Read without transformers.
+        return _read(source)
+    target, generation = _folder(source, cache_dir), Generation.of(source, cache_dir)
+    built = open_built(target, generation)
+    if built is None:
+        tokenizer = _read(source)
+        try:
+            built = build_once(
+                target, lambda folder: _write(folder / _FILE, tokenizer), generation=generation
+            )
+        except (OSError, BuildFailed) as exc:
+            log.info("the tokenizer of %s cannot be kept: %s", source.name, exc)
+            return tokenizer
+    return built.read(_FILE)
+
+
+def _folder(source: ModelSource, cache_dir: Path) -> Path:
+    key = hashlib.sha256(
+        f"{source.state} {source.digest(cache_dir)} tokenizer {_LAYOUT}".encode()
+    ).hexdigest()
+    slug = re.sub(r"[^\w.-]+", "-", source.name)
+    return prepared_root(cache_dir) / f"{slug}-tokenizer-{key[:20]}"
+
+
+def _read(source: ModelSource) -> bytes:
+    tokenizer = read_tokenizer(source.folder)
+    if tokenizer is None:
+        raise ModelError(
+            f"the packed engine cannot run {source.name}: its tokenizer is of another kind",
+            hint="use --engine torch",
+        )
+    return tokenizer
+
+
+def _write(path: Path, tokenizer: bytes) -> None:
+    path.write_bytes(tokenizer)
