@@ -71,7 +71,7 @@ _FULL = Sizes(
     compared={_SHORT: 800, _LONG: 300},
     alone={_SHORT: 2_400, _LONG: 900},
 )
-_QUICK = Sizes(*({_SHORT: short, _LONG: long} for short, long in ((32, 4), (16, 2), (10, 2), (6, 2))))
+_QUICK = Sizes(*({_SHORT: short, _LONG: long} for short, long in ((8, 1), (4, 1), (3, 1), (3, 1))))
 
 
 @dataclass(frozen=True, slots=True)
