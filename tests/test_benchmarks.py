@@ -433,7 +433,6 @@ def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
     assert "there is no card" not in page.read_text("utf-8")
 
 
-@pytest.mark.parametrize("script", ["run", "gpu"])
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -445,7 +444,6 @@ def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_written_or_measured_is_said_at_once(
-    script: str,
     options: list[str],
     said: str,
     load: Any,
@@ -456,7 +454,7 @@ def test_what_cannot_be_written_or_measured_is_said_at_once(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cut.json").write_text('{"sui')
     with pytest.raises(SystemExit, match="2"):
-        load(script)._parsed(options)
+        load("gpu")._parsed(options)
     assert said in capsys.readouterr().err
 
 
