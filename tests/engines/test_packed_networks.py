@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 from support import tiny_models as tiny
 from support.benchmark_modules import benchmark_modules
 from support.corpus import LONG
@@ -272,6 +273,10 @@ CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "layers": ("bert-mean", {"num_hidden_layers": 3}, "its weights lack encoder.layer.2."),
     "quantized": ("bert-mean", {"quantization_config": {"bits": 4}}, "sets quantization_config"),
     "pruned": ("bert-mean", {"pruned_heads": {"0": [1]}}, "sets pruned_heads"),
+    "layerwise": ("bert-mean", {"per_layer_config": {"1": {"hidden_act": "relu"}}}, "sets per_layer_config"),
+    "layers by another name": ("distilbert", {"num_hidden_layers": 1}, "sets num_hidden_layers to 1"),
+    "heads by another name": ("distilbert", {"num_attention_heads": 2}, "sets num_attention_heads to 2"),
+    "window by another name": ("modernbert", {"sliding_window": 3}, "sets sliding_window to 3"),
     "rotary": ("modernbert", {"rope_scaling": {"type": "linear", "factor": 2}}, "sets rope_scaling"),
     "kinds": ("modernbert", {"layer_types": ["full_attention"]}, "its layer_types are"),
     "yarn": (
@@ -303,7 +308,12 @@ def test_what_is_not_understood_is_refused(change: str, build: Callable[[str], P
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [("adapter", "it has an adapter"), ("pytorch", "it has no model.safetensors")]
+    ("change", "reason"),
+    [
+        ("adapter", "it has an adapter"),
+        ("pytorch", "it has no model.safetensors"),
+        ("twice", "its weights have both embeddings.word_embeddings.weight and bert.embeddings."),
+    ],
 )
 def test_weights_of_other_kinds_are_refused(
     change: str, reason: str, bert_folder: Path, tmp_path: Path
@@ -311,6 +321,10 @@ def test_weights_of_other_kinds_are_refused(
     folder = Path(shutil.copytree(bert_folder, tmp_path / "model"))
     if change == "adapter":
         (folder / "adapter_config.json").write_text("{}", "utf-8")
+    elif change == "twice":
+        weights = load_file(folder / "model.safetensors")
+        below_a_head = {f"bert.{name}": weight for name, weight in weights.items()}
+        save_file(weights | below_a_head, folder / "model.safetensors", metadata={"format": "pt"})
     else:
         (folder / "model.safetensors").unlink()
 
