@@ -60,6 +60,7 @@ def open_network(
     on = torch.device(device)
     workers = 1
     if on.type == "cpu":
+        torch.set_num_threads(1)
         # glibc keeps freed memory up to twice the largest block that was ever given back to the system, and
         # clears anew what it has to get from there: a seventh of a pack's time. No page of this is touched.
         torch.empty(_KEPT_BYTES, dtype=torch.uint8)
