@@ -117,12 +117,12 @@ def _called(usages: Mapping[str, Sequence[Usage]], side: str) -> list[float]:
 SUITES = {
     "clusters": Suite(
         "Clusters",
-        f"{_CLUSTERS} clusters by k-means, or HDBSCAN on 50 principal components, of descriptions of Debian's "
-        "packages (or lines of a file that was given) embedded by MiniLM, and of random unit vectors, "
-        "which have no clusters and take longest. Peer: scikit-learn's `KMeans(n_init=10)`, and `PCA` with "
-        "`HDBSCAN(min_samples=1)`, called directly. The call by itself, then whole processes: `simil "
-        "cluster`, which also finds words, centroids and the silhouette, and a script that only loads the "
-        "vectors and calls scikit-learn.",
+        f"{_CLUSTERS} clusters by k-means, or HDBSCAN on 50 principal components, of descriptions of "
+        "Debian's packages (or lines of a file that was given) embedded by MiniLM, and of random unit "
+        "vectors, which have no clusters and take longest. Peer: scikit-learn's `KMeans(n_init=10)`, and "
+        "`PCA` with `HDBSCAN(min_samples=1)`, called directly. The call by itself, then whole processes: "
+        "`simil cluster`, which also finds words, centroids and the silhouette, and a script that only loads "
+        "the vectors and calls scikit-learn.",
         clusters,
         pinned=True,
     )

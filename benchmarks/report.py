@@ -22,7 +22,6 @@ __all__ = [
 _PACKAGES = (
     "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
     "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu", "pyarrow",
-    "scikit-learn",
 )  # fmt: skip
 HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 

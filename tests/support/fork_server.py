@@ -54,8 +54,8 @@ _IMPORTS = """
     threadpoolctl tokenizers
     rich._emoji_codes rich.cells rich.console rich.markdown rich.markup rich.padding rich.panel rich.progress
     rich.table rich.text
-    scipy.cluster.hierarchy scipy.sparse scipy.spatial scipy.special scipy.stats
-    sklearn.cluster sklearn.decomposition sklearn.feature_extraction.text sklearn.linear_model sklearn.metrics
+    scipy.sparse scipy.spatial scipy.special scipy.stats
+    sklearn.linear_model sklearn.metrics
     typer typer._adapters typer._click.decorators typer.rich_utils
 """
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from simil.errors import InputError
+from simil.formats.detection import typed
+from simil.formats.sources import Source
+from simil.texts import InputFormat, ReadOptions, read_texts
 from simil.texts.trees import LeftOut, files_in
 
 FILES = [
@@ -105,6 +109,27 @@ def test_what_a_reader_would_refuse_is_left_out_before_anything_is_embedded(tmp_
     whole = files_in(str(tmp_path), text_limit=69_999, whole=True)
     assert [Path(path).name for path in whole] == ["short.txt"]
     assert len([*files_in(str(tmp_path), text_limit=70_000)]) == 3
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_the_limit_of_a_text_is_that_of_its_reader(encoding: str, whole: bool, tmp_path: Path) -> None:
+    mac, ends = "ab\r" * 20 + "ab", "\u20ac" * 20 + "\r\n"  # no line feed; a sign of three bytes in UTF-8
+    for name, text in (("mac.txt", mac), ("euro.txt", ends)):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+    for limit in (1, 2, 59, 60, 61, 62, 63):
+        options = ReadOptions(InputFormat.TEXT, whole=whole, encoding=encoding, max_text_bytes=limit)
+        read = [path for path in sorted(tmp_path.iterdir()) if _is_read(path, options)]
+        found = files_in(str(tmp_path), encoding=encoding, text_limit=limit, whole=whole)
+        assert [*found] == [str(path) for path in read], limit
+
+
+def _is_read(path: Path, options: ReadOptions) -> bool:
+    source = Source(str(path), text_limit=options.text_limit)
+    try:
+        return bool([*read_texts([typed(source, InputFormat.TEXT)], options, on_blank=lambda place: None)])
+    except InputError:
+        return False
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])

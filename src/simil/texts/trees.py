@@ -11,7 +11,10 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simil.errors import InputError
 from simil.formats.detection import is_foreign
+from simil.formats.encoding import Utf8Chunks
+from simil.formats.lines import lines, without_end
 from simil.formats.text_limit import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ __all__ = ["LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
 _CHUNK = 1 << 16
+_MOST_GROWTH = 3  # bytes of UTF-8 for one of another encoding: the euro sign of cp1252
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -75,13 +79,23 @@ class _Walk:
             with Path(path).open("rb", buffering=0) as stream:
                 if fault := _fault_in(iter(lambda: stream.read(_CHUNK), b""), self.encoding):
                     return fault
-                if stream.tell() <= self.text_limit:
+                if _MOST_GROWTH * stream.tell() <= self.text_limit:
                     return None
                 stream.seek(0)
-                is_longer = self.whole or _longest_line(stream) > self.text_limit
-                return LeftOut.TOO_LONG if is_longer else None
+                return LeftOut.TOO_LONG if self._has_long_text(stream) else None
         except OSError:
             return LeftOut.UNREADABLE
+
+    def _has_long_text(self, stream: FileIO) -> bool:
+        decoded = Utf8Chunks(iter(lambda: stream.read(_CHUNK), b""), self.encoding)
+        if self.whole:
+            return sum(map(len, decoded)) > self.text_limit
+        try:
+            return any(
+                len(without_end(line)) > self.text_limit for line in lines(decoded, limit=self.text_limit)
+            )
+        except InputError:
+            return True
 
 
 def files_in(
@@ -96,8 +110,8 @@ def files_in(
 
     Text is what can be decoded, holds no NUL and does not begin as a known kind of document does; a byte
     order mark tells its encoding, which else is `encoding` or UTF-8. A line, or with `whole` a file, has at
-    most `text_limit` bytes. `on_left_out` gets the path of each other file, and of whatever may not be read:
-    what a reader would refuse must not end a search that has run for minutes.
+    most `text_limit` bytes in UTF-8. `on_left_out` gets the path of each other file, and of whatever may not
+    be read: what a reader would refuse must not end a search that has run for minutes.
     Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
     what is no file are left out without a report.
     """
@@ -107,12 +121,12 @@ def files_in(
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
     path = Path(folder) / _IGNORE
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
+        patterns = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
     from pathspec import GitIgnoreSpec
 
-    return [(folder, GitIgnoreSpec.from_lines(lines))]
+    return [(folder, GitIgnoreSpec.from_lines(patterns))]
 
 
 def _is_ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]], *, is_folder: bool) -> bool:
@@ -123,17 +137,6 @@ def _is_ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]], *, is_fol
         if found is not None:
             return found
     return False
-
-
-def _longest_line(stream: FileIO) -> int:
-    longest = line = 0
-    while chunk := stream.read(_CHUNK):
-        first, *others = map(len, chunk.split(b"\n"))
-        line += first
-        longest = max(longest, line, *others)
-        if others:
-            line = others[-1]
-    return longest
 
 
 def _fault_in(chunks: Iterator[bytes], encoding: str) -> LeftOut | None:
