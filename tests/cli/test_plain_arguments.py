@@ -17,7 +17,7 @@ from simil.cli.options.groups import ExpandedCommand
 from simil.cli.options.plain_arguments import plain_values
 
 _LINES = 150
-_VALUES = ("a", "", " ", "-", "ä b", "5", "minilm", "a=b", "on")
+_VALUES = ("a", "", " ", "-", "ä b", "5", "minilm", "a=b", "on", "compare", "@a", "\n", "\udcff")
 # What only Typer reads, or nobody.
 _OTHERS = ("--", "-qv", "-mminilm", "--model=minilm", "--modell", "-Z", "-1", "--help", "--no-quiet")
 

@@ -12,6 +12,8 @@ from support import tiny_models as tiny
 
 from engines.conftest import Agree, logged
 from simil.models.files import model_source as source
+from simil.models.files.chain import UnknownChain
+from simil.models.graphs.bert import bert_graph
 
 
 def _made(folder: Path, model: Any, *, dtype: str = "float32") -> Path:
@@ -121,3 +123,26 @@ def test_names_of_old_checkpoints_are_left_to_torch(
     engines_agree(folder)
     assert {record.levelname for record in caplog.records} == {"INFO"}
     assert logged(caplog) == ["model: its weights lack embeddings.LayerNorm.weight"]
+
+
+def test_weights_under_two_names_are_left_to_torch(
+    tmp_path: Path, engines_agree: Agree, caplog: pytest.LogCaptureFixture
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = _made(tmp_path, tiny.bert())
+    weights = load_file(path := folder / "model.safetensors")
+    below_a_head = {f"bert.{name}": weight * 1.5 for name, weight in weights.items()}
+    save_file(weights | below_a_head, path, metadata={"format": "pt"})
+    caplog.set_level(logging.INFO, "simil")
+
+    engines_agree(folder)
+    assert logged(caplog)[0].startswith("model: its weights have both embeddings.word_embeddings.weight")
+
+
+def test_settings_of_single_layers_are_left_to_torch(tmp_path: Path) -> None:
+    folder = _made(tmp_path, tiny.bert())
+    tiny.edit_json(folder / "config.json", per_layer_config={"1": {"hidden_act": "relu"}})
+
+    with pytest.raises(UnknownChain, match="sets per_layer_config"):
+        bert_graph(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from engines.conftest import cosines, logged
 from simil.config import Settings, load_settings
@@ -226,6 +228,25 @@ def test_a_gpu_that_is_not_there_leaves_all_to_the_processor(
     assert bench.finder.asked == 1
     reason = "no GPU is used: the CUDA driver cannot be used: CUDA_ERROR_NO_DEVICE"
     assert [line for line in logged(caplog) if "GPU" in line] == [reason]
+
+
+def test_a_model_whose_values_exceed_float16_is_left_to_the_processor(
+    bert_folder: Path, tmp_path: Path, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(bert_folder, tmp_path / "model"))
+    weights = load_file(path := folder / "model.safetensors")
+    # The norm behind it takes that out again.
+    weights["encoder.layer.1.output.dense.weight"] *= 1e5
+    save_file(weights, path, metadata={"format": "pt"})
+    bench, texts = Bench(folder, load), ["red apples", "an orange"]
+    caplog.set_level("INFO", "simil")
+
+    with closing(bench.open()) as embedder:
+        np.testing.assert_array_equal(embedder.embed(texts), bench.alone("float32", texts))
+    assert "no GPU is used: float16 has too small a range for model" in caplog.text
+    with pytest.raises(ModelError, match=r"float16 has too small .*; use --precision float32"):
+        bench.alone("float16", texts)
+    assert np.isfinite(bench.alone("bfloat16", texts)).all()
 
 
 @pytest.mark.parametrize(

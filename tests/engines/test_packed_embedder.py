@@ -48,6 +48,7 @@ def open_packed() -> Iterator[OpenPacked]:
             Chain(pools_prompt=pools_prompt, normalize=True, max_tokens=LIMIT),
             PackedRunner("tiny", [("cpu", SmallNetwork())], BUDGET),
             vocabulary=vocabulary,
+            precision="float32",
             raw=False,
             processes=processes,
         )

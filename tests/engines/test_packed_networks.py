@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 from support import tiny_models as tiny
 from support.benchmark_modules import benchmark_modules
 from support.corpus import LONG
@@ -217,6 +218,21 @@ def test_the_kernel_for_cards_takes_what_it_is_given() -> None:
         assert attended.shape == query.shape
 
 
+def plain_attention(query: Any, key: Any, value: Any, left: int, right: int) -> Any:
+    """Attend within one sequence, [tokens, heads, head_size], by the formulas."""
+    import torch
+
+    size, shared = len(query), query.shape[1] // key.shape[1]
+    distance = torch.arange(size)[None, :] - torch.arange(size)[:, None]
+    seen = ((distance >= -left) | (left < 0)) & ((distance <= right) | (right < 0))
+    scores = torch.einsum("qhd,khd->hqk", query, key.repeat_interleave(shared, 1)) / query.shape[2] ** 0.5
+    shares = scores.where(seen, -torch.inf).softmax(-1)
+    return torch.einsum("hqk,khd->qhd", shares, value.repeat_interleave(shared, 1))
+
+
+WINDOWS = ((-1, -1), (-1, 0), (5, 5), (5, 0))
+
+
 def test_attention_is_that_of_plain_formulas() -> None:
     import torch
 
@@ -224,17 +240,40 @@ def test_attention_is_that_of_plain_formulas() -> None:
     sizes = np.array([70, 3, 3, 1, 12], np.int32)
     sequences = Sequences(sizes, torch.from_numpy(sizes).long())
     query, key, value = (torch.randn(89, heads, 8) for heads in (4, 2, 2))
-    for left, right in ((-1, -1), (-1, 0), (5, 5), (5, 0)):
-        attended = grouped_attention(query, key, value, sequences, (left, right))
+    for window in WINDOWS:
+        attended = grouped_attention(query, key, value, sequences, window)
         start = 0
         for size in sizes.tolist():
             rows, start = slice(start, start + size), start + size
-            distance = torch.arange(size)[None, :] - torch.arange(size)[:, None]
-            seen = ((distance >= -left) | (left < 0)) & ((distance <= right) | (right < 0))
-            scores = torch.einsum("qhd,khd->hqk", query[rows], key[rows].repeat_interleave(2, 1)) / 8**0.5
-            shares = scores.where(seen, -torch.inf).softmax(-1)
-            expected = torch.einsum("hqk,khd->qhd", shares, value[rows].repeat_interleave(2, 1))
+            expected = plain_attention(query[rows], key[rows], value[rows], *window)
             torch.testing.assert_close(attended[rows], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_attention_in_a_long_text_takes_little_memory(window: tuple[int, int]) -> None:
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Largest(TorchDispatchMode):
+        numbers = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and made.dtype != torch.bool:
+                self.numbers = max(self.numbers, made.numel())
+            return made
+
+    torch.manual_seed(0)
+    length = 1500
+    sequences = Sequences(np.array([length], np.int32), torch.tensor([length]))
+    parts = [torch.randn(length, 4, 8, dtype=torch.bfloat16) for _ in range(3)]
+    with Largest() as largest:
+        attended = grouped_attention(parts[0], parts[1], parts[2], sequences, window)
+
+    expected = plain_attention(*(part.float() for part in parts), *window)
+    torch.testing.assert_close(attended.float(), expected, rtol=0.02, atol=0.02)
+    # All shares at once are 9 million numbers.
+    assert largest.numbers < 7e6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -272,6 +311,10 @@ CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "layers": ("bert-mean", {"num_hidden_layers": 3}, "its weights lack encoder.layer.2."),
     "quantized": ("bert-mean", {"quantization_config": {"bits": 4}}, "sets quantization_config"),
     "pruned": ("bert-mean", {"pruned_heads": {"0": [1]}}, "sets pruned_heads"),
+    "layerwise": ("bert-mean", {"per_layer_config": {"1": {"hidden_act": "relu"}}}, "sets per_layer_config"),
+    "layers by another name": ("distilbert", {"num_hidden_layers": 1}, "sets num_hidden_layers to 1"),
+    "heads by another name": ("distilbert", {"num_attention_heads": 2}, "sets num_attention_heads to 2"),
+    "window by another name": ("modernbert", {"sliding_window": 3}, "sets sliding_window to 3"),
     "rotary": ("modernbert", {"rope_scaling": {"type": "linear", "factor": 2}}, "sets rope_scaling"),
     "kinds": ("modernbert", {"layer_types": ["full_attention"]}, "its layer_types are"),
     "yarn": (
@@ -303,7 +346,12 @@ def test_what_is_not_understood_is_refused(change: str, build: Callable[[str], P
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [("adapter", "it has an adapter"), ("pytorch", "it has no model.safetensors")]
+    ("change", "reason"),
+    [
+        ("adapter", "it has an adapter"),
+        ("pytorch", "it has no model.safetensors"),
+        ("twice", "its weights have both embeddings.word_embeddings.weight and bert.embeddings."),
+    ],
 )
 def test_weights_of_other_kinds_are_refused(
     change: str, reason: str, bert_folder: Path, tmp_path: Path
@@ -311,6 +359,10 @@ def test_weights_of_other_kinds_are_refused(
     folder = Path(shutil.copytree(bert_folder, tmp_path / "model"))
     if change == "adapter":
         (folder / "adapter_config.json").write_text("{}", "utf-8")
+    elif change == "twice":
+        weights = load_file(folder / "model.safetensors")
+        below_a_head = {f"bert.{name}": weight for name, weight in weights.items()}
+        save_file(weights | below_a_head, folder / "model.safetensors", metadata={"format": "pt"})
     else:
         (folder / "model.safetensors").unlink()
 

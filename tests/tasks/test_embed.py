@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import count, islice
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -32,6 +34,28 @@ def test_endless_texts_give_vectors() -> None:
     for batch in islice(batches, 4):
         assert batch.vectors[:, 0].tolist() == [len(item.text) for item in batch.texts]
     batches.close()  # type: ignore[attr-defined]
+
+
+class _Content(str):
+    """A string that tells whether it is still there."""
+
+
+def test_texts_do_not_wait_for_the_collector_of_cycles() -> None:
+    alive: WeakSet[_Content] = WeakSet()
+
+    def given(line: int) -> Text:
+        content = _Content(line)
+        alive.add(content)
+        return text(line, content)
+
+    letters = Letters()
+    gc.disable()  # A run collects cycles seldom.
+    try:
+        for _ in embed_stream(map(given, range(10_000)), letters, RAW):
+            letters.asked.clear()
+            assert len(alive) < 9_000
+    finally:
+        gc.enable()
 
 
 def test_refused_text_comes_after_the_batches_before_it() -> None:

@@ -266,5 +266,22 @@ def test_a_damaged_vector_is_not_stored(
     embedder = cached(open_cache(), Counting())
 
     assert embedder.stored(["pear", "fig"], Kind.SYMMETRIC, VectorForm()) is None
-    assert "1 vectors in the cache are damaged and will be computed again" in caplog.text
+    assert "1 vector in the cache is damaged and will be computed again" in caplog.text
     np.testing.assert_array_equal(embedder.embed(["pear", "fig"]), Counting().embed(["pear", "fig"]))
+
+
+def test_damage_that_cannot_be_dropped_is_told_once(
+    folder: Path, open_cache: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(open_cache()) as cache:
+        cached(cache, Counting()).embed(["pear", "fig"])
+    with closing(sqlite3.connect(current(folder), isolation_level=None)) as file:
+        file.execute("UPDATE vectors SET value = zeroblob(16)")
+        file.execute("BEGIN IMMEDIATE")  # Others cannot write now.
+        embedder = cached(open_cache(busy_ms=20), Counting())
+        assert embedder.stored(["pear", "fig"], Kind.SYMMETRIC, VectorForm()) is None
+        np.testing.assert_array_equal(embedder.embed(["pear", "fig"]), Counting().embed(["pear", "fig"]))
+
+    damage, unwritten = [record.getMessage() for record in caplog.records]
+    assert damage == "2 vectors in the cache are damaged and will be computed again"
+    assert "new vectors are not kept" in unwritten

@@ -9,14 +9,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
-SIMPLE_COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "doctor",
-)  # fmt: skip
-"""The commands that have no subcommands."""
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "models",
     "cache", "config", "doctor",
 )  # fmt: skip
+SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
+"""The commands that have no subcommands."""
 
 
 def command_named(name: str) -> ExpandedCommand:

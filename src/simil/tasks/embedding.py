@@ -164,7 +164,9 @@ class _Begun:
         """Yield the texts and their vectors, nothing where all were refused and are left out."""
         if not self._texts:
             return
-        vectors = self._in_place(self._wait())
+        wait = self._wait
+        del self._wait  # It refers to this object, and the texts would stay until cycles are collected.
+        vectors = self._in_place(wait())
         if not self._failed or self._keeps_failed:
             yield EmbeddedBatch(self._texts, vectors, self._unknown)
             return

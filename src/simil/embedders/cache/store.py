@@ -85,6 +85,7 @@ class VectorCache:
         self._off = False
         self._read_only = False
         self._stale: set[bytes] = set()
+        self._damaged: set[bytes] = set()
         _CACHES.add(self)
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
@@ -95,10 +96,10 @@ class VectorCache:
     def find(self, keys: Sequence[bytes]) -> dict[bytes, CacheEntry]:
         """Return the entries of those `keys` that are in the cache, all with vectors of one length."""
         rows = self._attempt(lambda file: file.get(keys)) or []
-        damaged = [row.key for row in rows if not row.is_whole]
+        damaged = {row.key for row in rows if not row.is_whole}
         if damaged:
-            log.warning("%d vectors in the cache are damaged and will be computed again", len(damaged))
-            self._attempt(lambda file: file.drop(damaged), writes=True)
+            self._warn_of_damage(damaged)
+            self._attempt(lambda file: file.drop([*damaged]), writes=True)
             rows = [row for row in rows if row.is_whole]
         # A server may run another model under the same name: return vectors of one length only.
         rows = [row for row in rows if len(row.value) == len(rows[0].value)]
@@ -120,6 +121,16 @@ class VectorCache:
             self._note_use()
         with self._lock:
             self._close_file()
+
+    def _warn_of_damage(self, keys: set[bytes]) -> None:
+        """Say how many vectors are damaged; one that cannot be dropped is met again by the next look-up."""
+        count = len(keys - self._damaged)
+        self._damaged |= keys
+        if count:
+            log.warning(
+                "%s damaged and will be computed again",
+                "1 vector in the cache is" if count == 1 else f"{count} vectors in the cache are",
+            )
 
     def _note_use(self) -> None:
         stale, self._stale = list(self._stale), set()

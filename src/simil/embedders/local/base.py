@@ -14,6 +14,7 @@ from simil.embedders.local.text_encoder import EncodedTexts, TextEncoder
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.overflow import Overflow, nothing_to_embed, too_long
 from simil.embedders.pieces import Mark, Piece, TextRejected, raise_rejection, reindex
+from simil.errors import ModelError
 from simil.models.files.chain import Chain
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     # Rows of a batch, int [n], and their vectors, float32 [n, dimensions].
     RowVectors = tuple[NDArray[np.intp], NDArray[np.float32]]
 
-__all__ = ["LocalEmbedder", "LocalModel"]
+__all__ = ["LocalEmbedder", "LocalModel", "expect_finite"]
 
 
 class LocalEmbedder(Embedder):
@@ -161,3 +162,16 @@ class LocalEmbedder(Embedder):
         no_marks = np.zeros(len(texts), np.uint8)
         pieces = self._pieces(self._start(kind, texts, tokens), no_marks)
         return self._collect(pieces, len(texts), raise_rejection)[0]
+
+
+def expect_finite(started: Iterator[RowVectors], stamp: str, precision: str) -> Iterator[RowVectors]:
+    """Yield what is computed in `precision`; raises `ModelError` for values beyond the range of float16.
+
+    They are the model's, not the text's: none is left out.
+    """
+    import numpy as np
+
+    for rows, vectors in started:
+        if precision == "float16" and not np.isfinite(vectors).all():
+            raise ModelError(f"float16 has too small a range for {stamp}", hint="use --precision float32")
+        yield rows, vectors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.device import Device
 from simil.embedders.base import Kind
-from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.embedders.local.base import LocalEmbedder, LocalModel, expect_finite
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.errors import ModelError
 from simil.foreign import ForeignCode
@@ -74,7 +74,7 @@ class TorchEmbedder(LocalEmbedder):
         loaded.
         """
         self._source = source
-        self._tolerance = _TOLERANCES[precision]
+        self._precision = precision
         self._network = load_network("SentenceTransformer", source.folder, device, threads)
         self.device = _device_of(self._network)
         self._batch_tokens = batch_tokens or (_GPU_BATCH_TOKENS if self.device.is_gpu else None)
@@ -98,6 +98,9 @@ class TorchEmbedder(LocalEmbedder):
         return self._ends_in_unit
 
     def _start(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
+        return expect_finite(self._computed(kind, texts, tokens), self.stamp, self._precision)
+
+    def _computed(self, kind: Kind, texts: Sequence[str], tokens: TokenArrays | None) -> Iterator[RowVectors]:
         for rows in self._batches(len(texts), tokens):
             size = _BATCH if tokens is None or self._batch_tokens is None else len(rows)
             vectors = self._compute([texts[row] for row in rows], kind, size)
@@ -150,7 +153,8 @@ class TorchEmbedder(LocalEmbedder):
         import numpy as np
 
         alone, beside = (self._compute(texts, Kind.SYMMETRIC)[0] for texts in ([_SHORT], [_SHORT, _LONG]))
-        return not np.linalg.norm(beside - alone) <= self._tolerance * np.linalg.norm(alone)
+        tolerance = _TOLERANCES[self._precision]
+        return not np.linalg.norm(beside - alone) <= tolerance * np.linalg.norm(alone)
 
 
 def _sparse_transformer(network: Any) -> Any | None:

@@ -74,7 +74,9 @@ def _bert(config: Config) -> PackedShape:
 def _distilbert(config: Config) -> PackedShape:
     """Return the layout of a `DistilBertModel`, which has no segments."""
     hidden, inner = size(config, "dim"), size(config, "hidden_dim")
-    expect(config, hidden_size=hidden)
+    heads, count = size(config, "n_heads"), size(config, "n_layers")
+    # By the names that other families have, they can be set as well.
+    expect(config, hidden_size=hidden, num_attention_heads=heads, num_hidden_layers=count)
     layers = tuple(
         _post_norm_layer(
             f"transformer.layer.{number}.",
@@ -84,12 +86,12 @@ def _distilbert(config: Config) -> PackedShape:
             output=("attention.out_lin", "sa_layer_norm"),
             mlp=("ffn.lin1", "ffn.lin2", "output_layer_norm"),
         )
-        for number in range(size(config, "n_layers"))
+        for number in range(count)
     )
     return PackedShape(
         family="distilbert",
         hidden=hidden,
-        heads=_equal_heads(hidden, size(config, "n_heads")),
+        heads=_equal_heads(hidden, heads),
         words=Table("embeddings.word_embeddings", size(config, "vocab_size"), hidden),
         positions=Table("embeddings.position_embeddings", size(config, "max_position_embeddings"), hidden),
         embedding_norm=Norm("embeddings.LayerNorm", hidden, bias=True),
@@ -146,6 +148,8 @@ def _modernbert(config: Config) -> PackedShape:
     has_bias, mlp_bias = flag(config, "attention_bias"), flag(config, "mlp_bias")
     norm_bias = flag(config, "norm_bias")
     thetas = _modernbert_thetas(config, heads)
+    reach = size(config, "local_attention", 128) // 2
+    expect(config, sliding_window=reach)
 
     def layer(number: int, kind: str) -> PackedLayer:
         at = f"layers.{number}."
@@ -156,7 +160,7 @@ def _modernbert(config: Config) -> PackedShape:
             up=Linear((f"{at}mlp.Wi",), (2 * inner,), hidden, mlp_bias),
             down=Linear((f"{at}mlp.Wo",), (hidden,), inner, mlp_bias),
             mlp_norm=Norm(f"{at}mlp_norm", hidden, norm_bias),
-            window=size(config, "local_attention", 128) // 2 if kind == _LOCAL else None,
+            window=reach if kind == _LOCAL else None,
             theta=thetas[kind],
         )
 

@@ -15,13 +15,16 @@ from simil.models.files.chain import UnknownChain, read_modules, read_object, un
 from simil.models.files.encoder_families import encoder_layout
 from simil.models.files.encoder_layout import PackedShape
 from simil.models.files.weight_files import ADAPTER
-from simil.models.files.weights import WEIGHTS, StoredTensor, read_headers
+from simil.models.files.weights import WEIGHTS, StoredTensor, name_prefix, read_headers
 
 __all__ = ["PackedShape", "read_packed_shape"]
 
 _DTYPES = ("F32", "F16", "BF16")
 # Settings that no family knows as it is; without them, or with an empty value, nothing changes.
-_FOREIGN = ("quantization_config", "compression_config", "pruned_heads", "add_cross_attention")
+_FOREIGN = (
+    *("quantization_config", "compression_config", "pruned_heads", "add_cross_attention"),
+    "per_layer_config",
+)
 
 
 def read_packed_shape(folder: Path) -> PackedShape:
@@ -54,8 +57,7 @@ def _check_foreign(folder: Path, config: Mapping[str, Any]) -> None:
 def _check_tensors(layout: PackedShape, stored: Mapping[str, StoredTensor]) -> str:
     """Return the prefix of the tensors' names; raises `UnknownChain` unless all are there as they must be."""
     needed = dict(layout.tensors())
-    # In checkpoints of a model with a head on top, the names have a prefix.
-    prefix = "" if next(iter(needed)) in stored else layout.prefix
+    prefix = name_prefix(stored, next(iter(needed)), layout.prefix)
     for name, shape in needed.items():
         tensor = stored.get(prefix + name)
         if tensor is None:

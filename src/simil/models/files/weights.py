@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simil.errors import ModelDamaged, Place
-from simil.models.files.chain import read_object, understood
+from simil.models.files.chain import UnknownChain, read_object, understood
 from simil.models.files.weight_files import form_in_use
 
-__all__ = ["WEIGHTS", "StoredTensor", "has_torch_weights", "read_header", "read_headers"]
+__all__ = ["WEIGHTS", "StoredTensor", "has_torch_weights", "name_prefix", "read_header", "read_headers"]
 
 WEIGHTS = "model.safetensors"
 _INDEX = ".index.json"
@@ -52,6 +52,19 @@ def read_headers(folder: Path) -> dict[str, StoredTensor]:
     for file in files:
         tensors |= read_header(file.resolve())
     return tensors
+
+
+def name_prefix(stored: Mapping[str, StoredTensor], first: str, prefix: str) -> str:
+    """Return what stands before tensors' names: `prefix` in checkpoints of a model with a head on top, or "".
+
+    `first` is the name of a tensor that must be there. Raises `UnknownChain` if it is there twice: which of
+    the two is loaded depends on the library.
+    """
+    if first not in stored:
+        return prefix
+    if prefix and prefix + first in stored:
+        raise UnknownChain(f"its weights have both {first} and {prefix + first}")
+    return ""
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:

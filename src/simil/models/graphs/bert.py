@@ -17,7 +17,7 @@ from typing import Any
 
 from simil.errors import ModelDamaged, Place
 from simil.models.files.chain import UnknownChain, read_object
-from simil.models.files.weights import WEIGHTS, StoredTensor, read_headers
+from simil.models.files.weights import WEIGHTS, StoredTensor, name_prefix, read_headers
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
 
 __all__ = ["bert_graph"]
@@ -60,6 +60,8 @@ def _check(config: dict[str, Any], folder: Path) -> None:
         raise UnknownChain(f"its transformer is of type {config.get('model_type')}")
     if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
         raise UnknownChain("its transformer is not a plain BERT encoder")
+    if config.get("per_layer_config"):
+        raise UnknownChain("its transformer sets per_layer_config")
     if config.get("hidden_act", "gelu") not in _GELU:
         raise UnknownChain(f"its activation is {config['hidden_act']}")
 
@@ -78,8 +80,7 @@ class _GraphWriter:
         self.kind = kind
         self.config = config
         self.tensors = tensors
-        # In checkpoints of a model with a head on top, the encoder's names have a prefix.
-        self.prefix = "" if "embeddings.word_embeddings.weight" in tensors else "bert."
+        self.prefix = name_prefix(tensors, _WORDS, "bert.")
         self.epsilon = float(config.get("layer_norm_eps", 1e-12))
         self.nodes: list[Any] = []
         self.weights: list[Any] = []

@@ -25,6 +25,8 @@ __all__ = ["choose_attention", "grouped_attention", "varlen_attention"]
 
 # From this length on, PyTorch's kernel for the CPU may choose its blocks by the number of sequences.
 _ALONE = 64
+# How many shares of tokens in each other are computed at once: their memory is kept, see `packed_network.py`.
+_SCORES = 6 << 20
 # What the kernel for borders takes.
 _LARGEST_HEAD, _HEAD_STEP = 256, 8
 
@@ -140,16 +142,24 @@ def _two_products(
 ) -> torch.Tensor:
     """Attend with all products in bfloat16 and the softmax in float32; faster for all but short sequences.
 
-    Takes and returns [sequences, heads, tokens, head_size].
+    Takes and returns [sequences, heads, tokens, head_size]. Some tokens at a time, since the shares of all
+    tokens in all others would take gigabytes for the longest sequences.
     """
     import torch
 
-    scores = ((query * query.shape[3] ** -0.5) @ key.transpose(2, 3)).float()
-    if is_causal:
-        attn_mask = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).tril()
-    if attn_mask is not None:
-        scores.masked_fill_(~attn_mask, -float("inf"))
-    return scores.softmax(3).to(value.dtype) @ value
+    sequences, heads, length, size = query.shape
+    step = max(_SCORES // (sequences * heads * length), 1)
+    attended = []
+    for start in range(0, length, step):
+        rows = slice(start, start + step)
+        scores = ((query[:, :, rows] * size**-0.5) @ key.transpose(2, 3)).float()
+        seen = None if attn_mask is None else attn_mask[rows]
+        if is_causal:
+            seen = torch.ones(scores.shape[2:], dtype=torch.bool, device=scores.device).tril(start)
+        if seen is not None:
+            scores.masked_fill_(~seen, -float("inf"))
+        attended.append(scores.softmax(3).to(value.dtype) @ value)
+    return torch.cat(attended, dim=2)
 
 
 def _mask(length: int, window: tuple[int, int], device: torch.device) -> tuple[torch.Tensor | None, bool]:

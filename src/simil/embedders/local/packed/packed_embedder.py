@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.base import Kind, ReadAhead
-from simil.embedders.local.base import LocalEmbedder, LocalModel
+from simil.embedders.local.base import LocalEmbedder, LocalModel, expect_finite
 from simil.embedders.local.cores import spare_processors
 from simil.embedders.local.packed.packed_runner import PackedRunner, RunnableNetwork
 from simil.embedders.local.token_arrays import TokenArrays
@@ -70,6 +70,7 @@ def open_packed(
         chain,
         PackedRunner(model.stamp, networks, *((GPU_TOKENS, None) if on_cards else (CPU_TOKENS, CPU_SHARED))),
         vocabulary=shape.vocabulary,
+        precision=precision,
         raw=raw,
         processes=spare_processors() if on_cards else None,
     )
@@ -89,19 +90,21 @@ class PackedEmbedder(LocalEmbedder):
         runner: PackedRunner,
         *,
         vocabulary: int,
+        precision: str,
         raw: bool,
         processes: int | None = None,
     ) -> None:
         """Take over `runner`, whose networks leave out a final normalization if `raw`.
 
-        `vocabulary` is the number of tokens that the networks know. With `processes`, many texts are
-        tokenized in the background, by that many processes besides this one.
+        `vocabulary` is the number of tokens that the networks know, `precision` what they compute in. With
+        `processes`, many texts are tokenized in the background, by that many processes besides this one.
         """
         super().__init__(model, tokenizer, chain.max_tokens)
         assert self._encoder is not None
         self._chain = chain
         self._runner = runner
         self._vocabulary = vocabulary
+        self._precision = precision
         self._raw = raw
         self._processes: TokenizingProcesses | None = None
         self._ahead: Workers[_Part, _StartedPart] | None = None
@@ -138,7 +141,8 @@ class PackedEmbedder(LocalEmbedder):
         # On a card, a token beyond the table would end all work on it.
         if (largest := int(tokens.ids.max())) >= self._vocabulary:
             raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
-        return self._runner.start(tokens, self._tokens_left_out(kind, self._chain))
+        started = self._runner.start(tokens, self._tokens_left_out(kind, self._chain))
+        return expect_finite(started, self.stamp, self._precision)
 
     def _start_part(self, part: _Part) -> _StartedPart:
         assert self._processes is not None

@@ -60,6 +60,7 @@ def open_network(
     on = torch.device(device)
     workers = 1
     if on.type == "cpu":
+        torch.set_num_threads(1)
         # glibc keeps freed memory up to twice the largest block that was ever given back to the system, and
         # clears anew what it has to get from there: a seventh of a pack's time. No page of this is touched.
         torch.empty(_KEPT_BYTES, dtype=torch.uint8)
@@ -117,7 +118,8 @@ class PackedNetwork:
     def _forward(self, ids: torch.Tensor, lengths: NDArray[np.int32], skip: int) -> torch.Tensor:
         import torch
 
-        sizes = torch.tensor(lengths, dtype=torch.int64)
+        # A copy from memory that is not pinned may wait for all that the card was told to do before.
+        sizes = torch.tensor(lengths, dtype=torch.int64, pin_memory=ids.device.type == "cuda")
         sequences = Sequences(lengths, sizes.to(ids.device, non_blocking=True))
         return self._head(self._transformer(ids, sequences), sequences, skip)
 

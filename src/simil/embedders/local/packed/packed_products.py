@@ -57,22 +57,35 @@ def _plain(weight: torch.Tensor, bias: torch.Tensor | None, activation: str | No
 def _prepacked(weight: torch.Tensor, bias: torch.Tensor | None, activation: str | None) -> Product | None:
     """Return the product with its weights laid out for the processor once, and the activation in it.
 
-    In bfloat16 that takes a tenth off a product with an activation. These operators are what `torch.compile`
-    makes of a linear layer on a processor; None where they are not to be had, or give something else.
+    In bfloat16 that takes a tenth off a product with an activation. None where that is not to be had.
     """
     import torch
 
-    if weight.device.type != "cpu" or weight.dtype != torch.bfloat16:
+    if weight.device.type != "cpu" or weight.dtype != torch.bfloat16 or not _has_prepacked(activation):
         return None
+    return _laid_out(weight, bias, activation)
+
+
+def _laid_out(weight: torch.Tensor, bias: torch.Tensor | None, activation: str | None) -> Product:
+    import torch
+
     name, algorithm = _FUSED[activation]
-    try:
-        operators = torch.ops.mkldnn
-        laid_out, run = operators._reorder_linear_weight(weight), operators._linear_pointwise
-        sample = torch.ones(_SAMPLE, weight.shape[1], dtype=weight.dtype)
-        expected = _plain(weight, bias, activation)(sample)
-        agrees = torch.allclose(run(sample, laid_out, bias, name, [], algorithm), expected, **_TOLERANCE)
-    except (AttributeError, TypeError, RuntimeError):
-        return None
-    if not agrees:
-        return None
+    laid_out = torch.ops.mkldnn._reorder_linear_weight(weight)
+    run = torch.ops.mkldnn._linear_pointwise
     return lambda values: run(values.to(torch.bfloat16), laid_out, bias, name, [], algorithm)
+
+
+@cache
+def _has_prepacked(activation: str | None) -> bool:
+    """Return whether what `torch.compile` makes of a linear layer on a processor is here and right.
+
+    A small product tells: to try each layer would take longer than to open the model.
+    """
+    import torch
+
+    sample = torch.linspace(-1, 1, _SAMPLE * _SAMPLE).reshape(_SAMPLE, _SAMPLE).to(torch.bfloat16)
+    try:
+        made = _laid_out(sample, sample[0], activation)(sample)
+    except (AttributeError, TypeError, RuntimeError):
+        return False
+    return bool(torch.allclose(made, _plain(sample, sample[0], activation)(sample), **_TOLERANCE))

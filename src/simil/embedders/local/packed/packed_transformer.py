@@ -134,9 +134,6 @@ class _Layer:
         heads = self.shape.heads
         parts = (heads.queries, heads.keys, heads.keys)
         projected = self.qkv(hidden).unflatten(1, (sum(parts), heads.size))
-        if projected.device.type == "cpu":
-            # There attention is faster in float32 than in half precision, and more exact.
-            projected = projected.float()
         query, key, value = projected.split(parts, dim=1)
         query, key = _normed(self.query_norm, query), _normed(self.key_norm, key)
         if rotary is not None:
