@@ -159,7 +159,8 @@ def test_others_are_what_is_busy_but_not_ours(tmp_path: Path, load: Any) -> None
     before = machine_load.cpu_time()
     work = "import time\nwhile time.process_time() < 0.3: pass"
     measure.run([sys.executable, "-c", work], env=os.environ, cwd=tmp_path)
-    assert machine_load.cpu_time().ours - before.ours >= 0.29
+    # The system counts in hundredths of a second, user and system time each rounded down.
+    assert machine_load.cpu_time().ours - before.ours >= 0.25
 
 
 # Is not in the tree of who started it, and works for a while.
