@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from support.tiny_models import edit_json
 
 from engines.conftest import cosines, logged
+from engines.test_packed_networks import theirs
 from simil.config import Settings, load_settings
 from simil.device import Device
 from simil.embedders.base import Embedder, Kind, VectorForm
@@ -55,6 +57,8 @@ class Beside(Finder):
     def on_it(self, settings: Settings) -> Settings:
         return settings.replaced(engine="packed", precision="float16", device=Device("cpu"))
 
+
+TEXTS = ["red apples", "an orange lies on the table"]
 
 NONE, ONE = Finder(FoundGpus(why_none="this machine has none")), Finder(FoundGpus(("a card",)))
 
@@ -148,6 +152,27 @@ def test_a_model_that_the_packed_engine_does_not_know_runs_in_sentence_transform
     assert (choice.engine, choice.precision, choice.chain) == ("torch", "float32", None)
     with pytest.raises(ModelError, match=r"the packed engine cannot run model: .*; use --engine torch"):
         choose_engine(source, load(folder, engine="packed"), NONE)
+
+
+def test_a_tokenizer_that_uses_another_segment_is_left_to_sentence_transformers(
+    bert_folder: Path, tmp_path: Path, load: Load
+) -> None:
+    folder = Path(shutil.copytree(bert_folder, tmp_path / "model"))
+    path = folder / "tokenizer.json"
+    tokenizer = json.loads(path.read_text("utf-8"))
+    for part in tokenizer["post_processor"]["single"]:
+        next(iter(part.values()))["type_id"] = 1
+    path.write_text(json.dumps(tokenizer), "utf-8")
+    # The class for BERT has segments of its own.
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names}
+    edit_json(folder / "tokenizer_config.json", **settings)
+
+    with closing(open_embedder(load(folder))) as embedder:
+        assert cosines(embedder.embed(TEXTS), theirs(folder, TEXTS)).min() >= 0.999999
+    for engine in ("onnx", "packed"):
+        with pytest.raises(ModelError, match="does not put texts into the first segment; use --engine torch"):
+            open_embedder(load(folder, engine=engine, cache=False))
 
 
 class Bench:
