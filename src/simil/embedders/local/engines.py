@@ -18,7 +18,7 @@ from simil.embedders.base import Embedder
 from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
 from simil.embedders.local.engine_libraries import require_for_packed, require_for_torch
 from simil.errors import ModelError
-from simil.models.files.chain import Chain, UnknownChain, read_object
+from simil.models.files.chain import Chain, UnknownChain, read_object, transformer_folder
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
 from simil.progress import Progress
@@ -134,7 +134,7 @@ def _open_graph(
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
-    config = read_object(source.folder / "config.json") or {}
+    config = read_object(transformer_folder(source.folder) / "config.json") or {}
     if config.get("type_vocab_size"):
         expect_first_segment(tokenizer)
     sessions = _sessions(prepared, model, settings)
