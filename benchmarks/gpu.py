@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from typing import Any
 from bench import MINILM, Bench, check_alike, part, say, whole
 from machine_load import cpu_time
 from measure import by_turns, run
+from option_types import existing, positive
 from report import Check, Figure, LeftOut, Row, Section, Value, machine, table
 from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
 from workers import Worker
@@ -71,7 +72,7 @@ _FULL = Sizes(
     compared={_SHORT: 800, _LONG: 300},
     alone={_SHORT: 2_400, _LONG: 900},
 )
-_QUICK = Sizes(*({_SHORT: short, _LONG: long} for short, long in ((32, 4), (16, 2), (10, 2), (6, 2))))
+_QUICK = Sizes(*({_SHORT: short, _LONG: long} for short, long in ((8, 1), (4, 1), (3, 1), (3, 1))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Card:
 
 
 def main() -> int:
-    given = _parsed()
+    given = _parsed(sys.argv[1:])
     allow_load(given)
     card = Card(given.device, _QUICK if given.quick else _FULL)
     before = cpu_time()
@@ -267,15 +268,19 @@ def _card(bench: Bench) -> dict[str, str] | None:
     return found
 
 
-def _parsed() -> argparse.Namespace:
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--device", default="cuda", metavar="NAME", help="as simil takes it (cuda)")
     parser.add_argument("--quick", action="store_true", help="few texts and MiniLM alone, to try the script")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="how often all is measured (3)")
-    parser.add_argument("--bge", type=Path, metavar="DIR", help="a bge-shaped folder made before")
-    parser.add_argument("--sick", type=Path, metavar="FILE", help="pairs that people have scored, see run.py")
+    parser.add_argument(
+        "--repeat", type=positive, default=3, metavar="N", help="how often all is measured (3)"
+    )
+    parser.add_argument("--bge", type=existing, metavar="DIR", help="a bge-shaped folder made before")
+    parser.add_argument(
+        "--sick", type=existing, metavar="FILE", help="pairs that people have scored, see run.py"
+    )
     add_output_options(parser)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     check_output_options(parser, given)
     return given
 

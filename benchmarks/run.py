@@ -47,6 +47,7 @@ import startup
 import tasks
 from bench import Bench, Suite, say, whole
 from machine_load import cpu_time, one_core
+from option_types import existing, positive
 from report import Section, machine, table
 from results_file import ONE_CORE
 from run_output import add_output_options, allow_load, check_output_options, exit_code, keep, run_facts
@@ -117,16 +118,14 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         ("vectors", 100_000, "vectors in the cache"),
     ):
         parser.add_argument(
-            f"--{name}", type=_positive, default=default, metavar="N", help=f"{what} ({default:,})"
+            f"--{name}", type=positive, default=default, metavar="N", help=f"{what} ({default:,})"
         )
     for name, what in (
         ("bge", "a bge-shaped folder made before (see make_bge_shaped.py)"),
         ("lines", "real text, a line each, in place of Debian's descriptions"),
         ("sick", "pairs that people have scored, tab-separated: sentence_A, sentence_B, relatedness_score"),
     ):
-        parser.add_argument(
-            f"--{name}", type=_existing, metavar="FILE" if name != "bge" else "DIR", help=what
-        )
+        parser.add_argument(f"--{name}", type=existing, metavar="FILE" if name != "bge" else "DIR", help=what)
     parser.add_argument(
         "--pin",
         action=argparse.BooleanOptionalAction,
@@ -136,20 +135,6 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     check_output_options(parser, given)
     return given
-
-
-def _positive(value: str) -> int:
-    number = int(value)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{value} is less than 1")
-    return number
-
-
-def _existing(value: str) -> Path:
-    path = Path(value)
-    if not path.exists():
-        raise argparse.ArgumentTypeError(f"there is no {value}")
-    return path.resolve()
 
 
 def _in_lines(names: Iterable[str]) -> str:

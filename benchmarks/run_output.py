@@ -37,9 +37,16 @@ def allow_load(given: argparse.Namespace) -> None:
 
 
 def check_output_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
-    """End the program if the pages are to be written from nothing."""
+    """End the program if the pages cannot be written, before hours are spent on what is in them."""
     if (given.results or given.readme) and not given.json:
         parser.error("--results and --readme are written from what --json keeps: name a file")
+    try:
+        if given.json:
+            read(given.json)
+        if given.readme:
+            given.readme.read_text("utf-8")
+    except (OSError, ValueError) as exc:
+        parser.error(f"what is to be written anew cannot be read: {exc}")
 
 
 def run_facts(before: CpuTime | None) -> dict[str, str]:

@@ -433,6 +433,33 @@ def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
     assert "there is no card" not in page.read_text("utf-8")
 
 
+@pytest.mark.parametrize("script", ["run", "gpu"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--repeat", "0"], "0 is less than 1"),
+        (["--sick", "none.tsv"], "there is no none.tsv"),
+        (["--results", "page.md"], "name a file"),
+        (["--json", "cut.json"], "cannot be read: Unterminated string"),
+        (["--json", "new.json", "--readme", "none.md"], "cannot be read: [Errno 2]"),
+    ],
+)
+def test_what_cannot_be_written_or_measured_is_said_at_once(
+    script: str,
+    options: list[str],
+    said: str,
+    load: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cut.json").write_text('{"sui')
+    with pytest.raises(SystemExit, match="2"):
+        load(script)._parsed(options)
+    assert said in capsys.readouterr().err
+
+
 def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:
     names = _python(tmp_path, "-c", MAKE_RERANKERS, str(tmp_path / "rerankers"))
     assert names == ["bert", "xlm-r", "modernbert"]

@@ -18,9 +18,10 @@ from support.command import on_terminal, run, simil
 from support.known import key_of, put
 
 from doctor.conftest import Examine
+from simil.config import load_settings
 from simil.embedders.cache.store import VectorCache, cache_folder
 from simil.tasks import doctor
-from simil.tasks.doctor import Finding, Status, diagnose
+from simil.tasks.doctor import Finding, Status, configuration_checks, diagnose
 from simil.tasks.doctor.engine_checks import REFERENCE
 from simil.tasks.doctor.findings import Check, CheckContext, ok
 
@@ -178,6 +179,24 @@ def test_a_setting_that_makes_no_sense_fails(examine: Examine) -> None:
     assert report.told("settings").startswith(
         "engine cannot be 'quantum' (SIMIL_ENGINE from the environment)"
     )
+
+
+@pytest.mark.parametrize(
+    ("precision", "engine", "said"),
+    [
+        ("float16", "auto", "float16 needs a GPU"),
+        ("float16", "onnx", "float16 is not supported by the onnx engine"),
+        ("int8", "packed", "int8 is not supported by the packed engine"),
+    ],
+)
+def test_settings_that_no_run_can_follow_fail(tmp_path: Path, precision: str, engine: str, said: str) -> None:
+    settings = load_settings(
+        environ={"SIMIL_PRECISION": precision, "SIMIL_ENGINE": engine}, directory=tmp_path
+    )
+    (finding,) = configuration_checks.settings(CheckContext(settings, None, {}, offline=True, deep=False))
+
+    assert (finding.check, finding.status) == ("settings", Status.FAIL)
+    assert finding.detail.startswith(said)
 
 
 def test_settings_are_named_and_not_shown(examine: Examine, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ REFUSED = {
         "NNCF, which quantizes models, is not installed; run: pip install 'simil-cli[openvino]'"
     ),
 }
+_NO_PACKED = "engine packed\tthe packed engine needs torch, which is not installed; run: pip install torch"
 # For which settings the doctor says that runs fail, and what.
 FAILING = (
     ({"SIMIL_ENGINE": "torch"}, f"engine torch\tthe torch engine {_NEEDED}"),
@@ -61,10 +62,7 @@ FAILING = (
         {"SIMIL_DEVICE": "cuda"},
         "devices\tonly cpu: device cuda needs torch, which is not installed; run: pip install torch",
     ),
-    (
-        {"SIMIL_ENGINE": "packed"},
-        "engine packed\tthe packed engine needs torch, which is not installed; run: pip install torch",
-    ),
+    ({"SIMIL_ENGINE": "packed"}, _NO_PACKED),
     (
         {"SIMIL_PRECISION": "bfloat16"},
         "engine packed\tbfloat16 needs OpenVINO or torch, and neither is installed;"
@@ -150,6 +148,7 @@ def test_the_doctor_notes_what_is_missing(light: Light) -> None:
         f"transformers\tis not installed: the tokenizers of some models need it; {install}",
         f"torch\tis not installed: GPUs and weights in PyTorch's format need it; {install}",
         f"engine torch\tthe torch engine {_NEEDED}",
+        _NO_PACKED,
         "devices\tonly cpu: a GPU needs torch, which is not installed; run: pip install torch",
     ):
         assert note in lines(result, "note")

@@ -22,10 +22,10 @@ __all__ = ["kmeans"]
 
 _SEED = 0
 _SAMPLE, _SAMPLE_PER_CLUSTER = 2048, 64  # rows that seedings compete on: the larger one
-_STARTS, _STARTS_OF_MANY, _MANY = 24, 16, 10  # with more than ten clusters, exchanges make up for starts
-_FEW = 1024  # vectors, for which more starts take no time
+_MEANS = 240  # of all starts together, which makes their time
+_FEWEST_STARTS, _MOST_STARTS = 16, 32  # of many clusters, exchanges make up for starts
 _ROUNDS = ((1, 3), (2, 4), (4, 12))  # which part of the starts gets how many sweeps
-_CANDIDATES, _CANDIDATE_SWEEPS = 4, 6
+_CANDIDATES, _CANDIDATE_SWEEPS = 8, 6
 _FINALISTS, _FINALIST_SWEEPS = 2, 20
 _MOST_SWEEPS = 300
 _SAME = 1e-7  # relative: partitions that differ less are one, found twice
@@ -42,8 +42,7 @@ def kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
     random = np.random.default_rng(_SEED)
     rows = CentredRows.of(vectors)
     sample = rows.sample(max(_SAMPLE, _SAMPLE_PER_CLUSTER * clusters), random)
-    starts = _STARTS if clusters <= _MANY else _STARTS_OF_MANY
-    starts *= 2 if len(rows) <= _FEW else 1
+    starts = min(max(_MEANS // clusters, _FEWEST_STARTS), _MOST_STARTS)
     seedings = _seedings(sample, clusters, starts, random)
     # Products this small take no longer on one core, and threads of BLAS would wait for each other.
     with one_thread(), ThreadPoolExecutor(cores()) as pool:

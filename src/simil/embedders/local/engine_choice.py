@@ -32,6 +32,7 @@ __all__ = [
     "gives_way",
     "in_torch",
     "leaves_device_open",
+    "placed",
     "wants_packed",
 ]
 
@@ -106,7 +107,7 @@ def choose_engine(source: ModelSource, settings: Settings, finder: GpuFinder = B
 
         check_folder(source.folder)
         _check_kind(source, settings)
-    settings = _placed(settings, finder)
+    settings = placed(settings, finder)
     if settings.engine == "torch" or settings.device.kind == "mps":
         return in_torch(source, settings)
     table = read_static(source.folder)
@@ -153,6 +154,22 @@ def check_engine(settings: Settings) -> None:
         raise UsageError(f"{precision} is not supported{_where(settings)}", hint=_other_precision(settings))
 
 
+def placed(settings: Settings, finder: GpuFinder = BY_DRIVER) -> Settings:
+    """Return the settings with a GPU as the device if only that computes in the precision asked for.
+
+    Raises `UsageError` if there is none.
+    """
+    if settings.device.kind != "auto" or settings.precision in ("auto", *_ON_CPU[settings.engine]):
+        return settings
+    found = finder.find()
+    if not found.names:
+        raise UsageError(
+            f"{settings.precision}{_where(settings)} needs a GPU, and {found.why_none}",
+            hint=_other_precision(settings),
+        )
+    return finder.on_it(settings)
+
+
 def fall_back_to_torch(source: ModelSource, settings: Settings, exc: UnknownChain) -> None:
     """Log why sentence-transformers runs a model; raises `ModelError` if another engine is asked for."""
     _check_fallback(source, settings, exc)
@@ -194,19 +211,6 @@ def _other_precision(settings: Settings) -> str:
     if settings.precision == "float16" and settings.engine == "auto":
         return "use --precision bfloat16, or --engine packed, which is slow at it on a processor"
     return "leave out --engine or --precision"
-
-
-def _placed(settings: Settings, finder: GpuFinder) -> Settings:
-    """Return the settings with a GPU as the device if only that computes in the precision asked for."""
-    if settings.device.kind != "auto" or settings.precision in ("auto", *_ON_CPU[settings.engine]):
-        return settings
-    found = finder.find()
-    if not found.names:
-        raise UsageError(
-            f"{settings.precision}{_where(settings)} needs a GPU, and {found.why_none}",
-            hint=_other_precision(settings),
-        )
-    return finder.on_it(settings)
 
 
 def wants_packed(settings: Settings) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simil.config import SettingSource
+from simil.embedders.local.engine_choice import check_engine, placed
 from simil.embedders.openai.endpoint import Endpoint
 from simil.errors import SimilError
 from simil.tasks.doctor.findings import CheckContext, Finding, fail, note, ok
@@ -27,7 +28,7 @@ _KEY = "OPENAI_API_KEY"
 
 
 def settings(context: CheckContext) -> Iterator[Finding]:
-    """Report whether the settings are valid, and their values except secrets."""
+    """Report whether the settings are valid and fit each other and this machine, and which they are."""
     if context.error is not None:
         if len(context.readable) < len(context.sources):
             yield note("settings", "using the defaults: not all of yours can be read")
@@ -35,6 +36,12 @@ def settings(context: CheckContext) -> Iterator[Finding]:
             yield fail("settings", context.error)
         return
     now = context.settings
+    try:
+        check_engine(now)
+        placed(now)
+    except SimilError as exc:
+        yield fail("settings", exc)
+        return
     offline = ", offline" if context.offline else ""
     cache = "" if now.cache else ", no vector cache"
     yield ok(

@@ -63,7 +63,10 @@ def packed(context: CheckContext) -> Iterator[Finding]:
     """Embed with the packed engine on the processor, if `deep`."""
     needed = wants_packed(context.settings)
     try:
-        require_for_packed(context.settings)
+        if needed:
+            require_for_packed(context.settings)
+        else:
+            require_torch("the packed engine")
     except ExtraMissing as exc:
         yield (fail if needed else note)("engine packed", exc.message, exc.hint)
         return
