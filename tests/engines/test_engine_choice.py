@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from support.tiny_models import edit_json
 
 from engines.conftest import cosines, logged
+from engines.test_packed_networks import theirs
 from simil.config import Settings, load_settings
 from simil.device import Device
 from simil.embedders.base import Embedder, Kind, VectorForm
@@ -55,6 +57,8 @@ class Beside(Finder):
     def on_it(self, settings: Settings) -> Settings:
         return settings.replaced(engine="packed", precision="float16", device=Device("cpu"))
 
+
+TEXTS = ["red apples", "an orange lies on the table"]
 
 NONE, ONE = Finder(FoundGpus(why_none="this machine has none")), Finder(FoundGpus(("a card",)))
 
@@ -148,6 +152,57 @@ def test_a_model_that_the_packed_engine_does_not_know_runs_in_sentence_transform
     assert (choice.engine, choice.precision, choice.chain) == ("torch", "float32", None)
     with pytest.raises(ModelError, match=r"the packed engine cannot run model: .*; use --engine torch"):
         choose_engine(source, load(folder, engine="packed"), NONE)
+
+
+def test_a_tokenizer_that_uses_another_segment_is_left_to_sentence_transformers(
+    bert_folder: Path, tmp_path: Path, load: Load
+) -> None:
+    folder, transformer = tmp_path / "model", tmp_path / "model" / "0_Transformer"
+    shutil.copytree(bert_folder, transformer)
+    module = {"idx": 0, "name": "0", "type": "sentence_transformers.models."}
+    modules = [
+        module | {"path": "0_Transformer", "type": f"{module['type']}Transformer"},
+        module | {"path": "1_Pooling", "type": f"{module['type']}Pooling", "idx": 1, "name": "1"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules), "utf-8")
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling), "utf-8")
+    path = transformer / "tokenizer.json"
+    tokenizer = json.loads(path.read_text("utf-8"))
+    for part in tokenizer["post_processor"]["single"]:
+        next(iter(part.values()))["type_id"] = 1
+    path.write_text(json.dumps(tokenizer), "utf-8")
+    # The class for BERT has segments of its own.
+    names = ["input_ids", "token_type_ids", "attention_mask"]
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names}
+    edit_json(transformer / "tokenizer_config.json", **settings)
+
+    with closing(open_embedder(load(folder))) as embedder:
+        assert cosines(embedder.embed(TEXTS), theirs(folder, TEXTS)).min() >= 0.999999
+    path.write_bytes((bert_folder / "tokenizer.json").read_bytes())
+    with closing(open_embedder(load(folder, engine="packed", cache=False))) as embedder:
+        assert cosines(embedder.embed(TEXTS), theirs(folder, TEXTS)).min() >= 0.999999
+    path.write_text(json.dumps(tokenizer), "utf-8")
+    for engine in ("onnx", "packed"):
+        with pytest.raises(ModelError, match="does not put texts into the first segment; use --engine torch"):
+            open_embedder(load(folder, engine=engine, cache=False))
+
+
+def test_a_tokenizer_of_another_library_is_left_to_sentence_transformers(
+    bert_folder: Path, tmp_path: Path, load: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(shutil.copytree(bert_folder, tmp_path / "model"))
+    (folder / "tokenizer.json").unlink()
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n", "utf-8")
+
+    with pytest.raises(ModelError, match="the packed engine cannot run model: its tokenizer is of another"):
+        open_embedder(load(folder, engine="packed", cache=False))
+    caplog.set_level("INFO", "simil")
+    # A card that no machine has.
+    with pytest.raises(ModelError):
+        open_embedder(load(folder, device="cuda:999", cache=False))
+    assert "model runs in sentence-transformers: its tokenizer is of another kind" in logged(caplog)
 
 
 class Bench:

@@ -18,7 +18,7 @@ from simil.embedders.base import Embedder
 from simil.embedders.local.engine_choice import EngineChoice, fall_back_to_torch, in_torch
 from simil.embedders.local.engine_libraries import require_for_packed, require_for_torch
 from simil.errors import ModelError
-from simil.models.files.chain import Chain, UnknownChain, read_object
+from simil.models.files.chain import Chain, UnknownChain, read_object, transformer_folder
 from simil.models.files.model_source import ModelSource
 from simil.models.files.token_table import StaticTable
 from simil.progress import Progress
@@ -54,10 +54,10 @@ def open_local(
 
         model.on_engine("static")
         return verified(source.verify, lambda: StaticEmbedder(model, source.folder, chain, raw=raw))
-    if choice.engine == "packed":
-        return _open_packed(source, choice, model, settings, raw=raw)
     if chain is not None:
         try:
+            if choice.engine == "packed":
+                return _open_packed(source, choice, model, settings, raw=raw)
             return _open_graph(source, chain, model, settings, raw=raw, progress=progress)
         except UnknownChain as exc:
             fall_back_to_torch(source, settings, exc)
@@ -127,16 +127,20 @@ def _open_graph(
 ) -> Embedder:
     from simil.embedders.local.graph import GraphEmbedder
     from simil.embedders.local.pooling import load_dense
-    from simil.models.files.tokenizer import open_tokenizer
+    from simil.models.files.tokenizer import expect_first_segment, open_tokenizer
 
     prepared = _prepared(source, chain, model.stamp, settings, progress)
     for layer in chain.dense:
         source.verify(layer.path)
     dense = [load_dense(source.folder, layer) for layer in chain.dense]
     tokenizer = open_tokenizer(prepared.tokenizer, model.stamp, lower_case=chain.lower_case)
+    config = read_object(transformer_folder(source.folder) / "config.json") or {}
+    if config.get("type_vocab_size"):
+        expect_first_segment(tokenizer)
     sessions = _sessions(prepared, model, settings)
-    vocabulary = (read_object(source.folder / "config.json") or {}).get("vocab_size")
-    return GraphEmbedder(model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=vocabulary)
+    return GraphEmbedder(
+        model, tokenizer, chain, dense, sessions, raw=raw, vocabulary=config.get("vocab_size")
+    )
 
 
 def _prepared(

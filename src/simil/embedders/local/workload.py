@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simil.embedders.local.cores import physical_cores
 from simil.errors import ModelError
-from simil.models.files.chain import read_modules
+from simil.models.files.chain import transformer_folder
 from simil.models.files.weights import read_headers
 
 __all__ = ["Workload"]
@@ -56,11 +56,9 @@ class Workload:
 
 def _multiplied(folder: Path) -> int:
     """Return how many weights each token is multiplied with; those of a table are only looked up."""
-    modules = read_modules(folder)
-    transformer = folder / str(modules[0].get("path", "")) if modules else folder
     return sum(
         math.prod(tensor.shape)
-        for name, tensor in read_headers(transformer).items()
+        for name, tensor in read_headers(transformer_folder(folder)).items()
         if len(tensor.shape) == 2 and "embed" not in name
     )
 

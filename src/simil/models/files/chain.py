@@ -32,6 +32,7 @@ __all__ = [
     "read_settings",
     "read_transformer",
     "token_limit",
+    "transformer_folder",
     "truncates_dimensions",
     "understood",
 ]
@@ -204,6 +205,12 @@ def read_modules(folder: Path) -> list[dict[str, Any]]:
     ):
         raise ModelDamaged("is not a list of modules", place=Place(str(path)))
     return modules
+
+
+def transformer_folder(folder: Path) -> Path:
+    """Return where the files of the transformer are: in `folder`, or in one of its own there."""
+    modules = read_modules(folder)
+    return folder / str(modules[0].get("path", "")) if modules else folder
 
 
 def _bare_pooling(folder: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from simil.models.files.chain import UnknownChain, read_modules, read_object, understood
+from simil.models.files.chain import UnknownChain, read_object, transformer_folder, understood
 from simil.models.files.encoder_families import encoder_layout
 from simil.models.files.encoder_layout import PackedShape
 from simil.models.files.weight_files import ADAPTER
@@ -34,8 +34,7 @@ def read_packed_shape(folder: Path) -> PackedShape:
     cannot be read.
     """
     with understood(folder):
-        modules = read_modules(folder)
-        transformer = folder / str(modules[0].get("path", "")) if modules else folder
+        transformer = transformer_folder(folder)
         config = read_object(transformer / "config.json") or {}
         _check_foreign(transformer, config)
         layout = encoder_layout(config)

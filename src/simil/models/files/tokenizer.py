@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from simil.deadline import within
 from simil.errors import ModelDamaged, ModelError, Place
 from simil.foreign import ForeignCode
-from simil.models.files.chain import read_bytes, read_object, understood
+from simil.models.files.chain import UnknownChain, read_bytes, read_object, understood
 from simil.models.torch_libraries import require_transformers
 
 __all__ = [
     "BoundedTokenizer",
     "bare_tokenizer",
+    "expect_first_segment",
     "give_padding",
     "meaningless_ids",
     "open_tokenizer",
@@ -185,6 +186,16 @@ class BoundedTokenizer:
                 f"the tokenizer of {self._stamp} does not end: a pattern in tokenizer.json takes too long",
                 hint="choose another model",
             ) from exc
+
+
+def expect_first_segment(tokenizer: Any) -> None:
+    """Raise `UnknownChain` if a text is not in the first segment, the only one that our own engines know.
+
+    For a model that has vectors of segments; others take no notice of them.
+    """
+    tokenizer.no_padding()
+    if any(tokenizer.encode("a").type_ids):
+        raise UnknownChain("its tokenizer does not put texts into the first segment")
 
 
 def meaningless_ids(tokenizer: Any) -> frozenset[int]:

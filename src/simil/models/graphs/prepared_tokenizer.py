@@ -7,7 +7,7 @@ import logging
 import re
 from pathlib import Path
 
-from simil.errors import ModelError
+from simil.models.files.chain import UnknownChain, transformer_folder
 from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.build_once import BuildFailed, build_once, open_built
@@ -25,7 +25,7 @@ _FILE = "tokenizer.json"
 def prepared_tokenizer(source: ModelSource, cache_dir: Path) -> bytes:
     """Return the `tokenizer.json` of a model as `read_tokenizer` does, from the second run on without it.
 
-    Raises `ModelError` for a tokenizer of another kind; other errors are those of `read_tokenizer`.
+    Raises `UnknownChain` for a tokenizer of another kind; other errors are those of `read_tokenizer`.
     """
     if source.embedded:  # Read without transformers.
         return _read(source)
@@ -52,12 +52,9 @@ def _folder(source: ModelSource, cache_dir: Path) -> Path:
 
 
 def _read(source: ModelSource) -> bytes:
-    tokenizer = read_tokenizer(source.folder)
+    tokenizer = read_tokenizer(transformer_folder(source.folder))
     if tokenizer is None:
-        raise ModelError(
-            f"the packed engine cannot run {source.name}: its tokenizer is of another kind",
-            hint="use --engine torch",
-        )
+        raise UnknownChain("its tokenizer is of another kind")
     return tokenizer
 
 

@@ -17,7 +17,7 @@ from simil.embedders.pieces import Piece, TextRejected, reindex
 from simil.errors import ModelDamaged
 from simil.models.files.chain import Chain
 from simil.models.files.model_source import ModelSource
-from simil.models.files.tokenizer import open_tokenizer
+from simil.models.files.tokenizer import expect_first_segment, open_tokenizer
 
 if TYPE_CHECKING:
     from simil.embedders.local.base import RowVectors
@@ -48,9 +48,13 @@ def open_packed(
     """Return the embedder of a model's files on `devices`: "cpu", or "cuda:0" and other cards.
 
     `tokenizer` is a `tokenizer.json`; `precision`, `raw` and `threads` are as in `open_network`. Raises
-    `ModelDamaged` for files that cannot be read.
+    `ModelDamaged` for files that cannot be read, `UnknownChain` for a tokenizer that uses segments.
     """
     from simil.embedders.local.packed.packed_network import CPU_SHARED, CPU_TOKENS, GPU_TOKENS, open_network
+
+    opened_tokenizer = open_tokenizer(tokenizer, model.stamp, lower_case=chain.lower_case)
+    if shape.segments is not None:
+        expect_first_segment(opened_tokenizer)
 
     def opened(device: str) -> tuple[str, RunnableNetwork]:
         return device, open_network(
@@ -66,7 +70,7 @@ def open_packed(
     on_cards = devices[0].startswith("cuda")
     return PackedEmbedder(
         model,
-        open_tokenizer(tokenizer, model.stamp, lower_case=chain.lower_case),
+        opened_tokenizer,
         chain,
         PackedRunner(model.stamp, networks, *((GPU_TOKENS, None) if on_cards else (CPU_TOKENS, CPU_SHARED))),
         vocabulary=shape.vocabulary,
