@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["kmeans"]
 
 _SEED = 0
-_SAMPLE, _SAMPLE_PER_CLUSTER = 4096, 64  # rows that seedings compete on: the larger one
+_SAMPLE, _SAMPLE_PER_CLUSTER = 2048, 64  # rows that seedings compete on: the larger one
 _MEANS = 240  # of all starts together, which makes their time
 _FEWEST_STARTS, _MOST_STARTS = 16, 32  # of many clusters, exchanges make up for starts
 _ROUNDS = ((1, 3), (2, 4), (4, 12))  # which part of the starts gets how many sweeps
-_CANDIDATES, _CANDIDATE_SWEEPS = 8, 6
-_FINALISTS, _FINALIST_SWEEPS = 4, 20
+_CANDIDATES, _CANDIDATE_SWEEPS = 6, 6
+_FINALISTS, _FINALIST_SWEEPS = 3, 6
 _MOST_SWEEPS = 300
 _SAME = 1e-7  # relative: partitions that differ less are one, found twice
 
