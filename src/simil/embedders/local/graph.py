@@ -14,7 +14,6 @@ from simil.embedders.local.batches import batches, pad, padded_rows
 from simil.embedders.local.pooling import DenseLayer, pool
 from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.workers import Workers
-from simil.errors import ModelDamaged
 from simil.foreign import ForeignCode
 from simil.models.files.chain import Chain
 
@@ -142,8 +141,8 @@ class GraphRunner:
         ids, mask = pad(batch.tokens, batch.length)
         segments = None if batch.segments is None else pad(batch.segments, batch.length)[0]
         # OpenVINO takes zeros for a token beyond the table.
-        if self._vocabulary is not None and (largest := int(ids.max())) >= self._vocabulary:
-            raise ModelDamaged(f"the tokenizer of {self._stamp} gives token {largest}, which the model lacks")
+        if self._vocabulary is not None:
+            batch.tokens.expect_known(self._vocabulary, self._stamp)
         with ForeignCode(f"{self._stamp} failed"):
             results = batch.finish(session.run(ids, mask, segments), mask)
             # The files are mapped: what is written to them after they were checked may be in the results.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain as flatten
 from typing import TYPE_CHECKING
 
+from simil.errors import ModelDamaged
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -41,6 +43,11 @@ class TokenArrays:
         return cls(
             np.concatenate([part.ids for part in parts]), np.concatenate([part.lengths for part in parts])
         )
+
+    def expect_known(self, vocabulary: int, stamp: str) -> None:
+        """Raise `ModelDamaged` for a token beyond the `vocabulary` of the model called `stamp`."""
+        if (largest := int(self.ids.max(initial=0))) >= vocabulary:
+            raise ModelDamaged(f"the tokenizer of {stamp} gives token {largest}, which the model lacks")
 
     def starts(self) -> NDArray[np.intp]:
         """Return where each text begins in `ids`."""

@@ -11,6 +11,7 @@ from the graphs themselves, which ones it has built::
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from contextlib import suppress
@@ -21,7 +22,7 @@ from simil.models.files.model_source import ModelSource
 from simil.models.graphs.manifest import read_manifest
 from simil.private_files import FILE_MODE, make_private, write_private
 
-__all__ = ["Generation", "all_built", "forget_built", "new_token", "prepared_root"]
+__all__ = ["Generation", "all_built", "forget_built", "new_token", "prepared_root", "state_folder"]
 
 # No folder has such a name.
 _TOKEN = "=token"
@@ -37,8 +38,7 @@ class Generation(Frozen):
     @classmethod
     def of(cls, source: ModelSource, cache_dir: Path) -> Generation:
         """Return the generation of a model's present files."""
-        slug = re.sub(r"[^\w.-]+", "-", source.name)
-        return cls(source.name, cache_dir / _ROOT / f"{slug}-{source.digest(cache_dir)[:20]}")
+        return cls(source.name, cache_dir / _ROOT / f"{_slug(source)}-{source.digest(cache_dir)[:20]}")
 
     def token(self) -> str:
         """Return the token, "" if it was never renewed."""
@@ -109,3 +109,16 @@ def all_built(cache_dir: Path) -> list[Path]:
 def prepared_root(cache_dir: Path) -> Path:
     """Return the folder that holds the prepared graphs of all models."""
     return cache_dir / "prepared"
+
+
+def state_folder(source: ModelSource, cache_dir: Path, versions: str, label: str = "") -> Path:
+    """Return where what is built of `source` in its present state is kept; it may not exist yet.
+
+    `versions` are those of what builds it; `label` tells it from other things that are built of the model.
+    """
+    key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
+    return prepared_root(cache_dir) / f"{_slug(source)}-{label}{key[:20]}"
+
+
+def _slug(source: ModelSource) -> str:
+    return re.sub(r"[^\w.-]+", "-", source.name)

@@ -9,9 +9,7 @@ the graph stays in memory.
 from __future__ import annotations
 
 import gc
-import hashlib
 import logging
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +22,7 @@ from simil.models.files.tokenizer import open_tokenizer, read_tokenizer
 from simil.models.files.weights import has_torch_weights
 from simil.models.graphs.bert import bert_graph
 from simil.models.graphs.build_once import BuildFailed, BuiltFolder, build_once, open_built
-from simil.models.graphs.generations import Generation, prepared_root
+from simil.models.graphs.generations import Generation, state_folder
 from simil.models.graphs.onnx_runtime import import_onnxruntime, onnxruntime_version
 from simil.models.graphs.signature import GRAPH_INPUTS, GraphKind
 from simil.models.torch_libraries import require_sentence_transformers
@@ -132,9 +130,7 @@ def prepared_folder(source: ModelSource, cache_dir: Path, kind: GraphKind = Grap
     versions = f"{_LAYOUT} {onnxruntime_version()}"
     if kind is not GraphKind.TOKENS:
         versions += f" {kind.output}"
-    key = hashlib.sha256(f"{source.state} {source.digest(cache_dir)} {versions}".encode()).hexdigest()
-    slug = re.sub(r"[^\w.-]+", "-", source.name)
-    return prepared_root(cache_dir) / f"{slug}-{key[:20]}"
+    return state_folder(source, cache_dir, versions)
 
 
 def opened_graph(built: BuiltFolder, name: str = _GRAPH) -> PreparedGraph:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 from pathlib import Path
 
 from simil.models.files.chain import UnknownChain, transformer_folder
 from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import read_tokenizer
 from simil.models.graphs.build_once import BuildFailed, build_once, open_built
-from simil.models.graphs.generations import Generation, prepared_root
+from simil.models.graphs.generations import Generation, state_folder
 
 __all__ = ["prepared_tokenizer"]
 
@@ -29,7 +27,8 @@ def prepared_tokenizer(source: ModelSource, cache_dir: Path) -> bytes:
     """
     if source.embedded:  # Read without transformers.
         return _read(source)
-    target, generation = _folder(source, cache_dir), Generation.of(source, cache_dir)
+    target = state_folder(source, cache_dir, f"tokenizer {_LAYOUT}", "tokenizer-")
+    generation = Generation.of(source, cache_dir)
     built = open_built(target, generation)
     if built is None:
         tokenizer = _read(source)
@@ -41,14 +40,6 @@ def prepared_tokenizer(source: ModelSource, cache_dir: Path) -> bytes:
             log.info("the tokenizer of %s cannot be kept: %s", source.name, exc)
             return tokenizer
     return built.read(_FILE)
-
-
-def _folder(source: ModelSource, cache_dir: Path) -> Path:
-    key = hashlib.sha256(
-        f"{source.state} {source.digest(cache_dir)} tokenizer {_LAYOUT}".encode()
-    ).hexdigest()
-    slug = re.sub(r"[^\w.-]+", "-", source.name)
-    return prepared_root(cache_dir) / f"{slug}-tokenizer-{key[:20]}"
 
 
 def _read(source: ModelSource) -> bytes:

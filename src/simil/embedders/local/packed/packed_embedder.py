@@ -14,7 +14,6 @@ from simil.embedders.local.token_arrays import TokenArrays
 from simil.embedders.local.tokenizing_processes import TokenizingProcesses, text_blocks
 from simil.embedders.local.workers import Workers
 from simil.embedders.pieces import Piece, TextRejected, reindex
-from simil.errors import ModelDamaged
 from simil.models.files.chain import Chain
 from simil.models.files.model_source import ModelSource
 from simil.models.files.tokenizer import expect_first_segment, open_tokenizer
@@ -143,8 +142,7 @@ class PackedEmbedder(LocalEmbedder):
         if not len(tokens):
             return iter(())
         # On a card, a token beyond the table would end all work on it.
-        if (largest := int(tokens.ids.max())) >= self._vocabulary:
-            raise ModelDamaged(f"the tokenizer of {self.stamp} gives token {largest}, which the model lacks")
+        tokens.expect_known(self._vocabulary, self.stamp)
         started = self._runner.start(tokens, self._tokens_left_out(kind, self._chain))
         return expect_finite(started, self.stamp, self._precision)
 
