@@ -1,4 +1,4 @@
-"""The rows of Parquet and Arrow files as records."""
+"""The rows of Parquet and Arrow files and Lance datasets as records."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ArrowTable
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_schemas import named_vectors
 from simil.formats.arrow_values import python_values
+from simil.formats.columnar import ColumnTable, open_table
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 
@@ -27,7 +27,7 @@ def arrow_records(
     `rows` are those to read, counted from 0, by default all; `before` are those that come before the source
     where it is one of several files of a folder. Raises InputError if it is no such file.
     """
-    table = ArrowTable(source)
+    table = open_table(source)
     names = list(table.schema.names)
     vectors = named_vectors(table.schema)
     if vectors is not None:
@@ -37,7 +37,7 @@ def arrow_records(
 
 
 def _records(
-    table: ArrowTable, names: list[str], wanted: range | None, before: int
+    table: ColumnTable, names: list[str], wanted: range | None, before: int
 ) -> Iterator[Record | InputError]:
     number = before + (wanted.start if wanted else 0)
     for batch in table.batches(names, wanted):

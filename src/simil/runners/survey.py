@@ -57,7 +57,7 @@ def survey(file: InputFile, options: ReadOptions) -> FileFacts:
         _refuse_vectors(typed, options)
     form = typed.format.name
     if form in _BY_ROWS:
-        from simil.formats.arrow_files import count_rows
+        from simil.formats.columnar import count_rows
 
         rows = count_rows(source)
         return FileFacts(form, _guess(file), False) if rows is None else FileFacts(form, rows, True)

@@ -37,8 +37,8 @@ def embed_on_cluster(
     dry_run: bool,
 ) -> None:
     """Embed `files` on the cluster at `address`, into a folder of Parquet files."""
-    from simil.runners.cluster import connected
     from simil.runners.cluster_run import ClusterRequest, prepare
+    from simil.runners.ray_cluster import connected
 
     if address != "ray" and not address.startswith("ray://"):
         check_choice("--on", address, ("ray", "ray://HOST:PORT"))
