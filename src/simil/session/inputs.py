@@ -156,9 +156,8 @@ class InputOpener:
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
         """Look at the beginning of each of `files`; "-" or none is stdin.
 
-        Raises `UsageError` where some hold vectors and others texts, for a pipe that is named twice, and for an
-        address in offline mode;
-        `InputError` for a source that cannot be read.
+        Raises `UsageError` where some hold vectors and others texts, for a pipe that is named twice, and for
+        an address in offline mode; `InputError` for a source that cannot be read.
         """
         from simil.vectors.sniff import as_vectors
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.arrow_library import arrow
-from simil.formats.lance_files import open_dataset
+from simil.formats.lance_files import find_dataset, open_dataset
 from simil.formats.lance_library import lance, lance_write_errors, storage_options
 
 __all__ = ["Appended", "commit_appended", "commit_fragments", "commit_written"]
@@ -51,54 +51,66 @@ def commit_written(path: str, schema: Any, fragments: Sequence[Any]) -> None:
         lance().LanceDataset.commit(path, operation, storage_options=storage_options(path))
 
 
-def commit_appended(path: str, before: Any, fragments: Sequence[Any], id_column: str, ids: Any) -> Appended:
+def commit_appended(
+    path: str, before: Any, schema: Any, fragments: Sequence[Any], id_column: str, ids: Any
+) -> Appended:
     """Add fragments to a dataset in one commit, and remove the rows that have one of the `ids` of theirs.
 
-    `before` is the dataset as it was when the fragments were written. Where another process commits at the
-    same time, what it wrote is matched, too. Raises InputError if it changed the columns meanwhile.
+    `before` is the dataset as it was when they were written, None if there was none that has rows: they make
+    a new one. Where another process commits at the same time, its rows are matched, too. Raises InputError if
+    the columns are no longer those of `schema`.
     """
     place = Place(path)
     for _ in range(_ATTEMPTS):
-        dataset = open_dataset(path)
-        if _columns(dataset) != _columns(before):
+        dataset = find_dataset(path)
+        if dataset is not None and dataset.get_fragments() and not _fits(dataset, before, schema):
             raise InputError("was written over by another process meanwhile", hint="try again", place=place)
         with lance_write_errors(place):
-            operation, gone = _operation(dataset, fragments, id_column, ids)
-            try:
-                lance().LanceDataset.commit(
-                    path,
-                    operation,
-                    read_version=dataset.version,
-                    storage_options=storage_options(path),
-                    # An empty dataset can only be replaced, and only if it is still that one.
-                    max_retries=20 if dataset.get_fragments() else 0,
-                )
-            except OSError as exc:
-                if "conflict" not in type(exc).__name__.lower():
-                    raise
-            else:
-                return Appended(len(ids) - gone, gone)
+            done = _attempt(path, dataset, schema, fragments, id_column, ids)
+        if done is not None:
+            return done
     raise UsageError("is changed by other processes all the time", hint="try again later", place=place)
 
 
-def _operation(dataset: Any, fragments: Sequence[Any], id_column: str, ids: Any) -> tuple[Any, int]:
-    """Return the change as Lance takes it, and how many rows it removes.
+def _attempt(
+    path: str, dataset: Any, schema: Any, fragments: Sequence[Any], id_column: str, ids: Any
+) -> Appended | None:
+    """Commit to this version of a dataset; return None if it is no longer the newest one."""
+    has_rows = dataset is not None and dataset.get_fragments()
+    if has_rows:
+        operation, gone = _update(dataset, fragments, id_column, ids)
+    else:
+        operation, gone = lance().LanceOperation.Overwrite(schema, [*fragments]), 0
+    try:
+        lance().LanceDataset.commit(
+            path,
+            operation,
+            read_version=dataset.version if dataset is not None else 0,
+            storage_options=storage_options(path),
+            # An empty dataset is replaced, and only if it is still that one.
+            max_retries=20 if has_rows else 0,
+        )
+    except OSError as exc:
+        if "conflict" in type(exc).__name__.lower() or (dataset is None and find_dataset(path) is not None):
+            return None
+        raise
+    return Appended(len(ids) - gone, gone)
+
+
+def _update(dataset: Any, fragments: Sequence[Any], id_column: str, ids: Any) -> tuple[Any, int]:
+    """Return the change of a dataset with rows as Lance takes it, and how many rows it removes.
 
     Two changes conflict if they change the same fragment. So that two that only add rows do, too, which may
     have the same ids, each claims to change the first fragment.
     """
-    operations = lance().LanceOperation
-    existing = dataset.get_fragments()
-    if not existing:
-        return operations.Overwrite(dataset.schema, [*fragments]), 0
     matching = dataset.merge_insert(id_column).when_matched_delete()
     transaction, counts = matching.execute_uncommitted(arrow().table({id_column: ids}))
     removal = transaction.operation
     changed = {fragment.id: fragment for fragment in removal.updated_fragments}
-    first = existing[0].metadata
+    first = dataset.get_fragments()[0].metadata
     if first.id not in removal.removed_fragment_ids:
         changed.setdefault(first.id, first)
-    update = operations.Update(
+    update = lance().LanceOperation.Update(
         removed_fragment_ids=removal.removed_fragment_ids,
         updated_fragments=[*changed.values()],
         new_fragments=[*fragments],
@@ -107,7 +119,11 @@ def _operation(dataset: Any, fragments: Sequence[Any], id_column: str, ids: Any)
     return update, counts["num_deleted_rows"]
 
 
-def _columns(dataset: Any) -> object:
-    """Return what must not change under an append: columns, how Lance numbers them, and the metadata."""
-    numbers = [(field.name(), field.id()) for field in dataset.lance_schema.fields()]
-    return dataset.schema, dataset.schema.metadata, numbers
+def _fits(dataset: Any, before: Any, schema: Any) -> bool:
+    """Return whether fragments with the columns of `schema`, numbered as in `before`, fit into a dataset."""
+    is_same = dataset.schema.equals(schema, check_metadata=True)
+    return is_same and (before is None or _numbers(dataset) == _numbers(before))
+
+
+def _numbers(dataset: Any) -> list[tuple[str, int]]:
+    return [(field.name(), field.id()) for field in dataset.lance_schema.fields()]

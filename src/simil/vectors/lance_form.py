@@ -24,7 +24,7 @@ from simil.formats.tables import own_name
 from simil.vectors.arrow_form import read_arrow
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedding_facts import EmbeddingFacts, text_hashes
-from simil.vectors.lance_commits import Appended, commit_appended, commit_fragments, commit_written
+from simil.vectors.lance_commits import commit_appended, commit_fragments, commit_written
 from simil.vectors.lance_fragments import FragmentWriter, write_fragments
 from simil.vectors.stored_vectors import StoredVectors
 from simil.vectors.vector_batch import VectorBatch
@@ -104,13 +104,17 @@ class LanceWriter(ColumnsWriter):
         *,
         unique: bool = False,
     ) -> None:
-        """Write to a path or address; with `unique`, an id that comes twice raises `InputError`."""
+        """Write to a path or address; with `unique`, two rows never have the same id.
+
+        An id that comes twice then raises `InputError`, and what another process has written meanwhile stays.
+        """
         super().__init__(model, "lance", types)
         lance()
         _check_target(path)
         self._path = path
         self._facts = facts
         self._unique = unique
+        self._before: Any = None
         self._fragments: FragmentWriter | None = None
         self._ids: list[Any] = []
 
@@ -142,8 +146,14 @@ class LanceWriter(ColumnsWriter):
 
     def _finish(self) -> None:
         assert self._columns is not None and self._fragments is not None
-        _check_unique(self._ids)
-        commit_written(self._path, self._columns.schema, self._fragments.finish())
+        written, schema = self._fragments.finish(), self._columns.schema
+        if not self._unique:
+            commit_written(self._path, schema, written)
+        elif self._ids or self._before is None:
+            ids = arrow().chunked_array(self._ids, arrow().string())
+            _check_unique(ids)
+            done = commit_appended(self._path, self._before, schema, written, self._columns.roles.id, ids)
+            log.warning("%s: %s added, %s replaced", self._path, _rows(done.added), f"{done.replaced:,}")
 
 
 class LanceAppender(LanceWriter):
@@ -159,6 +169,7 @@ class LanceAppender(LanceWriter):
         existing.check_alike(model, facts)
         super().__init__(existing.name, existing.model, {}, facts, unique=True)
         self._existing = existing
+        self._before = existing.dataset
         self.dimensions = existing.dimensions
 
     def _checked(self, batch: VectorBatch) -> NDArray[np.float32]:
@@ -169,16 +180,6 @@ class LanceAppender(LanceWriter):
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
         is_alike = self._facts is not None and self._facts == self._existing.facts
         return ExistingColumns(self._existing.dataset.schema, hashes=is_alike)
-
-    def _finish(self) -> None:
-        assert self._columns is not None and self._fragments is not None
-        _check_unique(self._ids)
-        written = self._fragments.finish()
-        done = Appended(0, 0)
-        if self._ids:
-            ids = arrow().chunked_array(self._ids)
-            done = commit_appended(self._path, self._existing.dataset, written, self._columns.roles.id, ids)
-        log.warning("%s: %s added, %s replaced", self._path, _rows(done.added), f"{done.replaced:,}")
 
 
 class DatasetColumns(VectorColumns):
@@ -274,15 +275,11 @@ def _check_writable(folder: Path, place: Place) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def _check_unique(ids: Sequence[Any]) -> None:
+def _check_unique(ids: Any) -> None:
     """Raise InputError for an id that comes twice: it is not clear which row is meant."""
-    if not ids:
+    if arrow().compute.count_distinct(ids).as_py() == len(ids):
         return
-    pa = arrow()
-    every = pa.chunked_array(ids)
-    if pa.compute.count_distinct(every).as_py() == len(every):
-        return
-    counts = every.value_counts()
+    counts = ids.value_counts()
     twice = next(pair["values"].as_py() for pair in counts if pair["counts"].as_py() > 1)
     raise InputError(
         f"the id {twice!a} is that of two rows, and a row is replaced by its id",
