@@ -133,7 +133,7 @@ class LanceWriter(ColumnsWriter):
             raise
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
-        return DatasetColumns(first, self._types, self._model, self._facts)
+        return LanceColumns(first, self._types, self._model, self._facts)
 
     def _begin(self, columns: VectorColumns) -> None:
         self._fragments = FragmentWriter(self._path, columns.schema, append=self._appends)
@@ -179,10 +179,10 @@ class LanceAppender(LanceWriter):
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
         is_alike = self._facts is not None and self._facts == self._existing.facts
-        return ExistingColumns(self._existing.dataset.schema, hashes=is_alike)
+        return ExistingLanceColumns(self._existing.dataset.schema, hashes=is_alike)
 
 
-class DatasetColumns(VectorColumns):
+class LanceColumns(VectorColumns):
     """The columns of a dataset: those of Parquet, and one for the texts' hashes."""
 
     def __init__(
@@ -213,7 +213,7 @@ class DatasetColumns(VectorColumns):
         return {**super().arrays(batch), self._hash_column: text_hashes(known)}
 
 
-class ExistingColumns(DatasetColumns):
+class ExistingLanceColumns(LanceColumns):
     """The columns of a dataset that is there; a field of strings takes other values as JSON."""
 
     def __init__(self, schema: Any, *, hashes: bool) -> None:
