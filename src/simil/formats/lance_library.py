@@ -21,6 +21,7 @@ from simil.errors import (
     UsageError,
 )
 from simil.foreign import is_panic
+from simil.formats.freed_memory import keep_freed_memory
 from simil.formats.library_errors import reason
 from simil.formats.remote_paths import is_remote
 
@@ -60,6 +61,8 @@ _OF_SERVER = ("generic s3 error", "generic gcs error", "generic microsoftazure e
 
 def lance() -> Any:
     """Return the module, with `fragment`; raises ExtraMissing without the extra."""
+    if "lance" not in sys.modules:
+        keep_freed_memory()
     try:
         with _quiet():
             import lance.fragment

@@ -26,6 +26,7 @@ __all__ = ["StoredVectors"]
 
 # What the id, the text and the fields of a row take as Python objects, beside their characters.
 _ROW = 400
+_READ_AHEAD = 64 << 20  # bytes
 
 
 class StoredVectors:
@@ -130,17 +131,24 @@ class StoredVectors:
         with lance_errors(self.place):
             scanner = self.dataset.scanner(
                 columns=[self.column],
-                filter=self._with_vector(where),
+                filter=where,
                 with_row_id=True,
                 batch_size=rows,
                 scan_in_order=True,
+                # By default, Lance reads up to 2 GB ahead.
+                io_buffer_size=_READ_AHEAD,
+                fragment_readahead=2,
             )
             for batch in scanner.to_batches():
-                vectors, missing = as_float32(self.name, self._rows_of(batch.column(self.column)))
-                row_ids = batch.column("_rowid").to_numpy()
+                ids, lists = batch.column("_rowid"), batch.column(self.column)
+                if lists.null_count:  # A filter in the scanner would copy every batch.
+                    ids, lists = ids.filter(lists.is_valid()), lists.drop_null()
+                vectors, missing = as_float32(self.name, self._rows_of(lists))
+                row_ids = ids.to_numpy()
                 if missing:
                     row_ids, vectors = np.delete(row_ids, missing), np.delete(vectors, missing, axis=0)
-                yield row_ids, vectors
+                if len(row_ids):
+                    yield row_ids, vectors
 
     def take(self, row_ids: Sequence[int] | NDArray[np.uint64]) -> VectorFile:
         """Return what these rows hold, in this order; each must have a vector."""
@@ -153,6 +161,12 @@ class StoredVectors:
         with lance_errors(self.place):
             table = self.dataset._take_rows(ids, names)
         return read_table_of(self.name, table.replace_schema_metadata(self.dataset.schema.metadata))
+
+    def take_vectors(self, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the vectors of these rows [n, d], in this order; each must have one."""
+        with lance_errors(self.place):
+            table = self.dataset._take_rows(arrow().array(row_ids), [self.column])
+        return as_float32(self.name, self._rows_of(table.column(0).combine_chunks()))[0]
 
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
