@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import hash_column, model_of, vector_column
 from simil.formats.lance_files import open_dataset
 from simil.formats.lance_library import lance_errors
 from simil.formats.library_errors import reason
+from simil.vectors.array_rows import as_float32
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
+from simil.vectors.embedding_facts import EmbeddingFacts
 from simil.vectors.memory_limits import free_memory
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ __all__ = ["StoredVectors"]
 
 # What the id, the text and the fields of a row take as Python objects, beside their characters.
 _ROW = 400
+_READ_AHEAD = 64 << 20  # bytes
 
 
 class StoredVectors:
@@ -35,6 +38,7 @@ class StoredVectors:
         dimensions: the length of its vectors.
         model: what made them; None if the dataset does not say.
         column: the name of the column that holds them.
+        facts: how the texts were embedded; None if the dataset does not say.
     """
 
     def __init__(self, name: str, dataset: Any) -> None:
@@ -51,9 +55,9 @@ class StoredVectors:
                 place=self.place,
             )
         self.column = column
-        form = schema.field(column).type
-        self.dimensions: int = form.list_size if arrow().types.is_fixed_size_list(form) else 0
+        self.dimensions = self._dimensions()
         self.model: str | None = model_of(schema.metadata)
+        self.facts = EmbeddingFacts.of(schema.metadata)
 
     @classmethod
     def open(cls, path: str) -> StoredVectors:
@@ -89,6 +93,32 @@ class StoredVectors:
                 place=self.place,
             )
 
+    def check_alike(self, model: str | None, facts: EmbeddingFacts | None) -> None:
+        """Raise ModelMismatch unless vectors of `model`, made as `facts` say, go with its own."""
+        if model != self.model:
+            names = [name or "no known model" for name in (self.model, model)]
+            raise ModelMismatch(
+                f"holds vectors of {names[0]}, and these are of {names[1]}",
+                hint="write them to another dataset",
+                place=self.place,
+            )
+        if None not in (facts, self.facts) and facts != self.facts:
+            raise ModelMismatch(
+                f"holds vectors of {self.facts}, and these are of {facts}",
+                hint="pass the --kind and --no-normalize of the dataset, or name another",
+                place=self.place,
+            )
+
+    def check_dimensions(self, width: int) -> None:
+        """Raise ModelMismatch unless vectors of `width` dimensions go with its own."""
+        if width != self.dimensions:
+            shorter = f"pass --dimensions {self.dimensions}"
+            raise ModelMismatch(
+                f"holds vectors of {self.dimensions} dimensions, and these have {width}",
+                hint=shorter if width > self.dimensions else "write them to another dataset",
+                place=self.place,
+            )
+
     def blocks(
         self, *, where: str | None = None, rows: int = 8192
     ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
@@ -101,15 +131,24 @@ class StoredVectors:
         with lance_errors(self.place):
             scanner = self.dataset.scanner(
                 columns=[self.column],
-                filter=self._with_vector(where),
+                filter=where,
                 with_row_id=True,
                 batch_size=rows,
                 scan_in_order=True,
+                # By default, Lance reads up to 2 GB ahead.
+                io_buffer_size=_READ_AHEAD,
+                fragment_readahead=2,
             )
             for batch in scanner.to_batches():
-                numbers = batch.column(0).flatten().to_numpy(zero_copy_only=False)
-                vectors = numbers.astype(np.float32, copy=False).reshape(-1, self.dimensions)
-                yield batch.column("_rowid").to_numpy(), vectors
+                ids, lists = batch.column("_rowid"), batch.column(self.column)
+                if lists.null_count:  # A filter in the scanner would copy every batch.
+                    ids, lists = ids.filter(lists.is_valid()), lists.drop_null()
+                vectors, missing = as_float32(self.name, self._rows_of(lists))
+                row_ids = ids.to_numpy()
+                if missing:
+                    row_ids, vectors = np.delete(row_ids, missing), np.delete(vectors, missing, axis=0)
+                if len(row_ids):
+                    yield row_ids, vectors
 
     def take(self, row_ids: Sequence[int] | NDArray[np.uint64]) -> VectorFile:
         """Return what these rows hold, in this order; each must have a vector."""
@@ -123,12 +162,43 @@ class StoredVectors:
             table = self.dataset._take_rows(ids, names)
         return read_table_of(self.name, table.replace_schema_metadata(self.dataset.schema.metadata))
 
+    def take_vectors(self, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the vectors of these rows [n, d], in this order; each must have one."""
+        with lance_errors(self.place):
+            table = self.dataset._take_rows(arrow().array(row_ids), [self.column])
+        return as_float32(self.name, self._rows_of(table.column(0).combine_chunks()))[0]
+
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
         try:
             self.dataset.scanner(columns=[], with_row_id=True, filter=where, limit=0).to_table()
         except (OSError, ValueError, RuntimeError) as exc:
             raise UsageError(f"--where {where!r} is not a condition on {self.name}: {reason(exc)}") from exc
+
+    def _dimensions(self) -> int:
+        form = self.dataset.schema.field(self.column).type
+        if arrow().types.is_fixed_size_list(form):
+            return int(form.list_size)
+        # Lists of any length, which others write: the first one tells.
+        for batch in self.dataset.scanner(
+            columns=[self.column], filter=self._with_vector(None), limit=1
+        ).to_batches():
+            return len(batch.column(0)[0])
+        return 0
+
+    def _rows_of(self, column: Any) -> NDArray[Any]:
+        """Return lists of numbers, none of which is null, as an array [n, dimensions]."""
+        numbers = column.flatten()
+        lengths = arrow().compute.list_value_length(column).unique().to_pylist()
+        if numbers.null_count or lengths not in ([], [self.dimensions]):
+            said = (
+                "a null among its numbers"
+                if numbers.null_count
+                else f"other than {self.dimensions} dimensions"
+            )
+            raise InputError(f"holds a vector with {said}", place=self.place)
+        array: NDArray[Any] = numbers.to_numpy(zero_copy_only=False).reshape(-1, self.dimensions)
+        return array
 
     def _with_vector(self, where: str | None) -> str:
         has = f"`{self.column}` IS NOT NULL"
