@@ -1,6 +1,6 @@
 """A Ray cluster of several nodes on this machine, held by a process of its own.
 
-    with ray_cluster(1, 1) as cluster:
+    with ray_cluster(1, 1, env={}) as cluster:
         simil("embed", "texts.parquet", "-o", "vectors", "--on", cluster.on, env=cluster.env)
 
 The process of the tests never imports Ray, which starts threads and changes the environment. The nodes are
@@ -63,7 +63,7 @@ class RayWorker:
 class RayCluster:
     """Nodes of so many CPUs each. The first is the head, which cannot be removed."""
 
-    def __init__(self, folder: Path, cpus: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, cpus: tuple[int, ...], env: Mapping[str, str]) -> None:
         here, there = socket.socketpair()
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         with there, (folder / "keeper").open("wb") as printed:
@@ -73,7 +73,7 @@ class RayCluster:
                 stdout=printed,
                 stderr=subprocess.STDOUT,
                 pass_fds=[there.fileno()],
-                env={**environ, **_ENVIRONMENT, "RAY_TMPDIR": str(folder)},
+                env={**environ, **env, **_ENVIRONMENT, "RAY_TMPDIR": str(folder)},
             )
         self._folder = folder
         self._pipe = Connection(here.detach())
@@ -121,11 +121,11 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(*cpus: int) -> Iterator[RayCluster]:
-    """Start a cluster with a node of each of these numbers of CPUs."""
+def ray_cluster(*cpus: int, env: Mapping[str, str]) -> Iterator[RayCluster]:
+    """Start a cluster with a node of each of these numbers of CPUs; `env` adds to the nodes' environment."""
     folder = Path(tempfile.mkdtemp(prefix="r", dir="/tmp"))
     try:
-        cluster = RayCluster(folder, cpus)
+        cluster = RayCluster(folder, cpus, env)
         try:
             yield cluster
         finally:
