@@ -41,6 +41,7 @@ LAYERS = (
     ("scorers",),
     ("tasks",),
     ("session",),
+    ("runners",),
     ("api", "cli"),
     ("__init__",),
     ("__main__",),
@@ -101,6 +102,7 @@ PLACES: dict[str, set[str]] = {
     "threadpoolctl": {"blas.py"},
     "pyarrow": {"formats/arrow_library.py"},
     "python_calamine": {"formats/workbooks.py"},
+    "ray": {"runners/ray_library.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }

@@ -83,12 +83,23 @@ class ArrowWriter(VectorWriter):
     A field that comes later, or has a value of another type, raises `InputError`.
     """
 
-    def __init__(self, stream: BinaryIO, model: str | None, form: str, types: Mapping[str, Any]) -> None:
-        """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source."""
+    def __init__(
+        self,
+        stream: BinaryIO,
+        model: str | None,
+        form: str,
+        types: Mapping[str, Any],
+        fields: FieldColumns | None = None,
+    ) -> None:
+        """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source.
+
+        `fields` are the columns of a file that is one of several of a table; its own rows decide nothing.
+        """
         super().__init__(stream, model)
         arrow()  # Without the extra, this fails before anything is embedded.
         self._form = form
         self._types = types
+        self._fields = fields
         self._waiting: list[VectorBatch] = []
         self._rows = self._bytes = 0
         self._columns: _Columns | None = None
@@ -105,7 +116,7 @@ class ArrowWriter(VectorWriter):
         batches, self._waiting = self._waiting, []
         self._rows = self._bytes = 0
         if self._columns is None:
-            self._columns = _Columns(batches, self._types, self._form, self._model)
+            self._columns = _Columns(batches, self._types, self._form, self._model, self._fields)
             vectors = self._columns.roles.embedding
             self._sink = ArrowSink(self._form, self._stream, self._columns.schema, plain=vectors)
         if self._sink is not None and batches:
@@ -122,11 +133,16 @@ class _Columns:
     """The columns of a file that is written: names, and types as the first rows decide them."""
 
     def __init__(
-        self, first: Sequence[VectorBatch], types: Mapping[str, Any], form: str, model: str | None
+        self,
+        first: Sequence[VectorBatch],
+        types: Mapping[str, Any],
+        form: str,
+        model: str | None,
+        fields: FieldColumns | None,
     ) -> None:
         pa = arrow()
-        fields = [one for batch in first for one in batch.fields]
-        self._fields = FieldColumns(form, fields, types, ())
+        rows = [one for batch in first for one in batch.fields]
+        self._fields = fields or FieldColumns(form, rows, types, ())
         self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
         width = first[0].vectors.shape[1] if first else 0
         self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
