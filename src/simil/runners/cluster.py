@@ -19,6 +19,7 @@ __all__ = ["ActorPool", "NodeSize", "choose_pool", "connected", "node_sizes"]
 
 _SCHEME = "ray://"
 _REACH_SECONDS = 5.0
+_STDERR = 2
 # Parts are named to actors and reports come back; nothing else is in Ray's memory.
 _OBJECT_STORE_BYTES = 160_000_000
 _USUAL_CORES = 4
@@ -63,7 +64,8 @@ def connected(address: str) -> Iterator[Any]:
     elif where != "auto":
         _check_reachable(where)
     try:
-        ray.init(address=where, **options)
+        with _native_stderr_silenced():
+            ray.init(address=where, **options)
     except Exception as exc:
         raise ModelError(f"no connection to the cluster at {where}: {what_was_raised(exc)}") from exc
     try:
@@ -72,6 +74,19 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _native_stderr_silenced() -> Iterator[None]:
+    """Discard what goes to the descriptor of stderr: Ray's native code announces its log level there."""
+    kept = os.dup(_STDERR)
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), _STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
 
 
 def _check_reachable(where: str) -> None:
