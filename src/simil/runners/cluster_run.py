@@ -18,6 +18,7 @@ from simil.runners.input_source import InputFile, InputSource
 from simil.runners.job import EmbedJob, PartReport
 from simil.runners.part_embedder import PartEmbedder
 from simil.runners.part_manifest import PartManifest
+from simil.runners.part_writer import remove_drafts
 from simil.runners.parts import Part, part_rows, plan_parts
 from simil.runners.ray_cluster import ActorPool, choose_pool, node_sizes
 from simil.runners.slices import FileSlice, slice_texts
@@ -133,6 +134,7 @@ class ClusterRun:
                 raise report.error
             self.manifest.add(report)
             yield report
+        remove_drafts(self.job.output)
         self.manifest.complete()
 
     def _reports(self) -> Iterator[PartReport]:
@@ -149,8 +151,10 @@ class ClusterRun:
             num_cpus=self.pool.cores,
             num_gpus=self.pool.gpus or None,
         )
-        for row in done.iter_rows():
-            yield pickle.loads(row["report"])
+        # Ray would hold each report back until it has the next one, and a part whose report is not written
+        # down would be embedded again.
+        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from map(pickle.loads, batch["report"].to_pylist())
 
 
 def _numbered(

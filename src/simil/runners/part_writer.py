@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from simil.errors import Place, UsageError
 
-__all__ = ["TEMPORARY", "open_part"]
+__all__ = ["TEMPORARY", "open_part", "remove_drafts"]
 
 # How names of unfinished files begin: those who read the folder as a table leave them out.
 TEMPORARY = ".simil-part-"
@@ -36,5 +36,12 @@ def open_part(folder: str, name: str) -> Iterator[BinaryIO]:
             f"cannot be written: {exc.strerror or exc}", place=Place(str(path)), hint="check -o"
         ) from exc
     finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def remove_drafts(folder: str) -> None:
+    """Remove the unfinished files of workers that were lost; for when no part is left to write."""
+    for draft in Path(folder).glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             draft.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from simil.runners.ray_library import ray_library
 __all__ = ["ActorPool", "NodeSize", "choose_pool", "connected", "node_sizes"]
 
 _SCHEME = "ray://"
+_REACH_SECONDS = 5.0
+_STDERR = 2
 # Parts are named to actors and reports come back; nothing else is in Ray's memory.
 _OBJECT_STORE_BYTES = 160_000_000
 _USUAL_CORES = 4
@@ -44,10 +47,13 @@ class ActorPool:
 def connected(address: str) -> Iterator[Any]:
     """Yield Ray, connected to the cluster at `address`: "ray" or "ray://HOST:PORT".
 
-    "ray" alone is the cluster of RAY_ADDRESS, else one of this machine that ends with the block.
+    "ray" alone is the cluster of RAY_ADDRESS, else one of this machine that ends with the block. The
+    address is the one that `ray start` prints and takes, not that of a Ray Client server: Ray Data is not
+    made for that, and a driver on a node of the cluster needs none.
     """
     ray = ray_library()
-    where = address if address.startswith(_SCHEME) else os.environ.get("RAY_ADDRESS") or "local"
+    named = address if address.startswith(_SCHEME) else os.environ.get("RAY_ADDRESS") or "local"
+    where = named.removeprefix(_SCHEME)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if where == "local":
         options |= {
@@ -55,8 +61,11 @@ def connected(address: str) -> Iterator[Any]:
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
+    elif where != "auto":
+        _check_reachable(where)
     try:
-        ray.init(address=where, **options)
+        with _native_stderr_silenced():
+            ray.init(address=where, **options)
     except Exception as exc:
         raise ModelError(f"no connection to the cluster at {where}: {what_was_raised(exc)}") from exc
     try:
@@ -65,6 +74,36 @@ def connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _native_stderr_silenced() -> Iterator[None]:
+    """Discard what goes to the descriptor of stderr: Ray's native code announces its log level there."""
+    kept = os.dup(_STDERR)
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), _STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+
+
+def _check_reachable(where: str) -> None:
+    """Raise `ModelError` unless something listens there: Ray would try for more than a minute."""
+    host, _, port = where.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 2**16):
+        raise UsageError(
+            f"{where} is no address of a cluster", hint="name HOST:PORT, as in --on ray://10.0.0.1:6379"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS):
+            pass
+    except OSError as exc:
+        raise ModelError(
+            f"no cluster answers at {where}: {exc.strerror or exc}",
+            hint="check the address, and that the cluster is running",
+        ) from exc
 
 
 def node_sizes(ray: Any) -> list[NodeSize]:
