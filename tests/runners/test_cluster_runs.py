@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from support.ray_clusters import RayCluster
 from support.small_models import write_bert
 
 from runners.embedded_tables import assert_identical, manifest_of, table_of
+from simil.tasks import doctor
 
 _GATED = ("-m", "plugin:gated", "--no-cache")
 _ROWS = 4096  # of the smallest part
@@ -135,3 +137,17 @@ def test_actors_that_do_not_fit_are_refused_with_the_numbers(cluster: RayCluster
         assert refused.code == 2
         assert "2 nodes" in refused.error_line
         assert not tmp_path.joinpath("out").exists()
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_doctor_describes_the_cluster(
+    scheme: str, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = tuple(check for check in doctor.CHECKS if check.name == "ray cluster")
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    monkeypatch.setenv("RAY_ADDRESS", f"{scheme}{cluster.address}")
+
+    [finding] = doctor.diagnose()
+
+    assert (finding.status, finding.detail) == ("ok", f"{cluster.address}: 2 nodes, 2 CPUs, 0 GPUs")
+    assert "ray" not in sys.modules

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from support.ray_clusters import RayCluster
 from support.silent_server import silent_endpoint
 
 from simil.tasks import doctor
@@ -19,14 +16,6 @@ def found(monkeypatch: pytest.MonkeyPatch, address: str, *, offline: bool = Fals
     monkeypatch.setenv("RAY_ADDRESS", address)
     [finding] = diagnose(offline=offline)
     return finding
-
-
-@pytest.mark.parametrize("scheme", ["", "ray://"])
-def test_a_cluster_is_described(scheme: str, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    finding = found(monkeypatch, f"{scheme}{cluster.address}")
-
-    assert (finding.status, finding.detail) == ("ok", f"{cluster.address}: 2 nodes, 2 CPUs, 0 GPUs")
-    assert "ray" not in sys.modules
 
 
 def test_without_an_address_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
