@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from workloads import texts
@@ -41,5 +42,7 @@ def compare(one: str, parts: str) -> None:
     print("identical" if joined.equals(whole, check_metadata=True) else f"{joined.shape} and {whole.shape}")
 
 
+_COMMANDS: Mapping[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
+
 if __name__ == "__main__":
-    {"write": write, "remove": remove, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    _COMMANDS[sys.argv[1]](*sys.argv[2:])

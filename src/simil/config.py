@@ -29,6 +29,7 @@ __all__ = [
     "Settings",
     "calibrations_dir",
     "dotenv_of",
+    "folder_of_caches",
     "load_settings",
     "parse_dotenv",
     "read_config_file",
@@ -190,7 +191,7 @@ def load_settings(
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
-        cache_dir=_cache_dir(environ),
+        cache_dir=folder_of_caches(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
@@ -405,7 +406,8 @@ def _config_values(table: Mapping[str, object], name: str) -> Mapping[str, str]:
     }
 
 
-def _cache_dir(environ: Mapping[str, str]) -> Path:
+def folder_of_caches(environ: Mapping[str, str]) -> Path:
+    """Return the folder of all caches, by SIMIL_CACHE_DIR or the rules of the system."""
     given = environ.get("SIMIL_CACHE_DIR")
     folder = _expanded(given, "SIMIL_CACHE_DIR") if given else user_folder("cache")
     try:
