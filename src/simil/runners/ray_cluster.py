@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def connected(address: str) -> Iterator[Any]:
     where = named.removeprefix(_SCHEME)
     if where not in ("local", "auto"):
         _check_reachable(where)
-    with _own_node() if where == "local" else nullcontext({}) as options:
+    with _own_node() if where == "local" else _no_node() as options:
         ray = ray_library()
         try:
             with _native_stderr_silenced():
@@ -74,6 +74,11 @@ def connected(address: str) -> Iterator[Any]:
             yield ray
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _no_node() -> Iterator[dict[str, Any]]:
+    yield {}
 
 
 @contextmanager
