@@ -1,4 +1,4 @@
-"""Writes a part of the output: a file that appears complete or not at all, or fragments of a Lance dataset."""
+"""Writes a part: a file that appears complete or not at all, or fragments of a Lance dataset."""
 
 from __future__ import annotations
 
