@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -102,10 +102,15 @@ def _store(scheme: str, bucket: str) -> Any:
     fs = arrow_file_systems()
     if scheme != "s3":
         return fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]
-    region = next(filter(None, map(os.environ.get, _REGIONS)), None)
-    if region is None and not any(map(os.environ.get, _ENDPOINTS)):
+    region, endpoint = _variable(_REGIONS), _variable(_ENDPOINTS)
+    if region is None and endpoint is None:
         region = fs.resolve_s3_region(bucket)
-    return fs.S3FileSystem(region=region)
+    # Named here, the bucket is part of the path, not of the host's name, which a server of one's own lacks.
+    return fs.S3FileSystem(region=region, endpoint_override=endpoint)
+
+
+def _variable(names: Sequence[str]) -> str | None:
+    return next(filter(None, map(os.environ.get, names)), None)
 
 
 def _regex(pattern: str) -> str:

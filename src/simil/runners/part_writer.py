@@ -1,4 +1,4 @@
-"""Writes a part of the output: a file that appears whole or not at all, or fragments of a Lance dataset."""
+"""Writes a part: a file that appears complete or not at all, or fragments of a Lance dataset."""
 
 from __future__ import annotations
 
@@ -106,9 +106,8 @@ def remove_drafts(folder: str) -> None:
 def missing_parts(output: str, parts: Sequence[Part]) -> set[int]:
     """Return the numbers of the parts that are not there: all of those of a dataset that is not."""
     if is_remote(output):
-        found = {
-            one.address.rpartition("/")[2] for one in list_objects(f"{output.rstrip('/')}/", recursive=True)
-        }
+        below = list_objects(f"{output.rstrip('/')}/", recursive=True)
+        found = {one.address.rpartition("/")[2] for one in below}
     else:
         found = {path.name for path in Path(output).glob("*")}
     if has_lance_suffix(output):
