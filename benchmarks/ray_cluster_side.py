@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from workloads import texts
@@ -42,7 +42,6 @@ def compare(one: str, parts: str) -> None:
     print("identical" if joined.equals(whole, check_metadata=True) else f"{joined.shape} and {whole.shape}")
 
 
-_COMMANDS: Mapping[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
-
 if __name__ == "__main__":
-    _COMMANDS[sys.argv[1]](*sys.argv[2:])
+    sides: dict[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
+    sides[sys.argv[1]](*sys.argv[2:])

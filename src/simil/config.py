@@ -98,6 +98,8 @@ class Settings(Frozen):
     what suits the model, the machine and the texts. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
+    `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
+    those of one engine.
     """
 
     model: str | None
@@ -115,6 +117,7 @@ class Settings(Frozen):
     openai: Credentials
     model_from: str | None = None
     model_unconsented: str | None = None
+    expects_many: bool = False
 
 
 class SettingSource(Frozen):

@@ -24,7 +24,7 @@ from simil.runners.input_source import InputFile
 from simil.runners.job import EmbedJob, PartReport
 from simil.runners.part_embedder import PartEmbedder
 from simil.runners.part_manifest import PartManifest
-from simil.runners.part_writer import lance_columns, remove_drafts
+from simil.runners.part_writer import lance_columns, missing_parts, remove_drafts
 from simil.runners.parts import Part, part_rows, plan_parts
 from simil.runners.ray_cluster import ActorPool, NodeSize, choose_pool, node_sizes
 from simil.runners.survey import FileFacts
@@ -87,7 +87,9 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
     model = tasks.model(settings, request.wanted)
     parts = _planned(sources, facts, model)
     job = EmbedJob(
-        settings.replaced(model=settings.model or model.name),
+        # One actor does a single part as one process does. Of many parts, none may begin with the engine for
+        # few texts: which texts that were would depend on which actor took which part.
+        settings.replaced(model=settings.model or model.name, expects_many=len(parts) > 1),
         request.reading,
         request.wanted,
         request.on_error,
@@ -132,9 +134,12 @@ class ClusterRun:
         self.job = job
         self.nodes = nodes
         self.parts = parts
-        self.left = [part for part in parts if part.number not in manifest.done]
-        self.done = [PartReport.of(line) for line in manifest.done.values()]
-        self.is_complete = manifest.is_complete
+        # What somebody has removed since is embedded again.
+        missing = missing_parts(job.output, parts) if manifest.done else set()
+        done = manifest.done.keys() - missing
+        self.left = [part for part in parts if part.number not in done]
+        self.done = [PartReport.of(manifest.done[number]) for number in sorted(done)]
+        self.is_complete = manifest.is_complete and not self.left
         self.pool = replace(pool, actors=min(pool.actors, max(len(self.left), 1)))
         self._ray = ray
         self._environment = environment

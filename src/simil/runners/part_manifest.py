@@ -27,6 +27,16 @@ __all__ = ["PartManifest"]
 _NAME = "_simil.jsonl"
 _BESIDE = ".simil.jsonl"
 _PLAN, _COMPLETE = "plan", "z-complete"
+# What is another where a run does something else.
+_OTHER = {
+    "simil": "another version of simil",
+    "model": "another model",
+    "revision": "another revision of the model",
+    "options": "other options",
+    "inputs": "other inputs",
+    "parts": "other parts",
+    "plan": "other parts",
+}
 _AT_ONCE = 16
 _SHOWN = 60
 
@@ -96,7 +106,7 @@ class PartManifest:
             found = plan.get(name)
             if found != wanted:
                 raise UsageError(
-                    f"was begun with another {name}: {_difference(found, wanted)}",
+                    f"holds a run with {_OTHER[name]}: {_difference(found, wanted)}",
                     hint="repeat that run to go on with it, or name another output after -o",
                     place=Place(self._output),
                 )

@@ -14,7 +14,7 @@ from simil.errors import Place, UsageError
 from simil.formats.lance_paths import has_lance_suffix
 from simil.formats.remote_paths import is_remote
 from simil.runners.job import EmbedJob
-from simil.runners.object_stores import write_object
+from simil.runners.object_stores import list_objects, write_object
 from simil.vectors.arrow_form import ArrowWriter
 from simil.vectors.embedding_facts import EmbeddingFacts
 from simil.vectors.lance_form import LanceColumns
@@ -25,7 +25,7 @@ from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorCo
 if TYPE_CHECKING:
     from simil.runners.parts import Part
 
-__all__ = ["DRAFT", "FragmentsWriter", "lance_columns", "part_writer", "remove_drafts"]
+__all__ = ["DRAFT", "FragmentsWriter", "lance_columns", "missing_parts", "part_writer", "remove_drafts"]
 
 # How names of unfinished files begin: those who read the folder as a table leave them out.
 DRAFT = ".simil-part-"
@@ -101,6 +101,19 @@ def remove_drafts(folder: str) -> None:
     for draft in Path(folder).glob(f"{DRAFT}*"):
         with suppress(OSError):
             draft.unlink()
+
+
+def missing_parts(output: str, parts: Sequence[Part]) -> set[int]:
+    """Return the numbers of the parts that are not there: all of those of a dataset that is not."""
+    if is_remote(output):
+        found = {
+            one.address.rpartition("/")[2] for one in list_objects(f"{output.rstrip('/')}/", recursive=True)
+        }
+    else:
+        found = {path.name for path in Path(output).glob("*")}
+    if has_lance_suffix(output):
+        return set() if found else {part.number for part in parts}
+    return {part.number for part in parts if part.name not in found}
 
 
 @contextmanager
