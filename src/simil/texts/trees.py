@@ -20,9 +20,11 @@ from simil.formats.text_limit import MAX_TEXT_BYTES
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-__all__ = ["LeftOut", "files_in"]
+__all__ = ["LeftOut", "files_in", "is_dataset"]
 
 _IGNORE = ".gitignore"
+_DATASET = ".lance"
+_VERSIONS = "_versions"  # which every dataset has, and no folder of source code that is called after Lance
 _CHUNK = 1 << 16
 _MOST_GROWTH = 3  # bytes of UTF-8 for one of another encoding: the euro sign of cp1252
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
@@ -41,6 +43,7 @@ class LeftOut(StrEnum):
     BINARY = "binary"
     UNREADABLE = "not readable"
     TOO_LONG = "longer than --max-text-bytes"
+    DATASET = "Lance dataset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,9 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if _is_ignored(entry.path, rules, is_folder=is_folder):
                 continue
-            if is_folder:
+            if is_folder and is_dataset(entry.path):
+                self.report(entry.path, LeftOut.DATASET)
+            elif is_folder:
                 yield from self.files(entry.path, rules)
             elif entry.is_file():
                 if reason := self._fault(entry.path):
@@ -111,11 +116,17 @@ def files_in(
     Text is what can be decoded, holds no NUL and does not begin as a known kind of document does; a byte
     order mark tells its encoding, which else is `encoding` or UTF-8. A line, or with `whole` a file, has at
     most `text_limit` bytes in UTF-8. `on_left_out` gets the path of each other file, and of whatever may not
-    be read: what a reader would refuse must not end a search that has run for minutes.
+    be read: what a reader would refuse must not end a search that has run for minutes. A Lance dataset is a
+    folder, and left out as one file.
     Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
     what is no file are left out without a report.
     """
     yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out).files(folder)
+
+
+def is_dataset(folder: str) -> bool:
+    """Return whether a folder is a Lance dataset: what is in it are parts of one table, and no texts."""
+    return folder.lower().endswith(_DATASET) and Path(folder, _VERSIONS).is_dir()
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
