@@ -38,7 +38,7 @@ LAYERS = (
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),
-    ("scorers",),
+    ("scorers", "index"),
     ("tasks",),
     ("session",),
     ("api", "cli"),
