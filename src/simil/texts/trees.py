@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from simil.errors import InputError
 from simil.formats.detection import is_foreign
 from simil.formats.encoding import Utf8Chunks
+from simil.formats.lance_paths import has_lance_suffix, is_lance
 from simil.formats.lines import lines, without_end
 from simil.formats.text_limit import MAX_TEXT_BYTES
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-__all__ = ["LeftOut", "files_in", "is_dataset"]
+__all__ = ["LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
-_DATASET = ".lance"
-_VERSIONS = "_versions"  # which every dataset has, and no folder of source code that is called after Lance
 _CHUNK = 1 << 16
 _MOST_GROWTH = 3  # bytes of UTF-8 for one of another encoding: the euro sign of cp1252
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
@@ -68,7 +67,8 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if _is_ignored(entry.path, rules, is_folder=is_folder):
                 continue
-            if is_folder and is_dataset(entry.path):
+            # What is in it are parts of one table; a folder of source code may have either sign of one.
+            if is_folder and has_lance_suffix(entry.name) and is_lance(entry.path):
                 self.report(entry.path, LeftOut.DATASET)
             elif is_folder:
                 yield from self.files(entry.path, rules)
@@ -122,11 +122,6 @@ def files_in(
     what is no file are left out without a report.
     """
     yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out).files(folder)
-
-
-def is_dataset(folder: str) -> bool:
-    """Return whether a folder is a Lance dataset: what is in it are parts of one table, and no texts."""
-    return folder.lower().endswith(_DATASET) and Path(folder, _VERSIONS).is_dir()
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
