@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from simil.errors import ExtraMissing, Place
+from simil.formats.arrow_library import arrow
 from simil.formats.library_errors import library_errors
 
 __all__ = ["lance", "lance_errors"]
@@ -13,6 +14,8 @@ __all__ = ["lance", "lance_errors"]
 
 def lance() -> Any:
     """Return the module, with `fragment`; raises ExtraMissing without the extra."""
+    with suppress(ExtraMissing):
+        arrow()  # which keeps pyarrow, that Lance imports, from importing more
     try:
         import lance.fragment
     except ImportError as exc:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
+    from simil.vectors.stored_vectors import StoredVectors
 
 __all__ = ["Session", "beside_embedder"]
 
@@ -157,12 +158,30 @@ class Session(AbstractContextManager["Session"]):
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""
-        from simil.session.loader import saved_corpus
+        from simil.session.loader import admitted_corpus
 
-        corpus = saved_corpus(files, self._model.dimensions)
-        if len(corpus):
-            self._model.admit(corpus.model, corpus.vectors.shape[1])
-        return corpus
+        return admitted_corpus(files, self._model)
+
+    def sources(self, opened: OpenInput) -> list[Corpus | StoredVectors]:
+        """Return what each source of an input of saved vectors holds, as `search_stored` takes it.
+
+        A dataset is opened and stays where it is; any other file is read. Errors as in `corpus`.
+        """
+        from simil.session.stored_corpora import open_sources
+
+        return open_sources(opened, self._model)
+
+    def corpus_groups(self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC) -> Iterator[Corpus]:
+        """Return what `corpus` does in groups: of a dataset, which may be larger than memory, one by one.
+
+        Errors as in `corpus`, those about models before the first group.
+        """
+        from simil.session.stored_corpora import groups_of
+
+        if not opened.holds_stored:
+            return iter([self.corpus(opened, kind)])
+        sources = self.sources(opened)
+        return (group for source in sources for group in groups_of(source, self._model.dimensions))
 
     def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
