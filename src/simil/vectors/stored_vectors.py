@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import InputError, Place
 from simil.formats.arrow_library import arrow
-from simil.formats.arrow_schemas import hash_column, model_of, vector_column
+from simil.formats.arrow_schemas import ColumnRoles, hash_column, model_of, vector_column
 from simil.formats.lance_files import open_dataset
 from simil.formats.lance_library import lance_errors
-from simil.formats.library_errors import reason
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
 from simil.vectors.memory_limits import free_memory
+from simil.vectors.where_conditions import check_condition, enclosed, fit_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredVectors"]
 
+# Lance's name for the number of a row.
+_NUMBER = "_rowoffset"
 # What the id, the text and the fields of a row take as Python objects, beside their characters.
 _ROW = 400
 
@@ -98,7 +100,7 @@ class StoredVectors:
         """
         import numpy as np
 
-        with lance_errors(self.place):
+        with lance_errors(self.place, fit_for(where)):
             scanner = self.dataset.scanner(
                 columns=[self.column],
                 filter=self._with_vector(where),
@@ -115,27 +117,33 @@ class StoredVectors:
         """Return what these rows hold, in this order; each must have a vector."""
         import numpy as np
 
-        pa = arrow()
-        hashes = hash_column(self.dataset.schema)
-        names = [name for name in self.dataset.schema.names if name != hashes]
-        ids = pa.array(np.asarray(row_ids, np.uint64))
+        schema = self.dataset.schema
+        hashes = hash_column(schema)
+        names = [name for name in schema.names if name != hashes]
+        has_ids = "id" in names or ColumnRoles.of(schema) is not None
+        ids = arrow().array(np.asarray(row_ids, np.uint64))
         with lance_errors(self.place):
-            table = self.dataset._take_rows(ids, names)
-        return read_table_of(self.name, table.replace_schema_metadata(self.dataset.schema.metadata))
+            table = self.dataset._take_rows(ids, names if has_ids else [*names, _NUMBER])
+        if not has_ids:
+            table = _with_numbers(table)
+        return read_table_of(self.name, table.replace_schema_metadata(schema.metadata))
 
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
-        try:
-            self.dataset.scanner(columns=[], with_row_id=True, filter=where, limit=0).to_table()
-        except (OSError, ValueError, RuntimeError) as exc:
-            raise UsageError(f"--where {where!r} is not a condition on {self.name}: {reason(exc)}") from exc
+        check_condition(self.dataset, self.name, where, hash_column(self.dataset.schema))
 
     def _with_vector(self, where: str | None) -> str:
         has = f"`{self.column}` IS NOT NULL"
-        return f"({where}) AND {has}" if where else has
+        return has if where is None else f"{enclosed(where)} AND {has}"
 
     def _memory_needed(self) -> int:
         return self.nbytes + _ROW * self.count
+
+
+def _with_numbers(table: Any) -> Any:
+    """Return a table whose ids are the numbers of the rows in the dataset, from 1, as those of a file are."""
+    numbers = [str(number + 1) for number in table[_NUMBER].to_pylist()]
+    return table.drop_columns([_NUMBER]).append_column("id", arrow().array(numbers, arrow().string()))
 
 
 def _gigabytes(size: int) -> str:
