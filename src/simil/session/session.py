@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
+from simil.formats.remote_paths import check_online
 from simil.progress import Progress, Total, silent
 from simil.session.open_model import OpenModel
 
@@ -105,7 +106,12 @@ class Session(AbstractContextManager["Session"]):
         return self.scorer_opened
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
-        """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
+        """Find out what `files` hold, texts or vectors; none is stdin.
+
+        Errors as in `InputOpener.open`; also `UsageError` for an address in a session that is offline.
+        """
+        for path in files:
+            check_online(path, offline=self.settings.offline)
         return self._inputs.open(files, reading, label)
 
     @cached_property
@@ -161,6 +167,13 @@ class Session(AbstractContextManager["Session"]):
         from simil.session.loader import admitted_corpus
 
         return admitted_corpus(files, self._model)
+
+    def stored(self, path: str) -> StoredVectors:
+        """Open a dataset of vectors, which stay where they are; raises `ModelMismatch` as `corpus` does."""
+        from simil.session.stored_corpora import open_stored
+
+        check_online(path, offline=self.settings.offline)
+        return open_stored(path, self._model)
 
     def sources(self, opened: OpenInput) -> list[Corpus | StoredVectors]:
         """Return what each source of an input of saved vectors holds, as `search_stored` takes it.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simil.session.open_model import OpenModel
     from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["groups_of", "open_sources"]
+__all__ = ["groups_of", "open_sources", "open_stored"]
 
 
 def open_sources(opened: OpenInput, model: OpenModel) -> list[Corpus | StoredVectors]:
@@ -21,14 +21,15 @@ def open_sources(opened: OpenInput, model: OpenModel) -> list[Corpus | StoredVec
     from simil.vectors.vector_files import read_vectors
 
     return [
-        _open_stored(typed.source.path, model)
+        open_stored(typed.source.path, model)
         if typed.format.name == "lance"
         else admitted_corpus([read_vectors(typed, opened.reading)], model)
         for typed in opened.sources
     ]
 
 
-def _open_stored(path: str, model: OpenModel) -> StoredVectors:
+def open_stored(path: str, model: OpenModel) -> StoredVectors:
+    """Open the dataset at a path or address; see `Session.stored`."""
     from simil.vectors.stored_vectors import StoredVectors
 
     stored = StoredVectors.open(path)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     # Numbers of queries int64, rows of a source, and scores float32, all of one length.
     Pairs = tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]
 
-__all__ = ["FoundTexts", "search_stored"]
+__all__ = ["FoundTexts", "search_dataset", "search_stored"]
 
 # Rows that are read from a dataset at a time.
 _TAKEN = 1024
@@ -50,18 +50,49 @@ def search_stored(
     import numpy as np
 
     filled = [source for source in sources if _size(source)]
+    results, hits = _searched(queries, filled, top_k, threshold, where, exact=exact)
+    texts = FoundTexts(filled, hits)
+    return results, Corpus(texts, np.empty((len(texts), 0), np.float32), _model(filled), saved=True)
+
+
+def search_dataset(
+    queries: Corpus,
+    stored: StoredVectors,
+    *,
+    top_k: int | None = None,
+    threshold: float | None = None,
+    where: str | None = None,
+    exact: bool = False,
+) -> list[SearchResult]:
+    """Return what `search_stored` does for one dataset; rows are numbers of its rows, from 0."""
+    filled = [stored] if stored.count else []
+    results, hits = _searched(queries, filled, top_k, threshold, where, exact=exact)
+    numbers = stored.numbers(hits.rows)
+    return [
+        replace(result, rows=numbers[result.rows], nearest=int(numbers[result.nearest])) for result in results
+    ]
+
+
+def _searched(
+    queries: Corpus | Iterable[Corpus],
+    sources: Sequence[Searched],
+    top_k: int | None,
+    threshold: float | None,
+    where: str | None,
+    *,
+    exact: bool,
+) -> tuple[list[SearchResult], _Hits]:
+    """Return the results of all queries, and the hits whose numbers their rows are."""
     asked: list[str] = []
     found, missed = [_Hits.none()], [_Hits.none()]
     for group in [queries] if isinstance(queries, Corpus) else queries:
-        if filled and len(group):
-            reached, others = _Search(group.vectors, where, exact).hits(filled, top_k, threshold)
+        if sources and len(group):
+            reached, others = _Search(group.vectors, where, exact).hits(sources, top_k, threshold)
             found.append(reached.later(len(asked)))
             missed.append(others.later(len(asked)))
         asked += [text.text for text in group.texts]
     hits, nearest = _Hits.joined(found), _Hits.joined(missed)
-    texts = FoundTexts(filled, _Hits.joined([hits, nearest]))
-    corpus = Corpus(texts, np.empty((len(texts), 0), np.float32), _model(filled), saved=True)
-    return [*_results(asked, hits, nearest)], corpus
+    return [*_results(asked, hits, nearest)], _Hits.joined([hits, nearest])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

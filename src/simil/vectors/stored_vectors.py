@@ -132,6 +132,17 @@ class StoredVectors:
             table = _with_numbers(table)
         return read_table_of(self.name, table.replace_schema_metadata(schema.metadata))
 
+    def numbers(self, row_ids: Sequence[int] | NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the numbers of these rows among all rows, from 0, as Lance's `take` takes them."""
+        import numpy as np
+
+        if not len(row_ids):
+            return np.empty(0, np.int64)
+        ids = arrow().array(np.asarray(row_ids, np.uint64))
+        with lance_errors(self.place):
+            numbers = self.dataset._take_rows(ids, [_NUMBER])[_NUMBER]
+        return np.asarray(numbers.to_numpy(), np.int64)
+
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
         check_condition(self.dataset, self.name, where, hash_column(self.dataset.schema))
@@ -140,7 +151,7 @@ class StoredVectors:
         import numpy as np
 
         numbers = lists.flatten().to_numpy(zero_copy_only=False)  # Without those of nulls.
-        return numbers.astype(np.float32, copy=False).reshape(-1, self.dimensions)
+        return np.asarray(numbers, np.float32).reshape(-1, self.dimensions)
 
     def _with_vector(self, where: str | None) -> str:
         has = f"`{self.column}` IS NOT NULL"
