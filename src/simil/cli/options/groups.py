@@ -16,6 +16,7 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.session.inputs import OpenInput
     from simil.texts import ReadOptions
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PairFlags",
     "RerankFlags",
     "RunFlags",
+    "StoredFlags",
     "TextFlags",
     "expanded",
 ]
@@ -101,6 +103,18 @@ class RerankFlags(Frozen):
                 hint="only candidates are results",
             )
         return self.candidates
+
+
+class StoredFlags(Frozen):
+    """How a dataset of vectors is searched."""
+
+    exact: opt.Exact = False
+    where: opt.Where = None
+
+    def check(self, opened: OpenInput) -> None:
+        """Raise `UsageError` for an option that only datasets have, where there is none."""
+        if self.where is not None and not opened.holds_stored:
+            raise UsageError("--where is for Lance datasets, and no input is one", hint="leave it out")
 
 
 class InputFlags(Frozen):
@@ -178,6 +192,7 @@ _GROUPS = (
     EngineFlags,
     ModelFlags,
     RerankFlags,
+    StoredFlags,
     InputFlags,
     TextFlags,
     PairFlags,

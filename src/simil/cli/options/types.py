@@ -21,6 +21,7 @@ __all__ = [
     "Encoding",
     "Engine",
     "EnvFile",
+    "Exact",
     "Fields",
     "Files",
     "Form",
@@ -49,12 +50,14 @@ __all__ = [
     "TextOrJson",
     "Threads",
     "Verbose",
+    "Where",
     "Whole",
 ]
 
 # The panels of options in --help.
 _model = partial(Option, rich_help_panel="Model")
 _input = partial(Option, rich_help_panel="Input")
+_stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
 
 Model = Annotated[
@@ -275,6 +278,17 @@ Form = Annotated[
     ),
 ]
 TextOrJson = Annotated[str, Option("-f", "--format", metavar="text|json", help="Output format.")]
+Exact = Annotated[
+    bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
+]
+Where = Annotated[
+    str | None,
+    _stored(
+        "--where",
+        metavar="SQL",
+        help='Search only rows for which a condition on their columns holds, such as "year > 2020".',
+    ),
+]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
 SafeCsv = Annotated[
     bool,
