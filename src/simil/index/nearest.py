@@ -75,7 +75,7 @@ def _by_reading_all(
 
 
 def _threads_for(queries: NDArray[np.float32], rows: int) -> AbstractContextManager[object]:
-    """Set how many threads multiply: for few queries, reading takes longer, and Lance has threads for that."""
+    """Set how many threads multiply: for few queries, reading takes longer, and that has threads of Lance."""
     if len(queries) < _FEW_QUERIES:
         return one_thread()
     use_all_cores(queries.size * rows)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simil.scorers.base import Scorer
     from simil.session.inputs import InputOpener, OpenInput
     from simil.tasks.corpus import Corpus
+    from simil.tasks.embedding import EmbedOptions
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
     from simil.vectors.stored_vectors import StoredVectors
@@ -119,7 +120,7 @@ class Session(AbstractContextManager["Session"]):
         # Texts of a command line come from no input.
         from simil.session.inputs import InputOpener
 
-        return InputOpener(self._on_stdin)
+        return InputOpener(self._on_stdin, offline=self.settings.offline)
 
     def texts(
         self,
@@ -195,6 +196,27 @@ class Session(AbstractContextManager["Session"]):
             return iter([self.corpus(opened, kind)])
         sources = self.sources(opened)
         return (group for source in sources for group in groups_of(source, self._model.dimensions))
+
+    def append_to(self, path: str, options: EmbedOptions) -> None:
+        """Take the vectors of texts that a Lance dataset has from there, as those are that are to be added.
+
+        Where no setting names a model, it is that of the dataset. Does nothing where there is no dataset yet.
+        Raises `ModelMismatch` where the dataset has vectors that are made otherwise.
+        """
+        from simil.vectors.embedding_facts import EmbeddingFacts
+        from simil.vectors.lance_form import dataset_to_append
+        from simil.vectors.stored_texts import StoredTexts
+
+        stored = dataset_to_append(path)
+        if stored is None:
+            return
+        facts = EmbeddingFacts(options.kind, options.normalize)
+        self._model.admit(stored.model, stored.dimensions)
+        embedder = self.embedder()
+        stored.check_alike(embedder.stamp, facts)
+        stored.check_dimensions(options.dimensions or embedder.dimensions or stored.dimensions)
+        if stored.facts == facts:
+            self._model.reuse(StoredTexts(stored))
 
     def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
