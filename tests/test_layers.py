@@ -102,6 +102,8 @@ PLACES: dict[str, set[str]] = {
     "lance": {"formats/lance_library.py"},
     "pyarrow": {"formats/arrow_library.py"},
     "python_calamine": {"formats/workbooks.py"},
+    "bm25s": {"index/word_index.py"},
+    "Stemmer": {"index/word_tokens.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }
