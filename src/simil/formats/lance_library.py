@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import sys
@@ -23,6 +22,7 @@ from simil.errors import (
 )
 from simil.foreign import is_panic
 from simil.formats.arrow_library import arrow
+from simil.formats.freed_memory import keep_freed_memory
 from simil.formats.library_errors import reason
 from simil.formats.remote_paths import is_remote
 
@@ -59,35 +59,19 @@ _NO_ANSWER = (
 )
 _OF_SERVER = ("generic s3 error", "generic gcs error", "generic microsoftazure error", "status code: 5")
 
-# Options of mallopt, as in malloc.h.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-
 
 def lance() -> Any:
     """Return the module, with `fragment`; raises ExtraMissing without the extra."""
     if "lance" not in sys.modules:
         with suppress(ExtraMissing):
             arrow()  # which keeps pyarrow, that Lance imports, from importing more
-        _keep_freed_memory()
+        keep_freed_memory()
     try:
         with _quiet():
             import lance.fragment
     except ImportError as exc:
         raise ExtraMissing("Lance datasets need pylance, which is not installed", extra="lance") from exc
     return lance
-
-
-def _keep_freed_memory() -> None:
-    """Let memory that is freed serve the next batch; call before Lance starts its threads.
-
-    glibc gives blocks as large as a batch back to the system at once, and each new page costs more than
-    copying into it: a scan takes three times as long.
-    """
-    if sys.platform == "linux":
-        with suppress(AttributeError, OSError):  # Another C library.
-            mallopt = ctypes.CDLL(None).mallopt
-            for option, value in ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 32 << 20), (_TRIM_THRESHOLD, 256 << 20)):
-                mallopt(option, value)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from simil import similarity
 from simil.blas import one_thread, use_all_cores
 from simil.errors import ModelMismatch
-from simil.formats.arrow_schemas import vector_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +74,7 @@ def _by_reading_all(
 
 
 def _threads_for(queries: NDArray[np.float32], rows: int) -> AbstractContextManager[object]:
-    """Set how many threads multiply: for few queries, reading takes longer, and that has threads of Lance."""
+    """Set how many threads multiply: for few queries, reading takes longer, which Lance has threads for."""
     if len(queries) < _FEW_QUERIES:
         return one_thread()
     use_all_cores(queries.size * rows)
@@ -87,7 +86,6 @@ class _StoredRows:
 
     def __init__(self, stored: StoredVectors, dimensions: int) -> None:
         self._stored = stored
-        self._column = vector_column(stored.dataset.schema)
         self._dimensions = dimensions
         self._starts: list[int] = []
         # Consecutive ids, which blocks have unless rows were left out, are kept as a range.
@@ -118,8 +116,7 @@ class _StoredRows:
         import numpy as np
 
         ids, places = np.unique(self.ids_of(numbers), return_inverse=True)
-        found = self._stored.dataset._take_rows(ids.tolist(), columns=[self._column])
-        vectors = found[self._column].combine_chunks().flatten().to_numpy().reshape(len(ids), -1)
+        vectors = self._stored.take_vectors(ids)
         return similarity.of_length_one(vectors[:, : self._dimensions])[places]
 
 

@@ -180,6 +180,19 @@ class StoredWords:
             kept |= np.isin(found.row_ids, self._ranked(self._query(codes), k, self._where).row_ids)
         return WordCandidates(found.scores[kept], found.row_ids[kept])
 
+    def scores(self, query: str, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the BM25 score of rows, float32 [n]: 0 for those that have no word of the query."""
+        import numpy as np
+
+        if not self.is_indexed:
+            order = np.argsort(self._read.row_ids)
+            places = np.searchsorted(self._read.row_ids, row_ids, sorter=order)
+            return self._read.index.scores(query)[order[places]]
+        condition = f"_rowid IN ({', '.join(map(str, row_ids.tolist()))})"
+        found = self._ranked(self._query(query), len(row_ids), condition)
+        scores = dict(zip(found.row_ids.tolist(), found.scores.tolist(), strict=True))
+        return np.array([scores.get(row, 0) for row in row_ids.tolist()], np.float32)
+
     def _ceiling(self, query: str) -> float:
         """Return the score that all words of a query could give."""
         kinds = lance().query

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     # Numbers of queries int64, rows of a source, and scores float32, all of one length.
     Pairs = tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]
 
-__all__ = ["FoundTexts", "search_dataset", "search_stored"]
+__all__ = ["FoundTexts", "search_dataset", "search_stored", "texts_of"]
 
 # Rows that are read from a dataset at a time.
 _TAKEN = 1024
@@ -236,12 +236,13 @@ class FoundTexts(Sequence[Text]):
         read: dict[tuple[int, int], Text] = {}
         for number, source in enumerate(self._sources):
             rows = sorted({row for which, row in hits if which == number})
-            texts = _texts_of(source, rows) if rows else []
+            texts = texts_of(source, rows) if rows else []
             read |= {(number, row): text for row, text in zip(rows, texts, strict=True)}
         return [read[hit] for hit in hits]
 
 
-def _texts_of(source: Searched, rows: Sequence[int]) -> list[Text]:
+def texts_of(source: Searched, rows: Sequence[int]) -> list[Text]:
+    """Return the texts of rows of a source, in this order."""
     if isinstance(source, Corpus):
         return [source.texts[row] for row in rows]
     file = source.take(rows)

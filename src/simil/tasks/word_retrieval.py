@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
     from simil.texts import Text
 
-__all__ = ["HYBRID_CANDIDATES", "index_words", "search_hybrid", "search_words"]
+__all__ = [
+    "HYBRID_CANDIDATES",
+    "hybrid_result",
+    "index_words",
+    "search_hybrid",
+    "search_words",
+    "words_result",
+]
 
 # How many texts by meaning, and how many by words, are joined.
 HYBRID_CANDIDATES = 100
@@ -42,12 +49,13 @@ def search_words(
     """
     if not len(words):
         return []
-    results = []
-    for query in queries:
-        scores, rows = words.best(query.text, top_k or TOP_K)
-        nearest, score = (int(rows[0]), scores[0]) if len(rows) else (-1, scores.dtype.type(0))
-        results.append(SearchResult(query.text, rows, scores, nearest, score, by=SearchBy.WORDS))
-    return results
+    return [words_result(query.text, *words.best(query.text, top_k or TOP_K)) for query in queries]
+
+
+def words_result(query: str, scores: NDArray[np.float32], rows: NDArray[np.int64]) -> SearchResult:
+    """Return the results of a search by words, best first."""
+    nearest, score = (int(rows[0]), scores[0]) if len(rows) else (-1, scores.dtype.type(0))
+    return SearchResult(query, rows, scores, nearest, score, by=SearchBy.WORDS)
 
 
 def search_hybrid(

@@ -145,8 +145,8 @@ class StoredVectors:
                 ids, lists = batch.column("_rowid"), batch.column(self.column)
                 if lists.null_count:  # A filter in the scanner would copy every batch.
                     ids, lists = ids.filter(lists.is_valid()), lists.drop_null()
-                row_ids = ids.to_numpy()
                 vectors, missing = as_float32(self.name, self._rows_of(lists))
+                row_ids = ids.to_numpy()
                 if missing:
                     row_ids, vectors = np.delete(row_ids, missing), np.delete(vectors, missing, axis=0)
                 if len(row_ids):
@@ -177,6 +177,12 @@ class StoredVectors:
         with lance_errors(self.place):
             numbers = self.dataset._take_rows(ids, [_NUMBER])[_NUMBER]
         return np.asarray(numbers.to_numpy(), np.int64)
+
+    def take_vectors(self, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
+        """Return the vectors of these rows [n, d], in this order; each must have one."""
+        with lance_errors(self.place):
+            table = self.dataset._take_rows(arrow().array(row_ids), [self.column])
+        return as_float32(self.name, self._rows_of(table.column(0).combine_chunks()))[0]
 
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""

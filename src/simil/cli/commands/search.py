@@ -10,7 +10,15 @@ from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
-from simil.cli.options.groups import InputFlags, ModelFlags, RerankFlags, RunFlags, StoredFlags, expanded
+from simil.cli.options.groups import (
+    InputFlags,
+    ModelFlags,
+    RerankFlags,
+    RunFlags,
+    StoredFlags,
+    WordFlags,
+    expanded,
+)
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,6 +92,7 @@ def search(
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
+    words: WordFlags,
     stored: StoredFlags,
     model: ModelFlags,
     reranking: RerankFlags,
@@ -93,6 +102,7 @@ def search(
     """Find the texts most similar to a query, best first.
 
     simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
+    simil search --hybrid "error E1004" manual.txt · simil search --words "RX-7" cars.txt
     """
     from simil.cli.commands.search_found import find_all
     from simil.cli.commands.search_inputs import Splitting, open_queries, query_and_files, without_folders
@@ -104,6 +114,7 @@ def search(
 
     query, files = query_and_files(arguments or [], queries)
     values.check_threshold(threshold)
+    words.check(threshold, exact=stored.exact)
     candidates = reranking.count(top_k)
     names_only = files_only or count
     if files_only and count:
@@ -123,9 +134,13 @@ def search(
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
         opened = run.session.open(sources, cut.files)
-        found = find_all(
-            run.session, asked, opened, cut, stored, top_k=candidates or top_k, threshold=threshold
-        )
+        most = candidates or top_k
+        if words.count:
+            from simil.cli.commands.search_words import find_with_words
+
+            found = find_with_words(run.session, asked, opened, cut, stored, words, top_k=most)
+        else:
+            found = find_all(run.session, asked, opened, cut, stored, top_k=most, threshold=threshold)
         answers, corpus = found.answers, found.corpus
         if candidates is not None:
             wanted = TOP_K if threshold is None and top_k is None else top_k
@@ -171,6 +186,7 @@ def _report_limit(answers: Sequence[SearchResult], corpus: Corpus, threshold: fl
 
 def _report_misses(found: Found, threshold: float | None, where: str | None) -> None:
     from simil.cli.output.cells import fit
+    from simil.tasks.retrieval import SearchBy
 
     answers, corpus = found.answers, found.corpus
     if not answers:
@@ -179,6 +195,14 @@ def _report_misses(found: Found, threshold: float | None, where: str | None) -> 
         return
     missed = [answer for answer in answers if not len(answer.rows)]
     if not missed:
+        return
+    if missed[0].by is SearchBy.WORDS:
+        nothing = (
+            "no text has a word of the query"
+            if len(missed) == len(answers) == 1
+            else (f"{len(missed)} of {len(answers)} queries have no word that is in a text")
+        )
+        log.warning("%s", nothing)
         return
     closest = max(missed, key=lambda answer: answer.nearest_score)
     what = (

@@ -88,6 +88,14 @@ class Splitting:
         total = opened.count_paragraphs if self.chunking.unit == "paragraphs" else None
         return replace(session.embed(texts, Kind.DOCUMENT, total=total), types=opened.column_types)
 
+    def texts(self, session: Session, opened: OpenInput) -> Iterator[Text]:
+        """Yield the texts to search, split as the user wants it, without a model.
+
+        Windows of tokens are counted by the embedded model's tokenizer.
+        """
+        fitted = opened if self.chunking is None else self._fitted(opened)
+        return self._applied(session.texts(fitted), None, several=len(opened.sources) > 1)
+
     def check(self, opened: OpenInput) -> None:
         """Raise `UsageError` for saved vectors that are to be split."""
         if self.chunking and opened.holds_vectors:
@@ -103,7 +111,7 @@ class Splitting:
             raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
         return replace(opened, reading=replace(opened.reading, whole=True, format=None))
 
-    def _applied(self, texts: Iterator[Text], embedder: Embedder, *, several: bool) -> Iterator[Text]:
+    def _applied(self, texts: Iterator[Text], embedder: Embedder | None, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
         from simil.embedders.local.token_spans import token_spans
         from simil.texts.chunks import in_chunks, paragraphs
@@ -112,11 +120,12 @@ class Splitting:
             return texts
         if self.chunking.unit == "paragraphs":
             return in_chunks(texts, paragraphs, several=several)
-        if embedder.folder is None:
+        if embedder is not None and embedder.folder is None:
             log.warning(
                 "the tokenizer of %s is not available here: counting the tokens of minilm", embedder.stamp
             )
-        spans = token_spans(embedder.folder, self.chunking.tokens, self.chunking.overlap)
+        folder = None if embedder is None else embedder.folder
+        spans = token_spans(folder, self.chunking.tokens, self.chunking.overlap)
         return in_chunks(texts, spans, several=several)
 
 

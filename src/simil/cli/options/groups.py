@@ -30,6 +30,7 @@ __all__ = [
     "RunFlags",
     "StoredFlags",
     "TextFlags",
+    "WordFlags",
     "expanded",
 ]
 
@@ -103,6 +104,41 @@ class RerankFlags(Frozen):
                 hint="only candidates are results",
             )
         return self.candidates
+
+
+class WordFlags(Frozen):
+    """Whether words count, and in which language."""
+
+    words: opt.Words = False
+    hybrid: opt.Hybrid = False
+    language: opt.WordLanguage = None
+
+    @property
+    def count(self) -> bool:
+        """Whether words count at all."""
+        return self.words or self.hybrid
+
+    def check(self, threshold: float | None, *, exact: bool = False) -> None:
+        """Raise `UsageError` where these options, or others beside them, make no sense.
+
+        Also raises what `check_language` does.
+        """
+        if self.words and self.hybrid:
+            raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
+        if not self.count:
+            if self.language is not None:
+                raise UsageError("--language is for --words and --hybrid", hint="pass one of them")
+            return
+        name = "--words" if self.words else "--hybrid"
+        if threshold is not None:
+            raise UsageError(
+                f"--threshold is for cosines, and {name} does not order by them", hint="limit results by -k"
+            )
+        if exact and self.words:
+            raise UsageError("--exact is for vectors, and --words reads none", hint="leave it out")
+        from simil.index.word_tokens import DEFAULT_LANGUAGE, check_language
+
+        check_language(self.language or DEFAULT_LANGUAGE)
 
 
 class StoredFlags(Frozen):
@@ -193,6 +229,7 @@ _GROUPS = (
     ModelFlags,
     RerankFlags,
     StoredFlags,
+    WordFlags,
     InputFlags,
     TextFlags,
     PairFlags,

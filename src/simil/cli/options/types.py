@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import model_names, reranker_names
+from simil.cli.options.completion import language_names, model_names, reranker_names
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Fields",
     "Files",
     "Form",
+    "Hybrid",
     "IdField",
     "InputFormatName",
     "Model",
@@ -52,11 +53,14 @@ __all__ = [
     "Verbose",
     "Where",
     "Whole",
+    "WordLanguage",
+    "Words",
 ]
 
 # The panels of options in --help.
 _model = partial(Option, rich_help_panel="Model")
 _input = partial(Option, rich_help_panel="Input")
+_words = partial(Option, rich_help_panel="Words")
 _stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
 
@@ -279,6 +283,22 @@ Form = Annotated[
     ),
 ]
 TextOrJson = Annotated[str, Option("-f", "--format", metavar="text|json", help="Output format.")]
+Words = Annotated[
+    bool, _words("--words", help="Search by words alone (BM25), as a search engine does; needs no model.")
+]
+Hybrid = Annotated[
+    bool,
+    _words("--hybrid", help="Search by words and by meaning, and join the two rankings."),
+]
+WordLanguage = Annotated[
+    str | None,
+    _words(
+        "--language",
+        metavar="NAME",
+        help="The language whose endings do not count (default: english); none: all endings count.",
+        autocompletion=language_names,
+    ),
+]
 Exact = Annotated[
     bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
 ]
