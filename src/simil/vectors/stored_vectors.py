@@ -67,8 +67,14 @@ class StoredVectors:
         return cls(path, open_dataset(path))
 
     @cached_property
+    def rows(self) -> int:
+        """The number of rows, those without a vector too."""
+        with lance_errors(self.place):
+            return int(self.dataset.count_rows())
+
+    @cached_property
     def count(self) -> int:
-        """The number of rows that have a vector."""
+        """The number of rows that have a vector, which only reading all of them tells."""
         with lance_errors(self.place):
             return int(self.dataset.count_rows(self._with_vector(None)))
 
@@ -76,11 +82,10 @@ class StoredVectors:
     def nbytes(self) -> int:
         """The bytes of the vectors and of all that belongs to them."""
         with lance_errors(self.place):
-            rows = self.dataset.count_rows()
             fields = self.dataset.stats.data_stats().fields
             ids = {field.name(): field.id() for field in self.dataset.lance_schema.fields()}
         others = sum(field.bytes_on_disk for field in fields if field.id != ids[self.column])
-        return int(rows * 4 * self.dimensions + others)
+        return int(self.rows * 4 * self.dimensions + others)
 
     def fits_in_memory(self) -> bool:
         """Return whether all of it can be read at once."""
@@ -218,7 +223,7 @@ class StoredVectors:
         return has if where is None else f"{enclosed(where)} AND {has}"
 
     def _memory_needed(self) -> int:
-        return self.nbytes + _ROW * self.count
+        return self.nbytes + _ROW * self.rows
 
 
 def _with_numbers(table: Any) -> Any:
