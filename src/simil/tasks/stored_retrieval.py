@@ -127,10 +127,10 @@ class _Hits:
         return replace(self, queries=self.queries + queries)
 
     def ranked(self) -> _Hits:
-        """Return the hits by query, best first, ties in order of sources and rows."""
+        """Return the hits by query, best first; ties stay in order, which is that of sources and their rows."""
         import numpy as np
 
-        return self.only(np.lexsort((self.rows, self.sources, -self.scores, self.queries)))
+        return self.only(np.lexsort((-self.scores, self.queries)))
 
     def ranks(self) -> NDArray[np.int64]:
         """Return for each of ranked hits how many of its query are before it."""

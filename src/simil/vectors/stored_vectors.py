@@ -127,11 +127,16 @@ class StoredVectors:
             )
 
     def blocks(
-        self, *, where: str | None = None, rows: int = 8192
+        self,
+        *,
+        where: str | None = None,
+        rows: int = 8192,
+        fragments: Sequence[Any] | None = None,
     ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
         """Yield the ids [n] and vectors [n, d] of up to so many rows at a time, in the order of the dataset.
 
-        Rows without a vector are left out, and those for which `where` is not true.
+        Rows without a vector are left out, and those for which `where` is not true; with `fragments`, so are
+        those of others.
         """
         import numpy as np
 
@@ -145,6 +150,7 @@ class StoredVectors:
                 # By default, Lance reads up to 2 GB ahead.
                 io_buffer_size=_READ_AHEAD,
                 fragment_readahead=2,
+                fragments=fragments,
             )
             for batch in scanner.to_batches():
                 ids, lists = batch.column("_rowid"), batch.column(self.column)
