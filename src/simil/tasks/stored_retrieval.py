@@ -127,7 +127,7 @@ class _Hits:
         return replace(self, queries=self.queries + queries)
 
     def ranked(self) -> _Hits:
-        """Return the hits by query, best first; ties stay in order, which is that of sources and their rows."""
+        """Return the hits by query, best first; ties stay in the order of sources and their rows."""
         import numpy as np
 
         return self.only(np.lexsort((-self.scores, self.queries)))
