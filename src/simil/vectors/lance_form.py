@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from simil.formats.sources import Source
 from simil.formats.tables import own_name
 from simil.vectors.arrow_form import read_arrow
 from simil.vectors.collect import VectorFile
+from simil.vectors.dataset_leftovers import being_written
 from simil.vectors.embedding_facts import EmbeddingFacts, text_hashes
 from simil.vectors.lance_commits import commit_appended, commit_fragments, commit_written
 from simil.vectors.lance_fragments import FragmentWriter, write_fragments
@@ -117,12 +119,14 @@ class LanceWriter(ColumnsWriter):
         self._before: Any = None
         self._fragments: FragmentWriter | None = None
         self._ids: list[Any] = []
+        self._held = ExitStack()
 
     def discard(self) -> None:
         """Stop, and remove what was written; what was there before stays."""
         super().discard()
         if self._fragments is not None:
             self._fragments.discard()
+        self._held.close()
 
     def close(self) -> None:
         """Make all rows visible; if that fails, as `discard`."""
@@ -131,11 +135,13 @@ class LanceWriter(ColumnsWriter):
         except BaseException:
             self.discard()
             raise
+        self._held.close()
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
-        return DatasetColumns(first, self._types, self._model, self._facts)
+        return LanceColumns(first, self._types, self._model, self._facts)
 
     def _begin(self, columns: VectorColumns) -> None:
+        self._held.enter_context(being_written(self._path))
         self._fragments = FragmentWriter(self._path, columns.schema, append=self._appends)
 
     def _put(self, table: Any) -> None:
@@ -179,10 +185,10 @@ class LanceAppender(LanceWriter):
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
         is_alike = self._facts is not None and self._facts == self._existing.facts
-        return ExistingColumns(self._existing.dataset.schema, hashes=is_alike)
+        return ExistingLanceColumns(self._existing.dataset.schema, hashes=is_alike)
 
 
-class DatasetColumns(VectorColumns):
+class LanceColumns(VectorColumns):
     """The columns of a dataset: those of Parquet, and one for the texts' hashes."""
 
     def __init__(
@@ -213,7 +219,7 @@ class DatasetColumns(VectorColumns):
         return {**super().arrays(batch), self._hash_column: text_hashes(known)}
 
 
-class ExistingColumns(DatasetColumns):
+class ExistingLanceColumns(LanceColumns):
     """The columns of a dataset that is there; a field of strings takes other values as JSON."""
 
     def __init__(self, schema: Any, *, hashes: bool) -> None:
