@@ -39,7 +39,7 @@ LAYERS = (
     ("formats",),
     ("texts", "vectors", "models"),
     ("embedders",),
-    ("scorers",),
+    ("scorers", "index"),
     ("tasks",),
     ("session",),
     ("api", "cli"),

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["embed_corpus", "saved_corpus"]
 
-# How far the square of a vector's length may be from 1, as float32 sums it: less than a score's digits.
-_NEAR_ONE = 2e-6
-
 
 def embed_corpus(
     texts: Iterable[Text],
@@ -91,13 +88,11 @@ def saved_corpus(files: Sequence[VectorFile], dimensions: int | None = None) -> 
 
 
 def _of_length_one(vectors: NDArray[np.float32], texts: Sequence[Text]) -> NDArray[np.float32]:
-    import numpy as np
-
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    if (np.abs(squares - 1) <= _NEAR_ONE).all():
-        return vectors
-    _check_directions(vectors, lambda row: texts[row].origin)
-    return similarity.unit(vectors)
+    try:
+        return similarity.of_length_one(vectors)
+    except InputError:
+        _check_directions(vectors, lambda row: texts[row].origin)
+        raise
 
 
 def _check_directions(vectors: NDArray[np.float32], place: Callable[[int], Place]) -> None:
