@@ -100,6 +100,7 @@ PLACES: dict[str, set[str]] = {
     "pathspec": {"texts/trees.py"},
     "platformdirs": {"private_files.py"},
     "threadpoolctl": {"blas.py"},
+    "lance": {"formats/lance_library.py"},
     "pyarrow": {"formats/arrow_library.py"},
     "python_calamine": {"formats/workbooks.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},

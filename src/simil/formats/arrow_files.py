@@ -3,7 +3,7 @@ row group by row group, never as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -15,7 +15,7 @@ from simil.formats.file_maps import unchanged
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
-__all__ = ["ArrowSink", "ArrowTable", "column_types", "count_rows"]
+__all__ = ["ArrowSink", "ArrowTable"]
 
 
 # Rows that become Python values at a time.
@@ -116,16 +116,6 @@ class ArrowSink:
     def close(self) -> None:
         """End the file."""
         self._writer.close()
-
-
-def column_types(source: Source) -> Mapping[str, Any]:
-    """Return the type of each column of a source; errors as in `ArrowTable`."""
-    return {field.name: field.type for field in ArrowTable(source).schema}
-
-
-def count_rows(source: Source) -> int | None:
-    """Return the number of rows of a source, None if only reading all of them tells."""
-    return ArrowTable(source).count
 
 
 class _ParquetFile:

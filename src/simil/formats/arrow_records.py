@@ -1,4 +1,4 @@
-"""The rows of Parquet and Arrow files as records."""
+"""The rows of Parquet and Arrow files and Lance datasets as records."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ArrowTable
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_schemas import named_vectors
 from simil.formats.arrow_values import python_values
+from simil.formats.columnar import ColumnTable, open_table
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 
@@ -24,7 +24,7 @@ def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
 
     Raises InputError if it is no such file.
     """
-    table = ArrowTable(source)
+    table = open_table(source)
     names = list(table.schema.names)
     vectors = named_vectors(table.schema)
     if vectors is not None:
@@ -33,7 +33,7 @@ def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
     return RecordStream(_records(table, names), Place(source.name), tuple(names))
 
 
-def _records(table: ArrowTable, names: list[str]) -> Iterator[Record | InputError]:
+def _records(table: ColumnTable, names: list[str]) -> Iterator[Record | InputError]:
     number = 0
     for batch in table.batches(names):
         with arrow_errors(table.place):

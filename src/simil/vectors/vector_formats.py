@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simil.formats.registry import suffix_format
 
-__all__ = ["VectorFormat", "format_of", "sidecar_path"]
+__all__ = ["COLUMNAR", "VectorFormat", "format_of", "sidecar_path"]
 
 
 class VectorFormat(StrEnum):
@@ -24,6 +24,11 @@ class VectorFormat(StrEnum):
     BASE64 = "base64"
     PARQUET = "parquet"
     ARROW = "arrow"
+    LANCE = "lance"
+
+
+# Those that have columns with types, and are read alike.
+COLUMNAR = (VectorFormat.PARQUET, VectorFormat.ARROW, VectorFormat.LANCE)
 
 
 def format_of(path: str | Path) -> VectorFormat | None:

@@ -60,6 +60,12 @@ def write_vectors(
     if form is None:
         _copy(batches, _Preview(model))
         return
+    if form is VectorFormat.LANCE and output is not None:
+        from simil.vectors.lance_form import LanceWriter
+
+        with LanceWriter(str(output), model, types or {}) as dataset:
+            _copy(batches, dataset)
+        return
     paths = [output] if output else []
     if output and form is VectorFormat.NPY:
         paths.append(sidecar_path(output))

@@ -1,0 +1,128 @@
+"""Vectors as a table of Arrow: a column of lists of float32 beside id, text and a column for each field."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simil.formats.arrow_library import arrow
+from simil.formats.arrow_rows import FieldColumns
+from simil.formats.arrow_schemas import ColumnRoles, name_model
+from simil.formats.arrow_values import as_column
+from simil.vectors.vector_batch import VectorBatch
+from simil.vectors.writer import VectorWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["ColumnsWriter", "VectorColumns"]
+
+# A row group holds so many rows or bytes: what a reader, and the writer, keeps in memory at a time.
+_ROWS = 16_384
+_BYTES = 32 << 20
+
+
+class VectorColumns:
+    """The columns of a table that is written: names, and types as the first rows decide them.
+
+    Attributes:
+        roles: which columns hold what.
+        schema: the columns, and as metadata their roles and the model.
+    """
+
+    def __init__(
+        self,
+        first: Sequence[VectorBatch],
+        types: Mapping[str, Any],
+        form: str,
+        model: str | None,
+    ) -> None:
+        """Take the first rows; `types` are those that fields have in their source."""
+        pa = arrow()
+        fields = [one for batch in first for one in batch.fields]
+        self._fields = FieldColumns(form, fields, types, ())
+        self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
+        width = first[0].vectors.shape[1] if first else 0
+        self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
+        self.schema = pa.schema(
+            [
+                (self.roles.id, pa.string()),
+                (self.roles.text, pa.string()),
+                *self._fields.fields,
+                (self.roles.embedding, self._vectors),
+            ],
+            metadata={**self.roles.metadata(), **name_model(model, width)},
+        )
+
+    def table(self, batch: VectorBatch) -> Any:
+        """Return the rows of a batch as a table of this schema."""
+        pa = arrow()
+        own = [as_column(batch.ids, pa.string(), "id"), as_column(batch.texts, pa.string(), "text")]
+        others = self._fields.arrays(batch.fields)
+        return pa.Table.from_arrays([*own, *others, self._lists(batch.vectors)], schema=self.schema)
+
+    def _lists(self, vectors: NDArray[np.float32]) -> Any:
+        """Return the vectors as a column, null for a row of nan."""
+        import numpy as np
+
+        pa = arrow()
+        if not vectors.shape[1]:
+            return pa.nulls(len(vectors), self._vectors)
+        missing = np.isnan(vectors[:, 0])
+        mask = pa.array(missing) if missing.any() else None
+        return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=self._vectors, mask=mask)
+
+
+class ColumnsWriter(VectorWriter):
+    """Writes a table whenever enough vectors have come; the first one decides the types of fields.
+
+    A field that comes later, or has a value of another type, raises `InputError`.
+    """
+
+    def __init__(self, model: str | None, form: str, types: Mapping[str, Any]) -> None:
+        """Write in `form`; `types` are those that fields have in their source."""
+        super().__init__(model)
+        arrow()  # Without the extra, this fails before anything is embedded.
+        self._form = form
+        self._types = types
+        self._waiting: list[VectorBatch] = []
+        self._rows = self._bytes = 0
+        self._columns: VectorColumns | None = None
+
+    def _append(self, batch: VectorBatch) -> None:
+        self._waiting.append(batch)
+        self._rows += len(batch)
+        self._bytes += batch.vectors.nbytes + sum(len(text) for text in batch.texts if text)
+        if self._rows >= _ROWS or self._bytes >= _BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        batches, self._waiting = self._waiting, []
+        self._rows = self._bytes = 0
+        if self._columns is None:
+            self._columns = self._columns_of(batches)
+            self._begin(self._columns)
+        if batches:
+            self._put(arrow().concat_tables(map(self._columns.table, batches)))
+
+    def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
+        return VectorColumns(first, self._types, self._form, self._model)
+
+    def _end(self) -> None:
+        if self._waiting or self._columns is None:
+            self._flush()
+        self._finish()
+
+    @abstractmethod
+    def _begin(self, columns: VectorColumns) -> None:
+        """Begin to write a table with these columns."""
+
+    @abstractmethod
+    def _put(self, table: Any) -> None:
+        """Write some of its rows."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """End the table."""
