@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Representatives",
+    "join_nearest",
     "matches_above",
     "pairs_above",
     "representatives",
@@ -141,7 +142,7 @@ class Representatives:
     def compare(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Compare the block with earlier rows that represent themselves, of these numbers."""
         i, j, scores = _pairs_of(vectors, self._block, self._limit, self._longest**2, same=False)
-        _join(rows[i], j + self._first, scores, self.owners, self.scores)
+        join_nearest(rows[i], j + self._first, scores, self.owners, self.scores)
 
     def finish(self) -> NDArray[np.int64]:
         """Compare the rows of the block with each other; return the numbers of those that stay themselves."""
@@ -152,7 +153,7 @@ class Representatives:
         own = slice(top, top + len(block))
         first = _first_of_each(i, j, np.isneginf(self.scores[own]))
         among = first[i]
-        _join(i[among] + top, j[among] + top, scores[among], self.owners, self.scores)
+        join_nearest(i[among] + top, j[among] + top, scores[among], self.owners, self.scores)
         self.scores[own][first] = 1
         return np.flatnonzero(first) + top
 
@@ -166,7 +167,7 @@ def representatives_of_pairs(
     owners, best = np.arange(count), np.full(count, -np.inf, np.float32)
     first = _first_of_each(i, j, np.ones(count, np.bool_))
     among = first[i]
-    _join(i[among], j[among], scores[among], owners, best)
+    join_nearest(i[among], j[among], scores[among], owners, best)
     best[first] = 1
     return owners, best
 
@@ -194,7 +195,7 @@ def _first_of_each(i: NDArray[np.int64], j: NDArray[np.int64], free: NDArray[np.
     return first
 
 
-def _join(
+def join_nearest(
     rows: NDArray[np.int64],
     joining: NDArray[np.int64],
     scores: NDArray[np.float32],
