@@ -75,6 +75,8 @@ def varlen_attention(
 
     # Sequences of a single token would take another way through the kernel if all were such.
     longest = max(sequences.longest, 2)
+    if query.shape[1] != key.shape[1]:  # PyTorch 2.11 does not know the word for it yet.
+        options = {**options, "enable_gqa": True}
     attended: torch.Tensor = varlen_attn(
         query,
         key,
@@ -84,7 +86,6 @@ def varlen_attention(
         longest,
         longest,
         window_size=window,
-        enable_gqa=query.shape[1] != key.shape[1],
         **options,
     )
     return attended
