@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.blas import use_all_cores
+from simil.blas import one_thread, use_all_cores
 from simil.errors import ModelMismatch
 from simil.formats.arrow_schemas import vector_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from simil.vectors.stored_vectors import StoredVectors
 
 __all__ = ["Nearest", "nearest"]
+
+_FEW_QUERIES = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,10 +68,18 @@ def nearest(
 def _by_reading_all(
     stored: StoredVectors, queries: NDArray[np.float32], k: int, where: str | None
 ) -> Nearest:
-    use_all_cores(queries.size * stored.count)
     rows = _StoredRows(stored, queries.shape[1])
-    scores, numbers = similarity.top_k_of_blocks(queries, rows.read(where), rows, k)
+    with _threads_for(queries, stored.dataset.count_rows()):
+        scores, numbers = similarity.top_k_of_blocks(queries, rows.read(where), rows, k)
     return Nearest(scores, rows.ids_of(numbers))
+
+
+def _threads_for(queries: NDArray[np.float32], rows: int) -> AbstractContextManager[object]:
+    """Set how many threads multiply: for few queries, reading takes longer, and Lance has threads for that."""
+    if len(queries) < _FEW_QUERIES:
+        return one_thread()
+    use_all_cores(queries.size * rows)
+    return nullcontext()
 
 
 class _StoredRows:

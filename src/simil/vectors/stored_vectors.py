@@ -24,6 +24,7 @@ __all__ = ["StoredVectors"]
 
 # What the id, the text and the fields of a row take as Python objects, beside their characters.
 _ROW = 400
+_READ_AHEAD = 64 << 20  # bytes
 
 
 class StoredVectors:
@@ -107,20 +108,23 @@ class StoredVectors:
 
         Rows without a vector are left out, and those for which `where` is not true.
         """
-        import numpy as np
-
         with lance_errors(self.place):
             scanner = self.dataset.scanner(
                 columns=[self.column],
-                filter=self._with_vector(where),
+                filter=where,
                 with_row_id=True,
                 batch_size=rows,
                 scan_in_order=True,
+                # By default, Lance reads up to 2 GB ahead.
+                io_buffer_size=_READ_AHEAD,
+                fragment_readahead=2,
             )
             for batch in scanner.to_batches():
-                numbers = batch.column(0).flatten().to_numpy(zero_copy_only=False)
-                vectors = numbers.astype(np.float32, copy=False).reshape(-1, self.dimensions)
-                yield batch.column("_rowid").to_numpy(), vectors
+                ids, lists = batch.column("_rowid"), batch.column(self.column)
+                if lists.null_count:  # A filter in the scanner would copy every batch.
+                    ids = ids.filter(lists.is_valid())
+                if len(ids):
+                    yield ids.to_numpy(), self._rows(lists)
 
     def take(self, row_ids: Sequence[int] | NDArray[np.uint64]) -> VectorFile:
         """Return what these rows hold, in this order; each must have a vector."""
@@ -140,6 +144,12 @@ class StoredVectors:
             self.dataset.scanner(columns=[], with_row_id=True, filter=where, limit=0).to_table()
         except (OSError, ValueError, RuntimeError) as exc:
             raise UsageError(f"--where {where!r} is not a condition on {self.name}: {reason(exc)}") from exc
+
+    def _rows(self, lists: Any) -> NDArray[np.float32]:
+        import numpy as np
+
+        numbers = lists.flatten().to_numpy(zero_copy_only=False)  # Without those of nulls.
+        return numbers.astype(np.float32, copy=False).reshape(-1, self.dimensions)
 
     def _with_vector(self, where: str | None) -> str:
         has = f"`{self.column}` IS NOT NULL"
