@@ -10,44 +10,38 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from simil.tasks.stored_corpus import CorpusInBlocks
 
-__all__ = ["check_no_plot", "report_crowded", "report_passes"]
+__all__ = ["check_no_plot", "report_comparison", "report_crowded"]
 
 log = logging.getLogger("simil")
 
 
-def report_passes(*sides: CorpusInBlocks) -> None:
-    """Say how the rows of datasets that are larger than memory are compared."""
+def report_comparison(corpus: CorpusInBlocks) -> None:
+    """Say how texts are compared with those of a corpus, if it is larger than memory."""
     from simil.tasks.near_pairs import measured_recall
     from simil.tasks.stored_corpus import StoredCorpus
 
-    for corpus in sides:
-        if not isinstance(corpus, StoredCorpus):
-            continue
-        name, count = corpus.stored.name, len(corpus)
-        if corpus.has_index:
-            log.warning(
-                "%s is larger than memory: its %s rows are compared with candidates of its index, which finds "
-                "%.1f %% of the nearest rows",
-                name,
-                f"{count:,}",
-                100 * measured_recall(corpus),
-            )
-        else:
-            log.warning(
-                "%s is larger than memory and has no index: its %s rows are read again and again, and all are "
-                "compared",
-                name,
-                f"{count:,}",
-            )
+    if not isinstance(corpus, StoredCorpus):
+        return
+    name, count = corpus.stored.name, f"{len(corpus):,}"
+    if corpus.has_index:
+        log.warning(
+            "%s (%s texts) is larger than memory: compared by candidates of its index, which finds %s of the "
+            "nearest texts",
+            name,
+            count,
+            f"{100 * measured_recall(corpus):.1f} %",
+        )
+    else:
+        log.warning("%s (%s texts) is larger than memory: compared block by block", name, count)
 
 
 def report_crowded(rows: int) -> None:
     """Say how many rows had more near ones than candidates."""
     if rows:
         log.warning(
-            "%s more near ones than the candidates that they were compared with; a higher --threshold misses "
-            "none",
-            "1 row has" if rows == 1 else f"{rows:,} rows have",
+            "%s more near ones than candidates of the index, so some may be missed; a higher --threshold "
+            "misses fewer",
+            "1 text has" if rows == 1 else f"{rows:,} texts have",
         )
 
 
