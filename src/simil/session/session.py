@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simil.session.inputs import InputOpener, OpenInput
     from simil.tasks.corpus import Corpus
     from simil.tasks.embedding import EmbedOptions
+    from simil.tasks.stored_corpus import CorpusInBlocks, StoredCorpus
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
     from simil.vectors.stored_vectors import StoredVectors
@@ -218,6 +219,23 @@ class Session(AbstractContextManager["Session"]):
         if stored.facts == facts:
             self._model.reuse(StoredTexts(stored))
 
+    def larger_than_memory(
+        self, opened: OpenInput, *, beside: int = 0, copies: int = 0
+    ) -> StoredCorpus | None:
+        """Return the dataset that an input is, if it takes more memory than there is; else None.
+
+        Work on a row takes so many bytes `beside` it, and so many `copies` of its vector. Raises
+        `ModelMismatch` as `corpus` does, and `UsageError` if only some dimensions of the vectors are wanted.
+        """
+        if opened.formats != {"lance"} or len(opened.sources) != 1 or not opened.holds_vectors:
+            return None
+        from simil.session.loader import stored_corpus
+
+        corpus = stored_corpus(opened, beside, copies, self._model.dimensions, self.progress)
+        if corpus is not None:
+            self._model.admit(corpus.stored.model, corpus.dimensions)
+        return corpus
+
     def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
 
@@ -230,6 +248,27 @@ class Session(AbstractContextManager["Session"]):
             right, left = self.corpus(opened[1]), self.corpus(opened[0])
         else:
             left, right = self.corpus(opened[0]), self.corpus(opened[1])
+        return left, right
+
+    def in_blocks(
+        self, first: OpenInput, second: OpenInput, *, beside: int = 0
+    ) -> tuple[CorpusInBlocks, CorpusInBlocks] | None:
+        """Return two inputs, as `corpora` does, if one of them is larger than memory; else None.
+
+        `beside` is as in `larger_than_memory`.
+        """
+        from simil.session.inputs import fitted
+
+        opened = fitted(first, second)
+        stored = [self.larger_than_memory(one, beside=beside) for one in opened]
+        if stored == [None, None]:
+            return None
+        from simil.tasks.stored_corpus import LoadedCorpus
+
+        left, right = (
+            LoadedCorpus(self.corpus(one), self.progress) if large is None else large
+            for one, large in zip(opened, stored, strict=True)
+        )
         return left, right
 
     def embed(

@@ -11,11 +11,11 @@ from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import ColumnRoles, hash_column, model_of, vector_column
 from simil.formats.lance_files import open_dataset
 from simil.formats.lance_library import lance_errors
+from simil.usable_memory import readable_size, usable_memory
 from simil.vectors.array_rows import as_float32
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedding_facts import EmbeddingFacts
-from simil.vectors.memory_limits import free_memory
 from simil.vectors.where_conditions import check_condition, enclosed, fit_for
 
 if TYPE_CHECKING:
@@ -68,30 +68,41 @@ class StoredVectors:
 
     @cached_property
     def count(self) -> int:
-        """The number of rows that have a vector."""
+        """The number of rows that have a vector, which only reading all of them tells."""
         with lance_errors(self.place):
             return int(self.dataset.count_rows(self._with_vector(None)))
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of rows, those without a vector too."""
+        with lance_errors(self.place):
+            return int(self.dataset.count_rows())
 
     @cached_property
     def nbytes(self) -> int:
         """The bytes of the vectors and of all that belongs to them."""
         with lance_errors(self.place):
-            rows = self.dataset.count_rows()
             fields = self.dataset.stats.data_stats().fields
             ids = {field.name(): field.id() for field in self.dataset.lance_schema.fields()}
         others = sum(field.bytes_on_disk for field in fields if field.id != ids[self.column])
-        return int(rows * 4 * self.dimensions + others)
+        return int(self.rows * 4 * self.dimensions + others)
 
-    def fits_in_memory(self) -> bool:
-        """Return whether all of it can be read at once."""
-        return self._memory_needed() <= free_memory()
+    @property
+    def memory_needed(self) -> int:
+        """The bytes that all of it takes in memory, with Python's objects."""
+        return self.nbytes + _ROW * self.rows
+
+    def fits_in_memory(self, beside: int = 0) -> bool:
+        """Return whether all of it can be read at once, and work on it takes `beside` bytes for each row."""
+        usable = usable_memory()
+        return usable is None or self.memory_needed + beside * self.rows <= usable
 
     def check_memory(self) -> None:
         """Raise InputError, with the numbers, if it does not fit in memory."""
         if not self.fits_in_memory():
-            needed, free = _gigabytes(self._memory_needed()), _gigabytes(free_memory())
+            needed, usable = readable_size(self.memory_needed), readable_size(usable_memory() or 0)
             raise InputError(
-                f"holds {self.count:,} vectors, which take {needed} of memory, and {free} are free",
+                f"holds {self.count:,} vectors, which take {needed} of memory, and {usable} can be used",
                 place=self.place,
             )
 
@@ -223,15 +234,8 @@ class StoredVectors:
         has = f"`{self.column}` IS NOT NULL"
         return has if where is None else f"{enclosed(where)} AND {has}"
 
-    def _memory_needed(self) -> int:
-        return self.nbytes + _ROW * self.count
-
 
 def _with_numbers(table: Any) -> Any:
     """Return a table whose ids are the numbers of the rows in the dataset, from 1, as those of a file are."""
     numbers = [str(number + 1) for number in table[_NUMBER].to_pylist()]
     return table.drop_columns([_NUMBER]).append_column("id", arrow().array(numbers, arrow().string()))
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
