@@ -511,6 +511,29 @@ def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".parquet"}
 
 
+def test_outputs_of_ray_are_compared_to_the_last_bit(
+    tmp_path: Path, load: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    side = load("ray_cluster_side")
+    for name, column in (
+        ("one.parquet", [1.5, 2.5, 3.5]),
+        ("part-0.parquet", [1.5]),
+        ("part-1.parquet", [2.5, 3.5]),
+    ):
+        pq.write_table(pa.table({"embedding": pa.array(column, pa.float32())}), tmp_path / name)
+
+    side.compare(str(tmp_path / "one.parquet"), str(tmp_path))
+    pq.write_table(
+        pa.table({"embedding": pa.array([2.5, 3.5000002], pa.float32())}), tmp_path / "part-1.parquet"
+    )
+    side.compare(str(tmp_path / "one.parquet"), str(tmp_path))
+
+    assert capsys.readouterr().out == "identical\n(3, 1) and (3, 1)\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_memory_of_a_process_tree_is_that_of_all_of_it(tmp_path: Path, load: Any) -> None:
     child = "import time; kept = b'x' * 150_000_000; time.sleep(0.3)"
