@@ -1,4 +1,4 @@
-"""`python -m simil` by way of the fork server: see `fork_server`, which fills in the constants.
+"""`python -m simil`, or another program of simil, by way of the fork server, which fills in the constants.
 
 It imports nothing that is not built into Python, so that it costs a few milliseconds.
 """
@@ -9,14 +9,14 @@ import marshal
 import posix
 import sys
 
-SOCKET, READ, C_PREFIXES, MODULES = "CONSTANTS"
+SOCKET, READ, C_PREFIXES, MODULES, PROGRAM = "CONSTANTS"
 
 
 def main():
     arguments = [argument.encode(ENCODING, "surrogateescape") for argument in sys.argv[1:]]
     status = forked(arguments) if is_faithful() else None
     if status is None:
-        command = [sys.executable.encode(), b"-m", b"simil", *arguments]
+        command = [sys.executable.encode(), *PROGRAM, *arguments]
         posix.execve(command[0], command, posix.environ)
     if status & 0x7F:
         if status & 0x7F != _signal.SIGKILL:
@@ -54,7 +54,7 @@ def forked(arguments):
     posix.umask(umask)
     ignored = [number for number in range(1, 32) if is_ignored(number)]
     try:
-        request = marshal.dumps((arguments, posix.getcwdb(), posix.environ, umask, ignored))
+        request = marshal.dumps((PROGRAM, arguments, posix.getcwdb(), posix.environ, umask, ignored))
         server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         server.connect(SOCKET)
     except OSError:

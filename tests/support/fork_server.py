@@ -4,6 +4,7 @@ Most of what hundreds of short runs cost is Python's start and the same imports.
 that has done these, has one thread and has opened nothing. Its `client` is a program that takes the place of
 `python -m simil`: it hands its arguments, streams, directory, environment, umask and ignored signals to the
 server, which forks a child that goes on as `python -m simil` with them; the client ends as the child does.
+The processes in which such a run measures models are forked likewise.
 
 A run that a fork would not be faithful to is a real new process: one with other variables that Python, a
 library or the imported modules read when they start, with a module on PYTHONPATH that hides an imported one,
@@ -46,6 +47,8 @@ _C_PREFIXES = (
     b"LANG", b"TZ", b"COLUMNS", b"LINES",
 )  # fmt: skip
 _CLIENT = Path(__file__).with_name("fork_client.py")
+# What is given to Python before the arguments: of the command, and of the process of `simil eval`.
+_COMMAND, _WORKER = (b"-m", b"simil"), (b"-P", b"-m", b"simil.cli.eval_worker")
 # What runs of the command import; ONNX Runtime starts a thread when it is imported, and so is left out.
 _IMPORTS = """
     email.message encodings.ascii encodings.idna html http.client importlib.metadata importlib.resources json
@@ -100,8 +103,12 @@ def _started() -> list[str]:
         folder.cleanup()
 
     atexit.register(end)
-    # Isolated and without `site`: a tenth of the usual start.
-    return [sys.executable, "-I", "-S", str(Path(folder.name, "client.py"))]
+    return _client(Path(folder.name), _COMMAND)
+
+
+def _client(folder: Path, program: tuple[bytes, ...]) -> list[str]:
+    """Return the command that runs a client; isolated and without `site`, a tenth of the usual start."""
+    return [sys.executable, "-I", "-S", str(folder / f"{os.fsdecode(program[-1])}.py")]
 
 
 def _serve(folder: Path) -> None:
@@ -111,14 +118,29 @@ def _serve(folder: Path) -> None:
     read |= {name: value for name, value in before.items() if name.startswith(_C_PREFIXES)}
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process with threads must not fork"
     modules = {name.partition(".")[0] for name in sys.modules} | {"sitecustomize", "usercustomize"}
-    constants = (str(folder / "socket"), read, _C_PREFIXES, modules)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(constants[0])
-        listener.listen(64)
+    # Who measures sets this variable for itself, as the server did.
+    reads = {_COMMAND: read, _WORKER: read | {b"OPENBLAS_NUM_THREADS": b"1"}}
+    for program, values in reads.items():
+        constants = (str(folder / "socket"), values, _C_PREFIXES, modules, program)
         client = _CLIENT.read_text("utf-8").replace('"CONSTANTS"', repr(constants))
-        (folder / "client.py").write_text(client, "utf-8")
+        Path(_client(folder, program)[-1]).write_text(client, "utf-8")
+    _fork_workers(folder)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(64)
         os.write(1, b"ready\n")
         _Runs(listener, streams).serve()
+
+
+def _fork_workers(folder: Path) -> None:
+    """Let runs start the processes that measure models as they are started themselves."""
+    module = importlib.import_module("simil.cli.eval_worker")
+    real = module.worker_command
+
+    def by_client(**flags: bool) -> list[str]:
+        return [*_client(folder, _WORKER), *real(**flags)[1 + len(_WORKER) :]]
+
+    module.worker_command = by_client  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -231,10 +253,10 @@ def import_all() -> set[bytes]:
 
 
 def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]) -> NoReturn:
-    """Go on as `python -m simil` does once it has started."""
+    """Go on as the program does once Python has started."""
     code = 1  # As Python ends where an interrupt comes before the first line of simil.
     try:
-        arguments, folder, environment, umask, ignored = request
+        program, arguments, folder, environment, umask, ignored = request
         for number, each in enumerate(given):
             os.dup2(each, number)
         os.closerange(3, 4096)
@@ -247,17 +269,19 @@ def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]
             signal.signal(number, signal.SIG_IGN)
         _open_streams(streams)
         packages = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-        sys.path[0:1] = [os.fsdecode(folder), *packages]
+        sys.path[0:1] = [*([] if b"-P" in program else [os.fsdecode(folder)]), *packages]
         sys.argv = ["-m", *map(os.fsdecode, arguments)]
-        code = _run()
+        code = _run(os.fsdecode(program[-1]))
     finally:
         os._exit(code)
 
 
-def _run() -> int:
+def _run(module: str) -> int:
     code = 0
+    if not hasattr(sys.modules[module], "__path__"):
+        del sys.modules[module]  # A module that is there already and runs once more is worth a warning.
     try:
-        runpy.run_module("simil", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as exc:
         code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except BaseException:  # noqa: BLE001 (as Python ends)
