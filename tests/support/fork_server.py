@@ -66,15 +66,16 @@ _IMPORTS = """
 _starting = threading.Lock()
 
 
-def python_m_simil() -> list[str]:
+def python_m_simil(python: str = sys.executable) -> list[str]:
     """Return the command that runs simil: the client of a fork server that is started now.
 
-    Where the system cannot hand over what that needs, it is `python -m simil`.
+    `python` is that of the environment which the command runs in. Where the system cannot hand over what a
+    server needs, the command is `python -m simil`.
     """
     if not hasattr(os, "pidfd_open"):
-        return [sys.executable, "-m", "simil"]
+        return [python, "-m", "simil"]
     with _starting:
-        return _started()
+        return _started(python)
 
 
 def install_simil(folder: Path) -> None:
@@ -85,10 +86,10 @@ def install_simil(folder: Path) -> None:
 
 
 @cache
-def _started() -> list[str]:
+def _started(python: str) -> list[str]:
     folder = TemporaryDirectory(prefix="simil-fork-")
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), folder.name],
+        [python, str(Path(__file__)), folder.name],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd="/",
@@ -103,12 +104,12 @@ def _started() -> list[str]:
         folder.cleanup()
 
     atexit.register(end)
-    return _client(Path(folder.name), _COMMAND)
+    return _client(python, Path(folder.name), _COMMAND)
 
 
-def _client(folder: Path, program: tuple[bytes, ...]) -> list[str]:
+def _client(python: str, folder: Path, program: tuple[bytes, ...]) -> list[str]:
     """Return the command that runs a client; isolated and without `site`, a tenth of the usual start."""
-    return [sys.executable, "-I", "-S", str(folder / f"{os.fsdecode(program[-1])}.py")]
+    return [python, "-I", "-S", str(folder / f"{os.fsdecode(program[-1])}.py")]
 
 
 def _serve(folder: Path) -> None:
@@ -123,7 +124,7 @@ def _serve(folder: Path) -> None:
     for program, values in reads.items():
         constants = (str(folder / "socket"), values, _C_PREFIXES, modules, program)
         client = _CLIENT.read_text("utf-8").replace('"CONSTANTS"', repr(constants))
-        Path(_client(folder, program)[-1]).write_text(client, "utf-8")
+        Path(_client(sys.executable, folder, program)[-1]).write_text(client, "utf-8")
     _fork_workers(folder)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "socket"))
@@ -138,7 +139,7 @@ def _fork_workers(folder: Path) -> None:
     real = module.worker_command
 
     def by_client(**flags: bool) -> list[str]:
-        return [*_client(folder, _WORKER), *real(**flags)[1 + len(_WORKER) :]]
+        return [*_client(sys.executable, folder, _WORKER), *real(**flags)[1 + len(_WORKER) :]]
 
     module.worker_command = by_client  # type: ignore[attr-defined]
 
