@@ -2,18 +2,19 @@
 
 Most of what hundreds of short runs cost is Python's start and the same imports. `ForkServer` starts a process
 that has done these, has one thread and has opened nothing. Its `client` is a program that takes the place of
-`python -m simil`: it hands its arguments, streams, directory, environment, umask and ignored signals to the
+`python -m simil`: it hands its arguments, open files, directory, environment, umask and ignored signals to the
 server, which forks a child that goes on as `python -m simil` with them; the client ends as the child does.
 The processes in which such a run measures models are forked likewise.
 
 A run that a fork would not be faithful to is a real new process: one with other variables that Python, a
 library or the imported modules read when they start, with a module on PYTHONPATH that hides an imported one,
-without one of the three streams, or with further open files.
+or without one of the three streams.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import importlib
 import io
@@ -49,6 +50,8 @@ _C_PREFIXES = (
 _CLIENT = Path(__file__).with_name("fork_client.py")
 # What is given to Python before the arguments: of the command, and of the process of `simil eval`.
 _COMMAND, _WORKER = (b"-m", b"simil"), (b"-P", b"-m", b"simil.cli.eval_worker")
+# A system hands over no more at a time; their numbers are below it too.
+_MOST_FILES = 250
 # What runs of the command import; ONNX Runtime starts a thread when it is imported, and so is left out.
 _IMPORTS = """
     email.message encodings.ascii encodings.idna html http.client importlib.metadata importlib.resources json
@@ -122,7 +125,7 @@ def _serve(folder: Path) -> None:
     # Who measures sets this variable for itself, as the server did.
     reads = {_COMMAND: read, _WORKER: read | {b"OPENBLAS_NUM_THREADS": b"1"}}
     for program, values in reads.items():
-        constants = (str(folder / "socket"), values, _C_PREFIXES, modules, program)
+        constants = (str(folder / "socket"), values, _C_PREFIXES, modules, _MOST_FILES, program)
         client = _CLIENT.read_text("utf-8").replace('"CONSTANTS"', repr(constants))
         Path(_client(sys.executable, folder, program)[-1]).write_text(client, "utf-8")
     _fork_workers(folder)
@@ -208,12 +211,12 @@ class _Runs:
 
 
 def _received(connection: socket.socket) -> tuple[bytes | None, list[int]]:
-    """Return what a client asks for and its three streams; None where it went away meanwhile."""
-    data, given, _, _ = socket.recv_fds(connection, 65536, 3)
+    """Return what a client asks for and its open files; None where it went away meanwhile."""
+    data, given, _, _ = socket.recv_fds(connection, 65536, _MOST_FILES)
     size = int.from_bytes(data[:4], "little") + 4
     while len(data) < size and (more := connection.recv(size - len(data))):
         data += more
-    if len(data) >= 4 and len(data) == size and len(given) == 3:
+    if len(data) >= 4 and len(data) == size:
         return data[4:], given
     for number in given:
         os.close(number)
@@ -257,10 +260,8 @@ def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]
     """Go on as the program does once Python has started."""
     code = 1  # As Python ends where an interrupt comes before the first line of simil.
     try:
-        program, arguments, folder, environment, umask, ignored = request
-        for number, each in enumerate(given):
-            os.dup2(each, number)
-        os.closerange(3, 4096)
+        program, arguments, folder, environment, umask, ignored, files = request
+        _take_over(dict(zip(files, given, strict=True)))
         os.environ.clear()
         os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()})
         os.chdir(folder)
@@ -275,6 +276,16 @@ def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]
         code = _run(os.fsdecode(program[-1]))
     finally:
         os._exit(code)
+
+
+def _take_over(files: dict[int, int]) -> None:
+    """Let the files of the client have the numbers that they have there, and close all others."""
+    # First all go where none is in the way of another.
+    moved = {number: fcntl.fcntl(each, fcntl.F_DUPFD, _MOST_FILES) for number, each in files.items()}
+    os.closerange(0, _MOST_FILES)
+    for number, each in moved.items():
+        os.dup2(each, number)
+    os.closerange(_MOST_FILES, 4096)
 
 
 def _run(module: str) -> int:
