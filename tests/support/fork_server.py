@@ -2,9 +2,9 @@
 
 Most of what hundreds of short runs cost is Python's start and the same imports. `ForkServer` starts a process
 that has done these, has one thread and has opened nothing. Its `client` is a program that takes the place of
-`python -m simil`: it hands its arguments, open files, directory, environment, umask and ignored signals to the
-server, which forks a child that goes on as `python -m simil` with them; the client ends as the child does.
-The processes in which such a run measures models are forked likewise.
+`python -m simil`: it hands its arguments, open files, directory, environment, umask and ignored signals to
+the server, which forks a child that goes on as `python -m simil` with them; the client ends as the child
+does. The processes in which such a run measures models are forked likewise.
 
 A run that a fork would not be faithful to is a real new process: one with other variables that Python, a
 library or the imported modules read when they start, with a module on PYTHONPATH that hides an imported one,
