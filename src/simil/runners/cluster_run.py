@@ -17,7 +17,7 @@ from simil.runners.input_files import list_inputs
 from simil.runners.input_source import InputFile, InputSource
 from simil.runners.job import EmbedJob, PartReport
 from simil.runners.part_embedder import PartEmbedder
-from simil.runners.part_manifest import Manifest
+from simil.runners.part_manifest import PartManifest
 from simil.runners.part_writer import remove_drafts
 from simil.runners.parts import Part, part_rows, plan_parts
 from simil.runners.ray_cluster import ActorPool, choose_pool, node_sizes
@@ -98,7 +98,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
         __version__,
         fields,
     )
-    return ClusterRun(ray, job, pool, parts, Manifest(request.output, _plan_of(files, job, parts)))
+    return ClusterRun(ray, job, pool, parts, PartManifest(request.output, _plan_of(files, job, parts)))
 
 
 class ClusterRun:
@@ -112,7 +112,7 @@ class ClusterRun:
     """
 
     def __init__(
-        self, ray: Any, job: EmbedJob, pool: ActorPool, parts: Sequence[Part], manifest: Manifest
+        self, ray: Any, job: EmbedJob, pool: ActorPool, parts: Sequence[Part], manifest: PartManifest
     ) -> None:
         self.job = job
         self.parts = parts

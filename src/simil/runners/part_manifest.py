@@ -15,7 +15,7 @@ from typing import Any
 from simil.errors import Place, UsageError
 from simil.runners.job import PartReport
 
-__all__ = ["MANIFEST", "Manifest"]
+__all__ = ["MANIFEST", "PartManifest"]
 
 # Names that begin so are no part of a table of files.
 MANIFEST = "_simil.jsonl"
@@ -23,7 +23,7 @@ MANIFEST = "_simil.jsonl"
 _COUNTS = ("rows", "failed", "blank", "unknown", "truncated", "seconds")
 
 
-class Manifest:
+class PartManifest:
     """The manifest of one output.
 
     Attributes:
