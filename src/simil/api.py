@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simil.tasks.retrieval import SearchResult
 
     Texts = Sequence[str] | NDArray[np.floating[Any]]
+    Dataset = str | PathLike[str]
 
 __all__ = ["Model", "compare", "embed", "open", "score"]
 
@@ -129,14 +130,35 @@ class Model(AbstractContextManager["Model"]):
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
-        self, queries: str, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: str,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
     ) -> SearchResult: ...
     @overload
     def search(
-        self, queries: Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: Texts,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
     ) -> list[SearchResult]: ...
     def search(
-        self, queries: str | Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: str | Texts,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
     ) -> SearchResult | list[SearchResult]:
         """Return the `texts` nearest to a query, or a list with those of each of several queries.
 
@@ -145,18 +167,29 @@ class Model(AbstractContextManager["Model"]):
             >>> result.rows.tolist()
             [1]
 
-        At most `top_k` of them, best first (10 without a threshold, with one as many as reach it). Raises
-        `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths.
+        At most `top_k` of them, best first (10 without a threshold, with one as many as reach it).
+
+        `texts` can be a Lance dataset that this model has embedded: its path, or a string that ends in
+        `.lance`. It is searched where it is, by its index where it has one, unless `exact`; `where` is a
+        condition in SQL on its columns. `lance.dataset(path).take(result.rows)` then gives what was found.
+
+        Raises `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths
+        or models, `UsageError` for what is no condition.
         """
         from simil.embedders.base import Kind
         from simil.errors import InputError
+        from simil.formats.lance_paths import has_lance_suffix
         from simil.tasks.retrieval import search
 
-        corpus = self._corpus(texts, Kind.DOCUMENT)
-        if not len(corpus):
-            raise InputError("there is nothing to search in")
-        asked = self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
-        results = search(asked, corpus, top_k=top_k, threshold=threshold)
+        if isinstance(texts, PathLike) or (isinstance(texts, str) and has_lance_suffix(texts)):
+            results = self._searched_dataset(queries, fspath(texts), top_k, threshold, where, exact=exact)
+        elif where is not None:
+            raise ValueError("where is a condition on the columns of a Lance dataset; texts have none")
+        else:
+            corpus = self._corpus(texts, Kind.DOCUMENT)
+            if not len(corpus):
+                raise InputError("there is nothing to search in")
+            results = search(self._queries(queries), corpus, top_k=top_k, threshold=threshold)
         return results[0] if isinstance(queries, str) else results
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
@@ -316,6 +349,33 @@ class Model(AbstractContextManager["Model"]):
             items = [Item(text.text, text) for text in texts_in_memory(texts)]
         options = EmbedOptions(dimensions=self._dimensions, normalize=self._normalize)
         return compare(items, metric, options, self._session.embedder)
+
+    def _queries(self, queries: str | Texts) -> Corpus:
+        from simil.embedders.base import Kind
+
+        return self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
+
+    def _searched_dataset(
+        self,
+        queries: str | Texts,
+        path: str,
+        top_k: int | None,
+        threshold: float | None,
+        where: str | None,
+        *,
+        exact: bool,
+    ) -> list[SearchResult]:
+        from simil.errors import InputError
+        from simil.tasks.stored_retrieval import search_dataset
+
+        stored = self._session.stored(path)
+        if where is not None:
+            stored.check_where(where)
+        asked = self._queries(queries)
+        results = search_dataset(asked, stored, top_k=top_k, threshold=threshold, where=where, exact=exact)
+        if len(asked) and not results:
+            raise InputError("there is nothing to search in")
+        return results
 
     def _corpus(self, texts: Texts, kind: Kind | None = None) -> Corpus:
         """Return texts or vectors as the tasks take them, with vectors of length 1."""

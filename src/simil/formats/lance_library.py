@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from simil.errors import (
@@ -21,6 +21,7 @@ from simil.errors import (
     UsageError,
 )
 from simil.foreign import is_panic
+from simil.formats.arrow_library import arrow
 from simil.formats.freed_memory import keep_freed_memory
 from simil.formats.library_errors import reason
 from simil.formats.remote_paths import is_remote
@@ -62,6 +63,8 @@ _OF_SERVER = ("generic s3 error", "generic gcs error", "generic microsoftazure e
 def lance() -> Any:
     """Return the module, with `fragment`; raises ExtraMissing without the extra."""
     if "lance" not in sys.modules:
+        with suppress(ExtraMissing):
+            arrow()  # which keeps pyarrow, that Lance imports, from importing more
         keep_freed_memory()
     try:
         with _quiet():
