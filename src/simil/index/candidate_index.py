@@ -64,6 +64,10 @@ class CandidateIndex:
         with lance_errors(self.stored.place):
             return int(self.stored.dataset.count_rows(where))
 
+    def share_of(self, rows: int) -> float:
+        """Return which share of all rows so many are."""
+        return rows / max(1, int(self.stored.dataset.count_rows()))
+
     def settings(self, k: int, share: float = 1) -> Mapping[str, int]:
         """Return how the `k` nearest rows are looked for, where only a `share` of the rows counts."""
         probes = max(_PROBES, int(self.partitions * _LEAST_SHARE))

@@ -31,6 +31,8 @@ _STAGES = {
 # Versions that a reader may have open, and files that a writer may be about to commit.
 _KEPT_FOR = timedelta(hours=1)
 _BATCH_ROWS = 4096
+# Where a dataset keeps its rows and indexes; other files of Lance's tell of its versions.
+_CONTENTS = ("data/", "_indices/", "_deletions/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _young_leftovers(dataset: Any, age: timedelta) -> int:
     """Return the bytes of files that no version has, if one of them is younger than `age`; else 0."""
     known = set(dataset.tracked_files().read_all()["path"].to_pylist())
     files = dataset.all_files().read_all().to_pylist()
-    others = [file for file in files if file["path"] not in known and "/" in file["path"]]
+    others = [file for file in files if file["path"] not in known and file["path"].startswith(_CONTENTS)]
     limit = datetime.now(UTC) - age
     if all(file["last_modified"] < limit for file in others):
         return 0

@@ -11,7 +11,7 @@ from simil.formats.lance_library import lance_errors
 if TYPE_CHECKING:
     from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["IndexDescription", "describe"]
+__all__ = ["DatasetDescription", "IndexDescription", "describe", "describe_dataset"]
 
 # What Lance says of an index by the names of its own settings, and what it is called here.
 _SHOWN = {
@@ -48,6 +48,42 @@ class IndexDescription:
     def is_on_vectors(self) -> bool:
         """Whether it finds vectors."""
         return self.kind.startswith("IVF_")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDescription:
+    """A dataset: its name, how many rows and vectors it has, its files, and its indexes.
+
+    `size` is that of all files in bytes, those of older versions among them.
+    """
+
+    name: str
+    rows: int
+    vectors: int
+    dimensions: int
+    model: str | None
+    size: int
+    fragments: int
+    versions: int
+    indexes: tuple[IndexDescription, ...]
+
+
+def describe_dataset(stored: StoredVectors) -> DatasetDescription:
+    """Return what `simil index info` shows."""
+    dataset = stored.dataset
+    with lance_errors(stored.place):
+        sizes = dataset.all_files().read_all()["size_bytes"].to_pylist()
+        return DatasetDescription(
+            stored.name,
+            dataset.count_rows(),
+            stored.count,
+            stored.dimensions,
+            stored.model,
+            sum(sizes),
+            len(dataset.get_fragments()),
+            len(dataset.versions()),
+            describe(stored),
+        )
 
 
 def describe(stored: StoredVectors) -> tuple[IndexDescription, ...]:

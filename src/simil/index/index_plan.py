@@ -9,7 +9,7 @@ from math import isqrt
 
 from simil.errors import UsageError
 
-__all__ = ["FEWEST_ROWS", "IndexKind", "IndexPlan", "plan_index"]
+__all__ = ["DEFAULT_KIND", "FEWEST_ROWS", "IndexKind", "IndexPlan", "plan_index"]
 
 FEWEST_ROWS = 256  # product quantization learns that many codes for each part of a vector
 _PARTITION = 4096  # rows of a partition, as long as there are not too many partitions
@@ -32,6 +32,9 @@ class IndexKind(StrEnum):
     def in_lance(self) -> str:
         """Its name in Lance."""
         return self.value.upper().replace("-", "_")
+
+
+DEFAULT_KIND = IndexKind.IVF_RQ
 
 
 @dataclass(frozen=True, slots=True)

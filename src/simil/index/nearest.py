@@ -86,7 +86,7 @@ def _by_index(
     rows = index.rows_that_count(where)
     if rows * stored.dimensions < index_from:
         return None
-    settings = index.settings(k, rows / stored.dataset.count_rows())
+    settings = index.settings(k, index.share_of(rows))
     parts = []
     for start in range(0, len(queries), _QUERIES):
         group = queries[start : start + _QUERIES]
