@@ -110,6 +110,18 @@ def search(
     from simil.cli.output.rows import form_of, has_columns
     from simil.tasks.retrieval import TOP_K
 
+    if stored.recall:
+        from simil.cli.commands.search_recall import show_recall
+
+        beside = {
+            "--queries": queries, "--threshold": threshold is not None, "--exact": stored.exact,
+            "--words": words.words, "--hybrid": words.hybrid, "--rerank": reranking.rerank,
+            "-r": recursive, "--chunk": chunk, "--whole": whole, "-C": context, "-l": files_only, "-c": count,
+        }  # fmt: skip
+        show_recall(
+            arguments or [], top_k, stored.where, model.offline, running, beside, form=form, output=output
+        )
+        return
     query, files = query_and_files(arguments or [], queries)
     values.check_threshold(threshold)
     words.check(threshold, exact=stored.exact)
