@@ -61,8 +61,12 @@ def find_all(
             answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
         ]
     else:
+        from simil.cli.commands.search_notes import report_reading
         from simil.tasks.stored_retrieval import search_stored
 
+        if not stored.exact:
+            needs_all = threshold is not None and top_k is None
+            report_reading(searched, session.dimensions, needs_all=needs_all)
         answers, corpus = search_stored(
             groups, searched, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
         )

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from simil.cli.commands.search_found import Found
     from simil.tasks.corpus import Corpus
     from simil.tasks.retrieval import SearchResult
+    from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["report_limit", "report_misses"]
+__all__ = ["report_limit", "report_misses", "report_reading"]
 
 log = logging.getLogger("simil")
 
@@ -58,3 +59,24 @@ def report_misses(found: Found, threshold: float | None, where: str | None) -> N
         "%s %g; the nearest is %.6f at %s: %s",
         what, threshold, closest.nearest_score, corpus.place(closest.nearest), text,
     )  # fmt: skip
+
+
+def report_reading(
+    sources: Sequence[Corpus | StoredVectors], dimensions: int | None, *, needs_all: bool
+) -> None:
+    """Warn that all vectors of a dataset with an index are read: for a threshold, or fewer `dimensions`."""
+    from simil.index.nearest import has_useful_index
+    from simil.tasks.corpus import Corpus
+
+    for source in sources:
+        if isinstance(source, Corpus) or not has_useful_index(source):
+            continue
+        if needs_all:
+            log.warning(
+                "%s: --threshold without -k reads all vectors; with -k N the index is used", source.name
+            )
+        elif dimensions not in (None, source.dimensions):
+            whole = source.dimensions
+            log.warning(
+                "%s: --dimensions reads all vectors; the index is of %d dimensions", source.name, whole
+            )

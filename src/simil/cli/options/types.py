@@ -307,8 +307,8 @@ Recall = Annotated[
     bool,
     _stored(
         "--recall",
-        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on a "
-        "sample of the rows.",
+        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on "
+        "a sample of the rows.",
     ),
 ]
 Where = Annotated[
