@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.negative_answer import NegativeAnswer
@@ -104,7 +105,6 @@ def search(
     simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
     simil search --hybrid "error E1004" manual.txt · simil search --words "RX-7" cars.txt
     """
-    from simil.cli.commands.search_found import find_all
     from simil.cli.commands.search_inputs import Splitting, open_queries, query_and_files, without_folders
     from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
@@ -134,13 +134,8 @@ def search(
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
         opened = run.session.open(sources, cut.files)
-        most = candidates or top_k
-        if words.count:
-            from simil.cli.commands.search_words import find_with_words
-
-            found = find_with_words(run.session, asked, opened, cut, stored, words, top_k=most)
-        else:
-            found = find_all(run.session, asked, opened, cut, stored, top_k=most, threshold=threshold)
+        find = _find_with(words, threshold)
+        found = find(run.session, asked, opened, cut, stored, top_k=candidates or top_k)
         answers, corpus = found.answers, found.corpus
         if candidates is not None:
             wanted = TOP_K if threshold is None and top_k is None else top_k
@@ -157,6 +152,17 @@ def search(
             _report_limit(found.answers, corpus, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise NegativeAnswer
+
+
+def _find_with(words: WordFlags, threshold: float | None) -> Callable[..., Found]:
+    """Return what searches: by meaning, or with words."""
+    if words.count:
+        from simil.cli.commands.search_words import find_with_words
+
+        return partial(find_with_words, words=words)
+    from simil.cli.commands.search_found import find_all
+
+    return partial(find_all, threshold=threshold)
 
 
 def _reranked(found: Found, top_k: int | None, run: SessionRun) -> list[SearchResult]:
