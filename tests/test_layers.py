@@ -32,6 +32,7 @@ LAYERS = (
         "data_stream",
         "_version",
         "device",
+        "usable_memory",
     ),
     ("consent",),
     ("config",),

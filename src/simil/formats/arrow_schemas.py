@@ -15,7 +15,7 @@ _NAMES = ("embedding", "vector", "embeddings", "vectors")
 # Keys of ours in the metadata of a schema.
 _ROLES = {role: f"simil.{role}".encode() for role in ("id", "text", "embedding")}
 _MODEL, _REVISION, _DIMENSIONS = b"simil.model", b"simil.revision", b"simil.dimensions"
-# Names the column of the texts' hashes, which only a dataset that is appended to has.
+# Names the column of the texts' hashes, which only a Lance dataset has.
 HASH = b"simil.hash"
 
 

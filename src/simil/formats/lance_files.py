@@ -7,11 +7,11 @@ from typing import Any
 
 from simil.errors import InputError, Place
 from simil.formats.arrow_schemas import hash_column
-from simil.formats.lance_library import lance, lance_errors
+from simil.formats.lance_library import lance, lance_errors, storage_options
 from simil.formats.lance_paths import is_lance
 from simil.formats.remote_paths import is_remote
 
-__all__ = ["LanceTable", "open_dataset"]
+__all__ = ["LanceTable", "find_dataset", "open_dataset"]
 
 # Rows that become Python values at a time.
 _BATCH = 4096
@@ -19,12 +19,25 @@ _BATCH = 4096
 
 def open_dataset(path: str) -> Any:
     """Return the newest version of a dataset, a `lance.LanceDataset`; raises InputError if there is none."""
-    place = Place(path)
+    found = find_dataset(path)
+    if found is None:
+        hint = "check the address" if is_remote(path) else "name one that simil or Lance wrote"
+        raise InputError("there is no Lance dataset", hint=hint, place=Place(path))
+    return found
+
+
+def find_dataset(path: str) -> Any:
+    """Return the newest version of a dataset, None if there is none; errors as in `lance_errors`."""
     library = lance()
     if not is_remote(path) and not is_lance(path):
-        raise InputError("is not a Lance dataset", hint="name one that Lance wrote", place=place)
-    with lance_errors(place):
-        return library.dataset(path)
+        return None
+    with lance_errors(Place(path)):
+        try:
+            return library.dataset(path, storage_options=storage_options(path))
+        except (OSError, ValueError) as exc:
+            if is_remote(path) and "was not found" in str(exc):
+                return None
+            raise
 
 
 class LanceTable:

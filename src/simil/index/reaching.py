@@ -29,7 +29,7 @@ def reaching(
     `InputError` for a vector without direction.
     """
     dimensions = queries.shape[1]
-    use_all_cores(queries.size * stored.count)
+    use_all_cores(queries.size * stored.rows)
     read = 0
     for row_ids, block in stored.blocks(where=where):
         rows = similarity.of_length_one(block[:, :dimensions], read)

@@ -283,10 +283,10 @@ class StoredWords:
         return None
 
     def _check_few(self) -> None:
-        if self._stored.count > _SCANNED_ROWS:
+        if self._stored.rows > _SCANNED_ROWS:
             name = self._stored.name
             raise InputError(
-                f"has {self._stored.count:,} texts and no full-text index",
+                f"has {self._stored.rows:,} texts and no full-text index",
                 hint=f"build one: simil index {name}",
                 place=self._stored.place,
             )

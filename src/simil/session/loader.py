@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.session.inputs import OpenInput
     from simil.session.open_model import OpenModel
+    from simil.tasks.stored_corpus import StoredCorpus
     from simil.texts import Text
     from simil.vectors import VectorFile
 
-__all__ = ["admitted_corpus", "check_dimensions", "embed_corpus", "saved_corpus"]
+__all__ = ["admitted_corpus", "check_dimensions", "embed_corpus", "saved_corpus", "stored_corpus"]
 
 
 def embed_corpus(
@@ -99,6 +101,27 @@ def admitted_corpus(files: Sequence[VectorFile], model: OpenModel) -> Corpus:
     if len(corpus):
         model.admit(corpus.model, corpus.vectors.shape[1])
     return corpus
+
+
+def stored_corpus(
+    opened: OpenInput, beside: int, copies: int, dimensions: int | None, progress: Progress
+) -> StoredCorpus | None:
+    """Return the one dataset of an input as `Session.larger_than_memory` does; None if it fits in memory."""
+    from simil.tasks.stored_corpus import StoredCorpus
+    from simil.vectors.collect import report_left_out
+    from simil.vectors.stored_vectors import StoredVectors
+
+    (typed,) = opened.sources
+    stored = StoredVectors.open(typed.source.path)
+    if not stored.dimensions or stored.fits_in_memory(beside + copies * 4 * stored.dimensions):
+        return None
+    if dimensions not in (None, stored.dimensions):
+        raise UsageError(
+            f"{stored.name} is larger than memory, where --dimensions has no effect on its vectors",
+            hint="leave it out, or save shorter ones with simil embed --dimensions",
+        )
+    report_left_out(stored.name, stored.rows - stored.count)
+    return StoredCorpus(stored, opened.column_types, progress)
 
 
 def _of_length_one(vectors: NDArray[np.float32], texts: Sequence[Text]) -> NDArray[np.float32]:

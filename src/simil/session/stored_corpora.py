@@ -33,7 +33,7 @@ def open_stored(path: str, model: OpenModel) -> StoredVectors:
     from simil.vectors.stored_vectors import StoredVectors
 
     stored = StoredVectors.open(path)
-    if stored.count:
+    if stored.rows:
         check_dimensions(model.dimensions, stored.dimensions)
         model.admit(stored.model, model.dimensions or stored.dimensions)
     return stored

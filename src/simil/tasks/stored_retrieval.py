@@ -65,7 +65,7 @@ def search_dataset(
     exact: bool = False,
 ) -> list[SearchResult]:
     """Return what `search_stored` does for one dataset; rows are numbers of its rows, from 0."""
-    filled = [stored] if stored.count else []
+    filled = [stored] if stored.rows else []
     results, hits = _searched(queries, filled, top_k, threshold, where, exact=exact)
     numbers = stored.numbers(hits.rows)
     return [
@@ -127,10 +127,10 @@ class _Hits:
         return replace(self, queries=self.queries + queries)
 
     def ranked(self) -> _Hits:
-        """Return the hits by query, best first, ties in order of sources and rows."""
+        """Return the hits by query, best first; ties stay in the order of sources and their rows."""
         import numpy as np
 
-        return self.only(np.lexsort((self.rows, self.sources, -self.scores, self.queries)))
+        return self.only(np.lexsort((-self.scores, self.queries)))
 
     def ranks(self) -> NDArray[np.int64]:
         """Return for each of ranked hits how many of its query are before it."""
@@ -271,7 +271,7 @@ def _results(asked: Sequence[str], hits: _Hits, nearest: _Hits) -> Iterator[Sear
 
 
 def _size(source: Searched) -> int:
-    return len(source) if isinstance(source, Corpus) else source.count
+    return len(source) if isinstance(source, Corpus) else source.rows
 
 
 def _model(sources: Sequence[Searched]) -> str | None:

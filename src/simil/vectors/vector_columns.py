@@ -58,10 +58,19 @@ class VectorColumns:
 
     def table(self, batch: VectorBatch) -> Any:
         """Return the rows of a batch as a table of this schema."""
-        pa = arrow()
-        own = [as_column(batch.ids, pa.string(), "id"), as_column(batch.texts, pa.string(), "text")]
-        others = self._fields.arrays(batch.fields)
-        return pa.Table.from_arrays([*own, *others, self._lists(batch.vectors)], schema=self.schema)
+        arrays = self.arrays(batch)
+        return arrow().Table.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
+
+    def arrays(self, batch: VectorBatch) -> dict[str, Any]:
+        """Return the columns of a batch by name."""
+        text = arrow().string()
+        names = [name for name, _ in self._fields.fields]
+        return {
+            self.roles.id: as_column(batch.ids, text, "id"),
+            self.roles.text: as_column(batch.texts, text, "text"),
+            **dict(zip(names, self._fields.arrays(batch.fields), strict=True)),
+            self.roles.embedding: self._lists(batch.vectors),
+        }
 
     def _lists(self, vectors: NDArray[np.float32]) -> Any:
         """Return the vectors as a column, null for a row of nan."""

@@ -32,8 +32,9 @@ def open_writer(
     sidecar: BinaryIO | None = None,
     types: Mapping[str, Any] | None = None,
 ) -> VectorWriter:
-    """Return a writer of `format` onto `stream`, for vectors made by `model`, None if unknown.
+    """Return a writer of `format`, one of `STREAMED`, onto `stream`.
 
+    `model` made the vectors; None if it is unknown.
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
     `sidecar_path`. `types` are those of Arrow that fields have, for Parquet and Arrow. Raises `UsageError`
     for a sidecar of any other format.

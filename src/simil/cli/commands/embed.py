@@ -14,12 +14,13 @@ from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
+    from simil.cli.output.vector_output import VectorTarget
     from simil.progress import Total
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
     from simil.texts import Text
-    from simil.vectors import VectorBatch, VectorFormat
+    from simil.vectors import VectorBatch
 
 __all__ = ["embed"]
 
@@ -40,7 +41,7 @@ def embed(
             "-f",
             "--format",
             metavar="FORMAT",
-            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet or arrow.",
+            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet, arrow or lance.",
         ),
     ] = None,
     kind: Annotated[
@@ -53,6 +54,14 @@ def embed(
     ] = "symmetric",
     no_normalize: opt.NoNormalize = False,
     whole: opt.Whole = False,
+    append: Annotated[
+        bool,
+        Option(
+            "--append",
+            help="Add to the Lance dataset after -o: a text with the id of a row takes its place, and one "
+            "that is in the dataset is not embedded again.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         Option(
@@ -70,14 +79,14 @@ def embed(
     simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
     """
     from simil.cli.options.run import open_run
-    from simil.cli.output.vector_output import vector_form
+    from simil.cli.output.vector_output import vector_target
     from simil.tasks.embedding import EmbedOptions
 
     normalize = not no_normalize
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
-        written = None if dry_run else vector_form(form, output)
+        target = vector_target(form, output, append=append, offline=run.settings.offline)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
@@ -86,7 +95,7 @@ def embed(
             if dry_run:
                 _preview_cost(run.session, texts, wanted, form, output)
             else:
-                _embed_texts(run, texts, wanted, written, output)
+                _embed_texts(run, texts, wanted, target)
             return
         opened = run.session.open(files or [], options)
         if opened.holds_vectors:
@@ -94,30 +103,30 @@ def embed(
                 raise UsageError("the input holds vectors already: there is nothing to embed")
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave out -m")
-            _convert(opened, wanted, written, output)
+            _convert(opened, wanted, target)
         elif dry_run:
             _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
         else:
             texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
-            _embed_texts(run, texts, wanted, written, output, opened)
+            _embed_texts(run, texts, wanted, target, opened)
 
 
 def _embed_texts(
     run: SessionRun,
     texts: Iterator[Text],
     wanted: EmbedOptions,
-    form: VectorFormat | None,
-    output: Path | None,
+    target: VectorTarget,
     opened: OpenInput | None = None,
 ) -> None:
     from simil.cli.output.progress_bar import terminal_progress
-    from simil.cli.output.vector_output import write_vectors
     from simil.tasks.embedding import embed_stream
 
+    if target.append:
+        run.session.append_to(target.path, wanted)
     embedder = run.session.embedder()
     total: Total = opened.count if opened else None
     types = opened.column_types if opened else None
-    progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
+    progress = terminal_progress(quiet=run.quiet, beside_output=target.output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
             texts,
@@ -128,7 +137,7 @@ def _embed_texts(
             on_unknown=run.notes.unknown,
             on_done=advance,
         )
-        write_vectors(_rows_of(batches, embedder.stamp), form, output, embedder.stamp, types)
+        target.write(_rows_of(batches, embedder.stamp), embedder.stamp, types, wanted)
 
 
 def _preview_cost(
@@ -146,13 +155,12 @@ def _preview_cost(
         show_dry_run(found, stream, as_json=form == "json")
 
 
-def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:
+def _convert(opened: OpenInput, wanted: EmbedOptions, target: VectorTarget) -> None:
     """Write files of vectors in another format, without a model."""
-    from simil.cli.output.vector_output import write_vectors
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model, opened.column_types)
+    target.write(batches, model, opened.column_types)
 
 
 def _rows_of(batches: Iterator[EmbeddedBatch], model: str) -> Iterator[VectorBatch]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.negative_answer import NegativeAnswer
@@ -24,13 +21,13 @@ from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.commands.search_found import Found
+    from simil.cli.commands.search_inputs import Queries, Splitting
     from simil.cli.options.run import SessionRun
-    from simil.tasks.corpus import Corpus
+    from simil.session.inputs import OpenInput
+    from simil.session.session import Session
     from simil.tasks.retrieval import SearchResult
 
 __all__ = ["search"]
-
-log = logging.getLogger("simil")
 
 
 @expanded
@@ -106,6 +103,7 @@ def search(
     simil search --hybrid "error E1004" manual.txt · simil search --words "RX-7" cars.txt
     """
     from simil.cli.commands.search_inputs import Splitting, open_queries, query_and_files, without_folders
+    from simil.cli.commands.search_notes import report_limit, report_misses
     from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
@@ -134,8 +132,7 @@ def search(
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
         opened = run.session.open(sources, cut.files)
-        find = _find_with(words, threshold)
-        found = find(run.session, asked, opened, cut, stored, top_k=candidates or top_k)
+        found = _found(run.session, asked, opened, cut, stored, words, candidates or top_k, threshold)
         answers, corpus = found.answers, found.corpus
         if candidates is not None:
             wanted = TOP_K if threshold is None and top_k is None else top_k
@@ -147,22 +144,30 @@ def search(
                 scorer = run.session.scorer_opened
                 reranker = None if scorer is None else scorer.stamp
                 show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
-        _report_misses(found, threshold, stored.where)
+        report_misses(found, threshold, stored.where)
         if candidates is not None and top_k is None and threshold is not None:
-            _report_limit(found.answers, corpus, threshold, candidates)
+            report_limit(found.answers, corpus, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise NegativeAnswer
 
 
-def _find_with(words: WordFlags, threshold: float | None) -> Callable[..., Found]:
-    """Return what searches: by meaning, or with words."""
+def _found(
+    session: Session,
+    queries: Queries,
+    opened: OpenInput,
+    cut: Splitting,
+    stored: StoredFlags,
+    words: WordFlags,
+    top_k: int | None,
+    threshold: float | None,
+) -> Found:
     if words.count:
         from simil.cli.commands.search_words import find_with_words
 
-        return partial(find_with_words, words=words)
+        return find_with_words(session, queries, opened, cut, stored, words, top_k=top_k)
     from simil.cli.commands.search_found import find_all
 
-    return partial(find_all, threshold=threshold)
+    return find_all(session, queries, opened, cut, stored, top_k=top_k, threshold=threshold)
 
 
 def _reranked(found: Found, top_k: int | None, run: SessionRun) -> list[SearchResult]:
@@ -178,46 +183,3 @@ def _reranked(found: Found, top_k: int | None, run: SessionRun) -> list[SearchRe
         on_error=run.notes.on_error,
         progress=session.progress,
     )
-
-
-def _report_limit(answers: Sequence[SearchResult], corpus: Corpus, threshold: float, candidates: int) -> None:
-    """Warn that a query has as many results as candidates, where all that reach the threshold are wanted."""
-    if any(len(answer.rows) == candidates < len(corpus) for answer in answers):
-        log.warning(
-            "only the %d nearest texts were reranked, and more may reach %g; --candidates N takes more",
-            candidates,
-            threshold,
-        )
-
-
-def _report_misses(found: Found, threshold: float | None, where: str | None) -> None:
-    from simil.cli.output.cells import fit
-    from simil.tasks.retrieval import SearchBy
-
-    answers, corpus = found.answers, found.corpus
-    if not answers:
-        nothing = "there is nothing to search" if where is None else f"no row meets --where {where!r}"
-        log.warning("%s", nothing if len(found.queries) else "there is no query")
-        return
-    missed = [answer for answer in answers if not len(answer.rows)]
-    if not missed:
-        return
-    if missed[0].by is SearchBy.WORDS:
-        nothing = (
-            "no text has a word of the query"
-            if len(missed) == len(answers) == 1
-            else (f"{len(missed)} of {len(answers)} queries have no word that is in a text")
-        )
-        log.warning("%s", nothing)
-        return
-    closest = max(missed, key=lambda answer: answer.nearest_score)
-    what = (
-        "nothing reaches"
-        if len(missed) == len(answers)
-        else f"{len(missed)} of {len(answers)} queries find nothing at"
-    )
-    text = fit(corpus.content(closest.nearest), 60).rstrip()
-    log.warning(
-        "%s %g; the nearest is %.6f at %s: %s",
-        what, threshold, closest.nearest_score, corpus.place(closest.nearest), text,
-    )  # fmt: skip

@@ -48,7 +48,6 @@ def find_all(
     import numpy as np
 
     from simil.tasks.retrieval import search
-    from simil.tasks.stored_retrieval import search_stored
 
     stored.check(opened)
     cut.check(opened)
@@ -62,6 +61,8 @@ def find_all(
             answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
         ]
     else:
+        from simil.tasks.stored_retrieval import search_stored
+
         answers, corpus = search_stored(
             groups, searched, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
         )

@@ -30,8 +30,8 @@ def find_with_words(
     opened: OpenInput,
     cut: Splitting,
     stored: StoredFlags,
-    *,
     words: WordFlags,
+    *,
     top_k: int | None,
 ) -> Found:
     """Search for the queries in what was opened by words alone, which needs no model, or by both.

@@ -176,7 +176,8 @@ InputFormatName = Annotated[
     _input(
         "--input-format",
         metavar="FORMAT",
-        help="Format of the input: text, jsonl, json, csv, tsv, xlsx, parquet or arrow (default: by suffix).",
+        help="Format of the input: text, jsonl, json, csv, tsv, xlsx, parquet, arrow or lance (default: by "
+        "suffix).",
     ),
 ]
 Fields = Annotated[
