@@ -156,9 +156,9 @@ def search(
                 scorer = run.session.scorer_opened
                 reranker = None if scorer is None else scorer.stamp
                 show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
-        report_misses(found, threshold, stored.where)
+        report_misses(found.answers, len(found.queries), corpus, threshold, stored.where)
         if candidates is not None and top_k is None and threshold is not None:
-            report_limit(found.answers, corpus, threshold, candidates)
+            report_limit(found.answers, found.searched, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise NegativeAnswer
 

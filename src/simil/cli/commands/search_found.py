@@ -23,11 +23,24 @@ __all__ = ["Found", "find_all"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results of a search, its queries without their vectors, and the corpus of the results' rows."""
+    """What a search found.
+
+    Attributes:
+        answers: the results of each query.
+        queries: the queries, without their vectors.
+        corpus: the corpus of the results' rows.
+        of_datasets: how many rows were searched that are not in the corpus unless they were found.
+    """
 
     answers: Sequence[SearchResult]
     queries: Corpus
     corpus: Corpus
+    of_datasets: int = 0
+
+    @property
+    def searched(self) -> int:
+        """How many texts were searched."""
+        return self.of_datasets or len(self.corpus)
 
 
 def find_all(
@@ -55,6 +68,7 @@ def find_all(
     searched = _datasets(session, opened, stored) if opened.holds_stored else cut.corpus(session, opened)
     texts: list[Text] = []
     groups = _noted(saved or queries.groups(session), texts)
+    of_datasets = 0
     if isinstance(searched, Corpus):
         corpus = searched
         answers = [
@@ -71,7 +85,8 @@ def find_all(
             groups, searched, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
         )
         corpus = corpus.replaced(types=opened.column_types if cut.files.all_fields else {})
-    return Found(answers, Corpus(texts, np.empty((len(texts), 0), np.float32), None), corpus)
+        of_datasets = sum(len(part) if isinstance(part, Corpus) else part.rows for part in searched)
+    return Found(answers, Corpus(texts, np.empty((len(texts), 0), np.float32), None), corpus, of_datasets)
 
 
 def _datasets(session: Session, opened: OpenInput, stored: StoredFlags) -> Sequence[Corpus | StoredVectors]:
