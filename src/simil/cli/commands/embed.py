@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
-from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
+from simil.cli.options.groups import ClusterFlags, ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def embed(
     *,
     model: ModelFlags,
     reading: TextFlags,
+    cluster: ClusterFlags,
     running: RunFlags,
 ) -> None:
     """Compute a vector for each text.
@@ -85,6 +86,12 @@ def embed(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
+        if cluster.is_asked_for():
+            from simil.cli.commands.embed_cluster import embed_on_cluster
+
+            beside = {"--text": text, "--append": append, "--format": form}
+            embed_on_cluster(run, cluster, files or [], options, wanted, output, beside, dry_run=dry_run)
+            return
         if dry_run and not append:
             target = VectorTarget(None, output)
         else:
