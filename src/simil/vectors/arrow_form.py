@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_files import ArrowSink
 from simil.formats.arrow_library import arrow, arrow_errors
+from simil.formats.arrow_rows import FieldColumns
 from simil.formats.arrow_schemas import ColumnRoles, model_of, named_vectors, vector_column
 from simil.formats.arrow_values import is_text, python_values
 from simil.formats.columnar import ColumnTable, open_table
@@ -83,9 +84,16 @@ def read_table_of(name: str, table: Any) -> VectorFile:
 class ArrowWriter(ColumnsWriter):
     """Writes a row group whenever enough vectors have come."""
 
-    def __init__(self, stream: BinaryIO, model: str | None, form: str, types: Mapping[str, Any]) -> None:
-        """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source."""
-        super().__init__(model, form, types)
+    def __init__(
+        self,
+        stream: BinaryIO,
+        model: str | None,
+        form: str,
+        types: Mapping[str, Any],
+        fields: FieldColumns | None = None,
+    ) -> None:
+        """Write in `form`, "parquet" or "arrow"; `types` and `fields` are as in `ColumnsWriter`."""
+        super().__init__(model, form, types, fields)
         self._stream = stream
         self._sink: ArrowSink | None = None
 

@@ -38,11 +38,12 @@ class VectorColumns:
         types: Mapping[str, Any],
         form: str,
         model: str | None,
+        fields: FieldColumns | None = None,
     ) -> None:
-        """Take the first rows; `types` are those that fields have in their source."""
+        """Take the first rows; `types` are those that fields have in their source, `fields` their columns."""
         pa = arrow()
-        fields = [one for batch in first for one in batch.fields]
-        self._fields = FieldColumns(form, fields, types, ())
+        rows = [one for batch in first for one in batch.fields]
+        self._fields = fields or FieldColumns(form, rows, types, ())
         self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
         width = first[0].vectors.shape[1] if first else 0
         self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
@@ -90,12 +91,18 @@ class ColumnsWriter(VectorWriter):
     A field that comes later, or has a value of another type, raises `InputError`.
     """
 
-    def __init__(self, model: str | None, form: str, types: Mapping[str, Any]) -> None:
-        """Write in `form`; `types` are those that fields have in their source."""
+    def __init__(
+        self, model: str | None, form: str, types: Mapping[str, Any], fields: FieldColumns | None = None
+    ) -> None:
+        """Write in `form`; `types` are those that fields have in their source.
+
+        `fields` are the columns of a file that is one of several of a table; its own rows decide nothing.
+        """
         super().__init__(model)
         arrow()  # Without the extra, this fails before anything is embedded.
         self._form = form
         self._types = types
+        self._fields = fields
         self._waiting: list[VectorBatch] = []
         self._rows = self._bytes = 0
         self._columns: VectorColumns | None = None
@@ -117,7 +124,7 @@ class ColumnsWriter(VectorWriter):
             self._put(arrow().concat_tables(map(self._columns.table, batches)))
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
-        return VectorColumns(first, self._types, self._form, self._model)
+        return VectorColumns(first, self._types, self._form, self._model, self._fields)
 
     def _end(self) -> None:
         if self._waiting or self._columns is None:

@@ -69,6 +69,25 @@ def embed(
             help="Print how many texts, tokens and requests it would take, and what they would cost.",
         ),
     ] = False,
+    on: Annotated[
+        str | None,
+        Option(
+            "--on",
+            metavar="ray[://HOST:PORT]",
+            help="Embed on a Ray cluster, or with Ray on this machine, into a folder of Parquet files; "
+            "needs simil-cli\\[ray].",
+        ),
+    ] = None,
+    actors: Annotated[
+        int | None,
+        Option(
+            "--actors", metavar="N", min=1, help="With --on: how many actors embed (default: all that fit)."
+        ),
+    ] = None,
+    cores_per_actor: Annotated[
+        int | None,
+        Option("--cores-per-actor", metavar="N", min=1, help="With --on: how many cores each actor has."),
+    ] = None,
     *,
     model: ModelFlags,
     reading: TextFlags,
@@ -86,6 +105,22 @@ def embed(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
+        if on is not None:
+            from simil.cli.commands.embed_cluster import embed_on_cluster
+
+            embed_on_cluster(
+                run,
+                on,
+                files or [],
+                options,
+                wanted,
+                reading.on_error,
+                output,
+                actors=actors,
+                cores_per_actor=cores_per_actor,
+                dry_run=dry_run,
+            )
+            return
         target = vector_target(form, output, append=append, offline=run.settings.offline)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
