@@ -69,14 +69,20 @@ def test_terms(english: Tokenizer, text: str, found: list[str]) -> None:
         ("ฉันชอบดื่มชาเขียว", "ชาเขียว"),
     ],
 )
-def test_a_text_has_all_terms_of_what_it_is_to_be_found_by(
-    english: Tokenizer, text: str, query: str
-) -> None:
+def test_a_text_has_all_terms_of_what_it_is_to_be_found_by(english: Tokenizer, text: str, query: str) -> None:
     assert {*english.terms(query)} <= {*english.terms(text)}
 
 
 def test_many_texts_have_the_terms_of_each(english: Tokenizer) -> None:
-    texts = ["The RX-7!", "", "  ", "a b a", "绿茶 v2.3.1", "The rx-7", *(f"text {i % 9}" for i in range(9000))]
+    texts = [
+        "The RX-7!",
+        "",
+        "  ",
+        "a b a",
+        "绿茶 v2.3.1",
+        "The rx-7",
+        *(f"text {i % 9}" for i in range(9000)),
+    ]
 
     found = english.tokenize(texts)
 
