@@ -40,6 +40,7 @@ import packed
 import pair_scores
 import parquet
 import precision
+import ray_cluster_runs
 import rerank
 import search
 import search_tree
@@ -56,7 +57,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
-    clusters, cache, openai_api, architectures, packed, large_model,
+    clusters, cache, openai_api, architectures, packed, ray_cluster_runs, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 

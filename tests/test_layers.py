@@ -42,6 +42,7 @@ LAYERS = (
     ("scorers", "index"),
     ("tasks",),
     ("session",),
+    ("runners",),
     ("api", "cli"),
     ("__init__",),
     ("__main__",),
@@ -105,6 +106,7 @@ PLACES: dict[str, set[str]] = {
     "python_calamine": {"formats/workbooks.py"},
     "bm25s": {"index/word_index.py"},
     "Stemmer": {"index/word_tokens.py"},
+    "ray": {"runners/ray_library.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
     "click": set(),
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from support.command import SIMIL, Result, run, shell, simil
+from support.command import Result, run, shell, simil
+from support.fork_server import python_m_simil
 
 WORDS = ("apple", "pear", "car", "train", "cat", "dog", "rain", "snow")
 
@@ -52,8 +53,7 @@ def _run(command: str, name: str, folder: Path, before: str = "") -> Result:
     """Run a command that reads `name`; in what it prints, the name is NAME."""
     arguments = command.replace("INPUT2", "again").replace("INPUT", name)
     if name.startswith("<("):
-        # Only a process that is started anew has the descriptor of the shell.
-        result = run(["bash", "-c", f"{shlex.join(SIMIL)} {arguments}"], cwd=folder)
+        result = run(["bash", "-c", f"{shlex.join(python_m_simil())} {arguments}"], cwd=folder)
     else:
         result = shell(f"{before} simil {arguments}", cwd=folder)
     shown = re.sub(r"/dev/fd/\d+|/dev/stdin|\bgiven\b|\bfifo\b", "NAME", result.out)

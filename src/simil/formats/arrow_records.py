@@ -19,10 +19,13 @@ __all__ = ["arrow_records"]
 log = logging.getLogger("simil")
 
 
-def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
+def arrow_records(
+    source: Source, options: FormatOptions, rows: range | None = None, before: int = 0
+) -> RecordStream:
     """The rows of a source, all columns but one of vectors; the place's line is the number of the row.
 
-    Raises InputError if it is no such file.
+    `rows` are those to read, counted from 0, by default all; `before` are those that come before the source
+    where it is one of several files of a folder. Raises InputError if it is no such file.
     """
     table = open_table(source)
     names = list(table.schema.names)
@@ -30,12 +33,14 @@ def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
     if vectors is not None:
         log.warning("%s: the vectors in column %r are left out", source.name, vectors)
         names.remove(vectors)
-    return RecordStream(_records(table, names), Place(source.name), tuple(names))
+    return RecordStream(_records(table, names, rows, before), Place(source.name), tuple(names))
 
 
-def _records(table: ColumnTable, names: list[str]) -> Iterator[Record | InputError]:
-    number = 0
-    for batch in table.batches(names):
+def _records(
+    table: ColumnTable, names: list[str], wanted: range | None, before: int
+) -> Iterator[Record | InputError]:
+    number = before + (wanted.start if wanted else 0)
+    for batch in table.batches(names, wanted):
         with arrow_errors(table.place):
             rows = [*_rows(batch, names)]
         for row in rows:

@@ -30,7 +30,7 @@ class FieldColumns:
         """Take the first rows of a file in the format `form`; `names` are for a file without any."""
         found = list(dict.fromkeys(chain.from_iterable(first))) or list(names)
         self._form = form
-        self._declared = types.keys()
+        self._declared = frozenset(types)
         self._types = {
             name: _storable(types[name], form)
             if name in types

@@ -59,10 +59,17 @@ class LanceTable:
             self.schema = schema if hashes is None else schema.remove(schema.get_field_index(hashes))
             self.count: int | None = self._dataset.count_rows()
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """Yield record batches of a few thousand rows with these columns, by default all of them."""
+    def batches(self, columns: Sequence[str] | None = None, rows: range | None = None) -> Iterator[Any]:
+        """Yield record batches of a few thousand rows with these columns, by default all of them.
+
+        `rows` are those that are wanted, counted from 0; by default all.
+        """
         names = list(self.schema.names) if columns is None else list(columns)
         with lance_errors(self.place):
             yield from self._dataset.scanner(
-                columns=names, batch_size=_BATCH, scan_in_order=True
+                columns=names,
+                offset=rows and rows.start,
+                limit=rows and len(rows),
+                batch_size=_BATCH,
+                scan_in_order=True,
             ).to_batches()

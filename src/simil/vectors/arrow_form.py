@@ -17,7 +17,7 @@ from simil.vectors.array_rows import as_float32, without_missing
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedded_items import key_of
 from simil.vectors.embedding_values import is_embedding
-from simil.vectors.vector_columns import ColumnsWriter, VectorColumns
+from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorColumns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,9 +83,16 @@ def read_table_of(name: str, table: Any) -> VectorFile:
 class ArrowWriter(ColumnsWriter):
     """Writes a row group whenever enough vectors have come."""
 
-    def __init__(self, stream: BinaryIO, model: str | None, form: str, types: Mapping[str, Any]) -> None:
-        """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source."""
-        super().__init__(model, form, types)
+    def __init__(
+        self,
+        stream: BinaryIO,
+        model: str | None,
+        form: str,
+        types: Mapping[str, Any],
+        decided: DecidedColumns | None = None,
+    ) -> None:
+        """Write in `form`, "parquet" or "arrow"; all else as in `ColumnsWriter`."""
+        super().__init__(model, form, types, decided)
         self._stream = stream
         self._sink: ArrowSink | None = None
 

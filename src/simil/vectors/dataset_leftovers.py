@@ -1,4 +1,4 @@
-"""What runs that were killed have left in the folder of a Lance dataset: found, and removed when nobody writes."""
+"""What killed runs have left in the folder of a Lance dataset: found, and removed when nobody writes."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simil.texts import ReadOptions
 
 __all__ = [
+    "ClusterFlags",
     "DatasetFlags",
     "EngineFlags",
     "ExpandedCommand",
@@ -217,6 +218,21 @@ class DatasetFlags(InputFlags):
     on_error: opt.OnErrorReading = "fail"
 
 
+class ClusterFlags(Frozen):
+    """Whether many machines work, and how many processes there are on them."""
+
+    on: opt.On = None
+    actors: opt.Actors = None
+    cores_per_actor: opt.CoresPerActor = None
+
+    def is_asked_for(self) -> bool:
+        """Return whether they do; raises `UsageError` where other options say how without it."""
+        if self.on is None and (self.actors or self.cores_per_actor):
+            option = "--actors" if self.actors else "--cores-per-actor"
+            raise UsageError(f"{option} is for --on ray", hint="pass both, or leave it out")
+        return self.on is not None
+
+
 class RunFlags(Frozen):
     """Where settings come from, how much to print, and for whom."""
 
@@ -227,6 +243,7 @@ class RunFlags(Frozen):
 
 
 _GROUPS = (
+    ClusterFlags,
     EngineFlags,
     ModelFlags,
     RerankFlags,

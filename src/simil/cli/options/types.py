@@ -10,11 +10,13 @@ from simil.cli.options.completion import language_names, model_names, reranker_n
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
+    "Actors",
     "BaseUrl",
     "CalibrationFile",
     "Candidates",
     "Collection",
     "Concurrency",
+    "CoresPerActor",
     "Delimiter",
     "Device",
     "Dimensions",
@@ -35,6 +37,7 @@ __all__ = [
     "NoNormalize",
     "Nul",
     "Offline",
+    "On",
     "OnError",
     "OnErrorNull",
     "OnErrorPairs",
@@ -63,6 +66,7 @@ _input = partial(Option, rich_help_panel="Input")
 _words = partial(Option, rich_help_panel="Words")
 _stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
+_cluster = partial(Option, rich_help_panel="Many machines")
 
 Model = Annotated[
     str | None,
@@ -258,6 +262,25 @@ OnErrorReading = Annotated[
         metavar="fail|skip",
         help="What to do with a row that cannot be read: stop, or report it, leave it out and exit with 6. "
         "A text that a model refuses always fails.",
+    ),
+]
+On = Annotated[
+    str | None,
+    _cluster(
+        "--on",
+        metavar="ray[://HOST:PORT]",
+        help="Embed on a Ray cluster, without an address on this machine or where RAY_ADDRESS says, into a "
+        "folder of Parquet files or a Lance dataset; needs simil-cli\\[ray].",
+    ),
+]
+Actors = Annotated[
+    int | None,
+    _cluster("--actors", metavar="N", min=1, help="How many processes embed (default: as many as fit)."),
+]
+CoresPerActor = Annotated[
+    int | None,
+    _cluster(
+        "--cores-per-actor", metavar="N", min=1, help="How many cores each of them has (default: about 4)."
     ),
 ]
 Output = Annotated[
