@@ -39,7 +39,7 @@ _LONGEST = """
     formats/test_formats.py
     vectors/test_vector_round_trip.py
     engines/test_chains.py
-""".split()
+""".split()  # noqa: SIM905 (a name per line)
 _RANKS = {_TESTS / name: rank for rank, name in enumerate(_LONGEST)}
 
 
