@@ -12,7 +12,7 @@ from simil.similarity.rank_fusion import fuse, ranks_in
 from simil.tasks.corpus import Corpus
 from simil.tasks.retrieval import TOP_K, JointRanks, SearchResult
 from simil.tasks.stored_retrieval import texts_of
-from simil.tasks.word_retrieval import HYBRID_CANDIDATES, hybrid_result, words_result
+from simil.tasks.word_retrieval import HYBRID_CANDIDATES, cosines_with, hybrid_result, words_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,8 +80,8 @@ def _cosines(
 ) -> NDArray[np.float32]:
     import numpy as np
 
-    vectors = similarity.of_length_one(stored.take_vectors(rows.astype(np.uint64))[:, : len(query)])
-    return similarity.pairwise(np.broadcast_to(query, vectors.shape), vectors)
+    vectors = stored.take_vectors(rows.astype(np.uint64))[:, : len(query)]
+    return cosines_with(query, similarity.of_length_one(vectors))
 
 
 def with_texts(

@@ -128,7 +128,9 @@ class WordFlags(Frozen):
             raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
         if not self.count:
             if self.language is not None:
-                raise UsageError("--language is for --words and --hybrid", hint="pass one of them")
+                raise UsageError(
+                    "--language is for searching by words", hint="pass --hybrid, or leave it out"
+                )
             return
         name = "--words" if self.words else "--hybrid"
         if threshold is not None:
