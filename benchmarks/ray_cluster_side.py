@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from workloads import texts
@@ -42,4 +43,5 @@ def compare(one: str, parts: str) -> None:
 
 
 if __name__ == "__main__":
-    {"write": write, "remove": remove, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    actions: dict[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
+    actions[sys.argv[1]](*sys.argv[2:])

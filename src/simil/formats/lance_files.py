@@ -62,14 +62,14 @@ class LanceTable:
     def batches(self, columns: Sequence[str] | None = None, rows: range | None = None) -> Iterator[Any]:
         """Yield record batches of a few thousand rows with these columns, by default all of them.
 
-        `rows` are those to read, counted from 0, by default all.
+        `rows` are those that are wanted, counted from 0; by default all.
         """
         names = list(self.schema.names) if columns is None else list(columns)
         with lance_errors(self.place):
             yield from self._dataset.scanner(
                 columns=names,
+                offset=rows and rows.start,
+                limit=rows and len(rows),
                 batch_size=_BATCH,
                 scan_in_order=True,
-                offset=rows.start if rows else None,
-                limit=len(rows) if rows else None,
             ).to_batches()

@@ -12,6 +12,7 @@ from simil.errors import InputError
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import ColumnRoles
 from simil.formats.lance_library import lance_write_errors
+from simil.index.index_description import fragments_left
 from simil.index.stored_words import build_full_text, text_column
 from simil.progress import Advance, Progress, silent
 
@@ -31,6 +32,7 @@ _STAGES = {
 # Versions that a reader may have open, and files that a writer may be about to commit.
 _KEPT_FOR = timedelta(hours=1)
 _BATCH_ROWS = 4096
+_ALL = 1 << 20  # parts of an index that new rows are joined with
 # Where a dataset keeps its rows and indexes; other files of Lance's tell of its versions.
 _CONTENTS = ("data/", "_indices/", "_deletions/")
 
@@ -109,10 +111,11 @@ def optimize(
     before = len(dataset.get_fragments())
     with lance_write_errors(stored.place):
         left = _rows_left(dataset, stored.column)
+        # Lance joins only fragments that are in the same indexes.
+        with progress("indexing new rows"):
+            dataset.optimize.optimize_indices(num_indices_to_merge=_ALL)
         with progress("joining fragments"):
             dataset.optimize.compact_files(batch_size=_BATCH_ROWS, num_threads=1)
-        with progress("indexing new rows"):
-            dataset.optimize.optimize_indices()
         with progress("removing old versions"):
             young = _young_leftovers(dataset, kept_for)
             removed = dataset.cleanup_old_versions(
@@ -136,11 +139,10 @@ def _name(dataset: Any, column: str) -> str | None:
 
 def _rows_left(dataset: Any, column: str) -> int:
     """Return how many rows are not in the index on a column; 0 if there is none."""
-    rows = dataset.count_rows()
-    indexed = [
-        index.num_rows_indexed for index in dataset.describe_indices() if index.field_names == [column]
-    ]
-    return max(0, rows - indexed[0]) if indexed else 0
+    for index in dataset.describe_indices():
+        if index.field_names == [column]:
+            return sum(fragment.count_rows() for fragment in fragments_left(dataset, index))
+    return 0
 
 
 def _young_leftovers(dataset: Any, age: timedelta) -> int:

@@ -27,7 +27,7 @@ from simil.tasks.embedding import EmbedOptions
 from simil.texts import ReadOptions
 
 if TYPE_CHECKING:
-    from simil.formats.arrow_rows import FieldColumns
+    from simil.vectors.vector_columns import DecidedColumns
 
 __all__ = ["ClusterRequest", "ClusterRun", "prepare"]
 
@@ -61,7 +61,7 @@ class ClusterRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
+class _FoundModel:
     stamp: str
     dimensions: int | None
 
@@ -86,7 +86,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
     found = iter(facts)
     planned = list(chain.from_iterable(_numbered(source, found) for source in sources))
     parts = plan_parts(planned, part_rows(sum(one.rows for one in facts), model.dimensions))
-    fields = _asked(ray, _fields, parts, request.reading, len(sources) > 1)
+    columns = _asked(ray, _columns, parts, request.reading, len(sources) > 1, model.dimensions or 0)
     job = EmbedJob(
         settings,
         request.reading,
@@ -96,7 +96,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
         request.output,
         model.stamp,
         __version__,
-        fields,
+        columns,
     )
     return ClusterRun(ray, job, pool, parts, PartManifest(request.output, _plan_of(files, job, parts)))
 
@@ -211,17 +211,18 @@ def _settled(found: Any) -> Any:
     return found
 
 
-def _probe(settings: Settings, wanted: EmbedOptions) -> _Model:
+def _probe(settings: Settings, wanted: EmbedOptions) -> _FoundModel:
     embedder = open_embedder(settings, dimensions=wanted.dimensions, normalize=wanted.normalize)
     try:
-        return _Model(embedder.stamp, wanted.dimensions or embedder.dimensions)
+        return _FoundModel(embedder.stamp, wanted.dimensions or embedder.dimensions)
     finally:
         embedder.close()
 
 
-def _fields(parts: Sequence[Part], options: ReadOptions, several: bool) -> FieldColumns:
-    """Return the columns of the output besides ours: those of the first rows, as one process decides them."""
+def _columns(parts: Sequence[Part], options: ReadOptions, several: bool, dimensions: int) -> DecidedColumns:
+    """Return the columns of the output: the first rows decide them, as in one process."""
     from simil.formats.arrow_rows import FieldColumns
+    from simil.vectors.vector_columns import DecidedColumns
 
     slices = list(chain.from_iterable(part.slices for part in parts))
     texts = chain.from_iterable(
@@ -236,7 +237,7 @@ def _fields(parts: Sequence[Part], options: ReadOptions, several: bool) -> Field
         for one in slices
     )
     rows = [text.fields for text in islice(texts, _SAMPLE)]
-    return FieldColumns("parquet", rows, _types(slices, options), ())
+    return DecidedColumns(FieldColumns("parquet", rows, _types(slices, options), ()), dimensions)
 
 
 def _types(slices: Sequence[FileSlice], options: ReadOptions) -> dict[str, Any]:

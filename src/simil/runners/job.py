@@ -12,7 +12,7 @@ from simil.tasks.embedding import EmbedOptions
 from simil.texts import ReadOptions
 
 if TYPE_CHECKING:
-    from simil.formats.arrow_rows import FieldColumns
+    from simil.vectors.vector_columns import DecidedColumns
 
 __all__ = ["EmbedJob", "PartReport"]
 
@@ -29,7 +29,7 @@ class EmbedJob:
         several: whether there are several sources, so that ids name theirs.
         output: the folder or the address that parts go to.
         stamp: the model whose vectors they are.
-        fields: the columns of the output, besides id, text and vectors.
+        columns: those of the output.
         version: that of simil on the driver.
     """
 
@@ -41,7 +41,7 @@ class EmbedJob:
     output: str
     stamp: str
     version: str
-    fields: FieldColumns | None = None
+    columns: DecidedColumns | None = None
 
     @property
     def keeps_failed(self) -> bool:

@@ -84,7 +84,7 @@ class PartEmbedder:
         )
         with (
             open_part(job.output, part.name) as stream,
-            ArrowWriter(stream, embedder.stamp, "parquet", {}, job.fields) as writer,
+            ArrowWriter(stream, embedder.stamp, "parquet", {}, job.columns) as writer,
         ):
             for batch in batches:
                 writer.write(vector_batch(batch.texts, batch.vectors, embedder.stamp))

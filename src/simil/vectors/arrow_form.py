@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_files import ArrowSink
 from simil.formats.arrow_library import arrow, arrow_errors
-from simil.formats.arrow_rows import FieldColumns
 from simil.formats.arrow_schemas import ColumnRoles, model_of, named_vectors, vector_column
 from simil.formats.arrow_values import is_text, python_values
 from simil.formats.columnar import ColumnTable, open_table
@@ -18,7 +17,7 @@ from simil.vectors.array_rows import as_float32, without_missing
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedded_items import key_of
 from simil.vectors.embedding_values import is_embedding
-from simil.vectors.vector_columns import ColumnsWriter, VectorColumns
+from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorColumns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,10 +89,10 @@ class ArrowWriter(ColumnsWriter):
         model: str | None,
         form: str,
         types: Mapping[str, Any],
-        fields: FieldColumns | None = None,
+        decided: DecidedColumns | None = None,
     ) -> None:
-        """Write in `form`, "parquet" or "arrow"; `types` and `fields` are as in `ColumnsWriter`."""
-        super().__init__(model, form, types, fields)
+        """Write in `form`, "parquet" or "arrow"; all else as in `ColumnsWriter`."""
+        super().__init__(model, form, types, decided)
         self._stream = stream
         self._sink: ArrowSink | None = None
 

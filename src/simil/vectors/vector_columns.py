@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simil.formats.arrow_library import arrow
@@ -17,11 +18,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ColumnsWriter", "VectorColumns"]
+__all__ = ["ColumnsWriter", "DecidedColumns", "VectorColumns"]
 
 # A row group holds so many rows or bytes: what a reader, and the writer, keeps in memory at a time.
 _ROWS = 16_384
 _BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedColumns:
+    """The columns of a table that several files hold: the same in each, whatever its own rows are.
+
+    `dimensions` is the length of the vectors, 0 where it is not known.
+    """
+
+    fields: FieldColumns
+    dimensions: int
 
 
 class VectorColumns:
@@ -38,14 +50,14 @@ class VectorColumns:
         types: Mapping[str, Any],
         form: str,
         model: str | None,
-        fields: FieldColumns | None = None,
+        decided: DecidedColumns | None = None,
     ) -> None:
-        """Take the first rows; `types` are those that fields have in their source, `fields` their columns."""
+        """Take the first rows; all else as `ColumnsWriter` takes it."""
         pa = arrow()
         rows = [one for batch in first for one in batch.fields]
-        self._fields = fields or FieldColumns(form, rows, types, ())
+        self._fields = decided.fields if decided else FieldColumns(form, rows, types, ())
         self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
-        width = first[0].vectors.shape[1] if first else 0
+        width = first[0].vectors.shape[1] if first else decided.dimensions if decided else 0
         self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
         self.schema = pa.schema(
             [
@@ -92,17 +104,17 @@ class ColumnsWriter(VectorWriter):
     """
 
     def __init__(
-        self, model: str | None, form: str, types: Mapping[str, Any], fields: FieldColumns | None = None
+        self, model: str | None, form: str, types: Mapping[str, Any], decided: DecidedColumns | None = None
     ) -> None:
         """Write in `form`; `types` are those that fields have in their source.
 
-        `fields` are the columns of a file that is one of several of a table; its own rows decide nothing.
+        With `decided`, the rows decide nothing.
         """
         super().__init__(model)
         arrow()  # Without the extra, this fails before anything is embedded.
         self._form = form
         self._types = types
-        self._fields = fields
+        self._decided = decided
         self._waiting: list[VectorBatch] = []
         self._rows = self._bytes = 0
         self._columns: VectorColumns | None = None
@@ -124,7 +136,7 @@ class ColumnsWriter(VectorWriter):
             self._put(arrow().concat_tables(map(self._columns.table, batches)))
 
     def _columns_of(self, first: Sequence[VectorBatch]) -> VectorColumns:
-        return VectorColumns(first, self._types, self._form, self._model, self._fields)
+        return VectorColumns(first, self._types, self._form, self._model, self._decided)
 
     def _end(self) -> None:
         if self._waiting or self._columns is None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
-from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
+from simil.cli.options.groups import ClusterFlags, ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,28 +68,10 @@ def embed(
             help="Print how many texts, tokens and requests it would take, and what they would cost.",
         ),
     ] = False,
-    on: Annotated[
-        str | None,
-        Option(
-            "--on",
-            metavar="ray[://HOST:PORT]",
-            help="Embed on a Ray cluster, or with Ray on this machine, into a folder of Parquet files; "
-            "needs simil-cli\\[ray].",
-        ),
-    ] = None,
-    actors: Annotated[
-        int | None,
-        Option(
-            "--actors", metavar="N", min=1, help="With --on: how many actors embed (default: all that fit)."
-        ),
-    ] = None,
-    cores_per_actor: Annotated[
-        int | None,
-        Option("--cores-per-actor", metavar="N", min=1, help="With --on: how many cores each actor has."),
-    ] = None,
     *,
     model: ModelFlags,
     reading: TextFlags,
+    cluster: ClusterFlags,
     running: RunFlags,
 ) -> None:
     """Compute a vector for each text.
@@ -98,37 +79,30 @@ def embed(
     simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
     """
     from simil.cli.options.run import open_run
-    from simil.cli.output.vector_output import vector_target
+    from simil.cli.output.vector_output import VectorTarget, vector_target
     from simil.tasks.embedding import EmbedOptions
 
     normalize = not no_normalize
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
-        if on is not None:
+        if cluster.is_asked_for():
             from simil.cli.commands.embed_cluster import embed_on_cluster
 
-            embed_on_cluster(
-                run,
-                on,
-                files or [],
-                options,
-                wanted,
-                reading.on_error,
-                output,
-                actors=actors,
-                cores_per_actor=cores_per_actor,
-                dry_run=dry_run,
-            )
+            beside = {"--text": text, "--append": append, "--format": form}
+            embed_on_cluster(run, cluster, files or [], options, wanted, output, beside, dry_run=dry_run)
             return
-        target = vector_target(form, output, append=append, offline=run.settings.offline)
+        if dry_run and not append:
+            target = VectorTarget(None, output)
+        else:
+            target = vector_target(form, output, append=append, offline=run.settings.offline)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
             keeps_failed = run.notes.keeps_failed and not dry_run
             texts = values.given(text, "--text", run.notes.blank, keeps_blank=keeps_failed)
             if dry_run:
-                _preview_cost(run.session, texts, wanted, form, output)
+                _preview_cost(run.session, texts, wanted, form, target)
             else:
                 _embed_texts(run, texts, wanted, target)
             return
@@ -140,7 +114,7 @@ def embed(
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave out -m")
             _convert(opened, wanted, target)
         elif dry_run:
-            _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
+            _preview_cost(run.session, run.session.texts(opened), wanted, form, target)
         else:
             texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
             _embed_texts(run, texts, wanted, target, opened)
@@ -176,17 +150,19 @@ def _embed_texts(
 
 
 def _preview_cost(
-    session: Session, texts: Iterator[Text], wanted: EmbedOptions, form: str | None, output: Path | None
+    session: Session, texts: Iterator[Text], wanted: EmbedOptions, form: str | None, target: VectorTarget
 ) -> None:
-    """Print what embedding would take, without sending anything."""
+    """Print what embedding would take, without sending anything; what would be appended to stays as it is."""
     from simil.cli.commands.embed_view import show_dry_run
     from simil.cli.output.output_file import open_output
     from simil.tasks.dry_run import dry_run
 
     if form not in (None, "json"):
         raise UsageError(f"--dry-run cannot be written as {form!r}", hint="leave out --format, or use json")
+    if target.append:
+        session.append_to(target.path, wanted)
     found = dry_run(texts, session.embedder(), wanted)
-    with open_output(output) as stream:
+    with open_output(None if target.append else target.output) as stream:
         show_dry_run(found, stream, as_json=form == "json")
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simil.cli.options.values import check_choice
 from simil.cli.output.progress_bar import terminal_progress
 from simil.errors import UsageError
+from simil.formats.lance_paths import has_lance_suffix
+from simil.formats.registry import suffix_format
+from simil.formats.remote_paths import address_of, check_online, is_remote
 
 if TYPE_CHECKING:
+    from simil.cli.options.groups import ClusterFlags
     from simil.cli.options.run import SessionRun
     from simil.runners.cluster_run import ClusterRun
     from simil.tasks.embedding import EmbedOptions
@@ -20,44 +22,53 @@ if TYPE_CHECKING:
 
 __all__ = ["embed_on_cluster"]
 
-log = logging.getLogger("simil")
-
 
 def embed_on_cluster(
     run: SessionRun,
-    address: str,
+    flags: ClusterFlags,
     files: Sequence[str],
     reading: ReadOptions,
     wanted: EmbedOptions,
-    on_error: str,
     output: Path | None,
+    beside: Mapping[str, object],
     *,
-    actors: int | None,
-    cores_per_actor: int | None,
     dry_run: bool,
 ) -> None:
-    """Embed `files` on the cluster at `address`, into a folder of Parquet files."""
+    """Embed `files` on a cluster, into a folder of Parquet files or a Lance dataset.
+
+    `beside` are options of one process by their names; one that is given raises `UsageError`.
+    """
     from simil.runners.cluster_run import ClusterRequest, prepare
     from simil.runners.ray_cluster import connected
 
+    address = flags.on or ""
     if address != "ray" and not address.startswith("ray://"):
         check_choice("--on", address, ("ray", "ray://HOST:PORT"))
-    if output is None:
-        raise UsageError("--on ray writes several files", hint="name a folder: -o vectors/")
-    if output.suffix and not output.is_dir():
-        raise UsageError(
-            f"--on ray writes several files, not one {output.suffix}", hint="name a folder: -o vectors/"
-        )
+    for option, value in beside.items():
+        if value:
+            raise UsageError(f"{option} does not go with --on ray", hint="leave out one of them")
+    target = _target(output, offline=run.settings.offline)
+    on_error = run.notes.policy
     request = ClusterRequest(
-        files, run.settings, reading, wanted, on_error, str(output.absolute()), actors, cores_per_actor
+        files, run.settings, reading, wanted, on_error, target, flags.actors, flags.cores_per_actor
     )
-    began = time.monotonic()
     with connected(address) as ray:
         planned = prepare(ray, request)
         if dry_run:
             return
         _embed(run, planned)
-    log.info("%.1f s", time.monotonic() - began)
+
+
+def _target(output: Path | None, *, offline: bool) -> str:
+    """Return the path or address of the folder to write to; raises `UsageError` for that of a file."""
+    folder = "name a folder, as in -o vectors/, or a dataset, as in -o vectors.lance"
+    if output is None:
+        raise UsageError("--on ray writes several files", hint=folder)
+    target = address_of(output)
+    if not has_lance_suffix(target) and suffix_format(target) is not None and not output.is_dir():
+        raise UsageError(f"--on ray writes several files, not one {output.suffix}", hint=folder)
+    check_online(target, offline=offline)
+    return target if is_remote(target) else str(output.absolute())
 
 
 def _embed(run: SessionRun, planned: ClusterRun) -> None:

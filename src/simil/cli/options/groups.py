@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from simil.texts import ReadOptions
 
 __all__ = [
+    "ClusterFlags",
     "DatasetFlags",
     "EngineFlags",
     "ExpandedCommand",
@@ -127,7 +128,9 @@ class WordFlags(Frozen):
             raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
         if not self.count:
             if self.language is not None:
-                raise UsageError("--language is for --words and --hybrid", hint="pass one of them")
+                raise UsageError(
+                    "--language is for searching by words", hint="pass --hybrid, or leave it out"
+                )
             return
         name = "--words" if self.words else "--hybrid"
         if threshold is not None:
@@ -146,6 +149,7 @@ class StoredFlags(Frozen):
 
     exact: opt.Exact = False
     where: opt.Where = None
+    recall: opt.Recall = False
 
     def check(self, opened: OpenInput) -> None:
         """Raise `UsageError` for an option that only datasets have, where there is none."""
@@ -215,6 +219,21 @@ class DatasetFlags(InputFlags):
     on_error: opt.OnErrorReading = "fail"
 
 
+class ClusterFlags(Frozen):
+    """Whether many machines work, and how many processes there are on them."""
+
+    on: opt.On = None
+    actors: opt.Actors = None
+    cores_per_actor: opt.CoresPerActor = None
+
+    def is_asked_for(self) -> bool:
+        """Return whether they do; raises `UsageError` where other options say how without it."""
+        if self.on is None and (self.actors or self.cores_per_actor):
+            option = "--actors" if self.actors else "--cores-per-actor"
+            raise UsageError(f"{option} is for --on ray", hint="pass both, or leave it out")
+        return self.on is not None
+
+
 class RunFlags(Frozen):
     """Where settings come from, how much to print, and for whom."""
 
@@ -225,6 +244,7 @@ class RunFlags(Frozen):
 
 
 _GROUPS = (
+    ClusterFlags,
     EngineFlags,
     ModelFlags,
     RerankFlags,

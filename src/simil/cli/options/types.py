@@ -10,11 +10,13 @@ from simil.cli.options.completion import language_names, model_names, reranker_n
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
+    "Actors",
     "BaseUrl",
     "CalibrationFile",
     "Candidates",
     "Collection",
     "Concurrency",
+    "CoresPerActor",
     "Delimiter",
     "Device",
     "Dimensions",
@@ -35,6 +37,7 @@ __all__ = [
     "NoNormalize",
     "Nul",
     "Offline",
+    "On",
     "OnError",
     "OnErrorNull",
     "OnErrorPairs",
@@ -45,6 +48,7 @@ __all__ = [
     "Precision",
     "Projection",
     "Quiet",
+    "Recall",
     "Rerank",
     "RetriesLimit",
     "Sheet",
@@ -63,6 +67,7 @@ _input = partial(Option, rich_help_panel="Input")
 _words = partial(Option, rich_help_panel="Words")
 _stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
+_cluster = partial(Option, rich_help_panel="Many machines")
 
 Model = Annotated[
     str | None,
@@ -260,6 +265,25 @@ OnErrorReading = Annotated[
         "A text that a model refuses always fails.",
     ),
 ]
+On = Annotated[
+    str | None,
+    _cluster(
+        "--on",
+        metavar="ray[://HOST:PORT]",
+        help="Embed on a Ray cluster, without an address on this machine or where RAY_ADDRESS says, into a "
+        "folder of Parquet files or a Lance dataset; needs simil-cli\\[ray].",
+    ),
+]
+Actors = Annotated[
+    int | None,
+    _cluster("--actors", metavar="N", min=1, help="How many processes embed (default: as many as fit)."),
+]
+CoresPerActor = Annotated[
+    int | None,
+    _cluster(
+        "--cores-per-actor", metavar="N", min=1, help="How many cores each of them has (default: about 4)."
+    ),
+]
 Output = Annotated[
     Path | None,
     Option(
@@ -301,6 +325,14 @@ WordLanguage = Annotated[
 ]
 Exact = Annotated[
     bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
+]
+Recall = Annotated[
+    bool,
+    _stored(
+        "--recall",
+        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on "
+        "a sample of the rows.",
+    ),
 ]
 Where = Annotated[
     str | None,
