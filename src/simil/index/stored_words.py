@@ -207,7 +207,7 @@ class StoredWords:
         if name not in self._highest_scores:
             scores = self._ranked(query, 1, None).scores
             self._highest_scores[name] = (
-                float(scores[0]) if len(scores) else unknown_weight(self._stored.count)
+                float(scores[0]) if len(scores) else unknown_weight(self._stored.rows)
             )
         return self._highest_scores[name]
 

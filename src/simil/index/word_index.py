@@ -22,7 +22,7 @@ __all__ = ["LEAST_SHARE", "WordIndex", "unknown_weight"]
 _K1, _B = 1.2, 0.75
 
 # Of the score that all words of a query could give, what a text has that stands for the query.
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.6
 
 
 def unknown_weight(texts: int) -> float:
@@ -91,9 +91,9 @@ class WordIndex:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return what `best` does, without texts that have but little of a query.
 
-        A text needs half of the score that all words of the query could give: for each the highest that it
-        gives to any text, and its full weight if no text has it. A text that has a number or a code of the
-        query needs no more than that.
+        A text needs `LEAST_SHARE` of the score that all words of the query could give: for each the highest
+        that it gives to any text, and its full weight if no text has it. A text that has a number or a code
+        of the query needs no more than that.
         """
         import numpy as np
 

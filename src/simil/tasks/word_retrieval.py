@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HYBRID_CANDIDATES",
+    "cosines_with",
     "hybrid_result",
     "index_words",
     "search_hybrid",
@@ -73,7 +74,7 @@ def search_hybrid(
         bm25, by_words = words.scores(near.query), words.candidates(near.query, depth)[1]
         rows, fused = fuse([by_words, near.rows])
         rows, fused = rows[: top_k or TOP_K], fused[: top_k or TOP_K]
-        cosines = _cosines(queries.vectors[number], corpus.vectors[rows])
+        cosines = cosines_with(queries.vectors[number], corpus.vectors[rows])
         joint = JointRanks(cosines, ranks_in(near.rows, rows), bm25[rows], ranks_in(by_words, rows))
         results.append(hybrid_result(near.query, rows, fused, joint))
     return results
@@ -89,10 +90,11 @@ def hybrid_result(
     return SearchResult(query, rows, scores, int(rows[0]), scores[0], by=SearchBy.HYBRID, joint=joint)
 
 
-def _cosines(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def cosines_with(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosine of a query with each of `vectors` [n, d], all of length 1, as `search` gives it."""
     import numpy as np
 
-    return similarity.pairwise(np.broadcast_to(query, vectors.shape), vectors)
+    return similarity.pairwise(np.broadcast_to(query, vectors.shape), vectors, similarity.Metric.DOT)
 
 
 def _given(texts: Sequence[Text]) -> Iterator[str]:

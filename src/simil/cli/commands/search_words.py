@@ -95,19 +95,19 @@ def _in_dataset(
     words: WordFlags,
     top_k: int | None,
 ) -> Found:
-    from simil.tasks.stored_word_retrieval import search_stored_hybrid, search_stored_words
+    from simil.tasks.stored_word_retrieval import search_stored_hybrid, search_stored_words, with_texts
 
     saved = queries.groups(session) if queries.are_saved else None
     dataset, index = _indexed(session, opened, stored, words)
     if words.words:
         asked = _query_texts(session, queries)
-        answers, corpus = search_stored_words(asked, dataset, index, top_k=top_k)
+        found = search_stored_words(asked, dataset, index, top_k=top_k)
+        answers, corpus = with_texts(found, dataset, None)
         return Found(answers, _without_vectors(asked), corpus)
     groups = [*(saved or queries.groups(session))]
     (group,) = groups if len(groups) == 1 else [_joined(groups)]
-    answers, corpus = search_stored_hybrid(
-        group, dataset, index, top_k=top_k, where=stored.where, exact=stored.exact
-    )
+    found = search_stored_hybrid(group, dataset, index, top_k=top_k, where=stored.where, exact=stored.exact)
+    answers, corpus = with_texts(found, dataset, dataset.model)
     return Found(answers, _without_vectors(group.texts), corpus)
 
 

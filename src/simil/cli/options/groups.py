@@ -128,7 +128,9 @@ class WordFlags(Frozen):
             raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
         if not self.count:
             if self.language is not None:
-                raise UsageError("--language is for --words and --hybrid", hint="pass one of them")
+                raise UsageError(
+                    "--language is for searching by words", hint="pass --hybrid, or leave it out"
+                )
             return
         name = "--words" if self.words else "--hybrid"
         if threshold is not None:
@@ -147,6 +149,7 @@ class StoredFlags(Frozen):
 
     exact: opt.Exact = False
     where: opt.Where = None
+    recall: opt.Recall = False
 
     def check(self, opened: OpenInput) -> None:
         """Raise `UsageError` for an option that only datasets have, where there is none."""
