@@ -70,6 +70,7 @@ def lance() -> Any:
     try:
         with _quiet():
             import lance.fragment
+            import lance.indices
     except ImportError as exc:
         raise ExtraMissing("Lance datasets need pylance, which is not installed", extra="lance") from exc
     return lance
