@@ -261,22 +261,22 @@ def test_lists_of_any_length_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "rows", "dimensions", "expected"),
+    ("kind", "rows", "dimensions", "sizes", "settings"),
     [
-        (IndexKind.IVF_PQ, 256, 384, {"num_partitions": 1, "sample_rate": 64, "num_sub_vectors": 48}),
-        (IndexKind.IVF_PQ, 10_000, 100, {"num_partitions": 2, "sample_rate": 64, "num_sub_vectors": 20}),
-        (IndexKind.IVF_PQ, 10_000, 13, {"num_partitions": 2, "sample_rate": 64, "num_sub_vectors": 13}),
-        (IndexKind.IVF_RQ, 2_000_000, 384, {"num_partitions": 488, "sample_rate": 64, "num_bits": 1}),
-        (IndexKind.IVF_RQ, 10**9, 1536, {"num_partitions": 15811, "sample_rate": 5, "num_bits": 1}),
-        (IndexKind.IVF_HNSW_SQ, 3_000_000, 768, {"num_partitions": 2, "sample_rate": 64}),
+        (IndexKind.IVF_PQ, 256, 384, (1, 64), {"num_sub_vectors": 48}),
+        (IndexKind.IVF_PQ, 10_000, 100, (2, 64), {"num_sub_vectors": 20}),
+        (IndexKind.IVF_PQ, 10_000, 13, (2, 64), {"num_sub_vectors": 13}),
+        (IndexKind.IVF_RQ, 2_000_000, 384, (488, 64), {"num_bits": 1}),
+        (IndexKind.IVF_RQ, 10**9, 1536, (15811, 5), {"num_bits": 1}),
+        (IndexKind.IVF_HNSW_SQ, 3_000_000, 768, (2, 64), {}),
     ],
 )
 def test_sizes_go_with_rows_and_dimensions(
-    kind: IndexKind, rows: int, dimensions: int, expected: dict[str, int]
+    kind: IndexKind, rows: int, dimensions: int, sizes: tuple[int, int], settings: dict[str, int]
 ) -> None:
     plan = plan_index(kind, rows, dimensions)
     assert plan is not None
-    assert plan.settings == expected
+    assert ((plan.partitions, plan.sample_rate), plan.settings) == (sizes, settings)
 
 
 def test_too_few_rows_and_odd_dimensions() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import InputError
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import ColumnRoles
-from simil.formats.lance_library import lance_write_errors
+from simil.formats.lance_library import lance, lance_write_errors
 from simil.index.index_description import fragments_left
 from simil.index.stored_words import build_full_text, text_column
 from simil.progress import Advance, Progress, silent
@@ -24,7 +24,6 @@ __all__ = ["Optimized", "build", "optimize"]
 
 # What Lance does while it builds an index, by its names for it.
 _STAGES = {
-    "train_ivf": "finding partitions",
     "train_quantizer": "learning codes",
     "shuffle": "assigning rows",
     "merge_partitions": "writing partitions",
@@ -87,16 +86,31 @@ def build(
             with _stages(progress, "indexing texts") as report:
                 build_full_text(dataset, *([language] if language else []), on_progress=report)
         if plan is not None:
-            with _stages(progress, "indexing vectors") as report:
-                dataset.create_index(
-                    stored.column,
-                    plan.kind.in_lance,
-                    name=_name(dataset, stored.column),
-                    metric="cosine",
-                    replace=True,
-                    progress_callback=report,
-                    **plan.settings,
-                )
+            _build_on_vectors(dataset, stored.column, plan, progress)
+
+
+def _build_on_vectors(dataset: Any, column: str, plan: IndexPlan, progress: Progress) -> None:
+    # Where Lance 14.0.2 reports each round of k-means, now and then it waits for itself for ever. Partitions
+    # that are found before, without reports, leave it nothing to wait for.
+    with progress("indexing vectors: finding partitions"):
+        found = (
+            lance()
+            .indices.IndicesBuilder(dataset, column)
+            .train_ivf(plan.partitions, distance_type="cosine", sample_rate=plan.sample_rate)
+        )
+    with _stages(progress, "indexing vectors") as report:
+        dataset.create_index(
+            column,
+            plan.kind.in_lance,
+            name=_name(dataset, column),
+            metric="cosine",
+            replace=True,
+            num_partitions=plan.partitions,
+            ivf_centroids=found.centroids,
+            sample_rate=plan.sample_rate,
+            progress_callback=report,
+            **plan.settings,
+        )
 
 
 def optimize(
