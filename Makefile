@@ -37,7 +37,7 @@ types: $(VENV)/.tools
 	$(BIN)/mypy
 
 unit: $(VENV)/.tools
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=20 --durations-min=0.5
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py

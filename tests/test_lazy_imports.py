@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -180,8 +181,7 @@ def test_two_words_seen_before_need_neither_an_engine_nor_numpy_nor_typer(tmp_pa
 
 
 def test_a_probability_needs_numpy_only(tmp_path: Path) -> None:
-    done = [sys.executable, "-m", "simil", "eval", "--demo", "-m", "minilm", "--calibration", "c.json"]
-    subprocess.run(done, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    shutil.copy(Path(__file__).parent / "cli" / "cases" / "compare-calibrated" / "c.json", tmp_path)
     command = ("compare", "-m", "minilm", "--calibration", "c.json", "Apple", "Orange")
     _loaded(_PROGRAM, *command, folder=tmp_path)
     loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)

@@ -80,11 +80,6 @@ def test_the_tour_prints_what_the_readme_says(checkout, environment):
     check_examples(examples, checkout, environment)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_what_is_printed(page, checkout, environment):
-    check_examples(console_examples((ROOT / "docs" / page).read_text("utf-8")), checkout, environment)
-
-
 def test_the_first_commands_are_targets_of_the_makefile():
     readme = (ROOT / "README.md").read_text("utf-8")
     targets = set(re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
@@ -116,6 +111,8 @@ def test_the_python_examples_are_true():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_python_examples_of_a_page_are_true(page, checkout, monkeypatch):
+def test_a_page_shows_what_is_printed(page, checkout, environment, monkeypatch):
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    check_examples(console_examples(text), checkout, environment)
     monkeypatch.chdir(checkout)
-    check_python_examples((ROOT / "docs" / page).read_text("utf-8"))
+    check_python_examples(text)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import lance
 import lancedb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.command import shell, simil
+
+from simil.index.recall import measure_recall
+from simil.vectors.stored_vectors import StoredVectors
 
 TEXTS = """an apple
 a pear tree in the garden
@@ -112,3 +117,62 @@ def test_vectors_that_say_no_model_meet_no_text(tmp_path: Path) -> None:
 
     assert result.code == 3
     assert "does not say which model made them" in result.error_line
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of 600 rows with an index on its vectors."""
+    folder = tmp_path_factory.mktemp("indexed")
+    vectors = np.random.default_rng(1).standard_normal((600, 16), np.float32)
+    table = pa.table({"id": [str(row) for row in range(600)], "even": [row % 2 == 0 for row in range(600)]})
+    column = pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), 16)
+    lance.write_dataset(table.append_column("embedding", column), folder / "v.lance")
+    assert simil("index", "-q", "v.lance", cwd=folder).code == 0
+    return folder
+
+
+def test_recall_is_that_of_the_index(indexed: Path) -> None:
+    shown = simil("search", "--recall", "v.lance", "-k", "5", "--where", "even", "-f", "json", cwd=indexed)
+    measured = measure_recall(StoredVectors.open(str(indexed / "v.lance")), 5, where="even")
+    found = json.loads(shown.out)
+
+    assert shown.code == 0
+    assert found["recall"] == measured.recall
+    assert 0.5 < found["recall"] <= 1
+    assert {name: found[name] for name in ("dataset", "where", "k", "queries", "index")} == {
+        "dataset": "v.lance", "where": "even", "k": 5, "queries": measured.queries, "index": measured.kind,
+    }  # fmt: skip
+    assert found["settings"] == measured.settings
+    assert "without --recall, search is exact: it uses the index from 24,000,000 rows on" in shown.error_line
+
+
+def test_recall_is_shown_with_its_settings(indexed: Path) -> None:
+    lines = simil("search", "--recall", "v.lance", "-q", cwd=indexed).out.splitlines()
+
+    assert re.fullmatch(r"recall@10    [01]\.\d{3}", lines[0])
+    assert lines[1] == "measured     on 100 rows"
+    assert re.fullmatch(r"index        IVF_\w+: 1 partition, \d+ candidates, 1 probe", lines[2])
+    assert re.fullmatch(r"time         \S+ ms a query; \S+ ms exact, where many are asked at once", lines[3])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["v.lance", "-k", "3", "--exact"], "so --exact has no effect"),
+        (["water", "v.lance"], "--recall is for one Lance dataset"),
+        (["v.lance", "--where", "odd"], "has no column 'odd'"),
+        (["v.lance", "-f", "csv"], "--recall is written as text or json, not as csv"),
+    ],
+)
+def test_what_recall_cannot_measure_is_refused(options: list[str], said: str, indexed: Path) -> None:
+    result = simil("search", "--recall", *options, cwd=indexed)
+
+    assert (result.code, result.out) == (2, "")
+    assert said in result.error_line
+
+
+def test_recall_without_an_index_says_how_to_build_one(folder: Path) -> None:
+    result = simil("search", "--recall", "v.lance", cwd=folder)
+
+    assert (result.code, result.out) == (3, "")
+    assert result.error_line == "v.lance: has no index on its vectors; run: simil index v.lance"

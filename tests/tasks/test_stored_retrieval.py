@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simil.errors import InputError, UsageError
+from simil.index.nearest import has_useful_index
 from simil.session.loader import saved_corpus
 from simil.session.stored_corpora import groups_of
 from simil.tasks.corpus import Corpus
@@ -255,3 +256,14 @@ def test_a_condition_that_fails_on_a_row_is_not_the_fault_of_the_dataset(stored:
     stored.check_where("cast(text as int) > 3")
     with pytest.raises(InputError, match=r"--where 'cast\(text as int\) > 3'.*Cannot cast string"):
         search_stored(queries(), [stored], where="cast(text as int) > 3")
+
+
+def test_an_index_that_pays_is_told(tmp_path: Path, stored: StoredVectors) -> None:
+    name = str(tmp_path / "indexed.lance")
+    lance.write_dataset(lance.dataset(stored.name).to_table(filter="embedding IS NOT NULL"), name)
+    assert not has_useful_index(StoredVectors.open(name), index_from=1)
+    options = {"num_partitions": 1, "num_sub_vectors": 8, "metric": "cosine"}
+    lance.dataset(name).create_index("embedding", "IVF_PQ", **options)
+
+    assert has_useful_index(StoredVectors.open(name), index_from=1)
+    assert not has_useful_index(StoredVectors.open(name))

@@ -277,7 +277,7 @@ def test_lancedb_opens_it(tmp_path: Path) -> None:
 
 def test_a_table_of_lancedb(tmp_path: Path) -> None:
     made = [
-        {"vector": [1.0, 2.0], "title": "x", "year": 2020},
+        {"vector": [1.0, 2.0], "title": "x", "year": 20},
         {"vector": [3.0, 4.0], "title": "y", "year": 1},
     ]
     lancedb.connect(tmp_path).create_table("theirs", made)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from simil.formats.lance_library import lance_errors
+from simil.index.index_description import fragments_left
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,9 +50,7 @@ class CandidateIndex:
             for index in dataset.describe_indices():
                 by_cosine = (index.details or {}).get("metric_type") == "COSINE"
                 if index.field_names == [stored.column] and by_cosine:
-                    covered = {number for segment in index.segments for number in segment.fragment_ids}
-                    left = [one for one in dataset.get_fragments() if one.fragment_id not in covered]
-                    return cls(stored, index.name, index.index_type, left)
+                    return cls(stored, index.name, index.index_type, fragments_left(dataset, index))
         return None
 
     @cached_property

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import InputError
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import ColumnRoles
-from simil.formats.lance_library import lance_write_errors
+from simil.formats.lance_library import lance, lance_write_errors
+from simil.index.index_description import fragments_left
 from simil.index.stored_words import build_full_text, text_column
 from simil.progress import Advance, Progress, silent
 
@@ -23,7 +24,6 @@ __all__ = ["Optimized", "build", "optimize"]
 
 # What Lance does while it builds an index, by its names for it.
 _STAGES = {
-    "train_ivf": "finding partitions",
     "train_quantizer": "learning codes",
     "shuffle": "assigning rows",
     "merge_partitions": "writing partitions",
@@ -31,6 +31,7 @@ _STAGES = {
 # Versions that a reader may have open, and files that a writer may be about to commit.
 _KEPT_FOR = timedelta(hours=1)
 _BATCH_ROWS = 4096
+_ALL = 1 << 20  # parts of an index that new rows are joined with
 # Where a dataset keeps its rows and indexes; other files of Lance's tell of its versions.
 _CONTENTS = ("data/", "_indices/", "_deletions/")
 
@@ -85,16 +86,31 @@ def build(
             with _stages(progress, "indexing texts") as report:
                 build_full_text(dataset, *([language] if language else []), on_progress=report)
         if plan is not None:
-            with _stages(progress, "indexing vectors") as report:
-                dataset.create_index(
-                    stored.column,
-                    plan.kind.in_lance,
-                    name=_name(dataset, stored.column),
-                    metric="cosine",
-                    replace=True,
-                    progress_callback=report,
-                    **plan.settings,
-                )
+            _build_on_vectors(dataset, stored.column, plan, progress)
+
+
+def _build_on_vectors(dataset: Any, column: str, plan: IndexPlan, progress: Progress) -> None:
+    # Where Lance 14.0.2 reports each round of k-means, now and then it waits for itself for ever. Partitions
+    # that are found before, without reports, leave it nothing to wait for.
+    with progress("indexing vectors: finding partitions"):
+        found = (
+            lance()
+            .indices.IndicesBuilder(dataset, column)
+            .train_ivf(plan.partitions, distance_type="cosine", sample_rate=plan.sample_rate)
+        )
+    with _stages(progress, "indexing vectors") as report:
+        dataset.create_index(
+            column,
+            plan.kind.in_lance,
+            name=_name(dataset, column),
+            metric="cosine",
+            replace=True,
+            num_partitions=plan.partitions,
+            ivf_centroids=found.centroids,
+            sample_rate=plan.sample_rate,
+            progress_callback=report,
+            **plan.settings,
+        )
 
 
 def optimize(
@@ -109,10 +125,11 @@ def optimize(
     before = len(dataset.get_fragments())
     with lance_write_errors(stored.place):
         left = _rows_left(dataset, stored.column)
+        # Lance joins only fragments that are in the same indexes.
+        with progress("indexing new rows"):
+            dataset.optimize.optimize_indices(num_indices_to_merge=_ALL)
         with progress("joining fragments"):
             dataset.optimize.compact_files(batch_size=_BATCH_ROWS, num_threads=1)
-        with progress("indexing new rows"):
-            dataset.optimize.optimize_indices()
         with progress("removing old versions"):
             young = _young_leftovers(dataset, kept_for)
             removed = dataset.cleanup_old_versions(
@@ -136,11 +153,10 @@ def _name(dataset: Any, column: str) -> str | None:
 
 def _rows_left(dataset: Any, column: str) -> int:
     """Return how many rows are not in the index on a column; 0 if there is none."""
-    rows = dataset.count_rows()
-    indexed = [
-        index.num_rows_indexed for index in dataset.describe_indices() if index.field_names == [column]
-    ]
-    return max(0, rows - indexed[0]) if indexed else 0
+    for index in dataset.describe_indices():
+        if index.field_names == [column]:
+            return sum(fragment.count_rows() for fragment in fragments_left(dataset, index))
+    return 0
 
 
 def _young_leftovers(dataset: Any, age: timedelta) -> int:

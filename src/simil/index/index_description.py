@@ -11,7 +11,7 @@ from simil.formats.lance_library import lance_errors
 if TYPE_CHECKING:
     from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["DatasetDescription", "IndexDescription", "describe", "describe_dataset"]
+__all__ = ["DatasetDescription", "IndexDescription", "describe", "describe_dataset", "fragments_left"]
 
 # What Lance says of an index by the names of its own settings, and what it is called here.
 _SHOWN = {
@@ -104,12 +104,17 @@ def _described(dataset: Any, index: Any, rows: int) -> IndexDescription:
         settings.pop("language", None)
     settings |= {key: value for key, value in details.get("compression", {}).items() if key != "type"}
     settings |= details.get("hnsw_index") or {}
-    # Rows that were deleted since count as indexed.
-    left = max(0, rows - index.num_rows_indexed)
+    left = sum(fragment.count_rows() for fragment in fragments_left(dataset, index))
     column = ", ".join(index.field_names)
     return IndexDescription(
         index.name, column, index.index_type, settings, rows - left, left, index.total_size_bytes
     )
+
+
+def fragments_left(dataset: Any, index: Any) -> list[Any]:
+    """Return the fragments of a dataset whose rows are not in one of its indexes, as Lance describes it."""
+    covered = {number for segment in index.segments for number in segment.fragment_ids}
+    return [fragment for fragment in dataset.get_fragments() if fragment.fragment_id not in covered]
 
 
 def _plain(value: object) -> object:

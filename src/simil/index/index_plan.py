@@ -45,21 +45,24 @@ class IndexPlan:
         kind: its kind.
         rows: how many rows there are.
         dimensions: the length of a vector.
-        settings: what Lance's `create_index` takes beside the kind.
+        partitions: how many partitions it has.
+        sample_rate: rows per centroid that k-means learns from.
+        settings: what else Lance's `create_index` takes for the kind.
         code: how a vector is kept, in words.
     """
 
     kind: IndexKind
     rows: int
     dimensions: int
+    partitions: int
+    sample_rate: int
     settings: Mapping[str, int]
     code: str
 
     def __str__(self) -> str:
-        partitions = self.settings["num_partitions"]
         return (
             f"{self.kind.in_lance} on {self.rows:,} vectors of {self.dimensions} dimensions: "
-            f"{partitions:,} partition{'' if partitions == 1 else 's'}, {self.code}"
+            f"{self.partitions:,} partition{'' if self.partitions == 1 else 's'}, {self.code}"
         )
 
 
@@ -73,26 +76,27 @@ def plan_index(kind: IndexKind, rows: int, dimensions: int) -> IndexPlan | None:
     size = _GRAPH_PARTITION if kind is IndexKind.IVF_HNSW_SQ else _PARTITION
     # Beyond some millions of rows partitions grow too, since training takes as long as their number squared.
     partitions = max(1, min(rows // size, isqrt(rows) // 2))
-    sample = _SAMPLE_BYTES // (4 * dimensions * partitions)
-    settings = {"num_partitions": partitions, "sample_rate": max(2, min(_SAMPLE, sample))}
+    sample = max(2, min(_SAMPLE, _SAMPLE_BYTES // (4 * dimensions * partitions)))
+    settings, code = _code(kind, dimensions)
+    return IndexPlan(kind, rows, dimensions, partitions, sample, settings, code)
+
+
+def _code(kind: IndexKind, dimensions: int) -> tuple[Mapping[str, int], str]:
+    """Return the settings of a kind, and how it keeps a vector."""
     if kind is IndexKind.IVF_PQ:
         parts = _parts(dimensions)
-        return IndexPlan(kind, rows, dimensions, settings | {"num_sub_vectors": parts}, _bytes(parts))
-    if kind is IndexKind.IVF_RQ:
-        if dimensions % 8:
-            raise UsageError(
-                f"--kind {kind} takes a multiple of 8 dimensions, and the vectors have {dimensions}",
-                hint=f"pass --kind {IndexKind.IVF_PQ}",
-            )
-        return IndexPlan(kind, rows, dimensions, settings | {"num_bits": 1}, "a bit per dimension")
-    return IndexPlan(kind, rows, dimensions, settings, "a byte per dimension, in a graph")
+        return {"num_sub_vectors": parts}, f"{parts} byte{'' if parts == 1 else 's'} per vector"
+    if kind is IndexKind.IVF_HNSW_SQ:
+        return {}, "a byte per dimension, in a graph"
+    if dimensions % 8:
+        raise UsageError(
+            f"--kind {kind} takes a multiple of 8 dimensions, and the vectors have {dimensions}",
+            hint=f"pass --kind {IndexKind.IVF_PQ}",
+        )
+    return {"num_bits": 1}, "a bit per dimension"
 
 
 def _parts(dimensions: int) -> int:
     """Return into how many parts of equal length a vector is cut: of 8 dimensions, or a few less."""
     width = next(width for width in range(min(_CODE, dimensions), 0, -1) if dimensions % width == 0)
     return dimensions // width
-
-
-def _bytes(count: int) -> str:
-    return f"{count} byte{'' if count == 1 else 's'} per vector"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["INDEX_FROM", "Nearest", "nearest"]
+__all__ = ["INDEX_FROM", "Nearest", "has_useful_index", "nearest"]
 
 INDEX_FROM = 1_000_000 * 384
 """How many numbers must be read without an index for it to be quicker."""
@@ -72,6 +72,11 @@ def nearest(
         if found is not None:
             return found
     return _by_reading(stored, queries, k, where)
+
+
+def has_useful_index(stored: StoredVectors, *, index_from: int = INDEX_FROM) -> bool:
+    """Return whether `nearest` goes by an index of a dataset, where all of its rows count."""
+    return stored.rows * stored.dimensions >= index_from and CandidateIndex.of(stored) is not None
 
 
 def _by_index(

@@ -74,6 +74,11 @@ class Session(AbstractContextManager["Session"]):
         return self._model.stamp
 
     @property
+    def dimensions(self) -> int | None:
+        """How many dimensions of each vector are kept; None for all."""
+        return self._model.dimensions
+
+    @property
     def opened(self) -> Embedder | None:
         """The embedder, None while no text has needed one."""
         return self._model.opened

@@ -80,6 +80,11 @@ class Corpus(Frozen, eq=False):
         scores, places = similarity.top_k(queries, vectors, k)
         return scores, rows[places]
 
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether the texts are read when they are asked for, as of a dataset that is larger than memory."""
+        return isinstance(self.texts, TextsOnDemand)
+
     def place(self, row: int) -> str:
         """Return where a person finds text `row`: `file:line`, or the id of a saved vector."""
         return place_of(self.texts[row], saved=self.saved)

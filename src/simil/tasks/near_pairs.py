@@ -22,12 +22,10 @@ __all__ = [
     "candidate_pairs",
     "candidate_pairs_with_copies",
     "copies_of",
-    "measured_recall",
 ]
 
 # How many of the nearest rows are candidates: more for rows of which all are near.
 _CANDIDATES = (32, 256, 2048)
-_SAMPLE, _MEASURED = 100, 10  # rows, and neighbours of each, by which recall is measured
 _SEED = 0
 # Of a query: its vector, and the scores, rows and keys of its candidates.
 _PER_CANDIDATE = 64
@@ -185,17 +183,3 @@ def _check_pairs(count: int, threshold: float) -> None:
             f"{readable_size(usable)} of memory take",
             hint="pass a higher --threshold",
         )
-
-
-def measured_recall(corpus: CorpusInBlocks) -> float:
-    """Return which part of the nearest rows the index finds, on a sample of the rows of its dataset."""
-    import numpy as np
-
-    draw = np.random.default_rng(_SEED)
-    rows = np.sort(draw.choice(len(corpus), min(_SAMPLE, len(corpus)), replace=False))
-    vectors = corpus.vectors_of(rows)
-    exact, _ = corpus.nearest(vectors, _MEASURED + 1, exact=True)
-    found, _ = corpus.nearest(vectors, _MEASURED + 1)
-    # Of rows that score the same, any will do.
-    limits = exact[:, -1:]
-    return float((found >= limits).sum() / (exact >= limits).sum())

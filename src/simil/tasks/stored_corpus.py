@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from simil import similarity
 from simil.errors import InputError, Place
-from simil.formats.arrow_schemas import ColumnRoles
-from simil.formats.lance_library import lance_errors
-from simil.index.index_description import describe
+from simil.index.candidate_index import CandidateIndex
 from simil.index.nearest import nearest
 from simil.progress import Progress, silent
 from simil.tasks.corpus import Corpus, TextsOnDemand
@@ -30,6 +27,8 @@ __all__ = ["CorpusInBlocks", "LoadedCorpus", "StoredCorpus", "rows_at_once"]
 
 _TEXTS = 1024  # taken at once
 _SCANNED = 8192  # rows of a block of the dataset
+# For fewer numbers, comparing every row with all others takes no longer than asking an index for each.
+_INDEX_FROM = 1 << 27
 _PART = 8  # of the memory that data may take, for one of the things that work holds
 _FEWEST_ROWS, _MOST_ROWS = 1024, 1 << 18
 
@@ -145,9 +144,18 @@ class StoredCorpus(CorpusInBlocks):
     """
 
     def __init__(
-        self, stored: StoredVectors, types: Mapping[str, Any] | None = None, progress: Progress = silent
+        self,
+        stored: StoredVectors,
+        types: Mapping[str, Any] | None = None,
+        progress: Progress = silent,
+        *,
+        index_from: int = _INDEX_FROM,
     ) -> None:
-        """Take a dataset whose fields have these `types` of Arrow; nothing is read yet."""
+        """Take a dataset whose fields have these `types` of Arrow; nothing is read yet.
+
+        Its index is used if its vectors have at least `index_from` numbers.
+        """
+        self._index_from = index_from
         self.stored = stored
         self.progress = progress
         self.dimensions = stored.dimensions
@@ -166,26 +174,15 @@ class StoredCorpus(CorpusInBlocks):
 
     @cached_property
     def has_index(self) -> bool:
-        return any(index.column == self.stored.column for index in describe(self.stored))
+        numbers = len(self) * self.dimensions
+        return numbers >= self._index_from and CandidateIndex.of(self.stored) is not None
 
     @cached_property
     def row_ids(self) -> NDArray[np.uint64]:
         """The ids by which the dataset knows the rows, uint64 [n]."""
-        return self._scanned_ids(f"`{self.stored.column}` IS NOT NULL")
-
-    @property
-    def _has_ids(self) -> bool:
-        schema = self.stored.dataset.schema
-        return ColumnRoles.of(schema) is not None or "id" in schema.names
-
-    @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Where the rows are among all of the dataset, those without a vector too, int64 [n] from 1."""
         import numpy as np
 
-        every = self._scanned_ids(None)
-        order = np.argsort(every)
-        return order[np.searchsorted(every[order], self.row_ids)] + 1
+        return np.concatenate([np.empty(0, np.uint64), *(ids for ids, _ in self.stored.blocks())])
 
     def read(self, stop: int | None = None) -> Iterator[tuple[int, NDArray[np.float32]]]:
         first = 0
@@ -203,26 +200,20 @@ class StoredCorpus(CorpusInBlocks):
         found = np.empty((len(rows), self.dimensions), np.float32)
         for start in range(0, len(rows), _SCANNED):
             part = rows[start : start + _SCANNED]
-            with lance_errors(self.stored.place):
-                table = self.stored.dataset._take_rows(self.row_ids[part].tolist(), [self.stored.column])
-            numbers = table.column(0).combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            vectors = numbers.reshape(len(part), -1)
-            found[start : start + len(part)] = self._of_length_one(
-                vectors.astype(np.float32, copy=False), int(part[0])
-            )
+            vectors = self.stored.take_vectors(self.row_ids[part])
+            found[start : start + len(part)] = self._of_length_one(vectors, int(part[0]))
         return found
 
     def nearest(
         self, queries: NDArray[np.float32], k: int, *, exact: bool = False
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        found = nearest(self.stored, queries, k, exact=exact)
+        found = nearest(self.stored, queries, k, exact=exact or not self.has_index, index_from=0)
         return found.scores, self._numbers_of(found.row_ids)
 
     def take(self, rows: NDArray[np.int64]) -> VectorBatch:
         """Return what the dataset holds of some rows, the vectors as they are there."""
         file = self.stored.take(self.row_ids[rows])
-        batch = file.batch(0, len(file))
-        return batch if self._has_ids else replace(batch, ids=[str(place) for place in self.places[rows]])
+        return file.batch(0, len(file))
 
     def texts_of(self, rows: NDArray[np.int64]) -> list[Text]:
         """Return the texts of some rows."""
@@ -253,16 +244,6 @@ class StoredCorpus(CorpusInBlocks):
             return None, ids
         order = np.argsort(ids)
         return order, ids[order]
-
-    def _scanned_ids(self, condition: str | None) -> NDArray[np.uint64]:
-        import numpy as np
-
-        with lance_errors(self.stored.place):
-            scanner = self.stored.dataset.scanner(
-                columns=[], with_row_id=True, filter=condition, scan_in_order=True
-            )
-            parts = [batch.column("_rowid").to_numpy() for batch in scanner.to_batches()]
-        return np.concatenate([np.empty(0, np.uint64), *parts])
 
     def _of_length_one(self, block: NDArray[np.float32], first: int) -> NDArray[np.float32]:
         try:

@@ -67,6 +67,7 @@ def show_clustering(
             plain=["cluster", "place", "content"],
             columns=["cluster", "words", "score", "id", "text", "file", "line"],
             types=result.corpus.types,
+            alike=result.corpus.is_on_demand,
         )
 
 

@@ -12,7 +12,7 @@ from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
 from simil.formats.passthrough import joined
-from simil.tasks.corpus import content_of, place_of, texts_at
+from simil.tasks.corpus import TextsOnDemand, content_of, place_of, texts_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,8 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
     else:
         plain, rows = ["group", "score", "place", "text"], _members(found, form)
         columns = ["group", "id", "score", "text", "file", "line", "kept"]
-    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns)
+    alike = isinstance(found.texts, TextsOnDemand)
+    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns, alike=alike)
 
 
 def show_texts(

@@ -122,7 +122,7 @@ def _build(name: str, kind: str | None, language: str | None, run: Run) -> None:
     stored = _open(name, run)
     plan = plan_index(IndexKind(kind) if kind else DEFAULT_KIND, stored.count, stored.dimensions)
     if plan is None:
-        log.warning("%s: %d vectors are too few for an index: search is exact", name, stored.count)
+        log.warning("%s: %d vectors are too few for an index on them: search is exact", name, stored.count)
     else:
         log.warning("%s: %s", name, plan)
     build(stored, plan, language=language, progress=terminal_progress(quiet=run.quiet))

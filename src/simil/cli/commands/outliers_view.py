@@ -42,7 +42,16 @@ def show_outliers(
         plain = ["score", "place", "text", "nearest_score", "nearest_text"]
         columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
         lines = (_lines if form == "plain" else _records)(found, rows.tolist(), corpus, among)
-        write_rows(lines, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
+        write_rows(
+            lines,
+            form,
+            stream,
+            facts={},
+            plain=plain,
+            columns=columns,
+            types=corpus.types,
+            alike=corpus.is_on_demand,
+        )
 
 
 def draw_outliers(

@@ -110,6 +110,18 @@ def search(
     from simil.cli.output.rows import form_of, has_columns
     from simil.tasks.retrieval import TOP_K
 
+    if stored.recall:
+        from simil.cli.commands.search_recall import show_recall
+
+        beside = {
+            "--queries": queries, "--threshold": threshold is not None, "--exact": stored.exact,
+            "--words": words.words, "--hybrid": words.hybrid, "--rerank": reranking.rerank,
+            "-r": recursive, "--chunk": chunk, "--whole": whole, "-C": context, "-l": files_only, "-c": count,
+        }  # fmt: skip
+        show_recall(
+            arguments or [], top_k, stored.where, model.offline, running, beside, form=form, output=output
+        )
+        return
     query, files = query_and_files(arguments or [], queries)
     values.check_threshold(threshold)
     words.check(threshold, exact=stored.exact)
@@ -144,9 +156,9 @@ def search(
                 scorer = run.session.scorer_opened
                 reranker = None if scorer is None else scorer.stamp
                 show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
-        report_misses(found, threshold, stored.where)
+        report_misses(found.answers, len(found.queries), corpus, threshold, stored.where)
         if candidates is not None and top_k is None and threshold is not None:
-            report_limit(found.answers, corpus, threshold, candidates)
+            report_limit(found.answers, found.searched, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise NegativeAnswer
 

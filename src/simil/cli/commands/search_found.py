@@ -23,11 +23,24 @@ __all__ = ["Found", "find_all"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results of a search, its queries without their vectors, and the corpus of the results' rows."""
+    """What a search found.
+
+    Attributes:
+        answers: the results of each query.
+        queries: the queries, without their vectors.
+        corpus: the corpus of the results' rows.
+        of_datasets: how many rows were searched that are not in the corpus unless they were found.
+    """
 
     answers: Sequence[SearchResult]
     queries: Corpus
     corpus: Corpus
+    of_datasets: int = 0
+
+    @property
+    def searched(self) -> int:
+        """How many texts were searched."""
+        return self.of_datasets or len(self.corpus)
 
 
 def find_all(
@@ -55,19 +68,25 @@ def find_all(
     searched = _datasets(session, opened, stored) if opened.holds_stored else cut.corpus(session, opened)
     texts: list[Text] = []
     groups = _noted(saved or queries.groups(session), texts)
+    of_datasets = 0
     if isinstance(searched, Corpus):
         corpus = searched
         answers = [
             answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
         ]
     else:
+        from simil.cli.commands.search_notes import report_reading
         from simil.tasks.stored_retrieval import search_stored
 
+        if not stored.exact:
+            needs_all = threshold is not None and top_k is None
+            report_reading(searched, session.dimensions, needs_all=needs_all)
         answers, corpus = search_stored(
             groups, searched, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
         )
         corpus = corpus.replaced(types=opened.column_types if cut.files.all_fields else {})
-    return Found(answers, Corpus(texts, np.empty((len(texts), 0), np.float32), None), corpus)
+        of_datasets = sum(len(part) if isinstance(part, Corpus) else part.rows for part in searched)
+    return Found(answers, Corpus(texts, np.empty((len(texts), 0), np.float32), None), corpus, of_datasets)
 
 
 def _datasets(session: Session, opened: OpenInput, stored: StoredFlags) -> Sequence[Corpus | StoredVectors]:

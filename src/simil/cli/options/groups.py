@@ -149,6 +149,7 @@ class StoredFlags(Frozen):
 
     exact: opt.Exact = False
     where: opt.Where = None
+    recall: opt.Recall = False
 
     def check(self, opened: OpenInput) -> None:
         """Raise `UsageError` for an option that only datasets have, where there is none."""

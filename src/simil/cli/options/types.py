@@ -48,6 +48,7 @@ __all__ = [
     "Precision",
     "Projection",
     "Quiet",
+    "Recall",
     "Rerank",
     "RetriesLimit",
     "Sheet",
@@ -324,6 +325,14 @@ WordLanguage = Annotated[
 ]
 Exact = Annotated[
     bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
+]
+Recall = Annotated[
+    bool,
+    _stored(
+        "--recall",
+        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on "
+        "a sample of the rows.",
+    ),
 ]
 Where = Annotated[
     str | None,

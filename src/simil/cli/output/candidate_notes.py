@@ -14,10 +14,12 @@ __all__ = ["check_no_plot", "report_comparison", "report_crowded"]
 
 log = logging.getLogger("simil")
 
+_MEASURED = 10  # neighbours
+
 
 def report_comparison(corpus: CorpusInBlocks) -> None:
     """Say how texts are compared with those of a corpus, if it is larger than memory."""
-    from simil.tasks.near_pairs import measured_recall
+    from simil.index.recall import measure_recall
     from simil.tasks.stored_corpus import StoredCorpus
 
     if not isinstance(corpus, StoredCorpus):
@@ -25,11 +27,12 @@ def report_comparison(corpus: CorpusInBlocks) -> None:
     name, count = corpus.stored.name, f"{len(corpus):,}"
     if corpus.has_index:
         log.warning(
-            "%s (%s texts) is larger than memory: compared by candidates of its index, which finds %s of the "
-            "nearest texts",
+            "%s (%s texts) is larger than memory: compared by candidates of its index, which finds %.1f %% "
+            "of the %d nearest texts",
             name,
             count,
-            f"{100 * measured_recall(corpus):.1f} %",
+            100 * measure_recall(corpus.stored, _MEASURED).recall,
+            _MEASURED,
         )
     else:
         log.warning("%s (%s texts) is larger than memory: compared block by block", name, count)
