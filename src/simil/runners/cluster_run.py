@@ -87,9 +87,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
     model = tasks.model(settings, request.wanted)
     parts = _planned(sources, facts, model)
     job = EmbedJob(
-        # One actor does a single part as one process does. Of many parts, none may begin with the engine for
-        # few texts: which texts that were would depend on which actor took which part.
-        settings.replaced(model=settings.model or model.name, expects_many=len(parts) > 1),
+        settings.replaced(model=settings.model or model.name),
         request.reading,
         request.wanted,
         request.on_error,

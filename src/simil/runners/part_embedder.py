@@ -41,9 +41,7 @@ class PartEmbedder:
         environment.apply()
         self._job = job
         self._counter = counter
-        self._session = Session(
-            local_settings(job.settings), dimensions=job.wanted.dimensions, normalize=job.wanted.normalize
-        )
+        self._session: Session | None = None
 
     def __call__(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
         """Embed the parts of a batch of Ray's, and return their reports."""
@@ -63,7 +61,7 @@ class PartEmbedder:
         return report
 
     def _write(self, part: Part, report: PartReport) -> None:
-        embedder = self._embedder()
+        embedder = self._embedder(part)
         truncated, used = embedder.truncated, _used(embedder)
         batches = embed_stream(
             self._texts(part, report),
@@ -86,7 +84,20 @@ class PartEmbedder:
         report.requests, report.tokens = requests - used[0], tokens - used[1]
         report.cost = None if cost is None else cost - (used[2] or 0)
 
-    def _embedder(self) -> Embedder:
+    def _embedder(self, part: Part) -> Embedder:
+        """Return the model, which gives the bits that one process gives to these texts.
+
+        One process embeds its first texts with the engine that starts at once, and all others with the one
+        for many. So the first part opens the model anew, and actors that begin with another part expect many.
+        """
+        if self._session is None or part.number == 0:
+            if self._session is not None:
+                self._session.close()
+            self._session = Session(
+                local_settings(self._job.settings).replaced(expects_many=part.number > 0),
+                dimensions=self._job.wanted.dimensions,
+                normalize=self._job.wanted.normalize,
+            )
         embedder = self._session.embedder()
         if embedder.stamp != self._job.stamp:
             raise ModelMismatch(

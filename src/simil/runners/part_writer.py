@@ -106,9 +106,8 @@ def remove_drafts(folder: str) -> None:
 def missing_parts(output: str, parts: Sequence[Part]) -> set[int]:
     """Return the numbers of the parts that are not there: all of those of a dataset that is not."""
     if is_remote(output):
-        found = {
-            one.address.rpartition("/")[2] for one in list_objects(f"{output.rstrip('/')}/", recursive=True)
-        }
+        below = list_objects(f"{output.rstrip('/')}/", recursive=True)
+        found = {one.address.rpartition("/")[2] for one in below}
     else:
         found = {path.name for path in Path(output).glob("*")}
     if has_lance_suffix(output):
