@@ -16,9 +16,10 @@ from simil.errors import SimilError
 from simil.runners.input_files import list_inputs
 from simil.runners.input_source import InputFile, InputSource
 from simil.runners.job import EmbedJob, PartReport
+from simil.runners.node_settings import settings_here, settings_to_send
 from simil.runners.part_embedder import PartEmbedder
 from simil.runners.part_manifest import PartManifest
-from simil.runners.part_writer import remove_drafts
+from simil.runners.part_writer import remove_drafts, written_parts
 from simil.runners.parts import Part, part_rows, plan_parts
 from simil.runners.ray_cluster import ActorPool, choose_pool, node_sizes
 from simil.runners.slices import FileSlice, slice_texts
@@ -78,7 +79,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
         cores_per_actor=request.cores_per_actor,
         uses_gpus=request.settings.device.kind != "cpu",
     )
-    settings = request.settings.replaced(threads=pool.cores)
+    settings = settings_to_send(request.settings, threads=pool.cores)
     model = _asked(ray, _probe, settings, request.wanted)
     files = [file for source in sources for file in source]
     facts = _surveyed(ray, files, request.reading)
@@ -117,7 +118,9 @@ class ClusterRun:
         self.job = job
         self.parts = parts
         self.manifest = manifest
-        self.left = [part for part in parts if part.number not in manifest.done]
+        # What somebody has removed since is embedded again.
+        written = written_parts(job.output) if manifest.done else set()
+        self.left = [part for part in parts if part.number not in manifest.done or part.name not in written]
         self.pool = replace(pool, actors=min(pool.actors, max(len(self.left), 1)))
         self._ray = ray
 
@@ -126,7 +129,7 @@ class ClusterRun:
 
         Raises the error that ends a part.
         """
-        if self.manifest.is_complete:
+        if self.manifest.is_complete and not self.left:
             return
         self.manifest.begin()
         for report in self._reports() if self.left else ():
@@ -212,7 +215,8 @@ def _settled(found: Any) -> Any:
 
 
 def _probe(settings: Settings, wanted: EmbedOptions) -> _FoundModel:
-    embedder = open_embedder(settings, dimensions=wanted.dimensions, normalize=wanted.normalize)
+    here = settings_here(settings)
+    embedder = open_embedder(here, dimensions=wanted.dimensions, normalize=wanted.normalize)
     try:
         return _FoundModel(embedder.stamp, wanted.dimensions or embedder.dimensions)
     finally:

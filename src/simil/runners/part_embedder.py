@@ -14,6 +14,7 @@ from simil._version import __version__
 from simil.errors import ModelError, ModelMismatch, SimilError
 from simil.foreign import what_was_raised
 from simil.runners.job import EmbedJob, PartReport
+from simil.runners.node_settings import settings_here
 from simil.runners.part_writer import open_part
 from simil.runners.parts import Part
 from simil.runners.slices import slice_texts
@@ -35,7 +36,7 @@ class PartEmbedder:
         """Open nothing yet."""
         self._job = job
         self._session = Session(
-            job.settings, dimensions=job.wanted.dimensions, normalize=job.wanted.normalize
+            settings_here(job.settings), dimensions=job.wanted.dimensions, normalize=job.wanted.normalize
         )
 
     def __call__(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:

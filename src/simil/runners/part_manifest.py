@@ -19,6 +19,16 @@ __all__ = ["MANIFEST", "PartManifest"]
 
 # Names that begin so are no part of a table of files.
 MANIFEST = "_simil.jsonl"
+# What differs where a run does something else.
+_OTHER = {
+    "simil": "another version of simil",
+    "model": "another model",
+    "revision": "another revision of the model",
+    "options": "other options",
+    "inputs": "other inputs",
+    "parts": "other parts",
+    "plan": "other parts",
+}
 # What a manifest says of a part, and what all of them say together.
 _COUNTS = ("rows", "failed", "blank", "unknown", "truncated", "seconds")
 
@@ -93,7 +103,7 @@ class PartManifest:
         for name, wanted in self._plan.items():
             if plan.get(name) != wanted:
                 raise UsageError(
-                    f"was begun with another {name}: {_shown(plan.get(name))}, now {_shown(wanted)}",
+                    f"holds a run with {_OTHER[name]}: {_shown(plan.get(name))}, now {_shown(wanted)}",
                     hint="repeat that run to go on with it, or name another folder after -o",
                     place=Place(str(self.path.parent)),
                 )

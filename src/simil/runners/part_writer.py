@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from simil.errors import Place, UsageError
 
-__all__ = ["TEMPORARY", "open_part", "remove_drafts"]
+__all__ = ["TEMPORARY", "open_part", "remove_drafts", "written_parts"]
 
 # How names of unfinished files begin: those who read the folder as a table leave them out.
 TEMPORARY = ".simil-part-"
@@ -45,3 +45,8 @@ def remove_drafts(folder: str) -> None:
     for draft in Path(folder).glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             draft.unlink()
+
+
+def written_parts(folder: str) -> set[str]:
+    """Return the names of the files of a folder."""
+    return {path.name for path in Path(folder).iterdir()}
