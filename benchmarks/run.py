@@ -32,6 +32,7 @@ import bulk
 import cache
 import clusters
 import files
+import lance_index
 import large_model
 import limits
 import memory
@@ -57,7 +58,8 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
-    clusters, cache, openai_api, architectures, packed, ray_cluster_runs, large_model,
+    clusters, cache, openai_api, architectures, packed, ray_cluster_runs, lance_index,
+    large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
