@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 HEAVY = {
@@ -134,6 +136,17 @@ def test_clusters_of_saved_vectors_need_only_numpy(options: list[str], tmp_path:
 
     assert printed.split() == ["1"] * 4 + ["2"] * 4
     assert loaded & HEAVY <= {"numpy", "orjson"}
+
+
+def test_parquet_needs_no_pandas(tmp_path: Path) -> None:
+    """Which pyarrow would import, where it is installed, as soon as it makes a value."""
+    pq.write_table(pa.table({"id": ["1", "2"], "text": ["an apple", "the sea"]}), tmp_path / "texts.parquet")
+    command = ("embed", "-m", "minilm", "texts.parquet", "-o", "vectors.parquet")
+    loaded, _ = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
+    assert pq.read_table(tmp_path / "vectors.parquet")["text"].to_pylist() == ["an apple", "the sea"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ __all__ = [
     "Credentials",
     "SettingSource",
     "Settings",
+    "cache_dir_of",
     "calibrations_dir",
     "dotenv_of",
     "load_settings",
@@ -190,7 +191,7 @@ def load_settings(
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
-        cache_dir=_cache_dir(environ),
+        cache_dir=cache_dir_of(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
@@ -405,7 +406,8 @@ def _config_values(table: Mapping[str, object], name: str) -> Mapping[str, str]:
     }
 
 
-def _cache_dir(environ: Mapping[str, str]) -> Path:
+def cache_dir_of(environ: Mapping[str, str]) -> Path:
+    """Return the cache directory that an environment names, or that of the user."""
     given = environ.get("SIMIL_CACHE_DIR")
     folder = _expanded(given, "SIMIL_CACHE_DIR") if given else user_folder("cache")
     try:

@@ -13,8 +13,9 @@ import numpy as np
 import safetensors.numpy
 
 from simil.formats.registry import FORMATS
-from simil.vectors import VectorBatch, VectorFormat
+from simil.vectors import VectorBatch
 from simil.vectors.vector_files import open_writer
+from simil.vectors.vector_formats import STREAMED
 
 __all__ = ["mutated", "sound_files"]
 
@@ -51,7 +52,7 @@ def sound_files(folder: Path) -> list[Path]:
     (folder / "texts.xlsx").write_bytes(_workbook())
     vectors = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
     ids, texts = tuple(f"n{number}" for number in range(5)), tuple(str(row["text"]) for row in _ROWS)
-    for form in VectorFormat:
+    for form in STREAMED:
         stream = BytesIO()
         writer = open_writer(form, stream, model="m@1")
         writer.write(VectorBatch(ids, texts, ({"score": 1},) * 5, vectors))

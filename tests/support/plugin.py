@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["install"]
+__all__ = ["install", "install_package"]
 
 _CODE = '''
 import time
@@ -84,14 +85,18 @@ _NAMES = ("letters", "other", "slow", "busy", "dying", "prompted", "refusing")
 
 def install(folder: Path) -> Path:
     """Install the package into `folder`, which then belongs on PYTHONPATH; return `folder`."""
-    package = folder / "simil_test_plugin"
-    package.mkdir(parents=True)
-    package.joinpath("__init__.py").write_text(_CODE, "utf-8")
-    facts = folder / "simil_test_plugin-1.dist-info"
+    return install_package(folder, "simil_test_plugin", _CODE, _NAMES)
+
+
+def install_package(folder: Path, package: str, code: str, names: Sequence[str]) -> Path:
+    """Install a package of this code, in which the embedder `name` is the class `Name`; return `folder`."""
+    module = folder / package
+    module.mkdir(parents=True)
+    module.joinpath("__init__.py").write_text(code, "utf-8")
+    facts = folder / f"{package}-1.dist-info"
     facts.mkdir()
-    facts.joinpath("METADATA").write_text(
-        "Metadata-Version: 2.1\nName: simil-test-plugin\nVersion: 1\n", "utf-8"
-    )
-    points = "".join(f"{name} = simil_test_plugin:{name.title()}\n" for name in _NAMES)
+    named = package.replace("_", "-")
+    facts.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\nName: {named}\nVersion: 1\n", "utf-8")
+    points = "".join(f"{name} = {package}:{name.title()}\n" for name in names)
     facts.joinpath("entry_points.txt").write_text(f"[simil.embedders]\n{points}", "utf-8")
     return folder

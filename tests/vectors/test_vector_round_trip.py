@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,8 +28,11 @@ from simil.formats.detection import typed
 from simil.formats.float32_text import nearest_float32
 from simil.formats.sources import Source
 from simil.vectors import VectorBatch, VectorFile, VectorFormat, sidecar_path
+from simil.vectors.lance_form import LanceWriter
 from simil.vectors.sniff import as_vectors
 from simil.vectors.vector_files import open_writer
+from simil.vectors.vector_formats import STREAMED
+from simil.vectors.writer import VectorWriter
 
 JSON_FORMS = [VectorFormat.JSON, VectorFormat.JSONL, VectorFormat.BASE64]
 TABLES = [VectorFormat.CSV, VectorFormat.TSV]
@@ -66,7 +71,7 @@ def write(
     """Write batches as the command line does; `fields` are those of every item in turn."""
     sidecar = sidecar_path(path).open("wb") if form is VectorFormat.NPY else None
     try:
-        with path.open("wb") as stream, open_writer(form, stream, model=MODEL, sidecar=sidecar) as writer:
+        with writer_of(path, form, sidecar) as writer:
             done = 0
             for ids, texts, vectors in written:
                 of_batch = fields[done : done + len(ids)] if fields else [{} for _ in ids]
@@ -75,6 +80,16 @@ def write(
     finally:
         if sidecar:
             sidecar.close()
+
+
+@contextmanager
+def writer_of(path: Path, form: VectorFormat, sidecar: BinaryIO | None) -> Iterator[VectorWriter]:
+    if form is VectorFormat.LANCE:
+        with LanceWriter(str(path), MODEL, {}) as dataset:
+            yield dataset
+        return
+    with path.open("wb") as stream, open_writer(form, stream, model=MODEL, sidecar=sidecar) as writer:
+        yield writer
 
 
 def into_bytes(form: VectorFormat, written: list[Any]) -> bytes:
@@ -310,7 +325,7 @@ def through_pipe(form: VectorFormat, written: list[Any]) -> bytes:
     return received[0]
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_a_pipe_gets_what_a_file_gets(form: VectorFormat) -> None:
     big = np.random.default_rng(0).standard_normal((3000, 64)).astype(np.float32)
     names = [str(place) for place in range(3000)]
@@ -334,7 +349,7 @@ def read_from_pipe(data: bytes, form: VectorFormat | None = None) -> VectorFile:
     return read
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 @pytest.mark.parametrize("named", [True, False])
 def test_reading_from_a_pipe(form: VectorFormat, named: bool) -> None:
     big = np.random.default_rng(0).standard_normal((700, 64)).astype(np.float32)
@@ -362,7 +377,7 @@ print(read.source, read.vectors.shape)
     assert done.stdout == b"stdin (3, 2)\n"
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_a_stream_that_has_begun(tmp_path: Path, form: VectorFormat) -> None:
     path = tmp_path / "x"
     with path.open("wb") as stream:
@@ -419,7 +434,7 @@ def test_cells_that_tsv_cannot_hold_are_counted(
 # --- what a writer refuses ---
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_refused_batches_leave_the_file_as_it_was(form: VectorFormat) -> None:
     stream = io.BytesIO()
     with open_writer(form, stream, model=MODEL) as writer:
@@ -437,7 +452,7 @@ def test_refused_batches_leave_the_file_as_it_was(form: VectorFormat) -> None:
         assert (writer.count, writer.dimensions) == (1, 2)
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_vectors_of_another_model_are_refused(form: VectorFormat) -> None:
     with open_writer(form, io.BytesIO(), model=MODEL) as writer:
         writer.write(VectorBatch(["1"], ["a"], [{}], ONE, MODEL))
@@ -478,13 +493,13 @@ def test_fields_called_as_columns_are(form: VectorFormat, name: str) -> None:
     assert stream.getvalue() == b""
 
 
-@pytest.mark.parametrize("form", [form for form in VectorFormat if form is not VectorFormat.NPY])
+@pytest.mark.parametrize("form", [form for form in STREAMED if form is not VectorFormat.NPY])
 def test_only_npy_has_a_sidecar(form: VectorFormat) -> None:
     with pytest.raises(UsageError, match="themselves"):
         open_writer(form, io.BytesIO(), model=MODEL, sidecar=io.BytesIO())
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_closing_twice_ends_once(form: VectorFormat) -> None:
     stream = io.BytesIO()
     writer = open_writer(form, stream, model=MODEL)
@@ -525,7 +540,7 @@ def test_a_broken_off_json_file_is_not_taken_for_a_whole_one(tmp_path: Path) -> 
         vectors_in(str(path))
 
 
-@pytest.mark.parametrize("form", list(VectorFormat))
+@pytest.mark.parametrize("form", STREAMED)
 @pytest.mark.parametrize("failed", [0, 1, 2])
 def test_a_text_that_failed_is_passed_over(
     tmp_path: Path, form: VectorFormat, failed: int, caplog: pytest.LogCaptureFixture
@@ -554,7 +569,7 @@ def test_a_text_that_failed_is_passed_over(
         assert path.read_text("utf-8").count('"embedding":null') == 1
 
 
-@pytest.mark.parametrize("form", VectorFormat)
+@pytest.mark.parametrize("form", STREAMED)
 def test_texts_that_failed_before_any_vector(form: VectorFormat) -> None:
     stream = io.BytesIO()
     has_null = form in JSON_FORMS

@@ -3,8 +3,9 @@ row group by row group, never as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 from simil.errors import InputError, Place
@@ -15,7 +16,7 @@ from simil.formats.file_maps import unchanged
 from simil.formats.part_files import part_files
 from simil.formats.sources import Source
 
-__all__ = ["ArrowSink", "ArrowTable", "column_types", "count_rows"]
+__all__ = ["ArrowSink", "ArrowTable"]
 
 
 # Rows that become Python values at a time.
@@ -48,15 +49,22 @@ class ArrowTable:
         counts = [count for _, _, count in looks]
         self.count = None if None in counts else sum(filter(None, counts))
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
-        """Yield record batches of a few thousand rows with these columns, by default all of them."""
+    def batches(self, columns: Sequence[str] | None = None, rows: range | None = None) -> Iterator[Any]:
+        """Yield record batches of a few thousand rows with these columns, by default all of them.
+
+        `rows` are those that are wanted, counted from 0 through all files; by default all.
+        """
         names = list(self.schema.names) if columns is None else list(columns)
+        first = 0
         for source in self._sources:
+            if rows is not None and first >= rows.stop:
+                return
             with _opened(source) as part, arrow_errors(part.place):
-                for batch in part.batches(names):
+                for batch in part.batches(names) if rows is None else part.rows(names, rows, first):
                     _check_offsets(batch)
                     for start in range(0, batch.num_rows, _BATCH):
                         yield batch.slice(start, _BATCH).select(names)
+                first += part.count or 0
 
     def _common_schema(self, schemas: Sequence[tuple[Place, Any]]) -> Any:
         """Return the schema of the first file, with types that hold the values of all."""
@@ -118,14 +126,16 @@ class ArrowSink:
         self._writer.close()
 
 
-def column_types(source: Source) -> Mapping[str, Any]:
-    """Return the type of each column of a source; errors as in `ArrowTable`."""
-    return {field.name: field.type for field in ArrowTable(source).schema}
-
-
-def count_rows(source: Source) -> int | None:
-    """Return the number of rows of a source, None if only reading all of them tells."""
-    return ArrowTable(source).count
+def _overlap(batches: Iterator[Any], wanted: range, first: int) -> Iterator[Any]:
+    """Yield what of the batches is among the rows that are wanted; their own are counted from `first`."""
+    for batch in batches:
+        if first >= wanted.stop:
+            return
+        start = max(wanted.start - first, 0)
+        part = batch.slice(start, max(wanted.stop - first - start, 0))
+        first += batch.num_rows
+        if part.num_rows:
+            yield part
 
 
 class _ParquetFile:
@@ -137,9 +147,24 @@ class _ParquetFile:
         self.count: int | None = self._file.metadata.num_rows
 
     def batches(self, columns: list[str]) -> Iterator[Any]:
+        yield from self._groups(columns, range(self._file.num_row_groups))
+
+    def rows(self, columns: list[str], wanted: range, first: int) -> Iterator[Any]:
+        # Row groups are what can be skipped without being read.
+        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        starts = [first, *accumulate(sizes, initial=first)][1:-1]
+        groups = [
+            group
+            for group, (start, size) in enumerate(zip(starts, sizes, strict=True))
+            if start < wanted.stop and start + size > wanted.start
+        ]
+        if groups:
+            yield from _overlap(self._groups(columns, groups), wanted, starts[groups[0]])
+
+    def _groups(self, columns: list[str], groups: Sequence[int]) -> Iterator[Any]:
         # Names with dots stand for members of structs, too; all columns need none.
         wanted = None if columns == self.schema.names else columns
-        yield from self._file.iter_batches(_BATCH, columns=wanted)
+        yield from self._file.iter_batches(_BATCH, row_groups=list(groups), columns=wanted)
 
 
 class _ArrowFile:
@@ -156,6 +181,9 @@ class _ArrowFile:
         file = ipc.open_file(self._stream, options=ipc.IpcReadOptions(included_fields=wanted))
         yield from map(file.get_batch, range(file.num_record_batches))
 
+    def rows(self, columns: list[str], wanted: range, first: int) -> Iterator[Any]:
+        return _overlap(self.batches(columns), wanted, first)
+
 
 class _ArrowStream:
     count: int | None = None
@@ -168,6 +196,9 @@ class _ArrowStream:
     def batches(self, columns: list[str]) -> Iterator[Any]:
         self._stream.seek(0)
         yield from arrow().ipc.open_stream(self._stream)
+
+    def rows(self, columns: list[str], wanted: range, first: int) -> Iterator[Any]:
+        return _overlap(self.batches(columns), wanted, first)
 
 
 _Part = _ParquetFile | _ArrowFile | _ArrowStream

@@ -1,4 +1,4 @@
-"""The rows of Parquet and Arrow files as records."""
+"""The rows of Parquet and Arrow files and Lance datasets as records."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from simil.errors import InputError, Place
-from simil.formats.arrow_files import ArrowTable
 from simil.formats.arrow_library import arrow, arrow_errors
 from simil.formats.arrow_schemas import named_vectors
 from simil.formats.arrow_values import python_values
+from simil.formats.columnar import ColumnTable, open_table
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 
@@ -19,23 +19,28 @@ __all__ = ["arrow_records"]
 log = logging.getLogger("simil")
 
 
-def arrow_records(source: Source, options: FormatOptions) -> RecordStream:
+def arrow_records(
+    source: Source, options: FormatOptions, rows: range | None = None, before: int = 0
+) -> RecordStream:
     """The rows of a source, all columns but one of vectors; the place's line is the number of the row.
 
-    Raises InputError if it is no such file.
+    `rows` are those to read, counted from 0, by default all; `before` are those that come before the source
+    where it is one of several files of a folder. Raises InputError if it is no such file.
     """
-    table = ArrowTable(source)
+    table = open_table(source)
     names = list(table.schema.names)
     vectors = named_vectors(table.schema)
     if vectors is not None:
         log.warning("%s: the vectors in column %r are left out", source.name, vectors)
         names.remove(vectors)
-    return RecordStream(_records(table, names), Place(source.name), tuple(names))
+    return RecordStream(_records(table, names, rows, before), Place(source.name), tuple(names))
 
 
-def _records(table: ArrowTable, names: list[str]) -> Iterator[Record | InputError]:
-    number = 0
-    for batch in table.batches(names):
+def _records(
+    table: ColumnTable, names: list[str], wanted: range | None, before: int
+) -> Iterator[Record | InputError]:
+    number = before + (wanted.start if wanted else 0)
+    for batch in table.batches(names, wanted):
         with arrow_errors(table.place):
             rows = [*_rows(batch, names)]
         for row in rows:

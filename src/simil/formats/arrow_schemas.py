@@ -9,12 +9,14 @@ from typing import Any
 from simil.formats.arrow_library import arrow
 from simil.formats.tables import own_name
 
-__all__ = ["ColumnRoles", "model_of", "name_model", "named_vectors", "vector_column"]
+__all__ = ["HASH", "ColumnRoles", "hash_column", "model_of", "name_model", "named_vectors", "vector_column"]
 
 _NAMES = ("embedding", "vector", "embeddings", "vectors")
 # Keys of ours in the metadata of a schema.
 _ROLES = {role: f"simil.{role}".encode() for role in ("id", "text", "embedding")}
 _MODEL, _REVISION, _DIMENSIONS = b"simil.model", b"simil.revision", b"simil.dimensions"
+# Names the column of the texts' hashes, which only a Lance dataset has.
+HASH = b"simil.hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,12 @@ def model_of(metadata: Mapping[bytes, bytes] | None) -> str | None:
     """Return what made the vectors, None if the file does not say."""
     said = [(metadata or {}).get(key, b"").decode("utf-8", "replace") for key in (_MODEL, _REVISION)]
     return "@".join(filter(None, said)) or None
+
+
+def hash_column(schema: Any) -> str | None:
+    """Return the column of the texts' hashes, which is none of the user's fields; None if there is none."""
+    name = (schema.metadata or {}).get(HASH, b"").decode("utf-8", "replace")
+    return name if name in schema.names else None
 
 
 def named_vectors(schema: Any) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from simil.errors import InputError, Place
 from simil.formats.binary_marks import may_be_cut
 from simil.formats.encoding import head_as_utf8
+from simil.formats.lance_paths import is_lance
 from simil.formats.part_files import part_files
 from simil.formats.registry import Format, format_named, sniffed_binary, suffix_format
 from simil.formats.sources import Source
@@ -71,8 +72,9 @@ def typed(source: Source, wanted: str | None = None, encoding: str | None = None
     """
     if wanted is not None:
         return TypedSource(source, format_named(wanted))
-    if part_files(source.path) is not None:
-        return TypedSource(source, format_named("parquet"))
+    table = format_of_folder(source.path)
+    if table is not None:
+        return TypedSource(source, table)
     head = source.head(_tells_binary)
     binary = sniffed_binary(head)
     if binary is not None:
@@ -84,6 +86,13 @@ def typed(source: Source, wanted: str | None = None, encoding: str | None = None
     if named is not None and named.name in ("json", "jsonl"):
         return TypedSource(source, named)
     return TypedSource(source, _json_format(source, encoding) or named or format_named("text"))
+
+
+def format_of_folder(path: str) -> Format | None:
+    """Return the format of a folder, or an address, that is one table; None for anything else."""
+    if is_lance(path):
+        return format_named("lance")
+    return None if part_files(path) is None else format_named("parquet")
 
 
 def refuse_binary(source: Source) -> None:

@@ -6,7 +6,7 @@ A new format is one file beside this one and one entry in `FORMATS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -127,7 +127,7 @@ def _arrow(name: str, suffixes: tuple[str, ...], magic: bytes) -> Format:
         return arrow_rows(name, rows, columns)
 
     def types(source: Source) -> Mapping[str, Any]:
-        from simil.formats.arrow_files import column_types
+        from simil.formats.columnar import column_types
 
         return column_types(source)
 
@@ -140,6 +140,12 @@ def _arrow(name: str, suffixes: tuple[str, ...], magic: bytes) -> Format:
         types=types,
         is_binary=True,
     )
+
+
+def _lance() -> Format:
+    form = _arrow("lance", (".lance",), b"")
+    # A folder or an address, whose rows are written by whoever keeps vectors.
+    return replace(form, begins=lambda head: False, write=None)
 
 
 def _workbook_records(source: Source, options: FormatOptions) -> RecordStream:
@@ -160,6 +166,7 @@ FORMATS = (
     Format("npy", (".npy",), lambda head: head.startswith(NPY_MAGIC), is_binary=True),
     _arrow("parquet", (".parquet", ".pq"), PARQUET_MAGIC),
     _arrow("arrow", (".arrow", ".feather", ".ipc"), ARROW_MAGIC),
+    _lance(),
     # A ZIP archive, or in old files an OLE one, as documents are too: only the suffix tells.
     Format(
         "xlsx",

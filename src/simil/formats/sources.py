@@ -13,7 +13,9 @@ from io import FileIO
 from typing import BinaryIO, Protocol, cast
 
 from simil.errors import InputError, Place
+from simil.formats.lance_paths import is_lance
 from simil.formats.part_files import part_files
+from simil.formats.remote_paths import is_remote
 from simil.formats.text_limit import ALL_LINES, DOCUMENT, MAX_TEXT_BYTES, too_long
 
 __all__ = ["Source"]
@@ -79,7 +81,9 @@ class Source:
         return (found.st_dev, found.st_ino) if is_pipe else None
 
     def check(self) -> None:
-        """Raise InputError if the file is missing, may not be read or is a directory, but of Parquet files.
+        """Raise InputError if the file is missing, may not be read or is a directory of no table.
+
+        An address is not asked for.
 
         All sources are checked before the first is read, so that the last of many does not fail after an
         hour's work.
@@ -87,15 +91,26 @@ class Source:
         # An open `/dev/fd/N` may not be opened again.
         if self.is_stdin or self._stream is not None or self._copy is not None:
             return
+        if is_remote(self.path):
+            self._check_address()
+            return
         try:
             # Path would turn "" into ".".
             is_folder = stat.S_ISDIR(os.stat(self.path).st_mode)  # noqa: PTH116
-            if is_folder and part_files(self.path) is None:
+            if is_folder and not is_lance(self.path) and part_files(self.path) is None:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not os.access(self.path, os.R_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except (OSError, ValueError) as exc:
             raise _unreadable(self, exc) from exc
+
+    def _check_address(self) -> None:
+        if not is_lance(self.path):
+            raise InputError(
+                "is an address, where only Lance datasets are read",
+                hint="name a path, or an address that ends in .lance",
+                place=Place(self.name),
+            )
 
     def head(self, enough: Callable[[bytes], bool] = bool) -> bytes:
         """Look at the first bytes: as many as it takes until `enough` of them, or all there are.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
 from simil.formats.passthrough import Frame
+from simil.formats.remote_paths import check_online
 from simil.formats.sources import Source
 from simil.texts import InputFormat, Pair, ReadOptions, Record, Text, read_pairs, read_records, read_texts
 from simil.texts.read_options import SEPARATED, TABLES, WORKBOOKS
@@ -54,6 +55,11 @@ class OpenInput:
             for name, found in every
             if all(types.get(name, found) == found for types in of_sources)
         }
+
+    @property
+    def holds_stored(self) -> bool:
+        """Whether a source is a dataset of vectors, which can be searched where it is."""
+        return self.holds_vectors and InputFormat.LANCE in self.formats
 
     def keeping_raw(self) -> OpenInput:
         """Return the input, its records to be read so that they can be written as they came."""
@@ -146,16 +152,17 @@ def _lacks(given: OpenInput, beside: OpenInput | None, formats: Collection[str])
 class InputOpener:
     """Opens the inputs of one session, and a pipe for one of them only."""
 
-    def __init__(self, on_stdin: Callable[[], None] = lambda: None) -> None:
-        """Take a callback for when standard input is about to be read."""
+    def __init__(self, on_stdin: Callable[[], None] = lambda: None, *, offline: bool = False) -> None:
+        """Take a callback for when standard input is about to be read; `offline` refuses addresses."""
         self._on_stdin = on_stdin
+        self._offline = offline
         self._taken: set[tuple[int, int]] = set()
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
         """Look at the beginning of each of `files`; "-" or none is stdin.
 
-        Raises `UsageError` where some hold vectors and others texts, and for a pipe that is named twice;
-        `InputError` for a source that cannot be read.
+        Raises `UsageError` where some hold vectors and others texts, for a pipe that is named twice, and for
+        an address in offline mode; `InputError` for a source that cannot be read.
         """
         from simil.vectors.sniff import as_vectors
 
@@ -163,6 +170,7 @@ class InputOpener:
         for source in sources:
             self._take(source)
         for source in sources:
+            check_online(source.path, offline=self._offline)
             source.check()
         opened = [reading.open(source) for source in sources]
         found = [] if reading.is_literal else [as_vectors(typed, reading, reading.fields) for typed in opened]

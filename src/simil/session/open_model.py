@@ -11,6 +11,7 @@ from simil.tasks.corpus import check_models
 if TYPE_CHECKING:
     from simil.config import Settings
     from simil.embedders.base import Embedder
+    from simil.vectors.stored_texts import StoredTexts
 
 __all__ = ["OpenModel"]
 
@@ -65,15 +66,22 @@ class OpenModel:
             check_models(self._stamps | {self.opened.stamp})
         return self.opened
 
+    def reuse(self, texts: StoredTexts) -> None:
+        """Take the vectors of texts that a dataset has from there; the model is opened."""
+        from simil.embedders.stored_embedder import StoredEmbedder
+
+        self.opened = StoredEmbedder(self.embedder(), texts)
+
     def admit(self, stamp: str | None, width: int) -> None:
         """Note vectors of `width` dimensions; raises `ModelMismatch` where they cannot meet those before."""
-        self._stamps.add(stamp)
-        check_models(self._stamps)
+        # What is refused is not remembered: a session of a program goes on.
+        check_models(self._stamps | {stamp})
         if self._width not in (None, width):
             raise ModelMismatch(
                 f"vectors of {self._width} and {width} dimensions cannot be compared",
                 hint=f"pass --dimensions {min(self._width or width, width)}",
             )
+        self._stamps.add(stamp)
         self._width = width
 
     def close(self) -> None:

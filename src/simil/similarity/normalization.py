@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_rows",
     "check_dimensions",
+    "of_length_one",
     "rows_in_block",
     "scaled",
     "unit",
@@ -25,6 +26,8 @@ __all__ = [
     "weighted_mean",
 ]
 
+# How far the square of a vector's length may be from 1, as float32 sums it: less than a score's digits.
+_NEAR_ONE = 2e-6
 _BLOCK_VALUES = 1 << 18  # values per block: 2 MB of float64 stays in the processor's cache
 
 
@@ -35,6 +38,28 @@ def unit(vectors: Floats) -> NDArray[np.float32]:
     correctly. Raises `InputError` naming the first row (from 1) that is zero or not finite.
     """
     return scaled(vectors, zero_allowed=False)
+
+
+def of_length_one(vectors: NDArray[np.float32], first: int = 0) -> NDArray[np.float32]:
+    """Return `vectors` [n, d] with those rows scaled to length 1 that have another, apart from rounding.
+
+    The others keep their bits; the array itself is returned if no row has another length. Raises as `unit`,
+    numbering the rows from `first` + 1.
+    """
+    import numpy as np
+
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    others = np.flatnonzero(~(np.abs(squares - 1) <= _NEAR_ONE))
+    if not len(others):
+        return vectors
+    if len(others) == len(vectors):
+        return scaled(vectors, zero_allowed=False, first=first)
+    result = vectors.copy()
+    step = rows_in_block(vectors.shape[1])
+    for start in range(0, len(others), step):
+        rows = others[start : start + step]
+        result[rows] = unit64(vectors[rows].astype(np.float64), first + rows)
+    return result
 
 
 def unit_or_zero(vectors: Floats) -> NDArray[np.float32]:
@@ -90,21 +115,24 @@ def scaled(vectors: Floats, *, zero_allowed: bool, first: int = 0) -> NDArray[np
     step = rows_in_block(rows.shape[1])
     for start in range(0, len(rows), step):
         part = rows[start : start + step].astype(np.float64)
-        result[start : start + step] = unit64(part, first + start, zero_allowed=zero_allowed)
+        numbers = range(first + start, first + start + len(part))
+        result[start : start + step] = unit64(part, numbers, zero_allowed=zero_allowed)
     return result
 
 
-def unit64(rows: NDArray[np.float64], first: int, *, zero_allowed: bool = False) -> NDArray[np.float64]:
-    """Scale float64 `rows` to length 1 in place; errors number the rows from `first` + 1."""
+def unit64(
+    rows: NDArray[np.float64], numbers: Sequence[int] | NDArray[np.int64], *, zero_allowed: bool = False
+) -> NDArray[np.float64]:
+    """Scale float64 `rows` to length 1 in place; errors name a row by its number + 1."""
     import numpy as np
 
     largest = np.abs(rows).max(axis=1, initial=0)
     bad = ~np.isfinite(largest)
     if bad.any():
-        raise InputError(f"vector {first + int(bad.argmax()) + 1} is not finite")
+        raise InputError(f"vector {int(numbers[bad.argmax()]) + 1} is not finite")
     zero = largest == 0
     if zero.any() and not zero_allowed:
-        raise InputError(f"vector {first + int(zero.argmax()) + 1} is zero and has no direction")
+        raise InputError(f"vector {int(numbers[zero.argmax()]) + 1} is zero and has no direction")
     largest[zero] = 1
     rows /= largest[:, None]
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))

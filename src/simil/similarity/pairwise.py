@@ -76,7 +76,8 @@ def pairwise(left: Floats, right: Floats, metric: Metric = Metric.COSINE) -> NDA
             part = slice(start, start + step)
             a, b = left[part].astype(np.float64), right[part].astype(np.float64)
             if metric is Metric.COSINE:
-                a, b = unit64(a, start), unit64(b, start)
+                rows = range(start, start + len(a))
+                a, b = unit64(a, rows), unit64(b, rows)
                 result[part] = np.clip(np.einsum("ij,ij->i", a, b), -1, 1)
             elif metric is Metric.DOT:
                 result[part] = np.einsum("ij,ij->i", a, b)

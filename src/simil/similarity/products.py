@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simil.errors import InputError
 from simil.similarity.normalization import rows_in_block
@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
 
-__all__ = ["check_block_rows", "checked_lengths", "float32_rows", "products", "products_by_pair"]
+__all__ = ["Rows", "check_block_rows", "checked_lengths", "float32_rows", "products", "products_by_pair"]
+
+
+class Rows(Protocol):
+    """Rows [n, d] by their numbers: an array, or what reads them where they are stored."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> Floats: ...
+
 
 _DENSE = 64  # one pair by itself takes as long as this many in a matrix product
 
@@ -64,7 +71,7 @@ def products(
 
 
 def products_by_pair(
-    left: Floats, right: Floats, i: NDArray[np.int64], j: NDArray[np.int64]
+    left: Floats, right: Rows, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Like `products`, in little memory however large the arrays are."""
     import numpy as np

@@ -48,8 +48,9 @@ class PlainBuilder:
 class TextBuilder:
     """Makes texts of table rows and JSON values; raises InputError if a table lacks the columns asked for."""
 
-    def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str) -> None:
-        self._ids = _Ids(prefix)
+    def __init__(self, stream: RecordStream, options: ReadOptions, prefix: str, last_number: int = 0) -> None:
+        """Take the records, and as `last_number` the line of one before them that is its id, if any."""
+        self._ids = _Ids(prefix, last_number)
         self._columns = stream.columns or ()
         self._all_fields = options.all_fields
         self._keeps_raw = options.keeps_raw
@@ -165,9 +166,9 @@ class _Ids:
     A record whose line number is the id of another is named by its place, as in `notes.jsonl:7`.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, last_number: int = 0) -> None:
         self._prefix = prefix
-        self._last_number = 0
+        self._last_number = last_number
         self._given_ahead: set[int] = set()  # ids that are the numbers of lines to come
 
     def of(self, given: str | None, place: Place) -> str:

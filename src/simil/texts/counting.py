@@ -51,7 +51,7 @@ def _paragraphs_in(typed: TypedSource) -> int | None:
 
 def _rows_in(typed: TypedSource, separator: bytes) -> int | None:
     if typed.format.types is not None:
-        from simil.formats.arrow_files import count_rows
+        from simil.formats.columnar import count_rows
 
         return count_rows(typed.source)
     path = Path(typed.source.path)

@@ -26,6 +26,7 @@ class InputFormat(StrEnum):
     TSV = "tsv"
     PARQUET = "parquet"
     ARROW = "arrow"
+    LANCE = "lance"
     XLSX = "xlsx"
 
 

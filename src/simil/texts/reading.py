@@ -17,7 +17,7 @@ from simil.texts.building import PairBuilder, PlainBuilder, TextBuilder, record_
 from simil.texts.read_options import InputFormat, ReadOptions
 from simil.texts.records import Pair, Text
 
-__all__ = ["read_pairs", "read_records", "read_texts"]
+__all__ = ["read_pairs", "read_records", "read_texts", "texts_of"]
 
 _Made = TypeVar("_Made", Text, Pair, Record)
 
@@ -49,27 +49,53 @@ def read_texts(
     for typed in sources:
         typed.source.check()
     several = len(sources) > 1
-    report = on_error or _raise
 
     def texts() -> Iterator[Text]:
         for typed in sources:
-            has_mark = options.keeps_raw and not typed.format.is_binary
-            mark = utf8_mark(typed.source) if has_mark else b""
-            stream = _open_stream(typed, options)
-            on_frame(stream.frame and replace(stream.frame, head=mark + stream.frame.head))
-            label = typed.source.label
-            prefix = f"{label}:" if several else ""
-            build: PlainBuilder | TextBuilder
-            if options.whole:
-                build = PlainBuilder(whole_id=label)
-            elif typed.format.name == InputFormat.TEXT:
-                build = PlainBuilder(prefix, keeps_raw=options.keeps_raw)
-            else:
-                build = TextBuilder(stream, options, prefix)
-            stand_in = build.stand_in if keeps_failed else None
-            yield from _settled(stream.records, build, options, on_blank, report, stand_in)
+            yield from texts_of(
+                typed,
+                options,
+                several=several,
+                on_blank=on_blank,
+                on_error=on_error,
+                on_frame=on_frame,
+                keeps_failed=keeps_failed,
+            )
 
     return texts()
+
+
+def texts_of(
+    typed: TypedSource,
+    options: ReadOptions,
+    *,
+    several: bool,
+    on_blank: Callable[[Place], None],
+    on_error: Callable[[InputError], None] | None = None,
+    on_frame: Callable[[Frame | None], None] = lambda frame: None,
+    keeps_failed: bool = False,
+    last_number: int = 0,
+) -> Iterator[Text]:
+    """The texts of one source; all else as in `read_texts`, which has checked it.
+
+    `several` says whether there are other sources, so that ids name this one. `last_number` is the line of a
+    record before the first one here that has its line number as id, where the source is part of a file.
+    """
+    has_mark = options.keeps_raw and not typed.format.is_binary
+    mark = utf8_mark(typed.source) if has_mark else b""
+    stream = _open_stream(typed, options)
+    on_frame(stream.frame and replace(stream.frame, head=mark + stream.frame.head))
+    label = typed.source.label
+    prefix = f"{label}:" if several else ""
+    build: PlainBuilder | TextBuilder
+    if options.whole:
+        build = PlainBuilder(whole_id=label)
+    elif typed.format.name == InputFormat.TEXT:
+        build = PlainBuilder(prefix, keeps_raw=options.keeps_raw)
+    else:
+        build = TextBuilder(stream, options, prefix, last_number)
+    stand_in = build.stand_in if keeps_failed else None
+    yield from _settled(stream.records, build, options, on_blank, on_error or _raise, stand_in)
 
 
 def read_pairs(

@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, ModelMismatch, Place
-from simil.formats.arrow_files import ArrowSink, ArrowTable
+from simil.formats.arrow_files import ArrowSink
 from simil.formats.arrow_library import arrow, arrow_errors
-from simil.formats.arrow_rows import FieldColumns
-from simil.formats.arrow_schemas import ColumnRoles, model_of, name_model, named_vectors, vector_column
-from simil.formats.arrow_values import as_column, is_text, python_values
+from simil.formats.arrow_schemas import ColumnRoles, model_of, named_vectors, vector_column
+from simil.formats.arrow_values import is_text, python_values
+from simil.formats.columnar import ColumnTable, open_table
 from simil.formats.sources import Source
 from simil.vectors.array_rows import as_float32, without_missing
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedded_items import key_of
 from simil.vectors.embedding_values import is_embedding
-from simil.vectors.vector_batch import VectorBatch
-from simil.vectors.writer import VectorWriter
+from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorColumns
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ArrowWriter", "holds_vectors", "read_arrow"]
+__all__ = ["ArrowWriter", "holds_vectors", "read_arrow", "read_table_of"]
 
 log = logging.getLogger("simil")
 
-# A row group holds so many rows or bytes: what a reader, and this writer, keeps in memory at a time.
-_ROWS = 16_384
-_BYTES = 32 << 20
 _NO_FIELDS: Mapping[str, object] = {}
 
 
 def holds_vectors(source: Source, fields: Sequence[str] = ()) -> bool:
     """Return whether a source is read as vectors: a column holds them, and none of `fields` is a column.
 
-    Errors as in `ArrowTable`; raises `InputError` if a column holds vectors only as other than numbers.
+    Errors as in `open_table`; raises `InputError` if a column holds vectors only as other than numbers.
     """
     with arrow_errors(Place(source.name)):
-        return _holds_vectors(ArrowTable(source), fields)
+        return _holds_vectors(open_table(source), fields)
 
 
-def _holds_vectors(table: ArrowTable, fields: Sequence[str]) -> bool:
+def _holds_vectors(table: ColumnTable, fields: Sequence[str]) -> bool:
     if not {*fields}.isdisjoint(table.schema.names):
         return False
     if vector_column(table.schema) is not None:
@@ -58,7 +54,7 @@ def _holds_vectors(table: ArrowTable, fields: Sequence[str]) -> bool:
     return False
 
 
-def _first_value(table: ArrowTable, name: str) -> object:
+def _first_value(table: ColumnTable, name: str) -> object:
     for batch in table.batches([name]):
         values = batch.column(0).drop_null()
         if len(values):
@@ -74,95 +70,61 @@ def read_arrow(source: Source) -> VectorFile:
     those of two models.
     """
     with arrow_errors(Place(source.name)):
-        return _Reading(ArrowTable(source)).file()
+        return _Reading(open_table(source)).file()
 
 
-class ArrowWriter(VectorWriter):
-    """Writes a row group whenever enough vectors have come; the first one decides the types of fields.
+def read_table_of(name: str, table: Any) -> VectorFile:
+    """Read the vectors of a table of pyarrow's that came from the source `name`, as `read_arrow` does."""
+    place = Place(name)
+    with arrow_errors(place):
+        return _Reading(_TableInMemory(place, table)).file()
 
-    A field that comes later, or has a value of another type, raises `InputError`.
-    """
 
-    def __init__(self, stream: BinaryIO, model: str | None, form: str, types: Mapping[str, Any]) -> None:
-        """Write in `form`, "parquet" or "arrow"; `types` are those that fields have in their source."""
-        super().__init__(stream, model)
-        arrow()  # Without the extra, this fails before anything is embedded.
-        self._form = form
-        self._types = types
-        self._waiting: list[VectorBatch] = []
-        self._rows = self._bytes = 0
-        self._columns: _Columns | None = None
+class ArrowWriter(ColumnsWriter):
+    """Writes a row group whenever enough vectors have come."""
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        model: str | None,
+        form: str,
+        types: Mapping[str, Any],
+        decided: DecidedColumns | None = None,
+    ) -> None:
+        """Write in `form`, "parquet" or "arrow"; all else as in `ColumnsWriter`."""
+        super().__init__(model, form, types, decided)
+        self._stream = stream
         self._sink: ArrowSink | None = None
 
-    def _append(self, batch: VectorBatch) -> None:
-        self._waiting.append(batch)
-        self._rows += len(batch)
-        self._bytes += batch.vectors.nbytes + sum(len(text) for text in batch.texts if text)
-        if self._rows >= _ROWS or self._bytes >= _BYTES:
-            self._flush()
+    def _begin(self, columns: VectorColumns) -> None:
+        self._sink = ArrowSink(self._form, self._stream, columns.schema, plain=columns.roles.embedding)
 
-    def _flush(self) -> None:
-        batches, self._waiting = self._waiting, []
-        self._rows = self._bytes = 0
-        if self._columns is None:
-            self._columns = _Columns(batches, self._types, self._form, self._model)
-            vectors = self._columns.roles.embedding
-            self._sink = ArrowSink(self._form, self._stream, self._columns.schema, plain=vectors)
-        if self._sink is not None and batches:
-            self._sink.write(arrow().concat_tables(map(self._columns.table, batches)))
+    def _put(self, table: Any) -> None:
+        if self._sink is not None:
+            self._sink.write(table)
 
-    def _end(self) -> None:
-        if self._waiting or self._sink is None:
-            self._flush()
+    def _finish(self) -> None:
         if self._sink is not None:
             self._sink.close()
 
 
-class _Columns:
-    """The columns of a file that is written: names, and types as the first rows decide them."""
+class _TableInMemory:
+    """A table of pyarrow's, as those of `open_table` are."""
 
-    def __init__(
-        self, first: Sequence[VectorBatch], types: Mapping[str, Any], form: str, model: str | None
-    ) -> None:
-        pa = arrow()
-        fields = [one for batch in first for one in batch.fields]
-        self._fields = FieldColumns(form, fields, types, ())
-        self.roles = ColumnRoles.beside([name for name, _ in self._fields.fields])
-        width = first[0].vectors.shape[1] if first else 0
-        self._vectors = pa.list_(pa.float32(), width) if width else pa.list_(pa.float32())
-        self.schema = pa.schema(
-            [
-                (self.roles.id, pa.string()),
-                (self.roles.text, pa.string()),
-                *self._fields.fields,
-                (self.roles.embedding, self._vectors),
-            ],
-            metadata={**self.roles.metadata(), **name_model(model, width)},
-        )
+    def __init__(self, place: Place, table: Any) -> None:
+        self.place = place
+        self.schema = table.schema
+        self.count: int | None = table.num_rows
+        self._table = table
 
-    def table(self, batch: VectorBatch) -> Any:
-        """Return the rows of a batch as a table of this schema."""
-        pa = arrow()
-        own = [as_column(batch.ids, pa.string(), "id"), as_column(batch.texts, pa.string(), "text")]
-        others = self._fields.arrays(batch.fields)
-        return pa.Table.from_arrays([*own, *others, self._lists(batch.vectors)], schema=self.schema)
-
-    def _lists(self, vectors: NDArray[np.float32]) -> Any:
-        """Return the vectors as a column, null for a row of nan."""
-        import numpy as np
-
-        pa = arrow()
-        if not vectors.shape[1]:
-            return pa.nulls(len(vectors), self._vectors)
-        missing = np.isnan(vectors[:, 0])
-        mask = pa.array(missing) if missing.any() else None
-        return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=self._vectors, mask=mask)
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        yield from (self._table if columns is None else self._table.select(columns)).to_batches()
 
 
 class _Reading:
     """Reads the vectors of a table, and what belongs to each."""
 
-    def __init__(self, table: ArrowTable) -> None:
+    def __init__(self, table: ColumnTable | _TableInMemory) -> None:
         names = list(table.schema.names)
         own = ColumnRoles.of(table.schema)
         self._table = table
@@ -242,7 +204,7 @@ class _Reading:
 class _VectorRows:
     """Puts lists of numbers into one array, which is made at once if the number of rows is known."""
 
-    def __init__(self, table: ArrowTable) -> None:
+    def __init__(self, table: ColumnTable | _TableInMemory) -> None:
         self._place = table.place
         self._count = table.count
         self._width = 0
@@ -306,7 +268,7 @@ class _VectorRows:
         return self._parts[0][self._rows - count : self._rows]
 
 
-def _vectors_of(table: ArrowTable) -> str:
+def _vectors_of(table: ColumnTable | _TableInMemory) -> str:
     found = vector_column(table.schema)
     if found is None:
         raise InputError(

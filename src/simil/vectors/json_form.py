@@ -18,7 +18,7 @@ from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.embedded_items import EMBEDDING_KEYS, NoEmbedding, items_of_records
 from simil.vectors.json_shapes import is_list_of_items, items_in
 from simil.vectors.vector_batch import VectorBatch
-from simil.vectors.writer import ItemList, VectorWriter, is_missing
+from simil.vectors.writer import ItemList, StreamWriter, is_missing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ class _NotByLine(Exception):
     """A document that begins as one of `JsonWriter`, but has another layout."""
 
 
-class JsonWriter(VectorWriter):
+class JsonWriter(StreamWriter):
     """Writes what OpenAI's embeddings endpoint returns, with ids and texts; embeddings may be base64."""
 
     _has_null = True
@@ -71,7 +71,7 @@ class JsonWriter(VectorWriter):
         self._list.end({"model": self._model, "dimensions": self.dimensions})
 
 
-class JsonLinesWriter(VectorWriter):
+class JsonLinesWriter(StreamWriter):
     """Writes one object per line: id, text, fields if there are any, embedding, model."""
 
     _has_null = True

@@ -15,7 +15,7 @@ from simil.formats.npy import npy_header, read_npy_table
 from simil.vectors.array_rows import vectors_of_array
 from simil.vectors.collect import VectorFile
 from simil.vectors.vector_batch import VectorBatch
-from simil.vectors.writer import ItemList, VectorWriter
+from simil.vectors.writer import ItemList, StreamWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["NpyWriter", "read_npy"]
 
 
-class NpyWriter(VectorWriter):
+class NpyWriter(StreamWriter):
     """Writes rows as they come, and at the end replaces the header, which holds their number.
 
     Numbers are float32, or of the type of the first batch.

@@ -21,7 +21,7 @@ from simil.vectors.embedding_values import is_embedding
 from simil.vectors.json_form import LIST_HEAD
 from simil.vectors.json_shapes import has_vectors
 from simil.vectors.table_form import dimension_columns, list_column
-from simil.vectors.vector_formats import VectorFormat
+from simil.vectors.vector_formats import COLUMNAR, VectorFormat
 
 __all__ = ["as_vectors"]
 
@@ -55,7 +55,7 @@ def as_vectors(
 
 
 def _is_vector_binary(typed: TypedSource, fields: Sequence[str]) -> bool:
-    if typed.format.name in (VectorFormat.PARQUET, VectorFormat.ARROW):
+    if typed.format.name in COLUMNAR:
         return holds_vectors(typed.source, fields)
     return typed.format.read is None
 

@@ -19,7 +19,7 @@ from simil.formats.tables import apart, fitted_cells, rows_of
 from simil.vectors.collect import Collector, VectorFile
 from simil.vectors.embedded_items import EMBEDDING_KEYS, EmbeddedItem
 from simil.vectors.vector_batch import VectorBatch
-from simil.vectors.writer import VectorWriter, is_missing
+from simil.vectors.writer import StreamWriter, is_missing
 
 __all__ = ["TableWriter", "dimension_columns", "list_column", "read_table"]
 
@@ -28,7 +28,7 @@ _DEFAULTS = FormatOptions()
 _DIMENSION = re.compile(r"d[0-9]+")
 
 
-class TableWriter(VectorWriter):
+class TableWriter(StreamWriter):
     """Writes one row per vector under a header that the first batch settles.
 
     A field that is not a string is written as JSON, None as an empty cell.

@@ -16,13 +16,12 @@ from simil.formats.registry import Format, format_named
 from simil.formats.sources import Source
 from simil.vectors.collect import VectorFile
 from simil.vectors.table_form import TableWriter, read_table
-from simil.vectors.vector_formats import VectorFormat, sidecar_path
+from simil.vectors.vector_formats import COLUMNAR, VectorFormat, sidecar_path
 from simil.vectors.writer import VectorWriter
 
 __all__ = ["open_writer", "read_vectors"]
 
 _DEFAULTS = FormatOptions()
-_OF_ARROW = (VectorFormat.PARQUET, VectorFormat.ARROW)
 
 
 def open_writer(
@@ -33,8 +32,9 @@ def open_writer(
     sidecar: BinaryIO | None = None,
     types: Mapping[str, Any] | None = None,
 ) -> VectorWriter:
-    """Return a writer of `format` onto `stream`, for vectors made by `model`, None if unknown.
+    """Return a writer of `format`, one of `STREAMED`, onto `stream`.
 
+    `model` made the vectors; None if it is unknown.
     `sidecar` gets the ids, texts and model of an npy file, which holds numbers only; see
     `sidecar_path`. `types` are those of Arrow that fields have, for Parquet and Arrow. Raises `UsageError`
     for a sidecar of any other format.
@@ -45,7 +45,7 @@ def open_writer(
         return NpyWriter(stream, model, sidecar)
     if sidecar is not None:
         raise UsageError(f"{format} files hold ids and model themselves and have no file beside them")
-    if format in _OF_ARROW:
+    if format in (VectorFormat.PARQUET, VectorFormat.ARROW):
         from simil.vectors.arrow_form import ArrowWriter
 
         return ArrowWriter(stream, model, format, types or {})
@@ -81,7 +81,11 @@ def read_vectors(typed: TypedSource, options: FormatOptions = _DEFAULTS) -> Vect
 def _read(source: Source, form: Format, options: FormatOptions) -> VectorFile:
     if form.table is not None:
         return read_table(source.name, source.chunks(), form.table, options)
-    if form.name in _OF_ARROW:
+    if form.name == VectorFormat.LANCE:
+        from simil.vectors.lance_form import read_lance
+
+        return read_lance(source)
+    if form.name in COLUMNAR:
         from simil.vectors.arrow_form import read_arrow
 
         return read_arrow(source)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from simil.formats.registry import suffix_format
 
-__all__ = ["VectorFormat", "format_of", "sidecar_path"]
+__all__ = ["COLUMNAR", "STREAMED", "VectorFormat", "format_of", "sidecar_path"]
 
 
 class VectorFormat(StrEnum):
@@ -24,6 +24,14 @@ class VectorFormat(StrEnum):
     BASE64 = "base64"
     PARQUET = "parquet"
     ARROW = "arrow"
+    LANCE = "lance"
+
+
+# Those that have columns with types, and are read alike.
+COLUMNAR = (VectorFormat.PARQUET, VectorFormat.ARROW, VectorFormat.LANCE)
+
+# Those of one file, written to any stream; a Lance dataset is a folder.
+STREAMED = tuple(form for form in VectorFormat if form is not VectorFormat.LANCE)
 
 
 def format_of(path: str | Path) -> VectorFormat | None:

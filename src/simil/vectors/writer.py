@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ItemList", "VectorWriter", "is_missing"]
+__all__ = ["ItemList", "StreamWriter", "VectorWriter", "is_missing"]
 
 
 class VectorWriter(ABC):
-    """Writes one vector file, batch by batch, to a stream that the caller closes.
+    """Writes one vector file, batch by batch.
 
     As a context manager it ends the file if the block succeeds, and leaves it incomplete otherwise.
 
@@ -34,10 +34,9 @@ class VectorWriter(ABC):
     # Whether a text without a vector can be written before the length of vectors is known.
     _has_null = False
 
-    def __init__(self, stream: BinaryIO, model: str | None) -> None:
+    def __init__(self, model: str | None) -> None:
         self.count = 0
         self.dimensions: int | None = None
-        self._stream = stream
         self._model = model
         self._ended = False
 
@@ -74,7 +73,7 @@ class VectorWriter(ABC):
         return rows
 
     def close(self) -> None:
-        """End the file, which is valid even without vectors. The stream stays open."""
+        """End the file, which is valid even without vectors; a stream stays open."""
         if not self._ended:
             self._ended = True
             self._end()
@@ -110,6 +109,14 @@ class VectorWriter(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Write what follows the last vector."""
+
+
+class StreamWriter(VectorWriter):
+    """Writes to a stream, which the caller closes."""
+
+    def __init__(self, stream: BinaryIO, model: str | None) -> None:
+        super().__init__(model)
+        self._stream = stream
 
 
 def is_missing(row: NDArray[np.float32]) -> bool:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
-from simil.cli.options.groups import ModelFlags, RunFlags, TextFlags, expanded
+from simil.cli.options.groups import ClusterFlags, ModelFlags, RunFlags, TextFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
+    from simil.cli.output.vector_output import VectorTarget
     from simil.progress import Total
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.embedding import EmbeddedBatch, EmbedOptions
     from simil.texts import Text
-    from simil.vectors import VectorBatch, VectorFormat
+    from simil.vectors import VectorBatch
 
 __all__ = ["embed"]
 
@@ -40,7 +40,7 @@ def embed(
             "-f",
             "--format",
             metavar="FORMAT",
-            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet or arrow.",
+            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet, arrow or lance.",
         ),
     ] = None,
     kind: Annotated[
@@ -53,6 +53,14 @@ def embed(
     ] = "symmetric",
     no_normalize: opt.NoNormalize = False,
     whole: opt.Whole = False,
+    append: Annotated[
+        bool,
+        Option(
+            "--append",
+            help="Add to the Lance dataset after -o: a text with the id of a row takes its place, and one "
+            "that is in the dataset is not embedded again.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         Option(
@@ -63,6 +71,7 @@ def embed(
     *,
     model: ModelFlags,
     reading: TextFlags,
+    cluster: ClusterFlags,
     running: RunFlags,
 ) -> None:
     """Compute a vector for each text.
@@ -70,23 +79,32 @@ def embed(
     simil embed notes.txt > vectors.json · simil embed -o v.npy a.csv --field title
     """
     from simil.cli.options.run import open_run
-    from simil.cli.output.vector_output import vector_form
+    from simil.cli.output.vector_output import VectorTarget, vector_target
     from simil.tasks.embedding import EmbedOptions
 
     normalize = not no_normalize
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
         wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
-        written = None if dry_run else vector_form(form, output)
+        if cluster.is_asked_for():
+            from simil.cli.commands.embed_cluster import embed_on_cluster
+
+            beside = {"--text": text, "--append": append, "--format": form}
+            embed_on_cluster(run, cluster, files or [], options, wanted, output, beside, dry_run=dry_run)
+            return
+        if dry_run and not append:
+            target = VectorTarget(None, output)
+        else:
+            target = vector_target(form, output, append=append, offline=run.settings.offline)
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
             keeps_failed = run.notes.keeps_failed and not dry_run
             texts = values.given(text, "--text", run.notes.blank, keeps_blank=keeps_failed)
             if dry_run:
-                _preview_cost(run.session, texts, wanted, form, output)
+                _preview_cost(run.session, texts, wanted, form, target)
             else:
-                _embed_texts(run, texts, wanted, written, output)
+                _embed_texts(run, texts, wanted, target)
             return
         opened = run.session.open(files or [], options)
         if opened.holds_vectors:
@@ -94,30 +112,30 @@ def embed(
                 raise UsageError("the input holds vectors already: there is nothing to embed")
             if model.model is not None:
                 raise UsageError("the input holds vectors already, so -m has no effect", hint="leave out -m")
-            _convert(opened, wanted, written, output)
+            _convert(opened, wanted, target)
         elif dry_run:
-            _preview_cost(run.session, run.session.texts(opened), wanted, form, output)
+            _preview_cost(run.session, run.session.texts(opened), wanted, form, target)
         else:
             texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
-            _embed_texts(run, texts, wanted, written, output, opened)
+            _embed_texts(run, texts, wanted, target, opened)
 
 
 def _embed_texts(
     run: SessionRun,
     texts: Iterator[Text],
     wanted: EmbedOptions,
-    form: VectorFormat | None,
-    output: Path | None,
+    target: VectorTarget,
     opened: OpenInput | None = None,
 ) -> None:
     from simil.cli.output.progress_bar import terminal_progress
-    from simil.cli.output.vector_output import write_vectors
     from simil.tasks.embedding import embed_stream
 
+    if target.append:
+        run.session.append_to(target.path, wanted)
     embedder = run.session.embedder()
     total: Total = opened.count if opened else None
     types = opened.column_types if opened else None
-    progress = terminal_progress(quiet=run.quiet, beside_output=output is None)
+    progress = terminal_progress(quiet=run.quiet, beside_output=target.output is None)
     with progress("embedding", total=total, unit="texts", status=embedder.status) as advance:
         batches = embed_stream(
             texts,
@@ -128,31 +146,32 @@ def _embed_texts(
             on_unknown=run.notes.unknown,
             on_done=advance,
         )
-        write_vectors(_rows_of(batches, embedder.stamp), form, output, embedder.stamp, types)
+        target.write(_rows_of(batches, embedder.stamp), embedder.stamp, types, wanted)
 
 
 def _preview_cost(
-    session: Session, texts: Iterator[Text], wanted: EmbedOptions, form: str | None, output: Path | None
+    session: Session, texts: Iterator[Text], wanted: EmbedOptions, form: str | None, target: VectorTarget
 ) -> None:
-    """Print what embedding would take, without sending anything."""
+    """Print what embedding would take, without sending anything; what would be appended to stays as it is."""
     from simil.cli.commands.embed_view import show_dry_run
     from simil.cli.output.output_file import open_output
     from simil.tasks.dry_run import dry_run
 
     if form not in (None, "json"):
         raise UsageError(f"--dry-run cannot be written as {form!r}", hint="leave out --format, or use json")
+    if target.append:
+        session.append_to(target.path, wanted)
     found = dry_run(texts, session.embedder(), wanted)
-    with open_output(output) as stream:
+    with open_output(None if target.append else target.output) as stream:
         show_dry_run(found, stream, as_json=form == "json")
 
 
-def _convert(opened: OpenInput, wanted: EmbedOptions, form: VectorFormat | None, output: Path | None) -> None:
+def _convert(opened: OpenInput, wanted: EmbedOptions, target: VectorTarget) -> None:
     """Write files of vectors in another format, without a model."""
-    from simil.cli.output.vector_output import write_vectors
     from simil.tasks.conversion import convert
 
     model, batches = convert(opened.vector_files(), wanted)
-    write_vectors(batches, form, output, model, opened.column_types)
+    target.write(batches, model, opened.column_types)
 
 
 def _rows_of(batches: Iterator[EmbeddedBatch], model: str) -> Iterator[VectorBatch]:

@@ -16,9 +16,11 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.session.inputs import OpenInput
     from simil.texts import ReadOptions
 
 __all__ = [
+    "ClusterFlags",
     "DatasetFlags",
     "EngineFlags",
     "ExpandedCommand",
@@ -27,7 +29,9 @@ __all__ = [
     "PairFlags",
     "RerankFlags",
     "RunFlags",
+    "StoredFlags",
     "TextFlags",
+    "WordFlags",
     "expanded",
 ]
 
@@ -103,6 +107,56 @@ class RerankFlags(Frozen):
         return self.candidates
 
 
+class WordFlags(Frozen):
+    """Whether words count, and in which language."""
+
+    words: opt.Words = False
+    hybrid: opt.Hybrid = False
+    language: opt.WordLanguage = None
+
+    @property
+    def count(self) -> bool:
+        """Whether words count at all."""
+        return self.words or self.hybrid
+
+    def check(self, threshold: float | None, *, exact: bool = False) -> None:
+        """Raise `UsageError` where these options, or others beside them, make no sense.
+
+        Also raises what `check_language` does.
+        """
+        if self.words and self.hybrid:
+            raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
+        if not self.count:
+            if self.language is not None:
+                raise UsageError(
+                    "--language is for searching by words", hint="pass --hybrid, or leave it out"
+                )
+            return
+        name = "--words" if self.words else "--hybrid"
+        if threshold is not None:
+            raise UsageError(
+                f"--threshold is for cosines, and {name} does not order by them", hint="limit results by -k"
+            )
+        if exact and self.words:
+            raise UsageError("--exact is for vectors, and --words reads none", hint="leave it out")
+        from simil.index.word_tokens import DEFAULT_LANGUAGE, check_language
+
+        check_language(self.language or DEFAULT_LANGUAGE)
+
+
+class StoredFlags(Frozen):
+    """How a dataset of vectors is searched."""
+
+    exact: opt.Exact = False
+    where: opt.Where = None
+    recall: opt.Recall = False
+
+    def check(self, opened: OpenInput) -> None:
+        """Raise `UsageError` for an option that only datasets have, where there is none."""
+        if self.where is not None and not opened.holds_stored:
+            raise UsageError("--where is for Lance datasets, and no input is one", hint="leave it out")
+
+
 class InputFlags(Frozen):
     """How texts are read."""
 
@@ -165,6 +219,21 @@ class DatasetFlags(InputFlags):
     on_error: opt.OnErrorReading = "fail"
 
 
+class ClusterFlags(Frozen):
+    """Whether many machines work, and how many processes there are on them."""
+
+    on: opt.On = None
+    actors: opt.Actors = None
+    cores_per_actor: opt.CoresPerActor = None
+
+    def is_asked_for(self) -> bool:
+        """Return whether they do; raises `UsageError` where other options say how without it."""
+        if self.on is None and (self.actors or self.cores_per_actor):
+            option = "--actors" if self.actors else "--cores-per-actor"
+            raise UsageError(f"{option} is for --on ray", hint="pass both, or leave it out")
+        return self.on is not None
+
+
 class RunFlags(Frozen):
     """Where settings come from, how much to print, and for whom."""
 
@@ -175,9 +244,12 @@ class RunFlags(Frozen):
 
 
 _GROUPS = (
+    ClusterFlags,
     EngineFlags,
     ModelFlags,
     RerankFlags,
+    StoredFlags,
+    WordFlags,
     InputFlags,
     TextFlags,
     PairFlags,

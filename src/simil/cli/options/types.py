@@ -6,24 +6,28 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import model_names, reranker_names
+from simil.cli.options.completion import language_names, model_names, reranker_names
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
+    "Actors",
     "BaseUrl",
     "CalibrationFile",
     "Candidates",
     "Collection",
     "Concurrency",
+    "CoresPerActor",
     "Delimiter",
     "Device",
     "Dimensions",
     "Encoding",
     "Engine",
     "EnvFile",
+    "Exact",
     "Fields",
     "Files",
     "Form",
+    "Hybrid",
     "IdField",
     "InputFormatName",
     "Model",
@@ -33,6 +37,7 @@ __all__ = [
     "NoNormalize",
     "Nul",
     "Offline",
+    "On",
     "OnError",
     "OnErrorNull",
     "OnErrorPairs",
@@ -43,19 +48,26 @@ __all__ = [
     "Precision",
     "Projection",
     "Quiet",
+    "Recall",
     "Rerank",
     "RetriesLimit",
     "Sheet",
     "TextOrJson",
     "Threads",
     "Verbose",
+    "Where",
     "Whole",
+    "WordLanguage",
+    "Words",
 ]
 
 # The panels of options in --help.
 _model = partial(Option, rich_help_panel="Model")
 _input = partial(Option, rich_help_panel="Input")
+_words = partial(Option, rich_help_panel="Words")
+_stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
+_cluster = partial(Option, rich_help_panel="Many machines")
 
 Model = Annotated[
     str | None,
@@ -169,7 +181,8 @@ InputFormatName = Annotated[
     _input(
         "--input-format",
         metavar="FORMAT",
-        help="Format of the input: text, jsonl, json, csv, tsv, xlsx, parquet or arrow (default: by suffix).",
+        help="Format of the input: text, jsonl, json, csv, tsv, xlsx, parquet, arrow or lance (default: by "
+        "suffix).",
     ),
 ]
 Fields = Annotated[
@@ -252,6 +265,25 @@ OnErrorReading = Annotated[
         "A text that a model refuses always fails.",
     ),
 ]
+On = Annotated[
+    str | None,
+    _cluster(
+        "--on",
+        metavar="ray[://HOST:PORT]",
+        help="Embed on a Ray cluster, without an address on this machine or where RAY_ADDRESS says, into a "
+        "folder of Parquet files or a Lance dataset; needs simil-cli\\[ray].",
+    ),
+]
+Actors = Annotated[
+    int | None,
+    _cluster("--actors", metavar="N", min=1, help="How many processes embed (default: as many as fit)."),
+]
+CoresPerActor = Annotated[
+    int | None,
+    _cluster(
+        "--cores-per-actor", metavar="N", min=1, help="How many cores each of them has (default: about 4)."
+    ),
+]
 Output = Annotated[
     Path | None,
     Option(
@@ -275,6 +307,41 @@ Form = Annotated[
     ),
 ]
 TextOrJson = Annotated[str, Option("-f", "--format", metavar="text|json", help="Output format.")]
+Words = Annotated[
+    bool, _words("--words", help="Search by words alone (BM25), as a search engine does; needs no model.")
+]
+Hybrid = Annotated[
+    bool,
+    _words("--hybrid", help="Search by words and by meaning, and join the two rankings."),
+]
+WordLanguage = Annotated[
+    str | None,
+    _words(
+        "--language",
+        metavar="NAME",
+        help="The language whose endings do not count (default: english); none: all endings count.",
+        autocompletion=language_names,
+    ),
+]
+Exact = Annotated[
+    bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
+]
+Recall = Annotated[
+    bool,
+    _stored(
+        "--recall",
+        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on "
+        "a sample of the rows.",
+    ),
+]
+Where = Annotated[
+    str | None,
+    _stored(
+        "--where",
+        metavar="SQL",
+        help='Search only rows for which a condition on their columns holds, such as "year > 2020".',
+    ),
+]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
 SafeCsv = Annotated[
     bool,

@@ -23,7 +23,11 @@ log = logging.getLogger("simil")
 
 
 class Notes:
-    """Counts blank texts and unknown ones, reports failed ones, and sums up."""
+    """Counts blank texts and unknown ones, reports failed ones, and sums up.
+
+    Attributes:
+        policy: what happens to texts that fail: "fail", "skip" or "null".
+    """
 
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
         """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
@@ -31,7 +35,7 @@ class Notes:
             raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
         if on_error == "null" and not nulls:
             raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
-        self._on_error = on_error
+        self.policy = on_error
         self._blank = 0
         self._first_blank: Place | None = None
         self._unknown = 0
@@ -53,12 +57,12 @@ class Notes:
     @property
     def on_error(self) -> Callable[[InputError], None] | None:
         """The callback for failed texts, None if the first of them ends the run."""
-        return None if self._on_error == "fail" else self._fail
+        return None if self.policy == "fail" else self._fail
 
     @property
     def keeps_failed(self) -> bool:
         """Whether a failed text keeps its place in the output."""
-        return self._on_error == "null"
+        return self.policy == "null"
 
     def finish(self, embedder: Embedder | None, scorer: Scorer | None = None, *, warn_of_cut: bool) -> None:
         """Report what was left out; raises `PartlyDone` if texts failed."""

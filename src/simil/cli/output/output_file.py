@@ -16,6 +16,7 @@ from typing import BinaryIO
 from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
 from simil.formats.file_maps import check_maps
+from simil.formats.remote_paths import address_of, is_remote
 
 __all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
 
@@ -144,6 +145,10 @@ class _Pending:
         self._stream: BinaryIO | None = None
 
     def open(self) -> BinaryIO:
+        address = address_of(self._name)
+        if is_remote(address):
+            said = "is an address, where only Lance datasets are written"
+            raise UsageError(said, place=Place(address), hint="name a path")
         if self._path.is_dir():
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:

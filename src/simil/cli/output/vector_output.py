@@ -12,12 +12,17 @@ from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit, visible
 from simil.cli.output.output_file import is_terminal, open_outputs, width
 from simil.data_stream import stdout
+from simil.errors import UsageError
+from simil.formats.remote_paths import address_of, check_online
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
+    from simil.tasks.embedding import EmbedOptions
     from simil.vectors import VectorBatch, VectorFormat
+    from simil.vectors.embedding_facts import EmbeddingFacts
     from simil.vectors.writer import VectorWriter
 
-__all__ = ["vector_form", "write_vectors"]
+__all__ = ["VectorTarget", "vector_form", "vector_target", "write_vectors"]
 
 # Numbers of each vector that the preview shows.
 _SHOWN = 4
@@ -33,6 +38,8 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
 
     if name is not None:
         check_choice("--format", name, VectorFormat)
+    if name == VectorFormat.LANCE and output is None:
+        raise UsageError("a Lance dataset is a folder", hint="pass -o NAME.lance")
     if output is not None:
         return VectorFormat(name) if name else VectorFormat(form_of_suffix(output, [*VectorFormat]))
     if name is not None:
@@ -42,23 +49,76 @@ def vector_form(name: str | None, output: Path | None) -> VectorFormat | None:
     return VectorFormat(name or "json")
 
 
+class VectorTarget(Frozen):
+    """Where vectors go, and how: `form` is None for the preview, `append` adds them to a Lance dataset."""
+
+    form: VectorFormat | None
+    output: Path | None
+    append: bool = False
+
+    @property
+    def path(self) -> str:
+        """The path or address after -o."""
+        return address_of(self.output) if self.output else "-"
+
+    def write(
+        self,
+        batches: Iterator[VectorBatch],
+        model: str | None,
+        types: Mapping[str, Any] | None = None,
+        made: EmbedOptions | None = None,
+    ) -> None:
+        """Write them; all else is as in `write_vectors`."""
+        facts = None
+        if self.form == "lance" and made is not None:
+            from simil.vectors.embedding_facts import EmbeddingFacts
+
+            facts = EmbeddingFacts(made.kind, made.normalize)
+        write_vectors(batches, self.form, self.output, model, types, facts=facts, append=self.append)
+
+
+def vector_target(name: str | None, output: Path | None, *, append: bool, offline: bool) -> VectorTarget:
+    """Return what `--format`, `-o` and `--append` say; errors as in `vector_form`.
+
+    Raises `UsageError`, too, for rows to be added to anything but a dataset, and for an address in offline
+    mode.
+    """
+    form = vector_form(name, output)
+    if append and (form != "lance" or output is None):
+        raise UsageError("--append adds to Lance datasets only", hint="pass -o NAME.lance")
+    if output is not None:
+        check_online(address_of(output), offline=offline)
+    return VectorTarget(form, output, append)
+
+
 def write_vectors(
     batches: Iterator[VectorBatch],
     form: VectorFormat | None,
     output: Path | None,
     model: str | None,
     types: Mapping[str, Any] | None = None,
+    *,
+    facts: EmbeddingFacts | None = None,
+    append: bool = False,
 ) -> None:
     """Write vectors to `output` or stdout, or a preview to the terminal if `form` is None.
 
     `model` made them; None if that is unknown. `types` are those that fields have in their source, for
-    formats that have types.
+    formats that have types. `facts` are how they were embedded, if that is known; with `append`, they are
+    added to a Lance dataset.
     """
     from simil.vectors import VectorFormat, sidecar_path
     from simil.vectors.vector_files import open_writer
 
     if form is None:
         _copy(batches, _Preview(model))
+        return
+    if form is VectorFormat.LANCE and output is not None:
+        from simil.vectors.lance_form import open_lance_writer
+
+        path = address_of(output)
+        with open_lance_writer(path, model, types, facts, append=append) as dataset:
+            _copy(batches, dataset)
         return
     paths = [output] if output else []
     if output and form is VectorFormat.NPY:

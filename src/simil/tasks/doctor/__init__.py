@@ -16,6 +16,7 @@ from simil.config import Settings, SettingSource, load_settings, read_config_fil
 from simil.errors import SimilError, UsageError
 from simil.foreign import interrupts, what_was_raised
 from simil.models.hub.snapshots import is_offline
+from simil.tasks.doctor import cluster_checks as clusters
 from simil.tasks.doctor import configuration_checks as configuration
 from simil.tasks.doctor import engine_checks as engines
 from simil.tasks.doctor import machine_checks as machine
@@ -52,6 +53,7 @@ CHECKS = (
     Check("engine torch", engines.torch),
     Check("devices", engines.devices),
     Check("API key", configuration.api_key),
+    Check("ray cluster", clusters.cluster),
     Check("proxy", network.proxy),
     Check("certificates", network.certificates),
     Check("hub", network.hub),

@@ -29,6 +29,10 @@ _REPORTED = (
     "tiktoken",
     "pyarrow",
     "python-calamine",
+    "pylance",
+    "bm25s",
+    "PyStemmer",
+    "ray",
 )
 # Builds of a package that have their own names.
 _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-directml")}

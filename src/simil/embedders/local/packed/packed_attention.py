@@ -70,12 +70,16 @@ def varlen_attention(
     *,
     options: dict[str, int],
 ) -> torch.Tensor:
-    """Attend within all sequences at once; `options` are further arguments of the kernel."""
-    from torch.nn.attention.varlen import varlen_attn
+    """Attend within all sequences at once; `options` are further arguments of the kernel.
+
+    The kernel is that of `torch.nn.attention.varlen`, whose import takes as long as that of PyTorch itself.
+    """
+    import torch
 
     # Sequences of a single token would take another way through the kernel if all were such.
     longest = max(sequences.longest, 2)
-    attended: torch.Tensor = varlen_attn(
+    left, right = window
+    attended: torch.Tensor = torch.ops.aten._flash_attention_forward(
         query,
         key,
         value,
@@ -83,10 +87,13 @@ def varlen_attention(
         sequences.borders,
         longest,
         longest,
-        window_size=window,
-        enable_gqa=query.shape[1] != key.shape[1],
+        0.0,  # dropout
+        window == (-1, 0),  # causal
+        return_debug_mask=False,
+        window_size_left=left,
+        window_size_right=right,
         **options,
-    )
+    )[0]
     return attended
 
 

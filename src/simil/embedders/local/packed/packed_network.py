@@ -118,8 +118,10 @@ class PackedNetwork:
     def _forward(self, ids: torch.Tensor, lengths: NDArray[np.int32], skip: int) -> torch.Tensor:
         import torch
 
-        # A copy from memory that is not pinned may wait for all that the card was told to do before.
-        sizes = torch.tensor(lengths, dtype=torch.int64, pin_memory=ids.device.type == "cuda")
+        sizes = torch.from_numpy(lengths).long()
+        if ids.device.type == "cuda":
+            # A copy from memory that is not pinned may wait for all that the card was told to do before.
+            sizes = sizes.pin_memory()
         sequences = Sequences(lengths, sizes.to(ids.device, non_blocking=True))
         return self._head(self._transformer(ids, sequences), sequences, skip)
 

@@ -16,12 +16,16 @@ from simil.similarity.products import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.similarity.products import Rows
+
     Floats = NDArray[np.floating[Any]]
 
-__all__ = ["top_k"]
+__all__ = ["top_k", "top_k_of_blocks"]
 
 _QUERY_ROWS = 256  # queries scored together with a block of the corpus
 _FIRST_ROWS = 256  # rows of the first block of the corpus, in which every row is a candidate
@@ -47,31 +51,56 @@ def top_k(
     Raises `InputError` naming the first row (from 1) that is zero or not finite: "query 3" for `queries`,
     "vector 3" for `corpus`. Reads nothing if there are no queries or `k` is below 1.
     """
-    import numpy as np
-
     queries, corpus = as_rows(queries), as_rows(corpus)
     check_dimensions(queries, corpus)
     check_block_rows(block_rows)
-    k = max(0, min(k, len(corpus)))
+    if len(corpus) > _MOST_ROWS:
+        raise _too_many(len(corpus))
+    use_all_cores(len(queries) * corpus.size)
+    blocks = (corpus[start : start + block_rows] for start in range(0, len(corpus), block_rows))
+    return top_k_of_blocks(queries, blocks, corpus, min(k, len(corpus)))
+
+
+def top_k_of_blocks(
+    queries: Floats, blocks: Iterable[Floats], corpus: Rows, k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return what `top_k` does for a corpus that comes in `blocks` [b, d], one after another.
+
+    `corpus` gives rows by their numbers once more, counted over all blocks. No block is kept. Raises as
+    `top_k` does.
+    """
+    import numpy as np
+
+    k = max(0, k)
     if k == 0 or len(queries) == 0:
         return np.empty((len(queries), k), dtype=np.float32), np.empty((len(queries), k), dtype=np.int64)
-    if len(corpus) > _MOST_ROWS:
-        raise InputError(f"{len(corpus)} vectors are too many to search; at most {_MOST_ROWS} are possible")
-    use_all_cores(len(queries) * corpus.size)
-    keep = min(k + _SPARE, len(corpus))
     groups = [
-        _Nearest(float32_rows(queries[start : start + _QUERY_ROWS]), keep, start)
+        _Nearest(float32_rows(queries[start : start + _QUERY_ROWS]), k + _SPARE, start)
         for start in range(0, len(queries), _QUERY_ROWS)
     ]
-    start = 0
-    while start < len(corpus):
-        # A block at most doubles the rows seen, so few of its rows beat the best so far.
-        block = float32_rows(corpus[start : start + min(block_rows, max(_FIRST_ROWS, start))])
-        for group in groups:
-            group.add(block, start)
-        start += len(block)
+    seen = 0
+    for block in blocks:
+        for part in _doubling(block, seen):
+            for group in groups:
+                group.add(part, seen)
+            seen += len(part)
+            if seen > _MOST_ROWS:
+                raise _too_many(seen)
     keys = np.concatenate([group.ranked(corpus)[:, :k] for group in groups])
     return _scores_of(keys), _rows_of(keys)
+
+
+def _too_many(rows: int) -> InputError:
+    return InputError(f"{rows} vectors are too many to search; at most {_MOST_ROWS} are possible")
+
+
+def _doubling(block: Floats, seen: int) -> Iterator[NDArray[np.float32]]:
+    """Yield a block in parts that at most double the rows seen, so few of their rows beat the best so far."""
+    start = 0
+    while start < len(block):
+        part = float32_rows(block[start : start + max(_FIRST_ROWS, seen + start)])
+        yield part
+        start += len(part)
 
 
 class _Nearest:
@@ -112,13 +141,13 @@ class _Nearest:
         if self._pending_counts.max() >= self._keep:
             self._merge()
 
-    def ranked(self, corpus: Floats) -> NDArray[np.uint64]:
-        """Return the keys of the kept rows [q, keep], best first, with exact scores."""
+    def ranked(self, corpus: Rows) -> NDArray[np.uint64]:
+        """Return the keys of the kept rows [q, min(keep, n)], best first, with exact scores."""
         import numpy as np
 
         self._merge()
-        rows = _rows_of(self._keys)
-        asked = np.repeat(np.arange(len(rows)), self._keep)
+        rows = _rows_of(self._keys[:, : self._seen])
+        asked = np.repeat(np.arange(len(rows)), rows.shape[1])
         exact = products_by_pair(self._queries, corpus, asked, rows.ravel())
         keys = _keys(exact, rows.ravel()).reshape(rows.shape)
         keys.sort(axis=1)

@@ -1,0 +1,1 @@
+"""The work of one machine on many: texts are embedded in parts, by actors of Ray."""
