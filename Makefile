@@ -37,14 +37,14 @@ types: $(VENV)/.tools
 	$(BIN)/mypy
 
 unit: $(VENV)/.tools
-	$(BIN)/python -m pytest -n auto --dist loadfile --durations=20 --durations-min=0.5
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py
 
 $(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openvino,parquet]' -r requirements-bench.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openvino,parquet,words]' -r requirements-bench.txt
 	touch $@
 
 bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour

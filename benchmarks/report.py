@@ -21,7 +21,7 @@ __all__ = [
 
 _PACKAGES = (
     "simil-cli", "numpy", "onnxruntime", "openvino", "nncf", "tokenizers", "torch", "transformers",
-    "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu", "pyarrow",
+    "sentence-transformers", "llm", "llm-sentence-transformers", "faiss-cpu", "pyarrow", "pylance",
 )  # fmt: skip
 HEADINGS = ["what", "peer", "ours", "ratio (min..max)", "bar", "", "note"]
 

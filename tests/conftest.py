@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 from support.process_defaults import INITIAL_ENVIRONMENT, set_process_defaults
 
-pytest_plugins = ["support.quick_tests"]
+from simil.formats import file_maps
+
+pytest_plugins = ["support.file_order", "support.quick_tests"]
 
 # A busy machine is no failure; and what fails for one must fail for everyone.
 settings.register_profile("simil", deadline=None, derandomize=True)
@@ -44,6 +46,8 @@ def isolated(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME"):
         monkeypatch.setenv(name, str(shared_cache / name.lower()))
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(shared_cache))
+    # A command notes which files it has mapped, for the end of its process; here that is the end of a test.
+    monkeypatch.setattr(file_maps, "_states", [])
 
 
 @pytest.fixture(scope="session")

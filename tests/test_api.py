@@ -6,13 +6,16 @@ import doctest
 from collections.abc import Iterator
 from pathlib import Path
 
+import lance
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import simil
 from simil import api
 from simil.embedders.base import Kind
 from simil.errors import InputError, ModelMismatch, UsageError
+from simil.formats.arrow_schemas import name_model
 from simil.session.session import Session
 from simil.tasks.classification import UNKNOWN
 from simil.tasks.conversion import vector_batch
@@ -135,6 +138,58 @@ def test_matches_one_to_one(model: simil.Model) -> None:
 
     assert found.left.tolist() == [0, 1]
     assert sorted(found.right.tolist()) == [0, 1]
+
+
+@pytest.fixture(scope="module")
+def dataset(model: simil.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("datasets") / "things.lance"
+    things = TOOLS + FRUIT
+    vectors = [*model.embed(things)]
+    table = pa.table({"text": things, "fruit": [thing in FRUIT for thing in things]})
+    column = pa.array(vectors, pa.list_(pa.float32(), 384))
+    named = table.append_column("embedding", column).replace_schema_metadata(name_model(model.name, 384))
+    lance.write_dataset(named, path)
+    return path
+
+
+@pytest.mark.parametrize("limits", [{"top_k": 3}, {"threshold": 0.3}, {"threshold": 0.9, "top_k": 2}])
+def test_a_dataset_is_searched_where_it_is(
+    limits: dict[str, float], dataset: Path, model: simil.Model
+) -> None:
+    asked = ["plum", "screwdriver"]
+    expected = model.search(asked, model.embed(TOOLS + FRUIT), **limits)  # type: ignore[call-overload]
+    for place in (dataset, str(dataset)):
+        found = model.search(asked, place, **limits)  # type: ignore[call-overload]
+        assert [result.rows.tolist() for result in found] == [result.rows.tolist() for result in expected]
+        assert [result.scores.tolist() for result in found] == [result.scores.tolist() for result in expected]
+        assert [result.nearest for result in found] == [result.nearest for result in expected]
+
+
+def test_rows_of_a_dataset_are_those_that_lance_takes(dataset: Path, model: simil.Model) -> None:
+    found = model.search("plum", dataset, top_k=9, where="fruit", exact=True)
+
+    assert {*lance.dataset(dataset).take(found.rows)["text"].to_pylist()} == {*FRUIT}
+    with simil.open(cache=False) as unpinned:
+        assert unpinned.search("plum", dataset, top_k=1).rows.tolist() == found.rows[:1].tolist()
+        assert unpinned.name == model.name
+
+
+def test_what_a_dataset_cannot_answer_is_an_error(dataset: Path, tmp_path: Path, model: simil.Model) -> None:
+    other = tmp_path / "other.lance"
+    table = lance.dataset(dataset).to_table()
+    lance.write_dataset(table.replace_schema_metadata(name_model("another@1", 384)), other)
+
+    with pytest.raises(ModelMismatch, match=r"two models cannot be compared: .* and another@1"):
+        model.search("plum", other)
+    assert model.search("plum", dataset).rows.shape == (8,)  # What was refused is forgotten.
+    with pytest.raises(UsageError, match="has no column 'colour', which --where names; it has text, fruit"):
+        model.search("plum", dataset, where="colour = 'red'")
+    with pytest.raises(InputError, match="nothing to search in"):
+        model.search("plum", dataset, where="text = 'a pear tree'")
+    with pytest.raises(ValueError, match="where is a condition"):
+        model.search("plum", FRUIT, where="fruit")
+    with simil.open("minilm", offline=True) as offline, pytest.raises(UsageError, match="offline"):
+        offline.search("plum", "s3://bucket/things.lance")
 
 
 @pytest.mark.parametrize(

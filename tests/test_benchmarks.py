@@ -17,32 +17,7 @@ import numpy as np
 import pytest
 from support.benchmark_modules import BENCHMARKS, benchmark_modules
 
-# Makes the folder and loads it in one process: importing torch is what takes long.
-MAKE_AND_LOAD = """
-import json, sys
-from pathlib import Path
-from make_bge_shaped import make
-from workloads import texts
-folder = make(Path(sys.argv[1]), json.loads(sys.argv[2]))
-from sentence_transformers import SentenceTransformer
-model = SentenceTransformer(str(folder), device="cpu")
-vectors = model.encode(texts("6 words", 3))
-print(json.dumps([str(model[1].pooling_mode), model.max_seq_length, vectors[[0, -1]].astype(float).tolist()]))
-"""
 TINY = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64}
-
-
-# Makes the rerankers of one layer, and nothing else.
-MAKE_RERANKERS = """
-import json, sys
-from pathlib import Path
-import make_rerankers
-sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
-for name, (family, shape, between) in make_rerankers._SHAPES.items():
-    make_rerankers._SHAPES[name] = (family, shape | sizes, between)
-    make_rerankers.make(Path(sys.argv[1]) / name, name, layers=1)
-print(json.dumps([*make_rerankers._SHAPES]))
-"""
 
 
 @pytest.fixture
@@ -54,9 +29,12 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_the_bge_shaped_folder_gives_both_sides_the_same_vectors(tmp_path: Path, load: Any) -> None:
-    folder = tmp_path / "models" / "tiny"
-    pooling, limit, theirs = _python(tmp_path, "-c", MAKE_AND_LOAD, str(folder), json.dumps(TINY))
-    assert (pooling, limit) == ("cls", 512)
+    from sentence_transformers import SentenceTransformer
+
+    folder = load("make_bge_shaped").make(tmp_path / "models" / "tiny", TINY)
+    model = SentenceTransformer(str(folder), device="cpu")
+    theirs = model.encode(load("workloads").texts("6 words", 3))[[0, -1]].tolist()
+    assert (str(model[1].pooling_mode), model.max_seq_length) == ("cls", 512)
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]  # Nothing is left of the making.
 
     pairs = tmp_path / "pairs.tsv"
@@ -459,9 +437,15 @@ def test_what_cannot_be_written_or_measured_is_said_at_once(
     assert said in capsys.readouterr().err
 
 
-def test_rerankers_give_both_sides_the_same_scores(tmp_path: Path, load: Any) -> None:
-    names = _python(tmp_path, "-c", MAKE_RERANKERS, str(tmp_path / "rerankers"))
-    assert names == ["bert", "xlm-r", "modernbert"]
+def test_rerankers_give_both_sides_the_same_scores(
+    tmp_path: Path, load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rerankers = load("make_rerankers")
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 64}
+    assert [*rerankers._SHAPES] == ["bert", "xlm-r", "modernbert"]
+    for name, (family, shape, between) in rerankers._SHAPES.items():
+        monkeypatch.setitem(rerankers._SHAPES, name, (family, shape | sizes, between))
+        rerankers.make(tmp_path / "rerankers" / name, name, layers=1)
 
     scores = {}
     for side in ("peer", "ours"):
@@ -488,19 +472,6 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _python(folder: Path, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=_environment(folder),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load: Any) -> None:
     bench = load("bench").Bench(tmp_path, repeat=1, rows=3000)
     rows = load("parquet").parquet(bench)
@@ -509,6 +480,25 @@ def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load
     assert rows[1].values[0] > 10
     # What was made is removed: at the full size it is gigabytes.
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".parquet"}
+
+
+def test_a_dataset_is_written_indexed_and_searched(tmp_path: Path, load: Any) -> None:
+    lines = tmp_path / "given.txt"
+    lines.write_text("".join(f"{text}\n" for text in load("workloads").texts("6 words", 30)))
+    bench = load("bench").Bench(tmp_path, repeat=1, given_lines=lines)
+    rows = {
+        row.name.removeprefix("900 x 384: "): row for row in load("lance_index").lance_index(bench, 900, 30)
+    }
+    assert [name for name, row in rows.items() if row.bar] == [
+        "simil index, peak memory",
+        "200 queries in one process, one by one",
+        "200 queries in one process: recall@10",
+        "200 queries in one process: scores",
+    ]
+    assert rows["200 queries in one process: recall@10"].holds
+    assert rows["200 queries in one process: scores"].holds
+    # What was made of vectors is removed but for the dataset, which goes with the folder.
+    assert not (tmp_path / "vectors.npy").exists()
 
 
 def test_outputs_of_ray_are_compared_to_the_last_bit(

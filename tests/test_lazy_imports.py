@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 HEAVY = {
@@ -135,6 +138,17 @@ def test_clusters_of_saved_vectors_need_only_numpy(options: list[str], tmp_path:
     assert loaded & HEAVY <= {"numpy", "orjson"}
 
 
+def test_parquet_needs_no_pandas(tmp_path: Path) -> None:
+    """Which pyarrow would import, where it is installed, as soon as it makes a value."""
+    pq.write_table(pa.table({"id": ["1", "2"], "text": ["an apple", "the sea"]}), tmp_path / "texts.parquet")
+    command = ("embed", "-m", "minilm", "texts.parquet", "-o", "vectors.parquet")
+    loaded, _ = _loaded(_PROGRAM, *command, folder=tmp_path)
+
+    assert "pyarrow" in loaded
+    assert "pandas" not in loaded
+    assert pq.read_table(tmp_path / "vectors.parquet")["text"].to_pylist() == ["an apple", "the sea"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "adapted"),
     [
@@ -167,8 +181,7 @@ def test_two_words_seen_before_need_neither_an_engine_nor_numpy_nor_typer(tmp_pa
 
 
 def test_a_probability_needs_numpy_only(tmp_path: Path) -> None:
-    done = [sys.executable, "-m", "simil", "eval", "--demo", "-m", "minilm", "--calibration", "c.json"]
-    subprocess.run(done, cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    shutil.copy(Path(__file__).parent / "cli" / "cases" / "compare-calibrated" / "c.json", tmp_path)
     command = ("compare", "-m", "minilm", "--calibration", "c.json", "Apple", "Orange")
     _loaded(_PROGRAM, *command, folder=tmp_path)
     loaded, printed = _loaded(_PROGRAM, *command, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""Every example of the README is run, and prints what the README says it prints."""
+"""Every example of the README and of the pages in docs is run, and prints what they say it prints."""
 
 import os
 import re
@@ -15,11 +15,18 @@ ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
 def tour():
-    """The console examples of the tour, as (command, output) in their order."""
+    """The tour of the README."""
     text = (ROOT / "README.md").read_text("utf-8")
-    section = text[text.index("## A tour") : text.index("## Models")]
-    for block in re.findall(r"```console\n(.*?)```", section, re.DOTALL):
+    return text[text.index("## A tour") : text.index("## Models")]
+
+
+def console_examples(text):
+    """The console examples of a text, as (command, output) in their order."""
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         yield from re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
 
 
@@ -32,36 +39,45 @@ def same(printed, promised):
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
-    """A folder with the repository's files that the tour reads; what it writes stays there."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in ("LICENSE", "src/simil/models/minilm/LICENSE", "tests/data/packages.tsv"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes((ROOT / name).read_bytes())
-    return folder
-
-
-def test_the_tour_prints_what_the_readme_says(checkout, tmp_path):
-    examples = list(tour())
-    assert len(examples) >= 12
-    jq_command.install(tmp_path)
-    install_simil(tmp_path)
-    environment = INITIAL_ENVIRONMENT | {
-        "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
+def environment(tmp_path_factory):
+    """The variables of a user who has simil and jq, and whose model is the embedded one."""
+    programs = tmp_path_factory.mktemp("programs")
+    jq_command.install(programs)
+    install_simil(programs)
+    return INITIAL_ENVIRONMENT | {
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(programs),
         "SIMIL_MODEL": "minilm",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the repository's files that examples read; what they write stays there."""
+    for name in ("LICENSE", "src/simil/models/minilm/LICENSE", "tests/data/packages.tsv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
+
+
+def check_examples(examples, folder, environment):
     for command, promised in examples:
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=checkout,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
         assert same(done.stdout + done.stderr, promised), f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_tour_prints_what_the_readme_says(checkout, environment):
+    examples = list(console_examples(tour()))
+    assert len(examples) >= 12
+    check_examples(examples, checkout, environment)
 
 
 def test_the_first_commands_are_targets_of_the_makefile():
@@ -72,9 +88,9 @@ def test_the_first_commands_are_targets_of_the_makefile():
     assert set(wanted) <= targets
 
 
-def test_the_python_examples_are_true():
-    readme = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", readme[readme.index("## Python") :], re.DOTALL)
+def check_python_examples(text):
+    """Run the lines of Python in a text; return how many say what they give."""
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, object] = {}
     checked = 0
     for line in "".join(blocks).splitlines():
@@ -86,4 +102,17 @@ def test_the_python_examples_are_true():
         shown = f"{value.dtype}, shape {value.shape}" if getattr(value, "ndim", 0) == 2 else str(value)
         assert shown.startswith(promised.rstrip("…")), line
         checked += 1
-    assert checked == 6
+    return checked
+
+
+def test_the_python_examples_are_true():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert check_python_examples(readme[readme.index("## Python") :]) == 6
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_what_is_printed(page, checkout, environment, monkeypatch):
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    check_examples(console_examples(text), checkout, environment)
+    monkeypatch.chdir(checkout)
+    check_python_examples(text)

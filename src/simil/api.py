@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from os import PathLike
-from typing import TYPE_CHECKING, Any, overload
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, TypeGuard, cast, overload
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from simil.tasks.deduplication import Duplicates
     from simil.tasks.matching import Matches
     from simil.tasks.outlier_detection import Outliers
-    from simil.tasks.retrieval import SearchResult
+    from simil.tasks.retrieval import SearchBy, SearchResult
+    from simil.texts import Text
 
     Texts = Sequence[str] | NDArray[np.floating[Any]]
+    Dataset = str | PathLike[str]
+
+_NO_COLUMNS = "where is a condition on the columns of a Lance dataset; texts have none"
 
 __all__ = ["Model", "compare", "embed", "open", "score"]
 
@@ -129,14 +133,41 @@ class Model(AbstractContextManager["Model"]):
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
-        self, queries: str, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: str,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
+        by: str = "meaning",
+        language: str | None = None,
     ) -> SearchResult: ...
     @overload
     def search(
-        self, queries: Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: Texts,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
+        by: str = "meaning",
+        language: str | None = None,
     ) -> list[SearchResult]: ...
     def search(
-        self, queries: str | Texts, texts: Texts, *, top_k: int | None = None, threshold: float | None = None
+        self,
+        queries: str | Texts,
+        texts: Texts | Dataset,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        where: str | None = None,
+        exact: bool = False,
+        by: str = "meaning",
+        language: str | None = None,
     ) -> SearchResult | list[SearchResult]:
         """Return the `texts` nearest to a query, or a list with those of each of several queries.
 
@@ -145,18 +176,36 @@ class Model(AbstractContextManager["Model"]):
             >>> result.rows.tolist()
             [1]
 
-        At most `top_k` of them, best first (10 without a threshold, with one as many as reach it). Raises
-        `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths.
+        At most `top_k` of them, best first (10 without a threshold, with one as many as reach it).
+
+        `texts` can be a Lance dataset that this model has embedded: its path, or a string that ends in
+        `.lance`. It is searched where it is, by its index where it has one, unless `exact`; `where` is a
+        condition in SQL on its columns. `lance.dataset(path).take(result.rows)` then gives what was found.
+
+        With `by="words"` texts are found by their words (BM25), with `by="hybrid"` by words and meaning
+        together; `language` is that of a stemmer, or "none". Both take texts, no arrays and no threshold.
+
+        Raises `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths
+        or models, `UsageError` for what is no condition and no language.
         """
         from simil.embedders.base import Kind
         from simil.errors import InputError
-        from simil.tasks.retrieval import search
+        from simil.tasks.retrieval import SearchBy, search
 
-        corpus = self._corpus(texts, Kind.DOCUMENT)
-        if not len(corpus):
-            raise InputError("there is nothing to search in")
-        asked = self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
-        results = search(asked, corpus, top_k=top_k, threshold=threshold)
+        wanted = SearchBy(by)
+        if wanted is not SearchBy.MEANING:
+            if threshold is not None:
+                raise ValueError("a threshold is for cosines; limit results by top_k")
+            results = self._searched_with_words(queries, texts, wanted, language, top_k, where, exact=exact)
+        elif _is_dataset(texts):
+            results = self._searched_dataset(queries, fspath(texts), top_k, threshold, where, exact=exact)
+        elif where is not None:
+            raise ValueError(_NO_COLUMNS)
+        else:
+            corpus = self._corpus(cast("Texts", texts), Kind.DOCUMENT)
+            if not len(corpus):
+                raise InputError("there is nothing to search in")
+            results = search(self._queries(queries), corpus, top_k=top_k, threshold=threshold)
         return results[0] if isinstance(queries, str) else results
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
@@ -317,6 +366,89 @@ class Model(AbstractContextManager["Model"]):
         options = EmbedOptions(dimensions=self._dimensions, normalize=self._normalize)
         return compare(items, metric, options, self._session.embedder)
 
+    def _queries(self, queries: str | Texts) -> Corpus:
+        from simil.embedders.base import Kind
+
+        return self._corpus([queries] if isinstance(queries, str) else queries, Kind.QUERY)
+
+    def _searched_dataset(
+        self,
+        queries: str | Texts,
+        path: str,
+        top_k: int | None,
+        threshold: float | None,
+        where: str | None,
+        *,
+        exact: bool,
+    ) -> list[SearchResult]:
+        from simil.errors import InputError
+        from simil.tasks.stored_retrieval import search_dataset
+
+        stored = self._session.stored(path)
+        if where is not None:
+            stored.check_where(where)
+        asked = self._queries(queries)
+        results = search_dataset(asked, stored, top_k=top_k, threshold=threshold, where=where, exact=exact)
+        if len(asked) and not results:
+            raise InputError("there is nothing to search in")
+        return results
+
+    def _searched_with_words(
+        self,
+        queries: str | Texts,
+        texts: Texts | Dataset,
+        by: SearchBy,
+        language: str | None,
+        top_k: int | None,
+        where: str | None,
+        *,
+        exact: bool,
+    ) -> list[SearchResult]:
+        from simil.embedders.base import Kind
+        from simil.index.stored_words import StoredWords
+        from simil.session.in_memory import texts_in_memory
+        from simil.tasks.retrieval import SearchBy
+        from simil.tasks.stored_word_retrieval import search_stored_hybrid, search_stored_words, with_numbers
+
+        asked = texts_in_memory([queries] if isinstance(queries, str) else _strings(queries), "queries")
+        if not _is_dataset(texts):
+            if where is not None:
+                raise ValueError(_NO_COLUMNS)
+            return self._texts_with_words(asked, _strings(texts), by, language, top_k)
+        stored = self._session.stored(fspath(texts))
+        words = StoredWords(stored, language, where=where)
+        if by is SearchBy.WORDS:
+            found = search_stored_words(asked, stored, words, top_k=top_k)
+        else:
+            group = self._session.embed(asked, Kind.QUERY)
+            found = search_stored_hybrid(group, stored, words, top_k=top_k, where=where, exact=exact)
+        return with_numbers(found, stored)
+
+    def _texts_with_words(
+        self,
+        queries: Sequence[Text],
+        texts: Sequence[str],
+        by: SearchBy,
+        language: str | None,
+        top_k: int | None,
+    ) -> list[SearchResult]:
+        from simil.embedders.base import Kind
+        from simil.errors import InputError
+        from simil.index.word_tokens import DEFAULT_LANGUAGE
+        from simil.session.in_memory import texts_in_memory
+        from simil.tasks.retrieval import SearchBy
+        from simil.tasks.word_retrieval import index_words, search_hybrid, search_words
+
+        given = texts_in_memory(texts)
+        if not given:
+            raise InputError("there is nothing to search in")
+        words = index_words(given, language or DEFAULT_LANGUAGE)
+        if by is SearchBy.WORDS:
+            return search_words(queries, words, top_k=top_k)
+        session = self._session
+        corpus = session.embed(given, Kind.DOCUMENT, total=len(given))
+        return search_hybrid(session.embed(queries, Kind.QUERY), corpus, words, top_k=top_k)
+
     def _corpus(self, texts: Texts, kind: Kind | None = None) -> Corpus:
         """Return texts or vectors as the tasks take them, with vectors of length 1."""
         import numpy as np
@@ -328,6 +460,22 @@ class Model(AbstractContextManager["Model"]):
         if isinstance(texts, np.ndarray):
             return saved_corpus([vectors_in_memory(texts, self.name)], self._dimensions)
         return self._session.embed(texts_in_memory(texts), kind or Kind.SYMMETRIC, total=len(texts))
+
+
+def _is_dataset(texts: object) -> TypeGuard[Dataset]:
+    """Return whether texts to search are the path or address of a Lance dataset."""
+    from simil.formats.lance_paths import has_lance_suffix
+
+    return isinstance(texts, PathLike) or (isinstance(texts, str) and has_lance_suffix(texts))
+
+
+def _strings(texts: Texts | Dataset) -> Sequence[str]:
+    """Return texts that words are looked for in; raises `TypeError` for vectors."""
+    import numpy as np
+
+    if isinstance(texts, np.ndarray | PathLike):
+        raise TypeError("a search by words takes texts, not vectors")
+    return texts
 
 
 def compare(left: str, right: str, *, model: str | None = None, metric: str | None = None) -> float:

@@ -13,7 +13,15 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["keep_streams", "path_of_output", "reserve_stdout", "stderr", "stdout", "terminal_size"]
+__all__ = [
+    "in_command",
+    "keep_streams",
+    "path_of_output",
+    "reserve_stdout",
+    "stderr",
+    "stdout",
+    "terminal_size",
+]
 
 _OWN_NAMES = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", f"/proc/{os.getpid()}/fd/1")
 _MOST_LINKS = 40
@@ -36,6 +44,11 @@ def keep_streams(out: TextIO, err: TextIO) -> None:
     global _out, _err  # noqa: PLW0603 (state of the process)
     sys.stdout = _out = out
     sys.stderr = _err = err
+
+
+def in_command() -> bool:
+    """Return whether this is a process of the command, in which no program of others runs."""
+    return _out is not None
 
 
 def reserve_stdout() -> None:

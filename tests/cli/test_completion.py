@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from support.command import SIMIL, run
+from support.command import run, simil
 
 _BASH = {"_SIMIL_COMPLETE": "complete_bash"}
 
@@ -16,7 +16,7 @@ _BASH = {"_SIMIL_COMPLETE": "complete_bash"}
 def bash(*words: str, behind: tuple[str, ...] = ()) -> list[str]:
     """Return what bash is offered for the last of these words, before those `behind` the cursor."""
     asked = {**_BASH, "COMP_WORDS": "\n".join([*words, *behind]), "COMP_CWORD": str(len(words) - 1)}
-    done = run([*SIMIL], env=asked)
+    done = simil(env=asked)
     assert (done.code, done.err) == (0, "")
     return done.out.split()
 
@@ -85,12 +85,10 @@ def test_models_of_the_hub_that_are_here_are_completed(
 
 
 def test_zsh_and_fish_get_whole_names() -> None:
-    zsh = run(
-        [*SIMIL], env={"_SIMIL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "simil compare -m openai:t"}
-    )
+    zsh = simil(env={"_SIMIL_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "simil compare -m openai:t"})
     assert r'"openai\\:text-embedding-3-small"' in zsh.out
     asked = {"_TYPER_COMPLETE_ARGS": "simil compare -m mini", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
-    assert run([*SIMIL], env={"_SIMIL_COMPLETE": "complete_fish", **asked}).out.strip() == "minilm"
+    assert simil(env={"_SIMIL_COMPLETE": "complete_fish", **asked}).out.strip() == "minilm"
 
 
 def test_nothing_heavy_is_loaded_and_no_socket_opened() -> None:

@@ -290,6 +290,15 @@ class TestSearch:
         scores = predict([("fruit", text) for text in texts])
         assert [row["content"] for row in rows] == [texts[place] for place in np.argsort(-scores)]
 
+    def test_a_dataset_is_reranked_as_its_texts_are(self, model: str) -> None:
+        assert simil("embed", "texts.txt", "-o", "v.lance").code == 0
+        saved = rows_of(simil("search", "fruit", "v.lance", "--rerank", model))
+        texts = rows_of(simil("search", "fruit", "texts.txt", "--rerank", model))
+        assert [(row[0], row[1], row[3]) for row in saved] == [(row[0], row[1], row[3]) for row in texts]
+        few = simil("search", "fruit", "v.lance", "--rerank", model, "--threshold=-1", "--candidates", "3")
+        assert few.out.count("\n") == 3
+        assert few.error_line.startswith("only the 3 nearest texts were reranked, and more may reach -1")
+
     def test_saved_vectors(self, model: str) -> None:
         assert simil("embed", "texts.txt", "-o", "v.jsonl").code == 0
         saved = rows_of(simil("search", "fruit", "v.jsonl", "--rerank", model))

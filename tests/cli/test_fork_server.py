@@ -71,6 +71,15 @@ def test_a_run_that_is_killed_is_seen_to_be(plugins: None) -> None:
     assert simil("embed", "-m", "plugin:dying", "-t", "a").code == -9
 
 
+def test_a_run_has_the_files_that_a_shell_has_opened_for_it(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a\n", "utf-8")
+    script = "exec 4< texts.txt; simil embed /dev/fd/4 -m plugin:parent -f csv --no-normalize --no-cache"
+    found = shell(script, cwd=tmp_path)
+    assert (found.code, found.err) == (0, "")
+    assert int(float(found.out.split(",")[-1])) == parent()
+    assert parent() != os.getpid()
+
+
 def test_codes_are_handed_on() -> None:
     assert simil("--nothing").code == 2
     assert simil("embed", "missing.txt").code == 3

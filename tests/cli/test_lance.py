@@ -219,6 +219,8 @@ def test_a_dataset_in_a_bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) ->
     assert [item["text"] for item in items("embed", address, "-f", "jsonl")] == ["banana", "cherry", "fig"]
     found = items("outliers", address, "--format", "jsonl")
     assert {item["file"] for item in found} == {address}
+    found = items("search", "fruit", address, "--where", "price <> '1'", "--format", "jsonl")
+    assert [item["content"] for item in found] == ["banana", "cherry"]
 
     monkeypatch.delenv("AWS_ALLOW_HTTP")  # An endpoint that is named so is meant so.
     assert simil("embed", address, "-f", "jsonl").code == 0

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.usefixtures("plugins")
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    """Texts that take the plug-in "slow" four seconds."""
+    """Texts that take the plug-in "slow" two seconds."""
     path = tmp_path / "lines.txt"
-    path.write_text("".join(f"line {number}\n" for number in range(200)))
+    path.write_text("".join(f"line {number}\n" for number in range(100)))
     return path
 
 
@@ -38,6 +38,7 @@ def _shown(arguments: list[str], columns: int) -> str:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path) -> None:
+    lines.write_text(lines.read_text() * 2)  # There are two batches in which the speed is known.
     shown = _shown(["embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")], columns)
 
     assert re.search(r"\d+/200 texts, \d+/s \d+:\d\d left", shown), shown

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import orjson
 import pytest
-from support.command import SIMIL, Result, run, shell, simil
+from support.command import Result, run, shell, simil
+from support.fork_server import python_m_simil
 
 WORDS = ("apple", "pear", "car", "train", "cat", "dog", "rain", "snow")
 
@@ -52,8 +54,7 @@ def _run(command: str, name: str, folder: Path, before: str = "") -> Result:
     """Run a command that reads `name`; in what it prints, the name is NAME."""
     arguments = command.replace("INPUT2", "again").replace("INPUT", name)
     if name.startswith("<("):
-        # Only a process that is started anew has the descriptor of the shell.
-        result = run(["bash", "-c", f"{shlex.join(SIMIL)} {arguments}"], cwd=folder)
+        result = run(["bash", "-c", f"{shlex.join(python_m_simil())} {arguments}"], cwd=folder)
     else:
         result = shell(f"{before} simil {arguments}", cwd=folder)
     shown = re.sub(r"/dev/fd/\d+|/dev/stdin|\bgiven\b|\bfifo\b", "NAME", result.out)
@@ -159,8 +160,7 @@ def _quality(result: Result) -> dict[str, object]:
 
 
 def test_a_calibration_and_an_env_file(folder: Path) -> None:
-    made = simil("eval", "--demo", "-m", "minilm", "--save-calibration", "--calibration", "given", cwd=folder)
-    assert made.code == 0, made.err
+    shutil.copy(Path(__file__).parent / "cases" / "compare-calibrated" / "c.json", folder / "given")
     _alike("compare apple pear -m minilm --calibration INPUT -f json", folder)
     (folder / "fifo").unlink()
     (folder / "given").write_text("SIMIL_OVERFLOW=error\n")

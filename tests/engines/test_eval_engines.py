@@ -25,7 +25,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory, minilm_original: Path) -> 
 
 
 def test_spearman_is_that_of_sentence_transformers(folders: list[Path]) -> None:
-    """Both engines in one test: the vectors to compare with take longest."""
+    """Both engines in one test, which share the vectors to compare with.
+
+    For each model three processes are started, which in torch take five seconds each: a single model is
+    enough to see that eval measures what it is told to.
+    """
     from sentence_transformers import SentenceTransformer
 
     reading = ReadOptions(fields=("sentence1", "sentence2"))
@@ -39,9 +43,9 @@ def test_spearman_is_that_of_sentence_transformers(folders: list[Path]) -> None:
             for side in ("left", "right")
         )
         expected.append(100 * stats.spearmanr((left * right).sum(axis=1), judged).statistic)
-    named = [argument for folder in folders for argument in ("-m", str(folder))]
-    for engine in ("onnx", "torch"):
+    for engine, first in (("onnx", 0), ("torch", 1)):
+        named = [argument for folder in folders[first:] for argument in ("-m", str(folder))]
         result = simil("eval", str(DEMO), "--engine", engine, *named, "-f", "json", timeout=300)
         assert result.code == 0, result.err
         found = [100 * row["spearman"] for row in json.loads(result.out)["data"]]
-        assert found == pytest.approx(expected, abs=0.1), engine
+        assert found == pytest.approx(expected[first:], abs=0.1), engine

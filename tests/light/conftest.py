@@ -15,6 +15,7 @@ import pytest
 from linked_environment import link_environment, read_requirements
 from safetensors.numpy import load_file, save_file
 from support.command import Result, run
+from support.fork_server import python_m_simil
 from support.small_models import write_bert
 from support.tiny_models import edit_json
 
@@ -38,7 +39,7 @@ class Light:
     def __call__(self, line: str, **env: str) -> Result:
         """Run `simil` with the arguments in `line` and further variables."""
         own = {"SIMIL_CACHE_DIR": str(self.folder / "cache")}
-        return run([str(self.python), "-m", "simil", *shlex.split(line)], cwd=self.folder, env=own | env)
+        return run([*python_m_simil(str(self.python)), *shlex.split(line)], cwd=self.folder, env=own | env)
 
 
 @pytest.fixture(scope="session")

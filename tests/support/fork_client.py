@@ -1,4 +1,4 @@
-"""`python -m simil` by way of the fork server: see `fork_server`, which fills in the constants.
+"""`python -m simil`, or another program of simil, by way of the fork server, which fills in the constants.
 
 It imports nothing that is not built into Python, so that it costs a few milliseconds.
 """
@@ -9,14 +9,14 @@ import marshal
 import posix
 import sys
 
-SOCKET, READ, C_PREFIXES, MODULES = "CONSTANTS"
+SOCKET, READ, C_PREFIXES, MODULES, MOST_FILES, PROGRAM = "CONSTANTS"
 
 
 def main():
     arguments = [argument.encode(ENCODING, "surrogateescape") for argument in sys.argv[1:]]
     status = forked(arguments) if is_faithful() else None
     if status is None:
-        command = [sys.executable.encode(), b"-m", b"simil", *arguments]
+        command = [sys.executable.encode(), *PROGRAM, *arguments]
         posix.execve(command[0], command, posix.environ)
     if status & 0x7F:
         if status & 0x7F != _signal.SIGKILL:
@@ -36,8 +36,14 @@ def is_faithful():
         for name in posix.listdir(folder):
             if name.partition(b".")[0].decode() in MODULES:
                 return False
-    # The three streams, and the folder that is being listed.
-    return len(posix.listdir("/proc/self/fd")) == 4 and all(map(is_open, range(3)))
+    files = open_files()
+    return files[:3] == [0, 1, 2] and files[-1] < MOST_FILES
+
+
+def open_files():
+    """Return the numbers of the open files: the three streams, and what a shell hands on."""
+    # One more is the folder that is being listed.
+    return sorted(number for number in map(int, posix.listdir("/proc/self/fd")) if is_open(number))
 
 
 def is_open(number):
@@ -53,15 +59,16 @@ def forked(arguments):
     umask = posix.umask(0)
     posix.umask(umask)
     ignored = [number for number in range(1, 32) if is_ignored(number)]
+    files = open_files()
     try:
-        request = marshal.dumps((arguments, posix.getcwdb(), posix.environ, umask, ignored))
+        request = marshal.dumps((PROGRAM, arguments, posix.getcwdb(), posix.environ, umask, ignored, files))
         server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         server.connect(SOCKET)
     except OSError:
         return None
-    streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+    numbers = b"".join(number.to_bytes(4, sys.byteorder) for number in files)
     data = len(request).to_bytes(4, "little") + request
-    sent = server.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+    sent = server.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)])
     if sent < len(data):  # Even sending nothing fails where the run has ended since.
         server.sendall(data[sent:])
     pid = int.from_bytes(server.recv(4), "little")

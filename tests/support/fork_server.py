@@ -2,17 +2,19 @@
 
 Most of what hundreds of short runs cost is Python's start and the same imports. `ForkServer` starts a process
 that has done these, has one thread and has opened nothing. Its `client` is a program that takes the place of
-`python -m simil`: it hands its arguments, streams, directory, environment, umask and ignored signals to the
-server, which forks a child that goes on as `python -m simil` with them; the client ends as the child does.
+`python -m simil`: it hands its arguments, open files, directory, environment, umask and ignored signals to
+the server, which forks a child that goes on as `python -m simil` with them; the client ends as the child
+does. The processes in which such a run measures models are forked likewise.
 
 A run that a fork would not be faithful to is a real new process: one with other variables that Python, a
 library or the imported modules read when they start, with a module on PYTHONPATH that hides an imported one,
-without one of the three streams, or with further open files.
+or without one of the three streams.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import importlib
 import io
@@ -46,6 +48,10 @@ _C_PREFIXES = (
     b"LANG", b"TZ", b"COLUMNS", b"LINES",
 )  # fmt: skip
 _CLIENT = Path(__file__).with_name("fork_client.py")
+# What is given to Python before the arguments: of the command, and of the process of `simil eval`.
+_COMMAND, _WORKER = (b"-m", b"simil"), (b"-P", b"-m", b"simil.cli.eval_worker")
+# A system hands over no more at a time; their numbers are below it too.
+_MOST_FILES = 250
 # What runs of the command import; ONNX Runtime starts a thread when it is imported, and so is left out.
 _IMPORTS = """
     email.message encodings.ascii encodings.idna html http.client importlib.metadata importlib.resources json
@@ -63,15 +69,16 @@ _IMPORTS = """
 _starting = threading.Lock()
 
 
-def python_m_simil() -> list[str]:
+def python_m_simil(python: str = sys.executable) -> list[str]:
     """Return the command that runs simil: the client of a fork server that is started now.
 
-    Where the system cannot hand over what that needs, it is `python -m simil`.
+    `python` is that of the environment which the command runs in. Where the system cannot hand over what a
+    server needs, the command is `python -m simil`.
     """
     if not hasattr(os, "pidfd_open"):
-        return [sys.executable, "-m", "simil"]
+        return [python, "-m", "simil"]
     with _starting:
-        return _started()
+        return _started(python)
 
 
 def install_simil(folder: Path) -> None:
@@ -82,10 +89,10 @@ def install_simil(folder: Path) -> None:
 
 
 @cache
-def _started() -> list[str]:
+def _started(python: str) -> list[str]:
     folder = TemporaryDirectory(prefix="simil-fork-")
     server = subprocess.Popen(
-        [sys.executable, str(Path(__file__)), folder.name],
+        [python, str(Path(__file__)), folder.name],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd="/",
@@ -100,8 +107,12 @@ def _started() -> list[str]:
         folder.cleanup()
 
     atexit.register(end)
-    # Isolated and without `site`: a tenth of the usual start.
-    return [sys.executable, "-I", "-S", str(Path(folder.name, "client.py"))]
+    return _client(python, Path(folder.name), _COMMAND)
+
+
+def _client(python: str, folder: Path, program: tuple[bytes, ...]) -> list[str]:
+    """Return the command that runs a client; isolated and without `site`, a tenth of the usual start."""
+    return [python, "-I", "-S", str(folder / f"{os.fsdecode(program[-1])}.py")]
 
 
 def _serve(folder: Path) -> None:
@@ -111,14 +122,29 @@ def _serve(folder: Path) -> None:
     read |= {name: value for name, value in before.items() if name.startswith(_C_PREFIXES)}
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a process with threads must not fork"
     modules = {name.partition(".")[0] for name in sys.modules} | {"sitecustomize", "usercustomize"}
-    constants = (str(folder / "socket"), read, _C_PREFIXES, modules)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(constants[0])
-        listener.listen(64)
+    # Who measures sets this variable for itself, as the server did.
+    reads = {_COMMAND: read, _WORKER: read | {b"OPENBLAS_NUM_THREADS": b"1"}}
+    for program, values in reads.items():
+        constants = (str(folder / "socket"), values, _C_PREFIXES, modules, _MOST_FILES, program)
         client = _CLIENT.read_text("utf-8").replace('"CONSTANTS"', repr(constants))
-        (folder / "client.py").write_text(client, "utf-8")
+        Path(_client(sys.executable, folder, program)[-1]).write_text(client, "utf-8")
+    _fork_workers(folder)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen(64)
         os.write(1, b"ready\n")
         _Runs(listener, streams).serve()
+
+
+def _fork_workers(folder: Path) -> None:
+    """Let runs start the processes that measure models as they are started themselves."""
+    module = importlib.import_module("simil.cli.eval_worker")
+    real = module.worker_command
+
+    def by_client(**flags: bool) -> list[str]:
+        return [*_client(sys.executable, folder, _WORKER), *real(**flags)[1 + len(_WORKER) :]]
+
+    module.worker_command = by_client  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -185,12 +211,12 @@ class _Runs:
 
 
 def _received(connection: socket.socket) -> tuple[bytes | None, list[int]]:
-    """Return what a client asks for and its three streams; None where it went away meanwhile."""
-    data, given, _, _ = socket.recv_fds(connection, 65536, 3)
+    """Return what a client asks for and its open files; None where it went away meanwhile."""
+    data, given, _, _ = socket.recv_fds(connection, 65536, _MOST_FILES)
     size = int.from_bytes(data[:4], "little") + 4
     while len(data) < size and (more := connection.recv(size - len(data))):
         data += more
-    if len(data) >= 4 and len(data) == size and len(given) == 3:
+    if len(data) >= 4 and len(data) == size:
         return data[4:], given
     for number in given:
         os.close(number)
@@ -231,13 +257,11 @@ def import_all() -> set[bytes]:
 
 
 def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]) -> NoReturn:
-    """Go on as `python -m simil` does once it has started."""
+    """Go on as the program does once Python has started."""
     code = 1  # As Python ends where an interrupt comes before the first line of simil.
     try:
-        arguments, folder, environment, umask, ignored = request
-        for number, each in enumerate(given):
-            os.dup2(each, number)
-        os.closerange(3, 4096)
+        program, arguments, folder, environment, umask, ignored, files = request
+        _take_over(dict(zip(files, given, strict=True)))
         os.environ.clear()
         os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()})
         os.chdir(folder)
@@ -247,17 +271,29 @@ def _go_on(request: Any, given: list[int], streams: list[tuple[str, str | None]]
             signal.signal(number, signal.SIG_IGN)
         _open_streams(streams)
         packages = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
-        sys.path[0:1] = [os.fsdecode(folder), *packages]
+        sys.path[0:1] = [*([] if b"-P" in program else [os.fsdecode(folder)]), *packages]
         sys.argv = ["-m", *map(os.fsdecode, arguments)]
-        code = _run()
+        code = _run(os.fsdecode(program[-1]))
     finally:
         os._exit(code)
 
 
-def _run() -> int:
+def _take_over(files: dict[int, int]) -> None:
+    """Let the files of the client have the numbers that they have there, and close all others."""
+    # First all go where none is in the way of another.
+    moved = {number: fcntl.fcntl(each, fcntl.F_DUPFD, _MOST_FILES) for number, each in files.items()}
+    os.closerange(0, _MOST_FILES)
+    for number, each in moved.items():
+        os.dup2(each, number)
+    os.closerange(_MOST_FILES, 4096)
+
+
+def _run(module: str) -> int:
     code = 0
+    if not hasattr(sys.modules[module], "__path__"):
+        del sys.modules[module]  # A module that is there already and runs once more is worth a warning.
     try:
-        runpy.run_module("simil", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as exc:
         code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except BaseException:  # noqa: BLE001 (as Python ends)

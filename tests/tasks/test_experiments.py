@@ -91,7 +91,7 @@ def test_reranked_documents_come_first_and_each_pair_is_scored_once() -> None:
     qrels = [{int(row): float(line[row]) for row in np.flatnonzero(line)} for line in grades]
     experiment = RetrievalExperiment(RetrievalDataset(texts(20), texts(50), qrels), [3, 10], 0, candidates=6)
     table = generator.integers(0, 4, (20, 50)).astype(np.float32)
-    candidates = experiment.nearest(vectors)
+    candidates = experiment.candidates_among([experiment.nearest(own) for own in vectors])
     scores = np.array([table[pair] for pair in candidates.pairs])
     cosines = [own[Kind.QUERY] @ own[Kind.DOCUMENT].T for own in vectors]
     orders = [np.argsort(-own, axis=1) for own in cosines]

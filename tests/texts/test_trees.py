@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import lance
+import pyarrow
 import pytest
 
 from simil.errors import InputError
@@ -95,6 +97,23 @@ def test_what_is_left_out_is_reported_but_for_what_nobody_means(tree: Path) -> N
         "unreadable": LeftOut.UNREADABLE,
     }
     assert not found & reported.keys()
+
+
+def test_a_lance_dataset_is_left_out_as_one_file(tree: Path) -> None:
+    table = pyarrow.table({"id": ["1"], "text": ["a tree"]})
+    for name in ("tables/corpus.lance", "Upper.LANCE"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        lance.write_dataset(table, str(tree / name))
+    (tree / "source.lance").mkdir()
+    (tree / "source.lance" / "readme.md").write_text("a folder that only has the name")
+    reported: dict[str, LeftOut] = {}
+    found = [os.path.relpath(path, tree) for path in files_in(str(tree), on_left_out=reported.__setitem__)]
+    assert {os.path.relpath(path, tree): reason for path, reason in reported.items()} == {
+        "Upper.LANCE": LeftOut.DATASET,
+        "tables/corpus.lance": LeftOut.DATASET,
+    }
+    assert "source.lance/readme.md" in found
+    assert not [name for name in found if "corpus" in name or "Upper" in name]
 
 
 def test_what_a_reader_would_refuse_is_left_out_before_anything_is_embedded(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "models",
-    "cache", "config", "doctor",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
+    "models", "cache", "config", "doctor",
 )  # fmt: skip
 SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
 """The commands that have no subcommands."""
@@ -36,6 +36,8 @@ def command_named(name: str) -> ExpandedCommand:
             from simil.cli.commands.dedupe import dedupe as command
         case "match":
             from simil.cli.commands.match import match as command
+        case "index":
+            from simil.cli.commands.index import index as command
         case "eval":
             from simil.cli.commands.eval import evaluate as command
         case "doctor":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from simil.errors import InputError
@@ -12,6 +12,7 @@ from simil.formats.arrow_files import ArrowSink
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_values import as_column, as_inferred, inferred_type
 from simil.formats.json_values import text_of
+from simil.formats.tables import AlikeRows
 
 __all__ = ["FieldColumns", "arrow_rows"]
 
@@ -75,13 +76,15 @@ def arrow_rows(
 
     `columns` are those of a file without rows; `types` those of Arrow that columns have in their source.
     """
-    every = [*rows]
+    # Of rows that come one by one, the first ones decide.
+    waiting = iter(rows)
+    every = [*islice(waiting, _GROUP)] if isinstance(rows, AlikeRows) else [*waiting]
     found = FieldColumns(form, every, types or {}, columns)
     schema = arrow().schema(found.fields)
     stream = BytesIO()
     sink = ArrowSink(form, stream, schema)
-    for start in range(0, len(every), _GROUP):
-        part = every[start : start + _GROUP]
+    following = chain(every, waiting)
+    while part := [*islice(following, _GROUP)]:
         sink.write(arrow().Table.from_arrays(found.arrays(part), schema=schema))
         yield stream.getvalue()
         stream.seek(0)

@@ -72,7 +72,7 @@ def typed(source: Source, wanted: str | None = None, encoding: str | None = None
     """
     if wanted is not None:
         return TypedSource(source, format_named(wanted))
-    table = _format_of_folder(source.path)
+    table = format_of_folder(source.path)
     if table is not None:
         return TypedSource(source, table)
     head = source.head(_tells_binary)
@@ -88,7 +88,7 @@ def typed(source: Source, wanted: str | None = None, encoding: str | None = None
     return TypedSource(source, _json_format(source, encoding) or named or format_named("text"))
 
 
-def _format_of_folder(path: str) -> Format | None:
+def format_of_folder(path: str) -> Format | None:
     """Return the format of a folder, or an address, that is one table; None for anything else."""
     if is_lance(path):
         return format_named("lance")

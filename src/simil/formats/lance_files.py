@@ -15,6 +15,7 @@ __all__ = ["LanceTable", "find_dataset", "open_dataset"]
 
 # Rows that become Python values at a time.
 _BATCH = 4096
+_READ_AHEAD = 64 << 20  # bytes
 
 
 def open_dataset(path: str) -> Any:
@@ -68,8 +69,11 @@ class LanceTable:
         with lance_errors(self.place):
             yield from self._dataset.scanner(
                 columns=names,
-                offset=rows and rows.start,
-                limit=rows and len(rows),
+                offset=None if rows is None else rows.start,
+                limit=None if rows is None else len(rows),
                 batch_size=_BATCH,
                 scan_in_order=True,
+                # By default, Lance reads up to 2 GB ahead.
+                io_buffer_size=_READ_AHEAD,
+                fragment_readahead=2,
             ).to_batches()

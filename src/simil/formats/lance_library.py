@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from simil.errors import (
@@ -21,6 +21,7 @@ from simil.errors import (
     UsageError,
 )
 from simil.foreign import is_panic
+from simil.formats.arrow_library import arrow
 from simil.formats.freed_memory import keep_freed_memory
 from simil.formats.library_errors import reason
 from simil.formats.remote_paths import is_remote
@@ -30,6 +31,7 @@ __all__ = ["lance", "lance_errors", "lance_write_errors", "storage_options"]
 _LOG = "LANCE_LOG"
 # Where in Lance's source an error was raised, which its messages end with.
 _SOURCE_LINE = re.compile(r",?\s*\S+\.rs:\d+:\d+.*", re.DOTALL)
+_OS_NUMBER = re.compile(r"\s*\(os error \d+\)")
 _WRAPPING = re.compile(r"\b(?:LanceError\(\w+\)|External error|Encountered internal error[^:]*):\s*")
 # A server that does not answer ends a run after seconds, not after the three minutes of Lance's own.
 _PATIENCE = {"connect_timeout": "5s", "client_max_retries": "3", "client_retry_timeout": "20"}
@@ -62,10 +64,13 @@ _OF_SERVER = ("generic s3 error", "generic gcs error", "generic microsoftazure e
 def lance() -> Any:
     """Return the module, with `fragment`; raises ExtraMissing without the extra."""
     if "lance" not in sys.modules:
+        with suppress(ExtraMissing):
+            arrow()  # which keeps pyarrow, that Lance imports, from importing more
         keep_freed_memory()
     try:
         with _quiet():
             import lance.fragment
+            import lance.indices
     except ImportError as exc:
         raise ExtraMissing("Lance datasets need pylance, which is not installed", extra="lance") from exc
     return lance
@@ -119,7 +124,7 @@ def lance_write_errors(place: Place) -> Iterator[None]:
 
 def said(exc: BaseException) -> str:
     """Return what an exception of Lance's says, without where in its source that was."""
-    text = _WRAPPING.sub("", _SOURCE_LINE.sub("", str(exc)))
+    text = _OS_NUMBER.sub("", _WRAPPING.sub("", _SOURCE_LINE.sub("", str(exc))))
     return reason(type(exc)(text)) if isinstance(exc, OSError | ValueError | RuntimeError) else reason(exc)
 
 

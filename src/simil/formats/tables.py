@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
 
 from simil.errors import InputError, Place
 from simil.formats.delimited import TSV, Delimited, RowStream, TableRow, delimited_lines
@@ -15,6 +16,7 @@ from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.separators import COMMA, OTHERS
 
 __all__ = [
+    "AlikeRows",
     "apart",
     "fitted_cells",
     "has_name",
@@ -152,6 +154,28 @@ def fitted_cells(columns: Sequence[str], cells: Sequence[str]) -> Sequence[str] 
     return [*cells[:width], *[""] * (width - len(cells))]
 
 
+class AlikeRows(Iterable[Mapping[str, Any]]):
+    """Rows that all have the columns of the first one, so that they can be written as they come.
+
+    They can be gone through once.
+
+    Attributes:
+        sample: the first row; nothing where there is none.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take rows and read the first one."""
+        self._rest = iter(rows)
+        self.sample = [*islice(self._rest, 1)]
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return chain(self.sample, self._rest)
+
+    def mapped(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> AlikeRows:
+        """Return the rows, each changed when it is asked for."""
+        return AlikeRows(map(change, self))
+
+
 def table_lines(
     form: Delimited, rows: Iterable[Mapping[str, str]], columns: Sequence[str] = ()
 ) -> Iterator[bytes]:
@@ -159,8 +183,9 @@ def table_lines(
 
     The columns are those of all rows, which need not have the same ones; `columns` where there are none.
     """
-    every = [*rows]
-    names = list(dict.fromkeys(chain.from_iterable(every))) or list(columns)
+    every = rows if isinstance(rows, AlikeRows) else [*rows]
+    sample = every.sample if isinstance(every, AlikeRows) else every
+    names = list(dict.fromkeys(chain.from_iterable(sample))) or list(columns)
     cells = ([row.get(name, "") for name in names] for row in every)
     return delimited_lines(form, chain([names] if names else [], cells))
 

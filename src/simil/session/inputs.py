@@ -56,6 +56,11 @@ class OpenInput:
             if all(types.get(name, found) == found for types in of_sources)
         }
 
+    @property
+    def holds_stored(self) -> bool:
+        """Whether a source is a dataset of vectors, which can be searched where it is."""
+        return self.holds_vectors and InputFormat.LANCE in self.formats
+
     def keeping_raw(self) -> OpenInput:
         """Return the input, its records to be read so that they can be written as they came."""
         return replace(self, reading=replace(self.reading, keeps_raw=True))

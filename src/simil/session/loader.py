@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.session.inputs import OpenInput
     from simil.session.open_model import OpenModel
+    from simil.tasks.stored_corpus import StoredCorpus
     from simil.texts import Text
     from simil.vectors import VectorFile
 
-__all__ = ["embed_corpus", "saved_corpus"]
+__all__ = ["admitted_corpus", "check_dimensions", "embed_corpus", "saved_corpus", "stored_corpus"]
 
 
 def embed_corpus(
@@ -77,14 +79,49 @@ def saved_corpus(files: Sequence[VectorFile], dimensions: int | None = None) -> 
             f"vectors of {' and '.join(map(str, lengths))} dimensions cannot be compared",
             hint="make them alike with simil embed",
         )
-    if dimensions and lengths and dimensions > lengths[0]:
-        raise UsageError(f"the vectors have {lengths[0]} dimensions", hint="ask for fewer with --dimensions")
+    if lengths:
+        check_dimensions(dimensions, lengths[0])
     if not filled:
         return Corpus([], np.empty((0, dimensions or 0), np.float32), None, saved=True)
     texts = saved_texts(filled)
     parts = [file.vectors[:, :dimensions] for file in filled]
     vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return Corpus(texts, _of_length_one(vectors, texts), filled[0].model, saved=True)
+
+
+def check_dimensions(wanted: int | None, given: int) -> None:
+    """Raise `UsageError` where saved vectors have fewer dimensions than are to be kept."""
+    if wanted and wanted > given:
+        raise UsageError(f"the vectors have {given} dimensions", hint="ask for fewer with --dimensions")
+
+
+def admitted_corpus(files: Sequence[VectorFile], model: OpenModel) -> Corpus:
+    """Return what `saved_corpus` does; raises `ModelMismatch` where it cannot meet the session's vectors."""
+    corpus = saved_corpus(files, model.dimensions)
+    if len(corpus):
+        model.admit(corpus.model, corpus.vectors.shape[1])
+    return corpus
+
+
+def stored_corpus(
+    opened: OpenInput, beside: int, copies: int, dimensions: int | None, progress: Progress
+) -> StoredCorpus | None:
+    """Return the one dataset of an input as `Session.larger_than_memory` does; None if it fits in memory."""
+    from simil.tasks.stored_corpus import StoredCorpus
+    from simil.vectors.collect import report_left_out
+    from simil.vectors.stored_vectors import StoredVectors
+
+    (typed,) = opened.sources
+    stored = StoredVectors.open(typed.source.path)
+    if not stored.dimensions or stored.fits_in_memory(beside + copies * 4 * stored.dimensions):
+        return None
+    if dimensions not in (None, stored.dimensions):
+        raise UsageError(
+            f"{stored.name} is larger than memory, where --dimensions has no effect on its vectors",
+            hint="leave it out, or save shorter ones with simil embed --dimensions",
+        )
+    report_left_out(stored.name, stored.rows - stored.count)
+    return StoredCorpus(stored, opened.column_types, progress)
 
 
 def _of_length_one(vectors: NDArray[np.float32], texts: Sequence[Text]) -> NDArray[np.float32]:

@@ -74,13 +74,14 @@ class OpenModel:
 
     def admit(self, stamp: str | None, width: int) -> None:
         """Note vectors of `width` dimensions; raises `ModelMismatch` where they cannot meet those before."""
-        self._stamps.add(stamp)
-        check_models(self._stamps)
+        # What is refused is not remembered: a session of a program goes on.
+        check_models(self._stamps | {stamp})
         if self._width not in (None, width):
             raise ModelMismatch(
                 f"vectors of {self._width} and {width} dimensions cannot be compared",
                 hint=f"pass --dimensions {min(self._width or width, width)}",
             )
+        self._stamps.add(stamp)
         self._width = width
 
     def close(self) -> None:

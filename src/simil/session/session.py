@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Kind
+from simil.formats.remote_paths import check_online
 from simil.progress import Progress, Total, silent
 from simil.session.open_model import OpenModel
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from simil.session.inputs import InputOpener, OpenInput
     from simil.tasks.corpus import Corpus
     from simil.tasks.embedding import EmbedOptions
+    from simil.tasks.stored_corpus import CorpusInBlocks, StoredCorpus
     from simil.texts import ReadOptions, Text
     from simil.vectors import VectorFile
+    from simil.vectors.stored_vectors import StoredVectors
 
 __all__ = ["Session", "beside_embedder"]
 
@@ -71,6 +74,11 @@ class Session(AbstractContextManager["Session"]):
         return self._model.stamp
 
     @property
+    def dimensions(self) -> int | None:
+        """How many dimensions of each vector are kept; None for all."""
+        return self._model.dimensions
+
+    @property
     def opened(self) -> Embedder | None:
         """The embedder, None while no text has needed one."""
         return self._model.opened
@@ -105,7 +113,12 @@ class Session(AbstractContextManager["Session"]):
         return self.scorer_opened
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
-        """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
+        """Find out what `files` hold, texts or vectors; none is stdin.
+
+        Errors as in `InputOpener.open`; also `UsageError` for an address in a session that is offline.
+        """
+        for path in files:
+            check_online(path, offline=self.settings.offline)
         return self._inputs.open(files, reading, label)
 
     @cached_property
@@ -158,12 +171,37 @@ class Session(AbstractContextManager["Session"]):
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""
-        from simil.session.loader import saved_corpus
+        from simil.session.loader import admitted_corpus
 
-        corpus = saved_corpus(files, self._model.dimensions)
-        if len(corpus):
-            self._model.admit(corpus.model, corpus.vectors.shape[1])
-        return corpus
+        return admitted_corpus(files, self._model)
+
+    def stored(self, path: str) -> StoredVectors:
+        """Open a dataset of vectors, which stay where they are; raises `ModelMismatch` as `corpus` does."""
+        from simil.session.stored_corpora import open_stored
+
+        check_online(path, offline=self.settings.offline)
+        return open_stored(path, self._model)
+
+    def sources(self, opened: OpenInput) -> list[Corpus | StoredVectors]:
+        """Return what each source of an input of saved vectors holds, as `search_stored` takes it.
+
+        A dataset is opened and stays where it is; any other file is read. Errors as in `corpus`.
+        """
+        from simil.session.stored_corpora import open_sources
+
+        return open_sources(opened, self._model)
+
+    def corpus_groups(self, opened: OpenInput, kind: Kind = Kind.SYMMETRIC) -> Iterator[Corpus]:
+        """Return what `corpus` does in groups: of a dataset, which may be larger than memory, one by one.
+
+        Errors as in `corpus`, those about models before the first group.
+        """
+        from simil.session.stored_corpora import groups_of
+
+        if not opened.holds_stored:
+            return iter([self.corpus(opened, kind)])
+        sources = self.sources(opened)
+        return (group for source in sources for group in groups_of(source, self._model.dimensions))
 
     def append_to(self, path: str, options: EmbedOptions) -> None:
         """Take the vectors of texts that a Lance dataset has from there, as those are that are to be added.
@@ -186,6 +224,23 @@ class Session(AbstractContextManager["Session"]):
         if stored.facts == facts:
             self._model.reuse(StoredTexts(stored))
 
+    def larger_than_memory(
+        self, opened: OpenInput, *, beside: int = 0, copies: int = 0
+    ) -> StoredCorpus | None:
+        """Return the dataset that an input is, if it takes more memory than there is; else None.
+
+        Work on a row takes so many bytes `beside` it, and so many `copies` of its vector. Raises
+        `ModelMismatch` as `corpus` does, and `UsageError` if only some dimensions of the vectors are wanted.
+        """
+        if opened.formats != {"lance"} or len(opened.sources) != 1 or not opened.holds_vectors:
+            return None
+        from simil.session.loader import stored_corpus
+
+        corpus = stored_corpus(opened, beside, copies, self._model.dimensions, self.progress)
+        if corpus is not None:
+            self._model.admit(corpus.stored.model, corpus.dimensions)
+        return corpus
+
     def corpora(self, first: OpenInput, second: OpenInput) -> tuple[Corpus, Corpus]:
         """Return two inputs that are to be compared, each as `corpus` does.
 
@@ -198,6 +253,27 @@ class Session(AbstractContextManager["Session"]):
             right, left = self.corpus(opened[1]), self.corpus(opened[0])
         else:
             left, right = self.corpus(opened[0]), self.corpus(opened[1])
+        return left, right
+
+    def in_blocks(
+        self, first: OpenInput, second: OpenInput, *, beside: int = 0
+    ) -> tuple[CorpusInBlocks, CorpusInBlocks] | None:
+        """Return two inputs, as `corpora` does, if one of them is larger than memory; else None.
+
+        `beside` is as in `larger_than_memory`.
+        """
+        from simil.session.inputs import fitted
+
+        opened = fitted(first, second)
+        stored = [self.larger_than_memory(one, beside=beside) for one in opened]
+        if stored == [None, None]:
+            return None
+        from simil.tasks.stored_corpus import LoadedCorpus
+
+        left, right = (
+            LoadedCorpus(self.corpus(one), self.progress) if large is None else large
+            for one, large in zip(opened, stored, strict=True)
+        )
         return left, right
 
     def embed(

@@ -11,6 +11,7 @@ from simil.similarity.exact_search import top_k, top_k_of_blocks
 from simil.similarity.normalization import of_length_one, unit, unit_or_zero, weighted_mean
 from simil.similarity.pairwise import Metric, matrix, matrix_blocks, pairwise
 from simil.similarity.principal_components import principal_components
+from simil.similarity.products import products_by_pair
 from simil.similarity.similarity_join import matches_above, pairs_above, representatives
 from simil.similarity.spanning_tree import spanning_tree
 from simil.similarity.thresholds import DECIMALS, as_printed, lowest_score
@@ -29,6 +30,7 @@ __all__ = [
     "pairs_above",
     "pairwise",
     "principal_components",
+    "products_by_pair",
     "representatives",
     "spanning_tree",
     "top_k",

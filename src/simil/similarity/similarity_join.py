@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
 
-__all__ = ["matches_above", "pairs_above", "representatives"]
+__all__ = [
+    "Representatives",
+    "join_nearest",
+    "matches_above",
+    "pairs_above",
+    "representatives",
+    "representatives_of_pairs",
+]
 
 
 def pairs_above(
@@ -95,27 +102,74 @@ def representatives(
 
     vectors = as_rows(vectors)
     check_block_rows(block_rows)
-    limit = _limit(threshold)
     use_all_cores(len(vectors) * vectors.size)
-    owner = np.arange(len(vectors))
-    best = np.full(len(vectors), -np.inf, np.float32)
+    found = Representatives(len(vectors), threshold)
     kept = np.empty(0, np.int64)
-    longest = 0.0
     for top in range(0, len(vectors), block_rows):
-        block = float32_rows(vectors[top : top + block_rows])
-        longest = max(longest, _longest(block, top))
+        found.begin(vectors[top : top + block_rows], top)
         for start in range(0, len(kept), block_rows):
             rows = kept[start : start + block_rows]
-            i, j, scores = _pairs_of(_taken(vectors, rows), block, limit, longest**2, same=False)
-            _join(rows[i], j + top, scores, owner, best)
-        i, j, scores = _pairs_of(block, block, limit, longest**2, same=True)
-        free = np.isneginf(best[top : top + len(block)])
-        first = _first_of_each(i, j, free)
+            found.compare(rows, _taken(vectors, rows))
+        kept = np.concatenate([kept, found.finish()])
+    return found.owners, found.scores
+
+
+class Representatives:
+    """The representatives of rows that come in blocks, as `representatives` finds them.
+
+    Each block begins, is compared with all earlier rows that represent themselves, in any parts, and is
+    finished; until then it can begin anew. Blocks are finished in the order of their rows.
+
+    Attributes:
+        owners: the representative of each row that is finished, int64 [n].
+        scores: the score of both, float32 [n]; 1 for a row that represents itself.
+    """
+
+    def __init__(self, count: int, threshold: float) -> None:
+        """Expect `count` rows; raises `InputError` for a threshold that is NaN."""
+        import numpy as np
+
+        self.owners = np.arange(count)
+        self.scores = np.full(count, -np.inf, np.float32)
+        self._limit = _limit(threshold)
+        self._longest = 0.0
+
+    def begin(self, block: Floats, first: int) -> None:
+        """Take the rows from number `first` on; errors are those of `pairs_above`."""
+        self._block, self._first = float32_rows(block), first
+        self._longest = max(self._longest, _longest(self._block, first))
+
+    def compare(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Compare the block with earlier rows that represent themselves, of these numbers."""
+        i, j, scores = _pairs_of(vectors, self._block, self._limit, self._longest**2, same=False)
+        join_nearest(rows[i], j + self._first, scores, self.owners, self.scores)
+
+    def finish(self) -> NDArray[np.int64]:
+        """Compare the rows of the block with each other; return the numbers of those that stay themselves."""
+        import numpy as np
+
+        block, top = self._block, self._first
+        i, j, scores = _pairs_of(block, block, self._limit, self._longest**2, same=True)
+        own = slice(top, top + len(block))
+        first = _first_of_each(i, j, np.isneginf(self.scores[own]))
         among = first[i]
-        _join(i[among] + top, j[among] + top, scores[among], owner, best)
-        kept = np.concatenate([kept, np.flatnonzero(first) + top])
-    best[kept] = 1
-    return owner, best
+        join_nearest(i[among] + top, j[among] + top, scores[among], self.owners, self.scores)
+        self.scores[own][first] = 1
+        return np.flatnonzero(first) + top
+
+
+def representatives_of_pairs(
+    count: int, i: NDArray[np.int64], j: NDArray[np.int64], scores: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return what `representatives` does for `count` rows of which the near pairs i < j are known."""
+    import numpy as np
+
+    owners, best = np.arange(count), np.full(count, -np.inf, np.float32)
+    first = _first_of_each(i, j, np.ones(count, np.bool_))
+    among = first[i]
+    join_nearest(i[among], j[among], scores[among], owners, best)
+    best[first] = 1
+    return owners, best
 
 
 def _first_of_each(i: NDArray[np.int64], j: NDArray[np.int64], free: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -136,10 +190,12 @@ def _first_of_each(i: NDArray[np.int64], j: NDArray[np.int64], free: NDArray[np.
         first |= found
         undecided &= ~found
         undecided[j[found[i]]] = False
+        among = undecided[i] & undecided[j]
+        i, j = i[among], j[among]
     return first
 
 
-def _join(
+def join_nearest(
     rows: NDArray[np.int64],
     joining: NDArray[np.int64],
     scores: NDArray[np.float32],

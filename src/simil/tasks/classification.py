@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError
@@ -33,6 +33,7 @@ __all__ = [
 
 UNKNOWN = "unknown"
 ZERO_SHOT = "zero-shot"
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,10 @@ class Classification:
         limit = float("-inf") if self.threshold is None else self.threshold
         return bool(self.scores.size) and Metric.COSINE.reaches(float(self.scores.max()), limit)
 
+    def ranked_in_parts(self, top: int) -> Collection[Sequence[Prediction]]:
+        """Return what `ranked` does, made anew whenever it is gone through."""
+        return _RankedInParts(self, top)
+
     def ranked(self, top: int) -> list[list[Prediction]]:
         """Return up to `top` predictions for each text, best first, ties in the order of labels.
 
@@ -94,6 +99,23 @@ class Classification:
                 ]
             )
         return found
+
+
+class _RankedInParts(Collection[Sequence[Prediction]]):
+    def __init__(self, found: Classification, top: int) -> None:
+        self._found = found
+        self._top = top
+
+    def __len__(self) -> int:
+        return len(self._found.scores)
+
+    def __contains__(self, predictions: object) -> bool:
+        return any(predictions == one for one in self)
+
+    def __iter__(self) -> Iterator[Sequence[Prediction]]:
+        for start in range(0, len(self), _AT_ONCE):
+            part = replace(self._found, scores=self._found.scores[start : start + _AT_ONCE])
+            yield from part.ranked(self._top)
 
 
 def classify_by_descriptions(

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NONE", "Cluster", "Clustering", "ClusteringMethod", "check_asked", "cluster", "default_min_size"]
+__all__ = [
+    "NONE",
+    "Cluster",
+    "Clustering",
+    "ClusteringMethod",
+    "by_size",
+    "check_asked",
+    "cluster",
+    "default_min_size",
+    "too_few_different",
+]
 
 log = logging.getLogger("simil")
 
@@ -117,11 +127,11 @@ def cluster(
     _check_count(len(corpus), len(known), clusters)
     size = min_size or default_min_size(len(corpus))
     if clusters is not None:
-        method, found = ClusteringMethod.KMEANS, _by_size(_kmeans(known_vectors, clusters))
+        method, found = ClusteringMethod.KMEANS, by_size(_kmeans(known_vectors, clusters))
     elif threshold is not None:
         method, found = ClusteringMethod.COMMUNITIES, communities(known_vectors, threshold, size)
     else:
-        method, found = ClusteringMethod.HDBSCAN, _by_size(_hdbscan(known_vectors, size))
+        method, found = ClusteringMethod.HDBSCAN, by_size(_hdbscan(known_vectors, size))
     found = [known[rows] for rows in found]
     if clusters is None:
         found = sorted([*found, *_copies(corpus, size)], key=len, reverse=True)
@@ -169,12 +179,17 @@ def _check_count(texts: int, known: int, clusters: int | None) -> None:
 def _kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
     different = similarity.count_different(vectors, clusters)
     if different < clusters:
-        raise UsageError(
-            f"{len(vectors)} texts with only {different} different vector{'s' if different > 1 else ''} "
-            f"cannot make {clusters} clusters",
-            hint="ask for fewer with -n",
-        )
+        raise too_few_different(f"{len(vectors)} texts", different, clusters)
     return kmeans(vectors, clusters)
+
+
+def too_few_different(texts: str, different: int, clusters: int) -> UsageError:
+    """Return the error for more clusters than `texts` have different vectors."""
+    return UsageError(
+        f"{texts} with only {different} different vector{'s' if different > 1 else ''} "
+        f"cannot make {clusters} clusters",
+        hint="ask for fewer with -n",
+    )
 
 
 def _hdbscan(vectors: NDArray[np.float32], min_size: int) -> NDArray[np.int64]:
@@ -223,7 +238,7 @@ def _copies(corpus: Corpus, min_size: int) -> list[NDArray[np.int64]]:
     return [np.array(rows) for rows in groups.values() if len(rows) >= min_size]
 
 
-def _by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def by_size(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return the rows of each label except -1, largest group first, ties by their first row."""
     import numpy as np
 

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["communities"]
+__all__ = ["SAME", "communities", "communities_of_pairs"]
 
 _FIRST, _MOST = 16, 1024  # centres per batch: few at first, since large groups remove many
-_SAME = 1 - 1e-6  # two equal rows score at least this, however their values were rounded
+SAME = 1 - 1e-6  # two equal rows score at least this, however their values were rounded
 _PAIRS = 1 << 22  # pairs at once, unless a single centre has more: about 100 MB
 
 
@@ -35,7 +35,7 @@ def communities(
     if len(vectors) < min_size:
         return []
     if threshold <= 1:
-        threshold = min(threshold, _SAME)
+        threshold = min(threshold, SAME)
     sizes = _sizes(vectors, threshold)
     waiting = np.argsort(-sizes, kind="stable")
     waiting = waiting[sizes[waiting] >= min_size]
@@ -54,6 +54,35 @@ def communities(
                 taken[groups[-1]] = True
         waiting = waiting[~taken[waiting]]
         most = min(2 * most, _MOST)
+    return sorted(groups, key=len, reverse=True)
+
+
+def communities_of_pairs(
+    count: int,
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    min_size: int,
+) -> list[NDArray[np.int64]]:
+    """Return what `communities` does for `count` rows of which the near pairs i < j are known."""
+    import numpy as np
+
+    rows, others = np.concatenate([i, j]), np.concatenate([j, i])
+    order = np.lexsort((others, -np.concatenate([scores, scores]), rows))
+    rows, others = rows[order], others[order]
+    starts = np.searchsorted(rows, np.arange(count + 1))
+    sizes = np.diff(starts) + 1
+    waiting = np.argsort(-sizes, kind="stable")
+    taken = np.zeros(count, np.bool_)
+    groups: list[NDArray[np.int64]] = []
+    for centre in waiting[sizes[waiting] >= min_size].tolist():
+        if taken[centre]:
+            continue
+        near = others[starts[centre] : starts[centre + 1]]
+        free = near[~taken[near]]
+        if len(free) + 1 >= min_size:
+            groups.append(np.concatenate([[centre], free]))
+            taken[groups[-1]] = True
     return sorted(groups, key=len, reverse=True)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from simil.errors import ModelMismatch, Place
 from simil.frozen import Frozen
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Corpus",
+    "Searchable",
+    "TextsOnDemand",
     "check_models",
     "content_of",
     "equal_unknown",
     "place_of",
     "saved_texts",
+    "texts_at",
 ]
 
 
@@ -68,6 +72,19 @@ class Corpus(Frozen, eq=False):
 
         return np.empty(0, np.int64) if self.unknown is None else np.flatnonzero(self.unknown)
 
+    def nearest(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the cosines and rows of the known texts that are nearest, as `similarity.top_k` does."""
+        from simil import similarity
+
+        rows, vectors = self.known()
+        scores, places = similarity.top_k(queries, vectors, k)
+        return scores, rows[places]
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether the texts are read when they are asked for, as of a dataset that is larger than memory."""
+        return isinstance(self.texts, TextsOnDemand)
+
     def place(self, row: int) -> str:
         """Return where a person finds text `row`: `file:line`, or the id of a saved vector."""
         return place_of(self.texts[row], saved=self.saved)
@@ -101,6 +118,34 @@ def check_models(models: set[str | None]) -> None:
         f"vectors of two models cannot be compared: {' and '.join(known)}",
         hint="embed all of them with one model",
     )
+
+
+class Searchable(Protocol):
+    """Texts among which the nearest are found: a corpus, or one that is larger than memory."""
+
+    @property
+    def texts(self) -> Sequence[Text]: ...
+
+    def __len__(self) -> int: ...
+
+    def nearest(
+        self, queries: NDArray[np.float32], k: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+
+class TextsOnDemand(Sequence[Text]):
+    """Texts that are read when they are asked for."""
+
+    @abstractmethod
+    def at(self, rows: NDArray[np.int64]) -> Iterator[Text]:
+        """Yield the texts in some rows, many read at once."""
+
+
+def texts_at(texts: Sequence[Text], rows: NDArray[np.int64]) -> Iterator[Text]:
+    """Yield the texts in some rows."""
+    if isinstance(texts, TextsOnDemand):
+        return texts.at(rows)
+    return (texts[row] for row in rows.tolist())
 
 
 def saved_texts(files: Sequence[VectorFile]) -> Sequence[Text]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.models.catalog import find_by_stamp
-from simil.tasks.corpus import Corpus
+from simil.tasks.corpus import Corpus, Searchable, texts_at
 from simil.texts import Text
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ class Duplicates:
         """Return the representative of text `row`."""
         return (self.reference if self.in_reference[row] else self.texts)[int(self.representatives[row])]
 
+    def representatives_of(self, rows: NDArray[np.int64]) -> Iterator[Text]:
+        """Yield the representatives of some texts."""
+        there, found = self.in_reference[rows], self.representatives[rows]
+        own, other = texts_at(self.texts, found[~there]), texts_at(self.reference, found[there])
+        for is_there in there.tolist():
+            yield next(other if is_there else own)
+
 
 def default_threshold(stamp: str | None) -> tuple[float, str] | None:
     """Return the catalog's threshold for duplicates under this model, and its source; None if unknown."""
@@ -88,7 +95,7 @@ def dedupe(
     texts: Sequence[Text],
     embed: Callable[[Sequence[Text]], Corpus],
     threshold: float,
-    reference: Corpus | None = None,
+    reference: Searchable | None = None,
 ) -> Duplicates:
     """Return the texts whose cosine with an earlier kept one, or one of `reference`, reaches `threshold`.
 
@@ -120,7 +127,7 @@ def dedupe(
     return _without(Duplicates(texts, owner, score, other, known), failed)
 
 
-def near_duplicates(corpus: Corpus, threshold: float, reference: Corpus | None = None) -> Duplicates:
+def near_duplicates(corpus: Corpus, threshold: float, reference: Searchable | None = None) -> Duplicates:
     """Return the rows of `corpus` that reach `threshold` with an earlier kept row or one of `reference`.
 
     A text of which the model knows nothing is a duplicate only of an equal one: all such texts are near each
@@ -132,12 +139,11 @@ def near_duplicates(corpus: Corpus, threshold: float, reference: Corpus | None =
     scores = np.ones(len(corpus), np.float32)
     in_reference = np.zeros(len(corpus), np.bool_)
     rows, vectors = corpus.known()
-    others, other_vectors = reference.known() if reference else (owners[:0], corpus.vectors[:0])
-    if len(rows) and len(others):
-        best, nearest = similarity.top_k(vectors, other_vectors, 1)
-        reached = similarity.Metric.COSINE.reaches(best[:, 0], threshold)
-        found = rows[reached]
-        owners[found], scores[found] = others[nearest[reached, 0]], best[reached, 0]
+    if len(rows) and reference:
+        best, nearest = reference.nearest(vectors, 1)
+        which, place = np.nonzero(similarity.Metric.COSINE.reaches(best, threshold))
+        found = rows[which]
+        owners[found], scores[found] = nearest[which, place], best[which, place]
         in_reference[found] = True
     free = rows[~in_reference[rows]]
     vectors = vectors if len(free) == len(rows) else corpus.vectors[free]
@@ -159,8 +165,11 @@ def _first_equals(
     import numpy as np
 
     before: dict[str, int] = {}
+    # A reference can be larger than memory.
+    wanted = {text.text for text in texts} if len(reference) else ()
     for row, text in enumerate(reference):
-        before.setdefault(text.text, row)
+        if text.text in wanted:
+            before.setdefault(text.text, row)
     seen: dict[str, int] = {}
     # For strings, nothing in NumPy is faster than a dictionary.
     owners = np.array(

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MOST_BYTES", "Matches", "check_one_to_one", "keep_one_to_one", "match", "match_one_to_one"]
+__all__ = [
+    "MOST_BYTES",
+    "Matches",
+    "assigned",
+    "check_one_to_one",
+    "equal_matches",
+    "keep_one_to_one",
+    "lowest_match",
+    "match",
+    "match_one_to_one",
+    "nothing_found",
+]
 
 # The limit for the matrix of all pairs, in float64 as the assignment needs it: 16,000 by 16,000 rows.
 MOST_BYTES = 2 * 1024**3
@@ -49,18 +60,18 @@ def match(left: Corpus, right: Corpus, *, k: int = 1, threshold: float | None = 
     """
     import numpy as np
 
-    found = _equal(left, right, k, threshold)
+    found = equal_matches(left, right, k, threshold)
     rows, vectors = left.known()
     columns, others = right.known()
     if not len(rows) or not len(columns):
         return found
     scores, nearest = similarity.top_k(vectors, others, k)
     np.clip(scores, -1, 1, out=scores)
-    reached = scores >= _limit(threshold)
+    reached = scores >= lowest_match(threshold)
     which, places = np.nonzero(reached)
     if not len(which) and not len(found):
         best = int(scores[:, 0].argmax())
-        return _nothing((int(rows[best]), int(columns[nearest[best, 0]]), scores[best, 0]))
+        return nothing_found((int(rows[best]), int(columns[nearest[best, 0]]), scores[best, 0]))
     lefts = np.concatenate([rows[which], found.left])
     rights = np.concatenate([columns[nearest[which, places]], found.right])
     every = np.concatenate([scores[which, places], found.scores])
@@ -80,14 +91,14 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
 
     check_one_to_one(len(left), len(right))
     if not len(left) or not len(right):
-        return _nothing()
+        return nothing_found()
     # scipy copies a matrix that has more rows than columns, and one to be maximized.
     turned = len(left) > len(right)
     high, wide = (right, left) if turned else (left, right)
     costs = _costs(high, wide)
     best = np.unravel_index(costs.argmin(), costs.shape)
     best_score = np.float32(-costs[best])
-    limit = _limit(threshold)
+    limit = lowest_match(threshold)
     allowed = costs <= -limit
     # A forbidden pair adds nothing to the sum, and never more than an allowed one.
     costs[~allowed] = max(0.0, float(-limit))
@@ -95,7 +106,7 @@ def match_one_to_one(left: Corpus, right: Corpus, *, threshold: float | None = N
     kept = allowed[i, j]
     if not kept.any():
         a, b = (int(place) for place in (best[::-1] if turned else best))
-        return _nothing((a, b, best_score) if np.isfinite(best_score) else None)
+        return nothing_found((a, b, best_score) if np.isfinite(best_score) else None)
     i, j = i[kept], j[kept]
     rows, columns = (j, i) if turned else (i, j)
     order = np.argsort(rows)
@@ -142,21 +153,46 @@ def keep_one_to_one(found: Matches) -> Matches:
     )
 
 
-def _limit(threshold: float | None) -> np.float32:
+def assigned(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], costs: NDArray[np.float64], none: float
+) -> NDArray[np.int64]:
+    """Return which of the pairs of `rows` and `columns` are chosen, int64, such that each is in at most one.
+
+    The sum of their `costs` is the smallest there is; a row without a pair costs `none`.
+    """
+    import numpy as np
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    asked, i = np.unique(rows, return_inverse=True)
+    found, j = np.unique(columns, return_inverse=True)
+    # Each row has a column of its own for no pair. A cost of 0 would be no pair, so all are above.
+    least = min(float(costs.min(initial=0)), none) - 1
+    each = np.arange(len(asked))
+    values = np.concatenate([costs, np.full(len(asked), none)]) - least
+    places = (np.concatenate([i, each]), np.concatenate([j, len(found) + each]))
+    table = csr_array((values, places), shape=(len(asked), len(found) + len(asked)))
+    table.sort_indices()
+    chosen_rows, chosen_columns = min_weight_full_bipartite_matching(table)
+    pairs = i * np.int64(len(found) + len(asked)) + j
+    return np.flatnonzero(np.isin(pairs, chosen_rows * np.int64(len(found) + len(asked)) + chosen_columns))
+
+
+def lowest_match(threshold: float | None) -> np.float32:
     """Return the lowest score of a match; a cosine is not below -1, which is that of any pair."""
     return similarity.lowest_score(-1 if threshold is None else max(threshold, -1))
 
 
-def _equal(left: Corpus, right: Corpus, k: int, threshold: float | None) -> Matches:
+def equal_matches(left: Corpus, right: Corpus, k: int, threshold: float | None) -> Matches:
     """Return the first `k` equals of each text of `left` of which the model knows nothing."""
     import numpy as np
 
-    if _limit(threshold) > 1:
-        return _nothing()
+    if lowest_match(threshold) > 1:
+        return nothing_found()
     equals = groupby(equal_unknown(left, right), key=itemgetter(0))
     pairs = [pair for _, same in equals for pair in islice(same, k)]
     if not pairs:
-        return _nothing()
+        return nothing_found()
     rows, columns = np.array(pairs, np.int64).T
     return Matches(rows, columns, np.ones(len(pairs), np.float32))
 
@@ -185,7 +221,7 @@ def _costs(left: Corpus, right: Corpus) -> NDArray[np.float64]:
     return costs
 
 
-def _nothing(nearest_miss: tuple[int, int, np.float32] | None = None) -> Matches:
+def nothing_found(nearest_miss: tuple[int, int, np.float32] | None = None) -> Matches:
     import numpy as np
 
     none = np.empty(0, np.int64)

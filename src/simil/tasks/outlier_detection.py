@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["OutlierMethod", "Outliers", "outliers", "top_outliers"]
+__all__ = [
+    "OutlierMethod",
+    "Outliers",
+    "knn_scores",
+    "neighbours_to_use",
+    "outliers",
+    "top_outliers",
+    "without_self",
+]
 
 # The error of float32 between equal vectors; counts as no distance.
 _NO_DISTANCE = 5e-7
@@ -68,11 +76,7 @@ def outliers(
     import numpy as np
 
     among = corpus if reference is None else reference
-    least = 1 if reference is not None and method is OutlierMethod.KNN else 2
-    if len(among) < least:
-        raise _too_few(len(among), least, reference is not None)
-    most = len(among) if reference is not None and method is OutlierMethod.KNN else len(among) - 1
-    k = max(1, min(k, most))
+    k = neighbours_to_use(len(among), k, method, in_reference=reference is not None)
     if not len(corpus):
         none = np.empty(0, np.float32)
         return Outliers(none, np.empty(0, np.int64), none, k if method.has_neighbours else None)
@@ -83,8 +87,7 @@ def outliers(
         cosines, rows = similarity.top_k(corpus.vectors, reference.vectors, wanted)
     cosines = np.clip(cosines, -1, 1)
     if method is OutlierMethod.KNN:
-        scores = 1 - cosines.mean(axis=1, dtype=np.float64)
-        scores[np.abs(scores) < _NO_DISTANCE] = 0
+        scores = knn_scores(cosines)
     else:
         use_all_cores(len(corpus) * among.vectors.size)
         estimator = _lof(k, novel=reference is not None) if method is OutlierMethod.LOF else _forest()
@@ -92,6 +95,35 @@ def outliers(
     return Outliers(
         scores.astype(np.float32), rows[:, 0], cosines[:, 0], k if method.has_neighbours else None
     )
+
+
+def neighbours_to_use(among: int, k: int, method: OutlierMethod, *, in_reference: bool) -> int:
+    """Return `k`, at most the number of other texts; `InputError` if of `among` texts there are too few."""
+    least = 1 if in_reference and method is OutlierMethod.KNN else 2
+    if among < least:
+        raise _too_few(among, least, in_reference)
+    most = among if in_reference and method is OutlierMethod.KNN else among - 1
+    return max(1, min(k, most))
+
+
+def knn_scores(cosines: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return 1 less the mean of the cosines of each row [n, k], 0 where that is the error of float32."""
+    import numpy as np
+
+    scores: NDArray[np.float64] = 1 - cosines.mean(axis=1, dtype=np.float64)
+    scores[np.abs(scores) < _NO_DISTANCE] = 0
+    return scores
+
+
+def without_self(
+    cosines: NDArray[np.float32], rows: NDArray[np.int64], own: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return neighbours [n, k + 1] of the rows `own` [n] without these, [n, k]."""
+    left_out = rows == own[:, None]
+    # A row with more than k copies may not be in its own list; then any of them is dropped.
+    left_out[~left_out.any(axis=1), -1] = True
+    k = rows.shape[1] - 1
+    return cosines[~left_out].reshape(-1, k), rows[~left_out].reshape(-1, k)
 
 
 def top_outliers(
@@ -122,10 +154,7 @@ def _nearest_others(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.fl
     import numpy as np
 
     cosines, rows = similarity.top_k(vectors, vectors, k + 1)
-    left_out = rows == np.arange(len(rows))[:, None]
-    # A row with more than k copies may not be in its own list; then any of them is dropped.
-    left_out[~left_out.any(axis=1), -1] = True
-    return cosines[~left_out].reshape(-1, k), rows[~left_out].reshape(-1, k)
+    return without_self(cosines, rows, np.arange(len(rows)))
 
 
 def _lof(k: int, *, novel: bool) -> Any:

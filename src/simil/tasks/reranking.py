@@ -54,9 +54,7 @@ def rerank_results(
         own = scores[start : start + len(result.rows)]
         start += len(result.rows)
         order = _descending(own)[:top_k]
-        reranked.append(
-            replace(result, rows=result.rows[order], scores=result.scores[order], rerank_scores=own[order])
-        )
+        reranked.append(replace(result.taken(order), rerank_scores=own[order]))
     return reranked
 
 

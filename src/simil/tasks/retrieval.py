@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from simil import similarity
@@ -15,18 +16,56 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["TOP_K", "SearchResult", "SurroundingLines", "search", "surrounding_lines"]
+__all__ = [
+    "TOP_K",
+    "JointRanks",
+    "SearchBy",
+    "SearchResult",
+    "SurroundingLines",
+    "search",
+    "surrounding_lines",
+]
 
 TOP_K = 10
+
+
+class SearchBy(StrEnum):
+    """What texts are found by, and so what their scores are.
+
+    The cosine of vectors, BM25, or the sum of reciprocal ranks by both.
+    """
+
+    MEANING = "meaning"
+    WORDS = "words"
+    HYBRID = "hybrid"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class JointRanks:
+    """How the results of a hybrid search stand in each of its two rankings.
+
+    `cosines` and `bm25` float32 [n] are their scores, `cosine_ranks` and `bm25_ranks` int64 [n] their ranks
+    from 1, and 0 for a result that was no candidate by meaning, or by words.
+    """
+
+    cosines: NDArray[np.float32]
+    cosine_ranks: NDArray[np.int64]
+    bm25: NDArray[np.float32]
+    bm25_ranks: NDArray[np.int64]
+
+    def taken(self, places: NDArray[np.int64]) -> JointRanks:
+        """Return those of the results at `places`, in this order."""
+        return JointRanks(*(getattr(self, field.name)[places] for field in fields(self)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SearchResult:
     """The results of one query: rows of the corpus int64 [n], best first, and their scores float32 [n].
 
-    `nearest` and `nearest_score` are the best row of all, even if it is below the threshold. Where a
-    cross-encoder has ordered the rows, `rerank_scores` float32 [n] are what it says of them, and `scores` are
-    still cosines.
+    `by` says what the scores are. `nearest` and `nearest_score` are the best row of all, even if it is below
+    the threshold; -1 and 0 where no text has a word of the query. `joint` are the two rankings of a hybrid
+    search. Where a cross-encoder has ordered the rows, `rerank_scores` float32 [n] are what it says of them,
+    and `scores` are still those of the search.
     """
 
     query: str
@@ -35,6 +74,19 @@ class SearchResult:
     nearest: int
     nearest_score: np.float32
     rerank_scores: NDArray[np.float32] | None = None
+    by: SearchBy = SearchBy.MEANING
+    joint: JointRanks | None = None
+
+    def taken(self, places: NDArray[np.int64]) -> SearchResult:
+        """Return the result with its rows at `places` only, in this order."""
+        reranked = self.rerank_scores
+        return replace(
+            self,
+            rows=self.rows[places],
+            scores=self.scores[places],
+            rerank_scores=None if reranked is None else reranked[places],
+            joint=None if self.joint is None else self.joint.taken(places),
+        )
 
     @property
     def order_scores(self) -> NDArray[np.float32]:

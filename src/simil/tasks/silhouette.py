@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["mean_silhouette"]
+__all__ = ["mean_silhouette", "sum_of_silhouettes"]
 
 _VALUES = 1 << 20  # similarities at once
 
@@ -27,8 +27,21 @@ def mean_silhouette(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> 
     sizes = np.bincount(of)
     sums = np.stack([vectors[of == place].sum(axis=0, dtype=np.float64) for place in range(len(names))])
     use_all_cores(len(names) * vectors.size)
+    return np.float32(sum_of_silhouettes(vectors, of, sums, sizes) / len(vectors))
+
+
+def sum_of_silhouettes(
+    vectors: NDArray[np.float32], of: NDArray[np.int64], sums: NDArray[np.float64], sizes: NDArray[np.int64]
+) -> float:
+    """Return the sum of the silhouettes of some vectors.
+
+    They are in the clusters `of` int64 [n], from 0; `sums` float64 [k, d] and `sizes` int64 [k] are those of
+    all vectors of each cluster.
+    """
+    import numpy as np
+
     total = 0.0
-    step = max(1, _VALUES // max(len(names), vectors.shape[1]))
+    step = max(1, _VALUES // max(len(sizes), vectors.shape[1]))
     for start in range(0, len(vectors), step):
         block, own = vectors[start : start + step].astype(np.float64), of[start : start + step]
         each = np.arange(len(block))
@@ -44,4 +57,4 @@ def mean_silhouette(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> 
         larger = np.maximum(inside, outside)
         scores = np.divide(outside - inside, larger, out=np.zeros(len(block)), where=larger > 0)
         total += float(scores[sizes[own] > 1].sum())
-    return np.float32(total / len(vectors))
+    return total

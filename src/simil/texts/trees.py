@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from simil.errors import InputError
 from simil.formats.detection import is_foreign
 from simil.formats.encoding import Utf8Chunks
+from simil.formats.lance_paths import has_lance_suffix, is_lance
 from simil.formats.lines import lines, without_end
 from simil.formats.text_limit import MAX_TEXT_BYTES
 
@@ -41,6 +42,7 @@ class LeftOut(StrEnum):
     BINARY = "binary"
     UNREADABLE = "not readable"
     TOO_LONG = "longer than --max-text-bytes"
+    DATASET = "Lance dataset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,10 @@ class _Walk:
             is_folder = entry.is_dir(follow_symlinks=False)
             if _is_ignored(entry.path, rules, is_folder=is_folder):
                 continue
-            if is_folder:
+            # What is in it are parts of one table; a folder of source code may have either sign of one.
+            if is_folder and has_lance_suffix(entry.name) and is_lance(entry.path):
+                self.report(entry.path, LeftOut.DATASET)
+            elif is_folder:
                 yield from self.files(entry.path, rules)
             elif entry.is_file():
                 if reason := self._fault(entry.path):
@@ -111,7 +116,8 @@ def files_in(
     Text is what can be decoded, holds no NUL and does not begin as a known kind of document does; a byte
     order mark tells its encoding, which else is `encoding` or UTF-8. A line, or with `whole` a file, has at
     most `text_limit` bytes in UTF-8. `on_left_out` gets the path of each other file, and of whatever may not
-    be read: what a reader would refuse must not end a search that has run for minutes.
+    be read: what a reader would refuse must not end a search that has run for minutes. A Lance dataset is a
+    folder, and left out as one file.
     Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
     what is no file are left out without a report.
     """

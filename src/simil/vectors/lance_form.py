@@ -24,7 +24,7 @@ from simil.formats.sources import Source
 from simil.formats.tables import own_name
 from simil.vectors.arrow_form import read_arrow
 from simil.vectors.collect import VectorFile
-from simil.vectors.dataset_leftovers import being_written
+from simil.vectors.dataset_locks import being_written
 from simil.vectors.embedding_facts import EmbeddingFacts, text_hashes
 from simil.vectors.lance_commits import commit_appended, commit_fragments, commit_written
 from simil.vectors.lance_fragments import FragmentWriter, write_fragments

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_library import arrow
-from simil.formats.arrow_schemas import hash_column, model_of, vector_column
+from simil.formats.arrow_schemas import ColumnRoles, hash_column, model_of, vector_column
 from simil.formats.lance_files import open_dataset
 from simil.formats.lance_library import lance_errors
-from simil.formats.library_errors import reason
+from simil.usable_memory import readable_size, usable_memory
 from simil.vectors.array_rows import as_float32
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedding_facts import EmbeddingFacts
-from simil.vectors.memory_limits import free_memory
+from simil.vectors.where_conditions import check_condition, enclosed, fit_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredVectors"]
 
+# Lance's name for the number of a row.
+_NUMBER = "_rowoffset"
 # What the id, the text and the fields of a row take as Python objects, beside their characters.
 _ROW = 400
 _READ_AHEAD = 64 << 20  # bytes
@@ -66,30 +68,41 @@ class StoredVectors:
 
     @cached_property
     def count(self) -> int:
-        """The number of rows that have a vector."""
+        """The number of rows that have a vector, which only reading all of them tells."""
         with lance_errors(self.place):
             return int(self.dataset.count_rows(self._with_vector(None)))
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of rows, those without a vector too."""
+        with lance_errors(self.place):
+            return int(self.dataset.count_rows())
 
     @cached_property
     def nbytes(self) -> int:
         """The bytes of the vectors and of all that belongs to them."""
         with lance_errors(self.place):
-            rows = self.dataset.count_rows()
             fields = self.dataset.stats.data_stats().fields
             ids = {field.name(): field.id() for field in self.dataset.lance_schema.fields()}
         others = sum(field.bytes_on_disk for field in fields if field.id != ids[self.column])
-        return int(rows * 4 * self.dimensions + others)
+        return int(self.rows * 4 * self.dimensions + others)
 
-    def fits_in_memory(self) -> bool:
-        """Return whether all of it can be read at once."""
-        return self._memory_needed() <= free_memory()
+    @property
+    def memory_needed(self) -> int:
+        """The bytes that all of it takes in memory, with Python's objects."""
+        return self.nbytes + _ROW * self.rows
+
+    def fits_in_memory(self, beside: int = 0) -> bool:
+        """Return whether all of it can be read at once, and work on it takes `beside` bytes for each row."""
+        usable = usable_memory()
+        return usable is None or self.memory_needed + beside * self.rows <= usable
 
     def check_memory(self) -> None:
         """Raise InputError, with the numbers, if it does not fit in memory."""
         if not self.fits_in_memory():
-            needed, free = _gigabytes(self._memory_needed()), _gigabytes(free_memory())
+            needed, usable = readable_size(self.memory_needed), readable_size(usable_memory() or 0)
             raise InputError(
-                f"holds {self.count:,} vectors, which take {needed} of memory, and {free} are free",
+                f"holds {self.count:,} vectors, which take {needed} of memory, and {usable} can be used",
                 place=self.place,
             )
 
@@ -120,15 +133,20 @@ class StoredVectors:
             )
 
     def blocks(
-        self, *, where: str | None = None, rows: int = 8192
+        self,
+        *,
+        where: str | None = None,
+        rows: int = 8192,
+        fragments: Sequence[Any] | None = None,
     ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.float32]]]:
         """Yield the ids [n] and vectors [n, d] of up to so many rows at a time, in the order of the dataset.
 
-        Rows without a vector are left out, and those for which `where` is not true.
+        Rows without a vector are left out, and those for which `where` is not true; with `fragments`, so are
+        those of others.
         """
         import numpy as np
 
-        with lance_errors(self.place):
+        with lance_errors(self.place, fit_for(where)):
             scanner = self.dataset.scanner(
                 columns=[self.column],
                 filter=where,
@@ -138,6 +156,7 @@ class StoredVectors:
                 # By default, Lance reads up to 2 GB ahead.
                 io_buffer_size=_READ_AHEAD,
                 fragment_readahead=2,
+                fragments=fragments,
             )
             for batch in scanner.to_batches():
                 ids, lists = batch.column("_rowid"), batch.column(self.column)
@@ -154,13 +173,27 @@ class StoredVectors:
         """Return what these rows hold, in this order; each must have a vector."""
         import numpy as np
 
-        pa = arrow()
-        hashes = hash_column(self.dataset.schema)
-        names = [name for name in self.dataset.schema.names if name != hashes]
-        ids = pa.array(np.asarray(row_ids, np.uint64))
+        schema = self.dataset.schema
+        hashes = hash_column(schema)
+        names = [name for name in schema.names if name != hashes]
+        has_ids = "id" in names or ColumnRoles.of(schema) is not None
+        ids = arrow().array(np.asarray(row_ids, np.uint64))
         with lance_errors(self.place):
-            table = self.dataset._take_rows(ids, names)
-        return read_table_of(self.name, table.replace_schema_metadata(self.dataset.schema.metadata))
+            table = self.dataset._take_rows(ids, names if has_ids else [*names, _NUMBER])
+        if not has_ids:
+            table = _with_numbers(table)
+        return read_table_of(self.name, table.replace_schema_metadata(schema.metadata))
+
+    def numbers(self, row_ids: Sequence[int] | NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the numbers of these rows among all rows, from 0, as Lance's `take` takes them."""
+        import numpy as np
+
+        if not len(row_ids):
+            return np.empty(0, np.int64)
+        ids = arrow().array(np.asarray(row_ids, np.uint64))
+        with lance_errors(self.place):
+            numbers = self.dataset._take_rows(ids, [_NUMBER])[_NUMBER]
+        return np.asarray(numbers.to_numpy(), np.int64)
 
     def take_vectors(self, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the vectors of these rows [n, d], in this order; each must have one."""
@@ -170,10 +203,7 @@ class StoredVectors:
 
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
-        try:
-            self.dataset.scanner(columns=[], with_row_id=True, filter=where, limit=0).to_table()
-        except (OSError, ValueError, RuntimeError) as exc:
-            raise UsageError(f"--where {where!r} is not a condition on {self.name}: {reason(exc)}") from exc
+        check_condition(self.dataset, self.name, where, hash_column(self.dataset.schema))
 
     def _dimensions(self) -> int:
         form = self.dataset.schema.field(self.column).type
@@ -202,11 +232,10 @@ class StoredVectors:
 
     def _with_vector(self, where: str | None) -> str:
         has = f"`{self.column}` IS NOT NULL"
-        return f"({where}) AND {has}" if where else has
-
-    def _memory_needed(self) -> int:
-        return self.nbytes + _ROW * self.count
+        return has if where is None else f"{enclosed(where)} AND {has}"
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _with_numbers(table: Any) -> Any:
+    """Return a table whose ids are the numbers of the rows in the dataset, from 1, as those of a file are."""
+    numbers = [str(number + 1) for number in table[_NUMBER].to_pylist()]
+    return table.drop_columns([_NUMBER]).append_column("id", arrow().array(numbers, arrow().string()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.classification_report import Evaluation
     from simil.tasks.labels import LabelDescription
+    from simil.tasks.stored_corpus import StoredCorpus
 
 __all__ = ["classify"]
 
@@ -30,6 +31,7 @@ log = logging.getLogger("simil")
 
 _AUTO = "auto"
 _LABEL_FIELD = "label"
+_PER_TEXT = 1000  # bytes of its scores and predictions
 
 
 @expanded
@@ -122,7 +124,8 @@ def classify(
                 method, stamp = classified.method, corpus.model
                 show_evaluation(found, shown_as, stream, method=method, model=stamp)
                 return
-            predictions = classified.ranked(top or 1)
+            ranked = classified.ranked_in_parts if corpus.is_on_demand else classified.ranked
+            predictions = ranked(top or 1)
             show_predictions(corpus, classified, predictions, shown_as, stream, top=top)
     if len(corpus) and not classified.any_known():
         raise NegativeAnswer
@@ -180,6 +183,7 @@ class _Classifier:
         from simil.embedders.base import Kind
         from simil.session.inputs import without_fields
         from simil.tasks.classification import classify_by_descriptions, classify_by_examples
+        from simil.tasks.classifiers import ClassificationMethod
 
         if (labelled or self._examples is not None) and self.field in (reading.field or ["text"]):
             raise UsageError(
@@ -189,32 +193,50 @@ class _Classifier:
         session = run.session
         given = session.open(files, reading.options(whole=whole, all_fields=labelled or all_fields))
         if self._examples is None:
-            corpus = self._corpus(run, given, labelled=labelled)
+            corpus = self._given(run, given, labelled=labelled)
             texts = [item.text for item in self._descriptions]
             described = session.embed(values.given(texts, "--label", values.refuse_blank), Kind.SYMMETRIC)
             if len(described) < len(texts):
                 raise UsageError("a label needs its description", hint="shorten it")
             owners = [item.label for item in self._descriptions]
-            return corpus, classify_by_descriptions(corpus, described, owners, threshold=self._threshold)
+
+            def by_descriptions(part: Corpus) -> Classification:
+                return classify_by_descriptions(part, described, owners, threshold=self._threshold)
+
+            return _classified(corpus, len(owners), by_descriptions)
         asked = session.open(
             [self._examples], replace(reading, id_field=None).beside(self._examples, all_fields=True)
         )
         given = without_fields(given)  # Of two inputs, --field is for the one that has fields.
         # Saved vectors are read first, since they name the model.
         if given.holds_vectors and not asked.holds_vectors:
-            corpus = self._corpus(run, given, labelled=labelled)
+            corpus = self._given(run, given, labelled=labelled)
             examples = self._corpus(run, asked, labelled=True)
         else:
             examples = self._corpus(run, asked, labelled=True)
-            corpus = self._corpus(run, given, labelled=labelled)
-        return corpus, classify_by_examples(
-            corpus,
-            examples,
-            _labels_of(examples, self.field),
-            method=self._method,
-            k=self._k,
-            threshold=self._threshold,
-        )
+            corpus = self._given(run, given, labelled=labelled)
+        names = _labels_of(examples, self.field)
+        learnt: list[Classification] = []
+
+        def by_examples(part: Corpus) -> Classification:
+            # What cross-validation has chosen once holds for all parts.
+            method = ClassificationMethod(learnt[0].method) if learnt else self._method
+            found = classify_by_examples(
+                part, examples, names, method=method, k=self._k, threshold=self._threshold
+            )
+            learnt[:] = [found]
+            return found
+
+        return _classified(corpus, len({*names}), by_examples)
+
+    def _given(self, run: SessionRun, opened: OpenInput, *, labelled: bool) -> Corpus | StoredCorpus:
+        """Return the texts to classify; with `labelled`, all that have a label have to fit in memory."""
+        stored = None if labelled else run.session.larger_than_memory(opened, beside=_PER_TEXT)
+        if stored is None:
+            return self._corpus(run, opened, labelled=labelled)
+        name, count = stored.stored.name, f"{len(stored):,}"
+        log.warning("%s (%s texts) is larger than memory: classified block by block", name, count)
+        return stored
 
     def _corpus(self, run: SessionRun, opened: OpenInput, *, labelled: bool) -> Corpus:
         from simil.tasks.labels import corpus_with_labels, with_labels
@@ -236,6 +258,18 @@ class _Classifier:
             table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))
             texts = with_labels(texts, self.field, on_error=on_error, table=table)
         return run.session.corpus(opened, texts=texts)
+
+
+def _classified(
+    corpus: Corpus | StoredCorpus, labels: int, classify: Callable[[Corpus], Classification]
+) -> tuple[Corpus, Classification]:
+    from simil.tasks.corpus import Corpus as InMemory
+
+    if isinstance(corpus, InMemory):
+        return corpus, classify(corpus)
+    from simil.tasks.stored_classes import classify_in_blocks
+
+    return corpus.corpus, classify_in_blocks(corpus, labels, classify)
 
 
 def _method_named(name: str | None) -> ClassificationMethod | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import fit, one_line
@@ -31,7 +31,7 @@ _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 def show_predictions(
     corpus: Corpus,
     classified: Classification,
-    predictions: Sequence[Sequence[Prediction]],
+    predictions: Collection[Sequence[Prediction]],
     form: str,
     stream: BinaryIO,
     *,
@@ -49,17 +49,26 @@ def show_predictions(
     else:
         columns = (*_COLUMNS[:1], "rank", *_COLUMNS[1:]) if top is not None else _COLUMNS
         rows = _lines(corpus, predictions, form, ranked=top is not None)
-        write_rows(rows, form, stream, facts={}, plain=_PLAIN, columns=columns, types=corpus.types)
+        write_rows(
+            rows,
+            form,
+            stream,
+            facts={},
+            plain=_PLAIN,
+            columns=columns,
+            types=corpus.types,
+            alike=corpus.is_on_demand,
+        )
 
 
-def _objects(corpus: Corpus, predictions: Sequence[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
+def _objects(corpus: Corpus, predictions: Collection[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
     for row, best in enumerate(predictions):
         given = {"labels": [{"label": one.label, "score": one.score} for one in best]} if listed else {}
         yield _row(corpus, row, best[0], given, corpus.texts[row].text or None)
 
 
 def _lines(
-    corpus: Corpus, predictions: Sequence[Sequence[Prediction]], form: str, *, ranked: bool
+    corpus: Corpus, predictions: Collection[Sequence[Prediction]], form: str, *, ranked: bool
 ) -> Iterator[Row]:
     for row, best in enumerate(predictions):
         text = corpus.content(row) if form == "plain" else corpus.texts[row].text
@@ -92,7 +101,7 @@ def _colour_of(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _show_table(
-    corpus: Corpus, classified: Classification, predictions: Sequence[Sequence[Prediction]]
+    corpus: Corpus, classified: Classification, predictions: Collection[Sequence[Prediction]]
 ) -> None:
     terminal = console()
     colours = _colour_of(classified.labels)

@@ -13,14 +13,19 @@ from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.clustering import Clustering
     from simil.tasks.corpus import Corpus
-    from simil.texts import ReadOptions, Text
+    from simil.tasks.stored_corpus import StoredCorpus
+    from simil.texts import Text
 
 __all__ = ["cluster"]
 
 log = logging.getLogger("simil")
+
+# Of the vectors, while their clusters are found and described.
+_COPIES = 2
 
 
 @expanded
@@ -106,24 +111,52 @@ def cluster(
     with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
             options = reading.options(whole=whole, all_fields=has_columns(shown_as))
-            corpus, lines = _corpus(run.session, files or [], options)
-            result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
+            opened = run.session.open(files or [], options)
+            stored = run.session.larger_than_memory(opened, copies=_COPIES)
+            lines: Sequence[int | None]
+            if stored is None:
+                corpus, lines = _corpus(run.session, opened)
+                result = find(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
+            else:
+                lines = range(len(stored))
+                result = _found_in_blocks(stored, clusters, threshold, min_size, plot)
             if plot is not None:  # Before the text, since its reader may close the pipe.
                 draw_clusters(plot, projection, result)
             if labels_only:
                 show_labels(result, lines, stream)
             elif not replaces_text(plot, shown_as):
                 show_clustering(result, shown_as, stream, members=members, summary=summary)
-        _report(result, threshold, min_size or default_min_size(len(corpus)))
+        _report(result, threshold, min_size or default_min_size(len(result.corpus)))
     if not result.clusters:
         raise NegativeAnswer
 
 
-def _corpus(
-    session: Session, files: Sequence[str], reading: ReadOptions
-) -> tuple[Corpus, Sequence[int | None]]:
+def _found_in_blocks(
+    corpus: StoredCorpus,
+    clusters: int | None,
+    threshold: float | None,
+    min_size: int | None,
+    plot: str | None,
+) -> Clustering:
+    from simil.cli.output.candidate_notes import check_no_plot, report_comparison, report_crowded
+    from simil.tasks.stored_clusters import stored_clusters
+
+    check_no_plot(plot)
+    if threshold is not None:
+        report_comparison(corpus)
+    elif clusters is not None:
+        log.warning(
+            "%s is larger than memory: clusters are found in a sample, and its %s rows are put into them",
+            corpus.stored.name,
+            f"{len(corpus):,}",
+        )
+    result, crowded = stored_clusters(corpus, clusters=clusters, threshold=threshold, min_size=min_size)
+    report_crowded(crowded)
+    return result
+
+
+def _corpus(session: Session, opened: OpenInput) -> tuple[Corpus, Sequence[int | None]]:
     """Return the corpus, and the row in it of each text that was read, None if it was left out."""
-    opened = session.open(files, reading)
     if opened.holds_vectors:
         corpus = session.corpus(opened)
         return corpus, range(len(corpus))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, has_columns, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, sign
+from simil.tasks.corpus import content_of, place_of, texts_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from simil.tasks.clustering import Cluster, Clustering
+    from simil.texts import Text
 
 __all__ = ["draw_clusters", "show_clustering", "show_labels"]
 
 _BAR, _NARROW = 8, 60
+_AT_ONCE = 1024
 
 
 def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryIO) -> None:
@@ -63,6 +67,7 @@ def show_clustering(
             plain=["cluster", "place", "content"],
             columns=["cluster", "words", "score", "id", "text", "file", "line"],
             types=result.corpus.types,
+            alike=result.corpus.is_on_demand,
         )
 
 
@@ -99,14 +104,14 @@ def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[R
     """The texts: all of them in their order, but in plain lines, and with `members`, cluster by cluster."""
     corpus = result.corpus
     if form == "plain":
-        for number, row in _by_cluster(result, members):
-            yield {"cluster": number, "place": corpus.place(row), "content": corpus.content(row)}
+        for number, _, text in _texts(result, _by_cluster(result, members)):
+            place = place_of(text, saved=corpus.saved)
+            yield {"cluster": number, "place": place, "content": content_of(text)}
         return
     words = {found.number: " ".join(found.words) for found in result.clusters}
     labels = enumerate(result.labels.tolist())
     rows = _by_cluster(result, members) if members else ((number, row) for row, number in labels)
-    for number, row in rows:
-        text = corpus.texts[row]
+    for number, row, text in _texts(result, rows):
         score = result.scores[row] if number > 0 else None
         found: dict[str, object] = (
             {"cluster": number, "words": words.get(number), "score": score, "id": text.id}
@@ -115,6 +120,17 @@ def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[R
         )
         found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
         yield found | ({"fields": text.fields} if text.fields else {})
+
+
+def _texts(result: Clustering, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, Text]]:
+    """Yield numbers of clusters and rows, as they come, each with the text of the row."""
+    import numpy as np
+
+    waiting = iter(rows)
+    while part := [*islice(waiting, _AT_ONCE)]:
+        numbers = np.array([row for _, row in part], np.int64)
+        for (number, row), text in zip(part, texts_at(result.corpus.texts, numbers), strict=True):
+            yield number, row, text
 
 
 def _by_cluster(result: Clustering, members: int | None) -> Iterator[tuple[int, int]]:

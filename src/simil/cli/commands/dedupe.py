@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from simil.cli.options import types as opt
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.deduplication import Duplicates
+    from simil.tasks.stored_corpus import StoredCorpus
     from simil.texts import Text
-    from simil.vectors import VectorFile, VectorFormat
+    from simil.vectors import VectorBatch, VectorFile, VectorFormat
 
 __all__ = ["dedupe"]
 
@@ -91,12 +92,19 @@ def dedupe(
             raise UsageError("--exact compares texts, and these are saved vectors", hint="leave it out")
         if opened.holds_vectors:
             kind = _vector_form(form, output, opened.formats) if records else None
-            saved = _to_write(opened, kind, running).vector_files()
-            found = _near_vectors(session, saved, known, threshold)
-            if records:
-                rows = _wanted(found, show)
-                _write_vectors(saved, rows, kind, output, opened.column_types)
-                return
+            stored = session.larger_than_memory(opened)
+            if stored is not None:
+                found = _near_stored(session, stored, known, threshold)
+                if records:
+                    rows = (found.kept if show == "kept" else ~found.kept).nonzero()[0]
+                    _write_batches(stored.batches(rows), kind, output, session.stamp, opened.column_types)
+                    return
+            else:
+                saved = _to_write(opened, kind, running).vector_files()
+                found = _near_vectors(session, saved, known, threshold)
+                if records:
+                    _write_vectors(saved, _wanted(found, show), kind, output, opened.column_types)
+                    return
         else:
             text_form = _text_form(form, output, opened.formats) if records else ""
             frames: list[Frame | None] = []
@@ -176,7 +184,6 @@ def _write_vectors(
 ) -> None:
     """Write some rows of files, as they came where that is possible; else fields with their `types`."""
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.vector_output import write_vectors
     from simil.tasks.conversion import rows_by_file, selected
     from simil.vectors import VectorFormat
     from simil.vectors.raw_rows import as_they_came
@@ -187,10 +194,24 @@ def _write_vectors(
             stream.writelines(came)
             stream.flush()
         return
+    model = next((file.model for file in files if file.model), None)
+    batches = selected(files, rows, as_stored=form is VectorFormat.NPY)
+    _write_batches(batches, form, output, model, types)
+
+
+def _write_batches(
+    batches: Iterator[VectorBatch],
+    form: VectorFormat | None,
+    output: Path | None,
+    model: str | None,
+    types: Mapping[str, Any],
+) -> None:
+    from simil.cli.output.vector_output import write_vectors
+    from simil.vectors import VectorFormat
+
     if form is VectorFormat.NPY and output is None:
         log.warning("only the numbers are printed; -o FILE.npy also keeps ids, texts and model")
-    model = next((file.model for file in files if file.model), None)
-    write_vectors(selected(files, rows, as_stored=form is VectorFormat.NPY), form, output, model, types)
+    write_vectors(batches, form, output, model, types)
 
 
 def _equal_texts(session: Session, texts: Sequence[Text], against: OpenInput | None) -> Duplicates:
@@ -208,6 +229,7 @@ def _near_texts(
     # Saved vectors name the model that the texts need.
     others = _others(session, against)
     limit, whose = _threshold(threshold, session.embedder().stamp)
+    _check_others(len(texts), others)
     found = find(texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others)
     return _report(found, f"score at least {limit:g}{whose} with an earlier one")
 
@@ -221,18 +243,48 @@ def _near_vectors(
     ours = session.saved(files)
     others = _others(session, against)
     limit, whose = _threshold(threshold, ours.model)
+    _check_others(len(ours), others)
     found = near_duplicates(ours, limit, others)
     return _report(found, f"score at least {limit:g}{whose} with an earlier one")
 
 
-def _others(session: Session, against: OpenInput | None) -> Corpus | None:
+def _near_stored(
+    session: Session, corpus: StoredCorpus, against: OpenInput | None, threshold: float | None
+) -> Duplicates:
+    from simil.cli.output.candidate_notes import report_comparison, report_crowded
+    from simil.tasks.stored_duplicates import stored_duplicates
+
+    report_comparison(corpus)
+    others = _others(session, against)
+    limit, whose = _threshold(threshold, session.stamp)
+    found, crowded = stored_duplicates(corpus, limit, others)
+    report_crowded(crowded)
+    return _report(found, f"score at least {limit:g}{whose} with an earlier one")
+
+
+def _others(session: Session, against: OpenInput | None) -> Corpus | StoredCorpus | None:
+    from simil.cli.output.candidate_notes import report_comparison
     from simil.tasks.deduplication import unique_texts
 
     if against is None:
         return None
     if against.holds_vectors:
-        return session.corpus(against)
+        stored = session.larger_than_memory(against)
+        if stored is None:
+            return session.corpus(against)
+        report_comparison(stored)
+        return stored
     return session.embed(unique_texts(session.texts(against)))
+
+
+def _check_others(count: int, others: Corpus | StoredCorpus | None) -> None:
+    """Raise `UsageError` if so many texts cannot be compared with a dataset within an hour."""
+    from simil.tasks.corpus import Corpus
+
+    if others is not None and not isinstance(others, Corpus):
+        from simil.tasks.exact_passes import check_passes
+
+        check_passes(count, others, others.dimensions)
 
 
 def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
@@ -11,9 +12,11 @@ from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped
 from simil.formats.passthrough import joined
-from simil.tasks.corpus import content_of, place_of
+from simil.tasks.corpus import TextsOnDemand, content_of, place_of, texts_at
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from simil.formats.passthrough import Frame
     from simil.tasks.deduplication import Duplicates
     from simil.texts import Text
@@ -35,7 +38,8 @@ def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *
     else:
         plain, rows = ["group", "score", "place", "text"], _members(found, form)
         columns = ["group", "id", "score", "text", "file", "line", "kept"]
-    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns)
+    alike = isinstance(found.texts, TextsOnDemand)
+    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns, alike=alike)
 
 
 def show_texts(
@@ -88,11 +92,12 @@ def _record(text: Text) -> dict[str, object]:
 
 
 def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
-    for row in (~found.kept).nonzero()[0].tolist():
-        text, owner = found.texts[row], found.representative_of(row)
+    rows = (~found.kept).nonzero()[0]
+    both = zip(texts_at(found.texts, rows), found.representatives_of(rows), strict=True)
+    for score, (text, owner) in zip(found.scores[rows], both, strict=True):
         pair: dict[str, object] = {
             "id": text.id,
-            "score": found.scores[row],
+            "score": score,
             **_facts(text, saved=found.saved),
         }
         pair |= {"kept_id": owner.id, "kept_text": owner.text}
@@ -103,8 +108,8 @@ def _pairs(found: Duplicates, form: str) -> Iterator[Row]:
 
 
 def _members(found: Duplicates, form: str) -> Iterator[Row]:
-    for number, (owner, rows) in enumerate(_groups(found), 1):
-        members = [(owner, None, True), *((found.texts[row], found.scores[row], False) for row in rows)]
+    for number, (owner, others) in enumerate(_groups(found), 1):
+        members = [(owner, None, True), *((text, score, False) for text, score in others)]
         for text, score, kept in members:
             member: dict[str, object] = {"group": number, "id": text.id, "score": score}
             member |= {**_facts(text, saved=found.saved), "kept": kept}
@@ -113,13 +118,18 @@ def _members(found: Duplicates, form: str) -> Iterator[Row]:
             yield member
 
 
-def _groups(found: Duplicates) -> Iterator[tuple[Text, list[int]]]:
-    """Yield each text that has duplicates, and their rows, in the order of the first duplicate."""
+def _groups(found: Duplicates) -> Iterator[tuple[Text, list[tuple[Text, np.float32]]]]:
+    """Yield each text that has duplicates, and these with their scores, in the order of the first one."""
     groups: dict[tuple[bool, int], list[int]] = {}
     for row in (~found.kept).nonzero()[0].tolist():
         groups.setdefault((bool(found.in_reference[row]), int(found.representatives[row])), []).append(row)
-    for rows in groups.values():
-        yield found.representative_of(rows[0]), rows
+    import numpy as np
+
+    firsts = np.array([rows[0] for rows in groups.values()], np.int64)
+    members = np.array([row for rows in groups.values() for row in rows], np.int64)
+    texts = zip(texts_at(found.texts, members), found.scores[members], strict=True)
+    for owner, rows in zip(found.representatives_of(firsts), groups.values(), strict=True):
+        yield owner, [*islice(texts, len(rows))]
 
 
 def _facts(text: Text, *, saved: bool) -> dict[str, object]:
@@ -129,24 +139,23 @@ def _facts(text: Text, *, saved: bool) -> dict[str, object]:
 def _pairs_table(found: Duplicates) -> None:
     terminal = console()
     room = max((width() - 11) // 2, 4)
-    for row in (~found.kept).nonzero()[0].tolist():
-        left, right = (
-            fit(content_of(text), room) for text in (found.texts[row], found.representative_of(row))
-        )
+    rows = (~found.kept).nonzero()[0]
+    both = zip(texts_at(found.texts, rows), found.representatives_of(rows), strict=True)
+    for score, texts in zip(found.scores[rows], both, strict=True):
+        left, right = (fit(content_of(text), room) for text in texts)
         terminal.print(
-            f"[bold]{fewer_digits(found.scores[row])}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
+            f"[bold]{fewer_digits(score)}[/bold]  {escaped(left)} │ {escaped(right.rstrip())}",
             highlight=False,
         )
 
 
 def _groups_table(found: Duplicates) -> None:
     terminal = console()
-    for number, (owner, rows) in enumerate(_groups(found)):
+    for number, (owner, others) in enumerate(_groups(found)):
         if number:
             terminal.print()
         name = escaped(fit(content_of(owner), width()).rstrip())
         terminal.print(f"[bold]{name}[/bold]", highlight=False)
-        for row in rows:
-            text = found.texts[row]
+        for text, score in others:
             shown = escaped(fit(content_of(text), max(width() - 10, 4)).rstrip())
-            terminal.print(f"  {fewer_digits(found.scores[row])}  {shown}", highlight=False)
+            terminal.print(f"  {fewer_digits(score)}  {shown}", highlight=False)

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.options import types as opt
 from simil.cli.options.declarations import Argument, Option
-from simil.cli.options.groups import DatasetFlags, EngineFlags, ModelFlags, RerankFlags, RunFlags, expanded
+from simil.cli.options.groups import (
+    DatasetFlags,
+    EngineFlags,
+    ModelFlags,
+    RerankFlags,
+    RunFlags,
+    WordFlags,
+    expanded,
+)
 from simil.cli.output.cells import file_name
 from simil.errors import PartlyDone, Place, SimilError, UsageError
 
 if TYPE_CHECKING:
-    from simil.cli.commands.eval_rerank import Reranking
+    from simil.cli.commands.eval_rerank import Reranking, WordRanking
     from simil.cli.commands.eval_view import ModelResult
     from simil.config import Settings
     from simil.session.measuring import Measured
@@ -93,6 +101,15 @@ def evaluate(
     ] = _RESAMPLES,
     output: opt.Output = None,
     form: opt.Form = None,
+    hybrid: Annotated[
+        bool,
+        Option(
+            "--hybrid",
+            help="Also measure search by words, and by words and meaning together; for queries.",
+            rich_help_panel="Words",
+        ),
+    ] = False,
+    language: opt.WordLanguage = None,
     *,
     plot: opt.PlotTo = None,
     model: opt.Models = None,
@@ -118,6 +135,7 @@ def evaluate(
     shown_as = form_of(form, output)
     check_plot(plot)
     candidates = reranking.count(max(recall_at) if recall_at else None)
+    WordFlags(hybrid=hybrid, language=language).check(None)
     sources = Sources(data, queries, documents, retrieval=retrieval, demo=demo)
     if demo and positive_from is None and not retrieval:
         positive_from = DEMO_POSITIVE_FROM
@@ -129,13 +147,13 @@ def evaluate(
         notes = Notes(reading.on_error)
         dataset = read_dataset(sources, reading, score_field, notes)
         experiment = _experiment(dataset, positive_from, recall_at, resamples, candidates)
+        words = _words(language, experiment, quiet=running.quiet) if hybrid else None
         calibrator = _Calibrator(experiment, sources.name, calibration, len(names)) if saving else None
         reranker = _reranker(reranking.rerank, experiment, settings, quiet=running.quiet)
         with open_output(output) as stream:
             command = worker_command(quiet=running.quiet, verbose=running.verbose)
             results = _measured(names, engine, running, experiment, command, calibrates=saving)
-            reranked = [] if reranker is None else reranker.results(results, command)
-            shown = [*chain.from_iterable(zip(results, reranked, strict=True))] if reranked else results
+            shown, reranked = _side_by_side(results, experiment, words, reranker, command)
             if plot is not None:
                 draw_model_results(plot, shown, experiment)
             if not replaces_text(plot, shown_as):
@@ -146,7 +164,7 @@ def evaluate(
                 calibrator.learn(result.measured)
         notes.finish(None, warn_of_cut=False)
     models = len(names) + (reranker is not None)
-    failed = models - len(results) - bool(reranked)
+    failed = models - len(results) - reranked
     if failed:
         raise PartlyDone(f"{failed} of {models} models could not be measured", hint="see above")
 
@@ -189,6 +207,42 @@ def _reranker(
     if name is None or not isinstance(experiment, RetrievalExperiment):
         return None
     return Reranking(name, experiment, settings, terminal_progress(quiet=quiet))
+
+
+def _words(language: str | None, experiment: Experiment, *, quiet: bool) -> WordRanking:
+    from simil.cli.commands.eval_rerank import WordRanking
+    from simil.cli.output.progress_bar import terminal_progress
+    from simil.index.word_tokens import DEFAULT_LANGUAGE
+    from simil.tasks.evaluation.experiments import RetrievalExperiment
+
+    if not isinstance(experiment, RetrievalExperiment):
+        raise UsageError("--hybrid is for queries, and these are pairs", hint="leave it out")
+    return WordRanking(experiment, language or DEFAULT_LANGUAGE, terminal_progress(quiet=quiet))
+
+
+def _side_by_side(
+    results: Sequence[ModelResult],
+    experiment: Experiment,
+    words: WordRanking | None,
+    reranker: Reranking | None,
+    command: Sequence[str],
+) -> tuple[Sequence[ModelResult], bool]:
+    """Return the results with what words and a reranker make of them, and whether there are reranked ones."""
+    from simil.cli.commands.eval_rerank import Ranking
+    from simil.tasks.evaluation.experiments import RetrievalExperiment
+
+    if not isinstance(experiment, RetrievalExperiment) or (words is None and reranker is None):
+        return results, False
+    rankings = []
+    for result in results:
+        rankings.append(Ranking(result, experiment.nearest(result.measured.vectors)))
+        if words is not None:
+            rankings.append(words.beside(result))
+    given = [ranking.result for ranking in rankings]
+    reranked = [] if reranker is None else reranker.results(rankings, command)
+    pairs = zip(given, reranked, strict=True) if reranked else zip(given, strict=True)
+    alone = [] if words is None else [words.alone()]
+    return [*alone, *chain.from_iterable(pairs)], bool(reranked)
 
 
 def _measured(

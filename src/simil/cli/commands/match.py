@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from simil.session.inputs import OpenInput
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
+    from simil.tasks.stored_corpus import CorpusInBlocks
 
 __all__ = ["match"]
 
 log = logging.getLogger("simil")
 
 _UNMATCHED = ("keep", "drop", "only")
+# Bytes of a row for each of its neighbours, and for those kept in case of rounding.
+_PER_NEIGHBOUR, _SPARE = 64, 17
 
 
 @expanded
@@ -146,15 +149,20 @@ def match(
         opened = [run.session.open(*side) for side in sides]
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
-        ours, theirs = run.session.corpora(*opened)
         shown_as = _form(form, output, opened)
-        if candidates is not None:
-            found = task.match(ours, theirs, k=candidates, threshold=threshold)
-            found = _reranked(found, ours, theirs, top_k or 1, one_to_one, run)
-        elif one_to_one:
-            found = task.match_one_to_one(ours, theirs, threshold=threshold)
+        k = candidates or top_k or 1
+        blocks = run.session.in_blocks(opened[0], opened[1], beside=_PER_NEIGHBOUR * (k + _SPARE))
+        if blocks is not None:
+            ours, theirs = (side.corpus for side in blocks)
+            found = _found_in_blocks(*blocks, k, threshold, one_to_one=one_to_one and candidates is None)
         else:
-            found = task.match(ours, theirs, k=top_k or 1, threshold=threshold)
+            ours, theirs = run.session.corpora(*opened)
+            if one_to_one and candidates is None:
+                found = task.match_one_to_one(ours, theirs, threshold=threshold)
+            else:
+                found = task.match(ours, theirs, k=k, threshold=threshold)
+        if candidates is not None:
+            found = _reranked(found, ours, theirs, top_k or 1, one_to_one, run)
         with open_output(output) as stream:
             scorer = run.session.scorer_opened
             by = None if scorer is None else scorer.stamp
@@ -162,6 +170,23 @@ def match(
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer
+
+
+def _found_in_blocks(
+    left: CorpusInBlocks, right: CorpusInBlocks, k: int, threshold: float | None, *, one_to_one: bool
+) -> Matches:
+    from simil.cli.output.candidate_notes import report_comparison
+    from simil.tasks.stored_matches import stored_matches, stored_one_to_one
+
+    searched = left if one_to_one and len(left) > len(right) else right
+    for side in (left, right):
+        report_comparison(side, searched=side is searched)
+    if not one_to_one:
+        return stored_matches(left, right, k=k, threshold=threshold)
+    found, cut = stored_one_to_one(left, right, threshold=threshold)
+    if cut is not None:
+        log.warning("each row is matched with one of the %d nearest to it, for which there is memory", cut)
+    return found
 
 
 def _reranked(

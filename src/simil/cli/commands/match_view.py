@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.cells import fit
@@ -11,18 +12,20 @@ from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
 from simil.formats.tables import own_name
+from simil.tasks.corpus import content_of, texts_at
+from simil.texts import Text
 
 if TYPE_CHECKING:
     import numpy as np
 
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
-    from simil.texts import Text
 
 __all__ = ["show_matches"]
 
 # Columns of what a reranker says on the terminal.
 _RERANK = 8
+_AT_ONCE = 1024
 
 
 def show_matches(
@@ -40,35 +43,32 @@ def show_matches(
 
     `reranker` has chosen the pairs, if there is one.
     """
-    pairs = _pairs(found, ours, theirs, unmatched, right_too=right_too)
+    pairs = _with_texts(_pairs(found, ours, theirs, unmatched, right_too=right_too), ours, theirs)
     if form == "table":
-        _show_table(pairs, ours, theirs, reranker)
+        _show_table(pairs, reranker)
     elif form in ("json", "jsonl"):
         facts: dict[str, object] = {"model": ours.model or theirs.model}
         facts |= {"reranker": reranker} if reranker else {}
         facts |= {"dimensions": int(ours.vectors.shape[1])} if form == "json" else {}
-        rows: list[Row] = [
-            {**pair.score_cells(reranker), "left": _item(ours, pair.left), "right": _item(theirs, pair.right)}
-            for pair in pairs
-        ]
+        rows: Iterator[Row] = (
+            {**pair.score_cells(reranker), "left": _item(left), "right": _item(right)}
+            for pair, left, right in pairs
+        )
         write_rows(rows, form, stream, facts=facts)
     elif form == "plain":
-        lines: list[Row] = [
-            {
-                **pair.score_cells(reranker),
-                "left": _content(ours, pair.left),
-                "right": _content(theirs, pair.right),
-            }
-            for pair in pairs
-        ]
+        lines: Iterator[Row] = (
+            {**pair.score_cells(reranker), "left": _content(left), "right": _content(right)}
+            for pair, left, right in pairs
+        )
         write_rows(lines, form, stream, facts={})
     else:
         names = _columns(ours, theirs)
         table = _joined(pairs, (ours, theirs), names, reranker)
         used = [*names[0].values(), *names[1].values()]
         columns = [*(own_name(name, used) for name in (["rerank"] if reranker else []) + ["score"]), *used]
+        alike = ours.is_on_demand or theirs.is_on_demand
         types = {**_types(ours, names[0]), **_types(theirs, names[1])}
-        write_rows(table, form, stream, facts={}, columns=columns, types=types)
+        write_rows(table, form, stream, facts={}, columns=columns, types=types, alike=alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +85,55 @@ class _JoinedRow:
         return {"rerank": self.rerank, "score": self.score} if reranker else {"score": self.score}
 
 
+# A line of output, and its texts.
+_Shown = tuple[_JoinedRow, Text | None, Text | None]
+
+
 def _pairs(
     found: Matches, ours: Corpus, theirs: Corpus, unmatched: str, *, right_too: bool
-) -> list[_JoinedRow]:
-    matched: dict[int, list[_JoinedRow]] = {}
-    reranked = [None] * len(found) if found.rerank_scores is None else found.rerank_scores
-    columns = (found.left.tolist(), found.right.tolist(), found.scores, reranked)
-    for left, right, *scores in zip(*columns, strict=True):
-        matched.setdefault(left, []).append(_JoinedRow(left, right, *scores))
-    pairs: list[_JoinedRow] = []
-    for row in range(len(ours)):
-        if row in matched:
-            pairs += [] if unmatched == "only" else matched[row]
-        elif unmatched != "drop":
-            pairs.append(_JoinedRow(row, None))
+) -> Iterator[_JoinedRow]:
+    import numpy as np
+
+    order = np.argsort(found.left, kind="stable")
+    bounds = np.searchsorted(found.left[order], np.arange(len(ours) + 1)).tolist()
+    for row, (start, end) in enumerate(pairwise(bounds)):
+        if start == end and unmatched != "drop":
+            yield _JoinedRow(row, None)
+        elif unmatched != "only":
+            for place in order[start:end].tolist():
+                rerank = None if found.rerank_scores is None else found.rerank_scores[place]
+                yield _JoinedRow(row, int(found.right[place]), found.scores[place], rerank)
     if right_too and unmatched != "drop":
-        used = set(found.right.tolist())
-        pairs += [_JoinedRow(None, row) for row in range(len(theirs)) if row not in used]
-    return pairs
+        for row in np.setdiff1d(np.arange(len(theirs)), found.right).tolist():
+            yield _JoinedRow(None, row)
 
 
-def _item(corpus: Corpus, row: int | None) -> Row | None:
-    if row is None:
+def _with_texts(pairs: Iterator[_JoinedRow], ours: Corpus, theirs: Corpus) -> Iterator[_Shown]:
+    """Yield the pairs with their texts, None for the missing side of a row without a match."""
+    import numpy as np
+
+    while part := [*islice(pairs, _AT_ONCE)]:
+        sides = (
+            texts_at(corpus.texts, np.array([row for row in rows if row is not None], np.int64))
+            for corpus, rows in (
+                (ours, [pair.left for pair in part]),
+                (theirs, [pair.right for pair in part]),
+            )
+        )
+        lefts, rights = sides
+        for pair in part:
+            left = None if pair.left is None else next(lefts)
+            yield pair, left, None if pair.right is None else next(rights)
+
+
+def _item(text: Text | None) -> Row | None:
+    if text is None:
         return None
-    text = corpus.texts[row]
     return {"id": text.id, "text": text.text, **({"fields": text.fields} if text.fields else {})}
 
 
-def _content(corpus: Corpus, row: int | None) -> str | None:
-    return None if row is None else corpus.content(row)
+def _content(text: Text | None) -> str | None:
+    return None if text is None else content_of(text)
 
 
 def _columns(ours: Corpus, theirs: Corpus) -> list[dict[str, str]]:
@@ -122,32 +142,34 @@ def _columns(ours: Corpus, theirs: Corpus) -> list[dict[str, str]]:
     A name of the right file that the left has too gets `_right` after it.
     """
     used: set[str] = set()
-    return [_names([_record(corpus, text) for text in corpus.texts], used) for corpus in (ours, theirs)]
+    return [_names((_record(corpus, text) for text in _sample(corpus)), used) for corpus in (ours, theirs)]
+
+
+def _sample(corpus: Corpus) -> Sequence[Text]:
+    """Return texts that have all fields: each row of a dataset has the same."""
+    return corpus.texts[:1] if corpus.is_on_demand else corpus.texts
 
 
 def _types(corpus: Corpus, names: Mapping[str, str]) -> dict[str, Any]:
     """Return the types of the columns of a file that hold fields as they were read."""
-    fields = {name for text in corpus.texts for name in text.fields} if corpus.types else ()
+    fields = {name for text in _sample(corpus) for name in text.fields} if corpus.types else ()
     return {names[name]: corpus.types[name] for name in fields if name in corpus.types}
 
 
 def _joined(
-    pairs: Sequence[_JoinedRow],
+    pairs: Iterator[_Shown],
     sides: tuple[Corpus, Corpus],
     names: Sequence[Mapping[str, str]],
     reranker: str | None,
-) -> list[Row]:
-    """Return rows of the scores and all columns of both files."""
-    ours, theirs = sides
-    rows: list[Row] = []
-    for pair in pairs:
+) -> Iterator[Row]:
+    """Yield rows of the scores and all columns of both files."""
+    for pair, *texts in pairs:
         # Each row has all columns in one order, even if one side is missing.
         cells: dict[str, object] = {}
-        for corpus, row, renamed in ((ours, pair.left, names[0]), (theirs, pair.right, names[1])):
-            record = {} if row is None else _record(corpus, corpus.texts[row])
+        for corpus, text, renamed in zip(sides, texts, names, strict=True):
+            record = {} if text is None else _record(corpus, text)
             cells |= {new: record.get(name) for name, new in renamed.items()}
-        rows.append({**pair.score_cells(reranker), "fields": cells})
-    return rows
+        yield {**pair.score_cells(reranker), "fields": cells}
 
 
 def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:
@@ -157,7 +179,7 @@ def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:
     return {**({"id": text.id} if corpus.saved else {}), "text": text.text, **text.fields}
 
 
-def _names(records: Sequence[Mapping[str, object]], used: set[str]) -> dict[str, str]:
+def _names(records: Iterable[Mapping[str, object]], used: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in dict.fromkeys(name for record in records for name in record):
         new = name
@@ -168,15 +190,14 @@ def _names(records: Sequence[Mapping[str, object]], used: set[str]) -> dict[str,
     return names
 
 
-def _show_table(pairs: Sequence[_JoinedRow], ours: Corpus, theirs: Corpus, reranker: str | None) -> None:
+def _show_table(pairs: Iterator[_Shown], reranker: str | None) -> None:
     """Print one line per pair: what the reranker says, the cosine, a bar of it, and both texts."""
     terminal = console()
     # A cosine below zero has seven characters.
     columns = 9 + meter_columns() + (_RERANK + 2 if reranker else 0)
     room = max((width() - columns - 3) // 2, 4)
-    for pair in pairs:
-        texts = [_content(ours, pair.left) or "", _content(theirs, pair.right) or ""]
-        left, right = (escaped(fit(text, room)) for text in texts)
+    for pair, *texts in pairs:
+        left, right = (escaped(fit(_content(text) or "", room)) for text in texts)
         line = f"{left} │ {right.rstrip()}".rstrip()
         score, drawn = _shown(pair.score), " " * meter_columns()
         if pair.score is not None:

@@ -15,9 +15,11 @@ from simil.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
-    from simil.tasks.outlier_detection import Outliers
+    from simil.tasks.outlier_detection import OutlierMethod, Outliers
+    from simil.tasks.stored_corpus import CorpusInBlocks
     from simil.texts import ReadOptions
 
 __all__ = ["outliers"]
@@ -27,6 +29,8 @@ log = logging.getLogger("simil")
 _NEIGHBOURS = 10
 # A local outlier factor above this comes from dividing by a distance of almost 0.
 _NO_FACTOR = 1e5
+# Bytes of a row for each of its neighbours, and for those kept in case of rounding.
+_PER_NEIGHBOUR, _SPARE = 64, 17
 
 
 @expanded
@@ -109,8 +113,13 @@ def outliers(
     shown_as = form_of(form, output)
     options = reading.options(whole=whole, all_fields=has_columns(shown_as))
     with open_run(model, running, on_error=reading.on_error) as run:
-        corpus, normal = _corpora(run.session, files or [], reference, options)
-        found = find(corpus, normal, method=how, k=k)
+        sides = _opened(run.session, files or [], reference, options)
+        stored = _stored(run.session, *sides, k=k)
+        if stored is None:
+            corpus, normal = _corpora(run.session, *sides)
+            found = find(corpus, normal, method=how, k=k)
+        else:
+            corpus, normal, found = _found_in_blocks(*stored, how, k, plot)
         if found.k is not None and found.k < k:
             log.info("-k %d is lowered to %d: there are no more texts", k, found.k)
         if how is OutlierMethod.LOF and (found.scores > _NO_FACTOR).any():
@@ -157,14 +166,43 @@ def _check_choice(
         )
 
 
-def _corpora(
+def _opened(
     session: Session, files: Sequence[str], reference: str | None, options: ReadOptions
-) -> tuple[Corpus, Corpus | None]:
+) -> tuple[OpenInput, OpenInput | None]:
+    normal = None if reference is None else session.open([reference], options, "embedding the reference")
+    return session.open(files, options), normal
+
+
+def _corpora(session: Session, given: OpenInput, reference: OpenInput | None) -> tuple[Corpus, Corpus | None]:
     if reference is None:
-        return session.corpus(session.open(files, options)), None
-    opened = session.open([reference], options, "embedding the reference"), session.open(files, options)
-    normal, corpus = session.corpora(*opened)
+        return session.corpus(given), None
+    normal, corpus = session.corpora(reference, given)
     return corpus, normal
+
+
+def _stored(
+    session: Session, given: OpenInput, reference: OpenInput | None, *, k: int
+) -> tuple[CorpusInBlocks, CorpusInBlocks | None] | None:
+    """Return the texts and the reference if one of them is larger than memory, else None."""
+    beside = _PER_NEIGHBOUR * (k + _SPARE)
+    if reference is None:
+        corpus = session.larger_than_memory(given, beside=beside)
+        return None if corpus is None else (corpus, None)
+    return session.in_blocks(given, reference, beside=beside)
+
+
+def _found_in_blocks(
+    corpus: CorpusInBlocks, normal: CorpusInBlocks | None, how: OutlierMethod, k: int, plot: str | None
+) -> tuple[Corpus, Corpus | None, Outliers]:
+    from simil.cli.output.candidate_notes import check_no_plot, report_comparison
+    from simil.tasks.stored_outliers import stored_outliers
+
+    check_no_plot(plot)
+    report_comparison(corpus, searched=normal is None)
+    if normal is not None:
+        report_comparison(normal)
+    found = stored_outliers(corpus, normal, method=how, k=k)
+    return corpus.corpus, None if normal is None else normal.corpus, found
 
 
 def _report_miss(found: Outliers, corpus: Corpus, threshold: float | None) -> None:

@@ -9,6 +9,7 @@ from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
+from simil.tasks.corpus import content_of, place_of, texts_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from simil.tasks.corpus import Corpus
     from simil.tasks.outlier_detection import Outliers
+    from simil.texts import Text
 
 __all__ = ["draw_outliers", "show_outliers"]
 
@@ -40,7 +42,16 @@ def show_outliers(
         plain = ["score", "place", "text", "nearest_score", "nearest_text"]
         columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
         lines = (_lines if form == "plain" else _records)(found, rows.tolist(), corpus, among)
-        write_rows(lines, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
+        write_rows(
+            lines,
+            form,
+            stream,
+            facts={},
+            plain=plain,
+            columns=columns,
+            types=corpus.types,
+            alike=corpus.is_on_demand,
+        )
 
 
 def draw_outliers(
@@ -70,20 +81,19 @@ def draw_outliers(
 
 
 def _lines(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
-    for row in rows:
+    for row, text, nearest in _texts(found, rows, corpus, among):
         yield {
             "score": found.scores[row],
-            "place": corpus.place(row),
-            "text": corpus.content(row),
+            "place": place_of(text, saved=corpus.saved),
+            "text": content_of(text),
             "nearest_score": found.similarities[row],
-            "nearest_text": among.content(int(found.nearest[row])),
+            "nearest_text": content_of(nearest),
         }
 
 
 def _records(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
-    for row in rows:
-        text, nearest = corpus.texts[row], among.texts[int(found.nearest[row])]
-        record: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
+    for row, text, nearest in _texts(found, rows, corpus, among):
+        record: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, text)}
         record["nearest_id"], record["nearest_score"] = nearest.id, found.similarities[row]
         record["nearest_text"] = nearest.text
         if text.fields:
@@ -92,18 +102,28 @@ def _records(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus
 
 
 def _objects(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
-    for row in rows:
-        text, near = corpus.texts[row], int(found.nearest[row])
-        item: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, row)}
-        nearest = {"id": among.texts[near].id, "score": found.similarities[row]}
+    for row, text, near in _texts(found, rows, corpus, among):
+        item: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, text)}
+        nearest = {"id": near.id, "score": found.similarities[row]}
         item["nearest"] = nearest | _content(among, near)
         if text.fields:
             item["fields"] = text.fields
         yield item
 
 
-def _content(corpus: Corpus, row: int) -> dict[str, object]:
-    text = corpus.texts[row]
+def _texts(
+    found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus
+) -> Iterator[tuple[int, Text, Text]]:
+    """Yield rows, each with its text and the text nearest to it."""
+    import numpy as np
+
+    numbers = np.array(rows, np.int64)
+    yield from zip(
+        rows, texts_at(corpus.texts, numbers), texts_at(among.texts, found.nearest[numbers]), strict=True
+    )
+
+
+def _content(corpus: Corpus, text: Text) -> dict[str, object]:
     return {"text": text.text, **source_cells(text, saved=corpus.saved)}
 
 

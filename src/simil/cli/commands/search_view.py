@@ -13,7 +13,8 @@ from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, digits, fewer_digits, source_cells, table_row, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
 from simil.formats.delimited import tsv_cell
-from simil.tasks.retrieval import SearchResult, surrounding_lines
+from simil.similarity.rank_fusion import RRF_K
+from simil.tasks.retrieval import SearchBy, SearchResult, surrounding_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
 
 __all__ = ["show_counts", "show_files", "show_results"]
+
+_JOINT = ("cosine", "cosine_rank", "bm25", "bm25_rank")
 
 
 def show_results(
@@ -39,6 +42,8 @@ def show_results(
     `reranker` has ordered them, if there is one.
     """
     reranked = ["rerank"] if reranker else []
+    joint = [*_JOINT] if any(answer.joint is not None for answer in answers) else []
+    by = next((answer.by for answer in answers), SearchBy.MEANING)
     if form == "table":
         _show_table(answers, corpus, context, reranker)
     elif form == "plain" and context:
@@ -48,9 +53,10 @@ def show_results(
         several = len(answers) > 1
         plain = [*reranked, "score", *(["query"] if several else []), "place", "content"]
         rows = _rows(answers, corpus, form, context)
-        columns = ["id", "score", "content", *reranked, "file", "line"]
+        columns = ["id", "score", "content", *reranked, *joint, "file", "line"]
         if form in ("json", "jsonl"):
-            facts = {"model": corpus.model} | ({"reranker": reranker} if reranker else {})
+            facts = {"model": corpus.model} | ({} if by is SearchBy.MEANING else {"by": by.value})
+            facts |= {"reranker": reranker} if reranker else {}
             write_rows(rows, form, stream, facts=facts)
         else:
             write_rows(rows, form, stream, facts={}, plain=plain, columns=columns, types=corpus.types)
@@ -100,6 +106,7 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
             found: dict[str, object] = {"id": text.id, "score": answer.scores[place], "content": text.text}
             if answer.rerank_scores is not None:
                 found["rerank"] = answer.rerank_scores[place]
+            found |= _joint_cells(answer, place)
             if several:
                 found["query"] = answer.query
             found |= source_cells(text, saved=corpus.saved)
@@ -112,6 +119,17 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
             if text.fields:
                 found["fields"] = text.fields
             yield found
+
+
+def _joint_cells(answer: SearchResult, place: int) -> dict[str, object]:
+    """Return how a result of a hybrid search stands in each of its rankings, no rank where it is in none."""
+    joint = answer.joint
+    if joint is None:
+        return {}
+    ranks = (joint.cosine_ranks[place], joint.bm25_ranks[place])
+    by_cosine, by_bm25 = (int(rank) or None for rank in ranks)
+    cells = (joint.cosines[place], by_cosine, joint.bm25[place], by_bm25)
+    return dict(zip(_JOINT, cells, strict=True))
 
 
 def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> Iterator[bytes]:
@@ -155,7 +173,11 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int, r
                 _context_line(terminal, line, text, label, drawn.columns)
             if around.before or around.after:
                 terminal.print()
-    sign(terminal, "", corpus.model)
+    by = {answer.by for answer in answers}
+    if by == {SearchBy.WORDS}:
+        sign(terminal, "", "words (BM25)")
+    else:
+        sign(terminal, "by words and" if SearchBy.HYBRID in by else "", corpus.model)
     if reranker:
         sign(terminal, "ordered", reranker)
 
@@ -169,14 +191,28 @@ class _DrawnScores:
 
 
 def _drawn_scores(terminal: Console, answer: SearchResult, rank: int) -> _DrawnScores:
-    """Return the cosine of a result with its bar; before it what the reranker says, which has no top."""
-    cosine = float(answer.scores[rank])
-    shown, drawn = fewer_digits(cosine), meter(terminal, cosine)
+    """Return the score of a result with its bar; before it what the reranker says, which has no top."""
+    score = float(answer.scores[rank])
+    shown, drawn = f"{fewer_digits(score):>{_digits(answer)}}", meter(terminal, score / _full(answer))
     columns = len(shown) + 2 + meter_columns()
     if answer.rerank_scores is None:
         return _DrawnScores(f"[bold]{shown}[/bold]  {drawn}", columns)
     first = f"{fewer_digits(float(answer.rerank_scores[rank])):>8}"
     return _DrawnScores(f"[bold]{first}[/bold]  {shown}  {drawn}", len(first) + 2 + columns)
+
+
+def _digits(answer: SearchResult) -> int:
+    """Return the width of the widest score that has no top."""
+    if answer.by is not SearchBy.WORDS:
+        return 0
+    return max(len(fewer_digits(score)) for score in answer.scores.tolist())
+
+
+def _full(answer: SearchResult) -> float:
+    """Return the score at which a bar is full: for BM25, which has no top, the best of the query."""
+    if answer.by is SearchBy.WORDS:
+        return float(answer.scores.max())
+    return 1.0 if answer.by is SearchBy.MEANING else 2 / (RRF_K + 1)
 
 
 def _result_line(terminal: Console, drawn: _DrawnScores, place: str, text: str, label: int) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, MutableMapping
 
-__all__ = ["INSTRUCTION", "model_names", "part_at_colon", "reranker_names"]
+__all__ = ["INSTRUCTION", "language_names", "model_names", "part_at_colon", "reranker_names"]
 
 # Set by the script that `--install-completion` installs: the shell asks for completions.
 INSTRUCTION = "_SIMIL_COMPLETE"
@@ -36,6 +36,17 @@ def reranker_names(incomplete: str) -> list[str]:
 
     known = [info.cli_name for info in catalog().values() if info.kind == "reranker"]
     return _begun(incomplete, [*known, *cached_repos(hub_cache_dir())])
+
+
+def language_names(incomplete: str) -> list[str]:
+    """Return the languages of stemmers that begin with `incomplete`; none without the extra."""
+    from simil.errors import ExtraMissing
+    from simil.index.word_tokens import NO_LANGUAGE, languages
+
+    try:
+        return _begun(incomplete, [*languages(), NO_LANGUAGE])
+    except ExtraMissing:
+        return []
 
 
 def _begun(incomplete: str, names: Iterable[str]) -> list[str]:

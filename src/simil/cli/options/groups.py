@@ -16,6 +16,7 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simil.session.inputs import OpenInput
     from simil.texts import ReadOptions
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "PairFlags",
     "RerankFlags",
     "RunFlags",
+    "StoredFlags",
     "TextFlags",
+    "WordFlags",
     "expanded",
 ]
 
@@ -102,6 +105,57 @@ class RerankFlags(Frozen):
                 hint="only candidates are results",
             )
         return self.candidates
+
+
+class WordFlags(Frozen):
+    """Whether words count, and in which language."""
+
+    words: opt.Words = False
+    hybrid: opt.Hybrid = False
+    language: opt.WordLanguage = None
+
+    @property
+    def count(self) -> bool:
+        """Whether words count at all."""
+        return self.words or self.hybrid
+
+    def check(self, threshold: float | None, *, exact: bool = False) -> None:
+        """Raise `UsageError` where these options, or others beside them, make no sense.
+
+        Also raises what `check_language` does.
+        """
+        if self.words and self.hybrid:
+            raise UsageError("--words and --hybrid contradict each other", hint="pass one of them")
+        if not self.count:
+            if self.language is not None:
+                raise UsageError(
+                    "--language is for searching by words", hint="pass --hybrid, or leave it out"
+                )
+            return
+        name = "--words" if self.words else "--hybrid"
+        if threshold is not None:
+            raise UsageError(
+                f"--threshold is for cosines, and {name} does not order by them", hint="limit results by -k"
+            )
+        if exact and self.words:
+            raise UsageError("--exact is for vectors, and --words reads none", hint="leave it out")
+        from simil.index.word_tokens import DEFAULT_LANGUAGE, check_language
+
+        check_language(self.language or DEFAULT_LANGUAGE)
+
+
+class StoredFlags(Frozen):
+    """How a dataset of vectors is searched."""
+
+    exact: opt.Exact = False
+    where: opt.Where = None
+    recall: opt.Recall = False
+
+    def check(self, opened: OpenInput) -> None:
+        """Raise `UsageError` for an option that only datasets have, where there is none."""
+        if self.where is not None and not opened.holds_stored:
+            said = "--where is for vectors in Lance datasets, and no input has any"
+            raise UsageError(said, hint="leave it out")
 
 
 class InputFlags(Frozen):
@@ -195,6 +249,8 @@ _GROUPS = (
     EngineFlags,
     ModelFlags,
     RerankFlags,
+    StoredFlags,
+    WordFlags,
     InputFlags,
     TextFlags,
     PairFlags,

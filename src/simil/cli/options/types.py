@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import model_names, reranker_names
+from simil.cli.options.completion import language_names, model_names, reranker_names
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -23,9 +23,11 @@ __all__ = [
     "Encoding",
     "Engine",
     "EnvFile",
+    "Exact",
     "Fields",
     "Files",
     "Form",
+    "Hybrid",
     "IdField",
     "InputFormatName",
     "Model",
@@ -46,18 +48,24 @@ __all__ = [
     "Precision",
     "Projection",
     "Quiet",
+    "Recall",
     "Rerank",
     "RetriesLimit",
     "Sheet",
     "TextOrJson",
     "Threads",
     "Verbose",
+    "Where",
     "Whole",
+    "WordLanguage",
+    "Words",
 ]
 
 # The panels of options in --help.
 _model = partial(Option, rich_help_panel="Model")
 _input = partial(Option, rich_help_panel="Input")
+_words = partial(Option, rich_help_panel="Words")
+_stored = partial(Option, rich_help_panel="Lance datasets")
 _run = partial(Option, rich_help_panel="Run")
 _cluster = partial(Option, rich_help_panel="Many machines")
 
@@ -299,6 +307,41 @@ Form = Annotated[
     ),
 ]
 TextOrJson = Annotated[str, Option("-f", "--format", metavar="text|json", help="Output format.")]
+Words = Annotated[
+    bool, _words("--words", help="Search by words alone (BM25), as a search engine does; needs no model.")
+]
+Hybrid = Annotated[
+    bool,
+    _words("--hybrid", help="Search by words and by meaning, and join the two rankings."),
+]
+WordLanguage = Annotated[
+    str | None,
+    _words(
+        "--language",
+        metavar="NAME",
+        help="The language whose endings do not count (default: english); none: all endings count.",
+        autocompletion=language_names,
+    ),
+]
+Exact = Annotated[
+    bool, _stored("--exact", help="Compare with every vector, not only with candidates from the index.")
+]
+Recall = Annotated[
+    bool,
+    _stored(
+        "--recall",
+        help="Instead of searching for a QUERY, measure how many of the -k nearest rows the index finds, on "
+        "a sample of the rows.",
+    ),
+]
+Where = Annotated[
+    str | None,
+    _stored(
+        "--where",
+        metavar="SQL",
+        help='Search only rows for which a condition on their columns holds, such as "year > 2020".',
+    ),
+]
 Quiet = Annotated[bool, _run("-q", "--quiet", help="Print no notes and no progress.")]
 SafeCsv = Annotated[
     bool,

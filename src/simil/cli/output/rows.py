@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.output_form import check_binary, form_of, form_of_suffix
@@ -11,7 +11,7 @@ from simil.errors import UsageError
 from simil.formats.delimited import CSV, TSV, Escapes
 from simil.formats.json_values import json_of, text_of
 from simil.formats.registry import format_named
-from simil.formats.tables import own_name
+from simil.formats.tables import AlikeRows, own_name
 
 if TYPE_CHECKING:
     from simil.texts import Text
@@ -58,19 +58,23 @@ def write_rows(
     plain: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     types: Mapping[str, Any] | None = None,
+    alike: bool = False,
 ) -> None:
     """Write rows to `stream`: "plain" or a format of the registry.
 
     `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names the
     columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv if there are no
-    rows; `types` those of Arrow that other fields have in their source.
+    rows; `types` those of Arrow that other fields have in their source. Rows that are `alike` all have the
+    same columns: no table needs to wait for the last of them.
     """
+    rows = AlikeRows(rows) if alike else rows
     if types and form != "plain" and format_named(form).types:
         from simil.formats.arrow_rows import arrow_rows
 
-        every = [*rows]
+        every = rows if isinstance(rows, AlikeRows) else [*rows]
+        sample = every.sample if isinstance(every, AlikeRows) else every
         # A column of ours may have the name of one of the input that is no field, such as the id of a vector.
-        known = {name: types[name] for row in every for name in _fields(row) if name in types}
+        known = {name: types[name] for row in sample for name in _fields(row) if name in types}
         stream.writelines(arrow_rows(form, _typed(every), columns or (), known))
     else:
         stream.writelines(_lines(rows, form, facts, plain, columns or ()))
@@ -88,7 +92,7 @@ def _lines(
     if format_named(form).types:
         rows = _typed(rows)
     elif format_named(form).table:
-        rows = ({name: cell(value) for name, value in row.items()} for row in _flat([*rows]))
+        rows = _mapped(_cells, _flat(rows))
     else:
         rows = map(_with_name, rows)
     return write(rows, facts, columns)
@@ -115,9 +119,21 @@ def _with_name(row: Row) -> Row:
     return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
 
 
-def _typed(rows: Iterable[Row]) -> Iterator[Row]:
+def _mapped(change: Callable[[Row], Row], rows: Iterable[Row]) -> Iterable[Row]:
+    return rows.mapped(change) if isinstance(rows, AlikeRows) else map(change, rows)
+
+
+def _cells(row: Row) -> Row:
+    return {name: cell(value) for name, value in row.items()}
+
+
+def _typed(rows: Iterable[Row]) -> Iterable[Row]:
     """Rows whose cells keep their types; in UTF-8, in which another byte of a name is `\\udce9`."""
-    return _flat([{**row, "file": _utf8(row["file"])} if "file" in row else row for row in rows])
+    return _flat(_mapped(_with_utf8, rows))
+
+
+def _with_utf8(row: Row) -> Row:
+    return {**row, "file": _utf8(row["file"])} if "file" in row else row
 
 
 def _utf8(name: object) -> object:
@@ -130,25 +146,32 @@ def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
         yield table_row([cell(row.get(name)) for name in shown], "\t")
 
 
-def _flat(rows: Sequence[Row]) -> Iterator[Row]:
+def _flat(rows: Iterable[Row]) -> Iterable[Row]:
     """The rows with the fields of the input as columns under their own names, after ours."""
-    fields = [_fields(row) for row in rows]
+    every = rows if isinstance(rows, AlikeRows) else [*rows]
+    sample = every.sample if isinstance(every, AlikeRows) else every
+    fields = [_fields(row) for row in sample]
     taken = {name for record in fields for name in record}
     same = {
         name
         for name in _OF_INPUT
         if all(
             name not in record or cell(record[name]) == row.get(name)
-            for row, record in zip(rows, fields, strict=True)
+            for row, record in zip(sample, fields, strict=True)
         )
     }
     names: dict[str, str] = {}
-    for row, record in zip(rows, fields, strict=True):
+
+    def flat(row: Row) -> Row:
+        record = _fields(row)
         ours = {name: value for name, value in row.items() if name != "fields"}
-        names |= {name: own_name(name, taken) for name in ours.keys() - names.keys()}
+        for name in ours.keys() - names.keys():
+            names[name] = own_name(name, taken)
         shared = {name: value for name, value in ours.items() if name in same and name in taken}
         others = {names[name]: value for name, value in ours.items() if name not in shared}
-        yield {**others, **record, **{name: record.get(name, value) for name, value in shared.items()}}
+        return {**others, **record, **{name: record.get(name, value) for name, value in shared.items()}}
+
+    return _mapped(flat, every)
 
 
 def _fields(row: Row) -> Row:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.embedders.base import Kind
+from simil.tasks.corpus import Corpus
 from simil.tasks.evaluation import metrics
 from simil.tasks.evaluation.bootstrap import Estimate, estimate
 from simil.tasks.evaluation.candidates import Candidates
 from simil.tasks.evaluation.datasets import PairsDataset, RetrievalDataset
+from simil.tasks.word_retrieval import HYBRID_CANDIDATES, search_hybrid
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.index.word_index import WordIndex
     from simil.tasks.evaluation.bootstrap import Statistic
     from simil.texts import Text
 
 __all__ = ["NDCG_AT", "Experiment", "PairsExperiment", "RetrievalExperiment", "Vectors"]
 
 NDCG_AT = 10
+# A rank that no k reaches.
+_NOT_FOUND = 2**40
+_KINDS = (Kind.QUERY, Kind.DOCUMENT)
 
 Vectors = Mapping[Kind, "NDArray[np.float32]"]
 
@@ -118,13 +124,26 @@ class RetrievalExperiment:
         """The texts of `pairs_of`, the queries first."""
         return {Kind.SYMMETRIC: [*self.dataset.queries, *self.dataset.documents]}
 
-    def nearest(self, by_model: Sequence[Vectors]) -> Candidates:
-        """Return the candidates by the vectors of each model."""
-        rows = [
-            similarity.top_k(vectors[Kind.QUERY], vectors[Kind.DOCUMENT], self.candidates or 0)[1]
-            for vectors in by_model
-        ]
-        return Candidates(rows, len(self.dataset.documents))
+    def nearest(self, vectors: Vectors) -> NDArray[np.int64]:
+        """Return the candidates of each query by the vectors of a model, int64 [queries, candidates]."""
+        return similarity.top_k(vectors[Kind.QUERY], vectors[Kind.DOCUMENT], self.candidates or 0)[1]
+
+    def hybrid(self, vectors: Vectors, words: WordIndex) -> NDArray[np.int64]:
+        """Return the documents that `search_hybrid` gives for each query, best first, int64 [queries, n].
+
+        `words` are those of the documents.
+        """
+        import numpy as np
+
+        queries, documents = (Corpus(self.texts[kind], vectors[kind], None) for kind in _KINDS)
+        depth = max(HYBRID_CANDIDATES, *self.recall_at, self.candidates or 0)
+        found = search_hybrid(queries, documents, words, top_k=depth)
+        return np.stack([result.rows for result in found])
+
+    def candidates_among(self, rankings: Sequence[NDArray[np.int64]]) -> Candidates:
+        """Return the first candidates of each of several rankings [queries, n]."""
+        firsts = [ranking[:, : self.candidates] for ranking in rankings]
+        return Candidates(firsts, len(self.dataset.documents))
 
     def pairs_of(self, candidates: Candidates) -> Sequence[tuple[int, int]]:
         """Return the pairs of query and candidate, by their places in `texts_of_pairs`."""
@@ -152,20 +171,41 @@ class RetrievalExperiment:
 
         The documents `first` [queries, n] come before all others, in their order.
         """
+        return self._estimates(self._scores(vectors, first))
+
+    def evaluate_words(self, words: WordIndex) -> Mapping[str, Estimate]:
+        """Return the metrics, as `evaluate` does, of ranking by BM25; `words` are those of the documents.
+
+        A document that has no word of a query is not found.
+        """
         import numpy as np
 
-        recalls: dict[int, list[float]] = {k: [] for k in self.recall_at}
-        gains: list[float] = []
+        found = (words.scores(query.text) for query in self.dataset.queries)
+        return self._estimates(np.where(scores > 0, scores, -np.inf) for scores in found)
+
+    def _scores(self, vectors: Vectors, first: NDArray[np.int64] | None) -> Iterator[NDArray[np.float32]]:
+        """Yield the scores of the documents for each query."""
+        import numpy as np
+
         for start, block in similarity.matrix_blocks(vectors[Kind.QUERY], vectors[Kind.DOCUMENT]):
             for row, scores in enumerate(block, start):
                 if first is not None:
                     scores[first[row]] = np.arange(first.shape[1] + 1, 1, -1)  # No cosine reaches 2.
-                relevant = self.dataset.qrels[row]
-                own = scores[[*relevant]][:, None]
-                above, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
-                for k, values in recalls.items():
-                    values.append(metrics.recall(above, equal, k))
-                gains.append(metrics.ndcg(above, equal, np.array([*relevant.values()]), NDCG_AT))
+                yield scores
+
+    def _estimates(self, by_query: Iterable[NDArray[np.float32]]) -> Mapping[str, Estimate]:
+        """Return the metrics of the scores of all documents for each query; those of -inf are not found."""
+        import numpy as np
+
+        recalls: dict[int, list[float]] = {k: [] for k in self.recall_at}
+        gains: list[float] = []
+        for relevant, scores in zip(self.dataset.qrels, by_query, strict=True):
+            own = scores[[*relevant]][:, None]
+            above, equal = (scores > own).sum(axis=1), (scores == own).sum(axis=1)
+            above[np.isneginf(own[:, 0])] = _NOT_FOUND
+            for k, values in recalls.items():
+                values.append(metrics.recall(above, equal, k))
+            gains.append(metrics.ndcg(above, equal, np.array([*relevant.values()]), NDCG_AT))
         values_by_name = {f"recall@{k}": values for k, values in recalls.items()} | {f"ndcg@{NDCG_AT}": gains}
         return {
             name: estimate(metrics.mean(np.array(values)), len(values), self.resamples)

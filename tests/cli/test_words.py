@@ -1,0 +1,102 @@
+"""`simil search --words` and `--hybrid`: what they need, and what they do in a Lance dataset."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import lance
+import pytest
+from support.command import simil
+
+from simil.index.stored_words import build_full_text
+
+TEXTS = "The RX-7 has a rotary engine.\nThe RX-8 has a rotary engine.\nA roadster.\nNumber 7 won.\n"
+
+
+@pytest.fixture
+def cars(tmp_path: Path) -> Path:
+    (tmp_path / "cars.txt").write_text(TEXTS, "utf-8")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    folder.joinpath("cars.csv").write_text(
+        "id,text,year\n"
+        + "".join(f'{row},"{text}",{2000 + row}\n' for row, text in enumerate(TEXTS.split("\n")[:4])),
+        "utf-8",
+    )
+    done = simil("embed", "-m", "minilm", "cars.csv", "-o", "cars.lance", cwd=folder)
+    assert (done.code, done.err) == (0, "")
+    return folder
+
+
+def test_words_open_no_model(cars: Path) -> None:
+    command = ["search", "--words", "RX 7", "cars.txt", "-k", "1", "-m", "./no/such/model"]
+
+    result = simil(*command, cwd=cars)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("\tcars.txt:1\tThe RX-7 has a rotary engine.\n")
+    assert simil("search", "--hybrid", *command[2:], cwd=cars).code == 4
+
+
+@pytest.mark.parametrize("module", ["bm25s", "Stemmer"])
+def test_without_the_extra_one_line_says_how_to_get_it(
+    module: str, cars: Path, monkeypatch: pytest.MonkeyPatch, fresh_processes: None, plugins: None
+) -> None:
+    site = cars / "site"
+    site.mkdir()
+    site.joinpath("sitecustomize.py").write_text(f"import sys\nsys.modules['{module}'] = None\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ['PYTHONPATH']}")
+    name = {"Stemmer": "PyStemmer"}.get(module, module)
+
+    for option in ("--words", "--hybrid"):
+        result = simil("search", option, "RX-7", "cars.txt", "-m", "minilm", cwd=cars)
+        assert (result.code, result.out) == (4, "")
+        assert result.error_line == (
+            f"search by words needs {name}, which is not installed; run: pip install 'simil-cli[words]'"
+        )
+
+
+def test_a_dataset_is_searched_by_words_with_and_without_an_index(dataset: Path) -> None:
+    shutil.copytree(dataset / "cars.lance", dataset / "indexed.lance")
+    build_full_text(lance.dataset(str(dataset / "indexed.lance")))
+
+    for name in ("cars.lance", "indexed.lance"):
+        result = simil("search", "--words", "RX-7", name, "-f", "json", "-k", "1", cwd=dataset)
+        found = json.loads(result.out)
+        assert [found["model"], found["by"]] == [None, "words"]
+        assert [row["id"] for row in found["data"]] == ["0"]
+
+
+def test_a_condition_is_for_words_too(dataset: Path) -> None:
+    for option in ("--words", "--hybrid"):
+        command = ["search", option, "rotary engine", "cars.lance", "--where", "year > '2000'", "-f", "jsonl"]
+        rows = [json.loads(line) for line in simil(*command, cwd=dataset).out.splitlines()]
+        assert rows[0]["id"] == "1"
+        assert "0" not in [row["id"] for row in rows]
+
+
+def test_hybrid_in_a_dataset_shows_both_rankings(dataset: Path) -> None:
+    result = simil("search", "--hybrid", "RX-7", "cars.lance", "-k", "1", "-f", "csv", cwd=dataset)
+
+    head, row = result.out.splitlines()
+    cells = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (cells["id"], cells["score"], cells["cosine_rank"], cells["bm25_rank"]) == (
+        "0",
+        "0.032787",
+        "1",
+        "1",
+    )
+
+
+def test_two_datasets_are_refused(dataset: Path) -> None:
+    result = simil("search", "--words", "x", "cars.lance", "cars.lance", cwd=dataset)
+
+    assert result.code == 2
+    assert "one Lance dataset at a time" in result.error_line
