@@ -43,5 +43,5 @@ def compare(one: str, parts: str) -> None:
 
 
 if __name__ == "__main__":
-    actions: dict[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
-    actions[sys.argv[1]](*sys.argv[2:])
+    sides: dict[str, Callable[..., None]] = {"write": write, "remove": remove, "compare": compare}
+    sides[sys.argv[1]](*sys.argv[2:])

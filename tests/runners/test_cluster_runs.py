@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from support.command import simil
 from support.ray_clusters import RayCluster
+from support.small_models import write_bert
 
-from runners.embedded_tables import assert_identical, manifest_of, table_of
+from runners.embedded_tables import assert_identical, table_of
+from simil.tasks import doctor
 
 _GATED = ("-m", "plugin:gated", "--no-cache")
 _ROWS = 4096  # of the smallest part
@@ -37,7 +40,11 @@ def test_vectors_and_rows_are_those_of_one_process(cluster: RayCluster, tmp_path
     assert (one.code, one.err) == (0, "")
     assert many.code == 0, many.err
     assert_identical(table_of(tmp_path / "many"), pq.read_table(tmp_path / "one.parquet"))
-    assert sum("part" in line for line in manifest_of(tmp_path / "many")) == 2
+    # An actor that has seen no other text gives the last few of them the same bits.
+    last = tmp_path / "many" / "part-00001.parquet"
+    last.unlink()
+    assert simil("embed", *model, "texts.parquet", "-o", "many", "--on", cluster.on, cwd=tmp_path).code == 0
+    assert_identical(table_of(tmp_path / "many"), pq.read_table(tmp_path / "one.parquet"))
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +93,43 @@ def test_every_format_gives_the_rows_and_errors_of_one_process(
     }
 
 
-def test_a_second_run_does_nothing_and_another_model_is_refused(cluster: RayCluster, tmp_path: Path) -> None:
+def test_a_second_run_writes_what_is_missing_and_refuses_what_differs(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
+    write_bert(tmp_path / "model")
     tmp_path.joinpath("texts.txt").write_text("one\ntwo\n", "utf-8")
-    run = ("embed", *_GATED, "texts.txt", "-o", "out", "--on", "ray")
+    # The workers' folder is another one: paths of the input, the output and the model hold there, too.
+    run = ("embed", "-m", "./model", "texts.txt", "-o", "out", "--on", "ray")
+    first = simil(*run, cwd=tmp_path)
+    assert first.code == 0, first.err
+    part = tmp_path / "out" / "part-00000.parquet"
+    written, kept = part.read_bytes(), part.stat()
+
     assert simil(*run, cwd=tmp_path).code == 0
-    kept = tmp_path.joinpath("out", "part-00000.parquet").stat()
+    assert part.stat().st_mtime_ns == kept.st_mtime_ns
 
-    again = simil(*run, cwd=tmp_path)
+    part.unlink()
+    assert simil(*run, cwd=tmp_path).code == 0
+    assert part.read_bytes() == written
+
     other = simil("embed", "-m", "minilm", "texts.txt", "-o", "out", "--on", "ray", cwd=tmp_path)
-
-    assert again.code == 0
-    assert tmp_path.joinpath("out", "part-00000.parquet").stat().st_mtime_ns == kept.st_mtime_ns
     assert other.code == 2
-    assert "out" in other.error_line
-    assert "gated" in other.error_line
+    assert "out: holds a run with another model" in other.error_line
+    tmp_path.joinpath("texts.txt").write_text("one\nthree\n", "utf-8")
+    changed = simil(*run, cwd=tmp_path)
+    assert changed.code == 2
+    assert "out: holds a run with other inputs" in changed.error_line
+    assert part.read_bytes() == written
+
+
+def test_no_rows_are_a_table_without_rows(cluster: RayCluster, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "none.parquet")
+
+    done = simil("embed", *_GATED, "none.parquet", "-o", "out", "--on", "ray", cwd=tmp_path)
+
+    assert done.code == 0, done.err
+    assert table_of(tmp_path / "out").column_names == ["id", "text", "embedding"]
+    assert table_of(tmp_path / "out").num_rows == 0
 
 
 def test_actors_that_do_not_fit_are_refused_with_the_numbers(cluster: RayCluster, tmp_path: Path) -> None:
@@ -111,3 +141,17 @@ def test_actors_that_do_not_fit_are_refused_with_the_numbers(cluster: RayCluster
         assert refused.code == 2
         assert "2 nodes" in refused.error_line
         assert not tmp_path.joinpath("out").exists()
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_doctor_describes_the_cluster(
+    scheme: str, cluster: RayCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = tuple(check for check in doctor.CHECKS if check.name == "ray cluster")
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    monkeypatch.setenv("RAY_ADDRESS", f"{scheme}{cluster.address}")
+
+    [finding] = doctor.diagnose()
+
+    assert (finding.status, finding.detail) == ("ok", f"{cluster.address}: 2 nodes, 2 CPUs, 0 GPUs")
+    assert "ray" not in sys.modules

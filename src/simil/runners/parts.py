@@ -63,6 +63,8 @@ def plan_parts(files: Sequence[tuple[InputFile, FileFacts, int]], rows: int) -> 
             if room < MARKED_LINES:
                 parts.append(Part(len(parts), tuple(slices)))
                 slices, room = [], rows
+    if not parts and not slices:  # No rows, but columns.
+        slices = [FileSlice(file, facts.form, 0, 0, 0, before) for file, facts, before in files]
     if slices:
         parts.append(Part(len(parts), tuple(slices)))
     return parts
