@@ -90,7 +90,7 @@ def test_few_rows_are_searched_exactly(tmp_path: Path) -> None:
 
     assert (done.code, done.error_line) == (
         0,
-        "few.lance: 20 vectors are too few for an index on them: search is exact",
+        "few.lance: too few vectors for an index on them (20): search is exact",
     )
     assert indexes(tmp_path / "few.lance") == {"id": ("BTree", 20), "text": ("Inverted", 20)}
 
