@@ -93,7 +93,8 @@ def _code(kind: IndexKind, dimensions: int) -> tuple[Mapping[str, int], str]:
         return {}, "a byte per dimension, in a graph"
     if dimensions % _RQ_DIMENSIONS:
         raise UsageError(
-            f"--kind {kind} takes a multiple of {_RQ_DIMENSIONS} dimensions, and the vectors have {dimensions}",
+            f"--kind {kind} takes a multiple of {_RQ_DIMENSIONS} dimensions, and the vectors have "
+            f"{dimensions}",
             hint=f"pass --kind {IndexKind.IVF_PQ}",
         )
     return {"num_bits": 1}, "a bit per dimension"
