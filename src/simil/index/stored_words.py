@@ -42,6 +42,8 @@ LANGUAGES = (
     "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
 )  # fmt: skip
 
+# Lance's own limit while it builds an index is 2 GB for each core.
+_BUILDING_MB = 1024
 # As many texts as are indexed in memory at once where the dataset has no full-text index.
 _SCANNED_ROWS = 100_000
 
@@ -102,6 +104,7 @@ def build_full_text(
         remove_stop_words=False,
         max_token_length=None,
         with_position=True,
+        memory_limit=_BUILDING_MB,
         **({"progress_callback": on_progress} if on_progress else {}),
     )
 

@@ -14,13 +14,13 @@ _PER_SCORE = 32  # what a score takes, in products
 _MOST_SECONDS = 3600.0
 
 
-def check_passes(left: CorpusInBlocks, right: Searchable) -> None:
-    """Raise `UsageError` if comparing each text of `left` with all of `right` would take over an hour."""
-    work = len(left) * len(right) * (left.dimensions + _PER_SCORE)
+def check_passes(count: int, right: Searchable, dimensions: int) -> None:
+    """Raise `UsageError` if comparing so many texts with all of `right` would take over an hour."""
+    work = count * len(right) * (dimensions + _PER_SCORE)
     seconds = work / (_PER_SECOND * cores())
     if seconds > _MOST_SECONDS and not (isinstance(right, CorpusInBlocks) and right.has_index):
         raise UsageError(
-            f"comparing {len(left):,} texts with {len(right):,}, each with each, takes about "
+            f"comparing {count:,} texts with {len(right):,}, each with each, takes about "
             f"{seconds / 3600:,.0f} hours",
             hint="build an index for candidates: simil index FILE.lance",
         )

@@ -80,7 +80,7 @@ def stored_clusters(
 def _communities(
     corpus: StoredCorpus, threshold: float, min_size: int
 ) -> tuple[list[NDArray[np.int64]], int]:
-    check_passes(corpus, corpus)
+    check_passes(len(corpus), corpus, corpus.dimensions)
     limit = min(threshold, SAME)
     find = candidate_pairs_with_copies if corpus.has_index else all_pairs
     pairs = find(corpus, limit)

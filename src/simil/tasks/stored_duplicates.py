@@ -32,11 +32,11 @@ def stored_duplicates(
     """
     import numpy as np
 
-    check_passes(corpus, corpus)
+    check_passes(len(corpus), corpus, corpus.dimensions)
     owners, scores = np.arange(len(corpus)), np.ones(len(corpus), np.float32)
     in_reference = np.zeros(len(corpus), np.bool_)
     if reference is not None and len(reference):
-        check_passes(corpus, reference)
+        check_passes(len(corpus), reference, corpus.dimensions)
         step = rows_at_once(4 * corpus.dimensions + 1024)
         for first, block in corpus.blocks(step, "comparing with the reference"):
             best, nearest = reference.nearest(block, 1)

@@ -31,7 +31,7 @@ def stored_matches(
     """
     import numpy as np
 
-    check_passes(left, right)
+    check_passes(len(left), right, left.dimensions)
     limit = lowest_match(threshold)
     miss: tuple[int, int, np.float32] | None = None
     equal = equal_matches(left.corpus, right.corpus, k, threshold)

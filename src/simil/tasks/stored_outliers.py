@@ -31,7 +31,7 @@ def stored_outliers(
     if method is not OutlierMethod.KNN:
         # Cosines of float32 do not give the small distances that lof divides by.
         raise UsageError(f"{method} needs all vectors in memory", hint="knn works on larger datasets")
-    check_passes(corpus, among)
+    check_passes(len(corpus), among, corpus.dimensions)
     scores, cosines = np.empty((2, len(corpus)), np.float32)
     nearest = np.empty(len(corpus), np.int64)
     own = corpus is among

@@ -229,6 +229,7 @@ def _near_texts(
     # Saved vectors name the model that the texts need.
     others = _others(session, against)
     limit, whose = _threshold(threshold, session.embedder().stamp)
+    _check_others(len(texts), others)
     found = find(texts, lambda wanted: session.embed(wanted, total=len(wanted)), limit, others)
     return _report(found, f"score at least {limit:g}{whose} with an earlier one")
 
@@ -242,6 +243,7 @@ def _near_vectors(
     ours = session.saved(files)
     others = _others(session, against)
     limit, whose = _threshold(threshold, ours.model)
+    _check_others(len(ours), others)
     found = near_duplicates(ours, limit, others)
     return _report(found, f"score at least {limit:g}{whose} with an earlier one")
 
@@ -261,13 +263,28 @@ def _near_stored(
 
 
 def _others(session: Session, against: OpenInput | None) -> Corpus | StoredCorpus | None:
+    from simil.cli.output.candidate_notes import report_comparison
     from simil.tasks.deduplication import unique_texts
 
     if against is None:
         return None
     if against.holds_vectors:
-        return session.larger_than_memory(against) or session.corpus(against)
+        stored = session.larger_than_memory(against)
+        if stored is None:
+            return session.corpus(against)
+        report_comparison(stored)
+        return stored
     return session.embed(unique_texts(session.texts(against)))
+
+
+def _check_others(count: int, others: Corpus | StoredCorpus | None) -> None:
+    """Raise `UsageError` if so many texts cannot be compared with a dataset within an hour."""
+    from simil.tasks.corpus import Corpus
+
+    if others is not None and not isinstance(others, Corpus):
+        from simil.tasks.exact_passes import check_passes
+
+        check_passes(count, others, others.dimensions)
 
 
 def _threshold(given: float | None, stamp: str | None) -> tuple[float, str]:

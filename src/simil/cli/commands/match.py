@@ -179,7 +179,8 @@ def _found_in_blocks(
     from simil.tasks.stored_matches import stored_matches, stored_one_to_one
 
     searched = left if one_to_one and len(left) > len(right) else right
-    report_comparison(searched)
+    for side in (left, right):
+        report_comparison(side, searched=side is searched)
     if not one_to_one:
         return stored_matches(left, right, k=k, threshold=threshold)
     found, cut = stored_one_to_one(left, right, threshold=threshold)

@@ -198,7 +198,9 @@ def _found_in_blocks(
     from simil.tasks.stored_outliers import stored_outliers
 
     check_no_plot(plot)
-    report_comparison(corpus if normal is None else normal)
+    report_comparison(corpus, searched=normal is None)
+    if normal is not None:
+        report_comparison(normal)
     found = stored_outliers(corpus, normal, method=how, k=k)
     return corpus.corpus, None if normal is None else normal.corpus, found
 

@@ -17,15 +17,18 @@ log = logging.getLogger("simil")
 _MEASURED = 10  # neighbours
 
 
-def report_comparison(corpus: CorpusInBlocks) -> None:
-    """Say how texts are compared with those of a corpus, if it is larger than memory."""
+def report_comparison(corpus: CorpusInBlocks, *, searched: bool = True) -> None:
+    """Say how texts of a corpus are compared, if it is larger than memory.
+
+    Those of one that is not `searched` are looked for in another.
+    """
     from simil.index.recall import measure_recall
     from simil.tasks.stored_corpus import StoredCorpus
 
     if not isinstance(corpus, StoredCorpus):
         return
     name, count = corpus.stored.name, f"{len(corpus):,}"
-    if corpus.has_index:
+    if searched and corpus.has_index:
         log.warning(
             "%s (%s texts) is larger than memory: compared by candidates of its index, which finds %.1f %% "
             "of the %d nearest texts",
