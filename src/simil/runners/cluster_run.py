@@ -32,7 +32,7 @@ from simil.runners.text_progress import TextCounter, passed_on
 from simil.runners.worker_settings import WorkerEnvironment, travelling_settings
 from simil.tasks.embedding import EmbedOptions
 from simil.texts import ReadOptions
-from simil.vectors.dataset_leftovers import being_written
+from simil.vectors.dataset_locks import being_written
 from simil.vectors.lance_form import commit_fragments
 
 __all__ = ["ClusterRequest", "ClusterRun", "prepare"]
