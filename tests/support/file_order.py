@@ -10,6 +10,7 @@ _TESTS = Path(__file__).resolve().parents[1]
 # Ten processor seconds and more, by `--durations`. One that is missing here costs some seconds of waiting.
 _LONGEST = """
     cli/test_cases.py
+    torture/test_short_forms.py
     engines/test_precision.py
     test_benchmarks.py
     cli/test_openai_faults.py
@@ -20,12 +21,12 @@ _LONGEST = """
     cli/test_passed_back.py
     cli/test_openai_proofs.py
     cli/test_control_characters.py
-    torture/test_short_forms.py
     test_readme.py
     engines/test_reference.py
     cli/test_parquet.py
     cli/test_eval.py
     tasks/test_projection.py
+    cli/test_lance.py
     scorers/test_cross_encoders.py
     light/test_missing_libraries.py
     light/test_light_commands.py
