@@ -14,7 +14,10 @@ import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from simil.vectors import VectorBatch
+from simil.vectors.lance_form import open_lance_writer
 from support.command import SIMIL
 
 __all__ = ["AppendedDataset", "State"]
@@ -23,6 +26,7 @@ __all__ = ["AppendedDataset", "State"]
 State = Mapping[str, tuple[str, bytes]]
 
 _WIDTH = 64
+_APPEND = ("embed", "-q", "--append", "further.parquet", "-o", "x.lance")
 _LIMIT_S = 60
 
 
@@ -40,10 +44,11 @@ class AppendedDataset:
         folder.mkdir(parents=True, exist_ok=True)
         old = _state(range(rows), "old", seed=1)
         further = _state(range(rows - replaced, rows + added), "new", seed=2)
-        _write(folder / "old.parquet", old)
         _write(folder / "further.parquet", further)
         made = cls(folder, old, {**old, **further})
-        made._run("old.parquet")
+        with open_lance_writer(str(made.path), None) as writer:
+            texts = [text for text, _ in old.values()]
+            writer.write(VectorBatch([*old], texts, [{}] * len(old), _vectors(old)))
         return made
 
     @property
@@ -68,13 +73,11 @@ class AppendedDataset:
 
     def append(self) -> None:
         """Append undisturbed."""
-        self._run("--append", "further.parquet")
+        subprocess.run([*SIMIL, *_APPEND], cwd=self.folder, check=True)
 
     def kill_append(self, is_time: Callable[[], bool]) -> bool:
         """Append, and kill the process as soon as `is_time`; return whether it was killed."""
-        process = subprocess.Popen(
-            [*SIMIL, "embed", "-q", "--append", "further.parquet", "-o", "x.lance"], cwd=self.folder
-        )
+        process = subprocess.Popen([*SIMIL, *_APPEND], cwd=self.folder)
         stop = time.monotonic() + _LIMIT_S
         while process.poll() is None and not is_time():
             assert time.monotonic() < stop, "an append does not end"
@@ -86,9 +89,6 @@ class AppendedDataset:
         found = self.path / folder
         return {*os.listdir(found)} if found.exists() else set()  # noqa: PTH208
 
-    def _run(self, *arguments: str) -> None:
-        subprocess.run([*SIMIL, "embed", "-q", *arguments, "-o", "x.lance"], cwd=self.folder, check=True)
-
 
 def _state(numbers: range, text: str, *, seed: int) -> State:
     vectors = np.random.default_rng(seed).standard_normal((len(numbers), _WIDTH)).astype(np.float32)
@@ -96,11 +96,14 @@ def _state(numbers: range, text: str, *, seed: int) -> State:
     return {f"id {number}": (f"{text} {number}", vector.tobytes()) for number, vector in rows}
 
 
+def _vectors(state: State) -> NDArray[np.float32]:
+    return np.frombuffer(b"".join(vector for _, vector in state.values()), np.float32).reshape(-1, _WIDTH)
+
+
 def _write(path: Path, state: State) -> None:
-    vectors = np.frombuffer(b"".join(vector for _, vector in state.values()), np.float32)
     table = {
         "id": [*state],
         "text": [text for text, _ in state.values()],
-        "embedding": pa.FixedSizeListArray.from_arrays(vectors, _WIDTH),
+        "embedding": pa.FixedSizeListArray.from_arrays(_vectors(state).reshape(-1), _WIDTH),
     }
     pq.write_table(pa.table(table), path)

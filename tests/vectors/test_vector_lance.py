@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pyarrow import feather
 from support.reading import opened
 
 from simil.errors import InputError, ModelMismatch, UsageError
 from simil.formats.sources import Source
 from simil.index.index_building import optimize
 from simil.vectors import VectorBatch, VectorFile
+from simil.vectors.arrow_form import read_arrow
 from simil.vectors.dataset_locks import being_written
 from simil.vectors.embedding_facts import EmbeddingFacts
 from simil.vectors.lance_form import (
@@ -181,6 +184,52 @@ def test_fields_of_further_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the field 'n' cannot be written as int64"):
         write(path, batch(["e"], fields=[{"n": "five"}]), append=True)
     assert read(path).ids == ("a", "b", "c", "d")
+
+
+# Arrow's types that Lance does not have, and values that come back as they are.
+TYPES = {
+    "view": pa.array([[1], None], pa.list_view(pa.int64())),
+    "pairs": pa.array([["a", "b"], None], pa.list_(pa.string(), 2)),
+    "deep": pa.array([{"x": [{"y": [[1.5], None]}]}, None]),
+    "map": pa.array([[("k", [1])], None], pa.map_(pa.string(), pa.list_view(pa.int64()))),
+    "runs": pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["x", "y"])),
+    "dictionary": pa.array(["a", None]).dictionary_encode(),
+    "bytes": pa.array([b"\x00\xff", None]),
+    "decimal": pa.array([Decimal("1.20"), None], pa.decimal256(50, 2)),
+    "late": pa.array([2**62, None], pa.timestamp("ns", "UTC")),
+    "none": pa.nulls(2),
+    "UPPER": pa.array([1, None]),
+    "upper": pa.array([2, None]),
+    "a b\n\x1b": pa.array([3, None]),
+}
+
+
+def test_types_and_names_of_columns(tmp_path: Path) -> None:
+    table = pa.table({"id": ["1", "2"], "embedding": [[1.0, 2.0], [3.0, 4.0]], **TYPES})
+    feather.write_feather(table, tmp_path / "x.arrow", compression="uncompressed")
+    (typed,) = opened([tmp_path / "x.arrow"])
+    source = read_arrow(typed.source)
+    path = tmp_path / "x.lance"
+    types = {name: table.schema.field(name).type for name in TYPES}
+    write(path, source.batch(0, 2), types=types, model=None)
+    write(path, source.batch(1, 2), append=True, model=None)
+    assert read(path).fields == source.fields
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a`b", "_rowid"])
+def test_names_that_lance_does_not_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="cannot be a column of a Lance dataset; rename it"):
+        write(tmp_path / "x.lance", batch(["a"], fields=[{name: 1}]))
+    assert not (tmp_path / "x.lance").exists()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [pa.month_day_nano_interval(), pa.list_(pa.struct([])), pa.dense_union([pa.field("x", pa.int8())])],
+)
+def test_types_that_lance_does_not_have(tmp_path: Path, form: Any) -> None:
+    with pytest.raises(InputError, match="which a Lance dataset cannot hold"):
+        write(tmp_path / "x.lance", batch(["a"], fields=[{"f": None}]), types={"f": form})
 
 
 def test_texts_that_failed_are_null_and_stay_so(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class FieldColumns:
         self._form = form
         self._declared = frozenset(types)
         self._types = {
-            name: _storable(types[name], form)
+            name: _storable(name, types[name], form)
             if name in types
             else inferred_type([row.get(name) for row in first])
             for name in found
@@ -93,12 +93,16 @@ def arrow_rows(
     yield stream.getvalue()
 
 
-def _storable(form: Any, kind: str) -> Any:
+def _storable(name: str, form: Any, kind: str) -> Any:
     """Return the type in which a file of this kind keeps values of type `form`.
 
     An Arrow file has one dictionary for all its batches, which is not known before the last of them.
     """
+    if kind == "lance":
+        from simil.formats.lance_types import lance_type
+
+        return lance_type(name, form)
     types = arrow().types
     if types.is_run_end_encoded(form) or (kind == "arrow" and types.is_dictionary(form)):
-        return _storable(form.value_type, kind)
+        return _storable(name, form.value_type, kind)
     return form

@@ -19,6 +19,7 @@ from simil.formats.json_values import text_of
 from simil.formats.lance_files import find_dataset
 from simil.formats.lance_library import lance
 from simil.formats.lance_paths import is_lance
+from simil.formats.lance_types import check_column_name
 from simil.formats.remote_paths import is_remote
 from simil.formats.sources import Source
 from simil.formats.tables import own_name
@@ -201,6 +202,8 @@ class LanceColumns(VectorColumns):
     ) -> None:
         """Take the first rows; the hashes are null if nobody knows how the texts were embedded."""
         super().__init__(first, types, "lance", model, decided)
+        for name in self.schema.names:
+            check_column_name(name)
         self._hash_column = own_name("text_hash", self.schema.names)
         self._has_hashes = facts is not None
         known = {} if facts is None else facts.metadata()
