@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lance
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -147,6 +148,17 @@ def test_parquet_needs_no_pandas(tmp_path: Path) -> None:
     assert "pyarrow" in loaded
     assert "pandas" not in loaded
     assert pq.read_table(tmp_path / "vectors.parquet")["text"].to_pylist() == ["an apple", "the sea"]
+
+
+def test_a_dataset_is_searched_with_the_light_library(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b"], "embedding": pa.array([[1, 0], [0, 1]], pa.list_(pa.float32(), 2))})
+    lance.write_dataset(table, tmp_path / "v.lance")
+    np.save(tmp_path / "q.npy", np.array([[0.6, 0.8]], np.float32))
+    loaded, printed = _loaded(_PROGRAM, "search", "--queries", "q.npy", "v.lance", folder=tmp_path)
+
+    assert printed == "0.800000\tb\tb\n0.600000\ta\ta\n"
+    assert {"lance", "pyarrow"} <= loaded
+    assert loaded & (HEAVY | {"pandas", "lancedb", "polars", "pydantic"}) <= {"numpy", "orjson"}
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ def test_commands_and_options_are_completed_whichever_command_it_is() -> None:
     assert "--install-completion" in bash("simil", "--")
 
 
+def test_a_language_is_one_of_the_stemmers() -> None:
+    assert bash("simil", "search", "--language", "g") == ["german", "greek"]
+    assert bash("simil", "eval", "--language", "no") == ["norwegian", "none"]
+
+
 @pytest.mark.parametrize("command", ["search", "match"])
 def test_a_reranker_is_a_model_that_scores_pairs(command: str) -> None:
     assert bash("simil", command, "--rerank", "") == ["ms-marco-minilm", "bge-reranker"]

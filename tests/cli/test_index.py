@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from support.command import on_terminal, simil, started
+from support.s3_server import s3_server
 
 from simil.index.index_description import describe
 from simil.vectors.stored_vectors import StoredVectors
@@ -90,7 +91,7 @@ def test_few_rows_are_searched_exactly(tmp_path: Path) -> None:
 
     assert (done.code, done.error_line) == (
         0,
-        "few.lance: 20 vectors are too few for an index on them: search is exact",
+        "few.lance: too few vectors for an index on them (20): search is exact",
     )
     assert indexes(tmp_path / "few.lance") == {"id": ("BTree", 20), "text": ("Inverted", 20)}
 
@@ -134,6 +135,20 @@ def test_the_old_index_is_whole_after_an_interruption(own: Path, number: signal.
     done = simil("search", "--where", "id = 'row 7'", "-f", "jsonl", "word", str(own))
     assert (done.code, done.err) == (3, done.err)  # No model is known of these vectors.
     assert simil("index", "-q", str(own)).code == 0
+
+
+def test_a_dataset_in_a_bucket(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server() as server:
+        for name, value in server.env.items():
+            monkeypatch.setenv(name, value)
+        address = f"s3://{server.new_bucket()}/corpus.lance"
+        lance.write_dataset(lance.dataset(str(own)).to_table(), address)
+
+        assert simil("index", "-q", address).code == 0
+        shown = json.loads(simil("index", "info", address, "-f", "json").out)
+        assert (shown["dataset"], shown["rows"], len(shown["indexes"])) == (address, 600, 3)
+        assert shown["bytes"] > 600 * 16 * 4
+        assert simil("index", "--optimize", address).error_line == f"{address}: nothing to do"
 
 
 @pytest.mark.filterwarnings("ignore:lance is not fork-safe")

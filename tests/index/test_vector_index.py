@@ -18,7 +18,7 @@ from simil.errors import InputError, UsageError
 from simil.index.candidate_index import CandidateIndex
 from simil.index.index_building import build, optimize
 from simil.index.index_description import describe, describe_dataset
-from simil.index.index_plan import IndexKind, plan_index
+from simil.index.index_plan import IndexKind, default_kind, plan_index
 from simil.index.nearest import Nearest, nearest
 from simil.index.recall import measure_recall
 from simil.vectors.stored_vectors import StoredVectors
@@ -283,3 +283,4 @@ def test_too_few_rows_and_odd_dimensions() -> None:
     assert plan_index(IndexKind.IVF_RQ, 255, 384) is None
     with pytest.raises(UsageError, match="takes a multiple of 8 dimensions"):
         plan_index(IndexKind.IVF_RQ, 1000, 100)
+    assert [default_kind(dimensions) for dimensions in (100, 384)] == [IndexKind.IVF_PQ, IndexKind.IVF_RQ]

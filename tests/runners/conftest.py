@@ -24,7 +24,7 @@ def node_env(shared_cache: Path, s3: S3Server, tmp_path_factory: pytest.TempPath
         name: str(shared_cache / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "HF_HOME")
     }
     site = gated_plugin.install(tmp_path_factory.mktemp("site"))
-    return {**s3.env, **folders, "SIMIL_CACHE_DIR": str(shared_cache), "PYTHONPATH": str(site)}
+    return {**folders, "SIMIL_CACHE_DIR": str(shared_cache), "PYTHONPATH": str(site)}
 
 
 @pytest.fixture(scope="package")

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lance
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 __all__ = ["assert_identical", "manifest_of", "parts_of", "table_of"]
-
-MANIFEST = "_simil.jsonl"
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -20,9 +19,11 @@ def parts_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-*.parquet"))
 
 
-def table_of(folder: Path) -> pa.Table:
-    """Return all rows of an output; its parts must agree on the columns."""
-    tables = [pq.read_table(part) for part in parts_of(folder)]
+def table_of(output: Path) -> pa.Table:
+    """Return all rows of an output, a dataset or a folder; its parts must agree on the columns."""
+    if output.suffix == ".lance":
+        return lance.dataset(str(output)).to_table()
+    tables = [pq.read_table(part) for part in parts_of(output)]
     assert all(table.schema.equals(tables[0].schema, check_metadata=True) for table in tables)
     return pa.concat_tables(tables)
 
@@ -41,11 +42,8 @@ def assert_identical(found: pa.Table, expected: pa.Table) -> None:
             assert one.equals(other), name
 
 
-def manifest_of(folder: Path) -> list[Mapping[str, Any]]:
+def manifest_of(output: Path) -> list[Mapping[str, Any]]:
     """Return the lines of the manifest that are complete."""
-    path = folder / MANIFEST
-    return (
-        [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-        if path.exists()
-        else []
-    )
+    path = Path(f"{output}.simil.jsonl") if output.suffix == ".lance" else output / "_simil.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith(b"\n")]

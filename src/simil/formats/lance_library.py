@@ -114,12 +114,12 @@ def lance_errors(place: Place, what: str = "a sound Lance dataset") -> Iterator[
 
 
 @contextmanager
-def lance_write_errors(place: Place) -> Iterator[None]:
+def lance_write_errors(place: Place, hint: str = "check -o") -> Iterator[None]:
     """Turn what Lance raises while it writes into UsageError; for an address as in `lance_errors`."""
     with _translated(place) as fault:
         yield
     if fault:
-        raise UsageError(f"cannot be written: {said(fault[0])}", hint="check -o", place=place) from fault[0]
+        raise UsageError(f"cannot be written: {said(fault[0])}", hint=hint, place=place) from fault[0]
 
 
 def said(exc: BaseException) -> str:

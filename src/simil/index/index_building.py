@@ -33,6 +33,7 @@ _STAGES = {
 _KEPT_FOR = timedelta(hours=1)
 # Where somebody writes, or nobody can tell, such files stay until Lance takes them for abandoned: a week.
 _EVER = timedelta(days=365_000)
+_CHECK = "check that its folder can be written, and that the disk has room"
 _BATCH_ROWS = 4096
 _ALL = 1 << 20  # parts of an index that new rows are joined with
 # Where a dataset keeps its rows and indexes; other files of Lance's tell of its versions.
@@ -79,7 +80,7 @@ def build(
     if rows == 0:
         return
     dataset, ids, texts = stored.dataset, _id_column(schema), text_column(schema)
-    with lance_write_errors(stored.place):
+    with lance_write_errors(stored.place, _CHECK):
         if ids is not None:
             with _stages(progress, "indexing ids") as report:
                 dataset.create_scalar_index(
@@ -126,7 +127,7 @@ def optimize(
     """
     dataset = stored.dataset
     before = len(dataset.get_fragments())
-    with lance_write_errors(stored.place):
+    with lance_write_errors(stored.place, _CHECK):
         left = _rows_left(dataset, stored.column)
         # Lance joins only fragments that are in the same indexes.
         with progress("indexing new rows"):

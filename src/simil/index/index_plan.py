@@ -9,11 +9,12 @@ from math import isqrt
 
 from simil.errors import UsageError
 
-__all__ = ["DEFAULT_KIND", "FEWEST_ROWS", "IndexKind", "IndexPlan", "plan_index"]
+__all__ = ["FEWEST_ROWS", "IndexKind", "IndexPlan", "default_kind", "plan_index"]
 
 FEWEST_ROWS = 256  # product quantization learns that many codes for each part of a vector
 _PARTITION = 4096  # rows of a partition, as long as there are not too many partitions
 _GRAPH_PARTITION = 1 << 20  # a graph is searched in steps, so it pays to have few
+_RQ_DIMENSIONS = 8  # of which RaBitQ takes any multiple
 _CODE = 8  # dimensions that product quantization makes a byte
 # Rows per centroid that k-means learns from: a quarter of Lance's default, in a quarter of the time;
 # faiss holds 39 to be enough.
@@ -32,9 +33,6 @@ class IndexKind(StrEnum):
     def in_lance(self) -> str:
         """Its name in Lance."""
         return self.value.upper().replace("-", "_")
-
-
-DEFAULT_KIND = IndexKind.IVF_RQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,11 @@ class IndexPlan:
         )
 
 
+def default_kind(dimensions: int) -> IndexKind:
+    """Return the kind for vectors of so many dimensions: the quickest to build, where it takes them."""
+    return IndexKind.IVF_PQ if dimensions % _RQ_DIMENSIONS else IndexKind.IVF_RQ
+
+
 def plan_index(kind: IndexKind, rows: int, dimensions: int) -> IndexPlan | None:
     """Return the sizes of an index; None for fewer rows than it can learn from.
 
@@ -88,9 +91,10 @@ def _code(kind: IndexKind, dimensions: int) -> tuple[Mapping[str, int], str]:
         return {"num_sub_vectors": parts}, f"{parts} byte{'' if parts == 1 else 's'} per vector"
     if kind is IndexKind.IVF_HNSW_SQ:
         return {}, "a byte per dimension, in a graph"
-    if dimensions % 8:
+    if dimensions % _RQ_DIMENSIONS:
         raise UsageError(
-            f"--kind {kind} takes a multiple of 8 dimensions, and the vectors have {dimensions}",
+            f"--kind {kind} takes a multiple of {_RQ_DIMENSIONS} dimensions, and the vectors have "
+            f"{dimensions}",
             hint=f"pass --kind {IndexKind.IVF_PQ}",
         )
     return {"num_bits": 1}, "a bit per dimension"

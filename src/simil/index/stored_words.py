@@ -196,21 +196,20 @@ class StoredWords:
         return np.array([scores.get(row, 0) for row in row_ids.tolist()], np.float32)
 
     def _ceiling(self, query: str) -> float:
-        """Return the score that all words of a query could give."""
-        kinds = lance().query
+        """Return the score that all words of a query could give; see `WordIndex`."""
+        match, phrase = lance().query.MatchQuery, lance().query.PhraseQuery
+        missing = unknown_weight(self._stored.rows)
         parts = [part for word in split_words(query) for part in word_parts(word)]
         wholes = compounds(query) if self._has_positions else []
-        asked = [kinds.MatchQuery(part, self._column) for part in parts]
-        asked += [kinds.PhraseQuery(whole, self._column) for whole in wholes]
-        return sum(self._highest(name, one) for name, one in zip([*parts, *wholes], asked, strict=True))
+        return sum(self._highest(match(part, self._column), part) or missing for part in parts) + sum(
+            self._highest(phrase(whole, self._column), whole) for whole in wholes
+        )
 
-    def _highest(self, name: str, query: Any) -> float:
-        """Return the highest score that a word gives to any text."""
+    def _highest(self, query: Any, name: str) -> float:
+        """Return the highest score that a word gives to any text, 0 where no text has it."""
         if name not in self._highest_scores:
             scores = self._ranked(query, 1, None).scores
-            self._highest_scores[name] = (
-                float(scores[0]) if len(scores) else unknown_weight(self._stored.rows)
-            )
+            self._highest_scores[name] = float(scores[0]) if len(scores) else 0.0
         return self._highest_scores[name]
 
     def _of_read(self, scores: NDArray[np.float32], rows: NDArray[np.int64]) -> WordCandidates:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import log
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import ExtraMissing
-from simil.index.word_tokens import DEFAULT_LANGUAGE, Tokenizer, codes
+from simil.index.word_tokens import DEFAULT_LANGUAGE, Tokenizer, codes, split_words, word_parts
 from simil.progress import Progress, Total, silent
 
 if TYPE_CHECKING:
@@ -107,11 +107,21 @@ class WordIndex:
         return scores[kept], rows[kept]
 
     def _ceiling(self, query: str) -> float:
-        known = self._known(query)
-        unknown = len(self._tokenizer.terms(query)) - len(known)
-        return unknown * unknown_weight(len(self)) + sum(
-            float(self._column(term, "data").max()) for term in known
-        )
+        """Return the score that all words of a query could give."""
+        return sum(map(self._highest, self._terms_that_count(query)))
+
+    def _terms_that_count(self, query: str) -> Iterator[str]:
+        """Yield the terms of a query; of a word with punctuation, the whole only where a text has it."""
+        for word in split_words(query):
+            terms = self._tokenizer.terms(word)
+            has_whole = len(word_parts(word)) == 1 or terms[-1] in self._vocabulary
+            yield from terms if has_whole else terms[:-1]
+
+    def _highest(self, term: str) -> float:
+        """Return the highest score that a term gives to any text."""
+        if term not in self._vocabulary:
+            return unknown_weight(len(self))
+        return float(self._column(self._vocabulary[term], "data").max())
 
     def _column(self, term: int, part: str) -> NDArray[Any]:
         start, stop = self._model.scores["indptr"][term : term + 2]

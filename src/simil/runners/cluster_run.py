@@ -14,12 +14,10 @@ from typing import Any
 from simil._version import __version__
 from simil.config import Settings
 from simil.errors import InputError, Place
-from simil.formats.lance_library import lance
 from simil.formats.lance_paths import has_lance_suffix
 from simil.formats.remote_paths import is_remote
 from simil.progress import Advance
 from simil.runners.cluster_tasks import ClusterTasks, FoundModel
-from simil.runners.input_files import list_inputs
 from simil.runners.input_source import InputFile
 from simil.runners.job import EmbedJob, PartReport
 from simil.runners.part_embedder import PartEmbedder
@@ -43,7 +41,7 @@ class ClusterRequest:
     """What the user asks for.
 
     Attributes:
-        names: files, folders, patterns and addresses.
+        sources: the files of each source, as `list_inputs` gives them.
         settings: those of the run.
         reading: how the texts are read.
         wanted: how vectors are wanted.
@@ -53,7 +51,7 @@ class ClusterRequest:
         cores_per_actor: how many cores each has; None for what suits the nodes.
     """
 
-    names: Sequence[str]
+    sources: Sequence[Sequence[InputFile]]
     settings: Settings
     reading: ReadOptions
     wanted: EmbedOptions
@@ -68,9 +66,7 @@ def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
 
     Raises `UsageError`, `InputError` and `ModelError` for what cannot be done.
     """
-    if has_lance_suffix(request.output):
-        lance()
-    sources = list_inputs(request.names)
+    sources = request.sources
     files = [*chain.from_iterable(sources)]
     nodes = node_sizes(ray)
     pool = choose_pool(

@@ -29,6 +29,8 @@ log = logging.getLogger("simil")
 
 # So many rows decide the types of fields.
 _SAMPLE = 16_384
+# After so long, a run that waits for others says so.
+_PATIENCE_S = 5.0
 # Files that one task looks at, and bytes that are enough for one.
 _FILES, _BYTES = 64, 1 << 28
 
@@ -81,7 +83,11 @@ class ClusterTasks:
 
     def _run(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         task = self._ray.remote(_answered)
-        answers = self._ray.get([task.remote(self._environment, *call) for call in calls])
+        is_busy = self._ray.available_resources().get("CPU", 0) < 1
+        asked = [task.remote(self._environment, *call) for call in calls]
+        if is_busy and not self._ray.wait(asked, timeout=_PATIENCE_S)[0]:
+            log.warning("all cores of the cluster are in use by others: waiting for one")
+        answers = self._ray.get(asked)
         for line in dict.fromkeys(chain.from_iterable(answer.warnings for answer in answers)):
             log.warning("%s", line)
         for answer in answers:

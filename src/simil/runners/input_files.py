@@ -13,6 +13,7 @@ from simil.errors import InputError, Place, UsageError
 from simil.formats.lance_paths import is_lance
 from simil.formats.part_files import part_files
 from simil.formats.remote_paths import is_remote
+from simil.formats.sources import Source
 from simil.runners.input_source import InputFile
 from simil.runners.object_stores import list_objects, matching_objects
 
@@ -73,11 +74,8 @@ def _expanded_path(name: str) -> list[list[InputFile]]:
 
 
 def _file(path: str, name: str) -> InputFile:
-    try:
-        found = Path(path).stat()
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise InputError(f"cannot be read: {reason}", place=Place(name)) from exc
+    Source(path).check()
+    found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
             "is no regular file: --on ray reads files that all machines can open",

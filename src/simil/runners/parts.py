@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simil.runners.input_source import InputFile
 from simil.runners.slices import FileSlice
@@ -77,29 +78,30 @@ def _slices(file: InputFile, facts: FileFacts, before: int, rows: int, room: int
         return
     start = 0
     while start < facts.rows:
-        wanted = min(room, facts.rows - start)
-        if facts.marks and start + wanted < facts.rows:
-            wanted = max(wanted // MARKED_LINES, 1) * MARKED_LINES
-        stop = min(start + wanted, facts.rows)
-        yield (
-            _of_lines(file, facts, start, stop)
-            if facts.marks
-            else FileSlice(file, facts.form, stop - start, start, stop, before)
-        )
-        room = rows if room - wanted < MARKED_LINES else room - wanted
-        start = stop
+        stop = min(start + room, facts.rows)
+        if facts.marks:
+            one = _of_lines(file, facts, start, stop)
+        else:
+            one = FileSlice(file, facts.form, stop - start, start, stop, before)
+        yield one
+        room = rows if room - one.rows < MARKED_LINES else room - one.rows
+        start += one.rows
 
 
 def _of_lines(file: InputFile, facts: FileFacts, start: int, stop: int) -> FileSlice:
-    last = stop // MARKED_LINES
-    end = facts.marks[last] if stop < facts.rows else file.size
-    found = FileSlice(
+    """Return the lines from a mark to the last one before `stop`, or the next one after it."""
+    here = bisect_left(facts.marks, start, key=lambda mark: mark.line)
+    there = max(bisect_right(facts.marks, stop, key=lambda mark: mark.line) - 1, here + 1)
+    is_last = stop == facts.rows or there == len(facts.marks)
+    end, last = (file.size, facts.rows) if is_last else (facts.marks[there].byte, facts.marks[there].line)
+    return FileSlice(
         file,
         facts.form,
-        stop - start,
-        facts.marks[start // MARKED_LINES],
+        last - start,
+        facts.marks[here].byte,
         end,
         start,
+        lead=facts.lead if start else b"",
         encoding=facts.encoding,
+        last_number=start if facts.are_numbered else 0,
     )
-    return replace(found, lead=facts.lead) if start else found

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
 
-from simil.errors import UsageError
+from simil.errors import InputError, UsageError
+from simil.formats.delimited import TableRow
 from simil.formats.detection import TypedSource
 from simil.formats.encoding import Utf8Chunks
 from simil.formats.tables import rows_of
 from simil.runners.input_source import InputFile, InputSource
 from simil.texts import InputFormat, ReadOptions
 
-__all__ = ["MARKED_LINES", "FileFacts", "survey"]
+__all__ = ["MARKED_LINES", "FileFacts", "LineMark", "survey"]
 
-# A file of lines can be divided before each of so many.
+# Where a file of lines can be divided is remembered after so many.
 MARKED_LINES = 256
 _BY_LINES = (InputFormat.TEXT, InputFormat.JSONL, InputFormat.CSV, InputFormat.TSV)
 _BY_ROWS = (InputFormat.PARQUET, InputFormat.ARROW)
@@ -22,6 +25,13 @@ _BY_ROWS = (InputFormat.PARQUET, InputFormat.ARROW)
 _PLAIN = ("utf-8", "ascii", "iso8859", "cp125", "latin", "koi8", "mac-")
 # Rows of a file that is not divided, by its size: only for how much of the work it is.
 _BYTES_PER_ROW = 200
+
+
+class LineMark(NamedTuple):
+    """A line, by its number from 0, and the byte at which it begins."""
+
+    line: int
+    byte: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +42,19 @@ class FileFacts:
         form: the name of its format.
         rows: how many lines or rows it has; a guess for one that cannot be divided.
         is_divisible: whether it can be divided; by rows if there are no `marks`.
-        marks: the bytes at which every 256th line begins, from the first on.
+        marks: where it can be divided, from its beginning on; none for a file that is divided by rows.
         lead: the lines that say how the others are read, such as a header.
         encoding: that of the file where its bytes tell it.
+        are_numbered: whether records that may have ids have none, so that each has its line's number.
     """
 
     form: str
     rows: int
     is_divisible: bool = False
-    marks: array[int] = field(default_factory=lambda: array("q"))
+    marks: Sequence[LineMark] = ()
     lead: bytes = b""
     encoding: str | None = None
+    are_numbered: bool = False
 
 
 def survey(file: InputFile, options: ReadOptions) -> FileFacts:
@@ -82,8 +94,8 @@ def _refuse_vectors(typed: TypedSource, options: ReadOptions) -> None:
 
 
 def _lines(typed: TypedSource, file: InputFile, options: ReadOptions) -> FileFacts | None:
-    """Return what is known of a file of lines; None if its rows cannot be told from its line ends."""
-    source = typed.source
+    """Return what is known of a file of lines; None if it cannot be divided."""
+    source, form = typed.source, typed.format.name
     assert isinstance(source, InputSource)
     decoded = Utf8Chunks(iter([source.head()]), options.encoding)
     next(decoded, b"")
@@ -92,11 +104,75 @@ def _lines(typed: TypedSource, file: InputFile, options: ReadOptions) -> FileFac
     lead = _lead(typed, options)
     if lead is None:
         return None
-    lines, marks, has_quotes = _count(source, file.size)
-    # Without any line feed, lines may end with a carriage return; a quoted cell may hold line ends.
-    if lines < 2 or (has_quotes and typed.format.name == InputFormat.CSV):
+    has_quotes = form == InputFormat.CSV and _holds(source, b'"')
+    lines, marks = _marks(source, _row_lines(typed, options) if has_quotes else None)
+    # Without any line feed, lines may end with a carriage return.
+    if lines < 2:
         return None
-    return FileFacts(typed.format.name, lines, True, marks, lead, decoded.encoding)
+    are_numbered = False
+    if form == InputFormat.JSONL and options.id_field is None:
+        given, missing = _ids(source)
+        if given and missing:  # The id of a record then depends on those before it.
+            return None
+        are_numbered = not given
+    return FileFacts(form, lines, True, marks, lead, decoded.encoding, are_numbered)
+
+
+def _bytes(typed: TypedSource) -> Iterator[bytes]:
+    """Return all bytes, however often that is asked, and whoever stops in the middle."""
+    assert isinstance(typed.source, InputSource)
+    return typed.source.span(0, typed.source.of.size)
+
+
+def _holds(source: InputSource, mark: bytes) -> bool:
+    """Return whether a single byte occurs in a file."""
+    return any(mark in chunk for chunk in source.span(0, source.of.size))
+
+
+def _row_lines(typed: TypedSource, options: ReadOptions) -> Iterator[int]:
+    """Yield the numbers of the lines, from 0, at which rows of a table begin."""
+    assert typed.format.table is not None
+    stream = rows_of(typed.format.table, _bytes(typed), typed.source.name, options)
+    for row in stream.rows:
+        if isinstance(row, InputError):
+            if row.place is not None and row.place.line:
+                yield row.place.line - 1
+        else:
+            yield row.line - 1
+
+
+def _ids(source: InputSource) -> tuple[int, int]:
+    """Return how many records of JSON Lines have an id, and how many have none."""
+    if not any(b'"id"' in batch for batch in _whole_lines(source)):
+        return 0, 1
+    import orjson
+
+    given = missing = 0
+    for batch in _whole_lines(source):
+        for line in batch.split(b"\n"):
+            try:
+                record = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(record, dict):
+                given += "id" in record
+                missing += "id" not in record
+        if given and missing:
+            break
+    return given, missing
+
+
+def _whole_lines(source: InputSource) -> Iterator[bytes]:
+    """Yield the bytes of a file, cut where lines end."""
+    rest = b""
+    for chunk in source.span(0, source.of.size):
+        head, end, tail = chunk.rpartition(b"\n")
+        if end:
+            yield rest + head
+            rest = tail
+        else:
+            rest += chunk
+    yield rest
 
 
 def _lead(typed: TypedSource, options: ReadOptions) -> bytes | None:
@@ -104,16 +180,13 @@ def _lead(typed: TypedSource, options: ReadOptions) -> bytes | None:
     form = typed.format.table
     if form is None:
         return b"\n"  # After it, nothing is taken for the mark of an encoding.
-    stream = rows_of(form, typed.source.chunks(), typed.source.name, options)
-    line = 0
-    for row in stream.rows:
-        line = getattr(row, "line", line + 1)
-        if getattr(row, "cells", None):
-            break
-    else:
+    stream = rows_of(form, _bytes(typed), typed.source.name, options)
+    row = next((row for row in stream.rows if isinstance(row, TableRow) and row.cells), None)
+    if row is None:
         return None
+    line = row.line - 1 + max(row.raw.count(b"\n"), 1)  # A quoted name of a column may hold line ends.
     head: list[bytes] = []
-    for chunk in typed.source.chunks():
+    for chunk in _bytes(typed):
         head.append(chunk)
         if b"".join(head).count(b"\n") >= line:
             break
@@ -121,19 +194,32 @@ def _lead(typed: TypedSource, options: ReadOptions) -> bytes | None:
     return b"\n".join(lines[:line]) + b"\n" if len(lines) > line else None
 
 
-def _count(source: InputSource, size: int) -> tuple[int, array[int], bool]:
-    """Return how many lines there are, where every so many begin, and whether there is any quote."""
+def _marks(source: InputSource, starts: Iterator[int] | None) -> tuple[int, list[LineMark]]:
+    """Return how many lines there are, and where some of them begin, so many apart.
+
+    `starts` are the lines, from 0 and in order, at which the file may be divided; None for all of them.
+    """
     import numpy as np
 
-    marks = array("q", [0])
-    count = at = 0
-    has_quotes, last = False, b"\n"
-    for chunk in source.span(0, size):
+    found: list[LineMark] = [LineMark(0, 0)]
+    wanted = _apart(count(0) if starts is None else starts)
+    line = next(wanted, None)
+    lines = at = 0
+    last = b"\n"
+    for chunk in source.span(0, source.of.size):
         ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
-        first = -(count + 1) % MARKED_LINES
-        marks.extend((ends[first::MARKED_LINES] + (at + 1)).tolist())
-        count, at, last = count + len(ends), at + len(chunk), chunk[-1:]
-        has_quotes = has_quotes or b'"' in chunk
-    if last != b"\n":
-        count += 1
-    return count, marks, has_quotes
+        # The line with the number n, from 0, begins after the n-th line end.
+        while line is not None and line <= lines + len(ends):
+            found.append(LineMark(line, at + int(ends[line - lines - 1]) + 1))
+            line = next(wanted, None)
+        lines, at, last = lines + len(ends), at + len(chunk), chunk[-1:]
+    return lines + (last != b"\n"), found
+
+
+def _apart(lines: Iterator[int]) -> Iterator[int]:
+    """Yield those of the lines that are at least so many apart, but the first of the file."""
+    before = 0
+    for line in lines:
+        if line >= before + MARKED_LINES:
+            before = line
+            yield line

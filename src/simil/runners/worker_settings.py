@@ -20,6 +20,8 @@ from simil.runners.ray_cluster import ActorPool
 __all__ = ["WorkerEnvironment", "local_settings", "travelling_settings"]
 
 _OF_STORES = {"s3": ("AWS_",), "gs": ("GOOGLE_", "GCS_"), "az": ("AZURE_",), "abfs": ("AZURE_",)}
+# These belong together: those of two machines are not mixed.
+_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"}
 _OF_HUB = ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE")
 
 
@@ -28,20 +30,19 @@ class WorkerEnvironment:
 
     def __init__(self, addresses: Iterable[str], settings: Settings) -> None:
         """Choose those for the object stores among these addresses, and for the hub if the model is there."""
-        prefixes = [
-            prefix
-            for address in addresses
-            for prefix in _OF_STORES.get(address.partition("://")[0].lower(), ())
-        ]
-        names = [name for name in os.environ if name.startswith((*prefixes, "\0"))]
+        schemes = {address.partition("://")[0].lower() for address in addresses}
+        prefixes = tuple(prefix for scheme in schemes for prefix in _OF_STORES.get(scheme, ()))
+        names = [name for name in os.environ if name.startswith(prefixes)]
         if settings.model is None or resolve(settings.model).provider is Provider.HUB:
             names += [name for name in _OF_HUB if name in os.environ]
         self._values: Mapping[str, str] = {name: os.environ[name] for name in names}
 
     def apply(self) -> None:
         """Set them in this process, which is one of Ray's workers."""
+        has_keys = not _KEYS.isdisjoint(os.environ)
         for name, value in self._values.items():
-            os.environ.setdefault(name, value)
+            if not (has_keys and name in _KEYS):
+                os.environ.setdefault(name, value)
 
 
 def travelling_settings(settings: Settings, pool: ActorPool) -> Settings:

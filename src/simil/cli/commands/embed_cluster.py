@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from simil.cli.options.values import check_choice
 from simil.cli.output.progress_bar import terminal_progress
 from simil.errors import UsageError
+from simil.formats.lance_library import lance
 from simil.formats.lance_paths import has_lance_suffix
 from simil.formats.registry import suffix_format
 from simil.formats.remote_paths import address_of, check_online, is_remote
@@ -46,6 +47,7 @@ def embed_on_cluster(
     """
     from simil.cli.commands.embed_cluster_view import show_plan
     from simil.runners.cluster_run import ClusterRequest, prepare
+    from simil.runners.input_files import list_inputs
     from simil.runners.ray_cluster import connected
 
     address = flags.on or ""
@@ -56,8 +58,12 @@ def embed_on_cluster(
             raise UsageError(f"{option} does not go with --on ray", hint="leave out one of them")
     target = _target(output, offline=run.settings.offline)
     on_error = run.notes.policy
+    # What can be refused is refused before Ray starts.
+    if has_lance_suffix(target):
+        lance()
+    sources = list_inputs(files)
     request = ClusterRequest(
-        files, run.settings, reading, wanted, on_error, target, flags.actors, flags.cores_per_actor
+        sources, run.settings, reading, wanted, on_error, target, flags.actors, flags.cores_per_actor
     )
     with connected(address) as ray:
         planned = prepare(ray, request)

@@ -40,7 +40,8 @@ def index(
         Option(
             "--kind",
             metavar="KIND",
-            help="The index on vectors: ivf-rq (the default), ivf-pq or ivf-hnsw-sq.",
+            help="The index on vectors: ivf-rq (the default, for a multiple of 8 dimensions), ivf-pq or "
+            "ivf-hnsw-sq.",
         ),
     ] = None,
     language: Annotated[
@@ -111,7 +112,7 @@ def _open(name: str, run: Run) -> StoredVectors:
 def _build(name: str, kind: str | None, language: str | None, run: Run) -> None:
     from simil.cli.output.progress_bar import terminal_progress
     from simil.index.index_building import build
-    from simil.index.index_plan import DEFAULT_KIND, IndexKind, plan_index
+    from simil.index.index_plan import IndexKind, default_kind, plan_index
     from simil.index.nearest import INDEX_FROM
     from simil.index.stored_words import check_index_language
 
@@ -120,9 +121,10 @@ def _build(name: str, kind: str | None, language: str | None, run: Run) -> None:
     if language is not None:
         check_index_language(language)
     stored = _open(name, run)
-    plan = plan_index(IndexKind(kind) if kind else DEFAULT_KIND, stored.count, stored.dimensions)
+    chosen = IndexKind(kind) if kind else default_kind(stored.dimensions)
+    plan = plan_index(chosen, stored.count, stored.dimensions)
     if plan is None:
-        log.warning("%s: %d vectors are too few for an index on them: search is exact", name, stored.count)
+        log.warning("%s: too few vectors for an index on them (%d): search is exact", name, stored.count)
     else:
         log.warning("%s: %s", name, plan)
     build(stored, plan, language=language, progress=terminal_progress(quiet=run.quiet))
