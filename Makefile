@@ -44,7 +44,7 @@ wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its ow
 
 $(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openvino,parquet]' -r requirements-bench.txt
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[openvino,parquet,words]' -r requirements-bench.txt
 	touch $@
 
 bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour

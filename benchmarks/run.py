@@ -47,6 +47,7 @@ import search
 import search_tree
 import startup
 import tasks
+import words
 from bench import Bench, Suite, say, whole
 from machine_load import cpu_time, one_core
 from option_types import existing, positive
@@ -57,9 +58,9 @@ from run_output import add_output_options, allow_load, check_output_options, exi
 __all__ = ["SUITES", "main"]
 
 _MODULES = (
-    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, pair_scores, tasks,
-    clusters, cache, openai_api, architectures, packed, ray_cluster_runs, lance_index,
-    large_model,
+    startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
+    tasks, clusters, cache, openai_api, architectures, packed, ray_cluster_runs,
+    lance_index, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 

@@ -482,6 +482,25 @@ def test_a_table_is_written_embedded_and_searched_as_npy_is(tmp_path: Path, load
     assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".parquet"}
 
 
+def test_a_dataset_is_written_indexed_and_searched(tmp_path: Path, load: Any) -> None:
+    lines = tmp_path / "given.txt"
+    lines.write_text("".join(f"{text}\n" for text in load("workloads").texts("6 words", 30)))
+    bench = load("bench").Bench(tmp_path, repeat=1, given_lines=lines)
+    rows = {
+        row.name.removeprefix("900 x 384: "): row for row in load("lance_index").lance_index(bench, 900, 30)
+    }
+    assert [name for name, row in rows.items() if row.bar] == [
+        "simil index, peak memory",
+        "200 queries in one process, one by one",
+        "200 queries in one process: recall@10",
+        "200 queries in one process: scores",
+    ]
+    assert rows["200 queries in one process: recall@10"].holds
+    assert rows["200 queries in one process: scores"].holds
+    # What was made of vectors is removed but for the dataset, which goes with the folder.
+    assert not (tmp_path / "vectors.npy").exists()
+
+
 def test_outputs_of_ray_are_compared_to_the_last_bit(
     tmp_path: Path, load: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

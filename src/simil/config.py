@@ -27,9 +27,9 @@ __all__ = [
     "Credentials",
     "SettingSource",
     "Settings",
-    "cache_dir_of",
     "calibrations_dir",
     "dotenv_of",
+    "folder_of_caches",
     "load_settings",
     "parse_dotenv",
     "read_config_file",
@@ -98,6 +98,8 @@ class Settings(Frozen):
     what suits the model, the machine and the texts. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
+    `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
+    those of one engine.
     """
 
     model: str | None
@@ -115,6 +117,7 @@ class Settings(Frozen):
     openai: Credentials
     model_from: str | None = None
     model_unconsented: str | None = None
+    expects_many: bool = False
 
 
 class SettingSource(Frozen):
@@ -191,7 +194,7 @@ def load_settings(
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
-        cache_dir=cache_dir_of(environ),
+        cache_dir=folder_of_caches(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
         openai=_credentials(sources, dotenv),
@@ -406,8 +409,8 @@ def _config_values(table: Mapping[str, object], name: str) -> Mapping[str, str]:
     }
 
 
-def cache_dir_of(environ: Mapping[str, str]) -> Path:
-    """Return the cache directory that an environment names, or that of the user."""
+def folder_of_caches(environ: Mapping[str, str]) -> Path:
+    """Return the folder of all caches, by SIMIL_CACHE_DIR or the rules of the system."""
     given = environ.get("SIMIL_CACHE_DIR")
     folder = _expanded(given, "SIMIL_CACHE_DIR") if given else user_folder("cache")
     try:

@@ -105,3 +105,10 @@ def test_a_number_or_code_of_the_query_is_enough() -> None:
 
     assert index.candidates("what am I supposed to do about E1004", 3)[1].tolist() == [0]
     assert index.candidates("what am I supposed to do about errors", 3)[1].tolist() == []
+
+
+def test_a_part_of_a_code_is_no_code() -> None:
+    index = WordIndex(["HTTP 1.1", "the digest SHA-1", "one", "1"])
+
+    assert index.candidates("what is wrong with SHA-1 now", 4)[1].tolist() == [1]
+    assert index.candidates("what is wrong with 1 of them now", 4)[1].tolist() == []

@@ -60,8 +60,10 @@ def attempt(
 
     `command` takes the place of the fork server's client, for instance `[sys.executable, "-m", "simil"]`.
     `sent` is called with the process once it has started, to send it a signal or to harm what it reads. After
-    `limit_s` the whole process group is killed.
+    `limit_s` the whole process group is killed; where other programs want the processors too, it gets as much
+    more time as it has to share them.
     """
+    limit_s *= max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     words: list[str | bytes] = [*(command or python_m_simil()), *arguments]
     began = time.monotonic()
     process = subprocess.Popen(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from support.reading import opened
 
 from simil.errors import InputError, ModelMismatch, UsageError
 from simil.formats.sources import Source
+from simil.index.index_building import optimize
 from simil.vectors import VectorBatch, VectorFile
-from simil.vectors.dataset_leftovers import being_written, remove_leftovers
+from simil.vectors.dataset_locks import being_written
 from simil.vectors.embedding_facts import EmbeddingFacts
 from simil.vectors.lance_form import (
     commit_fragments,
@@ -377,22 +378,22 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
 # --- leftovers ---
 
 
-def test_what_killed_runs_have_left_is_removed_when_nobody_writes(tmp_path: Path) -> None:
+def test_what_is_not_committed_stays_while_somebody_writes(tmp_path: Path) -> None:
     path = tmp_path / "x.lance"
     write(path, batch(["a"]))
-    table = lance.dataset(path).to_table()
-    write_fragments(str(path), table, append=True)
+    write_fragments(str(path), lance.dataset(path).to_table(), append=True)
 
-    def leftovers() -> int:
-        return len([*(path / "data").iterdir()]) - 1
+    def clean() -> set[str]:
+        """Remove what may be removed, and return the files that are left and that no version has."""
+        optimize(StoredVectors.open(str(path)), kept_for=timedelta(0))
+        tracked = lance.dataset(path).tracked_files().read_all()["path"].to_pylist()
+        return {f"data/{file.name}" for file in (path / "data").iterdir()} - {*tracked}
 
-    assert remove_leftovers(str(path)) == 0  # Another program may be at it.
-    assert leftovers() == 1
-    hour_ago = time.time() - 3600
-    for file in (path / "data").iterdir():
-        os.utime(file, (hour_ago, hour_ago))
     with being_written(str(path)):
-        assert remove_leftovers(str(path)) == 0
-    assert remove_leftovers(str(path)) > 0
-    assert leftovers() == 0
-    assert [*rows(path)] == ["a"]
+        assert len(clean()) == 1
+    with open_lance_writer(str(path), MODEL, facts=SYMMETRIC, append=True) as writer:
+        for start in (0, 20_000):
+            writer.write(batch([str(row) for row in range(start, start + 20_000)]))
+            clean()
+    assert len(rows(path)) == 40_001
+    assert clean() == set()

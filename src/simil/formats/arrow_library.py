@@ -11,7 +11,7 @@ from simil.data_stream import in_command
 from simil.errors import ExtraMissing, Place
 from simil.formats.library_errors import library_errors
 
-__all__ = ["arrow", "arrow_errors"]
+__all__ = ["arrow", "arrow_errors", "arrow_file_systems"]
 
 
 def arrow() -> Any:
@@ -30,6 +30,14 @@ def arrow() -> Any:
             extra="parquet",
         ) from exc
     return pyarrow
+
+
+def arrow_file_systems() -> Any:
+    """Return the module of pyarrow for object stores; raises ExtraMissing without the extra."""
+    arrow()
+    import pyarrow.fs
+
+    return pyarrow.fs
 
 
 def arrow_errors(place: Place, what: str = "a sound Parquet or Arrow file") -> AbstractContextManager[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import UnsupportedOperation
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from simil.errors import InputError, Place
@@ -59,7 +60,14 @@ def check_maps() -> None:
 
 @contextmanager
 def unchanged(stream: BinaryIO, name: str) -> Iterator[None]:
-    """Raise InputError at the end of the block if the file on `stream` has changed in it."""
-    state = _State(name, "", os.fstat(stream.fileno()))
+    """Raise InputError at the end of the block if the file on `stream` has changed in it.
+
+    An object of a store is never changed, only replaced: whoever reads the old one gets an error.
+    """
+    try:
+        state = _State(name, "", os.fstat(stream.fileno()))
+    except UnsupportedOperation:
+        yield
+        return
     yield
     state.check(os.fstat(stream.fileno()))

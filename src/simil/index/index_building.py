@@ -15,6 +15,7 @@ from simil.formats.lance_library import lance, lance_write_errors
 from simil.index.index_description import fragments_left
 from simil.index.stored_words import build_full_text, text_column
 from simil.progress import Advance, Progress, silent
+from simil.vectors.dataset_locks import nobody_writes
 
 if TYPE_CHECKING:
     from simil.index.index_plan import IndexPlan
@@ -30,6 +31,8 @@ _STAGES = {
 }
 # Versions that a reader may have open, and files that a writer may be about to commit.
 _KEPT_FOR = timedelta(hours=1)
+# Where somebody writes, or nobody can tell, such files stay until Lance takes them for abandoned: a week.
+_EVER = timedelta(days=365_000)
 _BATCH_ROWS = 4096
 _ALL = 1 << 20  # parts of an index that new rows are joined with
 # Where a dataset keeps its rows and indexes; other files of Lance's tell of its versions.
@@ -119,7 +122,7 @@ def optimize(
     """Join small fragments, bring new rows into the indexes, and remove what is left of older states.
 
     Versions younger than `kept_for` stay, for those who read them, and so do files that no version has, if
-    one of them is as young: a writer may be at work.
+    one of them is as young or a process of simil writes: they are about to be committed.
     """
     dataset = stored.dataset
     before = len(dataset.get_fragments())
@@ -130,8 +133,8 @@ def optimize(
             dataset.optimize.optimize_indices(num_indices_to_merge=_ALL)
         with progress("joining fragments"):
             dataset.optimize.compact_files(batch_size=_BATCH_ROWS, num_threads=1)
-        with progress("removing old versions"):
-            young = _young_leftovers(dataset, kept_for)
+        with progress("removing old versions"), nobody_writes(stored.name) as alone:
+            young = _young_leftovers(dataset, kept_for if alone else _EVER)
             removed = dataset.cleanup_old_versions(
                 older_than=kept_for, delete_unverified=not young, error_if_tagged_old_versions=False
             )

@@ -52,14 +52,13 @@ class IndexDescription:
 
 @dataclass(frozen=True, slots=True)
 class DatasetDescription:
-    """A dataset: its name, how many rows and vectors it has, its files, and its indexes.
+    """A dataset: its name, how many rows it has, with and without a vector, its files, and its indexes.
 
     `size` is that of all files in bytes, those of older versions among them.
     """
 
     name: str
     rows: int
-    vectors: int
     dimensions: int
     model: str | None
     size: int
@@ -76,7 +75,6 @@ def describe_dataset(stored: StoredVectors) -> DatasetDescription:
         return DatasetDescription(
             stored.name,
             dataset.count_rows(),
-            stored.count,
             stored.dimensions,
             stored.model,
             sum(sizes),

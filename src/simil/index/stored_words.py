@@ -14,8 +14,8 @@ from simil.index.word_index import LEAST_SHARE, WordIndex, unknown_weight
 from simil.index.word_tokens import (
     DEFAULT_LANGUAGE,
     NO_LANGUAGE,
+    codes,
     compounds,
-    has_digit,
     split_words,
     word_parts,
 )
@@ -42,6 +42,8 @@ LANGUAGES = (
     "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
 )  # fmt: skip
 
+# Lance's own limit while it builds an index is 2 GB for each core.
+_BUILDING_MB = 1024
 # As many texts as are indexed in memory at once where the dataset has no full-text index.
 _SCANNED_ROWS = 100_000
 
@@ -102,6 +104,7 @@ def build_full_text(
         remove_stop_words=False,
         max_token_length=None,
         with_position=True,
+        memory_limit=_BUILDING_MB,
         **({"progress_callback": on_progress} if on_progress else {}),
     )
 
@@ -175,9 +178,8 @@ class StoredWords:
             return self._of_read(*self._read.index.candidates(query, k, among=self._read.counts))
         found = self.best(query, k)
         kept = found.scores >= LEAST_SHARE * self._ceiling(query)
-        codes = " ".join(filter(has_digit, split_words(query)))
-        if codes:
-            kept |= np.isin(found.row_ids, self._ranked(self._query(codes), k, self._where).row_ids)
+        for code in codes(query):
+            kept |= np.isin(found.row_ids, self._ranked(self._whole(code), k, self._where).row_ids)
         return WordCandidates(found.scores[kept], found.row_ids[kept])
 
     def scores(self, query: str, row_ids: NDArray[np.uint64]) -> NDArray[np.float32]:
@@ -261,6 +263,13 @@ class StoredWords:
             return words
         phrases = [kinds.PhraseQuery(whole, self._column) for whole in wholes]
         return kinds.BooleanQuery([(kinds.Occur.SHOULD, part) for part in (words, *phrases)])
+
+    def _whole(self, word: str) -> Any:
+        """Return a word whose parts, if it has several, stand in a row."""
+        kinds = lance().query
+        if self._has_positions and compounds(word):
+            return kinds.PhraseQuery(word, self._column)
+        return kinds.MatchQuery(word, self._column, operator=kinds.FullTextOperator.AND)
 
     def _with_vectors(self, found: WordCandidates) -> WordCandidates:
         """Return the candidates that have a vector; a condition on all rows would read every vector."""

@@ -7,7 +7,7 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import ExtraMissing
-from simil.index.word_tokens import DEFAULT_LANGUAGE, Tokenizer, has_digit
+from simil.index.word_tokens import DEFAULT_LANGUAGE, Tokenizer, codes
 from simil.progress import Progress, Total, silent
 
 if TYPE_CHECKING:
@@ -99,9 +99,11 @@ class WordIndex:
 
         scores, rows = self.best(query, k, among=among)
         kept = scores >= LEAST_SHARE * self._ceiling(query)
-        for term in self._tokenizer.terms(query):
-            if has_digit(term) and term in self._vocabulary:
-                kept |= np.isin(rows, self._column(self._vocabulary[term], "indices"))
+        for code in codes(query):
+            # The last term is the whole: not every text with a 7 is about the RX-7.
+            whole = self._tokenizer.terms(code)[-1]
+            if whole in self._vocabulary:
+                kept |= np.isin(rows, self._column(self._vocabulary[whole], "indices"))
         return scores[kept], rows[kept]
 
     def _ceiling(self, query: str) -> float:

@@ -29,8 +29,8 @@ __all__ = [
     "Terms",
     "Tokenizer",
     "check_language",
+    "codes",
     "compounds",
-    "has_digit",
     "languages",
     "split_words",
     "word_parts",
@@ -51,6 +51,8 @@ _DROPPED = "-\u2010\u2011\u2013'\u2019"
 _KEPT = "._/:@&"
 _FOLDED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"})
 _WITHOUT_DROPPED = str.maketrans(dict.fromkeys(_DROPPED))
+# Shorter numbers are in many texts.
+_LEAST_CODE = 3
 _BLOCK = 8192
 _PIECES_KEPT = 2_000_000
 
@@ -97,9 +99,9 @@ def word_parts(word: str) -> list[str]:
     return _PARTS.split(word)
 
 
-def has_digit(word: str) -> bool:
-    """Return whether a word is a number, or a code with one in it."""
-    return any(map(str.isdigit, word))
+def codes(text: str) -> list[str]:
+    """Return the words of a text that are a number of three digits or more, or a code such as "RX-7"."""
+    return [word for word in split_words(text) if len(word) >= _LEAST_CODE and any(map(str.isdigit, word))]
 
 
 class Tokenizer:

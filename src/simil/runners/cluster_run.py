@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
 from simil._version import __version__
 from simil.config import Settings
-from simil.embedders.factory import open_embedder
-from simil.errors import SimilError
+from simil.errors import InputError, Place
+from simil.formats.lance_library import lance
+from simil.formats.lance_paths import has_lance_suffix
+from simil.formats.remote_paths import is_remote
+from simil.progress import Advance
+from simil.runners.cluster_tasks import ClusterTasks, FoundModel
 from simil.runners.input_files import list_inputs
-from simil.runners.input_source import InputFile, InputSource
+from simil.runners.input_source import InputFile
 from simil.runners.job import EmbedJob, PartReport
-from simil.runners.node_settings import settings_here, settings_to_send
 from simil.runners.part_embedder import PartEmbedder
 from simil.runners.part_manifest import PartManifest
-from simil.runners.part_writer import remove_drafts, written_parts
+from simil.runners.part_writer import lance_columns, missing_parts, remove_drafts
 from simil.runners.parts import Part, part_rows, plan_parts
-from simil.runners.ray_cluster import ActorPool, choose_pool, node_sizes
-from simil.runners.slices import FileSlice, slice_texts
-from simil.runners.survey import FileFacts, survey
+from simil.runners.ray_cluster import ActorPool, NodeSize, choose_pool, node_sizes
+from simil.runners.survey import FileFacts
+from simil.runners.text_progress import TextCounter, passed_on
+from simil.runners.worker_settings import WorkerEnvironment, travelling_settings
 from simil.tasks.embedding import EmbedOptions
 from simil.texts import ReadOptions
-
-if TYPE_CHECKING:
-    from simil.vectors.vector_columns import DecidedColumns
+from simil.vectors.dataset_locks import being_written
+from simil.vectors.lance_form import commit_fragments
 
 __all__ = ["ClusterRequest", "ClusterRun", "prepare"]
-
-# So many rows decide the types of fields.
-_SAMPLE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,12 @@ class ClusterRequest:
     """What the user asks for.
 
     Attributes:
-        names: files, folders and patterns.
+        names: files, folders, patterns and addresses.
         settings: those of the run.
         reading: how the texts are read.
         wanted: how vectors are wanted.
         on_error: what happens to texts that fail: "fail", "skip" or "null".
-        output: a folder or an address.
+        output: a folder, a Lance dataset, or an address of either.
         actors: how many actors; None for as many as fit.
         cores_per_actor: how many cores each has; None for what suits the nodes.
     """
@@ -61,45 +63,46 @@ class ClusterRequest:
     cores_per_actor: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _FoundModel:
-    stamp: str
-    dimensions: int | None
-
-
 def prepare(ray: Any, request: ClusterRequest) -> ClusterRun:
     """Look at the input, the model and the cluster, and plan the parts.
 
     Raises `UsageError`, `InputError` and `ModelError` for what cannot be done.
     """
+    if has_lance_suffix(request.output):
+        lance()
     sources = list_inputs(request.names)
+    files = [*chain.from_iterable(sources)]
+    nodes = node_sizes(ray)
     pool = choose_pool(
-        node_sizes(ray),
+        nodes,
         actors=request.actors,
-        cores_per_actor=request.cores_per_actor,
+        cores_per_actor=request.cores_per_actor or request.settings.threads or None,
         uses_gpus=request.settings.device.kind != "cpu",
     )
-    settings = settings_to_send(request.settings, threads=pool.cores)
-    model = _asked(ray, _probe, settings, request.wanted)
-    files = [file for source in sources for file in source]
-    facts = _surveyed(ray, files, request.reading)
+    settings = travelling_settings(request.settings, pool)
+    environment = WorkerEnvironment([request.output, *(file.path for file in files)], settings)
+    tasks = ClusterTasks(ray, environment)
+    facts = tasks.survey(files, request.reading)
     request.reading.check_for({one.form for one in facts})
-    found = iter(facts)
-    planned = list(chain.from_iterable(_numbered(source, found) for source in sources))
-    parts = plan_parts(planned, part_rows(sum(one.rows for one in facts), model.dimensions))
-    columns = _asked(ray, _columns, parts, request.reading, len(sources) > 1, model.dimensions or 0)
+    model = tasks.model(settings, request.wanted)
+    parts = _planned(sources, facts, model)
     job = EmbedJob(
-        settings,
+        settings.replaced(model=settings.model or model.name),
         request.reading,
         request.wanted,
         request.on_error,
         len(sources) > 1,
         request.output,
         model.stamp,
-        __version__,
-        columns,
+        tasks.columns(
+            [*chain.from_iterable(part.slices for part in parts)],
+            request.reading,
+            "lance" if has_lance_suffix(request.output) else "parquet",
+            model.dimensions,
+        ),
     )
-    return ClusterRun(ray, job, pool, parts, PartManifest(request.output, _plan_of(files, job, parts)))
+    manifest = PartManifest(request.output, _plan_of(files, job, parts))
+    return ClusterRun(ray, job, environment, nodes, pool, parts, manifest)
 
 
 class ClusterRun:
@@ -107,154 +110,130 @@ class ClusterRun:
 
     Attributes:
         job: how parts are embedded.
-        pool: the actors.
+        nodes: what each node of the cluster has.
+        pool: the actors that embed.
         parts: all parts.
-        manifest: which of them are done.
+        left: those that are not done.
+        done: the reports of those that earlier runs have done.
+        is_complete: whether an earlier run has done everything.
     """
 
     def __init__(
-        self, ray: Any, job: EmbedJob, pool: ActorPool, parts: Sequence[Part], manifest: PartManifest
+        self,
+        ray: Any,
+        job: EmbedJob,
+        environment: WorkerEnvironment,
+        nodes: Sequence[NodeSize],
+        pool: ActorPool,
+        parts: Sequence[Part],
+        manifest: PartManifest,
     ) -> None:
+        """Take the plan; nothing is written yet."""
         self.job = job
+        self.nodes = nodes
         self.parts = parts
-        self.manifest = manifest
         # What somebody has removed since is embedded again.
-        written = written_parts(job.output) if manifest.done else set()
-        self.left = [part for part in parts if part.number not in manifest.done or part.name not in written]
+        missing = missing_parts(job.output, parts) if manifest.done else set()
+        done = manifest.done.keys() - missing
+        self.left = [part for part in parts if part.number not in done]
+        self.done = [PartReport.of(manifest.done[number]) for number in sorted(done)]
+        self.is_complete = manifest.is_complete and not self.left
         self.pool = replace(pool, actors=min(pool.actors, max(len(self.left), 1)))
         self._ray = ray
+        self._environment = environment
+        self._manifest = manifest
 
-    def embed(self) -> Iterator[PartReport]:
+    def embed(self, advance: Advance | None = None) -> Iterator[PartReport]:
         """Embed the parts that are left, and yield the report of each when it is written.
 
-        Raises the error that ends a part.
+        `advance` is called with numbers of texts while they are embedded. Raises the error that ends a part.
         """
-        if self.manifest.is_complete and not self.left:
+        if self.is_complete:
             return
-        self.manifest.begin()
-        for report in self._reports() if self.left else ():
-            if report.error is not None:
-                raise report.error
-            self.manifest.add(report)
-            yield report
-        remove_drafts(self.job.output)
-        self.manifest.complete()
+        self._manifest.begin()
+        with being_written(self.job.output) if self._is_lance else nullcontext():
+            for report in self._reports(advance) if self.left else ():
+                if report.error is not None:
+                    raise report.error
+                self._check_visible(report)
+                self._manifest.add(report)
+                yield report
+            self._finish()
+        self._manifest.complete()
 
-    def _reports(self) -> Iterator[PartReport]:
+    @property
+    def _is_lance(self) -> bool:
+        return has_lance_suffix(self.job.output)
+
+    def _reports(self, advance: Advance | None) -> Iterator[PartReport]:
         data = self._ray.data
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
+        counter = None if advance is None else self._ray.remote(num_cpus=0)(TextCounter).remote()
         rows = [{"part": pickle.dumps(part)} for part in self.left]
         done = data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             PartEmbedder,
             batch_size=1,
-            fn_constructor_args=(self.job,),
+            fn_constructor_args=(self.job, self._environment, counter),
             compute=data.ActorPoolStrategy(size=self.pool.actors, max_tasks_in_flight_per_actor=2),
             num_cpus=self.pool.cores,
             num_gpus=self.pool.gpus or None,
         )
         # Ray would hold each report back until it has the next one, and a part whose report is not written
         # down would be embedded again.
-        for batch in done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            yield from map(pickle.loads, batch["report"].to_pylist())
+        batches = done.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+        with nullcontext() if advance is None else passed_on(self._ray, counter, advance):
+            for batch in batches:
+                yield from map(pickle.loads, batch["report"].to_pylist())
+
+    def _check_visible(self, report: PartReport) -> None:
+        """Raise `InputError` for a part that only the worker can see, on a disk of its own."""
+        part = next(part for part in self.parts if part.number == report.number)
+        if self._is_lance or is_remote(self.job.output) or Path(self.job.output, part.name).exists():
+            return
+        raise InputError(
+            f"{part.name} was written by {report.worker}, and is not there",
+            hint="name a folder that all machines share, or an address",
+            place=Place(self.job.output),
+        )
+
+    def _finish(self) -> None:
+        if not self._is_lance:
+            remove_drafts(self.job.output)
+            return
+        reports = sorted(self._manifest.done.items())
+        fragments = [*chain.from_iterable(line.get("fragments", ()) for _, line in reports)]
+        commit_fragments(self.job.output, lance_columns(self.job).schema, fragments, append=False)
 
 
-def _numbered(
-    source: Sequence[InputFile], facts: Iterator[FileFacts]
-) -> Iterator[tuple[InputFile, FileFacts, int]]:
-    """Yield the files of a source with what is known of each, and how many rows come before it."""
-    before = 0
-    for file in source:
-        found = next(facts)
-        yield file, found, before
-        before += found.rows
+def _planned(
+    sources: Sequence[Sequence[InputFile]], facts: Sequence[FileFacts], model: FoundModel
+) -> list[Part]:
+    """Return the parts of the files of all sources; the rows of a folder are numbered through its files."""
+    found = iter(facts)
+    numbered: list[tuple[InputFile, FileFacts, int]] = []
+    for source in sources:
+        before = 0
+        for file in source:
+            one = next(found)
+            numbered.append((file, one, before))
+            before += one.rows
+    return plan_parts(numbered, part_rows(sum(one.rows for one in facts), model.dimensions))
 
 
-def _plan_of(files: Sequence[InputFile], job: EmbedJob, parts: Sequence[Part]) -> dict[str, Any]:
+def _plan_of(files: Sequence[InputFile], job: EmbedJob, parts: Sequence[Part]) -> Mapping[str, Any]:
     """Return what has to be the same for a run to go on with another."""
     model, _, revision = job.stamp.rpartition("@")
+    reading = {name: value for name, value in asdict(job.reading).items() if value not in (None, (), False)}
+    settings = {"overflow": job.settings.overflow, "precision": job.settings.precision}
+    options = {**reading, **job.wanted.by_name(), **settings, "on_error": job.on_error}
     return {
         "simil": __version__,
         "model": model or revision,
         "revision": revision if model else "",
-        "options": {
-            "reading": repr(job.reading),
-            "wanted": repr(job.wanted),
-            "on_error": job.on_error,
-            "overflow": job.settings.overflow,
-            "precision": job.settings.precision,
-        },
+        "options": options,
         "inputs": [[file.name, file.size, file.state] for file in files],
         "parts": len(parts),
         "plan": hashlib.sha256(repr(parts).encode()).hexdigest(),
-    }
-
-
-def _asked(ray: Any, function: Any, *arguments: Any) -> Any:
-    """Return what a function returns on one of the cluster's machines; raises our own errors."""
-    return _settled(ray.get(ray.remote(_guarded).remote(function, *arguments)))
-
-
-def _surveyed(ray: Any, files: Sequence[InputFile], options: ReadOptions) -> list[FileFacts]:
-    task = ray.remote(_guarded)
-    return [_settled(found) for found in ray.get([task.remote(survey, file, options) for file in files])]
-
-
-def _guarded(function: Any, *arguments: Any) -> Any:
-    try:
-        return function(*arguments)
-    except SimilError as exc:
-        return exc
-
-
-def _settled(found: Any) -> Any:
-    if isinstance(found, SimilError):
-        raise found
-    return found
-
-
-def _probe(settings: Settings, wanted: EmbedOptions) -> _FoundModel:
-    here = settings_here(settings)
-    embedder = open_embedder(here, dimensions=wanted.dimensions, normalize=wanted.normalize)
-    try:
-        return _FoundModel(embedder.stamp, wanted.dimensions or embedder.dimensions)
-    finally:
-        embedder.close()
-
-
-def _columns(parts: Sequence[Part], options: ReadOptions, several: bool, dimensions: int) -> DecidedColumns:
-    """Return the columns of the output: the first rows decide them, as in one process."""
-    from simil.formats.arrow_rows import FieldColumns
-    from simil.vectors.vector_columns import DecidedColumns
-
-    slices = list(chain.from_iterable(part.slices for part in parts))
-    texts = chain.from_iterable(
-        slice_texts(
-            one,
-            options,
-            several=several,
-            on_blank=lambda place: None,
-            on_error=lambda error: None,
-            keeps_failed=False,
-        )
-        for one in slices
-    )
-    rows = [text.fields for text in islice(texts, _SAMPLE)]
-    return DecidedColumns(FieldColumns("parquet", rows, _types(slices, options), ()), dimensions)
-
-
-def _types(slices: Sequence[FileSlice], options: ReadOptions) -> dict[str, Any]:
-    """Return the types of columns in which all files agree, if all have types."""
-    from simil.formats.columnar import column_types
-
-    if not all(one.form in ("parquet", "arrow") for one in slices):
-        return {}
-    files = list(dict.fromkeys(one.file for one in slices))
-    types = [column_types(InputSource(file, text_limit=options.text_limit)) for file in files]
-    return {
-        name: form
-        for found in types
-        for name, form in found.items()
-        if all(others.get(name, form) == form for others in types)
     }

@@ -6,11 +6,15 @@ import glob
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simil.errors import InputError, Place, UsageError
+from simil.formats.lance_paths import is_lance
 from simil.formats.part_files import part_files
+from simil.formats.remote_paths import is_remote
 from simil.runners.input_source import InputFile
+from simil.runners.object_stores import list_objects, matching_objects
 
 __all__ = ["list_inputs"]
 
@@ -31,6 +35,27 @@ def list_inputs(names: Sequence[str]) -> list[list[InputFile]]:
 
 
 def _expanded(name: str) -> list[list[InputFile]]:
+    if is_lance(name):
+        raise UsageError("holds vectors already: there is nothing to embed", place=Place(name))
+    return _expanded_address(name) if is_remote(name) else _expanded_path(name)
+
+
+def _expanded_address(name: str) -> list[list[InputFile]]:
+    is_pattern = any(mark in name for mark in _PATTERN)
+    found = matching_objects(name) if is_pattern else list_objects(name)
+    # Writers of tables leave files beside their parts, whose names begin so.
+    seen = [one for one in found if not one.address.rpartition("/")[2].startswith((".", "_")) and one.size]
+    if not seen:
+        what = "no object matches" if is_pattern else "there is no such object, or folder with any"
+        raise InputError(what, place=Place(name), hint="check the address")
+    files = [InputFile(one.address, one.address, one.size, one.written) for one in seen]
+    is_folder = not is_pattern and files[0].path != name
+    if is_folder and all(file.path.lower().endswith((".parquet", ".pq")) for file in files):
+        return [[replace(file, name=name) for file in files]]
+    return [[file] for file in files]
+
+
+def _expanded_path(name: str) -> list[list[InputFile]]:
     if not os.path.lexists(name) and any(mark in name for mark in _PATTERN):
         found = sorted(path for path in glob.glob(name, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
         if not found:

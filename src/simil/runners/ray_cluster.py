@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ __all__ = ["ActorPool", "NodeSize", "choose_pool", "connected", "node_sizes"]
 _SCHEME = "ray://"
 _REACH_SECONDS = 5.0
 _STDERR = 2
+# Unless it is "0", Ray replaces loopback by the address of the machine in its network.
+_MULTI_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+# Ray's sockets are below its folder, and their names must not be long.
+_SHORT_TMP = "/tmp"
 # Parts are named to actors and reports come back; nothing else is in Ray's memory.
 _OBJECT_STORE_BYTES = 160_000_000
 _USUAL_CORES = 4
@@ -51,29 +57,48 @@ def connected(address: str) -> Iterator[Any]:
     address is the one that `ray start` prints and takes, not that of a Ray Client server: Ray Data is not
     made for that, and a driver on a node of the cluster needs none.
     """
-    ray = ray_library()
     named = address if address.startswith(_SCHEME) else os.environ.get("RAY_ADDRESS") or "local"
     where = named.removeprefix(_SCHEME)
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if where == "local":
-        options |= {
+    if where not in ("local", "auto"):
+        _check_reachable(where)
+    with _own_node() if where == "local" else _no_node() as options:
+        ray = ray_library()
+        try:
+            with _native_stderr_silenced():
+                ray.init(address=where, log_to_driver=False, logging_level="ERROR", **options)
+        except Exception as exc:
+            raise ModelError(f"no connection to the cluster at {where}: {what_was_raised(exc)}") from exc
+        try:
+            logging.getLogger("ray").setLevel(logging.ERROR)
+            logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _no_node() -> Iterator[dict[str, Any]]:
+    yield {}
+
+
+@contextmanager
+def _own_node() -> Iterator[dict[str, Any]]:
+    """Yield how Ray starts on this machine: whatever listens does so on loopback, and its files end with it.
+
+    Ray lets whoever reaches its ports run code, and would listen on all interfaces.
+    """
+    os.environ[_MULTI_MACHINE] = "0"  # Read when Ray is imported.
+    folder = tempfile.mkdtemp(prefix="simil-ray-", dir=_SHORT_TMP if os.path.isdir(_SHORT_TMP) else None)  # noqa: PTH112
+    try:
+        yield {
             "num_cpus": cores(),
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
+            "_node_ip_address": "127.0.0.1",
+            "_temp_dir": folder,
         }
-    elif where != "auto":
-        _check_reachable(where)
-    try:
-        with _native_stderr_silenced():
-            ray.init(address=where, **options)
-    except Exception as exc:
-        raise ModelError(f"no connection to the cluster at {where}: {what_was_raised(exc)}") from exc
-    try:
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        yield ray
     finally:
-        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -24,13 +24,13 @@ from simil.formats.sources import Source
 from simil.formats.tables import own_name
 from simil.vectors.arrow_form import read_arrow
 from simil.vectors.collect import VectorFile
-from simil.vectors.dataset_leftovers import being_written
+from simil.vectors.dataset_locks import being_written
 from simil.vectors.embedding_facts import EmbeddingFacts, text_hashes
 from simil.vectors.lance_commits import commit_appended, commit_fragments, commit_written
 from simil.vectors.lance_fragments import FragmentWriter, write_fragments
 from simil.vectors.stored_vectors import StoredVectors
 from simil.vectors.vector_batch import VectorBatch
-from simil.vectors.vector_columns import ColumnsWriter, VectorColumns
+from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorColumns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -197,9 +197,10 @@ class LanceColumns(VectorColumns):
         types: Mapping[str, Any],
         model: str | None,
         facts: EmbeddingFacts | None,
+        decided: DecidedColumns | None = None,
     ) -> None:
         """Take the first rows; the hashes are null if nobody knows how the texts were embedded."""
-        super().__init__(first, types, "lance", model)
+        super().__init__(first, types, "lance", model, decided)
         self._hash_column = own_name("text_hash", self.schema.names)
         self._has_hashes = facts is not None
         known = {} if facts is None else facts.metadata()

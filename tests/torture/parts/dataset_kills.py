@@ -6,13 +6,16 @@ in the new state, and is removed when nobody writes.
 
 from __future__ import annotations
 
-import os
 import random
 import time
+from datetime import timedelta
+from pathlib import Path
 
+import lance
 from support.killed_appends import AppendedDataset
 
-from simil.vectors.dataset_leftovers import remove_leftovers
+from simil.index.index_building import optimize
+from simil.vectors.stored_vectors import StoredVectors
 from torture.report import Part, Task
 
 __all__ = ["PART"]
@@ -76,13 +79,13 @@ def _kill(task: Task, dataset: AppendedDataset, delay: float) -> None:
 
 def _check_leftovers(task: Task, dataset: AppendedDataset) -> None:
     """Check that what is left can be removed, and that nothing else goes with it."""
-    hour_ago = time.time() - 3600
-    for file in (dataset.path / "data").iterdir():
-        os.utime(file, (hour_ago, hour_ago))
-    for folder in ("_deletions", "_transactions"):
-        for name in dataset.files(folder):
-            os.utime(dataset.path / folder / name, (hour_ago, hour_ago))
-    task.report.count("bytes of leftovers removed", remove_leftovers(str(dataset.path)))
+    done = optimize(StoredVectors.open(str(dataset.path)), kept_for=timedelta(0))
+    task.report.count("bytes of leftovers and old versions removed", done.freed)
+    tracked = {
+        Path(path).name for path in lance.dataset(dataset.path).tracked_files().read_all()["path"].to_pylist()
+    }
+    if left := dataset.files("data") - tracked:
+        task.report.found("lost", f"files that no version has are left: {left}")
     if dataset.state() != dataset.new:
         task.report.found("lost", "the removal of leftovers has removed rows")
 

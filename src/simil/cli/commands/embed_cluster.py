@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +14,19 @@ from simil.errors import UsageError
 from simil.formats.lance_paths import has_lance_suffix
 from simil.formats.registry import suffix_format
 from simil.formats.remote_paths import address_of, check_online, is_remote
+from simil.progress import silent
 
 if TYPE_CHECKING:
     from simil.cli.options.groups import ClusterFlags
     from simil.cli.options.run import SessionRun
     from simil.runners.cluster_run import ClusterRun
+    from simil.runners.job import PartReport
     from simil.tasks.embedding import EmbedOptions
     from simil.texts import ReadOptions
 
 __all__ = ["embed_on_cluster"]
+
+log = logging.getLogger("simil")
 
 
 def embed_on_cluster(
@@ -38,6 +44,7 @@ def embed_on_cluster(
 
     `beside` are options of one process by their names; one that is given raises `UsageError`.
     """
+    from simil.cli.commands.embed_cluster_view import show_plan
     from simil.runners.cluster_run import ClusterRequest, prepare
     from simil.runners.ray_cluster import connected
 
@@ -55,8 +62,9 @@ def embed_on_cluster(
     with connected(address) as ray:
         planned = prepare(ray, request)
         if dry_run:
-            return
-        _embed(run, planned)
+            show_plan(planned)
+        else:
+            _embed(run, planned)
 
 
 def _target(output: Path | None, *, offline: bool) -> str:
@@ -72,11 +80,29 @@ def _target(output: Path | None, *, offline: bool) -> str:
 
 
 def _embed(run: SessionRun, planned: ClusterRun) -> None:
-    total = sum(part.rows for part in planned.left)
+    """Embed what is left, and print how fast it was, and what the texts were like."""
+    from simil.cli.commands.embed_cluster_view import note_rates
+
+    if planned.is_complete:
+        log.warning("%s is complete: nothing is left to embed", planned.job.output)
+    elif planned.done:
+        log.warning("%d of %d parts are done: going on", len(planned.done), len(planned.parts))
+    began = time.monotonic()
+    reports: list[PartReport] = []
     progress = terminal_progress(quiet=run.quiet)
+    total = sum(part.rows for part in planned.left)
     with progress("embedding", total=total, unit="texts") as advance:
-        for report in planned.embed():
+        for report in planned.embed(None if progress is silent else advance):
+            reports.append(report)
             for error in report.failed:
-                if run.notes.on_error is not None:
-                    run.notes.on_error(error)
-            advance(report.rows)
+                log.error("%s", error)
+            if progress is silent:
+                log.info("part %d: %d texts, %.1f s on %s", *_told(report))
+    if reports:
+        note_rates(reports, time.monotonic() - began)
+    for report in sorted([*planned.done, *reports], key=lambda report: report.number):
+        run.notes.count(planned.job.stamp, **report.noted())
+
+
+def _told(report: PartReport) -> tuple[int, int, float, str]:
+    return report.number, report.rows, report.seconds, report.worker

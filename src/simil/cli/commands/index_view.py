@@ -33,7 +33,6 @@ def dataset_json(found: DatasetDescription) -> str:
     facts = {
         "dataset": name_in_json(found.name),
         "rows": found.rows,
-        "vectors": found.vectors,
         "dimensions": found.dimensions,
         "model": found.model,
         "bytes": found.size,
@@ -46,9 +45,8 @@ def dataset_json(found: DatasetDescription) -> str:
 
 def dataset_text(found: DatasetDescription) -> str:
     """Return the facts about a dataset as lines."""
-    without = found.rows - found.vectors
     lines = [
-        f"rows        {found.rows:,}" + (f", {without:,} of them without a vector" if without else ""),
+        f"rows        {found.rows:,}",
         f"dimensions  {found.dimensions:,}",
         f"model       {visible(found.model or 'unknown')}",
         f"size        {megabytes(found.size)} in {_many(found.fragments, 'fragment')}, "

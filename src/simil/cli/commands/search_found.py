@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.errors import UsageError
 from simil.tasks.corpus import Corpus
@@ -58,35 +58,44 @@ def find_all(
     Saved vectors are opened before texts are embedded, as they name the model: those of queries, then others.
     Raises `UsageError` where the options do not fit what was opened.
     """
-    import numpy as np
-
-    from simil.tasks.retrieval import search
-
     stored.check(opened)
     cut.check(opened)
     saved = queries.groups(session) if queries.are_saved else None
-    searched = _datasets(session, opened, stored) if opened.holds_stored else cut.corpus(session, opened)
-    texts: list[Text] = []
-    groups = _noted(saved or queries.groups(session), texts)
-    of_datasets = 0
-    if isinstance(searched, Corpus):
-        corpus = searched
-        answers = [
-            answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
-        ]
-    else:
-        from simil.cli.commands.search_notes import report_reading
-        from simil.tasks.stored_retrieval import search_stored
+    if opened.holds_stored:
+        sources = _datasets(session, opened, stored)
+        groups = _Noted(saved or queries.groups(session))
+        types = opened.column_types if cut.files.all_fields else {}
+        return _in_datasets(session, groups, sources, stored, types, top_k, threshold)
+    from simil.tasks.retrieval import search
 
-        if not stored.exact:
-            needs_all = threshold is not None and top_k is None
-            report_reading(searched, session.dimensions, needs_all=needs_all)
-        answers, corpus = search_stored(
-            groups, searched, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
-        )
-        corpus = corpus.replaced(types=opened.column_types if cut.files.all_fields else {})
-        of_datasets = sum(len(part) if isinstance(part, Corpus) else part.rows for part in searched)
-    return Found(answers, Corpus(texts, np.empty((len(texts), 0), np.float32), None), corpus, of_datasets)
+    corpus = cut.corpus(session, opened)
+    groups = _Noted(saved or queries.groups(session))
+    answers = [
+        answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
+    ]
+    return Found(answers, groups.queries(), corpus)
+
+
+def _in_datasets(
+    session: Session,
+    groups: _Noted,
+    sources: Sequence[Corpus | StoredVectors],
+    stored: StoredFlags,
+    types: Mapping[str, Any],
+    top_k: int | None,
+    threshold: float | None,
+) -> Found:
+    from simil.cli.commands.search_notes import report_reading
+    from simil.tasks.stored_retrieval import search_stored
+
+    if not stored.exact:
+        needs_all = threshold is not None and top_k is None
+        report_reading(sources, session.dimensions, needs_all=needs_all)
+    answers, corpus = search_stored(
+        groups, sources, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
+    )
+    count = sum(len(source) if isinstance(source, Corpus) else source.rows for source in sources)
+    return Found(answers, groups.queries(), corpus.replaced(types=types), count)
 
 
 def _datasets(session: Session, opened: OpenInput, stored: StoredFlags) -> Sequence[Corpus | StoredVectors]:
@@ -103,8 +112,20 @@ def _datasets(session: Session, opened: OpenInput, stored: StoredFlags) -> Seque
     return sources
 
 
-def _noted(groups: Iterable[Corpus], texts: list[Text]) -> Iterator[Corpus]:
-    """Yield the groups, and add their texts to `texts`."""
-    for group in groups:
-        texts += group.texts
-        yield group
+class _Noted:
+    """Groups of queries, which are let go one by one; their texts are kept."""
+
+    def __init__(self, groups: Iterable[Corpus]) -> None:
+        self._groups = groups
+        self._texts: list[Text] = []
+
+    def __iter__(self) -> Iterator[Corpus]:
+        for group in self._groups:
+            self._texts += group.texts
+            yield group
+
+    def queries(self) -> Corpus:
+        """Return the queries of the groups so far, without their vectors."""
+        import numpy as np
+
+        return Corpus(self._texts, np.empty((len(self._texts), 0), np.float32), None)

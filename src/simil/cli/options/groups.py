@@ -154,7 +154,8 @@ class StoredFlags(Frozen):
     def check(self, opened: OpenInput) -> None:
         """Raise `UsageError` for an option that only datasets have, where there is none."""
         if self.where is not None and not opened.holds_stored:
-            raise UsageError("--where is for Lance datasets, and no input is one", hint="leave it out")
+            said = "--where is for vectors in Lance datasets, and no input has any"
+            raise UsageError(said, hint="leave it out")
 
 
 class InputFlags(Frozen):

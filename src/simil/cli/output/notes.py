@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simil.errors import InputError, PartlyDone, Place, UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["LeftOutFiles", "Notes", "dollars", "report_usage"]
 
 log = logging.getLogger("simil")
+
+
+class _Elsewhere(Frozen):
+    """The model of other processes, and how many texts it has cut."""
+
+    stamp: str = ""
+    truncated: int = 0
 
 
 class Notes:
@@ -41,6 +49,7 @@ class Notes:
         self._unknown = 0
         self._first_unknown: Place | None = None
         self._failed = 0
+        self._elsewhere = _Elsewhere()
         # Texts are read in one thread and embedded in another.
         self._lock = threading.Lock()
 
@@ -64,16 +73,36 @@ class Notes:
         """Whether a failed text keeps its place in the output."""
         return self.policy == "null"
 
+    def count(
+        self,
+        stamp: str,
+        *,
+        blank: int = 0,
+        first_blank: Place | None = None,
+        unknown: int = 0,
+        first_unknown: Place | None = None,
+        truncated: int = 0,
+        failed: int = 0,
+    ) -> None:
+        """Count texts that another process has embedded, with the model `stamp`, and has counted."""
+        self._blank += blank
+        self._first_blank = self._first_blank or first_blank
+        self._unknown += unknown
+        self._first_unknown = self._first_unknown or first_unknown
+        self._failed += failed
+        self._elsewhere = _Elsewhere(stamp, self._elsewhere.truncated + truncated)
+
     def finish(self, embedder: Embedder | None, scorer: Scorer | None = None, *, warn_of_cut: bool) -> None:
         """Report what was left out; raises `PartlyDone` if texts failed."""
+        cut = embedder or self._elsewhere
         if self._blank:
             kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
             log.warning("%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
-        if embedder is not None and embedder.truncated and warn_of_cut:
+        if cut.truncated and warn_of_cut:
             log.warning(
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
-                "1 text is" if embedder.truncated == 1 else f"{embedder.truncated} texts are",
-                embedder.stamp,
+                "1 text is" if cut.truncated == 1 else f"{cut.truncated} texts are",
+                cut.stamp,
             )
         if scorer is not None and scorer.truncated and warn_of_cut:
             one = scorer.truncated == 1
@@ -82,11 +111,11 @@ class Notes:
                 "1 pair of texts is" if one else f"{scorer.truncated:,} pairs of texts are",
                 scorer.stamp,
             )
-        if embedder is not None and self._unknown:
+        if cut.stamp and self._unknown:
             log.warning(
                 "%s no word that %s knows, and %s nothing (first: %s)",
                 "1 text has" if self._unknown == 1 else f"{self._unknown} texts have",
-                embedder.stamp,
+                cut.stamp,
                 "its scores mean" if self._unknown == 1 else "their scores mean",
                 self._first_unknown,
             )

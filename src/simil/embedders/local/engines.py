@@ -207,7 +207,7 @@ def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) ->
         int8 = settings.precision == "int8"
         return Sessions(None, openvino, prepared.takes_padding, few_shapes=int8)
     # A graph that could not be saved is optimized each time it is opened, so it is opened only once.
-    few = partial(onnx, bulk=False) if prepared.optimized else None
+    few = partial(onnx, bulk=False) if prepared.optimized and not settings.expects_many else None
     return Sessions(few, fastest, prepared.takes_padding)
 
 

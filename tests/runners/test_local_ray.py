@@ -1,0 +1,61 @@
+"""`--on ray` without a cluster: Ray starts on this machine, and leaves nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from support import gated_plugin
+from support.command import SIMIL
+from support.gated_plugin import Gate
+from support.listening_sockets import descendants, listening_addresses
+
+# 127.0.0.1, as an address of IPv4 and of IPv6.
+_LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
+
+
+def test_it_listens_on_loopback_alone_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = gated_plugin.install(tmp_path / "site")
+    gate = Gate(tmp_path / "gate")
+    texts = tmp_path / "texts.txt"
+    texts.write_text(f"one\n{gate.text}\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    command = [
+        "embed",
+        "-m",
+        "plugin:gated",
+        "--no-cache",
+        str(texts),
+        "-o",
+        str(tmp_path / "out"),
+        "--on",
+        "ray",
+    ]
+    with subprocess.Popen([*SIMIL, *command], stderr=subprocess.PIPE, text=True) as driver:
+        try:
+            [worker] = gate.wait_for(1)
+            running = descendants(driver.pid)
+            addresses = listening_addresses(running)
+            folders = {_folder_of(pid) for pid in running} - {None}
+        finally:
+            gate.open()
+        said = driver.communicate(timeout=90)[1]
+
+    assert driver.returncode == 0, said
+    assert worker in running
+    assert addresses
+    assert addresses <= _LOOPBACK
+    assert pq.read_table(tmp_path / "out").num_rows == 2
+    assert len(folders) == 1
+    assert not any(Path(folder).exists() for folder in folders if folder)
+
+
+def _folder_of(pid: int) -> str | None:
+    """Where Ray keeps the files of a run, by the command line of its server."""
+    arguments = Path("/proc", str(pid), "cmdline").read_text("utf-8").split("\0")
+    logs = [argument.partition("=")[2] for argument in arguments if argument.startswith("--log_dir=")]
+    return str(Path(logs[0]).parents[1]) if logs else None
