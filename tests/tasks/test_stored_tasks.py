@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import lance
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from simil.cli.output.candidate_notes import report_comparison
 from simil.errors import InputError, UsageError
 from simil.formats.detection import typed
 from simil.formats.sources import Source
@@ -277,12 +279,15 @@ def test_hdbscan_is_refused_with_the_numbers(stored: StoredCorpus) -> None:
         stored_clusters(stored)
 
 
-def test_an_index_gives_candidates_with_exact_scores(tmp_path: Path, path: str, loaded: Corpus) -> None:
+def test_an_index_gives_candidates_with_exact_scores(
+    tmp_path: Path, path: str, loaded: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
     name = str(tmp_path / "indexed.lance")
     lance.write_dataset(lance.dataset(path).to_table(filter="embedding IS NOT NULL"), name)
     build(StoredVectors.open(name), plan_index(IndexKind.IVF_PQ, len(loaded), DIMENSIONS))
     corpus = StoredCorpus(StoredVectors.open(name), index_from=0)
-    assert corpus.has_index
+    report_comparison(corpus)
+    assert re.search(r"by candidates of its index, which finds \d+\.\d % of the 10 nearest", caplog.text)
     expected = near_duplicates(loaded, 0.95)
     found, _ = stored_duplicates(corpus, 0.95)
     same = found.representatives == expected.representatives

@@ -263,7 +263,6 @@ def _near_stored(
 
 
 def _others(session: Session, against: OpenInput | None) -> Corpus | StoredCorpus | None:
-    from simil.cli.output.candidate_notes import report_comparison
     from simil.tasks.deduplication import unique_texts
 
     if against is None:
@@ -272,6 +271,8 @@ def _others(session: Session, against: OpenInput | None) -> Corpus | StoredCorpu
         stored = session.larger_than_memory(against)
         if stored is None:
             return session.corpus(against)
+        from simil.cli.output.candidate_notes import report_comparison
+
         report_comparison(stored)
         return stored
     return session.embed(unique_texts(session.texts(against)))
