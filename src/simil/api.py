@@ -9,6 +9,8 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeGuard, cast, overload
 
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 
     Texts = Sequence[str] | NDArray[np.floating[Any]]
     Dataset = str | PathLike[str]
+
+    class _SearchOptions(TypedDict, total=False):
+        """The options of `Model.search`."""
+
+        top_k: int | None
+        threshold: float | None
+        where: str | None
+        exact: bool
+        by: str
+        language: str | None
+
 
 _NO_COLUMNS = "where is a condition on the columns of a Lance dataset; texts have none"
 
@@ -133,29 +146,11 @@ class Model(AbstractContextManager["Model"]):
 
     @overload
     def search(  # type: ignore[overload-overlap] # (a string is a sequence of strings to a type checker)
-        self,
-        queries: str,
-        texts: Texts | Dataset,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        where: str | None = None,
-        exact: bool = False,
-        by: str = "meaning",
-        language: str | None = None,
+        self, queries: str, texts: Texts | Dataset, **options: Unpack[_SearchOptions]
     ) -> SearchResult: ...
     @overload
     def search(
-        self,
-        queries: Texts,
-        texts: Texts | Dataset,
-        *,
-        top_k: int | None = None,
-        threshold: float | None = None,
-        where: str | None = None,
-        exact: bool = False,
-        by: str = "meaning",
-        language: str | None = None,
+        self, queries: Texts, texts: Texts | Dataset, **options: Unpack[_SearchOptions]
     ) -> list[SearchResult]: ...
     def search(
         self,

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lance
-import lancedb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,6 +74,8 @@ def test_the_model_that_made_the_vectors_embeds_the_query(
 
 
 def test_columns_of_a_dataset_keep_their_types(folder: Path, tmp_path: Path) -> None:
+    import lancedb
+
     vectors = pa.array(np.eye(3, dtype=np.float32).tolist(), pa.list_(pa.float32(), 3))
     table = pa.table(
         {"id": ["a", "b", "c"], "day": pa.array([1, 2, 3], pa.date32()), "n": pa.array([7, 8, 9], pa.int16())}

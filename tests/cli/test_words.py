@@ -95,6 +95,22 @@ def test_hybrid_in_a_dataset_shows_both_rankings(dataset: Path) -> None:
     )
 
 
+def test_saved_queries_are_searched_by_the_texts_they_were_saved_with(dataset: Path) -> None:
+    saved = simil("embed", "-m", "minilm", "-f", "jsonl", stdin=b"RX-8\nthe roadster\n", cwd=dataset)
+    dataset.joinpath("q.jsonl").write_text(saved.out, "utf-8")
+    bare = "".join(json.dumps({**json.loads(line), "text": None}) + "\n" for line in saved.out.splitlines())
+
+    for option in ("--words", "--hybrid"):
+        for name in ("cars.lance", "cars.csv"):
+            command = ["search", option, name, "-k", "1", "-f", "jsonl", "--queries"]
+            of_file = simil(*command, "q.jsonl", cwd=dataset)
+            assert [json.loads(line)["id"] for line in of_file.out.splitlines()] == ["1", "2"]
+            assert simil(*command, "-", stdin=saved.out.encode(), cwd=dataset).out == of_file.out
+            refused = simil(*command, "-", stdin=bare.encode(), cwd=dataset)
+            assert refused.code == 3
+            assert "was saved without its text, and a search by words reads texts" in refused.error_line
+
+
 def test_two_datasets_are_refused(dataset: Path) -> None:
     result = simil("search", "--words", "x", "cars.lance", "cars.lance", cwd=dataset)
 

@@ -58,3 +58,13 @@ def test_a_key_of_an_api_travels_only_with_its_model() -> None:
     assert (local.openai.api_key, paid.openai.api_key) == (None, "sk-secret")
     assert "sk-secret" not in repr(paid)
     assert (local.threads, local.cache, paid.cache) == (3, False, True)
+
+
+@pytest.mark.parametrize("scheme", ["az", "abfs", "abfss"])
+def test_keys_of_azure(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "of the driver")
+    environment = WorkerEnvironment([f"{scheme}://bucket/a"], load_settings(model="minilm"))
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_KEY")
+    environment.apply()
+
+    assert os.environ.pop("AZURE_STORAGE_ACCOUNT_KEY") == "of the driver"

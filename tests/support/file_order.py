@@ -10,19 +10,25 @@ _TESTS = Path(__file__).resolve().parents[1]
 # Ten processor seconds and more, by `--durations`. One that is missing here costs some seconds of waiting.
 _LONGEST = """
     cli/test_cases.py
+    runners/test_cluster_runs.py
     torture/test_short_forms.py
+    runners/test_interrupted_runs.py
     engines/test_precision.py
     test_benchmarks.py
+    cli/test_search_datasets.py
     cli/test_openai_faults.py
     tasks/test_communities.py
     cli/test_read_once.py
     cli/test_cross_encoders.py
     engines/test_eval_engines.py
     cli/test_passed_back.py
+    cli/test_larger_than_memory.py
     cli/test_openai_proofs.py
     cli/test_control_characters.py
     test_readme.py
     engines/test_reference.py
+    cli/test_lance_kills.py
+    runners/test_local_ray.py
     cli/test_parquet.py
     cli/test_eval.py
     tasks/test_projection.py

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import lance
-import lancedb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -319,6 +318,8 @@ def test_nobody_knows_how_vectors_of_files_were_made(tmp_path: Path) -> None:
 
 
 def test_lancedb_opens_it(tmp_path: Path) -> None:
+    import lancedb
+
     write(tmp_path / "corpus.lance", batch(["a", "b"], [[1, 0], [0, 1]], fields=[{"n": 1}, {"n": 2}]))
     table = lancedb.connect(tmp_path).open_table("corpus")
     (found,) = table.search([0.0, 1.0]).where("n > 0").limit(1).to_list()
@@ -326,6 +327,8 @@ def test_lancedb_opens_it(tmp_path: Path) -> None:
 
 
 def test_a_table_of_lancedb(tmp_path: Path) -> None:
+    import lancedb
+
     made = [
         {"vector": [1.0, 2.0], "title": "x", "year": 20},
         {"vector": [3.0, 4.0], "title": "y", "year": 1},

@@ -44,11 +44,6 @@ class IndexDescription:
     rows_left: int
     size: int | None
 
-    @property
-    def is_on_vectors(self) -> bool:
-        """Whether it finds vectors."""
-        return self.kind.startswith("IVF_")
-
 
 @dataclass(frozen=True, slots=True)
 class DatasetDescription:

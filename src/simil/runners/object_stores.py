@@ -18,6 +18,8 @@ __all__ = ["StoredObject", "list_objects", "matching_objects", "open_object", "r
 # An address is told apart into the scheme, which names the store, and the path with the bucket.
 _ADDRESS = re.compile(r"([a-z0-9+]+)://(([^/]*)/?.*)", re.IGNORECASE | re.DOTALL)
 _PATTERN = re.compile(r"\*\*/?|\*|\?|\[[^\]]*\]")
+# pyarrow knows `az` by no address.
+_AZURE = ("az", "abfs", "abfss")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
@@ -100,6 +102,12 @@ def _parts(address: str) -> tuple[str, str, str]:
 def _store(scheme: str, bucket: str) -> Any:
     """Return pyarrow's way to a store; keys and regions are those of the environment."""
     fs = arrow_file_systems()
+    if scheme in _AZURE:
+        account = _variable(["AZURE_STORAGE_ACCOUNT_NAME"])
+        if account is None:
+            raise UsageError("AZURE_STORAGE_ACCOUNT_NAME is not set", hint="set it, and a key or a token")
+        key, token = _variable(["AZURE_STORAGE_ACCOUNT_KEY"]), _variable(["AZURE_STORAGE_SAS_TOKEN"])
+        return fs.AzureFileSystem(account, account_key=key, sas_token=None if key else token)
     if scheme != "s3":
         return fs.FileSystem.from_uri(f"{scheme}://{bucket}")[0]
     region, endpoint = _variable(_REGIONS), _variable(_ENDPOINTS)

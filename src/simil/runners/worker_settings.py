@@ -13,13 +13,15 @@ from simil.blas import cores
 from simil.config import Credentials, Settings, folder_of_caches
 from simil.device import Device
 from simil.embedders.local.cores import physical_cores
+from simil.formats.remote_paths import is_remote
 from simil.models.resolve import Provider, resolve
 from simil.models.select import check_consent
 from simil.runners.ray_cluster import ActorPool
 
 __all__ = ["WorkerEnvironment", "local_settings", "travelling_settings"]
 
-_OF_STORES = {"s3": ("AWS_",), "gs": ("GOOGLE_", "GCS_"), "az": ("AZURE_",), "abfs": ("AZURE_",)}
+# By how addresses begin, those with s3+ddb, abfs and abfss, too.
+_OF_STORES = {"s3": ("AWS_",), "gs": ("GOOGLE_", "GCS_"), "az": ("AZURE_",), "ab": ("AZURE_",)}
 # These belong together: those of two machines are not mixed.
 _KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"}
 _OF_HUB = ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE")
@@ -30,8 +32,8 @@ class WorkerEnvironment:
 
     def __init__(self, addresses: Iterable[str], settings: Settings) -> None:
         """Choose those for the object stores among these addresses, and for the hub if the model is there."""
-        schemes = {address.partition("://")[0].lower() for address in addresses}
-        prefixes = tuple(prefix for scheme in schemes for prefix in _OF_STORES.get(scheme, ()))
+        stores = {address[:2].lower() for address in addresses if is_remote(address)}
+        prefixes = tuple(prefix for store in stores for prefix in _OF_STORES[store])
         names = [name for name in os.environ if name.startswith(prefixes)]
         if settings.model is None or resolve(settings.model).provider is Provider.HUB:
             names += [name for name in _OF_HUB if name in os.environ]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["RRF_K", "fuse"]
+__all__ = ["RRF_K", "fuse", "ranks_in"]
 
 RRF_K = 60
 

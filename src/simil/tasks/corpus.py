@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from simil.errors import ModelMismatch, Place
+from simil.errors import InputError, ModelMismatch, Place
 from simil.frozen import Frozen
 from simil.texts import Text
 
@@ -25,6 +25,7 @@ __all__ = [
     "check_models",
     "content_of",
     "equal_unknown",
+    "given_text",
     "place_of",
     "saved_texts",
     "texts_at",
@@ -146,6 +147,17 @@ def texts_at(texts: Sequence[Text], rows: NDArray[np.int64]) -> Iterator[Text]:
     if isinstance(texts, TextsOnDemand):
         return texts.at(rows)
     return (texts[row] for row in rows.tolist())
+
+
+def given_text(text: Text, reader: str) -> str:
+    """Return a text that a `reader` needs; raises `InputError` for a vector that was saved without it."""
+    if not text.text:
+        raise InputError(
+            f"the vector {text.id!r} was saved without its text, and {reader} reads texts",
+            hint="save it again with its text, as simil embed -o FILE.jsonl does",
+            place=text.origin,
+        )
+    return text.text
 
 
 def saved_texts(files: Sequence[VectorFile]) -> Sequence[Text]:

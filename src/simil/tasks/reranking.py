@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simil.errors import InputError
 from simil.progress import Progress, silent
-from simil.tasks.corpus import Corpus
+from simil.tasks.corpus import Corpus, given_text
 from simil.tasks.matching import Matches, check_one_to_one, keep_one_to_one
 from simil.tasks.pair_scoring import score_pairs
 from simil.tasks.retrieval import SearchResult
@@ -130,11 +130,4 @@ def _score(
 
 
 def _text(corpus: Corpus, row: int) -> str:
-    found = corpus.texts[row]
-    if not found.text:
-        raise InputError(
-            f"the vector {found.id!r} was saved without its text, and a reranker reads texts",
-            hint="save it again with its text, as simil embed -o FILE.jsonl does",
-            place=found.origin,
-        )
-    return found.text
+    return given_text(corpus.texts[row], "a reranker")

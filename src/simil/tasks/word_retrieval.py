@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simil import similarity
-from simil.errors import InputError
 from simil.index.word_index import WordIndex
 from simil.index.word_tokens import DEFAULT_LANGUAGE
 from simil.progress import Progress, silent
 from simil.similarity.rank_fusion import fuse, ranks_in
-from simil.tasks.corpus import Corpus
+from simil.tasks.corpus import Corpus, given_text
 from simil.tasks.retrieval import TOP_K, JointRanks, SearchBy, SearchResult, search
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ def index_words(
     texts: Sequence[Text], language: str = DEFAULT_LANGUAGE, *, progress: Progress = silent
 ) -> WordIndex:
     """Return texts by their words; raises InputError for a saved vector without its text."""
-    return WordIndex(_given(texts), language, progress=progress, total=len(texts))
+    given = (given_text(text, "a search by words") for text in texts)
+    return WordIndex(given, language, progress=progress, total=len(texts))
 
 
 def search_words(
@@ -95,14 +95,3 @@ def cosines_with(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> ND
     import numpy as np
 
     return similarity.pairwise(np.broadcast_to(query, vectors.shape), vectors, similarity.Metric.DOT)
-
-
-def _given(texts: Sequence[Text]) -> Iterator[str]:
-    for text in texts:
-        if not text.text:
-            raise InputError(
-                f"the vector {text.id!r} was saved without its text, and a search by words reads texts",
-                hint="save it again with its text, as simil embed -o FILE.jsonl does",
-                place=text.origin,
-            )
-        yield text.text

@@ -21,9 +21,8 @@ from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from simil.cli.commands.search_found import Found
-    from simil.cli.commands.search_inputs import Queries, Splitting
+    from simil.cli.commands.search_inputs import SearchRequest
     from simil.cli.options.run import SessionRun
-    from simil.session.inputs import OpenInput
     from simil.session.session import Session
     from simil.tasks.retrieval import SearchResult
 
@@ -102,7 +101,13 @@ def search(
     simil search "how do I undo a commit" notes.txt · simil search -r -l "tax return" ~/documents
     simil search --hybrid "error E1004" manual.txt · simil search --words "RX-7" cars.txt
     """
-    from simil.cli.commands.search_inputs import Splitting, open_queries, query_and_files, without_folders
+    from simil.cli.commands.search_inputs import (
+        SearchRequest,
+        Splitting,
+        open_queries,
+        query_and_files,
+        without_folders,
+    )
     from simil.cli.commands.search_notes import report_limit, report_misses
     from simil.cli.commands.search_view import show_counts, show_files, show_results
     from simil.cli.options.run import open_run
@@ -144,7 +149,9 @@ def search(
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
         opened = run.session.open(sources, cut.files)
-        found = _found(run.session, asked, opened, cut, stored, words, candidates or top_k, threshold)
+        found = _found(
+            run.session, SearchRequest(asked, opened, cut, stored, words, candidates or top_k, threshold)
+        )
         answers, corpus = found.answers, found.corpus
         if candidates is not None:
             wanted = TOP_K if threshold is None and top_k is None else top_k
@@ -163,23 +170,14 @@ def search(
         raise NegativeAnswer
 
 
-def _found(
-    session: Session,
-    queries: Queries,
-    opened: OpenInput,
-    cut: Splitting,
-    stored: StoredFlags,
-    words: WordFlags,
-    top_k: int | None,
-    threshold: float | None,
-) -> Found:
-    if words.count:
+def _found(session: Session, asked: SearchRequest) -> Found:
+    if asked.words.count:
         from simil.cli.commands.search_words import find_with_words
 
-        return find_with_words(session, queries, opened, cut, stored, words, top_k=top_k)
-    from simil.cli.commands.search_found import find_all
+        return find_with_words(session, asked)
+    from simil.cli.commands.search_found import find
 
-    return find_all(session, queries, opened, cut, stored, top_k=top_k, threshold=threshold)
+    return find(session, asked)
 
 
 def _reranked(found: Found, top_k: int | None, run: SessionRun) -> list[SearchResult]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simil.errors import UsageError
 from simil.tasks.corpus import Corpus
 
 if TYPE_CHECKING:
-    from simil.cli.commands.search_inputs import Queries, Splitting
+    from simil.cli.commands.search_inputs import SearchRequest
     from simil.cli.options.groups import StoredFlags
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simil.texts import Text
     from simil.vectors.stored_vectors import StoredVectors
 
-__all__ = ["Found", "find_all"]
+__all__ = ["Found", "find", "without_vectors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,59 +43,46 @@ class Found:
         return self.of_datasets or len(self.corpus)
 
 
-def find_all(
-    session: Session,
-    queries: Queries,
-    opened: OpenInput,
-    cut: Splitting,
-    stored: StoredFlags,
-    *,
-    top_k: int | None,
-    threshold: float | None,
-) -> Found:
-    """Search for the queries in what was opened.
+def find(session: Session, asked: SearchRequest) -> Found:
+    """Search for the queries in what was opened, by meaning.
 
     Saved vectors are opened before texts are embedded, as they name the model: those of queries, then others.
     Raises `UsageError` where the options do not fit what was opened.
     """
-    stored.check(opened)
-    cut.check(opened)
-    saved = queries.groups(session) if queries.are_saved else None
-    if opened.holds_stored:
-        sources = _datasets(session, opened, stored)
-        groups = _Noted(saved or queries.groups(session))
-        types = opened.column_types if cut.files.all_fields else {}
-        return _in_datasets(session, groups, sources, stored, types, top_k, threshold)
+    asked.check()
+    groups = _Noted(asked.queries.groups(session))
+    if asked.opened.holds_stored:
+        return _in_datasets(session, asked, groups)
     from simil.tasks.retrieval import search
 
-    corpus = cut.corpus(session, opened)
-    groups = _Noted(saved or queries.groups(session))
+    corpus = asked.cut.corpus(session, asked.opened)
     answers = [
-        answer for group in groups for answer in search(group, corpus, top_k=top_k, threshold=threshold)
+        answer
+        for group in groups
+        for answer in search(group, corpus, top_k=asked.top_k, threshold=asked.threshold)
     ]
     return Found(answers, groups.queries(), corpus)
 
 
-def _in_datasets(
-    session: Session,
-    groups: _Noted,
-    sources: Sequence[Corpus | StoredVectors],
-    stored: StoredFlags,
-    types: Mapping[str, Any],
-    top_k: int | None,
-    threshold: float | None,
-) -> Found:
+def _in_datasets(session: Session, asked: SearchRequest, groups: _Noted) -> Found:
     from simil.cli.commands.search_notes import report_reading
     from simil.tasks.stored_retrieval import search_stored
 
+    stored = asked.stored
+    sources = _datasets(session, asked.opened, stored)
     if not stored.exact:
-        needs_all = threshold is not None and top_k is None
+        needs_all = asked.threshold is not None and asked.top_k is None
         report_reading(sources, session.dimensions, needs_all=needs_all)
     answers, corpus = search_stored(
-        groups, sources, top_k=top_k, threshold=threshold, where=stored.where, exact=stored.exact
+        groups,
+        sources,
+        top_k=asked.top_k,
+        threshold=asked.threshold,
+        where=stored.where,
+        exact=stored.exact,
     )
     count = sum(len(source) if isinstance(source, Corpus) else source.rows for source in sources)
-    return Found(answers, groups.queries(), corpus.replaced(types=types), count)
+    return Found(answers, groups.queries(), corpus.replaced(types=asked.field_types), count)
 
 
 def _datasets(session: Session, opened: OpenInput, stored: StoredFlags) -> Sequence[Corpus | StoredVectors]:
@@ -126,6 +113,12 @@ class _Noted:
 
     def queries(self) -> Corpus:
         """Return the queries of the groups so far, without their vectors."""
-        import numpy as np
+        return without_vectors(self._texts)
 
-        return Corpus(self._texts, np.empty((len(self._texts), 0), np.float32), None)
+
+def without_vectors(texts: Iterable[Text]) -> Corpus:
+    """Return a corpus of texts alone."""
+    import numpy as np
+
+    kept = [*texts]
+    return Corpus(kept, np.empty((len(kept), 0), np.float32), None)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simil.cli.options import values
 from simil.errors import Place, UsageError
 from simil.formats.detection import format_of_folder
 
 if TYPE_CHECKING:
-    from simil.cli.options.groups import InputFlags
+    from simil.cli.options.groups import InputFlags, StoredFlags, WordFlags
     from simil.embedders.base import Embedder
     from simil.progress import Progress
     from simil.session.inputs import OpenInput
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simil.texts import ReadOptions, Text
     from simil.texts.chunks import Chunking
 
-__all__ = ["Queries", "Splitting", "open_queries", "query_and_files", "without_folders"]
+__all__ = ["Queries", "SearchRequest", "Splitting", "open_queries", "query_and_files", "without_folders"]
 
 log = logging.getLogger("simil")
 
@@ -160,12 +160,48 @@ class Queries:
         return self.vectors is not None
 
     def groups(self, session: Session) -> Iterator[Corpus]:
-        """Return their vectors, those of a dataset in groups; saved ones are opened at once."""
+        """Return their vectors, those of a dataset in groups.
+
+        Saved ones are opened at once, as they name the model; texts are embedded when they are asked for.
+        """
         from simil.embedders.base import Kind
 
         if self.vectors is not None:
             return session.corpus_groups(self.vectors)
-        return iter([session.embed(self.texts, Kind.QUERY)])
+        return (session.embed(texts, Kind.QUERY) for texts in [self.texts])
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What is searched for, where, and how.
+
+    Attributes:
+        queries: what is searched for.
+        opened: what is searched.
+        cut: how it is split into texts.
+        stored: how datasets are searched.
+        words: whether words count.
+        top_k: how many results a query has; None for 10, or all that reach the threshold.
+        threshold: the least cosine.
+    """
+
+    queries: Queries
+    opened: OpenInput
+    cut: Splitting
+    stored: StoredFlags
+    words: WordFlags
+    top_k: int | None
+    threshold: float | None
+
+    def check(self) -> None:
+        """Raise `UsageError` where the options do not fit what was opened."""
+        self.stored.check(self.opened)
+        self.cut.check(self.opened)
+
+    @property
+    def field_types(self) -> Mapping[str, Any]:
+        """The types of the fields, if they are read of all that is found in datasets."""
+        return self.opened.column_types if self.cut.files.all_fields else {}
 
 
 def open_queries(session: Session, query: str | None, queries: str | None, reading: InputFlags) -> Queries:
