@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError
-from simil.formats.lance_library import lance_errors
 from simil.index.candidate_index import CandidateIndex
 from simil.index.nearest import Nearest, nearest
-from simil.vectors.where_conditions import enclosed
+from simil.vectors.where_conditions import enclosed, where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +91,7 @@ def _sample(stored: StoredVectors, where: str | None, count: int) -> NDArray[np.
     there = f"`{stored.column}` IS NOT NULL"
     condition = f"{enclosed(where)} AND {there}" if where else there
     options: dict[str, Any] = {"columns": [], "with_row_id": True, "filter": condition}
-    with lance_errors(stored.place):
+    with where_errors(stored.place, where):
         ids = stored.dataset.scanner(**options).to_table()["_rowid"].to_numpy()
     places = np.linspace(0, len(ids) - 1, min(count, len(ids))).astype(np.int64)
     sampled: NDArray[np.uint64] = ids[places]

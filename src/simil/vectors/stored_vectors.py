@@ -16,7 +16,7 @@ from simil.vectors.array_rows import as_float32
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedding_facts import EmbeddingFacts
-from simil.vectors.where_conditions import check_condition, enclosed, fit_for
+from simil.vectors.where_conditions import check_condition, enclosed, where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,7 +146,7 @@ class StoredVectors:
         """
         import numpy as np
 
-        with lance_errors(self.place, fit_for(where)):
+        with where_errors(self.place, where):
             scanner = self.dataset.scanner(
                 columns=[self.column],
                 filter=where,
