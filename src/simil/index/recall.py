@@ -61,7 +61,7 @@ def measure_recall(
     ids = _sample(stored, where, queries)
     if not len(ids):
         raise InputError("has no row to search for", place=stored.place)
-    asked = _vectors(stored, ids)
+    asked = stored.of_length_one(ids, stored.take_vectors(ids))
     times = [time.perf_counter()]
     found = nearest(stored, asked, k + 1, where=where, index_from=0)
     times.append(time.perf_counter())
@@ -96,12 +96,6 @@ def _sample(stored: StoredVectors, where: str | None, count: int) -> NDArray[np.
     places = np.linspace(0, len(ids) - 1, min(count, len(ids))).astype(np.int64)
     sampled: NDArray[np.uint64] = ids[places]
     return sampled
-
-
-def _vectors(stored: StoredVectors, ids: NDArray[np.uint64]) -> NDArray[np.float32]:
-    from simil import similarity
-
-    return similarity.of_length_one(stored.take_vectors(ids))
 
 
 def _others(found: Nearest, query: int, row: int, k: int) -> NDArray[np.float32]:
