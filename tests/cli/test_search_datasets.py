@@ -100,6 +100,34 @@ def test_a_condition_is_checked_before_a_model_is_opened(folder: Path) -> None:
     assert result.error_line == "v.lance has no column 'yer', which --where names; it has id, text, embedding"
 
 
+@pytest.mark.parametrize("value", ["$1", ":year", "?"])
+def test_a_condition_leaves_no_value_open(value: str, folder: Path) -> None:
+    """Lance panics at one, with a stack on stderr."""
+    result = simil("search", "juice", "v.lance", "--where", f"id = {value}", cwd=folder)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.error_line == (
+        f"--where 'id = {value}' leaves a value open: {value}; write it out, such as \"year > 2020\""
+    )
+
+
+@pytest.mark.parametrize("where", ["id = '7' -- what? :) $1", "id /* ?) ' */ = '7'", "id::int = 7"])
+def test_what_a_condition_says_of_itself_is_not_read(where: str, folder: Path) -> None:
+    result = simil("search", "juice", "v.lance", "--where", where, cwd=folder)
+
+    assert (result.err, result.code) == ("", 0)
+    assert result.out.endswith("\t7\tapple juice\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--words"]])
+def test_a_condition_that_rows_cannot_be_asked_is_named(options: Sequence[str], folder: Path) -> None:
+    where = "cast(text as int) > 1"
+    result = simil("search", *options, "juice", "v.lance", "--where", where, cwd=folder)
+
+    assert (result.code, result.out) == (3, "")
+    assert f"v.lance: is not one of which --where {where!r} can be asked: " in result.error_line
+
+
 def test_a_folder_of_parquet_files_is_searched_as_one_table(folder: Path, tmp_path: Path) -> None:
     """As any other command reads it."""
     table = pq.read_table(folder / "v.parquet")
@@ -145,6 +173,15 @@ def test_recall_is_that_of_the_index(indexed: Path) -> None:
     }  # fmt: skip
     assert found["settings"] == measured.settings
     assert "without --recall, search is exact: it uses the index from 24,000,000 rows on" in shown.error_line
+
+
+@pytest.mark.parametrize("options", [["--recall"], ["--queries", "v.lance"]])
+def test_a_condition_that_fails_is_named_with_an_index(options: Sequence[str], indexed: Path) -> None:
+    where = "1 / cast(id as int) > 0"
+    result = simil("search", *options, "v.lance", "--where", where, cwd=indexed)
+
+    assert (result.code, result.out) == (3, "")
+    assert f"v.lance: is not one of which --where {where!r} can be asked: " in result.error_line
 
 
 def test_recall_is_shown_with_its_settings(indexed: Path) -> None:

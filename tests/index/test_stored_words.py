@@ -110,7 +110,7 @@ def test_a_condition_leaves_out_rows_and_changes_no_score(
     read: StoredVectors, indexed: StoredVectors, with_index: bool
 ) -> None:
     stored = indexed if with_index else read
-    every, some = StoredWords(stored), StoredWords(stored, where="id > '5'")
+    every, some = StoredWords(stored), StoredWords(stored, where="id > '5' -- and no other (")
 
     best, kept = every.best("the", 20), some.best("the", 20)
 

@@ -192,11 +192,22 @@ def test_nothing_to_search_and_nothing_to_search_for(stored: StoredVectors, tmp_
 def test_a_vector_without_direction_is_named(tmp_path: Path) -> None:
     name = str(tmp_path / "zero.lance")
     ones = np.ones(DIMENSIONS, np.float32)
-    lance.write_dataset(table(["a", "b"], [ones, 0 * ones], [1, 2]), name)
+    lance.write_dataset(table(["none", "a", "b"], [None, ones, 0 * ones], [1, 2, 3]), name)
 
     for limits in ({"top_k": 1}, {"threshold": 0.5}):
-        with pytest.raises(InputError, match="no direction"):
+        with pytest.raises(InputError, match="the vector of 'b' is zero and has no direction") as caught:
             search_stored(queries(), [StoredVectors.open(name)], **limits)  # type: ignore[arg-type]
+        assert str(caught.value.place) == name
+
+
+def test_a_vector_that_is_not_finite_is_named_in_any_block(tmp_path: Path) -> None:
+    name = str(tmp_path / "infinite.lance")
+    vectors = [None, *np.ones((9000, DIMENSIONS), np.float32)]
+    vectors[8800] = np.full(DIMENSIONS, np.inf, np.float32)
+    lance.write_dataset(table([f"r{row}" for row in range(9001)], vectors, [1] * 9001), name)
+
+    with pytest.raises(InputError, match="the vector of 'r8800' has a value that is not a finite"):
+        search_stored(queries(), [StoredVectors.open(name)])
 
 
 def test_rows_without_ids_are_called_by_their_numbers(stored: StoredVectors, tmp_path: Path) -> None:

@@ -298,9 +298,9 @@ def test_an_index_gives_candidates_with_exact_scores(
 
 def test_a_vector_without_direction_names_the_dataset(tmp_path: Path) -> None:
     name = str(tmp_path / "zero.lance")
-    vectors = pa.array([[1.0, 0.0], [0.0, 0.0]], pa.list_(pa.float32(), 2))
+    vectors = pa.array([None, [1.0, 0.0], [0.0, 0.0]], pa.list_(pa.float32(), 2))
     lance.write_dataset(pa.table({"vector": vectors}), name)
-    with pytest.raises(InputError, match="vector 2 is zero") as caught:
+    with pytest.raises(InputError, match="the vector of row 3 is zero") as caught:
         stored_duplicates(StoredCorpus(StoredVectors.open(name)), 0.9)
     assert caught.value.place is not None and caught.value.place.source == name
 

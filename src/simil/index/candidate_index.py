@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.formats.lance_library import lance_errors
 from simil.index.index_description import fragments_left
+from simil.vectors.where_conditions import where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +61,7 @@ class CandidateIndex:
 
     def rows_that_count(self, where: str | None) -> int:
         """Return how many rows meet a condition, which reads the columns it names."""
-        with lance_errors(self.stored.place):
+        with where_errors(self.stored.place, where):
             return int(self.stored.dataset.count_rows(where))
 
     def share_of(self, rows: int) -> float:
@@ -99,7 +100,7 @@ class CandidateIndex:
             "minimum_nprobes": settings["probes"],
             "ef": settings.get("ef"),
         }
-        with lance_errors(self.stored.place):
+        with where_errors(self.stored.place, where):
             found = self.stored.dataset.scanner(
                 columns=[],
                 with_row_id=True,

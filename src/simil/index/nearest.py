@@ -114,7 +114,7 @@ def _scores(
 
     asked, places = np.nonzero(row_ids != NO_ROW)
     ids, rows = np.unique(row_ids[asked, places], return_inverse=True)
-    vectors = similarity.of_length_one(stored.take_vectors(ids))
+    vectors = stored.of_length_one(ids, stored.take_vectors(ids))
     scores = np.full(row_ids.shape, -np.inf, np.float32)
     scores[asked, places] = similarity.products_by_pair(queries, vectors, asked, rows)
     return scores
@@ -184,7 +184,7 @@ class _StoredRows:
         for ids, block in self._stored.blocks(where=where, fragments=self._fragments):
             self._starts.append(read)
             self._ids.append(_compact(ids))
-            yield similarity.of_length_one(block[:, : self._dimensions], read)
+            yield self._stored.of_length_one(ids, block[:, : self._dimensions])
             read += len(ids)
 
     def ids_of(self, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -204,7 +204,7 @@ class _StoredRows:
 
         ids, places = np.unique(self.ids_of(numbers), return_inverse=True)
         vectors = self._stored.take_vectors(ids)
-        return similarity.of_length_one(vectors[:, : self._dimensions])[places]
+        return self._stored.of_length_one(ids, vectors[:, : self._dimensions])[places]
 
 
 def _compact(ids: NDArray[np.uint64]) -> range | NDArray[np.uint64]:

@@ -30,9 +30,7 @@ def reaching(
     """
     dimensions = queries.shape[1]
     use_all_cores(queries.size * stored.rows)
-    read = 0
     for row_ids, block in stored.blocks(where=where):
-        rows = similarity.of_length_one(block[:, :dimensions], read)
-        read += len(row_ids)
+        rows = stored.of_length_one(row_ids, block[:, :dimensions])
         for asked, found, scores in similarity.matches_above(queries, rows, threshold):
             yield asked, row_ids[found], scores

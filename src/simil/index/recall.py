@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError
-from simil.formats.lance_library import lance_errors
 from simil.index.candidate_index import CandidateIndex
 from simil.index.nearest import Nearest, nearest
-from simil.vectors.where_conditions import enclosed
+from simil.vectors.where_conditions import enclosed, where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +61,7 @@ def measure_recall(
     ids = _sample(stored, where, queries)
     if not len(ids):
         raise InputError("has no row to search for", place=stored.place)
-    asked = _vectors(stored, ids)
+    asked = stored.of_length_one(ids, stored.take_vectors(ids))
     times = [time.perf_counter()]
     found = nearest(stored, asked, k + 1, where=where, index_from=0)
     times.append(time.perf_counter())
@@ -92,17 +91,11 @@ def _sample(stored: StoredVectors, where: str | None, count: int) -> NDArray[np.
     there = f"`{stored.column}` IS NOT NULL"
     condition = f"{enclosed(where)} AND {there}" if where else there
     options: dict[str, Any] = {"columns": [], "with_row_id": True, "filter": condition}
-    with lance_errors(stored.place):
+    with where_errors(stored.place, where):
         ids = stored.dataset.scanner(**options).to_table()["_rowid"].to_numpy()
     places = np.linspace(0, len(ids) - 1, min(count, len(ids))).astype(np.int64)
     sampled: NDArray[np.uint64] = ids[places]
     return sampled
-
-
-def _vectors(stored: StoredVectors, ids: NDArray[np.uint64]) -> NDArray[np.float32]:
-    from simil import similarity
-
-    return similarity.of_length_one(stored.take_vectors(ids))
 
 
 def _others(found: Nearest, query: int, row: int, k: int) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from simil.index.word_tokens import (
     word_parts,
 )
 from simil.progress import Progress, silent
+from simil.vectors.where_conditions import enclosed, where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -224,11 +225,11 @@ class StoredWords:
         index = WordIndex(texts, self.language, progress=self._progress, total=len(texts))
         if self._where is None:
             return _ReadTexts(index, row_ids, None)
-        meeting, _ = self._scan(f"({self._where}) AND {filled}", [])
+        meeting, _ = self._scan(f"{enclosed(self._where)} AND {filled}", [])
         return _ReadTexts(index, row_ids, np.isin(row_ids, meeting))
 
     def _scan(self, condition: str, columns: list[str]) -> tuple[NDArray[np.uint64], list[str]]:
-        with lance_errors(self._stored.place):
+        with where_errors(self._stored.place, self._where):
             found = self._stored.dataset.to_table(columns=columns, filter=condition, with_row_id=True)
         texts = [text or "" for text in found[self._column].to_pylist()] if columns else []
         return found["_rowid"].to_numpy(), texts
@@ -236,8 +237,7 @@ class StoredWords:
     def _ranked(self, query: Any, k: int, where: str | None) -> WordCandidates:
         import numpy as np
 
-        place = self._stored.place
-        with lance_errors(place):
+        with where_errors(self._stored.place, where):
             scanner = self._stored.dataset.scanner(
                 columns=["_rowid", "_score"],
                 with_row_id=True,

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from simil import similarity
-from simil.errors import InputError, Place
+from simil.errors import Place
 from simil.index.candidate_index import CandidateIndex
 from simil.index.nearest import nearest
 from simil.progress import Progress, silent
@@ -186,10 +185,10 @@ class StoredCorpus(CorpusInBlocks):
 
     def read(self, stop: int | None = None) -> Iterator[tuple[int, NDArray[np.float32]]]:
         first = 0
-        for _, block in self.stored.blocks(rows=_SCANNED):
+        for row_ids, block in self.stored.blocks(rows=_SCANNED):
             part = block if stop is None else block[: max(0, stop - first)]
             if len(part):
-                yield first, self._of_length_one(part, first)
+                yield first, self.stored.of_length_one(row_ids[: len(part)], part)
             first += len(block)
             if stop is not None and first >= stop:
                 return
@@ -199,9 +198,9 @@ class StoredCorpus(CorpusInBlocks):
 
         found = np.empty((len(rows), self.dimensions), np.float32)
         for start in range(0, len(rows), _SCANNED):
-            part = rows[start : start + _SCANNED]
-            vectors = self.stored.take_vectors(self.row_ids[part])
-            found[start : start + len(part)] = self._of_length_one(vectors, int(part[0]))
+            row_ids = self.row_ids[rows[start : start + _SCANNED]]
+            vectors = self.stored.take_vectors(row_ids)
+            found[start : start + len(row_ids)] = self.stored.of_length_one(row_ids, vectors)
         return found
 
     def nearest(
@@ -244,12 +243,6 @@ class StoredCorpus(CorpusInBlocks):
             return None, ids
         order = np.argsort(ids)
         return order, ids[order]
-
-    def _of_length_one(self, block: NDArray[np.float32], first: int) -> NDArray[np.float32]:
-        try:
-            return similarity.of_length_one(block, first)
-        except InputError as exc:
-            raise InputError(exc.message, place=self.stored.place) from exc
 
 
 class _StoredTexts(TextsOnDemand):

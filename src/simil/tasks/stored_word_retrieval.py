@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simil import similarity
 from simil.index.nearest import nearest
 from simil.similarity.rank_fusion import fuse, ranks_in
 from simil.tasks.corpus import Corpus
@@ -80,8 +79,9 @@ def _cosines(
 ) -> NDArray[np.float32]:
     import numpy as np
 
-    vectors = stored.take_vectors(rows.astype(np.uint64))[:, : len(query)]
-    return cosines_with(query, similarity.of_length_one(vectors))
+    row_ids = rows.astype(np.uint64)
+    vectors = stored.take_vectors(row_ids)[:, : len(query)]
+    return cosines_with(query, stored.of_length_one(row_ids, vectors))
 
 
 def with_texts(

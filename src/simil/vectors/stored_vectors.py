@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from simil import similarity
 from simil.errors import InputError, ModelMismatch, Place
 from simil.formats.arrow_library import arrow
 from simil.formats.arrow_schemas import ColumnRoles, hash_column, model_of, vector_column
@@ -16,7 +17,7 @@ from simil.vectors.array_rows import as_float32
 from simil.vectors.arrow_form import read_table_of
 from simil.vectors.collect import VectorFile
 from simil.vectors.embedding_facts import EmbeddingFacts
-from simil.vectors.where_conditions import check_condition, enclosed, fit_for
+from simil.vectors.where_conditions import check_condition, enclosed, where_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,7 +147,7 @@ class StoredVectors:
         """
         import numpy as np
 
-        with lance_errors(self.place, fit_for(where)):
+        with where_errors(self.place, where):
             scanner = self.dataset.scanner(
                 columns=[self.column],
                 filter=where,
@@ -162,8 +163,8 @@ class StoredVectors:
                 ids, lists = batch.column("_rowid"), batch.column(self.column)
                 if lists.null_count:  # A filter in the scanner would copy every batch.
                     ids, lists = ids.filter(lists.is_valid()), lists.drop_null()
-                vectors, missing = as_float32(self.name, self._rows_of(lists))
                 row_ids = ids.to_numpy()
+                vectors, missing = self._float32(row_ids, lists)
                 if missing:
                     row_ids, vectors = np.delete(row_ids, missing), np.delete(vectors, missing, axis=0)
                 if len(row_ids):
@@ -199,7 +200,18 @@ class StoredVectors:
         """Return the vectors of these rows [n, d], in this order; each must have one."""
         with lance_errors(self.place):
             table = self.dataset._take_rows(arrow().array(row_ids), [self.column])
-        return as_float32(self.name, self._rows_of(table.column(0).combine_chunks()))[0]
+        return self._float32(row_ids, table.column(0).combine_chunks())[0]
+
+    def of_length_one(self, row_ids: NDArray[np.uint64], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the vectors of these rows [n, d] as `similarity.of_length_one` does.
+
+        Raises InputError, with the id of its row, for one without direction.
+        """
+        try:
+            return similarity.of_length_one(vectors)
+        except InputError as exc:
+            named = self._named(row_ids[vectors.any(axis=1).argmin()])
+            raise InputError(f"the vector of {named} is zero and has no direction", place=self.place) from exc
 
     def check_where(self, where: str) -> None:
         """Raise UsageError, with one line, for a condition that Lance does not take."""
@@ -215,6 +227,31 @@ class StoredVectors:
         ).to_batches():
             return len(batch.column(0)[0])
         return 0
+
+    def _float32(self, row_ids: NDArray[np.uint64], column: Any) -> tuple[NDArray[np.float32], list[int]]:
+        """Return lists of numbers as `as_float32` does, whose error then has the id of the row."""
+        import numpy as np
+
+        rows = self._rows_of(column)
+        try:
+            return as_float32(self.name, rows)
+        except InputError as exc:
+            with np.errstate(over="ignore"):
+                found = rows.astype(np.float32)
+            bad = ~np.isfinite(found).all(axis=1) & ~np.isnan(found).all(axis=1)
+            said = (
+                f"the vector of {self._named(row_ids[bad.argmax()])} has a value that is not a finite float32"
+            )
+            raise InputError(said, place=self.place) from exc
+
+    def _named(self, row_id: np.uint64) -> str:
+        """Return what a row is called in an error: its id, or its number where it has none."""
+        schema = self.dataset.schema
+        roles = ColumnRoles.of(schema)
+        name = "id" if roles is None else roles.id
+        if name in schema.names:
+            return repr(self.dataset._take_rows(arrow().array([row_id]), [name])[name][0].as_py())
+        return f"row {self.numbers([int(row_id)])[0] + 1:,}"
 
     def _rows_of(self, column: Any) -> NDArray[Any]:
         """Return lists of numbers, none of which is null, as an array [n, dimensions]."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from simil.errors import UsageError
+from simil.errors import Place, UsageError
+from simil.formats.lance_library import lance_errors
 
-__all__ = ["check_condition", "enclosed", "fit_for"]
+__all__ = ["check_condition", "enclosed", "where_errors"]
 
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
+# Strings, names in quotes, and comments.
+_NO_CODE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNKNOWN = re.compile(r'No field named (?P<quote>"?)(?P<column>.+?)(?P=quote)\.(?:\s|$)')
 # What Lance says around the reason: a line of its source, what it parsed, and what it did.
 _SOURCE = re.compile(r", /\S+\.rs:\d+:\d+")
 _PARSED = re.compile(r"\(sql parser error: (.*)\)")
 _DOING = re.compile(r"^(?:Error [a-z ]+: )+")
+_PLACEHOLDER = re.compile(r"[$]\w+|(?<!:):\w+|\?")
 _FOUND = re.compile(r"found: ([^\s,)]+)")
 _SHOWN = 200
 
@@ -24,9 +29,12 @@ def enclosed(where: str) -> str:
     return f"({where}\n)"
 
 
-def fit_for(where: str | None) -> str:
-    """Return what a dataset is not, in an error, whose rows cannot be looked through with a condition."""
-    return "a sound Lance dataset" if where is None else f"one of which --where {where!r} can be asked"
+@contextmanager
+def where_errors(place: Place, where: str | None) -> Iterator[None]:
+    """Turn what Lance raises about rows that a condition, if any, is asked of into InputError."""
+    about = [] if where is None else [f"one of which --where {where!r} can be asked"]
+    with lance_errors(place, *about):
+        yield
 
 
 def check_condition(dataset: Any, name: str, where: str, hidden: str | None = None) -> None:
@@ -35,6 +43,12 @@ def check_condition(dataset: Any, name: str, where: str, hidden: str | None = No
     The line names an unknown column, and the columns that there are, but for `hidden`. `name` is that of the
     dataset in messages.
     """
+    if open_value := _PLACEHOLDER.search(_NO_CODE.sub(" ", where)):
+        # Lance panics at one, and prints a stack.
+        raise UsageError(
+            f"--where {where!r} leaves a value open: {open_value[0]}",
+            hint='write it out, such as "year > 2020"',
+        )
     try:
         _parse(dataset, where)
     except (OSError, ValueError, RuntimeError) as exc:
@@ -61,7 +75,7 @@ def _parse(dataset: Any, where: str) -> None:
 def _rest(dataset: Any, where: str) -> str | None:
     """Return with which word something follows a condition, None if nothing does."""
     depth = 0
-    for character in _QUOTED.sub("", where):
+    for character in _NO_CODE.sub(" ", where):
         depth += (character == "(") - (character == ")")
         if depth < 0:
             return ")"
