@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simil import similarity
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HYBRID_CANDIDATES",
     "cosines_with",
+    "given_text",
     "hybrid_result",
     "index_words",
     "search_hybrid",
@@ -34,11 +35,22 @@ __all__ = [
 HYBRID_CANDIDATES = 100
 
 
+def given_text(text: Text) -> str:
+    """Return the words to search, or to search for; raises InputError for a saved vector without its text."""
+    if not text.text:
+        raise InputError(
+            f"the vector {text.id!r} was saved without its text, and a search by words reads texts",
+            hint="save it again with its text, as simil embed -o FILE.jsonl does",
+            place=text.origin,
+        )
+    return text.text
+
+
 def index_words(
     texts: Sequence[Text], language: str = DEFAULT_LANGUAGE, *, progress: Progress = silent
 ) -> WordIndex:
     """Return texts by their words; raises InputError for a saved vector without its text."""
-    return WordIndex(_given(texts), language, progress=progress, total=len(texts))
+    return WordIndex(map(given_text, texts), language, progress=progress, total=len(texts))
 
 
 def search_words(
@@ -46,11 +58,12 @@ def search_words(
 ) -> list[SearchResult]:
     """Return the rows with the largest BM25 score for each query, ties in order; 10 without `top_k`.
 
-    Only texts that have a word of the query are found.
+    Only texts that have a word of the query are found. Raises InputError for a query without its text.
     """
     if not len(words):
         return []
-    return [words_result(query.text, *words.best(query.text, top_k or TOP_K)) for query in queries]
+    asked = [*map(given_text, queries)]
+    return [words_result(query, *words.best(query, top_k or TOP_K)) for query in asked]
 
 
 def words_result(query: str, scores: NDArray[np.float32], rows: NDArray[np.int64]) -> SearchResult:
@@ -66,12 +79,13 @@ def search_hybrid(
 
     The `HYBRID_CANDIDATES` best by cosine are joined with as many by BM25 by reciprocal rank fusion (`fuse`);
     those by words are `WordIndex.candidates`, since a ranking of texts that share a few words of a question
-    with it would outvote the model. `words` are those of the corpus. Errors as in `search`.
+    with it would outvote the model. `words` are those of the corpus. Errors as in `search`, `search_words`.
     """
     depth = max(HYBRID_CANDIDATES, top_k or TOP_K)
+    asked = [*map(given_text, queries.texts)]
     results = []
     for number, near in enumerate(search(queries, corpus, top_k=depth)):
-        bm25, by_words = words.scores(near.query), words.candidates(near.query, depth)[1]
+        bm25, by_words = words.scores(asked[number]), words.candidates(asked[number], depth)[1]
         rows, fused = fuse([by_words, near.rows])
         rows, fused = rows[: top_k or TOP_K], fused[: top_k or TOP_K]
         cosines = cosines_with(queries.vectors[number], corpus.vectors[rows])
@@ -95,14 +109,3 @@ def cosines_with(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> ND
     import numpy as np
 
     return similarity.pairwise(np.broadcast_to(query, vectors.shape), vectors, similarity.Metric.DOT)
-
-
-def _given(texts: Sequence[Text]) -> Iterator[str]:
-    for text in texts:
-        if not text.text:
-            raise InputError(
-                f"the vector {text.id!r} was saved without its text, and a search by words reads texts",
-                hint="save it again with its text, as simil embed -o FILE.jsonl does",
-                place=text.origin,
-            )
-        yield text.text
