@@ -116,3 +116,23 @@ def test_two_datasets_are_refused(dataset: Path) -> None:
 
     assert result.code == 2
     assert "one Lance dataset at a time" in result.error_line
+
+
+@pytest.mark.parametrize("name", ["cars.lance", "cars.csv"])
+def test_queries_that_were_saved_without_their_texts_are_refused(name: str, dataset: Path) -> None:
+    made = simil("embed", "-m", "minilm", "-t", "RX-7", "-o", "query.npy", cwd=dataset)
+    assert made.code == 0, made.err
+    sidecar = dataset / "query.npy.json"
+    sidecar.write_text(sidecar.read_text("utf-8").replace('"text":"RX-7"', '"text":""'), "utf-8")
+
+    for option in ("--words", "--hybrid"):
+        result = simil("search", "-m", "minilm", option, "--queries", "query.npy", name, cwd=dataset)
+        assert (result.code, result.out) == (3, "")
+        assert "was saved without its text" in result.error_line
+
+
+def test_a_query_of_signs_is_said_to_have_no_word(cars: Path) -> None:
+    result = simil("search", "--words", "🙂 !?", "cars.txt", cwd=cars)
+
+    assert (result.code, result.out) == (1, "")
+    assert "the query has no word, only signs" in result.error_line

@@ -17,6 +17,7 @@ from support.command import simil
         (["-t", "a text", "-o", "vectors", "--on", "ray"], 2, "--text"),
         (["texts.txt", "-o", "vectors", "--on", "spark"], 2, "ray://HOST:PORT"),
         (["texts.txt", "-o", "vectors", "--actors", "2"], 2, "--on ray"),
+        (["texts.csv", "--field", "a", "--field", "b", "-o", "vectors", "--on", "ray"], 2, "one field"),
         (["nothing.txt", "-o", "vectors", "--on", "ray"], 3, "nothing.txt: no such file"),
         (["*.csv", "-o", "vectors", "--on", "ray"], 3, "no file matches"),
     ],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import lance
@@ -123,6 +125,37 @@ def test_a_second_run_writes_what_is_missing_and_refuses_what_differs(
     assert changed.code == 2
     assert "out: holds a run with other inputs" in changed.error_line
     assert part.read_bytes() == written
+
+
+def test_a_dataset_that_is_not_the_run_s_any_more_is_written_again(
+    cluster: RayCluster, tmp_path: Path
+) -> None:
+    write_bert(tmp_path / "model")
+    tmp_path.joinpath("texts.txt").write_text("one\ntwo\n", "utf-8")
+    tmp_path.joinpath("other.txt").write_text("three\n", "utf-8")
+    output = tmp_path / "out.lance"
+    one = ("embed", "-q", "-m", "./model", "-o", "out.lance")
+
+    def run() -> list[str]:
+        done = simil(*one, "texts.txt", "--on", "ray", cwd=tmp_path)
+        assert (done.code, done.err) == (0, "")
+        return table_of(output)["text"].to_pylist()
+
+    assert run() == ["one", "two"]
+    assert simil(*one, "other.txt", cwd=tmp_path).code == 0
+    assert run() == ["one", "two"]
+
+    # Of the rows that were written, nothing is left.
+    shutil.rmtree(output)
+    assert simil(*one, "other.txt", cwd=tmp_path).code == 0
+    assert run() == ["one", "two"]
+
+    # What was added to them stays, also where an index has moved them to other files.
+    tmp_path.joinpath("more.jsonl").write_text('{"id": "new", "text": "four"}\n', "utf-8")
+    assert simil(*one, "more.jsonl", "--append", cwd=tmp_path).code == 0
+    lance.dataset(str(output)).optimize.compact_files()
+    lance.dataset(str(output)).cleanup_old_versions(timedelta(0), delete_unverified=True)
+    assert sorted(run()) == ["four", "one", "two"]
 
 
 def test_no_rows_are_a_table_without_rows(cluster: RayCluster, tmp_path: Path) -> None:

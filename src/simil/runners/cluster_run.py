@@ -22,7 +22,7 @@ from simil.runners.input_source import InputFile
 from simil.runners.job import EmbedJob, PartReport
 from simil.runners.part_embedder import PartEmbedder
 from simil.runners.part_manifest import PartManifest
-from simil.runners.part_writer import lance_columns, missing_parts, remove_drafts
+from simil.runners.part_writer import commit_run, is_made_by, missing_parts, remove_drafts
 from simil.runners.parts import Part, part_rows, plan_parts
 from simil.runners.ray_cluster import ActorPool, NodeSize, choose_pool, node_sizes
 from simil.runners.survey import FileFacts
@@ -31,7 +31,6 @@ from simil.runners.worker_settings import WorkerEnvironment, travelling_settings
 from simil.tasks.embedding import EmbedOptions
 from simil.texts import ReadOptions
 from simil.vectors.dataset_locks import being_written
-from simil.vectors.lance_form import commit_fragments
 
 __all__ = ["ClusterRequest", "ClusterRun", "prepare"]
 
@@ -128,12 +127,19 @@ class ClusterRun:
         self.job = job
         self.nodes = nodes
         self.parts = parts
+        reports = [PartReport.of(line) for _, line in sorted(manifest.done.items())]
+        is_dataset = has_lance_suffix(job.output)
+        # An index may have been built since, which moves rows into other files.
+        self._is_committed = (
+            is_dataset and len(reports) == len(parts) and is_made_by(job.output, manifest.run)
+        )
         # What somebody has removed since is embedded again.
-        missing = missing_parts(job.output, parts) if manifest.done else set()
-        done = manifest.done.keys() - missing
+        missing = missing_parts(job.output, parts, reports) if reports and not self._is_committed else set()
+        self.done = [report for report in reports if report.number not in missing]
+        done = {report.number for report in self.done}
         self.left = [part for part in parts if part.number not in done]
-        self.done = [PartReport.of(manifest.done[number]) for number in sorted(done)]
-        self.is_complete = manifest.is_complete and not self.left
+        is_there = self._is_committed or not is_dataset
+        self.is_complete = manifest.is_complete and not self.left and is_there
         self.pool = replace(pool, actors=min(pool.actors, max(len(self.left), 1)))
         self._ray = ray
         self._environment = environment
@@ -198,9 +204,9 @@ class ClusterRun:
         if not self._is_lance:
             remove_drafts(self.job.output)
             return
-        reports = sorted(self._manifest.done.items())
-        fragments = [*chain.from_iterable(line.get("fragments", ()) for _, line in reports)]
-        commit_fragments(self.job.output, lance_columns(self.job).schema, fragments, append=False)
+        if not self._is_committed:
+            reports = [PartReport.of(line) for _, line in sorted(self._manifest.done.items())]
+            commit_run(self.job, self._manifest.run, reports)
 
 
 def _planned(

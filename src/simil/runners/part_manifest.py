@@ -7,6 +7,7 @@ Lance dataset; in an object store, which appends to nothing, each line is an obj
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
@@ -47,6 +48,7 @@ class PartManifest:
     Attributes:
         done: what was said of each part that is done, by its number.
         is_complete: whether all parts are done.
+        run: what the run does, as a short name that no other run has.
     """
 
     def __init__(self, output: str, plan: Mapping[str, Any]) -> None:
@@ -58,6 +60,7 @@ class PartManifest:
         self.is_complete = False
         self._output = output
         self._plan = json.loads(json.dumps(plan))
+        self.run = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
         where = f"{output}{_BESIDE}" if has_lance_suffix(output) else f"{output.rstrip('/')}/{_NAME}"
         self._lines: _Lines = (
             _Objects(where.removesuffix(".jsonl")) if is_remote(output) else _File(Path(where))

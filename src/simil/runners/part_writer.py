@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from simil.errors import Place, UsageError
+from simil.formats.lance_files import find_dataset
 from simil.formats.lance_paths import has_lance_suffix
 from simil.formats.remote_paths import is_remote
-from simil.runners.job import EmbedJob
+from simil.runners.job import EmbedJob, PartReport
 from simil.runners.object_stores import list_objects, write_object
 from simil.vectors.arrow_form import ArrowWriter
 from simil.vectors.embedding_facts import EmbeddingFacts
-from simil.vectors.lance_form import LanceColumns
+from simil.vectors.lance_form import LanceColumns, commit_fragments
 from simil.vectors.lance_fragments import FragmentWriter
 from simil.vectors.vector_batch import VectorBatch
 from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorColumns
@@ -25,10 +27,21 @@ from simil.vectors.vector_columns import ColumnsWriter, DecidedColumns, VectorCo
 if TYPE_CHECKING:
     from simil.runners.parts import Part
 
-__all__ = ["DRAFT", "FragmentsWriter", "lance_columns", "missing_parts", "part_writer", "remove_drafts"]
+__all__ = [
+    "DRAFT",
+    "FragmentsWriter",
+    "commit_run",
+    "is_made_by",
+    "lance_columns",
+    "missing_parts",
+    "part_writer",
+    "remove_drafts",
+]
 
 # How names of unfinished files begin: those who read the folder as a table leave them out.
 DRAFT = ".simil-part-"
+# Names the run that made a dataset in the metadata of its schema; whoever writes it anew leaves that out.
+_RUN = b"simil.run"
 # Larger parts wait on disk until they are complete.
 _IN_MEMORY = 128 << 20
 
@@ -103,16 +116,35 @@ def remove_drafts(folder: str) -> None:
             draft.unlink()
 
 
-def missing_parts(output: str, parts: Sequence[Part]) -> set[int]:
-    """Return the numbers of the parts that are not there: all of those of a dataset that is not."""
+def missing_parts(output: str, parts: Sequence[Part], done: Iterable[PartReport]) -> set[int]:
+    """Return the numbers of the parts that were done, and of which a file is no longer there."""
     if is_remote(output):
         below = list_objects(f"{output.rstrip('/')}/", recursive=True)
         found = {one.address.rpartition("/")[2] for one in below}
     else:
-        found = {path.name for path in Path(output).glob("*")}
+        found = {path.name for path in Path(output).rglob("*")}
     if has_lance_suffix(output):
-        return set() if found else {part.number for part in parts}
+        return {report.number for report in done if not found.issuperset(_files_of(report))}
     return {part.number for part in parts if part.name not in found}
+
+
+def commit_run(job: EmbedJob, run: str, reports: Iterable[PartReport]) -> None:
+    """Make the parts of a run, in this order, the dataset, which then knows that this `run` has made it."""
+    fragments = [*chain.from_iterable(report.fragments for report in reports)]
+    schema = lance_columns(job).schema
+    marked = schema.with_metadata({**schema.metadata, _RUN: run.encode()})
+    commit_fragments(job.output, marked, fragments, append=False)
+
+
+def is_made_by(output: str, run: str) -> bool:
+    """Return whether a run has made the dataset that is there, whatever was added or removed since."""
+    dataset = find_dataset(output)
+    return dataset is not None and (dataset.schema.metadata or {}).get(_RUN) == run.encode()
+
+
+def _files_of(report: PartReport) -> set[str]:
+    """Return the names of the files that hold the rows of a part of a dataset."""
+    return {file["path"] for fragment in report.fragments for file in json.loads(fragment)["files"]}
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from simil.similarity.rank_fusion import fuse, ranks_in
 from simil.tasks.corpus import Corpus
 from simil.tasks.retrieval import TOP_K, JointRanks, SearchResult
 from simil.tasks.stored_retrieval import texts_of
-from simil.tasks.word_retrieval import HYBRID_CANDIDATES, cosines_with, hybrid_result, words_result
+from simil.tasks.word_retrieval import (
+    HYBRID_CANDIDATES,
+    cosines_with,
+    hybrid_result,
+    searched_text,
+    words_result,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,9 +37,9 @@ def search_stored_words(
     import numpy as np
 
     results = []
-    for query in queries:
-        found = words.best(query.text, top_k or TOP_K)
-        results.append(words_result(query.text, found.scores, found.row_ids.astype(np.int64)))
+    for query in map(searched_text, queries):
+        found = words.best(query, top_k or TOP_K)
+        results.append(words_result(query, found.scores, found.row_ids.astype(np.int64)))
     return results
 
 
@@ -56,10 +62,11 @@ def search_stored_hybrid(
     if not len(queries):
         return []
     depth = max(HYBRID_CANDIDATES, top_k or TOP_K)
+    asked = [*map(searched_text, queries.texts)]
     near = nearest(stored, queries.vectors, depth, where=where, exact=exact)
     results = []
     for number, by_meaning in enumerate(near.row_ids.astype(np.int64)):
-        text, vector = queries.texts[number].text, queries.vectors[number]
+        text, vector = asked[number], queries.vectors[number]
         by_words = words.candidates(text, depth).row_ids.astype(np.int64)
         rows, fused = fuse([by_words, by_meaning])
         rows, fused = rows[: top_k or TOP_K], fused[: top_k or TOP_K]

@@ -26,6 +26,7 @@ __all__ = [
     "index_words",
     "search_hybrid",
     "search_words",
+    "searched_text",
     "words_result",
 ]
 
@@ -33,12 +34,16 @@ __all__ = [
 HYBRID_CANDIDATES = 100
 
 
+def searched_text(text: Text) -> str:
+    """Return the words to search, or to search for; raises InputError for a saved vector without its text."""
+    return given_text(text, "a search by words")
+
+
 def index_words(
     texts: Sequence[Text], language: str = DEFAULT_LANGUAGE, *, progress: Progress = silent
 ) -> WordIndex:
     """Return texts by their words; raises InputError for a saved vector without its text."""
-    given = (given_text(text, "a search by words") for text in texts)
-    return WordIndex(given, language, progress=progress, total=len(texts))
+    return WordIndex(map(searched_text, texts), language, progress=progress, total=len(texts))
 
 
 def search_words(
@@ -46,11 +51,12 @@ def search_words(
 ) -> list[SearchResult]:
     """Return the rows with the largest BM25 score for each query, ties in order; 10 without `top_k`.
 
-    Only texts that have a word of the query are found.
+    Only texts that have a word of the query are found. Raises InputError for a query without its text.
     """
     if not len(words):
         return []
-    return [words_result(query.text, *words.best(query.text, top_k or TOP_K)) for query in queries]
+    asked = [*map(searched_text, queries)]
+    return [words_result(query, *words.best(query, top_k or TOP_K)) for query in asked]
 
 
 def words_result(query: str, scores: NDArray[np.float32], rows: NDArray[np.int64]) -> SearchResult:
@@ -66,12 +72,13 @@ def search_hybrid(
 
     The `HYBRID_CANDIDATES` best by cosine are joined with as many by BM25 by reciprocal rank fusion (`fuse`);
     those by words are `WordIndex.candidates`, since a ranking of texts that share a few words of a question
-    with it would outvote the model. `words` are those of the corpus. Errors as in `search`.
+    with it would outvote the model. `words` are those of the corpus. Errors as in `search`, `search_words`.
     """
     depth = max(HYBRID_CANDIDATES, top_k or TOP_K)
+    asked = [*map(searched_text, queries.texts)]
     results = []
     for number, near in enumerate(search(queries, corpus, top_k=depth)):
-        bm25, by_words = words.scores(near.query), words.candidates(near.query, depth)[1]
+        bm25, by_words = words.scores(asked[number]), words.candidates(asked[number], depth)[1]
         rows, fused = fuse([by_words, near.rows])
         rows, fused = rows[: top_k or TOP_K], fused[: top_k or TOP_K]
         cosines = cosines_with(queries.vectors[number], corpus.vectors[rows])

@@ -106,6 +106,11 @@ class ReadOptions(FormatOptions):
         """Find out in which format `source` is read; errors as in `typed`."""
         return typed(source, InputFormat.TEXT if self._plain else self.format, self.encoding)
 
+    def check_field(self) -> None:
+        """Raise UsageError if several fields are named, where a text is in one."""
+        if len(self.fields) > 1:
+            raise UsageError("a text is in one field", hint="pass --field once")
+
     def check_for(self, formats: Collection[str]) -> None:
         """Raise UsageError if an option applies to none of the `formats` of the sources.
 

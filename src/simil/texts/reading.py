@@ -43,8 +43,7 @@ def read_texts(
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
     """
-    if len(options.fields) > 1:
-        raise UsageError("a text is in one field", hint="pass --field once")
+    options.check_field()
     options.check_for({typed.format.name for typed in sources})
     for typed in sources:
         typed.source.check()

@@ -56,6 +56,7 @@ def embed_on_cluster(
     for option, value in beside.items():
         if value:
             raise UsageError(f"{option} does not go with --on ray", hint="leave out one of them")
+    reading.check_field()
     target = _target(output, offline=run.settings.offline)
     on_error = run.notes.policy
     # What can be refused is refused before Ray starts.

@@ -41,12 +41,7 @@ def report_misses(
     if not missed:
         return
     if missed[0].by is SearchBy.WORDS:
-        nothing = (
-            "no text has a word of the query"
-            if len(missed) == len(answers) == 1
-            else (f"{len(missed)} of {len(answers)} queries have no word that is in a text")
-        )
-        log.warning("%s", nothing)
+        log.warning("%s", _wordless(missed, len(answers)))
         return
     closest = max(missed, key=lambda answer: answer.nearest_score)
     what = (
@@ -59,6 +54,16 @@ def report_misses(
         "%s %g; the nearest is %.6f at %s: %s",
         what, threshold, closest.nearest_score, corpus.place(closest.nearest), text,
     )  # fmt: skip
+
+
+def _wordless(missed: Sequence[SearchResult], queries: int) -> str:
+    from simil.index.word_tokens import split_words
+
+    if queries > 1:
+        return f"{len(missed)} of {queries} queries have no word that is in a text"
+    if not split_words(missed[0].query):
+        return "the query has no word, only signs, and --words finds none of these; leave it out"
+    return "no text has a word of the query"
 
 
 def report_reading(
