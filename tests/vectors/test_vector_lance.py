@@ -183,6 +183,10 @@ def test_fields_of_further_rows(tmp_path: Path) -> None:
         write(path, batch(["e"], fields=[{"new": 1}]), append=True)
     with pytest.raises(InputError, match="the field 'n' cannot be written as int64"):
         write(path, batch(["e"], fields=[{"n": "five"}]), append=True)
+    with pytest.raises(InputError, match=r"the field 'n' cannot be written as int64: 2\.5 would not be kept"):
+        write(path, batch(["e"], fields=[{"n": 2.5}]), append=True)
+    with pytest.raises(InputError, match="the field 'at' cannot be written as struct"):
+        write(path, batch(["e"], fields=[{"at": {"x": 1, "z": 2}}]), append=True)
     assert read(path).ids == ("a", "b", "c", "d")
 
 
