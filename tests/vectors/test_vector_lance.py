@@ -392,10 +392,12 @@ def test_fragments_are_seen_once_they_are_committed(tmp_path: Path) -> None:
         ("file.lance", "is a file; remove it, or name another"),
         ("file.lance/x.lance", "cannot be written: (Not a|No such file or) directory; check -o"),
         ("folder", "is a folder of other things; name another"),
+        ("link.lance", "is a link to nothing; remove it, or name another"),
     ],
 )
 def test_where_no_dataset_can_be_written(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "file.lance").write_text("mine")
+    (tmp_path / "link.lance").symlink_to(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine").write_text("mine")
     with pytest.raises(UsageError, match=said):
