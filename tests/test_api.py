@@ -184,7 +184,7 @@ def test_what_a_dataset_cannot_answer_is_an_error(dataset: Path, tmp_path: Path,
     assert model.search("plum", dataset).rows.shape == (8,)  # What was refused is forgotten.
     with pytest.raises(UsageError, match="has no column 'colour', which --where names; it has text, fruit"):
         model.search("plum", dataset, where="colour = 'red'")
-    with pytest.raises(InputError, match="nothing to search in"):
+    with pytest.raises(InputError, match=r"no row meets .* nothing to search in"):
         model.search("plum", dataset, where="text = 'a pear tree'")
     with pytest.raises(ValueError, match="where is a condition"):
         model.search("plum", FRUIT, where="fruit")
@@ -203,6 +203,10 @@ def test_what_a_dataset_cannot_answer_is_an_error(dataset: Path, tmp_path: Path,
         (lambda model: model.compare("a", "b", metric="angle"), ValueError, "angle"),
         (lambda model: model.embed(["a"], kind="song"), ValueError, "song"),
         (lambda model: model.search("a", []), InputError, "nothing to search in"),
+        (lambda model: model.search("a", ["a"], top_k=0), ValueError, "top_k is 0"),
+        (lambda model: model.search("a", ["a"], top_k=-1, by="words"), ValueError, "top_k is -1"),
+        (lambda model: model.search("a", ["a"], language="english"), ValueError, "language is for words"),
+        (lambda model: model.search("a", ["a"], by="words", exact=True), ValueError, "exact is for vectors"),
         (lambda model: model.search("a", np.zeros((2, 384))), InputError, "no direction"),
         (lambda model: model.search("a", np.ones(384)), ValueError, r"shape \(384,\)"),
         (lambda model: model.search("a", np.full((2, 384), np.nan)), ValueError, "not finite"),

@@ -181,13 +181,20 @@ class Model(AbstractContextManager["Model"]):
         together; `language` is that of a stemmer, or "none". Both take texts, no arrays and no threshold.
 
         Raises `InputError` where there is nothing to search in, `ModelMismatch` for vectors of two lengths
-        or models, `UsageError` for what is no condition and no language.
+        or models, `UsageError` for what is no condition and no language, `ValueError` for options that have
+        no effect together.
         """
         from simil.embedders.base import Kind
         from simil.errors import InputError
         from simil.tasks.retrieval import SearchBy, search
 
         wanted = SearchBy(by)
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k is {top_k}, but at least 1 text is found")
+        if language is not None and wanted is SearchBy.MEANING:
+            raise ValueError('language is for words; pass by="words" or by="hybrid"')
+        if exact and wanted is SearchBy.WORDS:
+            raise ValueError("exact is for vectors, and words have none")
         if wanted is not SearchBy.MEANING:
             if threshold is not None:
                 raise ValueError("a threshold is for cosines; limit results by top_k")
@@ -385,7 +392,8 @@ class Model(AbstractContextManager["Model"]):
         asked = self._queries(queries)
         results = search_dataset(asked, stored, top_k=top_k, threshold=threshold, where=where, exact=exact)
         if len(asked) and not results:
-            raise InputError("there is nothing to search in")
+            why = "" if where is None else f"no row meets {where!r}, so "
+            raise InputError(f"{why}there is nothing to search in", place=stored.place)
         return results
 
     def _searched_with_words(

@@ -272,3 +272,19 @@ def test_results_cannot_be_written_to_an_address() -> None:
         done.error_line
         == "s3://bucket/x.json: is an address, where only Lance datasets are written; name a path"
     )
+
+
+def test_new_texts_beside_known_ones_have_the_length_of_the_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "short.lance"
+    texts = ["--text", "apple", "--text", "banana"]
+    short = ["--dimensions", "64"]
+    assert simil("embed", *texts, *short, "-o", str(path)).code == 0
+
+    refused = simil("embed", "--append", "-o", str(path), *texts, "--text", "cherry")
+    done = simil("embed", "--append", "-o", str(path), *texts, "--text", "cherry", *short)
+
+    assert refused.error_line == (
+        f"{path}: holds vectors of 64 dimensions, and these have 384; pass --dimensions 64"
+    )
+    assert (refused.code, done.code) == (3, 0)
+    assert done.err.endswith(f"{path}: 1 row added, 2 replaced\n")

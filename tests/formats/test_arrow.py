@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 import tempfile
 import uuid
 from decimal import Decimal
@@ -374,10 +375,48 @@ def test_the_type_of_values_without_one(values: list[object], expected: Any) -> 
     assert inferred_type(values) == expected
 
 
-@pytest.mark.parametrize(("values", "form"), [(["a"], pa.int8()), ([300], pa.int8())])
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        (["a"], pa.int8()),
+        ([300], pa.int8()),
+        ([1, 2.5], pa.int64()),
+        ([float("inf")], pa.int32()),
+        ([1e39], pa.float32()),
+        ([1e5], pa.float16()),
+        ([True], pa.float64()),
+        ([1.5], pa.timestamp("s")),
+        ([[1, 1.5]], pa.list_(pa.int64())),
+        ([[1.5]], pa.list_(pa.int64(), 1)),
+        ([{"a": 1, "b": 2}], pa.struct([("a", pa.int64())])),
+        ([{"a": [{"b": 1.5}]}], pa.struct([("a", pa.list_(pa.struct([("b", pa.int64())])))])),
+    ],
+)
 def test_a_value_that_its_column_cannot_hold(values: list[object], form: pa.DataType) -> None:
-    with pytest.raises(InputError, match=f"the field 'x' cannot be written as {form}"):
+    with pytest.raises(InputError, match=re.escape(f"the field 'x' cannot be written as {form}")):
         as_column(values, form, "x")
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (2.0, pa.int64()),
+        (float("nan"), pa.float32()),
+        (float("-inf"), pa.float16()),
+        (-1e38, pa.float32()),
+        (1, pa.float64()),
+        ({"a": None}, pa.struct([("a", pa.int64())])),
+        ({}, pa.struct([("a", pa.int64())])),
+    ],
+)
+def test_a_value_that_its_column_holds(value: object, form: pa.DataType) -> None:
+    (kept,) = as_column([value], form, "x").to_pylist()
+
+    assert (
+        kept == pytest.approx(value, nan_ok=True)
+        if isinstance(value, float)
+        else kept == (value or {"a": None})
+    )
 
 
 @pytest.mark.parametrize(

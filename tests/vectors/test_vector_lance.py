@@ -182,6 +182,10 @@ def test_fields_of_further_rows(tmp_path: Path) -> None:
         write(path, batch(["e"], fields=[{"new": 1}]), append=True)
     with pytest.raises(InputError, match="the field 'n' cannot be written as int64"):
         write(path, batch(["e"], fields=[{"n": "five"}]), append=True)
+    with pytest.raises(InputError, match=r"the field 'n' cannot be written as int64: 2\.5 would not be kept"):
+        write(path, batch(["e"], fields=[{"n": 2.5}]), append=True)
+    with pytest.raises(InputError, match="the field 'at' cannot be written as struct"):
+        write(path, batch(["e"], fields=[{"at": {"x": 1, "z": 2}}]), append=True)
     assert read(path).ids == ("a", "b", "c", "d")
 
 
@@ -391,10 +395,12 @@ def test_fragments_are_seen_once_they_are_committed(tmp_path: Path) -> None:
         ("file.lance", "is a file; remove it, or name another"),
         ("file.lance/x.lance", "cannot be written: (Not a|No such file or) directory; check -o"),
         ("folder", "is a folder of other things; name another"),
+        ("link.lance", "is a link to nothing; remove it, or name another"),
     ],
 )
 def test_where_no_dataset_can_be_written(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "file.lance").write_text("mine")
+    (tmp_path / "link.lance").symlink_to(tmp_path / "nothing")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine").write_text("mine")
     with pytest.raises(UsageError, match=said):

@@ -21,7 +21,8 @@ __all__ = ["StoredEmbedder"]
 class StoredEmbedder(Embedder):
     """Gives the vectors of a dataset, and those of an embedder for texts that it does not have.
 
-    The texts of the dataset were embedded as all texts will be: whoever opens it checks that.
+    The texts of the dataset were embedded as all texts will be: whoever opens it checks that, but for the
+    length of vectors, which may be known only when the first new text is embedded.
     """
 
     def __init__(self, embedder: Embedder, texts: StoredTexts) -> None:
@@ -54,7 +55,10 @@ class StoredEmbedder(Embedder):
         def merged() -> Iterator[Piece | TextRejected]:
             if places:
                 yield Piece(np.array(places), vectors, np.zeros(len(places), np.uint8))
-            yield from reindex(new, rest)
+            for piece in reindex(new, rest):
+                if isinstance(piece, Piece):
+                    self._texts.stored.check_dimensions(piece.vectors.shape[1])
+                yield piece
 
         return merged() if keep is None else passed_to(keep, merged())
 

@@ -6,12 +6,16 @@ than a microsecond becomes a string in ISO 8601, and comes back from it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date, time
 from typing import Any
 
 from simil.errors import InputError
 from simil.formats.arrow_library import arrow
+
+# The largest finite values of floats of less than 64 bits.
+_LARGEST = {16: 65504.0, 32: 3.4028234663852886e38}
 
 __all__ = ["as_column", "as_inferred", "common_type", "inferred_type", "is_text", "python_values"]
 
@@ -41,8 +45,14 @@ def python_values(column: Any) -> list[Any]:
 
 
 def as_column(values: Sequence[object], form: Any, name: str) -> Any:
-    """Return an array of type `form`; raises InputError, which names the field, for a value that is none."""
+    """Return an array of type `form`; raises InputError, which names the field, for a value that is none.
+
+    One that the type would only hold in part is none: a fraction is no integer, and no key is left out.
+    """
     pa = arrow()
+    if not (is_text(form) or all(_is_whole(value, form) for value in values)):
+        value = next(value for value in values if not _is_whole(value, form))
+        raise _unfit(name, form, ValueError(f"{value!r} would not be kept as it is"))
     try:
         return pa.array(values, type=form)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as exc:
@@ -65,6 +75,29 @@ def as_inferred(values: Sequence[object], form: Any, name: str) -> Any:
         return column.cast(form)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as exc:
         raise _unfit(name, form, exc) from exc
+
+
+def _is_whole(value: object, form: Any) -> bool:
+    """Return whether Arrow does not quietly take a part of a value, or another one, where it takes it."""
+    types = arrow().types
+    if isinstance(value, bool):
+        return not types.is_floating(form)
+    if isinstance(value, float):
+        if types.is_integer(form):
+            return value.is_integer()
+        limit = _LARGEST.get(form.bit_width) if types.is_floating(form) else None
+        return not types.is_temporal(form) and (limit is None or not limit < abs(value) < math.inf)
+    if isinstance(value, list):
+        return not _is_list(form) or all(_is_whole(item, form.value_type) for item in value)
+    if isinstance(value, dict) and types.is_struct(form):
+        kinds = {field.name: field.type for field in form}
+        return all(key in kinds and _is_whole(item, kinds[key]) for key, item in value.items())
+    return True
+
+
+def _is_list(form: Any) -> bool:
+    types = arrow().types
+    return bool(types.is_list(form) or types.is_large_list(form) or types.is_fixed_size_list(form))
 
 
 def common_type(one: Any, other: Any) -> Any:

@@ -265,6 +265,8 @@ def _check_target(path: str) -> None:
         return
     folder, place = Path(path), Place(path)
     try:
+        if folder.is_symlink() and not folder.exists():
+            raise UsageError("is a link to nothing", hint="remove it, or name another", place=place)
         if not folder.exists():
             _check_writable(folder.absolute().parent, place)
         elif not folder.is_dir():
