@@ -136,3 +136,10 @@ def test_a_query_of_signs_is_said_to_have_no_word(cars: Path) -> None:
 
     assert (result.code, result.out) == (1, "")
     assert "the query has no word, only signs" in result.error_line
+
+
+def test_a_condition_that_keeps_the_words_away_is_told(dataset: Path) -> None:
+    result = simil("search", "--words", "rotary", "cars.lance", "--where", "id = '2'", cwd=dataset)
+
+    assert (result.code, result.out) == (1, "")
+    assert "no text that meets --where \"id = '2'\" has a word of the query" in result.error_line

@@ -158,6 +158,21 @@ def test_a_dataset_that_is_not_the_run_s_any_more_is_written_again(
     assert sorted(run()) == ["four", "one", "two"]
 
 
+def test_after_a_text_that_fails_a_run_goes_on_without_it(cluster: RayCluster, tmp_path: Path) -> None:
+    write_bert(tmp_path / "model")
+    tmp_path.joinpath("texts.jsonl").write_text('{"text": "one"}\n{"text": 2}\n', "utf-8")
+    run = ("embed", "-q", "-m", "./model", "texts.jsonl", "-o", "out", "--on", "ray")
+
+    assert simil(*run, cwd=tmp_path).code == 3
+    assert simil(*run, "--on-error", "skip", cwd=tmp_path).code == 6
+    assert simil(*run, "--on-error", "skip", cwd=tmp_path).code == 6
+    assert table_of(tmp_path / "out")["text"].to_pylist() == ["one"]
+
+    assert simil(*run, cwd=tmp_path).code == 3
+    other = simil(*run, "--on-error", "null", cwd=tmp_path)
+    assert (other.code, "on_error was not given, and is null" in other.error_line) == (2, True)
+
+
 def test_no_rows_are_a_table_without_rows(cluster: RayCluster, tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "none.parquet")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from support import gated_plugin
 from support.command import SIMIL
 from support.gated_plugin import Gate
 from support.listening_sockets import descendants, listening_addresses
+
+from simil.runners import ray_folder as ray_folder_module
 
 # 127.0.0.1, as an address of IPv4 and of IPv6.
 _LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
@@ -52,6 +55,29 @@ def test_it_listens_on_loopback_alone_and_leaves_no_file(
     assert pq.read_table(tmp_path / "out").num_rows == 2
     assert len(folders) == 1
     assert not any(Path(folder).exists() for folder in folders if folder)
+
+
+def test_the_next_run_removes_what_a_killed_one_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_folder_module, "_SHORT_TMP", str(tmp_path))
+    killed = tmp_path / "simil-ray-killed"
+    linked = tmp_path / "simil-ray-linked"
+    young = tmp_path / "simil-ray-young"
+    others = tmp_path / "others"
+    for folder in (killed, young, others):
+        folder.joinpath("session").mkdir(parents=True)
+    linked.symlink_to(others)
+    os.utime(killed, (0, 0))
+    os.utime(linked, (0, 0), follow_symlinks=False)
+
+    with ray_folder_module.ray_folder() as running:
+        os.utime(running, (0, 0))
+        with ray_folder_module.ray_folder() as other:
+            assert {*tmp_path.iterdir()} == {Path(running), Path(other), young, linked, others}
+            assert others.joinpath("session").exists()
+
+    assert {*tmp_path.iterdir()} == {young, linked, others}
 
 
 def _folder_of(pid: int) -> str | None:

@@ -49,8 +49,11 @@ def test_what_is_done_is_known_to_the_next_run(output: str) -> None:
     [
         ({"model": "bge"}, "minilm"),
         ({"options": {"kind": "document"}}, "kind"),
-        ({"inputs": [["a", 9, "2"]]}, "9"),
-        ({"inputs": []}, "0"),
+        ({"options": {"kind": "query", "fields": ["a"]}}, r"fields was not given, and is \["),
+        ({"options": {}}, "kind was query, and is not given"),
+        ({"inputs": [["a", 9, "2"]]}, "a was changed"),
+        ({"inputs": [["b", 1, "2"]]}, "it was a, and is b"),
+        ({"inputs": []}, "there were 1, and are 0"),
     ],
 )
 def test_another_run_is_refused_and_told_the_difference(

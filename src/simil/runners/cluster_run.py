@@ -135,11 +135,13 @@ class ClusterRun:
         )
         # What somebody has removed since is embedded again.
         missing = missing_parts(job.output, parts, reports) if reports and not self._is_committed else set()
+        if job.on_error == "fail":  # What an earlier run left out is an error of this one.
+            missing |= {report.number for report in reports if report.lost}
         self.done = [report for report in reports if report.number not in missing]
         done = {report.number for report in self.done}
         self.left = [part for part in parts if part.number not in done]
-        is_there = self._is_committed or not is_dataset
-        self.is_complete = manifest.is_complete and not self.left and is_there
+        self._is_committed = self._is_committed and not self.left
+        self.is_complete = manifest.is_complete and not self.left and (self._is_committed or not is_dataset)
         self.pool = replace(pool, actors=min(pool.actors, max(len(self.left), 1)))
         self._ray = ray
         self._environment = environment
@@ -229,7 +231,10 @@ def _plan_of(files: Sequence[InputFile], job: EmbedJob, parts: Sequence[Part]) -
     model, _, revision = job.stamp.rpartition("@")
     reading = {name: value for name, value in asdict(job.reading).items() if value not in (None, (), False)}
     settings = {"overflow": job.settings.overflow, "precision": job.settings.precision}
-    options = {**reading, **job.wanted.by_name(), **settings, "on_error": job.on_error}
+    options = {**reading, **job.wanted.by_name(), **settings}
+    # A part in which no text failed is the same whether another one would end the run or be left out.
+    if job.on_error == "null":
+        options["on_error"] = job.on_error
     return {
         "simil": __version__,
         "model": model or revision,

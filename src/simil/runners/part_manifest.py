@@ -184,16 +184,19 @@ class _Objects(_Lines):
 def _difference(found: object, wanted: object) -> str:
     """Return what two values are, or where they differ."""
     if isinstance(found, dict) and isinstance(wanted, dict):
-        key = next(key for key in wanted if found.get(key) != wanted[key])
-        return f"{key} was {_shown(found.get(key))}, and is {_shown(wanted[key])}"
+        # Either may lack what the other has: an option that is not given is not written down.
+        key = next(key for key in [*found, *wanted] if found.get(key) != wanted.get(key))
+        return f"{key} was {_shown(found.get(key))}, and is {_shown(wanted.get(key))}"
     if isinstance(found, list) and isinstance(wanted, list):
         if len(found) != len(wanted):
             return f"there were {len(found)}, and are {len(wanted)}"
-        pair = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
-        return f"{_shown(pair[0])} is now {_shown(pair[1])}"
+        before, now = next(pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1])
+        if before[0] == now[0]:
+            return f"{now[0]} was changed"
+        return f"it was {_shown(before[0])}, and is {_shown(now[0])}"
     return f"it was {_shown(found)}, and is {_shown(wanted)}"
 
 
 def _shown(value: object) -> str:
-    said = value if isinstance(value, str) else json.dumps(value)
+    said = "not given" if value is None else value if isinstance(value, str) else json.dumps(value)
     return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 from simil.blas import cores
 from simil.errors import ModelError, UsageError
 from simil.foreign import what_was_raised
+from simil.runners.ray_folder import ray_folder
 from simil.runners.ray_library import ray_library
 
 __all__ = ["ActorPool", "NodeSize", "choose_pool", "connected", "node_sizes"]
@@ -24,8 +23,6 @@ _REACH_SECONDS = 5.0
 _STDERR = 2
 # Unless it is "0", Ray replaces loopback by the address of the machine in its network.
 _MULTI_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# Ray's sockets are below its folder, and their names must not be long.
-_SHORT_TMP = "/tmp"
 # Parts are named to actors and reports come back; nothing else is in Ray's memory.
 _OBJECT_STORE_BYTES = 160_000_000
 _USUAL_CORES = 4
@@ -88,8 +85,7 @@ def _own_node() -> Iterator[dict[str, Any]]:
     Ray lets whoever reaches its ports run code, and would listen on all interfaces.
     """
     os.environ[_MULTI_MACHINE] = "0"  # Read when Ray is imported.
-    folder = tempfile.mkdtemp(prefix="simil-ray-", dir=_SHORT_TMP if os.path.isdir(_SHORT_TMP) else None)  # noqa: PTH112
-    try:
+    with ray_folder() as folder:
         yield {
             "num_cpus": cores(),
             "include_dashboard": False,
@@ -97,8 +93,6 @@ def _own_node() -> Iterator[dict[str, Any]]:
             "_node_ip_address": "127.0.0.1",
             "_temp_dir": folder,
         }
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

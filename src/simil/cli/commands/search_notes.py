@@ -41,7 +41,7 @@ def report_misses(
     if not missed:
         return
     if missed[0].by is SearchBy.WORDS:
-        log.warning("%s", _wordless(missed, len(answers)))
+        log.warning("%s", _wordless(missed, len(answers), where))
         return
     closest = max(missed, key=lambda answer: answer.nearest_score)
     what = (
@@ -56,14 +56,15 @@ def report_misses(
     )  # fmt: skip
 
 
-def _wordless(missed: Sequence[SearchResult], queries: int) -> str:
+def _wordless(missed: Sequence[SearchResult], queries: int, where: str | None) -> str:
     from simil.index.word_tokens import split_words
 
     if queries > 1:
         return f"{len(missed)} of {queries} queries have no word that is in a text"
     if not split_words(missed[0].query):
         return "the query has no word, only signs, and --words finds none of these; leave it out"
-    return "no text has a word of the query"
+    text = "text" if where is None else f"text that meets --where {where!r}"
+    return f"no {text} has a word of the query"
 
 
 def report_reading(
