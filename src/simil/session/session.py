@@ -113,12 +113,7 @@ class Session(AbstractContextManager["Session"]):
         return self.scorer_opened
 
     def open(self, files: Sequence[str], reading: ReadOptions, label: str = "embedding") -> OpenInput:
-        """Find out what `files` hold, texts or vectors; none is stdin.
-
-        Errors as in `InputOpener.open`; also `UsageError` for an address in a session that is offline.
-        """
-        for path in files:
-            check_online(path, offline=self.settings.offline)
+        """Find out what `files` hold, texts or vectors; none is stdin. Errors as in `InputOpener.open`."""
         return self._inputs.open(files, reading, label)
 
     @cached_property

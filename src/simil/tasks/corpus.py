@@ -22,6 +22,7 @@ __all__ = [
     "Corpus",
     "Searchable",
     "TextsOnDemand",
+    "UnreadTexts",
     "check_models",
     "content_of",
     "equal_unknown",
@@ -134,8 +135,24 @@ class Searchable(Protocol):
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
 
 
-class TextsOnDemand(Sequence[Text]):
-    """Texts that are read when they are asked for."""
+class UnreadTexts(Sequence[Text]):
+    """Texts that are made when they are asked for: of a million rows, a search shows ten."""
+
+    @overload
+    def __getitem__(self, index: int) -> Text: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Text]: ...
+    def __getitem__(self, index: int | slice) -> Text | list[Text]:
+        rows = range(len(self))[index]
+        return self.text(rows) if isinstance(rows, int) else [self.text(row) for row in rows]
+
+    @abstractmethod
+    def text(self, row: int) -> Text:
+        """Return the text in a row, counted from 0."""
+
+
+class TextsOnDemand(UnreadTexts):
+    """Texts of which so many are asked for that they are read in parts."""
 
     @abstractmethod
     def at(self, rows: NDArray[np.int64]) -> Iterator[Text]:
@@ -165,9 +182,7 @@ def saved_texts(files: Sequence[VectorFile]) -> Sequence[Text]:
     return _SavedTexts(files)
 
 
-class _SavedTexts(Sequence[Text]):
-    # Made on demand: of a million saved vectors a search shows ten.
-
+class _SavedTexts(UnreadTexts):
     def __init__(self, files: Sequence[VectorFile]) -> None:
         self._files = files
         self._ends = list(accumulate(len(file) for file in files))
@@ -175,18 +190,11 @@ class _SavedTexts(Sequence[Text]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> Text: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Text]: ...
-    def __getitem__(self, index: int | slice) -> Text | list[Text]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        which = bisect_right(self._ends, number)
+    def text(self, row: int) -> Text:
+        which = bisect_right(self._ends, row)
         file = self._files[which]
-        row = number - (self._ends[which] - len(file))
-        return Text(file.ids[row], file.texts[row] or "", Place(file.source, row + 1), file.fields[row])
+        own = row - (self._ends[which] - len(file))
+        return Text(file.ids[own], file.texts[own] or "", Place(file.source, own + 1), file.fields[own])
 
 
 def equal_unknown(left: Corpus, right: Corpus) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from simil.errors import Place
 from simil.index.candidate_index import CandidateIndex
@@ -257,16 +257,9 @@ class _StoredTexts(TextsOnDemand):
     def __len__(self) -> int:
         return len(self._corpus)
 
-    @overload
-    def __getitem__(self, index: int) -> Text: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Text]: ...
-    def __getitem__(self, index: int | slice) -> Text | list[Text]:
+    def text(self, row: int) -> Text:
         import numpy as np
 
-        if isinstance(index, slice):
-            return [*self.at(np.arange(len(self))[index])]
-        row = range(len(self))[index]
         if not self._first <= row < self._first + len(self._near):
             # The next of those that were read last are likely to be asked for in turn.
             many = _TEXTS if row == self._first + len(self._near) else 1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from simil import similarity
 from simil.errors import Place
-from simil.tasks.corpus import Corpus
+from simil.tasks.corpus import Corpus, UnreadTexts
 from simil.tasks.retrieval import TOP_K, SearchResult
 from simil.texts import Text
 
@@ -206,7 +206,7 @@ class _Search:
             yield from reaching(source, self.queries, threshold, where=self.where)
 
 
-class FoundTexts(Sequence[Text]):
+class FoundTexts(UnreadTexts):
     """The texts of rows of several sources, read from datasets when they are asked for, some at a time."""
 
     def __init__(self, sources: Sequence[Searched], hits: _Hits) -> None:
@@ -218,18 +218,11 @@ class FoundTexts(Sequence[Text]):
     def __len__(self) -> int:
         return len(self._hits.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Text: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Text]: ...
-    def __getitem__(self, index: int | slice) -> Text | list[Text]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
-        if not self._first <= number < self._first + len(self._read):
-            self._first = number - number % _TAKEN
+    def text(self, row: int) -> Text:
+        if not self._first <= row < self._first + len(self._read):
+            self._first = row - row % _TAKEN
             self._read = self._texts(slice(self._first, self._first + _TAKEN))
-        return self._read[number - self._first]
+        return self._read[row - self._first]
 
     def _texts(self, part: slice) -> list[Text]:
         hits = [*zip(self._hits.sources[part].tolist(), self._hits.rows[part].tolist(), strict=True)]

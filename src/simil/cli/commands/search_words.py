@@ -109,6 +109,8 @@ def _joined(groups: Sequence[Corpus]) -> Corpus:
     import numpy as np
 
     texts = _texts_of(groups)
+    if len(groups) == 1:
+        return groups[0]
     vectors = [group.vectors for group in groups if len(group)]
     return Corpus(texts, np.concatenate(vectors) if vectors else np.empty((0, 0), np.float32), None)
 
