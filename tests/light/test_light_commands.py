@@ -42,6 +42,8 @@ HOLDING = {
     "cache verify": "none damaged",
     "doctor --offline --deep": "ok\tengine onnx\tgives the right vector for minilm",
 }
+# What no environment has without its extra.
+WITH_EXTRAS = {"index texts.lance": "pip install 'simil-cli[lance]'"}
 
 
 def test_the_list_of_requirements_lacks_one_of_the_project() -> None:
@@ -64,7 +66,7 @@ def test_the_environment_lacks_the_libraries(light: Light) -> None:
 
 
 def test_every_command_is_tried() -> None:
-    assert {line.split()[0] for line in (*ALIKE, *HOLDING)} == {*COMMANDS}
+    assert {line.split()[0] for line in (*ALIKE, *HOLDING, *WITH_EXTRAS)} == {*COMMANDS}
 
 
 @pytest.mark.parametrize("line", ALIKE)
@@ -81,6 +83,14 @@ def test_a_command_works(light: Light, line: str) -> None:
 
     assert HOLDING[line] in found.out
     assert (found.code, found.err) == (0, "")
+
+
+@pytest.mark.parametrize("line", WITH_EXTRAS)
+def test_a_command_names_its_extra(light: Light, line: str) -> None:
+    found = light(line)
+
+    assert (found.code, found.out) == (4, "")
+    assert WITH_EXTRAS[line] in found.err
 
 
 def test_the_python_interface_works(light: Light) -> None:
