@@ -36,11 +36,8 @@ lint: $(VENV)/.tools
 types: $(VENV)/.tools
 	$(BIN)/mypy
 
-# A third of a test's time is waiting, for servers, pipes and other processes.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 2) // 2)")
-
 unit: $(VENV)/.tools
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py
