@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from simil.config import OPENAI_BASE_URL
 from simil.embedders.base import Embedder, Kind, Piece, ReadAhead, TextRejected, VectorForm
 from simil.embedders.openai import protocol
-from simil.embedders.openai.batch import Batch, Limits
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.error_replies import ServerError, quotation, refusal
@@ -18,6 +17,7 @@ from simil.embedders.openai.protocol import Answer, BadAnswer, Reply
 from simil.embedders.openai.requests import EmbeddingReply
 from simil.embedders.openai.retries import Blame, RequestFailed, Retries
 from simil.embedders.openai.sender import Sender
+from simil.embedders.openai.text_batch import Limits, TextBatch
 from simil.embedders.openai.tokens import ByteCounter, TokenCounter, token_counter
 from simil.embedders.openai.transport import Timeout, Transport
 from simil.embedders.overflow import Overflow
@@ -120,7 +120,7 @@ class OpenAIEmbedder(Embedder):
                 keep(finished)
             return finished
 
-        batch = Batch(texts, self._counter_for(texts), self._limits, finish)
+        batch = TextBatch(texts, self._counter_for(texts), self._limits, finish)
         self._sender.begin(batch)
         return iter(batch)
 

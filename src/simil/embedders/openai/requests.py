@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simil.embedders.openai.batch import Batch
+from simil.embedders.openai.text_batch import TextBatch
 from simil.errors import ServerFailed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EmbeddingRequest:
     request belongs to, `tries` counts its failures, and `first_sent` is when it was first sent.
     """
 
-    batch: Batch
+    batch: TextBatch
     places: Sequence[int]
     is_whole: bool = False
     bisection: Bisection | None = None

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 
-from simil.embedders.openai.batch import Batch
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, TokenRatio, count_fitting
 from simil.embedders.openai.rate_limits import RateLimits, Reservation
 from simil.embedders.openai.requests import EmbeddingReply, EmbeddingRequest
 from simil.embedders.openai.retries import LONGEST_WAIT_S, RequestFailed, Retries
 from simil.embedders.openai.splitting import Splitter
+from simil.embedders.openai.text_batch import TextBatch
 from simil.embedders.usage import Usage
 from simil.errors import ProviderError, RateLimited
 
@@ -44,8 +44,8 @@ class Sender:
     concurrency: int
     usage: Usage
     _queue: deque[EmbeddingRequest] = field(default_factory=deque)
-    _batches: list[Batch] = field(default_factory=list)
-    _failure: tuple[list[Batch], BaseException] | None = None
+    _batches: list[TextBatch] = field(default_factory=list)
+    _failure: tuple[list[TextBatch], BaseException] | None = None
     _limits: RateLimits = field(default_factory=RateLimits)
     _ratio: TokenRatio = field(default_factory=TokenRatio)
     _changed: Condition = field(default_factory=Condition)
@@ -54,7 +54,7 @@ class Sender:
     _in_flight: int = 0
     _is_closed: bool = False
 
-    def begin(self, batch: Batch) -> None:
+    def begin(self, batch: TextBatch) -> None:
         """Begin to send the texts of `batch`."""
         with self._changed:
             if self._is_closed:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simil.embedders.openai.batch import Batch
 from simil.embedders.openai.bisection import Bisection
 from simil.embedders.openai.packing import MAX_INPUTS
 from simil.embedders.openai.requests import EmbeddingRequest
 from simil.embedders.openai.retries import RequestFailed
+from simil.embedders.openai.text_batch import TextBatch
 
 __all__ = ["Splitter"]
 
@@ -94,7 +94,7 @@ class Splitter:
         """Drop what was found out about the texts of a run that has failed."""
         self._doubtful = []
 
-    def _next(self, batch: Batch, bisection: Bisection) -> list[EmbeddingRequest]:
+    def _next(self, batch: TextBatch, bisection: Bisection) -> list[EmbeddingRequest]:
         """Return the next test of a bisection, or once it is over, the texts that it did not test."""
         if not bisection.is_over:
             return [EmbeddingRequest(batch, bisection.test, is_whole=True, bisection=bisection)]
@@ -123,7 +123,7 @@ class Splitter:
 class _Culprit:
     """A text that the server refused when it was sent alone."""
 
-    batch: Batch
+    batch: TextBatch
     place: int
     failed: RequestFailed
 
@@ -133,7 +133,7 @@ class _Culprit:
         return [EmbeddingRequest(self.batch, list(instead))] if instead else []
 
 
-def _count_over_limit(batch: Batch, places: Sequence[int]) -> int | None:
+def _count_over_limit(batch: TextBatch, places: Sequence[int]) -> int | None:
     """Return how many of some texts may be too long; None if their sizes do not tell."""
     if batch.token_limit is None:
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Batch", "Limits"]
+__all__ = ["Limits", "TextBatch"]
 
 # The share that is sent of the part of a text that should fit: the server counts tokens in its own way.
 _SHARE = 0.95
@@ -50,7 +50,7 @@ class _TextState:
     vectors: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
-class Batch:
+class TextBatch:
     """An iterator over the pieces of a batch, in the order of the answers.
 
     `texts` are the parts to send and `sizes` their tokens, which are upper bounds unless `is_exact`; both
