@@ -96,7 +96,9 @@ class OpenAIEmbedder(Embedder):
         )
         usage = Usage(self._endpoint.host, price)
         self.usage: Usage = usage
-        sizes = RequestSizes(concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.wants_key)
+        sizes = RequestSizes(
+            concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.is_openai_or_azure
+        )
         self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage, sizes)
 
     @property

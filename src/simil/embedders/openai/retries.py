@@ -81,16 +81,16 @@ class Retries:
     most: int = 5
 
     def wait(
-        self, tries: int, asked: float | None, spread: float, spent: float, *, is_down: bool = False
+        self, tries: int, asked: float | None, spread: float, spent: float, *, absences: int = 0
     ) -> float | None:
         """Return the seconds before a request that failed `tries` times is sent again, or None to give up.
 
         `asked` is the wait that the server asks for, `spread` a random number in [0, 1), and `spent` the
         seconds since the request was first sent. If the server asks for none, the wait doubles each time,
-        less up to a quarter, so that requests that failed together do not come back together. A server that
-        `is_down` is waited for as long as one request may take, unless there are to be no retries at all.
+        less up to a quarter, so that requests that failed together do not come back together. Tries
+        that met no server, the `absences`, do not count: it is waited for as long as a request may take.
         """
-        if tries > self.most and not (is_down and self.most):
+        if tries - absences > self.most:
             return None
         if asked is None:
             asked = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 8), _LAST_WAIT_S) * (1 - _SPREAD * spread)

@@ -56,6 +56,7 @@ class Sender:
     _threads: int = 0
     _in_flight: int = 0
     _has_served: bool = False
+    _is_away: bool = False
     _is_closed: bool = False
 
     def begin(self, batch: TextBatch) -> None:
@@ -84,7 +85,8 @@ class Sender:
             if self._in_flight or not self._queue:
                 return ""
             seconds = self._seconds_to_wait(now)
-            failing = any(request.tries for request in self._queue) and self._limits.room(now) > 0
+            is_limited = not self._limits.room(now) and not self._is_away
+            failing = any(request.tries for request in self._queue) and not is_limited
         what = "server error" if failing else "rate limited"
         return f"{what}, {math.ceil(seconds)} s" if seconds and seconds > 1 else ""
 
@@ -207,7 +209,7 @@ class Sender:
         with self._changed:
             now = self.clock.now()
             self.sizes.answer(sending, now)
-            self._has_served = True
+            self._has_served, self._is_away = True, False
             self._limits.learn(reservation, reply.headers, now)
             self.usage.answered(reply.tokens)
             self.usage.end(now)
@@ -227,6 +229,7 @@ class Sender:
             self._in_flight -= 1
             now = self.clock.now()
             self.usage.end(now)
+            self._is_away = failed.is_down
             if failed.headers:
                 self._limits.learn(reservation, failed.headers, now)
             else:
@@ -236,8 +239,9 @@ class Sender:
             wait = self._wait_after(request, failed, now)
             if wait is not None:
                 log.info("%s; again in %.3g s", failed.message, wait)
-                request.due = now + wait
-                if failed.is_limit:
+                # The server may be computing a late one, and the others are as large as it was.
+                request.due = now if failed.is_late and not request.is_whole else now + wait
+                if failed.is_limit or failed.is_down:
                     self._limits.pause(request.due)
                 self._add(request, first=True)
             else:
@@ -267,8 +271,10 @@ class Sender:
             return None
         spent = now - (now if request.first_sent is None else request.first_sent)
         # A server that has served this run is being started again; one that never has may not be there.
-        is_down = failed.is_down and self._has_served
-        return self.retries.wait(request.tries, failed.retry_after, self.random(), spent, is_down=is_down)
+        request.absences += failed.is_down and self._has_served and self.retries.most > 0
+        return self.retries.wait(
+            request.tries, failed.retry_after, self.random(), spent, absences=request.absences
+        )
 
     def _give_up(self, error: BaseException) -> None:
         self._queue.clear()
