@@ -373,7 +373,10 @@ def test_several_folders_are_named_by_where_they_are(
     (tmp_path / "other.txt").write_text("an apple elsewhere\n", "utf-8")
     with asking(tmp_path.parent, shared_cache, str(folder), tmp_path.name) as program:
         found = program.data("search", query="apple", paths=["fruit.txt", "other.txt"], top_k=2)
+        everywhere = program.data("search", query="apple")
+        within = [program.data("search", query="apple", paths=[str(one)]) for one in (folder, tmp_path)]
 
+    assert everywhere["searched"] == sum(one["searched"] for one in within)
     assert {hit["path"] for hit in found["hits"]} == {str(folder / "fruit.txt"), str(tmp_path / "other.txt")}
 
 

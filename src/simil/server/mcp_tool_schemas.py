@@ -64,7 +64,7 @@ TOOLS: Mapping[str, ToolDeclaration] = {
                 "paths": _said(
                     {"type": "array", "items": _PATH, "minItems": 1, "maxItems": _MOST_PATHS},
                     "Files of texts (one per line; CSV, JSON, JSON Lines, Parquet), folders, files of saved "
-                    "vectors, and Lance datasets. Default: the first folder that may be used.",
+                    "vectors, and Lance datasets. Default: all folders that may be used.",
                 ),
                 "top_k": _said(_INTEGER, "How many hits; default 10.", minimum=1, maximum=_MOST_HITS),
                 "threshold": _said(_NUMBER, "The least cosine similarity of a hit.", minimum=-1, maximum=1),

@@ -106,7 +106,7 @@ class McpTools:
     def _search(
         self,
         query: str,
-        paths: Sequence[str] = (".",),
+        paths: Sequence[str] | None = None,
         top_k: int | None = None,
         threshold: float | None = None,
     ) -> ToolAnswer:
@@ -115,7 +115,8 @@ class McpTools:
 
         # First, so that vectors of another model are refused, and do not become those of the session.
         asked = self._session.embed(texts_in_memory([query], "query"), Kind.QUERY)
-        sources = [self._inputs.source(path) for path in dict.fromkeys(paths)]
+        named = paths or [str(folder) for folder in self._folders.folders]
+        sources = [self._inputs.source(path) for path in dict.fromkeys(named)]
         results, corpus = search_stored(asked, sources, top_k=top_k or TOP_K, threshold=threshold)
         hits = [*self._hits(results[0], corpus)] if results else []
         searched = sum(len(one) if isinstance(one, Corpus) else one.rows for one in sources)
