@@ -37,6 +37,12 @@ class Timeout:
     read: float = 60.0
     total: float = 300.0
 
+    @classmethod
+    def of(cls, seconds: float | None) -> Timeout:
+        """Return the limits for a whole answer in so many seconds; the usual ones for None."""
+        usual = cls()
+        return usual if seconds is None else cls(min(usual.connect, seconds), seconds, seconds)
+
 
 class Transport:
     """Connections to one server, which several threads may share."""
