@@ -208,7 +208,7 @@ def test_answers_that_never_begin_are_given_up() -> None:
         with pytest.raises(RequestFailed) as caught:
             transport.post(b"{}", 1000)
     assert "had not finished its answer after 0.3 s" in caught.value.message
-    assert not caught.value.may_be_retried
+    assert caught.value.is_late
 
 
 @pytest.mark.parametrize("place", ["javascript:x", "http://[::1", "http://a:99999999/", "\\\\x\\y"])
