@@ -174,7 +174,9 @@ BatchSize = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    _model("--timeout", metavar="SECONDS", help="How long an API request may take (default: by its size)."),
+    _model(
+        "--timeout", metavar="SECONDS", help="How long an API request may take (default: 60 without a byte)."
+    ),
 ]
 TokenizerName = Annotated[
     str | None,

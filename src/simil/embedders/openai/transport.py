@@ -38,10 +38,9 @@ class Timeout:
     total: float = 300.0
 
     @classmethod
-    def of(cls, seconds: float | None) -> Timeout:
-        """Return the limits for a whole answer in so many seconds; the usual ones for None."""
-        usual = cls()
-        return usual if seconds is None else cls(min(usual.connect, seconds), seconds, seconds)
+    def of(cls, seconds: float) -> Timeout:
+        """Return the limits for a whole answer in so many seconds."""
+        return cls(min(cls().connect, seconds), seconds, seconds)
 
 
 class Transport:
