@@ -42,7 +42,7 @@ LAYERS = (
     ("scorers", "index"),
     ("tasks",),
     ("session",),
-    ("runners",),
+    ("runners", "server"),
     ("api", "cli"),
     ("__init__",),
     ("__main__",),
@@ -107,7 +107,13 @@ PLACES: dict[str, set[str]] = {
     "bm25s": {"index/word_index.py"},
     "Stemmer": {"index/word_tokens.py"},
     "ray": {"runners/ray_library.py"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "httptools": {"server"},
+    "prometheus_client": {"server"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
+    "mcp": {"server/mcp_server.py"},
+    "anyio": {"server/mcp_server.py"},
     "click": set(),
 }
 
