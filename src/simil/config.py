@@ -30,6 +30,7 @@ __all__ = [
     "calibrations_dir",
     "dotenv_of",
     "folder_of_caches",
+    "hub_switch",
     "load_settings",
     "parse_dotenv",
     "read_config_file",
@@ -99,7 +100,8 @@ class Settings(Frozen):
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
-    those of one engine.
+    those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
+    hub (that, or a variable of the hub's library); empty where they are allowed.
     """
 
     model: str | None
@@ -108,7 +110,8 @@ class Settings(Frozen):
     device: Device
     threads: int
     overflow: str
-    offline: bool
+    offline: str
+    hub_offline: str
     cache: bool
     cache_mb: int
     cache_dir: Path
@@ -183,6 +186,7 @@ def load_settings(
         read_config_file(environ),
     )
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
+    forbidden_by = _forbids_connections(sources)
     return Settings(
         model=pinned,
         engine=_choice(sources, "engine"),
@@ -190,7 +194,8 @@ def load_settings(
         device=_device(sources),
         threads=_count(sources, "threads", default=0, digits=4),
         overflow=_choice(sources, "overflow"),
-        offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        offline=forbidden_by,
+        hub_offline=forbidden_by or hub_switch(environ),
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
@@ -258,6 +263,28 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
         # A folder may be stricter than its user about the network and about what is kept, not laxer.
         return _switch(tuple(each for each in sources if each.is_consented), name, default=default)
     return _is_true(value)
+
+
+def _forbids_connections(sources: tuple[SettingSource, ...]) -> str:
+    """Return the name of the flag or variable that forbids connections, empty if none does."""
+    if not _switch(sources, "offline", default=False):
+        return ""
+    flag, environment, *_ = sources
+    said_by = next(source for source in sources if _is_true(source.get("SIMIL_OFFLINE") or ""))
+    if said_by is flag:
+        return "--offline"
+    return "SIMIL_OFFLINE" if said_by is environment else f"SIMIL_OFFLINE of {said_by.name}"
+
+
+def hub_switch(environ: Mapping[str, str]) -> str:
+    """Return the variable that forbids connections to the Hugging Face Hub, empty if none does.
+
+    The rule is the library's: 1, on, yes and true count in upper or lower case, and any value of the
+    first variable, even a false one, overrides the second.
+    """
+    set_here = (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if environ.get(name))
+    name = next(set_here, "")
+    return name if name and environ[name].lower() in _TRUE else ""
 
 
 def _is_true(value: str) -> bool:
