@@ -231,6 +231,15 @@ def test_a_dotenv_may_be_stricter_than_its_user_not_laxer(
     assert bool(getattr(named, name)) is (dotenv == "1")
 
 
+def test_why_a_key_from_elsewhere_is_not_used_is_known(load: Load) -> None:
+    server = load(dotenv="OPENAI_BASE_URL=http://h.test/v1\n", environ={"OPENAI_API_KEY": KEY}).openai
+
+    assert server.api_key is None
+    assert server.key_hint.startswith("the key of the environment is not sent to an address that ")
+    assert KEY not in server.key_hint
+    assert load(dotenv="", environ={"OPENAI_API_KEY": KEY}).openai.key_hint == "set OPENAI_API_KEY"
+
+
 def test_the_key_is_never_shown(load: Load) -> None:
     settings = load(environ={"OPENAI_API_KEY": KEY})
 

@@ -42,7 +42,7 @@ LAYERS = (
     ("scorers", "index"),
     ("tasks",),
     ("session",),
-    ("runners",),
+    ("runners", "server"),
     ("api", "cli"),
     ("__init__",),
     ("__main__",),
@@ -108,6 +108,8 @@ PLACES: dict[str, set[str]] = {
     "Stemmer": {"index/word_tokens.py"},
     "ray": {"runners/ray_library.py"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
+    "mcp": {"server/mcp_server.py"},
+    "anyio": {"server/mcp_server.py"},
     "click": set(),
 }
 

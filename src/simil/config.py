@@ -22,6 +22,7 @@ from simil.frozen import Frozen
 from simil.private_files import user_folder
 
 __all__ = [
+    "KEY_HINT",
     "OPENAI_BASE_URL",
     "VARIABLES",
     "Credentials",
@@ -41,6 +42,7 @@ __all__ = [
 log = logging.getLogger("simil")
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+KEY_HINT = "set OPENAI_API_KEY"
 
 _CONFIG_KEYS = {
     "model": "SIMIL_MODEL",
@@ -80,12 +82,14 @@ class Credentials(Frozen):
     """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
 
     `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
+    `key_hint` says what to do where a key is missing.
     """
 
     base_url: str
     api_key: str | None
     api_version: str | None = None
     url_unconsented: str | None = None
+    key_hint: str = KEY_HINT
 
     def __repr__(self) -> str:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
@@ -310,7 +314,14 @@ def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> C
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
         unconsented = _unconsented(sources, "OPENAI_BASE_URL", OPENAI_BASE_URL)
-        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version, unconsented)
+        api_key, hint = dotenv.get("OPENAI_API_KEY"), KEY_HINT
+        elsewhere = next((source.name for source in sources if source.get("OPENAI_API_KEY")), None)
+        if api_key is None and elsewhere is not None:
+            hint = (
+                f"the key of {elsewhere} is not sent to an address that {dotenv.name} names:"
+                " set OPENAI_API_KEY there, too, or name the address yourself with --base-url"
+            )
+        return Credentials(base_url or OPENAI_BASE_URL, api_key, version, unconsented, hint)
     api_key, _ = _lookup(sources, "OPENAI_API_KEY")
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 

@@ -11,7 +11,7 @@ __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
-    "models", "cache", "config", "doctor",
+    "mcp", "models", "cache", "config", "doctor",
 )  # fmt: skip
 SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
 """The commands that have no subcommands."""
@@ -40,6 +40,8 @@ def command_named(name: str) -> ExpandedCommand:
             from simil.cli.commands.index import index as command
         case "eval":
             from simil.cli.commands.eval import evaluate as command
+        case "mcp":
+            from simil.cli.commands.mcp import mcp as command
         case "doctor":
             from simil.cli.commands.doctor import doctor as command
     return command

@@ -138,6 +138,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         api_key=server.api_key,
         base_url=server.base_url,
         api_version=server.api_version,
+        key_hint=server.key_hint,
         request_dimensions=dimensions if _shortens(ref) else None,
         known_dimensions=info.dimensions if info else None,
         max_tokens=info.max_tokens if info else None,

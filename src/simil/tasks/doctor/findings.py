@@ -97,7 +97,7 @@ class CheckContext:
 
 def endpoint_of(server: Credentials) -> Endpoint:
     """Return the endpoint of a server's embeddings; raises `UsageError` for a bad base URL."""
-    return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
+    return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version, server.key_hint)
 
 
 @dataclass(frozen=True, slots=True)
