@@ -323,6 +323,13 @@ def test_a_short_secret_is_hidden_alone_not_in_words(key: str) -> None:
     assert Scrubber([key])(f"{words}; {key}") == f"{words}; ***"
 
 
+def test_a_part_of_a_secret_is_no_reason_to_cut_a_word() -> None:
+    scrub = Scrubber(["my-authorizations-9"])
+
+    assert scrub("unauthorized: Authorization") == "unauthorized: ***"
+    assert scrub("key authorizations-9x and my-authorization") == "key ***x and ***"
+
+
 def _refused(status: int, body: bytes, media_type: str = "application/json", **where: str) -> RequestFailed:
     endpoint = Endpoint.under("https://h.test/v1/embeddings/", None, **where)
     return refusal(

@@ -29,6 +29,8 @@ _SHORTEST_SECRET = 12
 _SHORTEST_BASE64 = 6
 # Nor are so few characters of a secret by chance in a message.
 _SHORTEST_PART = 8
+# What may be an ordinary word: a longer run of letters is none.
+_WORD = re.compile(r"(?<![^\W_])[a-z]{1,15}(?![^\W_])|(?<![^\W_])[A-Z][a-z]{1,14}(?![^\W_])")
 
 
 class Scrubber:
@@ -54,6 +56,10 @@ class Scrubber:
         for start in range(len(text) - _SHORTEST_PART + 1):
             if lowered[start : start + _SHORTEST_PART] in self._lowered:
                 parts[start : start + _SHORTEST_PART] = b"\1" * _SHORTEST_PART
+        for word in _WORD.finditer(text):
+            # A word that only begins, ends or goes on as a part of a secret does is a word.
+            if not all(parts[slice(*word.span())]):
+                parts[slice(*word.span())] = bytes(len(word[0]))
         runs = groupby(zip(text, parts, strict=True), key=itemgetter(1))
         return "".join(_HIDDEN if is_part else "".join(map(itemgetter(0), run)) for is_part, run in runs)
 
