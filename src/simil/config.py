@@ -22,6 +22,7 @@ from simil.frozen import Frozen
 from simil.private_files import user_folder
 
 __all__ = [
+    "KEY_HINT",
     "OPENAI_BASE_URL",
     "VARIABLES",
     "Credentials",
@@ -30,6 +31,7 @@ __all__ = [
     "calibrations_dir",
     "dotenv_of",
     "folder_of_caches",
+    "hub_switch",
     "load_settings",
     "parse_dotenv",
     "read_config_file",
@@ -40,6 +42,7 @@ __all__ = [
 log = logging.getLogger("simil")
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+KEY_HINT = "set OPENAI_API_KEY"
 
 _CONFIG_KEYS = {
     "model": "SIMIL_MODEL",
@@ -85,12 +88,14 @@ class Credentials(Frozen):
     """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
 
     `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
+    `key_hint` says what to do where a key is missing.
     """
 
     base_url: str
     api_key: str | None
     api_version: str | None = None
     url_unconsented: str | None = None
+    key_hint: str = KEY_HINT
 
     def __repr__(self) -> str:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
@@ -109,7 +114,8 @@ class Settings(Frozen):
     how many it reads, where simil does not know. With `trust_cache` no cached text is asked anew to find out
     whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
-    those of one engine.
+    those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
+    hub (that, or a variable of the hub's library); empty where they are allowed.
     """
 
     model: str | None
@@ -118,7 +124,8 @@ class Settings(Frozen):
     device: Device
     threads: int
     overflow: str
-    offline: bool
+    offline: str
+    hub_offline: str
     cache: bool
     cache_mb: int
     cache_dir: Path
@@ -209,6 +216,7 @@ def load_settings(
     )
     consented = tuple(each for each in sources if each.is_consented)
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
+    forbidden_by = _forbids_connections(sources)
     return Settings(
         model=pinned,
         engine=_choice(sources, "engine"),
@@ -216,7 +224,8 @@ def load_settings(
         device=_device(sources),
         threads=_count(sources, "threads", default=0, digits=4),
         overflow=_choice(sources, "overflow"),
-        offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        offline=forbidden_by,
+        hub_offline=forbidden_by or hub_switch(environ),
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
@@ -301,6 +310,28 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
     return _is_true(value)
 
 
+def _forbids_connections(sources: tuple[SettingSource, ...]) -> str:
+    """Return the name of the flag or variable that forbids connections, empty if none does."""
+    if not _switch(sources, "offline", default=False):
+        return ""
+    flag, environment, *_ = sources
+    said_by = next(source for source in sources if _is_true(source.get("SIMIL_OFFLINE") or ""))
+    if said_by is flag:
+        return "--offline"
+    return "SIMIL_OFFLINE" if said_by is environment else f"SIMIL_OFFLINE of {said_by.name}"
+
+
+def hub_switch(environ: Mapping[str, str]) -> str:
+    """Return the variable that forbids connections to the Hugging Face Hub, empty if none does.
+
+    The rule is the library's: 1, on, yes and true count in upper or lower case, and any value of the
+    first variable, even a false one, overrides the second.
+    """
+    set_here = (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if environ.get(name))
+    name = next(set_here, "")
+    return name if name and environ[name].lower() in _TRUE else ""
+
+
 def _is_true(value: str) -> bool:
     return value.strip().lower() in _TRUE
 
@@ -324,7 +355,14 @@ def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> C
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
         unconsented = _unconsented(sources, "OPENAI_BASE_URL", OPENAI_BASE_URL)
-        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version, unconsented)
+        api_key, hint = dotenv.get("OPENAI_API_KEY"), KEY_HINT
+        elsewhere = next((source.name for source in sources if source.get("OPENAI_API_KEY")), None)
+        if api_key is None and elsewhere is not None:
+            hint = (
+                f"the key of {elsewhere} is not sent to an address that {dotenv.name} names:"
+                " set OPENAI_API_KEY there, too, or name the address yourself with --base-url"
+            )
+        return Credentials(base_url or OPENAI_BASE_URL, api_key, version, unconsented, hint)
     api_key, _ = _lookup(sources, "OPENAI_API_KEY")
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 

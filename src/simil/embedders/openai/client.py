@@ -6,7 +6,7 @@ import random as random_numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simil.config import OPENAI_BASE_URL
+from simil.config import KEY_HINT, OPENAI_BASE_URL
 from simil.embedders.base import Embedder, Kind, Piece, ReadAhead, TextRejected, VectorForm
 from simil.embedders.openai import protocol
 from simil.embedders.openai.clock import Clock
@@ -59,6 +59,7 @@ class OpenAIEmbedder(Embedder):
         api_key: str | None,
         base_url: str = OPENAI_BASE_URL,
         api_version: str | None = None,
+        key_hint: str = KEY_HINT,
         request_dimensions: int | None = None,
         known_dimensions: int | None = None,
         max_tokens: int | None = None,
@@ -78,7 +79,7 @@ class OpenAIEmbedder(Embedder):
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
         self.read_ahead = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
         self._api_key = (api_key or "").strip() or None
-        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
+        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version, key_hint)
         self._scrub = self._endpoint.scrubber(self._api_key)
         self._request_dimensions = request_dimensions
         self._limits = Limits(model, max_tokens, overflow)
@@ -177,7 +178,7 @@ class OpenAIEmbedder(Embedder):
             raise refusal(
                 reply,
                 count=len(texts),
-                host=self._endpoint.host,
+                endpoint=self._endpoint,
                 model=self.stamp,
                 credential=self._endpoint.credential(self._api_key),
                 scrub=self._scrub,

@@ -135,16 +135,17 @@ class Transport:
             return Reply(response.status_code, headers, content)
 
     def _read(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
-        """Return the body, with bounds on time and size; nothing for an error page that is too large."""
+        """Return the body, with bounds on time and size; the beginning of an error page that is too large."""
         host = self._endpoint.host
-        chunks = []
+        chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
             if self._clock.now() > deadline:
                 raise self._late()
             if not response.is_success and size > _ERROR_LIMIT:
-                return b""
+                # What is wrong stands first; some servers repeat all texts behind it.
+                return b"".join([*chunks, chunk])[:_ERROR_LIMIT]
             if size > limit:
                 raise ServerFailed(
                     f"{host} sent far more than the requested vectors",
