@@ -61,7 +61,7 @@ async def _serve(tools: McpTools) -> None:
     async with AsyncExitStack() as stack:
         # The SDK takes the stream that it finds here; by then, `sys.stdout` leads to stderr again.
         with redirect_stdout(stdout()):
-            streams = stdio_server(stdin=_InputLines(_taken_stdin()))  # type: ignore[arg-type]
+            streams = stdio_server(stdin=_InputLines(_taken_stdin()))
             reading, writing = await stack.enter_async_context(streams)
         await server.run(reading, writing, server.create_initialization_options())
 
