@@ -208,7 +208,7 @@ def test_answers_that_never_begin_are_given_up() -> None:
         with pytest.raises(RequestFailed) as caught:
             transport.post(b"{}", 1000)
     assert "had not finished its answer after 0.3 s" in caught.value.message
-    assert not caught.value.may_be_retried
+    assert caught.value.is_late
 
 
 @pytest.mark.parametrize("place", ["javascript:x", "http://[::1", "http://a:99999999/", "\\\\x\\y"])
@@ -301,3 +301,21 @@ def test_the_total_deadline_goes_by_the_clock(server: OpenAIServer, make: Make, 
     with pytest.raises(Unreachable, match="after 300 s"):
         make().embed_batch(["a"])
     assert 300 <= clock.now() - began < 310
+
+
+@pytest.mark.parametrize(
+    ("base_url", "known"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://API.OpenAI.com.:443/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://me.openai.azure.com/openai/v1", True),
+        ("https://me.services.ai.azure.com/openai/v1", True),
+        ("https://proxy.test/openai/v1?api-version=2024-02-01", False),
+        ("https://api.openai.com.evil.test/v1", False),
+        ("http://127.0.0.1:8080/v1", False),
+        ("http://[::1]:8080/v1", False),
+    ],
+)
+def test_what_is_known_of_openai_holds_at_its_and_azures_addresses_only(base_url: str, known: bool) -> None:
+    assert Endpoint.under(base_url, None).is_openai_or_azure is known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,37 +12,15 @@ __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
-    "mcp", "models", "cache", "config", "doctor",
+    "serve", "mcp", "models", "cache", "config", "doctor",
 )  # fmt: skip
 SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
 """The commands that have no subcommands."""
 
 
 def command_named(name: str) -> ExpandedCommand:
-    """Return one of the `SIMPLE_COMMANDS`."""
-    match name:
-        case "compare":
-            from simil.cli.commands.compare import compare as command
-        case "embed":
-            from simil.cli.commands.embed import embed as command
-        case "search":
-            from simil.cli.commands.search import search as command
-        case "classify":
-            from simil.cli.commands.classify import classify as command
-        case "cluster":
-            from simil.cli.commands.cluster import cluster as command
-        case "outliers":
-            from simil.cli.commands.outliers import outliers as command
-        case "dedupe":
-            from simil.cli.commands.dedupe import dedupe as command
-        case "match":
-            from simil.cli.commands.match import match as command
-        case "index":
-            from simil.cli.commands.index import index as command
-        case "eval":
-            from simil.cli.commands.eval import evaluate as command
-        case "mcp":
-            from simil.cli.commands.mcp import mcp as command
-        case "doctor":
-            from simil.cli.commands.doctor import doctor as command
+    """Return one of the `SIMPLE_COMMANDS`: a function in the module of its name."""
+    # Python has a function `eval` of its own.
+    function = "evaluate" if name == "eval" else name
+    command: ExpandedCommand = getattr(import_module(f"simil.cli.commands.{name}"), function)
     return command

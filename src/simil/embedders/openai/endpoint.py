@@ -87,7 +87,7 @@ class Endpoint:
             )
         login, _, host = parts.netloc.rpartition("@")
         name = (parts.hostname or "").rstrip(".")
-        is_openai = name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
+        is_openai = _is_openai(name)
         if is_openai and parts.scheme != "https":
             raise UsageError(f"{host} would receive the key unencrypted", hint="use https:// in the base URL")
         path = parts.path.rstrip("/")
@@ -111,6 +111,15 @@ class Endpoint:
                 *(piece for piece in path.split("/") if len(piece) >= _SHORTEST_SECRET),
             ),
         )
+
+    @property
+    def is_openai_or_azure(self) -> bool:
+        """Whether this is OpenAI's or Azure's own address, whose models, prices and limits are known.
+
+        A proxy that takes an `api-version` as Azure does may have any model behind it.
+        """
+        name = (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+        return _is_openai(name) or name.endswith(_AZURE_HOSTS)
 
     def authorization(self, api_key: str | None) -> dict[str, str]:
         """Return the header that authorizes a request, or none if no key is needed.
@@ -142,6 +151,10 @@ class Endpoint:
         """Return a scrubber of the key and of the secrets in the URL."""
         user, _, password = self._login.partition(":")
         return Scrubber([api_key or "", self._login, user, password, *self._secrets])
+
+
+def _is_openai(name: str) -> bool:
+    return name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
 
 
 def _split(base_url: str) -> SplitResult | None:

@@ -18,6 +18,8 @@ _LONGEST_QUOTATION = 200
 _DAY_S = 86_400
 # Parameters that concern all texts alike.
 _GENERAL = frozenset({"dimensions", "model", "encoding_format", "user"})
+# A gateway answers so for a server that is not there, or not yet.
+_UNREACHED = frozenset({502, 503})
 _SIZES = frozenset({"max_tokens_per_request", "array_above_max_length"})
 _LENGTH = re.compile(
     r"(?:context|input) length|too (?:long|large to process)|too many tokens|(?:less|more) than \d+ tokens",
@@ -25,6 +27,11 @@ _LENGTH = re.compile(
 )
 # llama.cpp's words for a text that is too long, and Ollama's for a vector of NaN.
 _OF_TEXTS = re.compile(r"too large to process|unsupported value: NaN")
+# What gateways and servers say of a request that fewer texts would make right.
+_TOO_LARGE = re.compile(
+    r"(?:request|payload|body|batch|input)[^.]{0,40} too (?:large|big)|too many (?:inputs|texts|items)",
+    re.IGNORECASE,
+)
 _LIMIT = re.compile(r"(?:length(?: is| of)?|less than|at most|batch size):? (\d{1,9})\b", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
 
@@ -105,7 +112,16 @@ def refusal(
         is_limit=reply.status == 429,
         blame=blame,
         headers=reply.headers,
+        is_too_large=reply.status == 429
+        and bool(_TOO_LARGE.search(said.message))
+        and not _tells_tokens(reply),
+        is_down=reply.status in _UNREACHED,
     )
+
+
+def _tells_tokens(reply: Reply) -> bool:
+    """Return whether the headers tell how many tokens the server grants, which decides the next size."""
+    return "x-ratelimit-limit-tokens" in reply.headers
 
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
@@ -123,7 +139,12 @@ def _blame(status: int, said: ServerError, count: int) -> Blame | None:
     if _LENGTH.search(said.message):
         return Blame(is_length=True, limit=_number(_LIMIT, said), tokens=_number(_COUNTED, said))
     # If a text alone fails validation (422), its size is not the reason.
-    return Blame(is_size=status == 413 or (status == 422 and count > 1) or bool(said.codes & _SIZES))
+    return Blame(
+        is_size=status == 413
+        or (status == 422 and count > 1)
+        or bool(said.codes & _SIZES)
+        or (count > 1 and bool(_TOO_LARGE.search(said.message)))
+    )
 
 
 def _number(pattern: re.Pattern[str], said: ServerError) -> int | None:

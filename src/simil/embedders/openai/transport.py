@@ -100,9 +100,9 @@ class Transport:
         return answer.result()
 
     def _late(self) -> RequestFailed:
-        """Return the failure of an answer that takes too long; no time is left for another try."""
+        """Return the failure of an answer that takes too long."""
         late = f"{self._endpoint.host} had not finished its answer after {self._timeout.total:g} s"
-        return RequestFailed(Unreachable(late, hint="try again later"))
+        return RequestFailed(Unreachable(late, hint="try again later"), may_be_retried=True, is_late=True)
 
     def _followed(self, client: httpx.Client, body: bytes, limit: int) -> Reply:
         """Return the reply at the end of redirects on the same server."""
@@ -234,7 +234,13 @@ def _broken(exc: Exception, host: str, timeout: Timeout) -> RequestFailed:
             error = UsageError(f"the base URL cannot be used: its host is {host!r}", hint="correct it")
         case _:
             error = Unreachable(f"the request to {host} failed ({type(exc).__name__})", hint=network)
-    return RequestFailed(error, may_be_retried=not lasting)
+    is_unconnected = isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return RequestFailed(
+        error,
+        may_be_retried=not lasting,
+        is_late=isinstance(exc, httpx.TimeoutException) and not is_unconnected,
+        is_down=is_unconnected,
+    )
 
 
 def _system_error(exc: BaseException | None) -> OSError | None:
