@@ -8,12 +8,13 @@ from functools import partial
 from bench import Bench, Suite, check_alike
 from http_servers import MODEL, environment, free_port, infinity, simil_serve
 from measure import by_turns
-from report import Figure, Row
+from report import Check, Figure, Row, Value
 from workers import Worker
 
 __all__ = ["SUITES"]
 
 _CLIENTS, _SECONDS = (1, 8, 64), 5
+_MINUTES, _FLAT = 5, 1.1
 _SAME_TEXT = "The same model gives the same vector."
 
 
@@ -47,7 +48,40 @@ def _with_clients(bench: Bench, worker: Worker, ports: dict[str, int], clients: 
         yield Figure(f"{name}: 95th percentile", "ms", p95s["peer"], p95s[ours], "peer/ours", at_least=1)
 
 
+def mixed_load(bench: Bench, minutes: int = _MINUTES) -> list[Row]:
+    """Right and wrong requests and clients that hang up; memory is compared a minute after the start."""
+    server = simil_serve(bench, port := free_port())
+    memory, wrong, requests = [], {}, 0
+    with server.running(), bench.worker("mixed_load_side.py") as worker:
+        for minute in range(minutes):
+            done = worker.ask("mixed", port=port, model=MODEL, seconds=60, seed=1000 * minute)
+            requests += done["requests"]
+            wrong |= done["wrong"]
+            memory.append(server.rss())
+    what = f"{minutes} min of mixed load"
+    return [
+        Value(f"{what}: requests", "", [requests]),
+        Check(
+            f"{what}: each has the status that it ought to have", [], not wrong, "all", note=str(wrong or "")
+        ),
+        Value(
+            f"{what}: memory at the end, to that after a minute",
+            "",
+            [memory[-1] / memory[0]],
+            at_most=_FLAT,
+            note=f"{memory[0]:.0f} to {memory[-1]:.0f} MB",
+        ),
+    ]
+
+
 SUITES = {
+    "serve-load": Suite(
+        "simil serve under mixed load",
+        "24 clients ask for embeddings, similarities, models and metrics; every sixth request is wrong, "
+        "and one in twenty hangs up in the middle.",
+        mixed_load,
+        on_request=True,
+    ),
     "serve": Suite(
         "simil serve",
         "all-MiniLM-L6-v2 behind HTTP, asked by 1, 8 and 64 clients on kept connections, each sending a text "
@@ -56,5 +90,5 @@ SUITES = {
         "its environment; without it, pip makes one.",
         serving,
         on_request=True,
-    )
+    ),
 }
