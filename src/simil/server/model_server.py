@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from simil.errors import UsageError
 from simil.frozen import Frozen
-from simil.server.http_app import HttpApp, RequestLimits
+from simil.server.http_app import HttpApp, RequestLimits, ServedPairs, ServedTexts
 from simil.server.served_embedder import ServedEmbedder, WantedVectors
 from simil.server.served_names import ServedNames
+from simil.server.served_scorer import ServedScorer
+from simil.server.server_metrics import ServerMetrics
 from simil.server.serving import listen, serve_until_stopped
-from simil.server.shared_batches import BatchLimits, SharedBatches
+from simil.server.shared_batches import BatchLimits, BatchModel, SharedBatches
 
 if TYPE_CHECKING:
     import socket
@@ -24,12 +27,14 @@ _MOST_PORTS = 65_535
 
 
 class ServerOptions(Frozen):
-    """Where and to whom a model is served, and by which `names` beside its own."""
+    """Where and to whom a model is served, by which `names` beside its own, and which
+    cross-encoder beside it."""
 
     host: str
     port: int
     api_key: str | None
     names: Sequence[str] = ()
+    rerank: str | None = None
     normalize: bool = True
 
     def check(self) -> None:
@@ -44,28 +49,61 @@ class ServerOptions(Frozen):
 
 
 def serve_model(
-    session: Session, options: ServerOptions, on_listening: Callable[[str, ServedNames], None]
+    session: Session, options: ServerOptions, on_listening: Callable[[str, Sequence[str]], None]
 ) -> int | None:
     """Serve the session's model until a signal says to stop; return the signal's number.
 
-    `on_listening` is called with the URL once requests are answered. Raises `UsageError` where the server
-    cannot listen, and as opening the model does.
+    `on_listening` is called with the URL and the models' stamps once requests are answered. Raises
+    `UsageError` where the server cannot listen, and as opening a model does.
     """
     options.check()
-    listener = listen(options.host, options.port)
-    with listener:
-        embedder = session.embedder()
-        names = ServedNames.of(embedder.stamp, session.settings.model, options.names)
-        model = ServedEmbedder(embedder, normalize=options.normalize)
-        # What a first request would wait for: the model is opened, and its engine has run.
-        model.compute(WantedVectors(), ["Apple"])
-        texts = SharedBatches(model, BatchLimits())
-        app = HttpApp(names, texts, RequestLimits(), api_key=options.api_key)
-        try:
-            on_listening(_url(listener), names)
-            return serve_until_stopped(app.starlette(), listener)
-        finally:
-            texts.close()
+    metrics = ServerMetrics()
+    with listen(options.host, options.port) as listener, ExitStack() as at_end:
+
+        def queue(model: BatchModel) -> SharedBatches:
+            batches = SharedBatches(model, BatchLimits(), on_batch=metrics.note_batch)
+            at_end.callback(batches.close)
+            metrics.watch_queue(batches)
+            return batches
+
+        embedding, reranking = _opened(session, options, queue)
+        app = HttpApp(embedding, reranking, RequestLimits(), metrics, api_key=options.api_key)
+        stamps = [served.names.stamp for served in (embedding, reranking) if served is not None]
+        return serve_until_stopped(app.starlette(), listener, lambda: on_listening(_url(listener), stamps))
+
+
+def _opened(
+    session: Session, options: ServerOptions, queue: Callable[[BatchModel], SharedBatches]
+) -> tuple[ServedTexts | None, ServedPairs | None]:
+    """Open what is served: vectors, scores of pairs, or both.
+
+    Each model computes once, so that the first request need not wait for its engine.
+    """
+    named = session.settings.model
+    if options.rerank is None and session.is_cross_encoder():
+        return None, _pairs(
+            session, None, ServedNames.of(session.scorer().stamp, named, options.names), queue
+        )
+    embedder = session.embedder()
+    names = ServedNames.of(embedder.stamp, named, options.names)
+    model = ServedEmbedder(embedder, normalize=options.normalize)
+    model.compute(WantedVectors(), ["Apple"])
+    texts = ServedTexts(names, queue(model), session.dimensions, embedder.metric)
+    if options.rerank is None:
+        return texts, None
+    stamp = session.scorer(options.rerank).stamp
+    return texts, _pairs(session, options.rerank, ServedNames.of(stamp, options.rerank, ()), queue)
+
+
+def _pairs(
+    session: Session,
+    reranker: str | None,
+    names: ServedNames,
+    queue: Callable[[BatchModel], SharedBatches],
+) -> ServedPairs:
+    model = ServedScorer(session.scorer(reranker))
+    model.compute(None, [("Apple", "Orange")])
+    return ServedPairs(names, queue(model))
 
 
 def _url(listener: socket.socket) -> str:

@@ -12,9 +12,12 @@ from simil.server.api_errors import ApiError
 if TYPE_CHECKING:
     from simil.server.served_names import ServedNames
 
-__all__ = ["EmbeddingRequest", "fields_of", "texts_of"]
+__all__ = ["EmbeddingRequest", "RerankRequest", "SimilarityRequest"]
 
 Fields = Mapping[str, Any]
+
+# Of a matrix: some ten megabytes of JSON.
+_MOST_SCORES = 1_000_000
 
 _KINDS = {
     "query": Kind.QUERY,
@@ -41,10 +44,72 @@ class EmbeddingRequest(Frozen):
         names.check(fields.get("model"))
         return cls(
             texts_of(fields, "input", most_texts, may_be_one=True),
-            _dimensions(fields.get("dimensions")),
+            _whole_number(fields, "dimensions"),
             _choice(fields, "input_type", _KINDS, "symmetric"),
             _choice(fields, "encoding_format", {"float": False, "base64": True}, "float"),
         )
+
+
+class SimilarityRequest(Frozen):
+    """A request for scores: of each text on the left with its pair on the right, or with every one there."""
+
+    left: Sequence[str]
+    right: Sequence[str]
+    by_pair: bool
+
+    @classmethod
+    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> SimilarityRequest:
+        """Read the body of a request; raises `ApiError` for one that cannot be answered."""
+        fields = fields_of(body)
+        names.check(fields.get("model"))
+        pairs = fields.get("pairs")
+        if pairs is None:
+            left = texts_of(fields, "left", most_texts, may_be_one=True)
+            right = texts_of(fields, "right", most_texts, may_be_one=True)
+            if len(left) * len(right) > _MOST_SCORES:
+                raise ApiError(422, f"{len(left) * len(right):,} scores are more than {_MOST_SCORES:,}")
+            return cls(left, right, by_pair=False)
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in pairs
+        ):
+            raise ApiError(400, "pairs must be a list of pairs of texts", param="pairs")
+        left, right = (
+            texts_of({"pairs": [pair[side] for pair in pairs]}, "pairs", most_texts) for side in (0, 1)
+        )
+        return cls(left, right, by_pair=True)
+
+
+class RerankRequest(Frozen):
+    """A request to order texts by a query, in the form of Cohere or of text-embeddings-inference."""
+
+    query: str
+    texts: Sequence[str]
+    top_n: int | None
+    return_texts: bool
+    is_cohere: bool
+
+    @classmethod
+    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> RerankRequest:
+        """Read the body of a request; raises `ApiError` for one that cannot be answered."""
+        fields = fields_of(body)
+        names.check(fields.get("model"))
+        (query,) = texts_of({"query": [fields.get("query")]}, "query", 1)
+        is_cohere = "texts" not in fields
+        return cls(
+            query,
+            texts_of(_plain_documents(fields), "documents" if is_cohere else "texts", most_texts),
+            _whole_number(fields, "top_n"),
+            fields.get("return_documents" if is_cohere else "return_text") is True,
+            is_cohere,
+        )
+
+
+def _plain_documents(fields: Fields) -> Fields:
+    """Return the fields with Cohere's documents, which may be objects, as texts."""
+    given = fields.get("documents")
+    if not isinstance(given, list):
+        return fields
+    return {**fields, "documents": [one.get("text") if isinstance(one, dict) else one for one in given]}
 
 
 def fields_of(body: bytes) -> Fields:
@@ -95,11 +160,10 @@ def _advice(given: object) -> str:
     return "send a text or a list of texts"
 
 
-def _dimensions(given: object) -> int | None:
-    if given is None:
-        return None
-    if type(given) is not int or given < 1:
-        raise ApiError(400, "dimensions must be a whole number of at least 1", param="dimensions")
+def _whole_number(fields: Fields, name: str) -> int | None:
+    given = fields.get(name)
+    if given is not None and (type(given) is not int or given < 1):
+        raise ApiError(400, f"{name} must be a whole number of at least 1", param=name)
     return given
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from starlette.applications import Starlette
+    from uvicorn import Server
 
 __all__ = ["listen", "serve_until_stopped"]
 
@@ -47,8 +48,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve_until_stopped(app: Starlette, listener: socket.socket) -> int | None:
-    """Serve until a signal says to stop, finish what is in flight, and return the signal's number."""
+def serve_until_stopped(app: Starlette, listener: socket.socket, on_ready: Callable[[], None]) -> int | None:
+    """Serve until a signal says to stop, finish what is in flight, and return the signal's number.
+
+    `on_ready` is called once requests are answered, and a signal stops the server as it should.
+    """
     import uvicorn
 
     config = uvicorn.Config(
@@ -64,14 +68,16 @@ def serve_until_stopped(app: Starlette, listener: socket.socket) -> int | None:
         backlog=_BACKLOG,
     )
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    with _noted_signals() as received:
-        uvicorn.Server(config).run([listener])
+    server = uvicorn.Server(config)
+    with _noted_signals(server) as received:
+        on_ready()
+        server.run([listener])
     return received[0] if received else None
 
 
 @contextmanager
-def _noted_signals() -> Iterator[list[int]]:
-    """Note the signals that end the block, which uvicorn passes on once it has stopped.
+def _noted_signals(server: Server) -> Iterator[list[int]]:
+    """Let signals stop the server, which passes them on at its end, and note them.
 
     The command itself would end the process half a second after one, by a thread that the signal wakes.
     """
@@ -79,6 +85,7 @@ def _noted_signals() -> Iterator[list[int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
+        server.should_exit = True
 
     before = {number: signal.signal(number, note) for number in _STOPPING}
     woken = signal.set_wakeup_fd(-1)

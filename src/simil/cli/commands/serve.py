@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 from simil.cli.options import types as opt
+from simil.cli.options.completion import reranker_names
 from simil.cli.options.declarations import Option
 from simil.cli.options.groups import ModelFlags, expanded
-
-if TYPE_CHECKING:
-    from simil.server.served_names import ServedNames
+from simil.foreign import note_signal
 
 __all__ = ["serve"]
 
@@ -45,6 +46,15 @@ def serve(
             help="Another name by which clients may ask for the model; may be repeated.",
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        Option(
+            "--rerank",
+            metavar="NAME",
+            help="Also serve this cross-encoder, which reads two texts at once, at /rerank.",
+            autocompletion=reranker_names,
+        ),
+    ] = None,
     no_normalize: opt.NoNormalize = False,
     env_file: opt.EnvFile = None,
     quiet: opt.Quiet = False,
@@ -66,12 +76,14 @@ def serve(
         port,
         api_key or os.environ.get("SIMIL_SERVE_API_KEY") or None,
         name or [],
+        rerank,
         normalize=not no_normalize,
     )
 
-    def tell(url: str, names: ServedNames) -> None:
+    def tell(url: str, stamps: Sequence[str]) -> None:
         if not quiet:
-            sys.stderr.write(f"simil: {names.stamp} is served at {url}/v1; Ctrl-C ends\n")
+            are = "is" if len(stamps) == 1 else "are"
+            sys.stderr.write(f"simil: {' and '.join(stamps)} {are} served at {url}/v1; Ctrl-C ends\n")
             sys.stderr.flush()
 
     # The engine for many texts takes all of them: a text's vector is the same in any request.
@@ -82,4 +94,6 @@ def serve(
             settings, model.dimensions, on_error="fail", normalize=options.normalize, quiet=quiet
         ) as run,
     ):
-        serve_model(run.session, options, tell)
+        stopped_by = serve_model(run.session, options, tell)
+    if stopped_by == signal.SIGINT:
+        note_signal(stopped_by)  # Ctrl-C is an interrupt; a service that is told to stop has done well.
