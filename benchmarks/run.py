@@ -31,6 +31,7 @@ import architectures
 import bulk
 import cache
 import clusters
+import embedding_servers
 import files
 import lance_index
 import large_model
@@ -62,7 +63,7 @@ __all__ = ["SUITES", "main"]
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
     tasks, clusters, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
-    lance_index, large_model,
+    lance_index, large_model, embedding_servers,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 

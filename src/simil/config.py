@@ -115,7 +115,8 @@ class Settings(Frozen):
     whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
     those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
-    hub (that, or a variable of the hub's library); empty where they are allowed.
+    hub (that, or a variable of the hub's library); empty where they are allowed. `gathers_writes` is whether
+    new vectors are written to the cache about once a second, in place of after each batch.
     """
 
     model: str | None
@@ -140,6 +141,7 @@ class Settings(Frozen):
     model_from: str | None = None
     model_unconsented: str | None = None
     expects_many: bool = False
+    gathers_writes: bool = False
 
 
 class SettingSource(Frozen):
