@@ -123,6 +123,9 @@ class Embedder(ABC):
         """Return how many tokens the model reads of each text; 0 where only a server knows."""
         return [0] * len(texts)
 
+    def expect_few_often(self) -> None:  # noqa: B027 (most embedders write nothing)
+        """Note that many batches of a few texts will come, from one thread."""
+
     def trust(self) -> None:  # noqa: B027 (most embedders identify a bad text themselves)
         """Note that this model has embedded texts before, so that a failure now is due to the text."""
 

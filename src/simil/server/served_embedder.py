@@ -29,6 +29,7 @@ class ServedEmbedder:
     def __init__(self, embedder: Embedder, *, normalize: bool) -> None:
         self._embedder = embedder
         self._normalize = normalize
+        embedder.expect_few_often()
 
     def size(self, item: str) -> int:
         """Return the number of characters of a text."""

@@ -94,6 +94,11 @@ class CachedEmbedder(Embedder):
         """Return how many tokens the embedder reads of each text; see `Embedder.token_counts`."""
         return self._embedder().token_counts(texts, kind)
 
+    def expect_few_often(self) -> None:
+        """Write new vectors of several batches together; see `Embedder.expect_few_often`."""
+        if not self.is_paid:
+            self._cache.delay_writes()
+
     def status(self) -> str:
         """Return what the embedder waits for; see `Embedder.status`."""
         return self._opened.status() if self._opened is not None else ""

@@ -8,6 +8,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import chain, groupby
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    _Put = tuple[str, Sequence[bytes], NDArray[np.float32], NDArray[np.uint8]]
+
 __all__ = ["Hits", "VectorCache", "begin_next", "cache_folder", "set_aside"]
 
 log = logging.getLogger("simil")
@@ -43,6 +47,8 @@ _NOTED_H = 24
 _FILLED = 0.9
 # The most uses that wait to be noted, to bound memory.
 _NOTED_AT_ONCE = 1 << 16
+# When vectors are written that wait for others.
+_DELAYED_ROWS, _DELAYED_S = 1024, 1.0
 
 
 def cache_folder(cache_dir: Path) -> Path:
@@ -86,6 +92,8 @@ class VectorCache:
         self._read_only = False
         self._stale: set[bytes] = set()
         self._damaged: set[bytes] = set()
+        self._delayed: list[_Put] | None = None
+        self._wrote = time.monotonic()
         _CACHES.add(self)
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
@@ -113,10 +121,45 @@ class VectorCache:
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], marks: NDArray[np.uint8]
     ) -> None:
         """Keep the vectors [n, dimensions] of `keys`; `space` names their model, for `simil cache info`."""
-        self._attempt(lambda file: self._put(file, space, keys, vectors, marks), writes=True)
+        if self._delayed is None:
+            self._attempt(lambda file: self._put(file, space, keys, vectors, marks), writes=True)
+            return
+        self._delayed.append((space, keys, vectors, marks))
+        rows = sum(len(delayed[1]) for delayed in self._delayed)
+        if rows >= _DELAYED_ROWS or time.monotonic() - self._wrote >= _DELAYED_S:
+            self._write_delayed()
+
+    def delay_writes(self) -> None:
+        """From now on write what is put together with what comes within a second; one thread puts.
+
+        For those who put few vectors often: a write takes longer than a model does for a few texts.
+        """
+        self._delayed = []
+
+    def _write_delayed(self) -> None:
+        import numpy as np
+
+        delayed, self._delayed = self._delayed or [], []
+        self._wrote = time.monotonic()
+        for (space, _), alike in groupby(delayed, lambda put: (put[0], put[2].shape[1])):
+            _, keys, vectors, marks = zip(*alike, strict=True)
+            together = np.concatenate(vectors), np.concatenate(marks)
+            self._attempt(partial(self._put_all, space, [*chain.from_iterable(keys)], *together), writes=True)
+
+    def _put_all(
+        self,
+        space: str,
+        keys: Sequence[bytes],
+        vectors: NDArray[np.float32],
+        marks: NDArray[np.uint8],
+        file: CacheFile,
+    ) -> None:
+        self._put(file, space, keys, vectors, marks)
 
     def close(self) -> None:
-        """Write the notes of use that wait, and close the file."""
+        """Write what waits, vectors and notes of use, and close the file."""
+        if self._delayed:
+            self._write_delayed()
         if self._stale:
             self._note_use()
         with self._lock:
