@@ -43,7 +43,10 @@ HOLDING = {
     "doctor --offline --deep": "ok\tengine onnx\tgives the right vector for minilm",
 }
 # What no environment has without its extra.
-WITH_EXTRAS = {"index texts.lance": "pip install 'simil-cli[lance]'"}
+WITH_EXTRAS = {
+    "index texts.lance": "pip install 'simil-cli[lance]'",
+    "serve": "pip install 'simil-cli[serve]'",
+}
 
 
 def test_the_list_of_requirements_lacks_one_of_the_project() -> None:
