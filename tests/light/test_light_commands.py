@@ -45,6 +45,7 @@ HOLDING = {
 # What no environment has without its extra.
 WITH_EXTRAS = {
     "index texts.lance": "pip install 'simil-cli[lance]'",
+    "serve": "pip install 'simil-cli[serve]'",
     "mcp": "pip install 'simil-cli[mcp]'",
 }
 
