@@ -56,6 +56,11 @@ _CONFIG_KEYS = {
     "offline": "SIMIL_OFFLINE",
     "concurrency": "SIMIL_CONCURRENCY",
     "retries": "SIMIL_RETRIES",
+    "batch_size": "SIMIL_BATCH_SIZE",
+    "timeout": "SIMIL_TIMEOUT",
+    "tokenizer": "SIMIL_TOKENIZER",
+    "max_tokens": "SIMIL_MAX_TOKENS",
+    "trust_cache": "SIMIL_TRUST_CACHE",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_api_key": "OPENAI_API_KEY",
     "openai_api_version": "OPENAI_API_VERSION",
@@ -74,6 +79,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 _MAX_BYTES = 65_536
 # python-dotenv takes time by the square of their number.
 _MAX_BLANKS = 1000
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 # How much of a wrong value is shown.
 _SHOWN = 60
 
@@ -102,7 +108,11 @@ class Settings(Frozen):
     `.env` that pins it without consent. `engine`, `precision` and `device` may be "auto", which stands for
     what suits the model, the machine and the texts. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
-    is the number of requests in flight at a time, `retries` the number of retries of a request.
+    is the number of requests in flight at a time, `retries` the number of retries of a request, `batch_size`
+    the number of texts in one (None: as many as the server's speed suggests), `timeout` the seconds that one
+    may take (None: what suits it). `tokenizer` and `max_tokens` tell how a server's model counts tokens and
+    how many it reads, where simil does not know. With `trust_cache` no cached text is asked anew to find out
+    whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
     those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
     hub (that, or a variable of the hub's library); empty where they are allowed.
@@ -121,6 +131,11 @@ class Settings(Frozen):
     cache_dir: Path
     concurrency: int
     retries: int
+    batch_size: int | None
+    timeout: float | None
+    tokenizer: str | None
+    max_tokens: int | None
+    trust_cache: bool
     openai: Credentials
     model_from: str | None = None
     model_unconsented: str | None = None
@@ -160,6 +175,11 @@ def load_settings(
     base_url: str | None = None,
     concurrency: int | None = None,
     retries: int | None = None,
+    batch_size: int | None = None,
+    timeout: float | None = None,
+    tokenizer: str | None = None,
+    max_tokens: int | None = None,
+    trust_cache: bool | None = None,
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
@@ -180,6 +200,11 @@ def load_settings(
         "SIMIL_CACHE": None if cache is None else str(int(cache)),
         "SIMIL_CONCURRENCY": None if concurrency is None else str(concurrency),
         "SIMIL_RETRIES": None if retries is None else str(retries),
+        "SIMIL_BATCH_SIZE": None if batch_size is None else str(batch_size),
+        "SIMIL_TIMEOUT": None if timeout is None else str(timeout),
+        "SIMIL_TOKENIZER": tokenizer,
+        "SIMIL_MAX_TOKENS": None if max_tokens is None else str(max_tokens),
+        "SIMIL_TRUST_CACHE": None if trust_cache is None else str(int(trust_cache)),
         "OPENAI_BASE_URL": base_url,
     }
     dotenv = read_dotenv(env_file, directory or Path())
@@ -189,6 +214,7 @@ def load_settings(
         dotenv,
         read_config_file(environ),
     )
+    consented = tuple(each for each in sources if each.is_consented)
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     forbidden_by = _forbids_connections(sources)
     return Settings(
@@ -206,6 +232,12 @@ def load_settings(
         cache_dir=folder_of_caches(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
+        batch_size=_count(sources, "batch_size", default=0, digits=6) or None,
+        timeout=_seconds(sources, "timeout"),
+        # A stranger's `.env` chooses no file to be read, and takes no check away.
+        tokenizer=_lookup(consented, "SIMIL_TOKENIZER")[0],
+        max_tokens=_count(sources, "max_tokens", default=0, digits=9) or None,
+        trust_cache=_switch(consented, "trust_cache", default=False),
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
         model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
@@ -255,6 +287,15 @@ def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digit
             f"{name} must be a whole number of at most {digits} digits, not {_shown(value)} ({source.name})"
         )
     return int(value)
+
+
+def _seconds(sources: tuple[SettingSource, ...], name: str) -> float | None:
+    value, source = _lookup(sources, _CONFIG_KEYS[name])
+    if value is None or source is None:
+        return None
+    if not _SECONDS.fullmatch(value) or not float(value):
+        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)} ({source.name})")
+    return float(value)
 
 
 def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> bool:

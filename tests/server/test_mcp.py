@@ -19,7 +19,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, MCPDeprecationWarning, MCPError, StdioServerParameters, stdio_client
 from mcp.types import INVALID_PARAMS, CallToolResult
-from support.command import SIMIL, simil
+from support.command import SIMIL, shell, simil
 
 import simil as library
 
@@ -404,3 +404,30 @@ def test_a_folder_that_is_not_there_is_an_error_of_usage(tmp_path: Path) -> None
 
     assert (result.code, result.out) == (2, "")
     assert result.error_line == "none: is no folder; name folders that exist"
+
+
+def test_a_program_that_reads_no_more_ends_the_server(tmp_path: Path, shared_cache: Path) -> None:
+    server = subprocess.Popen(
+        [*SIMIL, "mcp", "-m", "minilm"],
+        cwd=tmp_path,
+        env={**os.environ, "SIMIL_CACHE_DIR": str(shared_cache)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert server.stdin is not None and server.stdout is not None and server.stderr is not None
+    server.stdout.close()
+    server.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+    server.stdin.flush()
+
+    assert server.wait(timeout=60) == 141  # With its standard input still open.
+    assert server.stderr.read() == b""
+    server.stdin.close()
+    server.stderr.close()
+
+
+def test_a_closed_standard_input_is_an_error_of_usage(tmp_path: Path) -> None:
+    result = shell("simil mcp -m minilm <&-", cwd=tmp_path)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.error_line == "standard input is closed; a program starts simil mcp with pipes"

@@ -119,6 +119,10 @@ class Embedder(ABC):
         """Return a new counter of the requests that texts would need; None for a local model."""
         return None
 
+    def token_counts(self, texts: Sequence[str], kind: Kind) -> Sequence[int]:
+        """Return how many tokens the model reads of each text; 0 where only a server knows."""
+        return [0] * len(texts)
+
     def trust(self) -> None:  # noqa: B027 (most embedders identify a bad text themselves)
         """Note that this model has embedded texts before, so that a failure now is due to the text."""
 

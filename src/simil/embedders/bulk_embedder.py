@@ -77,6 +77,10 @@ class BulkEmbedder(Embedder):
         """Return the vectors of `texts` if the first one has all of them; see `Embedder.stored`."""
         return self._few.stored(texts, kind, form) if self._is_cached else None
 
+    def token_counts(self, texts: Sequence[str], kind: Kind) -> Sequence[int]:
+        """Return how many tokens the first one reads of each text; see `Embedder.token_counts`."""
+        return self._few.token_counts(texts, kind)
+
     def close(self) -> None:
         """Close what was opened."""
         for name in ("_few", "_many"):

@@ -122,6 +122,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     If the cache is turned off, a temporary one lasts for this run, so that equal texts are still sent once.
     """
     from simil.embedders.openai.client import OpenAIEmbedder
+    from simil.embedders.openai.transport import Timeout
 
     if settings.offline:
         raise ModelError(
@@ -146,6 +147,8 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         overflow=overflow,
         concurrency=settings.concurrency,
         retries=settings.retries,
+        batch_size=settings.batch_size,
+        timeout=None if settings.timeout is None else Timeout.of(settings.timeout),
     )
     key_builder = KeyBuilder(
         backend=f"openai at {api.address}",

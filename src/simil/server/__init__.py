@@ -1,1 +1,1 @@
-"""The same models for other programs, in a process that stays; knows no flag."""
+"""The same models for other programs, in a process that stays: over HTTP and the Model Context Protocol."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from contextlib import redirect_stdout
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from simil._version import __version__
 from simil.data_stream import stdout
-from simil.errors import ExtraMissing, SimilError
+from simil.errors import ExtraMissing, SimilError, UsageError
 from simil.foreign import what_was_raised
 from simil.server.mcp_tool_schemas import TOOLS
 from simil.server.mcp_tools import CallStopped, McpTools, ToolAnswer
@@ -59,8 +61,37 @@ async def _serve(tools: McpTools) -> None:
     async with AsyncExitStack() as stack:
         # The SDK takes the stream that it finds here; by then, `sys.stdout` leads to stderr again.
         with redirect_stdout(stdout()):
-            reading, writing = await stack.enter_async_context(stdio_server())
+            streams = stdio_server(stdin=_InputLines(_taken_stdin()))
+            reading, writing = await stack.enter_async_context(streams)
         await server.run(reading, writing, server.create_initialization_options())
+
+
+def _taken_stdin() -> TextIO:
+    """Return standard input by a descriptor of its own; what else reads it finds nothing."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed", hint="a program starts simil mcp with pipes")
+    own, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return open(own, encoding="utf-8", errors="replace")  # noqa: PTH123 (open to the end)
+
+
+class _InputLines:
+    """The lines of a stream; a server that ends for another reason does not wait for the next one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        from anyio import to_thread
+
+        line = await to_thread.run_sync(self._stream.readline, abandon_on_cancel=True)
+        if not line:
+            raise StopAsyncIteration
+        return line
 
 
 def _server_of(tools: McpTools) -> Server[Any]:

@@ -90,6 +90,10 @@ class CachedEmbedder(Embedder):
         """Return a plan that counts requests; see `Embedder.plan`."""
         return self._embedder().plan() if self.is_paid else None
 
+    def token_counts(self, texts: Sequence[str], kind: Kind) -> Sequence[int]:
+        """Return how many tokens the embedder reads of each text; see `Embedder.token_counts`."""
+        return self._embedder().token_counts(texts, kind)
+
     def status(self) -> str:
         """Return what the embedder waits for; see `Embedder.status`."""
         return self._opened.status() if self._opened is not None else ""

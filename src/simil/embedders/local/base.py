@@ -95,6 +95,13 @@ class LocalEmbedder(Embedder):
             else:
                 yield too_long(index, self.stamp, self._limit, overflow)
 
+    def token_counts(self, texts: Sequence[str], kind: Kind) -> Sequence[int]:
+        """Return how many tokens of each text are read, the prompt's too; see `Embedder.token_counts`."""
+        if self._encoder is None:
+            return super().token_counts(texts, kind)
+        counts: list[int] = self._encoder.encode(self._prompt(kind), texts).tokens.lengths.tolist()
+        return counts
+
     @property
     def _limit(self) -> int | None:
         return self._encoder.limit if self._encoder is not None else None

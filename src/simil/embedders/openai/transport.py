@@ -37,6 +37,11 @@ class Timeout:
     read: float = 60.0
     total: float = 300.0
 
+    @classmethod
+    def of(cls, seconds: float) -> Timeout:
+        """Return the limits for a whole answer in so many seconds."""
+        return cls(min(cls().connect, seconds), seconds, seconds)
+
 
 class Transport:
     """Connections to one server, which several threads may share."""
