@@ -51,7 +51,9 @@ def _with_clients(bench: Bench, worker: Worker, ports: dict[str, int], clients: 
 def mixed_load(bench: Bench, minutes: int = _MINUTES) -> list[Row]:
     """Right and wrong requests and clients that hang up; memory is compared a minute after the start."""
     server = simil_serve(bench, port := free_port())
-    memory, wrong, requests = [], {}, 0
+    memory: list[float] = []
+    wrong: dict[str, int] = {}
+    requests = 0
     with server.running(), bench.worker("mixed_load_side.py") as worker:
         for minute in range(minutes):
             done = worker.ask("mixed", port=port, model=MODEL, seconds=60, seed=1000 * minute)

@@ -99,7 +99,8 @@ class Settings(Frozen):
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
     is the number of requests in flight at a time, `retries` the number of retries of a request.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
-    those of one engine.
+    those of one engine. `gathers_writes` is whether new vectors are written to the cache about once a
+    second, in place of after each batch.
     """
 
     model: str | None
@@ -118,6 +119,7 @@ class Settings(Frozen):
     model_from: str | None = None
     model_unconsented: str | None = None
     expects_many: bool = False
+    gathers_writes: bool = False
 
 
 class SettingSource(Frozen):

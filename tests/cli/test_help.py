@@ -11,7 +11,8 @@ from simil.texts import InputFormat
 from simil.vectors import VectorFormat
 
 COMMANDS = (
-    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "doctor",
+    "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "serve",
+    "doctor",
 )  # fmt: skip
 # The name of an option, and of its value; a value that is too long for its cell goes on in the next row.
 VALUE = re.compile(r"^│ --[a-z-]+ +(?:-\w +)?(\S*\|\S*) .*\n│ {12,30}(\S+)", re.MULTILINE)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from support.command import simil as run_simil
 from support.command import started
 
-import simil
+from simil.embedders.base import Kind
 
 TEXTS = ["Apple", "a small dog runs", "Ein kurzer Satz auf Deutsch.", "数据库 🙂", " ".join(["word"] * 100)]
 KEY = "key-of-the-tests"
@@ -40,7 +40,7 @@ def client(served: str) -> Iterator[openai.OpenAI]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def local() -> NDArray[np.float32]:
     """The vectors that this process computes."""
     return _local(TEXTS)
@@ -165,5 +165,10 @@ def _token_tables() -> Path:
 
 
 def _local(texts: list[str]) -> NDArray[np.float32]:
-    with simil.open("minilm") as session:
-        return np.asarray(session.embed(texts), np.float32)
+    """Compute vectors here by the engine for many texts; none come from the server's cache."""
+    from simil.config import load_settings
+    from simil.session.session import Session
+
+    settings = load_settings(model="minilm", cache=False).replaced(expects_many=True)
+    embedder = Session(settings).embedder()
+    return np.asarray(embedder.begin(texts, Kind.SYMMETRIC, normalize=True)(), np.float32)

@@ -299,3 +299,17 @@ def test_vectors_of_another_length_are_not_mixed(open_cache: Open) -> None:
 
     assert hits is not None
     assert len(hits.rows) == 1
+
+
+def test_a_cache_that_gathers_writes_what_comes_at_once_together(folder: Path) -> None:
+    gathering, other = VectorCache(folder, 10**9, gathers=True), VectorCache(folder, 10**9)
+    keys = [key_of(number) for number in range(1100)]
+    with closing(gathering), closing(other):
+        put(gathering, keys[:1])  # The first is written at once.
+        assert [*other.find(keys)] == keys[:1]
+        for key in keys[1:]:
+            put(gathering, [key])
+        assert len(other.find(keys)) >= 1025  # Then a thousand at the latest.
+        gathering.close()
+        assert {*other.find(keys)} == {*keys}
+        assert wrong_among(other, keys) == ({*range(1100)}, 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simil.embedders.base import Kind
 from simil.frozen import Frozen
 from simil.server.api_errors import ApiError
-from simil.server.request_fields import EmbeddingRequest, RerankRequest, SimilarityRequest
+from simil.server.request_fields import RerankRequest, SimilarityRequest, WantedEmbeddings
 from simil.server.served_embedder import WantedVectors
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class HttpApp:
     async def _embeddings(self, request: Request) -> Response:
         assert self._texts is not None
         body = await self._body(request)
-        wanted = EmbeddingRequest.read(body, self._texts.names, self._limits.texts)
+        wanted = WantedEmbeddings.read(body, self._texts.names, self._limits.texts)
         computed = await self._texts.computed(wanted.texts, wanted.kind, wanted.dimensions)
         self._metrics.note_texts(len(wanted.texts), sum(computed.tokens))
         vectors = _as_base64(computed.values) if wanted.as_base64 else computed.values

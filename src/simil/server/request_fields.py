@@ -12,7 +12,7 @@ from simil.server.api_errors import ApiError
 if TYPE_CHECKING:
     from simil.server.served_names import ServedNames
 
-__all__ = ["EmbeddingRequest", "RerankRequest", "SimilarityRequest"]
+__all__ = ["RerankRequest", "SimilarityRequest", "WantedEmbeddings"]
 
 Fields = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ _KINDS = {
 }
 
 
-class EmbeddingRequest(Frozen):
+class WantedEmbeddings(Frozen):
     """A request for the vectors of texts; `dimensions` is how many of each are wanted, None for all."""
 
     texts: Sequence[str]
@@ -38,7 +38,7 @@ class EmbeddingRequest(Frozen):
     as_base64: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> EmbeddingRequest:
+    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> WantedEmbeddings:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))

@@ -87,7 +87,7 @@ def serve(
             sys.stderr.flush()
 
     # The engine for many texts takes all of them: a text's vector is the same in any request.
-    settings = model.settings(env_file).replaced(expects_many=True)
+    settings = model.settings(env_file).replaced(expects_many=True, gathers_writes=True)
     with (
         notes_on_stderr(quiet=quiet, verbose=verbose),
         session_run(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from weakref import WeakSet
 
 from simil.embedders.cache.database import (
@@ -41,6 +41,8 @@ _HOUR_S = 3600
 _NOTED_H = 24
 # The share of the limit that is kept when old vectors are dropped, so that not every batch drops some.
 _FILLED = 0.9
+# What a cache gathers is written once there are this many vectors, or after this many seconds.
+_GATHERED, _GATHERED_S = 1024, 1.0
 # The most uses that wait to be noted, to bound memory.
 _NOTED_AT_ONCE = 1 << 16
 
@@ -58,6 +60,15 @@ class Hits(Frozen, eq=False):
     marks: NDArray[np.uint8]
 
 
+class _Put(NamedTuple):
+    """Vectors to be written; see `VectorCache.put`."""
+
+    space: str
+    keys: Sequence[bytes]
+    vectors: NDArray[np.float32]
+    marks: NDArray[np.uint8]
+
+
 class VectorCache:
     """Vectors by key, on disk, shared by threads and processes.
 
@@ -71,12 +82,18 @@ class VectorCache:
         *,
         clock: Callable[[], float] = time.time,
         busy_ms: int = BUSY_MS,
+        gathers: bool = False,
     ) -> None:
         """Nothing is opened before the first use.
 
-        `clock` returns seconds since 1970; `busy_ms` is how long to wait for other processes.
+        `clock` returns seconds since 1970; `busy_ms` is how long to wait for other processes. One that
+        `gathers` writes about once a second what comes in small parts, since a write of one vector can take
+        longer than computing it; look-ups do not see it before.
         """
         self._busy_ms = busy_ms
+        self._gathers = gathers
+        self._gathered: list[_Put] = []
+        self._last_write = -_GATHERED_S
         self._folder = folder
         self._max_bytes = max_bytes
         self._clock = clock
@@ -95,6 +112,7 @@ class VectorCache:
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, CacheEntry]:
         """Return the entries of those `keys` that are in the cache, all with vectors of one length."""
+        self._write_gathered()
         rows = self._attempt(lambda file: file.get(keys)) or []
         damaged = {row.key for row in rows if not row.is_whole}
         if damaged:
@@ -113,14 +131,35 @@ class VectorCache:
         self, space: str, keys: Sequence[bytes], vectors: NDArray[np.float32], marks: NDArray[np.uint8]
     ) -> None:
         """Keep the vectors [n, dimensions] of `keys`; `space` names their model, for `simil cache info`."""
-        self._attempt(lambda file: self._put(file, space, keys, vectors, marks), writes=True)
+        if self._gathers:
+            with self._lock:
+                self._gathered.append(_Put(space, keys, vectors, marks))
+            self._write_gathered()
+        else:
+            self._write(_Put(space, keys, vectors, marks))
 
     def close(self) -> None:
-        """Write the notes of use that wait, and close the file."""
+        """Write what waits, vectors and notes of use, and close the file."""
+        self._write_gathered(is_last=True)
         if self._stale:
             self._note_use()
         with self._lock:
             self._close_file()
+
+    def _write(self, one: _Put) -> None:
+        self._attempt(lambda file: self._put(file, *one), writes=True)
+
+    def _write_gathered(self, *, is_last: bool = False) -> None:
+        """Write what was gathered, if it is time."""
+        with self._lock:
+            is_due = time.monotonic() - self._last_write >= _GATHERED_S
+            count = sum(len(one.keys) for one in self._gathered)
+            if not count or not (is_last or is_due or count >= _GATHERED):
+                return
+            gathered, self._gathered = self._gathered, []
+        for one in _joined(gathered):
+            self._write(one)
+        self._last_write = time.monotonic()
 
     def _warn_of_damage(self, keys: set[bytes]) -> None:
         """Say how many vectors are damaged; one that cannot be dropped is met again by the next look-up."""
@@ -256,6 +295,24 @@ def begin_next(folder: Path, path: Path, *, keep: int) -> bool:
         for one in old[: len(old) - keep]:
             delete_file(one)
     return True
+
+
+def _joined(puts: Sequence[_Put]) -> list[_Put]:
+    """Return the same vectors in as few parts as there are models and lengths of vectors."""
+    import numpy as np
+
+    alike: dict[tuple[str, int], list[_Put]] = {}
+    for one in puts:
+        alike.setdefault((one.space, one.vectors.shape[1]), []).append(one)
+    return [
+        _Put(
+            space,
+            [key for one in group for key in one.keys],
+            np.concatenate([one.vectors for one in group]),
+            np.concatenate([one.marks for one in group]),
+        )
+        for (space, _), group in alike.items()
+    ]
 
 
 def _hits(keys: Sequence[bytes], rows: Sequence[CacheEntry]) -> Hits:
