@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench import Bench, Suite, check_alike
 from files import last_vector, real_lines
-from http_servers import MODEL, Server, environment, free_port, infinity, litellm
+from http_servers import KEY, MODEL, Server, environment, free_port, infinity, litellm
 from measure import MeasurementFailed, Usage, by_turns, run
 from report import Check, Figure, LeftOut, Row
 
@@ -83,7 +83,7 @@ def _restarted(bench: Bench, server: Server, port: int) -> Row:
 def _by_sdk(bench: Bench, port: int, number: int, size: int, threads: int) -> Usage:
     numbers = ("--number", str(number), "--size", str(size), "--threads", str(threads))
     command = bench.script("sdk_embed_side.py", _url(port), MODEL, "lines.txt", "sdk.npy", *numbers)
-    return run(command, env=bench.env, cwd=bench.folder)
+    return run(command, env=_env(bench), cwd=bench.folder)
 
 
 def _by_simil(bench: Bench, port: int) -> Usage:
@@ -97,7 +97,7 @@ def _command(bench: Bench, port: int, output: str) -> list[str]:
 
 
 def _env(bench: Bench) -> dict[str, str]:
-    return bench.env | {"OPENAI_API_KEY": "none"}
+    return bench.env | {"OPENAI_API_KEY": KEY}
 
 
 def _url(port: int) -> str:

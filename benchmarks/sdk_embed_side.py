@@ -19,7 +19,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     given = parser.parse_args()
     lines = Path(given.lines).read_text("utf-8").splitlines()[: given.number]
-    client = openai.OpenAI(base_url=given.url, api_key="none")
+    client = openai.OpenAI(base_url=given.url)
 
     def embedded(start: int) -> list[list[float]]:
         batch = lines[start : start + given.size]
