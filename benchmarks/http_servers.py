@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bench import Bench, say
 from measure import MeasurementFailed, end_of, run
 
 __all__ = [
+    "KEY",
     "MODEL",
     "Server",
     "environment",
@@ -30,6 +32,8 @@ __all__ = [
 ]
 
 MODEL = "minilm"
+# Of this run: LiteLLM's proxy demands one, the other servers ignore it.
+KEY = f"sk-{secrets.token_hex(32)}"
 _STARTS_WITHIN_S = 180
 # Their requirements are years apart, so what they are resolved to is named where the newest does not work.
 _INFINITY = ["infinity-emb[torch,server]==0.0.78", "click<8.2", "typer<0.13", "transformers<5", "numpy<2"]
@@ -110,7 +114,7 @@ def litellm(bench: Bench, python: Path, port: int, behind: str) -> Server:
     )
     command = [str(python.with_name("litellm")), "--config", str(config)]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    env = bench.env | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_DOCS": "True"}
+    env = bench.env | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_DOCS": "True", "LITELLM_MASTER_KEY": KEY}
     return Server(command, f"http://127.0.0.1:{port}/health/liveliness", env, bench.folder)
 
 

@@ -28,6 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import architectures
+import behind_servers
 import bulk
 import cache
 import clusters
@@ -63,7 +64,7 @@ __all__ = ["SUITES", "main"]
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
     tasks, clusters, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
-    lance_index, large_model, embedding_servers,
+    lance_index, large_model, embedding_servers, behind_servers,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}
 
