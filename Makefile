@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types unit wheel bench torture clean
+.PHONY: demo test quick install lint types unit clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -38,6 +38,9 @@ types: $(VENV)/.tools
 
 unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
+
+clusters: $(VENV)/.tools  ## runs on several nodes of Ray, their losses and kills; some three minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile --clusters tests/clusters --durations=20
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py

@@ -35,6 +35,7 @@ import files
 import lance_index
 import large_model
 import limits
+import mcp_search
 import memory
 import openai_api
 import packed
@@ -45,6 +46,7 @@ import ray_cluster_runs
 import rerank
 import search
 import search_tree
+import servers
 import startup
 import tasks
 import words
@@ -59,7 +61,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
-    tasks, clusters, cache, openai_api, architectures, packed, ray_cluster_runs,
+    tasks, clusters, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
     lance_index, large_model,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}

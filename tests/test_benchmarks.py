@@ -549,3 +549,9 @@ def test_the_size_from_which_on_a_precision_is_faster_lies_on_a_line(load: Any) 
     assert crossover(sizes, base, [0.9 + 0.001 * size for size in sizes]) == pytest.approx(400)
     assert crossover(sizes, base, [0.4 + 0.001 * size for size in sizes]) == 10
     assert crossover(sizes, base, [0.4 + 0.003 * size for size in sizes]) is None
+
+
+def test_a_server_of_any_speed_computes_each_text_once(tmp_path: Path, load: Any) -> None:
+    served = load("servers").run_at(load("bench").Bench(tmp_path), 2000.0, 300)
+    assert (served.is_complete, served.twice, sum(served.sizes), served.stderr) == (True, 0, 300, "")
+    assert served.sizes[0] == 32

@@ -65,16 +65,20 @@ def test_each_source_goes_before_those_after_it(
     def text(value: object) -> str:
         return str(int(value)) if isinstance(value, bool) else str(value)
 
+    def read(settings: Settings) -> object:
+        found = getattr(settings, name)
+        return bool(found) if name == "offline" else found
+
     sources: list[dict[str, Any]] = [
         {name: flag},
         {"environ": {variable: text(environment)}},
         {"dotenv": f"{variable}={text(dotenv)}\n"},
         {"config": f"{key} = {_toml(file)}\n"},
     ]
-    assert getattr(load(), name) == default
+    assert read(load()) == default
     for first in (3, 2, 1, 0):
         given = {what: value for source in sources[first:] for what, value in source.items()}
-        assert getattr(load(**given), name) == values[first], given
+        assert read(load(**given)) == values[first], given
 
 
 def test_an_empty_value_counts_as_none(load: Load) -> None:
@@ -222,9 +226,18 @@ def test_a_dotenv_may_be_stricter_than_its_user_not_laxer(
     text = f"SIMIL_{name.upper()}={dotenv}\n"
     (tmp_path / "named.env").write_text(text)
 
-    assert getattr(load(dotenv=text, config=f"{name} = {config}\n"), name) is expected
+    assert bool(getattr(load(dotenv=text, config=f"{name} = {config}\n"), name)) is expected
     named = load(config=f"{name} = {config}\n", env_file=tmp_path / "named.env")
-    assert getattr(named, name) is (dotenv == "1")
+    assert bool(getattr(named, name)) is (dotenv == "1")
+
+
+def test_why_a_key_from_elsewhere_is_not_used_is_known(load: Load) -> None:
+    server = load(dotenv="OPENAI_BASE_URL=http://h.test/v1\n", environ={"OPENAI_API_KEY": KEY}).openai
+
+    assert server.api_key is None
+    assert server.key_hint.startswith("the key of the environment is not sent to an address that ")
+    assert KEY not in server.key_hint
+    assert load(dotenv="", environ={"OPENAI_API_KEY": KEY}).openai.key_hint == "set OPENAI_API_KEY"
 
 
 def test_the_key_is_never_shown(load: Load) -> None:
@@ -357,9 +370,22 @@ def test_a_cache_directory_that_is_not_utf8_is_an_error(load: Load) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
-def test_huggingfaces_own_switch_means_offline(value: str, load: Load) -> None:
-    assert load(environ={"HF_HUB_OFFLINE": value}).offline is True
-    assert load(environ={"HF_HUB_OFFLINE": "0"}).offline is False
+def test_huggingfaces_own_switch_stops_the_hub_only(value: str, load: Load) -> None:
+    settings = load(environ={"HF_HUB_OFFLINE": value})
+
+    assert (settings.offline, settings.hub_offline) == ("", "HF_HUB_OFFLINE")
+    assert load(environ={"TRANSFORMERS_OFFLINE": value}).hub_offline == "TRANSFORMERS_OFFLINE"
+    assert load(environ={"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}).hub_offline == ""
+
+
+def test_what_says_offline_is_known_by_name(tmp_path: Path, load: Load) -> None:
+    both = {"SIMIL_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+
+    assert load(environ=both).offline == load(environ=both).hub_offline == "SIMIL_OFFLINE"
+    assert load(offline=True, environ=both).offline == "--offline"
+    assert load(offline=False, environ=both).offline == ""
+    (tmp_path / "work" / ".env").write_text("SIMIL_OFFLINE=1\n", "utf-8")
+    assert load().offline == f"SIMIL_OFFLINE of {tmp_path / 'work' / '.env'}"
 
 
 def test_files_are_kept_where_the_system_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

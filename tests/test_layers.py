@@ -112,6 +112,8 @@ PLACES: dict[str, set[str]] = {
     "httptools": {"server"},
     "prometheus_client": {"server"},
     "filelock": {"models/graphs/build_once.py", "embedders/cache/store.py"},
+    "mcp": {"server/mcp_server.py"},
+    "anyio": {"server/mcp_server.py"},
     "click": set(),
 }
 

@@ -64,8 +64,9 @@ def open(  # noqa: A001 (as in `simil.open`)
     `model` is what `simil -m` takes; None goes by environment, `.env` and config file as the command does.
     `dimensions` keeps the first so many of each vector; `normalize` gives each vector length 1. `settings`
     are `engine`, `device`, `precision`, `threads`, `overflow`, `offline`, `cache`, `base_url`,
-    `concurrency` and `retries`, as the options of that name; `env_file` is read in place of `.env`. Raises
-    `UsageError` for a value that a setting cannot have.
+    `concurrency`, `retries`, `batch_size`, `timeout`, `tokenizer`, `max_tokens` and `trust_cache`, as the
+    options of that name; `env_file` is read in place of `.env`. Raises `UsageError` for a value that a
+    setting cannot have.
     """
     from pathlib import Path
 

@@ -22,6 +22,7 @@ from simil.frozen import Frozen
 from simil.private_files import user_folder
 
 __all__ = [
+    "KEY_HINT",
     "OPENAI_BASE_URL",
     "VARIABLES",
     "Credentials",
@@ -30,6 +31,7 @@ __all__ = [
     "calibrations_dir",
     "dotenv_of",
     "folder_of_caches",
+    "hub_switch",
     "load_settings",
     "parse_dotenv",
     "read_config_file",
@@ -40,6 +42,7 @@ __all__ = [
 log = logging.getLogger("simil")
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+KEY_HINT = "set OPENAI_API_KEY"
 
 _CONFIG_KEYS = {
     "model": "SIMIL_MODEL",
@@ -53,6 +56,11 @@ _CONFIG_KEYS = {
     "offline": "SIMIL_OFFLINE",
     "concurrency": "SIMIL_CONCURRENCY",
     "retries": "SIMIL_RETRIES",
+    "batch_size": "SIMIL_BATCH_SIZE",
+    "timeout": "SIMIL_TIMEOUT",
+    "tokenizer": "SIMIL_TOKENIZER",
+    "max_tokens": "SIMIL_MAX_TOKENS",
+    "trust_cache": "SIMIL_TRUST_CACHE",
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_api_key": "OPENAI_API_KEY",
     "openai_api_version": "OPENAI_API_VERSION",
@@ -71,6 +79,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 _MAX_BYTES = 65_536
 # python-dotenv takes time by the square of their number.
 _MAX_BLANKS = 1000
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 # How much of a wrong value is shown.
 _SHOWN = 60
 
@@ -79,12 +88,14 @@ class Credentials(Frozen):
     """The base URL of an OpenAI-compatible API and its key (never shown); for Azure, also a version.
 
     `url_unconsented` is the `.env` that chose the base URL without consent; None if the user chose it.
+    `key_hint` says what to do where a key is missing.
     """
 
     base_url: str
     api_key: str | None
     api_version: str | None = None
     url_unconsented: str | None = None
+    key_hint: str = KEY_HINT
 
     def __repr__(self) -> str:
         return f"Credentials(api_key={'set' if self.api_key else 'not set'})"
@@ -97,9 +108,14 @@ class Settings(Frozen):
     `.env` that pins it without consent. `engine`, `precision` and `device` may be "auto", which stands for
     what suits the model, the machine and the texts. `threads` 0 means one per core.
     `cache` is whether vectors are cached, `cache_mb` the size of the cache in MB (10^6 bytes). `concurrency`
-    is the number of requests in flight at a time, `retries` the number of retries of a request.
+    is the number of requests in flight at a time, `retries` the number of retries of a request, `batch_size`
+    the number of texts in one (None: as many as the server's speed suggests), `timeout` the seconds that one
+    may take (None: what suits it). `tokenizer` and `max_tokens` tell how a server's model counts tokens and
+    how many it reads, where simil does not know. With `trust_cache` no cached text is asked anew to find out
+    whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
-    those of one engine.
+    those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
+    hub (that, or a variable of the hub's library); empty where they are allowed.
     """
 
     model: str | None
@@ -108,12 +124,18 @@ class Settings(Frozen):
     device: Device
     threads: int
     overflow: str
-    offline: bool
+    offline: str
+    hub_offline: str
     cache: bool
     cache_mb: int
     cache_dir: Path
     concurrency: int
     retries: int
+    batch_size: int | None
+    timeout: float | None
+    tokenizer: str | None
+    max_tokens: int | None
+    trust_cache: bool
     openai: Credentials
     model_from: str | None = None
     model_unconsented: str | None = None
@@ -153,6 +175,11 @@ def load_settings(
     base_url: str | None = None,
     concurrency: int | None = None,
     retries: int | None = None,
+    batch_size: int | None = None,
+    timeout: float | None = None,
+    tokenizer: str | None = None,
+    max_tokens: int | None = None,
+    trust_cache: bool | None = None,
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
@@ -173,6 +200,11 @@ def load_settings(
         "SIMIL_CACHE": None if cache is None else str(int(cache)),
         "SIMIL_CONCURRENCY": None if concurrency is None else str(concurrency),
         "SIMIL_RETRIES": None if retries is None else str(retries),
+        "SIMIL_BATCH_SIZE": None if batch_size is None else str(batch_size),
+        "SIMIL_TIMEOUT": None if timeout is None else str(timeout),
+        "SIMIL_TOKENIZER": tokenizer,
+        "SIMIL_MAX_TOKENS": None if max_tokens is None else str(max_tokens),
+        "SIMIL_TRUST_CACHE": None if trust_cache is None else str(int(trust_cache)),
         "OPENAI_BASE_URL": base_url,
     }
     dotenv = read_dotenv(env_file, directory or Path())
@@ -182,7 +214,9 @@ def load_settings(
         dotenv,
         read_config_file(environ),
     )
+    consented = tuple(each for each in sources if each.is_consented)
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
+    forbidden_by = _forbids_connections(sources)
     return Settings(
         model=pinned,
         engine=_choice(sources, "engine"),
@@ -190,13 +224,20 @@ def load_settings(
         device=_device(sources),
         threads=_count(sources, "threads", default=0, digits=4),
         overflow=_choice(sources, "overflow"),
-        offline=_switch(sources, "offline", default=False) or _is_true(environ.get("HF_HUB_OFFLINE", "")),
+        offline=forbidden_by,
+        hub_offline=forbidden_by or hub_switch(environ),
         cache=_switch(sources, "cache", default=True),
         # A stranger's `.env` must not shrink the cache.
         cache_mb=_count((*sources[:2], sources[3]), "cache_mb", default=_CACHE_MB, digits=9),
         cache_dir=folder_of_caches(environ),
         concurrency=max(_count(sources, "concurrency", default=_CONCURRENCY, digits=3), 1),
         retries=_count(sources, "retries", default=_RETRIES, digits=2),
+        batch_size=_count(sources, "batch_size", default=0, digits=6) or None,
+        timeout=_seconds(sources, "timeout"),
+        # A stranger's `.env` chooses no file to be read, and takes no check away.
+        tokenizer=_lookup(consented, "SIMIL_TOKENIZER")[0],
+        max_tokens=_count(sources, "max_tokens", default=0, digits=9) or None,
+        trust_cache=_switch(consented, "trust_cache", default=False),
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
         model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
@@ -248,6 +289,15 @@ def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digit
     return int(value)
 
 
+def _seconds(sources: tuple[SettingSource, ...], name: str) -> float | None:
+    value, source = _lookup(sources, _CONFIG_KEYS[name])
+    if value is None or source is None:
+        return None
+    if not _SECONDS.fullmatch(value) or not float(value):
+        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)} ({source.name})")
+    return float(value)
+
+
 def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> bool:
     value, source = _lookup(sources, _CONFIG_KEYS[name])
     if value is None or source is None:
@@ -258,6 +308,28 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
         # A folder may be stricter than its user about the network and about what is kept, not laxer.
         return _switch(tuple(each for each in sources if each.is_consented), name, default=default)
     return _is_true(value)
+
+
+def _forbids_connections(sources: tuple[SettingSource, ...]) -> str:
+    """Return the name of the flag or variable that forbids connections, empty if none does."""
+    if not _switch(sources, "offline", default=False):
+        return ""
+    flag, environment, *_ = sources
+    said_by = next(source for source in sources if _is_true(source.get("SIMIL_OFFLINE") or ""))
+    if said_by is flag:
+        return "--offline"
+    return "SIMIL_OFFLINE" if said_by is environment else f"SIMIL_OFFLINE of {said_by.name}"
+
+
+def hub_switch(environ: Mapping[str, str]) -> str:
+    """Return the variable that forbids connections to the Hugging Face Hub, empty if none does.
+
+    The rule is the library's: 1, on, yes and true count in upper or lower case, and any value of the
+    first variable, even a false one, overrides the second.
+    """
+    set_here = (name for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if environ.get(name))
+    name = next(set_here, "")
+    return name if name and environ[name].lower() in _TRUE else ""
 
 
 def _is_true(value: str) -> bool:
@@ -283,7 +355,14 @@ def _credentials(sources: tuple[SettingSource, ...], dotenv: SettingSource) -> C
     version, _ = _lookup(sources, "OPENAI_API_VERSION")
     if url_source is dotenv:
         unconsented = _unconsented(sources, "OPENAI_BASE_URL", OPENAI_BASE_URL)
-        return Credentials(base_url or OPENAI_BASE_URL, dotenv.get("OPENAI_API_KEY"), version, unconsented)
+        api_key, hint = dotenv.get("OPENAI_API_KEY"), KEY_HINT
+        elsewhere = next((source.name for source in sources if source.get("OPENAI_API_KEY")), None)
+        if api_key is None and elsewhere is not None:
+            hint = (
+                f"the key of {elsewhere} is not sent to an address that {dotenv.name} names:"
+                " set OPENAI_API_KEY there, too, or name the address yourself with --base-url"
+            )
+        return Credentials(base_url or OPENAI_BASE_URL, api_key, version, unconsented, hint)
     api_key, _ = _lookup(sources, "OPENAI_API_KEY")
     return Credentials(base_url or OPENAI_BASE_URL, api_key, version)
 

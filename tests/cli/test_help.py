@@ -12,7 +12,7 @@ from simil.vectors import VectorFormat
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "eval", "serve",
-    "doctor",
+    "mcp", "doctor",
 )  # fmt: skip
 # The name of an option, and of its value; a value that is too long for its cell goes on in the next row.
 VALUE = re.compile(r"^│ --[a-z-]+ +(?:-\w +)?(\S*\|\S*) .*\n│ {12,30}(\S+)", re.MULTILINE)

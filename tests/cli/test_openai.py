@@ -48,6 +48,16 @@ def test_embed_of_another_model_with_fewer_dimensions(server: OpenAIServer) -> N
     assert server.requests[0].body["dimensions"] == 5
 
 
+def test_size_and_time_of_requests_may_be_set(server: OpenAIServer) -> None:
+    lines = "".join(f"line {number}\n" for number in range(10)).encode()
+    assert simil("embed", "--batch-size", "4", "-f", "jsonl", stdin=lines).code == 0
+    assert sorted(request.inputs for request in server.log) == [2, 4, 4]
+    server.misbehave(FAULTS["never_answer"])
+    late = simil("embed", "--timeout", "0.2", "--retries", "0", stdin=b"another line\n")
+    assert late.code == 5
+    assert "0.2 s" in late.error_line
+
+
 def test_base_url_of_a_flag_goes_before_that_of_the_environment(server: OpenAIServer) -> None:
     address = server.base_url
     result = simil(

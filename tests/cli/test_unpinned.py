@@ -91,13 +91,19 @@ def test_offline_opens_no_socket() -> None:
     code, out, err = offline("compare", "--offline", "Apple", "Orange")
     assert (code, err.count("\n")) == (0, 1)
     assert out.startswith("0.3725")
-    assert err.startswith("simil: bge-base is not on this machine (simil is offline): using minilm; ")
-    for model in ("bge-base", "org/name", "openai"):
+    assert err.startswith(
+        "simil: bge-base is not on this machine (simil is offline: --offline): using minilm; "
+    )
+    for model, variable in (
+        ("bge-base", "HF_HUB_OFFLINE"),
+        ("org/name", "SIMIL_OFFLINE"),
+        ("openai", "SIMIL_OFFLINE"),
+    ):
         code, out, err = offline(
-            "compare", "-m", model, "Apple", "Orange", HF_HUB_OFFLINE="1", OPENAI_API_KEY="k"
+            "compare", "-m", model, "Apple", "Orange", OPENAI_API_KEY="k", **{variable: "1"}
         )
         assert (code, out, err.count("\n")) == (4, "", 1)
-        assert err.startswith("simil: ")
+        assert f"simil is offline ({variable}); " in err
 
 
 def test_embedded_model_opens_no_socket_even_online() -> None:

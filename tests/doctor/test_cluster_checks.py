@@ -25,7 +25,7 @@ def test_without_an_address_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch) ->
             "ok",
             "RAY_ADDRESS is not set: --on ray starts Ray on this machine",
         )
-    assert found(monkeypatch, "127.0.0.1:1", offline=True).detail == "not asked: offline"
+    assert found(monkeypatch, "127.0.0.1:1", offline=True).detail == "not asked: offline (--offline)"
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_servers_that_never_answer_are_not_waited_for(examine: Examine) -> None:
 
 def test_offline_opens_no_connection(examine: Examine, api: Api) -> None:
     with HubServer({}) as hub:
-        for how in ({"offline": True}, {"offline": False, "HF_HUB_OFFLINE": "1"}):
+        for how in ({"offline": True}, {"offline": False, "SIMIL_OFFLINE": "1"}):
             report = examine(
                 HF_ENDPOINT=hub.endpoint, OPENAI_BASE_URL=api.base_url, OPENAI_API_KEY=api.key, **how
             )

@@ -71,7 +71,9 @@ def test_a_revision_is_pinned_with_an_at_sign(simil, hub, files):
 def test_offline_a_model_that_is_not_here_is_an_error_and_asks_nobody(simil, hub):
     done = simil("compare", "-m", REPO, "a", "b", HF_HUB_OFFLINE="1")
     assert done.returncode == 4
-    assert done.stderr.startswith(f"simil: {REPO} is not on this machine and simil is offline; ")
+    assert done.stderr.startswith(
+        f"simil: {REPO} is not on this machine and simil is offline (HF_HUB_OFFLINE); "
+    )
     assert done.stderr.count("\n") == 1
     assert hub.requests == []
 

@@ -16,6 +16,7 @@ from support.silent_server import silent_endpoint
 
 from hub.conftest import REPO, Outcome
 from hub.test_fetch import everything, get
+from simil.config import hub_switch
 from simil.errors import (
     ModelError,
     ModelNotFound,
@@ -26,7 +27,7 @@ from simil.errors import (
     Unreachable,
     UsageError,
 )
-from simil.models.hub.download import fetch, is_offline
+from simil.models.hub.download import fetch
 from simil.progress import silent
 
 
@@ -131,6 +132,7 @@ def test_a_name_service_that_hangs_costs_no_more_than_allowed(python: Callable[.
     program = """
 import json, sys, threading
 from simil.errors import Unreachable
+from simil.config import hub_switch
 from simil.models.hub.download import fetch
 from simil.progress import silent
 asked = []
@@ -189,16 +191,16 @@ def test_offline_follows_the_librarys_rule(
     for name, setting in (("HF_HUB_OFFLINE", value), ("TRANSFORMERS_OFFLINE", also)):
         if setting is not None:
             monkeypatch.setenv(name, setting)
-    assert is_offline(False) is offline
-    assert is_offline(True)
+    assert bool(hub_switch(os.environ)) is offline
 
 
 def test_the_librarys_rule_is_what_the_table_says(python: Callable[..., Outcome]) -> None:
     program = """
 import json
 from huggingface_hub.constants import HF_HUB_OFFLINE
-from simil.models.hub.download import is_offline
-print(json.dumps({"theirs": HF_HUB_OFFLINE, "ours": is_offline(False)}))
+import os
+from simil.config import hub_switch
+print(json.dumps({"theirs": HF_HUB_OFFLINE, "ours": bool(hub_switch(os.environ))}))
 """
     disputed = {"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}
     assert python(program, **disputed).result == {"theirs": False, "ours": False}

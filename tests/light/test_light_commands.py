@@ -46,6 +46,7 @@ HOLDING = {
 WITH_EXTRAS = {
     "index texts.lance": "pip install 'simil-cli[lance]'",
     "serve": "pip install 'simil-cli[serve]'",
+    "mcp": "pip install 'simil-cli[mcp]'",
 }
 
 

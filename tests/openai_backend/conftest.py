@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.openai_clock import SharedClock, install
-from support.openai_server import OpenAIServer
+from support.openai_server import MAX_INPUTS, OpenAIServer
 
 from simil.embedders.openai import client as embedder_module
 from simil.embedders.openai.client import OpenAIEmbedder
@@ -45,7 +45,10 @@ def server(clock: SharedClock) -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def make(clock: SharedClock, server: OpenAIServer) -> Iterator[Make]:
-    """Return what makes embedders of the server, with other arguments where the test gives them."""
+    """Return what makes embedders of the server, with other arguments where the test gives them.
+
+    Requests are as large as at OpenAI's own address.
+    """
     with ExitStack() as stack:
 
         def made(**changes: Any) -> OpenAIEmbedder:
@@ -53,6 +56,7 @@ def make(clock: SharedClock, server: OpenAIServer) -> Iterator[Make]:
                 "model": "text-embedding-3-small",
                 "api_key": server.key,
                 "base_url": server.base_url,
+                "batch_size": MAX_INPUTS,
                 **changes,
             }
             return stack.enter_context(closing(OpenAIEmbedder(**arguments)))

@@ -11,6 +11,7 @@ from support.openai_server import OpenAIServer, vector
 
 from simil.embedders.base import TextRejected
 from simil.embedders.openai.client import OpenAIEmbedder
+from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.error_replies import refusal
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import Blame
@@ -24,7 +25,7 @@ def blame_of(status: int, message: str, count: int, **more: str) -> Blame | None
     body = json.dumps({"error": {"message": message, **more}}).encode()
     failed = refusal(
         Reply(status, {"content-type": "application/json"}, body),
-        count=count, host="h", model="m", credential="", scrub=str, date=0.0,
+        count=count, endpoint=Endpoint.under("http://h", None), model="m", credential="", scrub=str, date=0.0,
     )  # fmt: skip
     assert failed.blame is None or not failed.may_be_retried
     return failed.blame

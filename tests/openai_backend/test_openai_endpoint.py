@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from support.silent_server import silent_endpoint
 from simil.embedders.openai.client import OpenAIEmbedder
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint, Scrubber
+from simil.embedders.openai.error_replies import refusal
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import RequestFailed, retry_after
 from simil.embedders.openai.transport import Timeout, Transport
@@ -208,7 +210,7 @@ def test_answers_that_never_begin_are_given_up() -> None:
         with pytest.raises(RequestFailed) as caught:
             transport.post(b"{}", 1000)
     assert "had not finished its answer after 0.3 s" in caught.value.message
-    assert not caught.value.may_be_retried
+    assert caught.value.is_late
 
 
 @pytest.mark.parametrize("place", ["javascript:x", "http://[::1", "http://a:99999999/", "\\\\x\\y"])
@@ -301,3 +303,84 @@ def test_the_total_deadline_goes_by_the_clock(server: OpenAIServer, make: Make, 
     with pytest.raises(Unreachable, match="after 300 s"):
         make().embed_batch(["a"])
     assert 300 <= clock.now() - began < 310
+
+
+@pytest.mark.parametrize("end", ["", "/", "/embeddings", "/embeddings/"])
+def test_the_address_of_embeddings_is_a_base_url_too(end: str) -> None:
+    assert Endpoint.under(f"https://h.test/v1{end}?a=b", None).url == "https://h.test/v1/embeddings?a=b"
+
+
+def test_an_address_is_shown_without_its_secrets() -> None:
+    endpoint = Endpoint.under("https://me:open-sesame@h.test/k/a1b2c3d4e5f6g7/v1?token=hidden-one", None)
+
+    assert endpoint.address == "https://h.test/k/***/v1/embeddings"
+
+
+@pytest.mark.parametrize("key", ["u", "x", "auth", "one"])
+def test_a_short_secret_is_hidden_alone_not_in_words(key: str) -> None:
+    words = "unauthorized: an extra phone"
+
+    assert Scrubber([key])(f"{words}; {key}") == f"{words}; ***"
+
+
+def test_a_part_of_a_secret_is_no_reason_to_cut_a_word() -> None:
+    scrub = Scrubber(["my-authorizations-9"])
+
+    assert scrub("unauthorized: Authorization") == "unauthorized: ***"
+    assert scrub("key authorizations-9x and my-authorization") == "key ***x and ***"
+
+
+def _refused(status: int, body: bytes, media_type: str = "application/json", **where: str) -> RequestFailed:
+    endpoint = Endpoint.under("https://h.test/v1/embeddings/", None, **where)
+    return refusal(
+        Reply(status, {"content-type": media_type}, body),
+        count=2,
+        endpoint=endpoint,
+        model="openai:m",
+        credential="",
+        scrub=endpoint.scrubber(None),
+        date=0.0,
+    )
+
+
+def test_what_was_not_found_is_shown() -> None:
+    assert "https://h.test/v1/embeddings was asked" in str(_refused(404, b"{}").final_error(1))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"detail": [{"type": "value_error", "loc": ["body"], "msg": "at most 1 text", "input": ["a"] * 99}]},
+        {"error": {"message": "at most 1 text", "input": '{"message": "another"}' * 20}},
+        {"input": '{"message": "another"}', "detail": "at most 1 text", "more": ["a"] * 99},
+        {"error": "at most 1 text", "more": ["a"] * 99},
+    ],
+)
+def test_the_reason_is_read_out_of_an_error_that_was_cut_off(document: object) -> None:
+    failed = _refused(422, json.dumps(document).encode()[:200])
+
+    assert str(failed.final_error(1)).endswith('refused the request (422): "at most 1 text"')
+    assert failed.blame is not None
+    assert failed.blame.is_size
+
+
+def test_a_missing_key_says_why_the_one_there_is_not_used() -> None:
+    assert str(_refused(401, b"{}", key_hint="not sent").final_error(1)).endswith("; not sent")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "known"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("https://API.OpenAI.com.:443/v1", True),
+        ("https://eu.api.openai.com/v1", True),
+        ("https://me.openai.azure.com/openai/v1", True),
+        ("https://me.services.ai.azure.com/openai/v1", True),
+        ("https://proxy.test/openai/v1?api-version=2024-02-01", False),
+        ("https://api.openai.com.evil.test/v1", False),
+        ("http://127.0.0.1:8080/v1", False),
+        ("http://[::1]:8080/v1", False),
+    ],
+)
+def test_what_is_known_of_openai_holds_at_its_and_azures_addresses_only(base_url: str, known: bool) -> None:
+    assert Endpoint.under(base_url, None).is_openai_or_azure is known

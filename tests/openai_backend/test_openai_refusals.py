@@ -205,9 +205,9 @@ def test_a_long_message_is_cut_after_it_was_scrubbed(server: OpenAIServer, make:
     assert len(line) < 300
 
 
-def test_an_enormous_error_page_is_left_unread(server: OpenAIServer, make: Make) -> None:
+def test_of_an_enormous_error_the_beginning_is_shown(server: OpenAIServer, make: Make) -> None:
     server.always = refuse(500, "x" * 1_000_000)
-    with pytest.raises(ServerFailed, match=r"failed \(500\); try again later"):
+    with pytest.raises(ServerFailed, match=r"failed \(500\): \"x{200}…\"; try again later"):
         make(retries=0).embed_batch(TEXTS)
 
 

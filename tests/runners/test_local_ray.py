@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from support import gated_plugin
-from support.command import SIMIL
+from support.command import SIMIL, simil
+from support.embedded_tables import assert_identical, table_of
 from support.gated_plugin import Gate
 from support.listening_sockets import descendants, listening_addresses
 
@@ -19,7 +20,7 @@ from simil.runners import ray_folder as ray_folder_module
 _LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
-def test_it_listens_on_loopback_alone_and_leaves_no_file(
+def test_it_listens_on_loopback_alone_leaves_no_file_and_writes_what_one_process_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = gated_plugin.install(tmp_path / "site")
@@ -27,18 +28,9 @@ def test_it_listens_on_loopback_alone_and_leaves_no_file(
     texts = tmp_path / "texts.txt"
     texts.write_text(f"one\n{gate.text}\n", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(site))
-    command = [
-        "embed",
-        "-m",
-        "plugin:gated",
-        "--no-cache",
-        str(texts),
-        "-o",
-        str(tmp_path / "out"),
-        "--on",
-        "ray",
-    ]
-    with subprocess.Popen([*SIMIL, *command], stderr=subprocess.PIPE, text=True) as driver:
+    run = ["embed", "-m", "plugin:gated", "--no-cache", "texts.txt", "-o"]
+    command = [*run, "out", "--on", "ray"]
+    with subprocess.Popen([*SIMIL, *command], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as driver:
         try:
             [worker] = gate.wait_for(1)
             running = descendants(driver.pid)
@@ -52,7 +44,8 @@ def test_it_listens_on_loopback_alone_and_leaves_no_file(
     assert worker in running
     assert addresses
     assert addresses <= _LOOPBACK
-    assert pq.read_table(tmp_path / "out").num_rows == 2
+    assert simil(*run, "one.parquet", cwd=tmp_path).code == 0
+    assert_identical(table_of(tmp_path / "out"), pq.read_table(tmp_path / "one.parquet"))
     assert len(folders) == 1
     assert not any(Path(folder).exists() for folder in folders if folder)
 

@@ -116,4 +116,4 @@ def test_offline_no_model_that_embeds_is_offered_in_place_of_a_reranker(open_mod
     with pytest.raises(ModelError) as caught:
         open_model("ms-marco-minilm", offline=True)
 
-    assert str(caught.value).endswith("and simil is offline; run once without --offline")
+    assert str(caught.value).endswith("and simil is offline (--offline); run once without --offline")

@@ -10,9 +10,9 @@ _TESTS = Path(__file__).resolve().parents[1]
 # Ten processor seconds and more, by `--durations`. One that is missing here costs some seconds of waiting.
 _LONGEST = """
     cli/test_cases.py
-    runners/test_cluster_runs.py
+    clusters/test_cluster_runs.py
     torture/test_short_forms.py
-    runners/test_interrupted_runs.py
+    clusters/test_interrupted_runs.py
     engines/test_precision.py
     test_benchmarks.py
     cli/test_search_datasets.py

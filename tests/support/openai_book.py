@@ -36,6 +36,7 @@ class Config:
     quota: int | None = None
     clock: Path | None = None
     takes_s: float = 0.0
+    texts_per_second: float | None = None
     delay_s: float = 0.0
     is_encrypted: bool = False
     echoes: bool = False
@@ -75,6 +76,7 @@ class Book:
         self._quiet = threading.Condition(self._lock)
         self._busy = 0
         self._spent = 0
+        self._free_at = 0.0
         self._log: list[Recorded] = []
         self._charges: Counter[str] = Counter()
         self._script: deque[Fault | None] = deque()
@@ -111,6 +113,14 @@ class Book:
 
     def reconfigure(self, changes: Mapping[str, Any]) -> None:
         self.config = replace(self.config, **changes)
+
+    def compute(self, request: Recorded) -> None:
+        """Put the clock forward by as long as the texts take, after all that came before."""
+        speed = self.config.texts_per_second
+        if self.clock and speed and request.is_charged:
+            with self._lock:
+                self._free_at = max(self._free_at, request.at) + request.inputs / speed
+            self.clock.advance_to(self._free_at)
 
     def forget(self) -> None:
         """Forget the requests so far, but not what was charged for."""

@@ -173,6 +173,7 @@ class _Exchange:
             self.owner.stopping.wait(config.delay_s)
         if self.owner.book.clock and config.takes_s:
             self.owner.book.clock.advance_to(self.request.at + config.takes_s)
+        self.owner.book.compute(self.request)
 
 
 def _encrypted(socket: Any) -> Any:

@@ -90,7 +90,7 @@ def _all() -> Iterator[Script]:
     ):
         yield Script(f"{name}, then fine", (FAULTS[name],), requests=2, waits=_BACK_OFF[:1])
     yield Script("a web page with 502, then fine", (FAULTS["html_error_page"],), requests=2)
-    yield Script("no answer, then fine", (FAULTS["never_answer"],), requests=2, impatient=True)
+    yield Script("no answer, then fine in halves", (FAULTS["never_answer"],), requests=3, impatient=True)
     yield Script(
         "three kinds, then fine", tuple(FAULTS[n] for n in ("reset", "status_500", "cut_off")), requests=4
     )

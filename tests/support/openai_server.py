@@ -42,7 +42,8 @@ class OpenAIServer(Config):
     `is_exact` counts tokens as OpenAI does, else quickly. `rates` is how the limits per minute are kept: by
     a "bucket" that refills all the time (OpenAI's way), a "window" of each minute, or a "log" of the last
     one; by the time of the `clock` file, where there is one (`openai_clock.SharedClock`). Each answer takes
-    `takes_s` of that time, and `delay_s` of real time. `quota` are the tokens that are paid for. With
+    `takes_s` of that time, and `delay_s` of real time; with `texts_per_second` it computes one request after
+    the other, and goes on when the client is gone. `quota` are the tokens that are paid for. With
     `echoes` each error message repeats what the client sent to identify itself.
     """
 

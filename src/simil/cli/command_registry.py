@@ -11,13 +11,13 @@ __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
-    "serve", "models", "cache", "config", "doctor",
+    "serve", "mcp", "models", "cache", "config", "doctor",
 )  # fmt: skip
 SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
 """The commands that have no subcommands."""
 
 
-def command_named(name: str) -> ExpandedCommand:
+def command_named(name: str) -> ExpandedCommand:  # noqa: PLR0912 (an import to each, which a test reads)
     """Return one of the `SIMPLE_COMMANDS`."""
     match name:
         case "compare":
@@ -42,6 +42,8 @@ def command_named(name: str) -> ExpandedCommand:
             from simil.cli.commands.eval import evaluate as command
         case "serve":
             from simil.cli.commands.serve import serve as command
+        case "mcp":
+            from simil.cli.commands.mcp import mcp as command
         case "doctor":
             from simil.cli.commands.doctor import doctor as command
     return command

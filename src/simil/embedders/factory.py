@@ -79,7 +79,7 @@ def open_embedder(
         if known_kind(pinned) is ModelKind.CROSS_ENCODER:  # It need not be fetched first.
             raise refusal(ModelKind.CROSS_ENCODER, settings.model)
     ref, source = choose_model(
-        settings.model, offline=settings.offline, cache_dir=settings.cache_dir, progress=progress
+        settings.model, offline=settings.hub_offline, cache_dir=settings.cache_dir, progress=progress
     )
     if ref.provider is Provider.PLUGIN:
         from simil.embedders.plugins import load_plugin
@@ -122,9 +122,13 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     If the cache is turned off, a temporary one lasts for this run, so that equal texts are still sent once.
     """
     from simil.embedders.openai.client import OpenAIEmbedder
+    from simil.embedders.openai.transport import Timeout
 
     if settings.offline:
-        raise ModelError(f"{ref.target} runs behind an API and simil is offline", hint="use a local model")
+        raise ModelError(
+            f"{ref.target} runs behind an API and simil is offline ({settings.offline})",
+            hint=f"use a local model, or run without {settings.offline}",
+        )
     server = settings.openai
     if server.url_unconsented is not None:
         does = f"would send texts to {host_of(server.base_url)}"
@@ -135,6 +139,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         api_key=server.api_key,
         base_url=server.base_url,
         api_version=server.api_version,
+        key_hint=server.key_hint,
         request_dimensions=dimensions if _shortens(ref) else None,
         known_dimensions=info.dimensions if info else None,
         max_tokens=info.max_tokens if info else None,
@@ -142,6 +147,8 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         overflow=overflow,
         concurrency=settings.concurrency,
         retries=settings.retries,
+        batch_size=settings.batch_size,
+        timeout=None if settings.timeout is None else Timeout.of(settings.timeout),
     )
     key_builder = KeyBuilder(
         backend=f"openai at {api.address}",

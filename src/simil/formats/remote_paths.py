@@ -24,11 +24,11 @@ def address_of(path: Path) -> str:
     return _SHORTENED.sub(r"\1://", str(path), count=1) if _SHORTENED.match(str(path)) else str(path)
 
 
-def check_online(path: str, *, offline: bool) -> None:
-    """Raise UsageError for an address where no connection may be made."""
+def check_online(path: str, *, offline: str) -> None:
+    """Raise UsageError for an address if `offline` names a setting that forbids connections."""
     if offline and is_remote(path):
         raise UsageError(
-            "is an address, and offline mode opens no connection",
-            hint="leave out --offline, or name a path",
+            f"is an address, and simil is offline ({offline})",
+            hint=f"run without {offline}, or name a path",
             place=Place(path),
         )

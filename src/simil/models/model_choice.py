@@ -10,7 +10,6 @@ from simil.errors import ModelError, UsageError
 from simil.models.catalog import DEFAULT, FALLBACK
 from simil.models.entry_points import find_plugins
 from simil.models.hub.reachability import remembered
-from simil.models.hub.snapshots import is_offline
 from simil.models.resolve import Provider, resolve
 from simil.models.select import check_consent, find_local
 
@@ -33,8 +32,9 @@ def predict_choice(settings: Settings) -> ModelChoice:
     default = resolve(DEFAULT)
     if find_local(default) is not None:
         return ModelChoice(DEFAULT, "the default, and here", pinned=False)
-    if is_offline(settings.offline):
-        return ModelChoice(FALLBACK, f"{DEFAULT} is not here, and simil is offline", pinned=False)
+    if settings.hub_offline:
+        why = f"{DEFAULT} is not here, and simil is offline ({settings.hub_offline})"
+        return ModelChoice(FALLBACK, why, pinned=False)
     if remembered(settings.cache_dir, time.time()):
         return ModelChoice(
             FALLBACK, f"{DEFAULT} is not here, and the hub did not answer a moment ago", pinned=False

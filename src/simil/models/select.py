@@ -43,11 +43,12 @@ _KINDS = {"embedder": ModelKind.EMBEDDER, "reranker": ModelKind.CROSS_ENCODER}
 
 
 def choose_model(
-    name: str | None, *, offline: bool, cache_dir: Path, progress: Progress
+    name: str | None, *, offline: str, cache_dir: Path, progress: Progress
 ) -> tuple[ModelRef, ModelSource | None]:
     """Return the model of this run and its files, fetched if need be; None if it does not run here.
 
-    `name` is the model that the user pinned, None if there is none. Raises `ModelError` or `ProviderError` if
+    `name` is the model that the user pinned, None if there is none; `offline` names what forbids fetching,
+    empty if nothing does. Raises `ModelError` or `ProviderError` if
     a pinned model cannot be used.
     """
     if name is not None:
@@ -86,7 +87,7 @@ def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:
     known = known_kind(ref)
     if known is not None:
         return known
-    source = find_or_fetch(ref, offline=settings.offline, progress=progress, or_else=_SHIPPED)
+    source = find_or_fetch(ref, offline=settings.hub_offline, progress=progress, or_else=_SHIPPED)
     return ModelKind.EMBEDDER if source is None else model_kind(source.folder)
 
 
@@ -111,11 +112,11 @@ def check_consent(ref: ModelRef, settings: Settings) -> None:
     raise consent_missing(settings.model_unconsented, "SIMIL_MODEL", does)
 
 
-def _fetch_unpinned(ref: ModelRef, *, offline: bool, cache_dir: Path, progress: Progress) -> ModelSource:
+def _fetch_unpinned(ref: ModelRef, *, offline: str, cache_dir: Path, progress: Progress) -> ModelSource:
     from simil.models.hub import download as hub
 
     if offline:
-        raise ModelNotFound("simil is offline")
+        raise ModelNotFound(f"simil is offline: {offline}")
     if hub.remembered(cache_dir, time.time()):
         raise Unreachable("the hub could not be reached a moment ago")
     try:
@@ -160,7 +161,7 @@ def _folder_source(folder: Path) -> ModelSource:
 
 
 def find_or_fetch(
-    ref: ModelRef, *, offline: bool, progress: Progress, or_else: str = ""
+    ref: ModelRef, *, offline: str, progress: Progress, or_else: str = ""
 ) -> ModelSource | None:
     """Return a local model's files, fetched from the hub if need be; None if it does not run here.
 
@@ -172,8 +173,8 @@ def find_or_fetch(
         return found
     if offline:
         raise ModelNotFound(
-            f"{ref.target} is not on this machine and simil is offline",
-            hint=did_you_mean(near_repository(ref.target)) or f"run once without --offline{or_else}",
+            f"{ref.target} is not on this machine and simil is offline ({offline})",
+            hint=did_you_mean(near_repository(ref.target)) or f"run once without {offline}{or_else}",
         )
     return fetch(ref, progress)
 

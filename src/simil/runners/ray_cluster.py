@@ -47,15 +47,21 @@ class ActorPool:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
+def connected(address: str, offline: str = "") -> Iterator[Any]:
     """Yield Ray, connected to the cluster at `address`: "ray" or "ray://HOST:PORT".
 
     "ray" alone is the cluster of RAY_ADDRESS, else one of this machine that ends with the block. The
     address is the one that `ray start` prints and takes, not that of a Ray Client server: Ray Data is not
-    made for that, and a driver on a node of the cluster needs none.
+    made for that, and a driver on a node of the cluster needs none. `offline` names a setting that forbids
+    connections, and with it any cluster but one of this process; then raises `UsageError`.
     """
     named = address if address.startswith(_SCHEME) else os.environ.get("RAY_ADDRESS") or "local"
     where = named.removeprefix(_SCHEME)
+    if offline and where != "local":
+        raise UsageError(
+            f"the cluster at {where} needs a connection, and simil is offline ({offline})",
+            hint=f"run without {offline}",
+        )
     if where not in ("local", "auto"):
         _check_reachable(where)
     with _own_node() if where == "local" else _no_node() as options:

@@ -76,7 +76,7 @@ def _find(name: str, settings: Settings, progress: Progress) -> ModelSource:
     if ref.provider is Provider.HUB and known_kind(ref) is ModelKind.EMBEDDER:
         raise not_a_cross_encoder(name, ModelKind.EMBEDDER)  # It need not be fetched first.
     # Offline, what ships with simil would be no help: it scores no pairs.
-    source = find_or_fetch(ref, offline=settings.offline, progress=progress)
+    source = find_or_fetch(ref, offline=settings.hub_offline, progress=progress)
     if source is None:
         raise ModelError(
             f"{ref.cli_name} embeds texts and scores no pairs",

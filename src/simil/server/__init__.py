@@ -1,1 +1,1 @@
-"""A model for other programs, over HTTP: requests in, the answers of a session's model out."""
+"""The same models for other programs, in a process that stays: over HTTP and the Model Context Protocol."""

@@ -152,8 +152,8 @@ def _lacks(given: OpenInput, beside: OpenInput | None, formats: Collection[str])
 class InputOpener:
     """Opens the inputs of one session, and a pipe for one of them only."""
 
-    def __init__(self, on_stdin: Callable[[], None] = lambda: None, *, offline: bool = False) -> None:
-        """Take a callback for when standard input is about to be read; `offline` refuses addresses."""
+    def __init__(self, on_stdin: Callable[[], None] = lambda: None, *, offline: str = "") -> None:
+        """Take a callback for when standard input is about to be read, and what forbids addresses."""
         self._on_stdin = on_stdin
         self._offline = offline
         self._taken: set[tuple[int, int]] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from io import FileIO
@@ -21,7 +21,7 @@ from simil.formats.text_limit import MAX_TEXT_BYTES
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-__all__ = ["LeftOut", "files_in"]
+__all__ = ["FilesSeen", "LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
 _CHUNK = 1 << 16
@@ -45,6 +45,10 @@ class LeftOut(StrEnum):
     DATASET = "Lance dataset"
 
 
+FilesSeen = MutableMapping[tuple[str, int, int, int], LeftOut | None]
+"""Why files were left out, None for text, by their path, times of change and size."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Walk:
     """What holds for a whole tree; see `files_in`."""
@@ -53,6 +57,7 @@ class _Walk:
     text_limit: int
     whole: bool
     report: Callable[[str, LeftOut], None]
+    seen: FilesSeen | None
 
     def files(self, folder: str, above: Sequence[tuple[str, GitIgnoreSpec]] = ()) -> Iterator[str]:
         try:
@@ -73,10 +78,23 @@ class _Walk:
             elif is_folder:
                 yield from self.files(entry.path, rules)
             elif entry.is_file():
-                if reason := self._fault(entry.path):
+                if reason := self._seen_fault(entry):
                     self.report(entry.path, reason)
                 else:
                     yield entry.path
+
+    def _seen_fault(self, entry: os.DirEntry[str]) -> LeftOut | None:
+        """Return what `_fault` does, without reading a file that was seen as it is."""
+        if self.seen is None:
+            return self._fault(entry.path)
+        try:
+            found = entry.stat()
+        except OSError:
+            return LeftOut.UNREADABLE
+        key = (entry.path, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        if key not in self.seen:
+            self.seen[key] = self._fault(entry.path)
+        return self.seen[key]
 
     def _fault(self, path: str) -> LeftOut | None:
         """Return why a file is left out, None for text."""
@@ -110,6 +128,7 @@ def files_in(
     text_limit: int = MAX_TEXT_BYTES,
     whole: bool = False,
     on_left_out: Callable[[str, LeftOut], None] = lambda path, reason: None,
+    seen: FilesSeen | None = None,
 ) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
@@ -117,11 +136,12 @@ def files_in(
     order mark tells its encoding, which else is `encoding` or UTF-8. A line, or with `whole` a file, has at
     most `text_limit` bytes in UTF-8. `on_left_out` gets the path of each other file, and of whatever may not
     be read: what a reader would refuse must not end a search that has run for minutes. A Lance dataset is a
-    folder, and left out as one file.
+    folder, and left out as one file. What a file was is taken from `seen`, if it has not changed, and noted
+    there.
     Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
     what is no file are left out without a report.
     """
-    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out).files(folder)
+    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out, seen).files(folder)
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:

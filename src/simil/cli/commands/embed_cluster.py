@@ -66,7 +66,7 @@ def embed_on_cluster(
     request = ClusterRequest(
         sources, run.settings, reading, wanted, on_error, target, flags.actors, flags.cores_per_actor
     )
-    with connected(address) as ray:
+    with connected(address, run.settings.offline) as ray:
         planned = prepare(ray, request)
         if dry_run:
             show_plan(planned)
@@ -74,7 +74,7 @@ def embed_on_cluster(
             _embed(run, planned)
 
 
-def _target(output: Path | None, *, offline: bool) -> str:
+def _target(output: Path | None, *, offline: str) -> str:
     """Return the path or address of the folder to write to; raises `UsageError` for that of a file."""
     folder = "name a folder, as in -o vectors/, or a dataset, as in -o vectors.lance"
     if output is None:

@@ -130,10 +130,10 @@ def pull(
             return
         if ref.provider is not Provider.HUB:
             raise UsageError(f"{name} is not a model of the hub: there is nothing to fetch")
-        if run.settings.offline:
+        if run.settings.hub_offline:
             raise ModelError(
-                f"{ref.target} cannot be fetched: simil is offline",
-                hint="leave out --offline, or unset HF_HUB_OFFLINE",
+                f"{ref.target} cannot be fetched: simil is offline ({run.settings.hub_offline})",
+                hint=f"run without {run.settings.hub_offline}",
             )
         before = find_local(ref)
         source = fetch(ref, terminal_progress(quiet=quiet))
@@ -170,7 +170,7 @@ def prepare(
 
     with start_run(quiet=quiet, verbose=verbose, offline=offline or None) as run:
         progress = terminal_progress(quiet=quiet)
-        source = find_or_fetch(_known(name), offline=run.settings.offline, progress=progress)
+        source = find_or_fetch(_known(name), offline=run.settings.hub_offline, progress=progress)
         if source is None:
             raise ModelError(f"{name} has nothing to prepare: simil runs no graph of it")
         kind = graph_to_prepare(name, source)

@@ -48,6 +48,11 @@ class EngineFlags(Frozen):
     base_url: opt.BaseUrl = None
     concurrency: opt.Concurrency = None
     retries: opt.RetriesLimit = None
+    batch_size: opt.BatchSize = None
+    timeout: opt.Timeout = None
+    tokenizer: opt.TokenizerName = None
+    max_tokens: opt.MaxTokens = None
+    trust_cache: opt.TrustCache = False
     offline: opt.Offline = False
     no_cache: opt.NoCache = False
 
@@ -75,6 +80,11 @@ class ModelFlags(EngineFlags):
             base_url=self.base_url,
             concurrency=self.concurrency,
             retries=self.retries,
+            batch_size=self.batch_size,
+            timeout=self.timeout,
+            tokenizer=self.tokenizer,
+            max_tokens=self.max_tokens,
+            trust_cache=self.trust_cache or None,
             env_file=env_file,
             cache=False if self.no_cache else None,
         )

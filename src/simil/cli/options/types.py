@@ -12,6 +12,7 @@ from simil.cli.options.declarations import Argument, Option
 __all__ = [
     "Actors",
     "BaseUrl",
+    "BatchSize",
     "CalibrationFile",
     "Candidates",
     "Collection",
@@ -30,6 +31,7 @@ __all__ = [
     "Hybrid",
     "IdField",
     "InputFormatName",
+    "MaxTokens",
     "Model",
     "Models",
     "NoCache",
@@ -54,6 +56,9 @@ __all__ = [
     "Sheet",
     "TextOrJson",
     "Threads",
+    "Timeout",
+    "TokenizerName",
+    "TrustCache",
     "Verbose",
     "Where",
     "Whole",
@@ -162,6 +167,33 @@ Concurrency = Annotated[
 RetriesLimit = Annotated[
     int | None,
     _model("--retries", metavar="N", min=0, help="How often to retry a failed API request (default: 5)."),
+]
+BatchSize = Annotated[
+    int | None,
+    _model("--batch-size", metavar="N", min=1, help="Texts in an API request (default: by its speed)."),
+]
+Timeout = Annotated[
+    float | None,
+    _model(
+        "--timeout", metavar="SECONDS", help="How long an API request may take (default: 60 without a byte)."
+    ),
+]
+TokenizerName = Annotated[
+    str | None,
+    _model(
+        "--tokenizer",
+        metavar="FILE|NAME",
+        help="What counts tokens for a server that is not OpenAI's: a tokenizer.json, a model or an encoding "
+        "of tiktoken.",
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    _model("--max-tokens", metavar="N", min=1, help="How many tokens the server's model reads."),
+]
+TrustCache = Annotated[
+    bool,
+    _model("--trust-cache", help="Do not check that the server still has the model of cached vectors."),
 ]
 Offline = Annotated[bool, _model("--offline", help="Make no network connection. \\[env: SIMIL_OFFLINE]")]
 NoCache = Annotated[bool, _model("--no-cache", help="Neither read nor write the vector cache.")]

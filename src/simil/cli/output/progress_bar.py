@@ -74,7 +74,7 @@ def _bar(unit: str, status: Status) -> Bar:
         def render(self, task: Task) -> Text:
             whole = f"/{task.total:,.0f}" if task.total else ""
             speed = task.speed or task.finished_speed
-            rate = f", {speed:,.0f}/s" if speed else ""
+            rate = f", {speed:,.{0 if speed >= 10 else 1}f}/s" if speed else ""
             return Text(f"{task.completed:,.0f}{whole} {unit}{rate}")
 
     class Left(ProgressColumn):

@@ -77,7 +77,7 @@ class VectorTarget(Frozen):
         write_vectors(batches, self.form, self.output, model, types, facts=facts, append=self.append)
 
 
-def vector_target(name: str | None, output: Path | None, *, append: bool, offline: bool) -> VectorTarget:
+def vector_target(name: str | None, output: Path | None, *, append: bool, offline: str) -> VectorTarget:
     """Return what `--format`, `-o` and `--append` say; errors as in `vector_form`.
 
     Raises `UsageError`, too, for rows to be added to anything but a dataset, and for an address in offline

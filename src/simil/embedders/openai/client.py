@@ -6,7 +6,7 @@ import random as random_numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from simil.config import OPENAI_BASE_URL
+from simil.config import KEY_HINT, OPENAI_BASE_URL
 from simil.embedders.base import Embedder, Kind, Piece, ReadAhead, TextRejected, VectorForm
 from simil.embedders.openai import protocol
 from simil.embedders.openai.clock import Clock
@@ -14,6 +14,7 @@ from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.error_replies import ServerError, quotation, refusal
 from simil.embedders.openai.packing import MAX_INPUTS, PackingPlan
 from simil.embedders.openai.protocol import Answer, BadAnswer, Reply
+from simil.embedders.openai.request_sizes import RequestSizes
 from simil.embedders.openai.requests import EmbeddingReply
 from simil.embedders.openai.retries import Blame, RequestFailed, Retries
 from simil.embedders.openai.sender import Sender
@@ -44,8 +45,9 @@ class OpenAIEmbedder(Embedder):
 
     `request_dimensions` is sent as `dimensions`; `known_dimensions` is what the model is known to
     return without it; `max_tokens` is how much of a text it reads, None if only the server knows; `price`
-    is the cost of a million tokens in US dollars. Raises `UsageError` for an invalid base URL or model
-    name; a missing key is an error only when a request is about to be sent.
+    is the cost of a million tokens in US dollars; `batch_size` is the number of texts of a request, which
+    otherwise follows the speed of a server that is not OpenAI's or Azure's. Raises `UsageError` for an
+    invalid base URL or model name; a missing key is an error only when a request is about to be sent.
     """
 
     is_paid = True
@@ -57,6 +59,7 @@ class OpenAIEmbedder(Embedder):
         api_key: str | None,
         base_url: str = OPENAI_BASE_URL,
         api_version: str | None = None,
+        key_hint: str = KEY_HINT,
         request_dimensions: int | None = None,
         known_dimensions: int | None = None,
         max_tokens: int | None = None,
@@ -66,6 +69,7 @@ class OpenAIEmbedder(Embedder):
         retries: int = 5,
         transport: httpx.BaseTransport | None = None,
         timeout: Timeout | None = None,
+        batch_size: int | None = None,
         clock: Clock | None = None,
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
@@ -75,24 +79,28 @@ class OpenAIEmbedder(Embedder):
         self.dimensions = known_dimensions if request_dimensions is None else request_dimensions
         self.read_ahead = ReadAhead(concurrency * MAX_INPUTS, concurrency * _REQUEST_CHARACTERS)
         self._api_key = (api_key or "").strip() or None
-        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version)
+        self._endpoint = Endpoint.under(base_url.strip(), self._api_key, api_version, key_hint)
         self._scrub = self._endpoint.scrubber(self._api_key)
         self._request_dimensions = request_dimensions
         self._limits = Limits(model, max_tokens, overflow)
         self._counter: TokenCounter | None = None
         self._encoding: str | None = "base64"
         self._clock = clock or Clock()
+        timeout = timeout or Timeout()
         self._transport = Transport(
             self._endpoint,
             self._api_key,
             connections=concurrency,
-            timeout=timeout or Timeout(),
+            timeout=timeout,
             clock=self._clock,
             httpx_transport=transport,
         )
         usage = Usage(self._endpoint.host, price)
         self.usage: Usage = usage
-        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage)
+        sizes = RequestSizes(
+            concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.is_openai_or_azure
+        )
+        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage, sizes)
 
     @property
     def address(self) -> str:
@@ -170,7 +178,7 @@ class OpenAIEmbedder(Embedder):
             raise refusal(
                 reply,
                 count=len(texts),
-                host=self._endpoint.host,
+                endpoint=self._endpoint,
                 model=self.stamp,
                 credential=self._endpoint.credential(self._api_key),
                 scrub=self._scrub,

@@ -10,6 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
+from simil.config import KEY_HINT
 from simil.errors import KeyMissing, KeyRejected, UsageError
 
 __all__ = ["Endpoint", "Scrubber"]
@@ -18,6 +19,7 @@ __all__ = ["Endpoint", "Scrubber"]
 _OPENAI_HOST = "api.openai.com"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _AZURE_VERSION = "api-version"
+_RESOURCE = "/embeddings"
 _HIDDEN = "***"
 # OpenAI's own messages quote a key with its middle starred out; hide its ends, too.
 _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
@@ -27,6 +29,8 @@ _SHORTEST_SECRET = 12
 _SHORTEST_BASE64 = 6
 # Nor are so few characters of a secret by chance in a message.
 _SHORTEST_PART = 8
+# What may be an ordinary word: a longer run of letters is none.
+_WORD = re.compile(r"(?<![^\W_])[a-z]{1,15}(?![^\W_])|(?<![^\W_])[A-Z][a-z]{1,14}(?![^\W_])")
 
 
 class Scrubber:
@@ -35,7 +39,10 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str]) -> None:
         secrets, forms = sorted(set(secrets) - {""}, key=len, reverse=True), []
         for secret in secrets:
-            forms += ["".join(map(_plain_or_percent, secret)), *_in_base64(secret)]
+            whole = "".join(map(_plain_or_percent, secret))
+            # So short a secret is by chance in many words, in which it tells nothing.
+            alone = rf"(?<![^\W_]){whole}(?![^\W_])" if len(secret) < _SHORTEST_PART else whole
+            forms += [alone, *_in_base64(secret)]
         # The first alternative wins, and a whole key is longer than what only looks like one.
         self._pattern = re.compile("|".join([*forms, _MASKED_KEY]), re.IGNORECASE)
         self._lowered = "\n".join(map(_lowered, secrets))
@@ -49,6 +56,10 @@ class Scrubber:
         for start in range(len(text) - _SHORTEST_PART + 1):
             if lowered[start : start + _SHORTEST_PART] in self._lowered:
                 parts[start : start + _SHORTEST_PART] = b"\1" * _SHORTEST_PART
+        for word in _WORD.finditer(text):
+            # A word that only begins, ends or goes on as a part of a secret does is a word.
+            if not all(parts[slice(*word.span())]):
+                parts[slice(*word.span())] = bytes(len(word[0]))
         runs = groupby(zip(text, parts, strict=True), key=itemgetter(1))
         return "".join(_HIDDEN if is_part else "".join(map(itemgetter(0), run)) for is_part, run in runs)
 
@@ -62,17 +73,21 @@ class Endpoint:
         host: host and port, the only part of the URL that messages show.
         wants_key: whether this is OpenAI itself or Azure, which always require a key.
         is_azure: whether the key is sent in Azure's header.
+        key_hint: what to do where a key is missing.
     """
 
     url: str = field(repr=False)
     host: str
     wants_key: bool
     is_azure: bool
+    key_hint: str
     _login: str = field(repr=False)
     _secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
-    def under(cls, base_url: str, api_key: str | None, api_version: str | None = None) -> Endpoint:
+    def under(
+        cls, base_url: str, api_key: str | None, api_version: str | None = None, key_hint: str = KEY_HINT
+    ) -> Endpoint:
         """Return the endpoint under `base_url`; `api_key` is only used to hide it in error messages.
 
         `api_version` is for an Azure URL that names no version. Raises `UsageError` if the base URL is not
@@ -87,10 +102,11 @@ class Endpoint:
             )
         login, _, host = parts.netloc.rpartition("@")
         name = (parts.hostname or "").rstrip(".")
-        is_openai = name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
+        is_openai = _is_openai(name)
         if is_openai and parts.scheme != "https":
             raise UsageError(f"{host} would receive the key unencrypted", hint="use https:// in the base URL")
-        path = parts.path.rstrip("/")
+        # The address of embeddings itself is what other tools ask for.
+        path = parts.path.rstrip("/").removesuffix(_RESOURCE).rstrip("/")
         given = parse_qsl(parts.query)
         has_version = any(name.lower() == _AZURE_VERSION for name, _ in given)
         is_azure = has_version or name.endswith(_AZURE_HOSTS)
@@ -100,10 +116,11 @@ class Endpoint:
                 raise UsageError(f"{host} requires an api-version", hint="set OPENAI_API_VERSION")
             query = "&".join(filter(None, [query, urlencode({_AZURE_VERSION: api_version})]))
         return cls(
-            url=urlunsplit((parts.scheme, host, f"{path}/embeddings", query, "")),
+            url=urlunsplit((parts.scheme, host, f"{path}{_RESOURCE}", query, "")),
             host=host,
             wants_key=is_openai or is_azure,
             is_azure=is_azure,
+            key_hint=key_hint,
             _login=unquote(login),
             _secrets=(
                 *(value for name, value in given if name.lower() != _AZURE_VERSION),
@@ -111,6 +128,21 @@ class Endpoint:
                 *(piece for piece in path.split("/") if len(piece) >= _SHORTEST_SECRET),
             ),
         )
+
+    @property
+    def address(self) -> str:
+        """The URL as messages may show it: without the query, and with what may be a key in it hidden."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, self.host, self.scrubber(None)(parts.path), "", ""))
+
+    @property
+    def is_openai_or_azure(self) -> bool:
+        """Whether this is OpenAI's or Azure's own address, whose models, prices and limits are known.
+
+        A proxy that takes an `api-version` as Azure does may have any model behind it.
+        """
+        name = (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+        return _is_openai(name) or name.endswith(_AZURE_HOSTS)
 
     def authorization(self, api_key: str | None) -> dict[str, str]:
         """Return the header that authorizes a request, or none if no key is needed.
@@ -123,7 +155,7 @@ class Endpoint:
             return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
         if api_key is None:
             if self.wants_key:
-                raise KeyMissing(f"{self.host} needs an API key", hint="set OPENAI_API_KEY")
+                raise KeyMissing(f"{self.host} needs an API key", hint=self.key_hint)
             return {}
         if not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
             raise KeyRejected(
@@ -142,6 +174,10 @@ class Endpoint:
         """Return a scrubber of the key and of the secrets in the URL."""
         user, _, password = self._login.partition(":")
         return Scrubber([api_key or "", self._login, user, password, *self._secrets])
+
+
+def _is_openai(name: str) -> bool:
+    return name == _OPENAI_HOST or name.endswith(f".{_OPENAI_HOST}")
 
 
 def _split(base_url: str) -> SplitResult | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from simil.embedders.openai.endpoint import Endpoint
 from simil.embedders.openai.protocol import BadAnswer, Reply, json_of
 from simil.embedders.openai.retries import Blame, RequestFailed, may_be_retried, retry_after
 from simil.errors import KeyRejected, ProviderError, QuotaSpent, RateLimited, RequestRejected, ServerFailed
@@ -18,6 +20,8 @@ _LONGEST_QUOTATION = 200
 _DAY_S = 86_400
 # Parameters that concern all texts alike.
 _GENERAL = frozenset({"dimensions", "model", "encoding_format", "user"})
+# A gateway answers so for a server that is not there, or not yet.
+_UNREACHED = frozenset({502, 503})
 _SIZES = frozenset({"max_tokens_per_request", "array_above_max_length"})
 _LENGTH = re.compile(
     r"(?:context|input) length|too (?:long|large to process)|too many tokens|(?:less|more) than \d+ tokens",
@@ -25,6 +29,13 @@ _LENGTH = re.compile(
 )
 # llama.cpp's words for a text that is too long, and Ollama's for a vector of NaN.
 _OF_TEXTS = re.compile(r"too large to process|unsupported value: NaN")
+# What gateways and servers say of a request that fewer texts would make right.
+_TOO_LARGE = re.compile(
+    r"(?:request|payload|body|batch|input)[^.]{0,40} too (?:large|big)|too many (?:inputs|texts|items)",
+    re.IGNORECASE,
+)
+# In a text that a server repeats, the quotes are escaped.
+_REASON = re.compile(r'"(?:msg|message|detail|error)"\s*:\s*"((?:[^"\\]|\\.)*)')
 _LIMIT = re.compile(r"(?:length(?: is| of)?|less than|at most|batch size):? (\d{1,9})\b", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:requested|given:?|got|input \()\s?(\d{1,9})\b", re.IGNORECASE)
 
@@ -43,7 +54,8 @@ class ServerError:
         try:
             document = json_of(reply.body)
         except BadAnswer:
-            return cls(reply.body.decode("utf-8", "replace") if reply.media_type == "text/plain" else "")
+            text = reply.body.decode("utf-8", "replace")
+            return cls(text if reply.media_type == "text/plain" else _said_first(text))
         if not isinstance(document, dict):
             return cls()
         inner = document.get("error")
@@ -69,6 +81,17 @@ class ServerError:
         return cls.in_refusal(reply) if isinstance(document, dict) and document.get("error") else cls()
 
 
+def _said_first(text: str) -> str:
+    """Return the first reason in JSON that was cut off; some servers repeat all texts behind it."""
+    found = _REASON.search(text) if text.lstrip()[:1] in ("{", "[") else None
+    if found is None:
+        return ""
+    try:
+        return str(json.loads(f'"{found[1]}"', strict=False))
+    except ValueError:
+        return found[1]
+
+
 def quotation(said: ServerError, scrub: Callable[[str], str]) -> str:
     """Return the server's own message, to be appended to ours: scrubbed, then cut to one short line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in scrub(said.message)).split())
@@ -81,7 +104,7 @@ def refusal(
     reply: Reply,
     *,
     count: int,
-    host: str,
+    endpoint: Endpoint,
     model: str,
     credential: str,
     scrub: Callable[[str], str],
@@ -89,13 +112,13 @@ def refusal(
 ) -> RequestFailed:
     """Return the failure that a reply with an error status stands for.
 
-    `count` is the number of texts in the request; `credential` names what authorized it, empty for
-    nothing; `date` is now, in seconds since 1970.
+    `count` is the number of texts in the request, `endpoint` what was asked; `credential` names what
+    authorized it, empty for nothing; `date` is now, in seconds since 1970.
     """
     said = ServerError.in_refusal(reply)
     blame = _blame(reply.status, said, count)
     wait = retry_after(reply.headers, date)
-    error = _error(reply, said, wait, host=host, model=model, credential=credential, scrub=scrub)
+    error = _error(reply, said, wait, endpoint=endpoint, model=model, credential=credential, scrub=scrub)
     return RequestFailed(
         error,
         # Some servers answer 500 for a text that they cannot embed.
@@ -105,7 +128,16 @@ def refusal(
         is_limit=reply.status == 429,
         blame=blame,
         headers=reply.headers,
+        is_too_large=reply.status == 429
+        and bool(_TOO_LARGE.search(said.message))
+        and not _tells_tokens(reply),
+        is_down=reply.status in _UNREACHED,
     )
+
+
+def _tells_tokens(reply: Reply) -> bool:
+    """Return whether the headers tell how many tokens the server grants, which decides the next size."""
+    return "x-ratelimit-limit-tokens" in reply.headers
 
 
 def _blame(status: int, said: ServerError, count: int) -> Blame | None:
@@ -123,7 +155,12 @@ def _blame(status: int, said: ServerError, count: int) -> Blame | None:
     if _LENGTH.search(said.message):
         return Blame(is_length=True, limit=_number(_LIMIT, said), tokens=_number(_COUNTED, said))
     # If a text alone fails validation (422), its size is not the reason.
-    return Blame(is_size=status == 413 or (status == 422 and count > 1) or bool(said.codes & _SIZES))
+    return Blame(
+        is_size=status == 413
+        or (status == 422 and count > 1)
+        or bool(said.codes & _SIZES)
+        or (count > 1 and bool(_TOO_LARGE.search(said.message)))
+    )
 
 
 def _number(pattern: re.Pattern[str], said: ServerError) -> int | None:
@@ -136,24 +173,25 @@ def _error(
     said: ServerError,
     wait: float | None,
     *,
-    host: str,
+    endpoint: Endpoint,
     model: str,
     credential: str,
     scrub: Callable[[str], str],
 ) -> ProviderError:
-    status = reply.status
+    status, host = reply.status, endpoint.host
     quoted = quotation(said, scrub)
     error: ProviderError
     if status == 401:
         what = f"rejected {credential}" if credential else "requires an API key"
-        hint = "check it" if credential else "set OPENAI_API_KEY"
+        hint = "check it" if credential else endpoint.key_hint
         error = KeyRejected(f"{host} {what} (401){quoted}", hint=hint)
     elif status == 403:
         error = KeyRejected(f"{host} denied access (403){quoted}", hint="check the key's permissions")
     elif status == 404:
         error = RequestRejected(
             f"{host} has no model {model!r} at this address (404){quoted}",
-            hint="check the model name and the base URL, which often ends in /v1",
+            hint=f"{scrub(endpoint.address)} was asked: check the model name and the base URL, which often"
+            " ends in /v1",
         )
     elif said.codes & _SPENT:
         error = QuotaSpent(

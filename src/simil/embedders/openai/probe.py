@@ -20,7 +20,7 @@ def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple
     nowhere else. The server has `seconds` in all to answer. Raises `UsageError` for an invalid base URL,
     `KeyRejected` for one that cannot be a key, and `Unreachable`.
     """
-    endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version)
+    endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version, api.key_hint)
     parts = urlsplit(endpoint.url)
     url = parts._replace(path=parts.path.removesuffix("/embeddings") + "/models").geturl()
     headers = {"Accept": "application/json", "User-Agent": f"simil/{__version__}"}

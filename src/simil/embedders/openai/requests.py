@@ -37,7 +37,8 @@ class EmbeddingRequest:
     """Texts of a batch, by their places in it, that wait to be sent, though not before `due`.
 
     They may be spread over several requests unless `is_whole`. `bisection` is the search that this
-    request belongs to, `tries` counts its failures, and `first_sent` is when it was first sent.
+    request belongs to, `tries` counts its failures, `absences` those because the server was away, and
+    `first_sent` is when it was first sent.
     """
 
     batch: TextBatch
@@ -45,6 +46,7 @@ class EmbeddingRequest:
     is_whole: bool = False
     bisection: Bisection | None = None
     tries: int = 0
+    absences: int = 0
     due: float = -math.inf
     first_sent: float | None = None
 

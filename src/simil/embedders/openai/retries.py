@@ -48,6 +48,8 @@ class RequestFailed(Exception):
     `error` is what the user sees if the failure is final. `may_be_retried` says whether another try may
     succeed, `retry_after` after how many seconds the server wants it; `is_limit` that the server limits
     the rate of all requests; `blame` that the texts are at fault. `headers` are those of the answer.
+    `is_late` says that no answer came in time, `is_too_large` that a request of fewer texts may pass, and
+    `is_down` that nobody was there who could have begun to compute.
     """
 
     error: BaseException
@@ -56,6 +58,9 @@ class RequestFailed(Exception):
     is_limit: bool = False
     blame: Blame | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    is_late: bool = False
+    is_too_large: bool = False
+    is_down: bool = False
 
     @property
     def message(self) -> str:
@@ -75,17 +80,20 @@ class Retries:
 
     most: int = 5
 
-    def wait(self, tries: int, asked: float | None, spread: float, spent: float) -> float | None:
+    def wait(
+        self, tries: int, asked: float | None, spread: float, spent: float, *, absences: int = 0
+    ) -> float | None:
         """Return the seconds before a request that failed `tries` times is sent again, or None to give up.
 
         `asked` is the wait that the server asks for, `spread` a random number in [0, 1), and `spent` the
         seconds since the request was first sent. If the server asks for none, the wait doubles each time,
-        less up to a quarter, so that requests that failed together do not come back together.
+        less up to a quarter, so that requests that failed together do not come back together. Tries
+        that met no server, the `absences`, do not count: it is waited for as long as a request may take.
         """
-        if tries > self.most:
+        if tries - absences > self.most:
             return None
         if asked is None:
-            asked = min(_FIRST_WAIT_S * 2 ** (tries - 1), _LAST_WAIT_S) * (1 - _SPREAD * spread)
+            asked = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 8), _LAST_WAIT_S) * (1 - _SPREAD * spread)
         if asked > LONGEST_WAIT_S or spent + asked > LONGEST_REQUEST_S:
             return None
         return asked

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 
 from simil.embedders.openai.clock import Clock
-from simil.embedders.openai.packing import AIM_TOKENS, MAX_INPUTS, TokenRatio, count_fitting
+from simil.embedders.openai.packing import MAX_INPUTS, TokenRatio, count_fitting
 from simil.embedders.openai.rate_limits import RateLimits, Reservation
+from simil.embedders.openai.request_sizes import RequestSizes, Sending
 from simil.embedders.openai.requests import EmbeddingReply, EmbeddingRequest
 from simil.embedders.openai.retries import LONGEST_WAIT_S, RequestFailed, Retries
 from simil.embedders.openai.splitting import Splitter
@@ -24,6 +25,7 @@ __all__ = ["Sender"]
 
 log = logging.getLogger("simil")
 
+_Taken = tuple[EmbeddingRequest, Reservation, Sending]
 # The first request goes alone and is small: its answer reports the server's limits.
 _FIRST_TOKENS = 32_768
 # How long to wait at the end for requests in flight: they are paid for.
@@ -43,6 +45,7 @@ class Sender:
     retries: Retries
     concurrency: int
     usage: Usage
+    sizes: RequestSizes
     _queue: deque[EmbeddingRequest] = field(default_factory=deque)
     _batches: list[TextBatch] = field(default_factory=list)
     _failure: tuple[list[TextBatch], BaseException] | None = None
@@ -52,6 +55,8 @@ class Sender:
     _splitter: Splitter = field(default_factory=Splitter)
     _threads: int = 0
     _in_flight: int = 0
+    _has_served: bool = False
+    _is_away: bool = False
     _is_closed: bool = False
 
     def begin(self, batch: TextBatch) -> None:
@@ -80,7 +85,8 @@ class Sender:
             if self._in_flight or not self._queue:
                 return ""
             seconds = self._seconds_to_wait(now)
-            failing = any(request.tries for request in self._queue) and self._limits.room(now) > 0
+            is_limited = not self._limits.room(now) and not self._is_away
+            failing = any(request.tries for request in self._queue) and not is_limited
         what = "server error" if failing else "rate limited"
         return f"{what}, {math.ceil(seconds)} s" if seconds and seconds > 1 else ""
 
@@ -109,15 +115,15 @@ class Sender:
 
     def _work(self) -> None:
         while (taken := self._take()) is not None:
-            request, reservation = taken
+            request = taken[0]
             try:
                 reply = self.ask([request.batch.texts[place] for place in request.places])
             except RequestFailed as exc:
-                self._handle_failure(request, reservation, exc)
+                self._handle_failure(*taken, exc)
             except BaseException as exc:  # noqa: BLE001 (raised again where the vectors are waited for)
-                self._handle_failure(request, reservation, RequestFailed(exc))
+                self._handle_failure(*taken, RequestFailed(exc))
             else:
-                self._record(request, reservation, reply)
+                self._record(*taken, reply)
                 self._deliver(request, reply)
 
     def _deliver(self, request: EmbeddingRequest, reply: EmbeddingReply) -> None:
@@ -137,7 +143,7 @@ class Sender:
             else:
                 self._add(*self._splitter.passed(request), first=True)
 
-    def _take(self) -> tuple[EmbeddingRequest, Reservation] | None:
+    def _take(self) -> _Taken | None:
         """Wait until a request may be sent, and return it; None after `close`."""
         with self._changed:
             while not self._is_closed:
@@ -148,12 +154,16 @@ class Sender:
                 wait = self._seconds_to_wait(now)
                 if wait is not None and wait > LONGEST_WAIT_S and not self._in_flight:
                     limited = f"{self.usage.host} accepts no more requests for {wait:,.0f} s"
-                    self._give_up(RateLimited(limited, hint="run again then: finished vectors are kept"))
+                    self._give_up(
+                        RateLimited(
+                            limited, hint="run again then; without --no-cache, finished vectors are kept"
+                        )
+                    )
                     continue
                 self.clock.wait(self._changed, None if wait is None else min(wait, LONGEST_WAIT_S))
         return None
 
-    def _next(self, now: float) -> tuple[EmbeddingRequest, Reservation] | None:
+    def _next(self, now: float) -> _Taken | None:
         """Return the next request if it may be sent now; what does not fit into it stays in the queue."""
         if any(request.batch.is_over for request in self._queue):
             self._queue = deque(request for request in self._queue if not request.batch.is_over)
@@ -170,9 +180,13 @@ class Sender:
         if request.is_whole:
             count = len(sizes)
         else:
-            count = count_fitting(sizes, inputs=self._splitter.most_inputs, tokens=min(room, AIM_TOKENS))
+            most = self.sizes.texts(sum(len(each.places) for each in self._queue))
+            inputs = min(most, self._splitter.most_inputs)
+            count = count_fitting(sizes, inputs=inputs, tokens=min(room, self.sizes.tokens))
         tokens = sum(sizes[:count])
         if tokens > room and not (self._limits.is_full(now) and room > 0):
+            return None
+        if not self.sizes.has_room(count, tokens):
             return None
         self._queue.remove(request)
         rest = EmbeddingRequest(batch, request.places[count:])
@@ -181,7 +195,7 @@ class Sender:
         self.usage.begin(now, retry=request.tries > 0)
         request.first_sent = now if request.first_sent is None else request.first_sent
         self._add(rest, first=True)
-        return request, self._limits.reserve(tokens * scale)
+        return request, self._limits.reserve(tokens * scale), self.sizes.send(count, tokens, now)
 
     def _seconds_to_wait(self, now: float) -> float | None:
         """Return the seconds until a request may be sent; None if it has to wait for an answer or a batch."""
@@ -192,10 +206,14 @@ class Sender:
             waits += [] if wait is None else [wait]
         return min(waits, default=None)
 
-    def _record(self, request: EmbeddingRequest, reservation: Reservation, reply: EmbeddingReply) -> None:
-        """Update limits and usage from a successful reply."""
+    def _record(
+        self, request: EmbeddingRequest, reservation: Reservation, sending: Sending, reply: EmbeddingReply
+    ) -> None:
+        """Update limits, sizes and usage from a successful reply."""
         with self._changed:
             now = self.clock.now()
+            self.sizes.answer(sending, now)
+            self._has_served, self._is_away = True, False
             self._limits.learn(reservation, reply.headers, now)
             self.usage.answered(reply.tokens)
             self.usage.end(now)
@@ -204,30 +222,31 @@ class Sender:
             self._changed.notify_all()
 
     def _handle_failure(
-        self, request: EmbeddingRequest, reservation: Reservation, failed: RequestFailed
+        self,
+        request: EmbeddingRequest,
+        reservation: Reservation,
+        sending: Sending,
+        failed: RequestFailed,
     ) -> None:
         """Send a failed request again, split it, or give up."""
         with self._changed:
             self._in_flight -= 1
             now = self.clock.now()
             self.usage.end(now)
+            self._is_away = failed.is_down
             if failed.headers:
                 self._limits.learn(reservation, failed.headers, now)
             else:
                 self._limits.release(reservation, now)
+            request.is_whole = self._stays_whole(request, sending, failed)
             request.tries += 1
-            wait = None
-            if failed.may_be_retried:
-                spent = now - (now if request.first_sent is None else request.first_sent)
-                wait = self.retries.wait(request.tries, failed.retry_after, self.random(), spent)
+            wait = self._wait_after(request, failed, now)
             if wait is not None:
                 log.info("%s; again in %.3g s", failed.message, wait)
-                request.due = now + wait
-                if failed.is_limit:
-                    # It may exceed the limit that is known now, so it is packed anew.
+                # The server may be computing a late one, and the others are as large as it was.
+                request.due = now if failed.is_late and not request.is_whole else now + wait
+                if failed.is_limit or failed.is_down:
                     self._limits.pause(request.due)
-                else:
-                    request.is_whole = True
                 self._add(request, first=True)
             else:
                 is_last = not self._in_flight and all(each.batch.is_over for each in self._queue)
@@ -236,6 +255,30 @@ class Sender:
                     self._give_up(failed.final_error(request.tries))
                 else:
                     self._add(*instead, first=True)
+
+    def _stays_whole(self, request: EmbeddingRequest, sending: Sending, failed: RequestFailed) -> bool:
+        """Learn the right size from a failure; return whether the request keeps its own in the next try."""
+        is_divisible = request.bisection is None and len(request.places) > 1
+        if failed.is_late:
+            return not (self.sizes.miss(sending) and is_divisible)
+        self.sizes.fail(sending)
+        if failed.is_limit:
+            # It may exceed the limit that is known now, so it is packed anew.
+            if failed.is_too_large and is_divisible:
+                self.sizes.refuse(sending)
+            return request.bisection is not None
+        return True
+
+    def _wait_after(self, request: EmbeddingRequest, failed: RequestFailed, now: float) -> float | None:
+        """Return the seconds before a failed request is sent again; None if it is not."""
+        if not failed.may_be_retried:
+            return None
+        spent = now - (now if request.first_sent is None else request.first_sent)
+        # A server that has served this run is being started again; one that never has may not be there.
+        request.absences += failed.is_down and self._has_served and self.retries.most > 0
+        return self.retries.wait(
+            request.tries, failed.retry_after, self.random(), spent, absences=request.absences
+        )
 
     def _give_up(self, error: BaseException) -> None:
         self._queue.clear()

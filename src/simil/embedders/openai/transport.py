@@ -37,6 +37,11 @@ class Timeout:
     read: float = 60.0
     total: float = 300.0
 
+    @classmethod
+    def of(cls, seconds: float) -> Timeout:
+        """Return the limits for a whole answer in so many seconds."""
+        return cls(min(cls().connect, seconds), seconds, seconds)
+
 
 class Transport:
     """Connections to one server, which several threads may share."""
@@ -100,9 +105,9 @@ class Transport:
         return answer.result()
 
     def _late(self) -> RequestFailed:
-        """Return the failure of an answer that takes too long; no time is left for another try."""
+        """Return the failure of an answer that takes too long."""
         late = f"{self._endpoint.host} had not finished its answer after {self._timeout.total:g} s"
-        return RequestFailed(Unreachable(late, hint="try again later"))
+        return RequestFailed(Unreachable(late, hint="try again later"), may_be_retried=True, is_late=True)
 
     def _followed(self, client: httpx.Client, body: bytes, limit: int) -> Reply:
         """Return the reply at the end of redirects on the same server."""
@@ -130,16 +135,17 @@ class Transport:
             return Reply(response.status_code, headers, content)
 
     def _read(self, response: httpx.Response, deadline: float, limit: int) -> bytes:
-        """Return the body, with bounds on time and size; nothing for an error page that is too large."""
+        """Return the body, with bounds on time and size; the beginning of an error page that is too large."""
         host = self._endpoint.host
-        chunks = []
+        chunks: list[bytes] = []
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
             if self._clock.now() > deadline:
                 raise self._late()
             if not response.is_success and size > _ERROR_LIMIT:
-                return b""
+                # What is wrong stands first; some servers repeat all texts behind it.
+                return b"".join([*chunks, chunk])[:_ERROR_LIMIT]
             if size > limit:
                 raise ServerFailed(
                     f"{host} sent far more than the requested vectors",
@@ -234,7 +240,13 @@ def _broken(exc: Exception, host: str, timeout: Timeout) -> RequestFailed:
             error = UsageError(f"the base URL cannot be used: its host is {host!r}", hint="correct it")
         case _:
             error = Unreachable(f"the request to {host} failed ({type(exc).__name__})", hint=network)
-    return RequestFailed(error, may_be_retried=not lasting)
+    is_unconnected = isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return RequestFailed(
+        error,
+        may_be_retried=not lasting,
+        is_late=isinstance(exc, httpx.TimeoutException) and not is_unconnected,
+        is_down=is_unconnected,
+    )
 
 
 def _system_error(exc: BaseException | None) -> OSError | None:

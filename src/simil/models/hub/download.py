@@ -11,6 +11,7 @@ if the hub fails.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from simil._version import __version__
+from simil.config import hub_switch
 from simil.deadline import within
 from simil.errors import ModelDamaged, ModelError, ServerFailed
 from simil.models.hub.download_progress import FileProgress
@@ -32,7 +34,6 @@ from simil.models.hub.snapshots import (
     endpoint,
     find,
     hub_cache_dir,
-    is_offline,
     public_name,
 )
 from simil.models.hub.verify import RemoteFile, is_sound, mismatch
@@ -44,7 +45,6 @@ __all__ = [
     "fetch",
     "find",
     "forget",
-    "is_offline",
     "reach",
     "remember",
     "remembered",
@@ -72,10 +72,11 @@ def fetch(
 
     Raises `Unreachable`, `ServerFailed`, `RateLimited`, `RequestRejected`, `ModelNotFound`,
     `ModelDamaged`, and `ModelError` if access is denied, the disk is full or not writable, or
-    `HF_HUB_OFFLINE` is set.
+    `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` is set.
     """
-    if is_offline(False):
-        raise ModelError(f"{repo} cannot be fetched: HF_HUB_OFFLINE is set", hint="unset it to download")
+    switch = hub_switch(os.environ)
+    if switch:
+        raise ModelError(f"{repo} cannot be fetched: {switch} is set", hint="unset it to download")
     call = _Call(repo, revision or MAIN, endpoint(), RepoCache(hub_cache_dir(), repo))
     with _quiet_library():
         commit, files = _ask(call, first_contact_s)

@@ -29,7 +29,6 @@ __all__ = [
     "endpoint",
     "find",
     "hub_cache_dir",
-    "is_offline",
     "public_name",
     "write_whole",
 ]
@@ -39,7 +38,6 @@ MAIN = "main"
 _MODELS = "models--"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _DEFAULT_ENDPOINT = "https://huggingface.co"
-_TRUE = {"1", "ON", "YES", "TRUE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +47,6 @@ class Snapshot:
     repo: str
     revision: str
     path: Path
-
-
-def is_offline(flag: bool) -> bool:
-    """Return whether `flag`, `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE` rules out network access.
-
-    The rule is the library's: 1, on, yes and true count in upper or lower case, and any value of the
-    first variable, even a false one, overrides the second.
-    """
-    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return flag or value.upper() in _TRUE
 
 
 def hub_cache_dir(environ: Mapping[str, str] = os.environ) -> Path:

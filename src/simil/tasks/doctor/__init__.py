@@ -15,7 +15,6 @@ from pathlib import Path
 from simil.config import Settings, SettingSource, load_settings, read_config_file, read_dotenv
 from simil.errors import SimilError, UsageError
 from simil.foreign import interrupts, what_was_raised
-from simil.models.hub.snapshots import is_offline
 from simil.tasks.doctor import cluster_checks as clusters
 from simil.tasks.doctor import configuration_checks as configuration
 from simil.tasks.doctor import engine_checks as engines
@@ -107,7 +106,7 @@ def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | N
             "config file": _read(lambda: read_config_file(os.environ)),
         },
         # Settings that cannot be read might say offline, so open no connection.
-        offline=settings is None or is_offline(settings.offline),
+        offline=settings is None or bool(settings.offline),
         deep=deep,
     )
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
-from simil.tasks.doctor.findings import CheckContext, Finding, note, ok, warn
+from simil.tasks.doctor.findings import CheckContext, Finding, not_asked, ok, warn
 
 __all__ = ["cluster"]
 
@@ -42,7 +42,7 @@ def cluster(context: CheckContext) -> Iterator[Finding]:
             _NAME, f"{_VARIABLE} is set, but ray is not installed", "run: pip install 'simil-cli[ray]'"
         )
     elif context.offline:
-        yield note(_NAME, "not asked: offline")
+        yield not_asked(_NAME, context, context.settings.offline)
     else:
         yield _asked(named.removeprefix("ray://"))
 

@@ -42,7 +42,7 @@ def settings(context: CheckContext) -> Iterator[Finding]:
     except SimilError as exc:
         yield fail("settings", exc)
         return
-    offline = ", offline" if context.offline else ""
+    offline = ", offline" if now.offline else ", offline for the hub" if now.hub_offline else ""
     cache = "" if now.cache else ", no vector cache"
     yield ok(
         "settings",

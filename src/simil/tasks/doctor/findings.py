@@ -12,7 +12,18 @@ from simil.errors import ModelError, SimilError, UsageError
 from simil.models.resolve import ModelRef, Provider, resolve
 from simil.models.select import check_consent
 
-__all__ = ["Check", "CheckContext", "Finding", "Status", "endpoint_of", "fail", "note", "ok", "warn"]
+__all__ = [
+    "Check",
+    "CheckContext",
+    "Finding",
+    "Status",
+    "endpoint_of",
+    "fail",
+    "not_asked",
+    "note",
+    "ok",
+    "warn",
+]
 
 
 class Status(StrEnum):
@@ -44,7 +55,8 @@ class CheckContext:
 
     `error` is why the user's settings cannot be read; `settings` are then the defaults. `sources` are the
     places that settings come from, or why one cannot be read, by the name of the check that reports them.
-    `deep` also runs checks that take seconds, and sends the key to the API.
+    `offline` forbids all connections. `deep` also runs checks that take seconds, and sends the key to the
+    API.
     """
 
     settings: Settings
@@ -52,6 +64,11 @@ class CheckContext:
     sources: Mapping[str, SettingSource | SimilError]
     offline: bool
     deep: bool
+
+    @property
+    def hub_offline(self) -> bool:
+        """Whether connections to the hub are forbidden."""
+        return self.offline or bool(self.settings.hub_offline)
 
     @property
     def readable(self) -> list[SettingSource]:
@@ -80,7 +97,7 @@ class CheckContext:
 
 def endpoint_of(server: Credentials) -> Endpoint:
     """Return the endpoint of a server's embeddings; raises `UsageError` for a bad base URL."""
-    return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version)
+    return Endpoint.under(server.base_url.strip(), server.api_key, server.api_version, server.key_hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +116,11 @@ def ok(check: str, detail: str) -> Finding:
 def note(check: str, detail: str, hint: str = "") -> Finding:
     """Return a finding that something optional is missing."""
     return Finding(check, Status.NOTE, detail, hint)
+
+
+def not_asked(check: str, context: CheckContext, offline: str) -> Finding:
+    """Return a finding that `offline`, a setting's name, forbids to ask."""
+    return note(check, f"not asked: offline ({offline})" if context.error is None else "not asked: offline")
 
 
 def warn(check: str, detail: str, hint: str = "") -> Finding:

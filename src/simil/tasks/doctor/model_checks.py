@@ -66,7 +66,7 @@ def chosen(context: CheckContext) -> Iterator[Finding]:
         source = ModelSource(status.name, status.folder, status.revision)
         source.verify()
         require_libraries(source, context.settings, prepared=bool(status.prepared))
-    yield _pinned(reason, status, offline=context.offline)
+    yield _pinned(reason, status, offline=context.settings.hub_offline)
 
 
 def _read_through(name: str, folder: Path) -> None:
@@ -88,13 +88,14 @@ def _read_through(name: str, folder: Path) -> None:
             read_header(path)
 
 
-def _pinned(reason: str, status: ModelStatus, *, offline: bool) -> Finding:
+def _pinned(reason: str, status: ModelStatus, *, offline: str) -> Finding:
     if status.state in (State.DOWNLOADED, State.FOLDER):
         return ok("model", f"{reason}; {_in_words(status)}")
     if status.state is State.OWN_CODE:
         return fail("model", f"{reason}; it needs its own code, which simil never runs", "choose another")
     if offline:
-        return fail("model", f"{reason}; it is not here, and simil is offline", "run once without --offline")
+        why = f"{reason}; it is not here, and simil is offline ({offline})"
+        return fail("model", why, f"run once without {offline}")
     return note("model", f"{reason}; {status.description}", "the first run downloads it")
 
 

@@ -13,12 +13,11 @@ from simil.models.catalog import DEFAULT
 from simil.models.hub.reachability import remembered
 from simil.models.resolve import Provider, resolve
 from simil.models.status import State, status_of
-from simil.tasks.doctor.findings import CheckContext, Finding, Status, endpoint_of, note, ok, warn
+from simil.tasks.doctor.findings import CheckContext, Finding, Status, endpoint_of, not_asked, note, ok, warn
 
 __all__ = ["api", "certificates", "hub", "proxy"]
 
 _SECONDS = 3.0
-_OFFLINE = "not asked: offline"
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -42,8 +41,8 @@ def certificates(context: CheckContext) -> Iterator[Finding]:
 
 def hub(context: CheckContext) -> Iterator[Finding]:
     """Ask the Hub for the default model."""
-    if context.offline:
-        yield note("hub", _OFFLINE)
+    if context.hub_offline:
+        yield not_asked("hub", context, context.settings.hub_offline)
         return
     from simil.models.hub.download import reach
 
@@ -67,7 +66,7 @@ def api(context: CheckContext) -> Iterator[Finding]:
     server = context.settings.openai
     needed = context.endpoint is not None
     if context.offline:
-        yield note("API", _OFFLINE)
+        yield not_asked("API", context, context.settings.offline)
     elif not (server.api_key or needed or server.base_url != OPENAI_BASE_URL):
         yield note("API", "not asked: neither a key nor a base URL is set")
     elif server.url_unconsented is not None:

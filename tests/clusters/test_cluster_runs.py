@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.command import simil
+from support.embedded_tables import assert_identical, table_of
 from support.ray_clusters import RayCluster
 from support.s3_server import S3Server
 from support.small_models import write_bert
 
-from runners.embedded_tables import assert_identical, table_of
 from simil.tasks import doctor
 
 _GATED = ("-m", "plugin:gated", "--no-cache")

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from support.command import SIMIL, Result, simil
+from support.embedded_tables import assert_identical, manifest_of, parts_of, table_of
 from support.gated_plugin import Gate
 from support.ray_clusters import RayCluster
 
-from runners.embedded_tables import assert_identical, manifest_of, parts_of, table_of
 from simil.runners.parts import part_rows
 
 _ROWS = part_rows(1, 8)  # of a part
