@@ -25,9 +25,9 @@ KEY = "key-of-the-tests"
 
 @pytest.fixture(scope="module")
 def served(shared_cache: Path) -> Iterator[str]:
-    """The base URL of a `simil serve` that demands `KEY`."""
+    """The base URL of a `simil serve` that demands `KEY`, and has no vectors of other engines in a cache."""
     env = {"SIMIL_CACHE_DIR": str(shared_cache), "SIMIL_SERVE_API_KEY": KEY, "SIMIL_CONFIG": os.devnull}
-    with started("serve", "-m", "minilm", "--port", "0", env=env) as child:
+    with started("serve", "-m", "minilm", "--no-cache", "--port", "0", env=env) as child:
         assert child.process.stderr is not None
         said = child.process.stderr.readline().decode()
         assert "http://127.0.0.1:" in said, said
