@@ -342,7 +342,7 @@ class TestSearch:
             (
                 ["--rerank", "a/b", "--offline"],
                 4,
-                "a/b is not on this machine and simil is offline; run once without --offline\n",
+                "a/b is not on this machine and simil is offline (--offline); run once without --offline\n",
             ),
             (["--rerank", "minilm", "--candidates", "3", "-k", "4"], 2, "-k 4 asks for more than --candid"),
         ],

@@ -110,7 +110,7 @@ def test_few_rows_are_searched_exactly(tmp_path: Path) -> None:
         (["-f", "json", "corpus.lance"], 2, "--format is for info; run: simil index info corpus.lance"),
         (["info", "--optimize", "corpus.lance"], 2, "info only shows"),
         (["info", "-f", "csv", "corpus.lance"], 2, "--format cannot be 'csv'; choose one of text, json"),
-        (["--offline", "s3://bucket/corpus.lance"], 2, "is an address, and offline mode opens no connection"),
+        (["--offline", "s3://bucket/corpus.lance"], 2, "is an address, and simil is offline (--offline)"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(corpus: Path, arguments: list[str], code: int, message: str) -> None:

@@ -239,7 +239,12 @@ def test_a_dataset_in_a_bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) ->
             5,
             "the server cannot be reached",
         ),
-        ("s3://BUCKET/x.lance", {"SIMIL_OFFLINE": "1"}, 2, "is an address, and offline mode opens no"),
+        (
+            "s3://BUCKET/x.lance",
+            {"SIMIL_OFFLINE": "1"},
+            2,
+            "is an address, and simil is offline (SIMIL_OFFLINE)",
+        ),
     ],
 )
 def test_addresses_that_cannot_be_read(
@@ -255,7 +260,7 @@ def test_addresses_that_cannot_be_read(
     ("env", "code", "said"),
     [
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, 5, "the server cannot be reached"),
-        ({"SIMIL_OFFLINE": "1"}, 2, "is an address, and offline mode opens no connection"),
+        ({"SIMIL_OFFLINE": "1"}, 2, "is an address, and simil is offline (SIMIL_OFFLINE)"),
     ],
 )
 def test_addresses_that_cannot_be_written(s3: S3Server, env: dict[str, str], code: int, said: str) -> None:

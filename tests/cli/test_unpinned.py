@@ -67,7 +67,7 @@ def test_pinned_model_offline_that_is_not_here() -> None:
     result = simil("compare", "-m", "bge-base", "--offline", "Apple", "Orange")
     assert (result.code, result.out) == (4, "")
     assert result.error_line == (
-        "BAAI/bge-base-en-v1.5 is not on this machine and simil is offline; "
+        "BAAI/bge-base-en-v1.5 is not on this machine and simil is offline (--offline); "
         "run once without --offline, or use -m minilm, which ships with simil"
     )
 

@@ -127,7 +127,7 @@ def test_a_pinned_model_is_the_one_that_is_used(environ: dict[str, str], pin: st
         ({"SIMIL_MODEL": "plugin:x"}, ModelChoice(None, NO_PLUGIN, pinned=True)),
         (
             {"SIMIL_OFFLINE": "1"},
-            ModelChoice("minilm", "bge-base is not here, and simil is offline", pinned=False),
+            ModelChoice("minilm", "bge-base is not here, and simil is offline (SIMIL_OFFLINE)", pinned=False),
         ),
         ({}, ModelChoice("bge-base", "the default; the first run fetches it, or uses minilm", pinned=False)),
     ],
