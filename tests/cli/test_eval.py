@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from support.command import MINILM, on_terminal, run, simil, started
+from support.openai_proxy import at_azure
 from support.openai_server import KEY, OpenAIServer
 
 from cli.test_plots import is_picture
@@ -83,8 +84,7 @@ def test_the_cache_of_a_local_model_is_neither_asked_nor_filled(
 
 def test_an_api_is_paid_once(pairs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMIL_CACHE_DIR", str(tmp_path / "cache"))
-    with OpenAIServer() as server:
-        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+    with OpenAIServer(azure="2024-10-21") as server, at_azure(server) as env:
         first = rows_of(simil("eval", pairs, "-m", "openai", "-f", "json", env=env))[0]
         asked = Counter(text for request in server.requests for text in request.body["input"])
         second = rows_of(simil("eval", pairs, "-m", "openai", "-f", "json", env=env))[0]
@@ -102,8 +102,8 @@ def test_an_api_is_paid_once(pairs: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_an_empty_name_is_the_pinned_model_which_is_paid_once(pairs: str, tmp_path: Path) -> None:
-    with OpenAIServer() as server:
-        env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY, "SIMIL_MODEL": "openai"}
+    with OpenAIServer(azure="2024-10-21") as server, at_azure(server) as env:
+        env["SIMIL_MODEL"] = "openai"
         env["SIMIL_CACHE_DIR"] = str(tmp_path / "cache")
         first = simil("eval", pairs, "-m", "", "-q", "-f", "json", env=env)
         asked = len(server.requests)

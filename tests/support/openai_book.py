@@ -40,6 +40,8 @@ class Config:
     delay_s: float = 0.0
     is_encrypted: bool = False
     echoes: bool = False
+    seed: str = ""
+    answers_as: str | None = None
 
 
 @dataclass
@@ -175,7 +177,9 @@ class Book:
             return *wrong, headers
         if refused:
             return 429, refused[0], {**headers, **refused[1]}
-        return 200, answer(body, config.models[body["model"]], request.tokens), headers
+        named = {**body, "model": config.answers_as or body["model"]}
+        full = config.models[body["model"]]
+        return 200, answer(named, full, request.tokens, config.seed), headers
 
     def _refused(self, request: Recorded, now: float) -> tuple[Any, dict[str, str]] | None:
         quota = self.config.quota

@@ -5,14 +5,28 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-__all__ = ["Proxy"]
+from support.openai_server import KEY, OpenAIServer
+
+__all__ = ["Proxy", "at_azure"]
+
+
+@contextmanager
+def at_azure(server: OpenAIServer) -> Iterator[dict[str, str]]:
+    """Yield the variables by which a server like Azure's is reached at an address of Azure's, by a proxy."""
+    with Proxy(server.host) as proxy:
+        yield {
+            "OPENAI_BASE_URL": "http://tests.openai.azure.com/openai/v1",
+            "OPENAI_API_KEY": KEY,
+            "HTTP_PROXY": f"http://{proxy.host}",
+        }
 
 
 class Proxy:

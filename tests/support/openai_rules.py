@@ -178,10 +178,10 @@ def _too_many_tokens(sizes: Sequence[int]) -> Iterator[Refusal]:
         yield 400, error(said, kind=code, code=code)
 
 
-def answer(body: Answer, full: int, tokens: int) -> Answer:
-    """Return the right answer to a right request."""
+def answer(body: Answer, full: int, tokens: int, seed: str = "") -> Answer:
+    """Return the right answer to a right request; another `seed` is another model, of the same name."""
     dimensions = body.get("dimensions", full)
-    made = vectors(body["input"], dimensions)
+    made = vectors([seed + text for text in body["input"]], dimensions)
     is_base64 = body.get("encoding_format") == "base64"
     rows = [base64.b64encode(row.tobytes()).decode() for row in made] if is_base64 else made.tolist()
     data = [

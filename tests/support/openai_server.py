@@ -44,7 +44,8 @@ class OpenAIServer(Config):
     one; by the time of the `clock` file, where there is one (`openai_clock.SharedClock`). Each answer takes
     `takes_s` of that time, and `delay_s` of real time; with `texts_per_second` it computes one request after
     the other, and goes on when the client is gone. `quota` are the tokens that are paid for. With
-    `echoes` each error message repeats what the client sent to identify itself.
+    `echoes` each error message repeats what the client sent to identify itself. The vector of a text is that
+    of `seed` and the text; a model `answers_as` another name than it was asked by.
     """
 
     key: str | None = KEY

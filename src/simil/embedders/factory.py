@@ -41,6 +41,8 @@ log = logging.getLogger("simil")
 # its vectors cost money: they keep their keys. 3: tokenizers are read as transformers reads them, and some
 # keep the end of a long text; that of the embedded model is as it was.
 _LOCAL_VERSION, _EMBEDDED_VERSION = 3, 2
+# 2: the first vectors do not tell from which server they are, and another model's could not be dropped.
+_SERVED_VERSION = 2
 # No embedding model in use truncates a text of so many bytes.
 _FITS_BYTES = 256
 
@@ -122,6 +124,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
 
     If the cache is turned off, a temporary one lasts for this run, so that equal texts are still sent once.
     """
+    from simil.embedders.cache.served_model import ServedModel
     from simil.embedders.openai.client import OpenAIEmbedder
     from simil.embedders.openai.transport import Timeout
 
@@ -151,7 +154,9 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
         batch_size=settings.batch_size,
         timeout=None if settings.timeout is None else Timeout.of(settings.timeout),
     )
+    is_own = api.endpoint.is_openai_or_azure
     key_builder = KeyBuilder(
+        version=1 if is_own else _SERVED_VERSION,
         backend=f"openai at {api.address}",
         model=ref.target,
         overflow=same_result(overflow),
@@ -166,6 +171,14 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
             temporary = Path(at_close.enter_context(TemporaryDirectory(prefix="simil-")))
         embedder = _cached(model, settings, temporary)
         embedder.at_close = at_close.pop_all()
+    if not is_own:
+        embedder.served = ServedModel(
+            ref.target,
+            api.endpoint.address.removesuffix("/embeddings"),
+            api.ask_anew,
+            lambda: api.answered_by,
+            is_trusted=settings.trust_cache,
+        )
     embedder.is_paid, embedder.read_ahead, embedder.usage = api.is_paid, api.read_ahead, api.usage
     embedder.dimensions = dimensions or api.dimensions
     return embedder

@@ -45,7 +45,8 @@ class CachedScorer(Scorer):
         if missing:
             if self._opened is None:
                 self._opened = self._open()
-            writer = CacheWriter(self._cache, self.stamp, [keys[row] for row in missing], at_once=False)
+            new = [keys[row] for row in missing]
+            writer = CacheWriter(self._cache, lambda: self.stamp, new, at_once=False)
             pieces = writer.keeping(self._opened.start([pairs[row] for row in missing]))
             yield from reindex(pieces, missing)
 

@@ -172,12 +172,14 @@ def measure_in(session: Session, request: MeasurementRequest, folder: Path, bega
         np.save(folder / vectors_name(kind), np.concatenate([part for part in (done, rest) if len(part)]))
     seconds = time.monotonic() - clock
     memory = _most_memory()
-    tokens, price = _tokens(embedder, [_words(item) for items in texts.values() for item in items])
+    computed = sum(map(len, new.values()))
+    words = [_words(item) for items in texts.values() for item in items]
+    tokens, price = _tokens(embedder, words, computed)
     return Outcome(
         model=embedder.stamp,
         dimensions=early.shape[1],
         start_s=start_s,
-        computed=sum(map(len, new.values())),
+        computed=computed,
         seconds=seconds,
         memory_bytes=memory,
         tokens=tokens,
@@ -268,13 +270,14 @@ def _most_memory() -> int | None:
     return most if sys.platform == "darwin" else most * 1024
 
 
-def _tokens(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:
-    """Return how many tokens there are, and what an API asks for them."""
+def _tokens(embedder: Embedder, texts: Sequence[str], computed: int) -> tuple[int | None, float | None]:
+    """Return how many tokens there are, and what an API asks for them if any of the texts were `computed`."""
     from simil.embedders.local.token_spans import count_tokens
 
     usage = embedder.usage
     if usage is None:
         return (None if embedder.folder is None else count_tokens(embedder.folder, texts)), None
-    if not usage.answers or usage.answers_without_tokens:
+    # A cached text may have been asked anew, to see whether the server still has the same model.
+    if not computed or not usage.answers or usage.answers_without_tokens:
         return None, None
     return usage.tokens, usage.cost

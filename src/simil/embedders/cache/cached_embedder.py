@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.cache.served_model import ServedModel
     from simil.embedders.local.workers import Workers
     from simil.embedders.usage import Plan
 
@@ -47,6 +48,7 @@ class CachedEmbedder(Embedder):
         self._opened: Embedder | None = None
         self._begun: set[bytes] = set()
         self.at_close = ExitStack()
+        self.served: ServedModel | None = None
 
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed without the cache; see `Embedder.embed_batch`."""
@@ -56,7 +58,7 @@ class CachedEmbedder(Embedder):
         self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
-        keys = self._key_builder.keys(texts, kind, form)
+        keys = self._checked_keys(texts, kind, form)
         hits, missing = look_up(self._cache, keys)
         if hits is not None:
             self._note_hits()
@@ -79,7 +81,7 @@ class CachedEmbedder(Embedder):
 
     def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
         """Return the vectors of `texts` if all are in the cache; see `Embedder.stored`."""
-        keys = self._key_builder.keys(texts, kind, form)
+        keys = self._checked_keys(texts, kind, form)
         found = self._cache.find(keys)
         if len(found) < len({*keys}):
             return None
@@ -107,6 +109,16 @@ class CachedEmbedder(Embedder):
         self._cache.close()
         self.at_close.close()
 
+    def _checked_keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
+        """Return the keys of the texts, once the cache has no vectors of a model that a server had before."""
+        keys = self._key_builder.keys(texts, kind, form)
+        if self.served is not None:
+            self.served.check(self._cache, texts, keys, kind, form)
+        return keys
+
+    def _space(self) -> str:
+        return self.stamp if self.served is None else self.served.space
+
     def _note_hits(self) -> None:
         self._gave_hits = True
         if self.is_paid:
@@ -124,7 +136,7 @@ class CachedEmbedder(Embedder):
         """Begin to embed new texts and to keep their vectors; places in the pieces are those in `texts`."""
         if not texts:
             return iter(())
-        writer = CacheWriter(self._cache, self.stamp, keys, at_once=self.is_paid)
+        writer = CacheWriter(self._cache, self._space, keys, at_once=self.is_paid)
         return writer.flushed(self._embedder().start(texts, kind, form, writer.add))
 
     def _merged(
@@ -154,7 +166,10 @@ class CacheWriter:
     A thread writes what comes fast, while the next pieces are computed; two writes never wait at a time.
     """
 
-    def __init__(self, cache: VectorCache, space: str, keys: Sequence[bytes], *, at_once: bool) -> None:
+    def __init__(
+        self, cache: VectorCache, space: Callable[[], str], keys: Sequence[bytes], *, at_once: bool
+    ) -> None:
+        """`space` is asked at each write: it may name what a server's answer has just said."""
         self._cache = cache
         self._space = space
         self._keys = keys
@@ -217,7 +232,7 @@ class CacheWriter:
         rows = np.concatenate([piece.rows for piece in pieces])
         vectors = np.concatenate([piece.vectors for piece in pieces])
         marks = np.concatenate([piece.marks for piece in pieces])
-        self._cache.put(self._space, [self._keys[row] for row in rows], vectors, marks)
+        self._cache.put(self._space(), [self._keys[row] for row in rows], vectors, marks)
 
 
 def look_up(cache: VectorCache, keys: Sequence[bytes]) -> tuple[Hits | None, list[int]]:

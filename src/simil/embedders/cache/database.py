@@ -281,7 +281,7 @@ class CacheFile:
         with self._writing():
             known = {key for part in _parts(keys) for key in self._among(part)}
             new = [row for key, row in different.items() if key not in known]
-            first = (self._db.execute("SELECT max(id) FROM vectors").fetchone()[0] or 0) + 1
+            first = self.newest() + 1
             number = self._space(space)
             self._db.executemany(
                 "INSERT INTO vectors VALUES (?, ?, ?)",
@@ -307,6 +307,29 @@ class CacheFile:
     def drop(self, keys: Sequence[bytes]) -> None:
         """Drop `keys`."""
         self._drop_where("key = ?", ((key,) for key in keys))
+
+    def newest(self) -> int:
+        """Return a number that no vector stored so far exceeds, and every later one does."""
+        return int(self._db.execute("SELECT max(id) FROM vectors").fetchone()[0] or 0)
+
+    def older(self, keys: Sequence[bytes], newest: int) -> dict[bytes, str]:
+        """Return those `keys` that were there when `newest` was asked for, and their spaces' names."""
+        found: dict[bytes, str] = {}
+        for part in _parts(keys):
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                "SELECT key, name FROM entries JOIN spaces ON spaces.id = space"
+                f" WHERE key IN ({marks}) AND entries.id <= ?",
+                (*part, newest),
+            )
+            found |= {key: name.decode("utf-8", "replace") for key, name in rows}
+        return found
+
+    def drop_part(self, name: str) -> int:
+        """Drop the vectors of the space `name`, by whatever model it was answered; return how many."""
+        of_part = "SELECT id FROM spaces WHERE name = ? OR substr(name, 1, ?) = ?"
+        start = f"{name} as "
+        return self._drop_where(f"space IN ({of_part})", [(name, len(start), start)])
 
     def touch(self, keys: Sequence[bytes], used: int) -> None:
         """Note that `keys` were used in the hour `used`."""
@@ -341,7 +364,7 @@ class CacheFile:
         """Drop the `count` least recently used vectors, and return how many there were."""
         return self._drop_where("1 ORDER BY used, id LIMIT ?", [(count,)])
 
-    def _drop_where(self, condition: str, values: Iterable[tuple[bytes | int]]) -> int:
+    def _drop_where(self, condition: str, values: Iterable[tuple[bytes | int | str, ...]]) -> int:
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS old (key BLOB PRIMARY KEY, id INTEGER)")
         with self._writing():
             self._db.execute("DELETE FROM old")

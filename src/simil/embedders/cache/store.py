@@ -138,6 +138,18 @@ class VectorCache:
         else:
             self._write(_Put(space, keys, vectors, marks))
 
+    def newest(self) -> int:
+        """Return a number that tells what is stored by now from what comes later; see `older`."""
+        return self._attempt(lambda file: file.newest()) or 0
+
+    def older(self, keys: Sequence[bytes], newest: int) -> dict[bytes, str]:
+        """Return those `keys` that were there when `newest` was asked for, and their spaces' names."""
+        return self._attempt(lambda file: file.older(keys, newest)) or {}
+
+    def drop_part(self, name: str) -> None:
+        """Drop the vectors of a model behind a server; see `ServedModel.part`."""
+        self._attempt(lambda file: file.drop_part(name), writes=True)
+
     def close(self) -> None:
         """Write what waits, vectors and notes of use, and close the file."""
         self._write_gathered(is_last=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random as random_numbers
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simil.config import KEY_HINT, OPENAI_BASE_URL
 from simil.embedders.base import Embedder, Kind, Piece, ReadAhead, TextRejected, VectorForm
+from simil.embedders.cache.served_model import AskedVector
 from simil.embedders.openai import protocol
 from simil.embedders.openai.clock import Clock
 from simil.embedders.openai.endpoint import Endpoint
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["OpenAIEmbedder"]
+
+log = logging.getLogger("simil")
 
 _NEXT_ENCODING: dict[str, str | None] = {"base64": "float", "float": None}
 # Up to this size upper bounds are good enough, and loading the table for exact counts does not pay.
@@ -86,6 +90,9 @@ class OpenAIEmbedder(Embedder):
         self._counter: TokenCounter | None = None
         self._encoding: str | None = "base64"
         self._clock = clock or Clock()
+        self._random = random
+        self.answered_by: str | None = None
+        self._has_changed = False
         timeout = timeout or Timeout()
         self._transport = Transport(
             self._endpoint,
@@ -131,6 +138,35 @@ class OpenAIEmbedder(Embedder):
         batch = TextBatch(texts, self._counter_for(texts), self._limits, finish)
         self._sender.begin(batch)
         return iter(batch)
+
+    def ask_anew(self, text: str, kind: Kind, form: VectorForm) -> AskedVector:
+        """Return the vector that the server has for `text` now, by one try.
+
+        Raises a `SimilError` if it has none.
+        """
+        sizes = RequestSizes(1, Timeout(), fixed=1)
+        sender = Sender(self._ask, self._clock, self._random, Retries(0), 1, self.usage, sizes)
+        # What is refused here is no reason to refuse it later.
+        limits = Limits(self._limits.model, self._limits.tokens, self._limits.overflow)
+        batch = TextBatch(
+            [text],
+            self._counter_for([text]),
+            limits,
+            lambda piece: to_form(self._checked(piece), form, self.stamp),
+        )
+        try:
+            sender.begin(batch)
+            answer = next(iter(batch))
+        finally:
+            sender.close()
+        if isinstance(answer, TextRejected):
+            raise ServerFailed(answer.message)
+        return AskedVector(answer.vectors[0], self.answered_by)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The address that texts are sent to."""
+        return self._endpoint
 
     def plan(self) -> Plan:
         """Return a plan that counts the requests that texts would take; see `Embedder.plan`."""
@@ -202,7 +238,22 @@ class OpenAIEmbedder(Embedder):
                 headers=reply.headers,
             ) from exc
         self.dimensions = answer.vectors.shape[1]
+        self._note_model(answer.model)
         return answer
+
+    def _note_model(self, name: str | None) -> None:
+        """Remember what the server calls its model, and warn once where that changes during a run."""
+        if name is None or name == self.answered_by:
+            return
+        if self.answered_by is not None and not self._has_changed:
+            self._has_changed = True
+            log.warning(
+                "%s answers as %s, and did as %s before: vectors of two models may have been mixed",
+                self._endpoint.host,
+                self._scrub(name),
+                self._scrub(self.answered_by),
+            )
+        self.answered_by = name
 
     def _wrong(self, what: str, hint: str = "") -> ServerFailed:
         return ServerFailed(f"{self._endpoint.host} {what}", hint=hint)

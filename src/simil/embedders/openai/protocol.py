@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _MEBIBYTE = 1 << 20
+_LONGEST_NAME = 256
 _NOT_FINITE = "returned a value that is not a finite number"
 _NOT_JSON = "sent an answer that is not JSON"
 
@@ -73,12 +74,14 @@ class Answer:
     """A successful answer to one request.
 
     `vectors` float32 [texts, dimensions] are in the order of the request; `faults` says of some texts, by
-    their places, why they have none; `tokens` is how many the server counted, or None.
+    their places, why they have none; `tokens` is how many the server counted, and `model` what it calls its
+    model, each None if it does not say.
     """
 
     vectors: NDArray[np.float32]
     faults: Mapping[int, str]
     tokens: int | None
+    model: str | None
 
 
 def json_of(body: bytes) -> object:
@@ -139,7 +142,7 @@ def answer_of(reply: Reply, count: int, dimensions: int | None) -> Answer:
             stacked[place] = vector
         else:
             faults[place] = _of_another_width(len(vector), width)
-    return Answer(stacked, dict(sorted(faults.items())), _counted_tokens(document))
+    return Answer(stacked, dict(sorted(faults.items())), _counted_tokens(document), _model(document))
 
 
 def _width(vectors: Mapping[int, NDArray[np.float32]], expected: int | None) -> int:
@@ -164,6 +167,13 @@ def _counted_tokens(document: object) -> int | None:
     usage = document.get("usage") if isinstance(document, dict) else None
     counted = usage.get("total_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else None
     return counted if type(counted) is int and counted >= 0 else None
+
+
+def _model(document: object) -> str | None:
+    """Return what the server calls its model, if it is a name and no text of another kind."""
+    name = document.get("model") if isinstance(document, dict) else None
+    is_name = isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_NAME
+    return str(name) if is_name else None
 
 
 def _document(reply: Reply) -> object:
