@@ -130,6 +130,8 @@ class Client:
             "OPENAI_BASE_URL": server.base_url,
             "TIKTOKEN_CACHE_DIR": str(tables_of_tokens() if exact else folder / "empty"),
         }
+        if exact:
+            self._env |= {"SIMIL_TOKENIZER": "cl100k_base", "SIMIL_MAX_TOKENS": "8192"}
         assert server.clock is not None
         self._command = [*COMMAND, str(server.clock), "embed", "texts.txt", "-o", "out.npy"]
         self._command += ["--dimensions", str(DIMENSIONS), "--concurrency", str(CONCURRENCY)]

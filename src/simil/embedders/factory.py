@@ -32,6 +32,7 @@ from simil.progress import Progress, silent
 
 if TYPE_CHECKING:
     from simil.embedders.cache.cached_embedder import CachedEmbedder
+    from simil.embedders.openai.tokens import TokenCounter
 
 __all__ = ["open_embedder"]
 
@@ -57,6 +58,22 @@ class _LocatedModel(Frozen):
     key_builder: KeyBuilder
     open: Callable[[], Embedder]
     on_unopened: Callable[[], None] = lambda: None
+
+
+class _ApiFacts(Frozen):
+    """What is known of a model behind an API.
+
+    `info` is the catalog's, None if it does not know the model at that address. A text of more than
+    `max_tokens`, by the counter that `open_counter` opens, is cut as `overflow` says. `cuts` tells one such
+    cut from another in the keys of vectors, and a text of `fits_bytes` is not cut by any.
+    """
+
+    info: ModelInfo | None
+    max_tokens: int | None
+    overflow: Overflow
+    cuts: str
+    fits_bytes: int
+    open_counter: Callable[[int | None], TokenCounter] | None
 
 
 def open_embedder(
@@ -87,14 +104,10 @@ def open_embedder(
         from simil.embedders.plugins import load_plugin
 
         return load_plugin(ref.target)
-    if dimensions is not None and not _shortens(ref):
-        log.warning(
-            "%s was not trained for shorter vectors: expect worse results with %d dimensions",
-            ref.target,
-            dimensions,
-        )
     if source is None:
         return _open_api(ref, settings, dimensions)
+    if dimensions is not None and not (ref.info and ref.info.shortens):
+        _warn_of_shortening(ref, dimensions)
     embedder = _open_files(source, settings, finder, raw=not normalize, progress=progress)
     embedder.folder = source.folder
     if not source.embedded:
@@ -114,9 +127,28 @@ def _cached(model: _LocatedModel, settings: Settings, folder: Path | None = None
     return CachedEmbedder(model.stamp, model.key_builder, cache, model.open, model.on_unopened)
 
 
-def _shortens(ref: ModelRef) -> bool:
-    # An API's server itself rejects the request if a model unknown here cannot shorten vectors.
-    return ref.info.shortens if ref.info else ref.provider is Provider.OPENAI
+def _warn_of_shortening(ref: ModelRef, dimensions: int) -> None:
+    log.warning(
+        "%s was not trained for shorter vectors: expect worse results with %d dimensions",
+        ref.target,
+        dimensions,
+    )
+
+
+def _api_facts(ref: ModelRef, settings: Settings, *, is_own: bool) -> _ApiFacts:
+    """Return what is known of a model: by the catalog at OpenAI's and Azure's addresses, and by the user."""
+    from simil.embedders.openai.tokenizer_choice import BY_BYTES, choose_tokenizer
+
+    info = ref.info if is_own and ref.info and ref.info.provider == "openai" else None
+    limit, overflow = settings.max_tokens or (info.max_tokens if info else None), Overflow(settings.overflow)
+    fits, cuts = limit or _FITS_BYTES, str(same_result(overflow))
+    counter = None if is_own else BY_BYTES
+    if settings.tokenizer is not None:
+        counter = choose_tokenizer(settings.tokenizer)
+    if settings.max_tokens or (settings.tokenizer is not None and limit):
+        cuts = f"{cuts} at {limit} tokens by {counter.identity if counter else 'default'}"
+        fits //= counter.tokens_of_a_byte if counter else 1
+    return _ApiFacts(info, limit, overflow, cuts, fits, None if counter is None else counter.open)
 
 
 def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embedder:
@@ -126,6 +158,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     """
     from simil.embedders.cache.served_model import ServedModel
     from simil.embedders.openai.client import OpenAIEmbedder
+    from simil.embedders.openai.endpoint import Endpoint
     from simil.embedders.openai.transport import Timeout
 
     if settings.offline:
@@ -137,30 +170,37 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     if server.url_unconsented is not None:
         does = f"would send texts to {host_of(server.base_url)}"
         raise consent_missing(server.url_unconsented, "OPENAI_BASE_URL", does)
-    info, overflow = ref.info, Overflow(settings.overflow)
+    endpoint = Endpoint.under(server.base_url.strip(), server.api_key, server.api_version, server.key_hint)
+    is_own = endpoint.is_openai_or_azure
+    known = _api_facts(ref, settings, is_own=is_own)
+    info = known.info
+    # A server itself rejects the request if a model unknown here cannot shorten vectors.
+    shortens = info is None or info.shortens
+    if dimensions is not None and not shortens:
+        _warn_of_shortening(ref, dimensions)
     api = OpenAIEmbedder(
         model=ref.target,
         api_key=server.api_key,
         base_url=server.base_url,
         api_version=server.api_version,
         key_hint=server.key_hint,
-        request_dimensions=dimensions if _shortens(ref) else None,
+        request_dimensions=dimensions if shortens else None,
         known_dimensions=info.dimensions if info else None,
-        max_tokens=info.max_tokens if info else None,
+        max_tokens=known.max_tokens,
         price=info.price if info else None,
-        overflow=overflow,
+        overflow=known.overflow,
         concurrency=settings.concurrency,
         retries=settings.retries,
         batch_size=settings.batch_size,
+        open_counter=known.open_counter,
         timeout=None if settings.timeout is None else Timeout.of(settings.timeout),
     )
-    is_own = api.endpoint.is_openai_or_azure
     key_builder = KeyBuilder(
         version=1 if is_own else _SERVED_VERSION,
         backend=f"openai at {api.address}",
         model=ref.target,
-        overflow=same_result(overflow),
-        fits_bytes=(info.max_tokens if info else None) or _FITS_BYTES,
+        overflow=known.cuts,
+        fits_bytes=known.fits_bytes,
     )
     model = _LocatedModel(api.stamp, key_builder, lambda: api)
     with ExitStack() as at_close:
@@ -174,7 +214,7 @@ def _open_api(ref: ModelRef, settings: Settings, dimensions: int | None) -> Embe
     if not is_own:
         embedder.served = ServedModel(
             ref.target,
-            api.endpoint.address.removesuffix("/embeddings"),
+            endpoint.address.removesuffix("/embeddings"),
             api.ask_anew,
             lambda: api.answered_by,
             is_trusted=settings.trust_cache,

@@ -17,12 +17,14 @@ def cost_of(tokens: int, price: float | None) -> float | None:
 class Plan(ABC):
     """Counts the tokens and requests that texts would need, without sending them.
 
-    `tokens` is an upper bound unless `is_exact`; `cost` is in US dollars, None if the price is unknown.
+    `tokens` is an upper bound unless `is_exact`; `cost` is in US dollars, None if the price is unknown. Where
+    the server is not OpenAI's or Azure's, its speed may call for more than so many `requests`.
     """
 
     tokens: int = 0
     requests: int = 0
     is_exact: bool = True
+    is_openai: bool = True
     cost: float | None = None
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simil.embedders.base import Embedder, VectorForm
 from simil.tasks.embedding import EmbedOptions
@@ -20,7 +20,8 @@ class DryRun:
 
     Of `inputs` texts, `duplicates` equal an earlier one and `cached` are in the cache; the others have
     `tokens` tokens (an upper bound unless `is_exact`), take `requests` requests and cost `cost` US dollars.
-    The last four are None for a model on this machine; `cost` is also None if the price is unknown.
+    Unless the address `is_openai`, OpenAI's own or Azure's, there may be more requests: the server's speed
+    decides. The last five are None for a model on this machine; `cost` is also None if the price is unknown.
     """
 
     model: str
@@ -31,6 +32,7 @@ class DryRun:
     is_exact: bool | None = None
     requests: int | None = None
     cost: float | None = None
+    is_openai: bool | None = None
 
 
 def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) -> DryRun:
@@ -56,8 +58,13 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
     found = DryRun(embedder.stamp, inputs, inputs - len(seen), cached)
     if plan is None:
         return found
-    return DryRun(
-        found.model, inputs, found.duplicates, cached, plan.tokens, plan.is_exact, plan.requests, plan.cost
+    return replace(
+        found,
+        tokens=plan.tokens,
+        is_exact=plan.is_exact,
+        requests=plan.requests,
+        cost=plan.cost,
+        is_openai=plan.is_openai,
     )
 
 

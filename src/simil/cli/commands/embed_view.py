@@ -36,13 +36,15 @@ def _lines(found: DryRun) -> list[tuple[str, str]]:
     ]
     if found.tokens is None:
         return [*lines, ("cost", "nothing, the model runs on this machine")]
-    most, how = ("", "exact") if found.is_exact else ("at most ", "one a byte; tiktoken would count them")
+    finer = "tiktoken" if found.is_openai else "--tokenizer"
+    most, how = ("", "exact") if found.is_exact else ("at most ", f"one a byte; {finer} would count them")
+    requests = "about {:,}" if found.is_openai else "at least {:,} (the server's speed decides)"
     cost = "unknown" if found.cost is None else dollars(found.cost)
     if found.cost and not cost.startswith("under"):
         cost = f"{most}{cost}"
     return [
         *lines,
         ("tokens", f"{most}{found.tokens:,} ({how})"),
-        ("requests", f"about {found.requests:,}"),
+        ("requests", requests.format(found.requests)),
         ("cost", cost),
     ]

@@ -50,7 +50,8 @@ class OpenAIEmbedder(Embedder):
     `request_dimensions` is sent as `dimensions`; `known_dimensions` is what the model is known to
     return without it; `max_tokens` is how much of a text it reads, None if only the server knows; `price`
     is the cost of a million tokens in US dollars; `batch_size` is the number of texts of a request, which
-    otherwise follows the speed of a server that is not OpenAI's or Azure's. Raises `UsageError` for an
+    otherwise follows the speed of a server that is not OpenAI's or Azure's. `open_counter` opens what counts
+    tokens up to a number that matters, in place of what OpenAI's models have. Raises `UsageError` for an
     invalid base URL or model name; a missing key is an error only when a request is about to be sent.
     """
 
@@ -74,6 +75,7 @@ class OpenAIEmbedder(Embedder):
         transport: httpx.BaseTransport | None = None,
         timeout: Timeout | None = None,
         batch_size: int | None = None,
+        open_counter: Callable[[int | None], TokenCounter] | None = None,
         clock: Clock | None = None,
         random: Callable[[], float] = random_numbers.random,
     ) -> None:
@@ -87,7 +89,9 @@ class OpenAIEmbedder(Embedder):
         self._scrub = self._endpoint.scrubber(self._api_key)
         self._request_dimensions = request_dimensions
         self._limits = Limits(model, max_tokens, overflow)
+        self._open_counter = open_counter
         self._counter: TokenCounter | None = None
+        self._batch_size = batch_size
         self._encoding: str | None = "base64"
         self._clock = clock or Clock()
         self._random = random
@@ -163,16 +167,16 @@ class OpenAIEmbedder(Embedder):
             raise ServerFailed(answer.message)
         return AskedVector(answer.vectors[0], self.answered_by)
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """The address that texts are sent to."""
-        return self._endpoint
-
     def plan(self) -> Plan:
         """Return a plan that counts the requests that texts would take; see `Embedder.plan`."""
         limits = self._limits
         return PackingPlan(
-            self._exact_counter(), limit=limits.tokens, overflow=limits.overflow, price=self.usage.price
+            self._exact_counter(),
+            limit=limits.tokens,
+            overflow=limits.overflow,
+            price=self.usage.price,
+            inputs=min(self._batch_size or MAX_INPUTS, MAX_INPUTS),
+            is_openai=self._endpoint.is_openai_or_azure,
         )
 
     def trust(self) -> None:
@@ -191,14 +195,22 @@ class OpenAIEmbedder(Embedder):
     def _counter_for(self, texts: Sequence[str]) -> TokenCounter:
         sizes = ByteCounter().counts(texts)
         limit = self._limits.tokens
-        if sum(sizes) <= _FEW_BYTES and (limit is None or max(sizes, default=0) <= limit):
+        if limit is None:  # No text is known to be too long, and the server counts.
+            return ByteCounter()
+        if self._open_counter is not None:
+            return self._exact_counter()
+        if sum(sizes) <= _FEW_BYTES and max(sizes, default=0) <= limit:
             return ByteCounter()
         return self._exact_counter()
 
     def _exact_counter(self) -> TokenCounter:
         """Return the token counter, an exact one if possible."""
         if self._counter is None:
-            self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
+            limit = self._limits.tokens
+            if self._open_counter is not None:
+                self._counter = self._open_counter(limit)
+            else:
+                self._counter = ByteCounter() if limit is None else token_counter(limit)
         return self._counter
 
     def _ask(self, texts: Sequence[str]) -> EmbeddingReply:

@@ -34,9 +34,21 @@ class PackingPlan(Plan):
     """Packs texts into requests and counts them, without sending any."""
 
     def __init__(
-        self, counter: TokenCounter, *, limit: int | None, overflow: Overflow, price: float | None
+        self,
+        counter: TokenCounter,
+        *,
+        limit: int | None,
+        overflow: Overflow,
+        price: float | None,
+        inputs: int = MAX_INPUTS,
+        is_openai: bool = True,
     ) -> None:
-        """`limit` is the most tokens sent of a text; `overflow` says what happens to a longer one."""
+        """`limit` is the most tokens sent of a text; `overflow` says what happens to a longer one.
+
+        A request has at most so many `inputs`.
+        """
+        self.is_openai = is_openai
+        self._inputs = inputs
         self.is_exact = counter.is_exact
         self._counter = counter
         self._limit = limit
@@ -52,7 +64,7 @@ class PackingPlan(Plan):
         ]
         start = 0
         while start < len(sizes):
-            start += count_fitting(sizes[start : start + MAX_INPUTS])
+            start += count_fitting(sizes[start : start + self._inputs], inputs=self._inputs)
             self.requests += 1
         self.tokens += sum(sizes)
         self.cost = cost_of(self.tokens, self._price)
@@ -63,7 +75,7 @@ class PackingPlan(Plan):
             return [count]
         if self._overflow is Overflow.CHUNK:
             return [window.tokens for window in self._counter.windows(text, self._limit)]
-        if self._overflow is Overflow.ERROR and self.is_exact:
+        if self._overflow is Overflow.ERROR and self._counter.decides:
             return []
         return [self._limit]
 

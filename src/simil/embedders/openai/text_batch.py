@@ -169,7 +169,7 @@ class TextBatch:
         elif not _is_unicode(text):
             broken = TextRejected(row, "the text contains half a surrogate pair, which is not a character")
             self._pass_on([row], broken)
-        elif limit is None or size <= limit or not (self.is_exact or size > limit * LONGEST_TOKEN):
+        elif limit is None or size <= limit or not (self._counter.decides or size > limit * LONGEST_TOKEN):
             self._add(row, text, size)
         elif overflow is Overflow.ERROR:
             self._pass_on([row], too_long(row, self._limits.model, limit, overflow))
@@ -181,7 +181,7 @@ class TextBatch:
                 self._add(row, window.text, window.tokens)
         else:
             self._states[row].is_cut = True
-            most = limit if self.is_exact else limit * LONGEST_TOKEN
+            most = limit if self._counter.decides else limit * LONGEST_TOKEN
             beginning = self._counter.beginning(text, most)
             self._add(row, beginning, most)
 

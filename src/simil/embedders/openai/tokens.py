@@ -16,14 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from simil.embedders.local.windows import Window, sufficient_prefix
+from simil.errors import ExtraMissing, ModelError
 
-__all__ = ["LONGEST_TOKEN", "ByteCounter", "TiktokenCounter", "TokenCounter", "token_counter"]
+__all__ = [
+    "ENCODINGS",
+    "LONGEST_TOKEN",
+    "ByteCounter",
+    "TiktokenCounter",
+    "TokenCounter",
+    "encoding_counter",
+    "token_counter",
+]
 
 # All of OpenAI's embedding models since ada-002 use this encoding.
 _ENCODING = "cl100k_base"
-_TABLE = "https://openaipublic.blob.core.windows.net/encodings/cl100k_base.tiktoken"
-# The hash that tiktoken itself checks: it would delete a table that differs, and download another.
-_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
+_TABLES = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
+# The hashes that tiktoken itself checks: it would delete a table that differs, and download another.
+ENCODINGS = {
+    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    "p50k_base": "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
+    "r50k_base": "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
+}
 # Bytes in the longest token of that encoding: a text with more bytes per token of the limit is too long.
 LONGEST_TOKEN = 128
 # A window that would end within a word ends at white space in its last quarter instead.
@@ -36,6 +50,11 @@ class TokenCounter(ABC):
     """Counts tokens; unless `is_exact`, a count may be too high."""
 
     is_exact: bool
+
+    @property
+    def decides(self) -> bool:
+        """Whether a text is too long if it is by this count; else a server decides."""
+        return self.is_exact
 
     @abstractmethod
     def counts(self, texts: Sequence[str]) -> list[int]:
@@ -64,6 +83,15 @@ class ByteCounter(TokenCounter):
 
     is_exact = False
 
+    def __init__(self, *, decides: bool = False) -> None:
+        """Let the bound decide, where the server does not say that a text is too long, but cuts it."""
+        self._decides = decides
+
+    @property
+    def decides(self) -> bool:
+        """See `TokenCounter.decides`."""
+        return self._decides
+
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the bytes of each text; see `TokenCounter.counts`."""
         return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
@@ -78,16 +106,18 @@ class TiktokenCounter(TokenCounter):
 
     is_exact = True
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int | None, encoding: str = _ENCODING) -> None:
         """`limit` is the most tokens that matter: of longer texts only a beginning is counted."""
         import tiktoken
 
-        self._encoding: Any = tiktoken.get_encoding(_ENCODING)
+        self._encoding: Any = tiktoken.get_encoding(encoding)
         self._limit = limit
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of each text; see `TokenCounter.counts`."""
         # The API treats what looks like a special token as ordinary text.
+        if self._limit is None:
+            return [len(self._encoded(text)) for text in texts]
         seen = [sufficient_prefix(text, self._limit) for text in texts]
         counts = [len(tokens) for tokens in self._encoding.encode_ordinary_batch(seen)]
         for place, text in enumerate(texts):
@@ -117,7 +147,7 @@ class TiktokenCounter(TokenCounter):
 
 def token_counter(limit: int) -> TokenCounter:
     """Return the exact counter if its library and table are here, else the one that counts bytes."""
-    if not _table_is_here():
+    if not _table_is_here(_ENCODING):
         return ByteCounter()
     try:
         return TiktokenCounter(limit)
@@ -125,13 +155,26 @@ def token_counter(limit: int) -> TokenCounter:
         return ByteCounter()
 
 
-def _table_is_here() -> bool:
+def encoding_counter(encoding: str, limit: int | None) -> TokenCounter:
+    """Return the counter of one of the `ENCODINGS`; raises `ModelError` if it is not on this machine."""
+    if not _table_is_here(encoding):
+        raise ModelError(
+            f"tiktoken's table of {encoding} is not on this machine",
+            hint="let tiktoken load it once, or name another --tokenizer; TIKTOKEN_CACHE_DIR is its folder",
+        )
+    try:
+        return TiktokenCounter(limit, encoding)
+    except ImportError as exc:
+        raise ExtraMissing(f"{encoding} is one of tiktoken, which is not installed", extra="openai") from exc
+
+
+def _table_is_here(encoding: str) -> bool:
     """Return whether tiktoken would find its table intact, in the folder that these variables name."""
     folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
     if folder is None:
         folder = str(Path(tempfile.gettempdir(), "data-gym-cache"))
-    path = Path(folder, hashlib.sha1(_TABLE.encode()).hexdigest())
+    path = Path(folder, hashlib.sha1(_TABLES.format(encoding).encode()).hexdigest())
     try:
-        return bool(folder) and hashlib.sha256(path.read_bytes()).hexdigest() == _SHA256
+        return bool(folder) and hashlib.sha256(path.read_bytes()).hexdigest() == ENCODINGS[encoding]
     except OSError:
         return False
