@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from support.openai_batches import BatchStore, is_of_batches
 from support.openai_clock import SharedClock
 from support.openai_faults import Fault
 from support.openai_limits import Rates
@@ -42,6 +43,11 @@ class Config:
     echoes: bool = False
     seed: str = ""
     answers_as: str | None = None
+    has_batches: bool = True
+    enqueued_tokens: int | None = None
+    failing_lines: float = 0.0
+    expiring_batch: int | None = None
+    refused_in_batches: str = ""
 
 
 @dataclass
@@ -54,6 +60,7 @@ class Recorded:
     """
 
     number: int
+    method: str
     path: str
     headers: Mapping[str, str]
     body: Any
@@ -73,6 +80,7 @@ class Book:
         self.config = config
         self.clock = SharedClock(config.clock) if config.clock else None
         self._count = counter(exact=config.is_exact)
+        self._batches = BatchStore(lambda: self.config, self._count, self.now)
         self._rates = Rates(config.rates, config.requests_per_minute, config.tokens_per_minute)
         self._lock = threading.Lock()
         self._quiet = threading.Condition(self._lock)
@@ -104,6 +112,8 @@ class Book:
                     return len(self._log)
                 case "charges":
                     return self._charges
+                case "batch_charges":
+                    return self._batches.charges
 
     def misbehave(self, faults: Sequence[Fault | None]) -> None:
         with self._lock:
@@ -134,15 +144,17 @@ class Book:
         with self._quiet:
             self._quiet.wait_for(lambda: not self._busy, _SETTLE_S)
 
-    def begin(self, path: str, headers: Mapping[str, str], content: bytes) -> tuple[Recorded, Fault | None]:
+    def begin(
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes
+    ) -> tuple[Recorded, Fault | None]:
         """Take down a request, and say what is to go wrong with it."""
-        body = parsed(content)
+        body = None if is_of_batches(path) else parsed(content)
         texts = body.get("input") if isinstance(body, dict) else None
         inputs = len(texts) if isinstance(texts, list) else 0
         with self._lock:
             self._busy += 1
             number = len(self._log)
-            request = Recorded(number, path, headers, body, self.now(), inputs)
+            request = Recorded(number, method, path, headers, body, self.now(), inputs)
             self._log.append(request)
             return request, self._script.popleft() if self._script else self._always
 
@@ -151,12 +163,19 @@ class Book:
             self._busy -= 1
             self._quiet.notify_all()
 
-    def outcome(self, request: Recorded) -> tuple[int, Any, Mapping[str, str]]:
-        """Return the status, document and headers that the specification wants; what is right is charged."""
+    def outcome(self, request: Recorded, content: bytes) -> tuple[int, Any, Mapping[str, str]]:
+        """Return the status, document and headers that the specification wants; what is right is charged.
+
+        `content` is the body of the request, for what is not kept.
+        """
         config, body = self.config, request.body
-        for status, document in who_asks(request.path, request.headers, config.key, config.azure):
+        path = request.path
+        is_known = config.has_batches and is_of_batches(path)
+        for status, document in who_asks(path, request.headers, config.key, config.azure, is_known=is_known):
             request.violations.append(document["error"]["message"])
             return status, document, {}
+        if is_known:
+            return self._of_batches(request, content)
 
         def sizes() -> list[int]:
             counts = self._count(body["input"])
@@ -180,6 +199,12 @@ class Book:
         named = {**body, "model": config.answers_as or body["model"]}
         full = config.models[body["model"]]
         return 200, answer(named, full, request.tokens, config.seed), headers
+
+    def _of_batches(self, request: Recorded, content: bytes) -> tuple[int, Any, Mapping[str, str]]:
+        status, document = self._batches.outcome(request.method, request.path, request.headers, content)
+        if status >= 400:
+            request.violations.append(document["error"]["message"])
+        return status, document, {}
 
     def _refused(self, request: Recorded, now: float) -> tuple[Any, dict[str, str]] | None:
         quota = self.config.quota

@@ -228,7 +228,8 @@ def _spoils_text(exchange: Exchange, fragment: str, change: str) -> None:
 
 
 def _right_body(exchange: Exchange) -> bytes:
-    return orjson.dumps(exchange.right()[1])
+    document = exchange.right()[1]
+    return document if isinstance(document, bytes) else orjson.dumps(document)
 
 
 def _base64(text: str) -> str:

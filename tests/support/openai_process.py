@@ -95,6 +95,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Http
 
     def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def _answer(self, method: str) -> None:
         length = int(self.headers.get("Content-Length", 0))
         content = self.rfile.read(length)
         if len(content) < length:  # The client was killed while it asked.
@@ -102,9 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         owner = self.server.owner
-        request, fault = owner.book.begin(self.path, headers, content)
+        request, fault = owner.book.begin(method, self.path, headers, content)
         try:
-            exchange = _Exchange(self, request, owner)
+            exchange = _Exchange(self, request, owner, content)
             if fault is None:
                 exchange.finish()
             else:
@@ -120,9 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
 class _Exchange:
     """See `openai_misbehaviour.Exchange`."""
 
-    def __init__(self, handler: _Handler, request: Recorded, owner: Server) -> None:
+    def __init__(self, handler: _Handler, request: Recorded, owner: Server, content: bytes) -> None:
         self.handler = handler
-        self.request, self.owner = request, owner
+        self.request, self.owner, self._content = request, owner, content
         self.body, self.headers, self.path = request.body, request.headers, request.path
 
     def right(self) -> tuple[int, Any]:
@@ -131,7 +140,10 @@ class _Exchange:
 
     def finish(self) -> None:
         status, document, headers = self._outcome
-        self.send_json(status, document, headers)
+        if isinstance(document, bytes):
+            self.send(status, document, {"Content-Type": "application/octet-stream"})
+        else:
+            self.send_json(status, document, headers)
 
     def send(
         self, status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS, *, claimed: int | None = None
@@ -165,7 +177,7 @@ class _Exchange:
 
     @cached_property
     def _outcome(self) -> tuple[int, Any, Mapping[str, str]]:
-        return self.owner.book.outcome(self.request)
+        return self.owner.book.outcome(self.request, self._content)
 
     def _take_time(self) -> None:
         config = self.owner.book.config

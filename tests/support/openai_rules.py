@@ -87,8 +87,10 @@ def error(
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-def who_asks(path: str, headers: Mapping[str, str], key: str | None, azure: str | None) -> Iterator[Refusal]:
-    """Yield what is wrong with the address and the key.
+def who_asks(
+    path: str, headers: Mapping[str, str], key: str | None, azure: str | None, *, is_known: bool = False
+) -> Iterator[Refusal]:
+    """Yield what is wrong with the address, unless it `is_known` to be right, and with the key.
 
     `azure` is the version of the API that Azure wants in the address, but for its `/openai/v1`, and `key`
     None for a server that wants none; a key with a colon is a user name and password.
@@ -104,7 +106,7 @@ def who_asks(path: str, headers: Mapping[str, str], key: str | None, azure: str 
         if headers.get("api-key") != key or "authorization" in headers:
             yield 401, error("Access denied due to invalid subscription key.", code="401")
         return
-    if not parts.path.endswith("/v1/embeddings"):
+    if not is_known and not parts.path.endswith("/v1/embeddings"):
         yield 404, error(f"Invalid URL (POST {path})")
     basic = base64.b64encode((key or "").encode()).decode()
     wanted = f"Basic {basic}" if ":" in (key or "") else f"Bearer {key}"

@@ -30,7 +30,7 @@ from support.openai_rules import MAX_INPUTS, MODELS, vector, vectors
 
 __all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "Recorded", "vector", "vectors"]
 
-_TOLD = ("requests", "log", "count", "charges")
+_TOLD = ("requests", "log", "count", "charges", "batch_charges")
 KEY = "sk-planted/key+of=tests-0123456789abcdef"
 
 
@@ -46,6 +46,11 @@ class OpenAIServer(Config):
     the other, and goes on when the client is gone. `quota` are the tokens that are paid for. With
     `echoes` each error message repeats what the client sent to identify itself. The vector of a text is that
     of `seed` and the text; a model `answers_as` another name than it was asked by.
+
+    A batch goes on by a step each time that it is asked for. Of its lines a share of `failing_lines` fails,
+    and those with `refused_in_batches` in a text; `expiring_batch` is the number of one that expires half
+    done, and `enqueued_tokens` how many may wait in all batches. Without `has_batches` their addresses are
+    unknown.
     """
 
     key: str | None = KEY
@@ -94,6 +99,11 @@ class OpenAIServer(Config):
     def charges(self) -> Counter[str]:
         """How often each text was paid for."""
         return Counter(self._told("charges"))
+
+    @property
+    def batch_charges(self) -> Counter[str]:
+        """How often each text was paid for in a batch, at half the price."""
+        return Counter(self._told("batch_charges"))
 
     @property
     def violations(self) -> list[str]:
