@@ -73,6 +73,9 @@ class VectorCache:
     """Vectors by key, on disk, shared by threads and processes.
 
     A failure is logged once, in one line; at worst, vectors are computed again.
+
+    Attributes:
+        max_bytes: the size from which on the least recently used vectors are dropped.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class VectorCache:
         self._gathered: list[_Put] = []
         self._last_write = -_GATHERED_S
         self._folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._clock = clock
         self._lock = Lock()
         self._file: CacheFile | None = None
@@ -185,8 +188,8 @@ class VectorCache:
     ) -> None:
         file.put(space, keys, vectors, marks, self._hour())
         size = file.size()
-        if size > self._max_bytes:
-            share = 1 - _FILLED * self._max_bytes / size
+        if size > self.max_bytes:
+            share = 1 - _FILLED * self.max_bytes / size
             file.drop_oldest(int(file.count() * share) + 1)
 
     def _hour(self) -> int:
