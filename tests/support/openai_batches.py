@@ -177,7 +177,13 @@ class BatchStore:
         return 200, {"object": "list", "data": page, "has_more": len(rows) > len(page), **ends}
 
     def _keep(self, filename: str, purpose: str, content: bytes) -> _File:
-        file = _File(f"file-{next(self._numbers)}", filename, purpose, content, int(self._now()))
+        file = _File(
+            f"file-{purpose.removeprefix('batch_')}-{next(self._numbers)}",
+            filename,
+            purpose,
+            content,
+            int(self._now()),
+        )
         self._files[file.id] = file
         return file
 
@@ -274,7 +280,8 @@ class BatchStore:
 
     def _work(self, batch: _Batch, stopped: str) -> None:
         """Answer the requests of a batch; of one that is `stopped`, the code of it, only the first half."""
-        right, failed = [], []
+        right: list[Any] = []
+        failed: list[Any] = []
         until = len(batch.requests) // 2 if stopped else len(batch.requests)
         for place, (custom_id, body) in enumerate(batch.requests):
             line = {"id": f"batch_req_{batch.number}_{place}", "custom_id": custom_id, "response": None}
