@@ -26,6 +26,7 @@ _LIMIT_S = 300.0
 MOMENTS = ("before an upload", "upload", "creation", "wait", "collection")
 # A wait has nothing to compute: it is short.
 _WAIT_S = 0.03
+_S_PER_TEXT = 4e-6
 
 
 def moment_of(request: Recorded) -> str | None:
@@ -129,7 +130,7 @@ def _kill(runs: BatchRuns, direct: Path, texts: Sequence[str], kills: int, rng: 
     done = KilledJob()
     for number in range(kills):
         moment = MOMENTS[number * len(MOMENTS) // kills]
-        most = _WAIT_S if moment == "wait" else min(_WAIT_S + len(texts) * 2e-5, 2.0)
+        most = _WAIT_S if moment == "wait" else _WAIT_S + len(texts) * _S_PER_TEXT
         at = runs.kill(moment, rng.choice((0, rng.uniform(0, most))))
         if at:
             done.kills[at] += 1

@@ -302,7 +302,7 @@ class BatchStore:
                 content = b"".join(orjson.dumps(line) + b"\n" for line in lines)
                 file = self._keep(f"{batch.document['id']}_{what}.jsonl", "batch_output", content)
                 batch.document[f"{what}_file_id"] = file.id
-        batch.requests.clear()
+        batch.is_begun = False
 
     def _answered(self, batch: _Batch, custom_id: str, body: Any) -> tuple[int | None, Any]:
         config = self._config()

@@ -82,6 +82,10 @@ class CachedEmbedder(Embedder):
         """Let the cache grow beyond its size for this run, which needs all that it puts there."""
         self._cache.max_bytes = sys.maxsize
 
+    def is_writable(self) -> bool:
+        """Return whether new vectors are kept; why not is logged."""
+        return self._cache.is_writable()
+
     def put(self, keys: Sequence[bytes], piece: Piece) -> None:
         """Keep vectors that came on another way than `start`; `piece` has a row for each key, in order."""
         self._cache.put(self.stamp, keys, piece.vectors, piece.marks)

@@ -141,6 +141,16 @@ class VectorCache:
         else:
             self._write(_Put(space, keys, vectors, marks))
 
+    def is_writable(self) -> bool:
+        """Write what waits, and return whether new vectors are kept; why not is logged."""
+        self._write_gathered(is_last=True)
+
+        def write_nothing(file: CacheFile) -> bool:
+            file.touch([], self._hour())
+            return True
+
+        return self._attempt(write_nothing, writes=True) is True
+
     def close(self) -> None:
         """Write what waits, vectors and notes of use, and close the file."""
         self._write_gathered(is_last=True)

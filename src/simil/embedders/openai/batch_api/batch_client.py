@@ -50,19 +50,29 @@ class BatchStatus(Frozen):
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> BatchStatus:
-        """Return what a document of the API says; `fault` is the code and the message of why it failed."""
+        """Return what a document of the API says; `fault` is the code and the message of why it failed.
+
+        Raises `RequestFailed` for one that describes no batch.
+        """
+        try:
+            return cls._read(document)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+            raise RequestFailed(ServerFailed("the server sent JSON that describes no batch")) from exc
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> BatchStatus:
         counts = document.get("request_counts") or {}
         faults = (document.get("errors") or {}).get("data") or []
         return cls(
-            document["id"],
-            document["status"],
-            document["input_file_id"],
+            _named(document["id"]),
+            _named(document["status"]),
+            _named(document["input_file_id"]),
             document.get("output_file_id"),
             document.get("error_file_id"),
             counts.get("completed") or 0,
             counts.get("failed") or 0,
             counts.get("total") or 0,
-            document.get("metadata") or {},
+            dict(document.get("metadata") or {}),
             (str(faults[0].get("code")), str(faults[0].get("message"))) if faults else None,
         )
 
@@ -70,6 +80,12 @@ class BatchStatus(Frozen):
     def is_over(self) -> bool:
         """Whether it goes on no more."""
         return self.status in _OVER
+
+
+def _named(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
 
 
 class BatchClient:
@@ -129,11 +145,11 @@ class BatchClient:
 
     def batch(self, name: str) -> BatchStatus:
         """Return a batch as it is now."""
-        return BatchStatus.of(self._tried(lambda: self._document("GET", f"batches/{name}")))
+        return self._tried(lambda: BatchStatus.of(self._document("GET", f"batches/{name}")))
 
     def cancel(self, name: str) -> BatchStatus:
         """Have a batch go on no more, and return it."""
-        return BatchStatus.of(self._tried(lambda: self._document("POST", f"batches/{name}/cancel")))
+        return self._tried(lambda: BatchStatus.of(self._document("POST", f"batches/{name}/cancel")))
 
     def download(self, file: str, path: Path) -> None:
         """Write the content of a file to `path`."""
@@ -175,7 +191,10 @@ class BatchClient:
     def _upload(self, name: str, path: Path) -> str:
         with path.open("rb") as file:
             form = {"file": (name, file, "application/jsonl")}
-            return str(self._document("POST", "files", files=form, data={"purpose": _PURPOSE})["id"])
+            document = self._document("POST", "files", files=form, data={"purpose": _PURPOSE})
+        if not isinstance(document.get("id"), str):
+            raise RequestFailed(ServerFailed(f"{self.host} sent JSON that describes no file"))
+        return str(document["id"])
 
     def _download(self, file: str, path: Path) -> None:
         import httpx
@@ -184,7 +203,7 @@ class BatchClient:
             with self._client().stream("GET", self._url(f"files/{file}/content")) as response:
                 if not response.is_success:
                     response.read()
-                    raise self._refused(response)
+                    raise self._refused(response, f"files/{file}")
                 with path.open("wb") as out:
                     for chunk in response.iter_bytes():
                         out.write(chunk)
@@ -194,12 +213,19 @@ class BatchClient:
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         after: dict[str, str] = {}
         while True:
-            page = self._tried(lambda: self._document("GET", path, params={**query, **after}))  # noqa: B023
-            rows = page.get("data") or []
+            page = self._tried(lambda: self._page(path, {**query, **after}))  # noqa: B023
+            rows = page["data"]
             yield from rows
             if not page.get("has_more") or not rows:
                 return
             after = {"after": str(rows[-1]["id"])}
+
+    def _page(self, path: str, query: Mapping[str, str]) -> Mapping[str, Any]:
+        page = self._document("GET", path, params=query)
+        rows = page.get("data")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
+            raise RequestFailed(ServerFailed(f"{self.host} sent JSON that is no list of {path}"))
+        return page
 
     def _document(self, method: str, path: str, **content: Any) -> Mapping[str, Any]:
         import httpx
@@ -209,7 +235,7 @@ class BatchClient:
         except httpx.HTTPError as exc:
             raise broken_request(exc, self.host, self._timeout) from exc
         if not response.is_success:
-            raise self._refused(response)
+            raise self._refused(response, path)
         try:
             document = json_of(response.content)
         except BadAnswer as exc:
@@ -218,7 +244,11 @@ class BatchClient:
             raise RequestFailed(ServerFailed(f"{self.host} sent JSON that describes no batch"))
         return document
 
-    def _refused(self, response: httpx.Response) -> RequestFailed:
+    def _refused(self, response: httpx.Response, path: str) -> RequestFailed:
+        if response.status_code == 404 and "/" in path:
+            said = f"{self.host} does not have {path} any more (404)"
+            hint = "remove the .batch.json file beside the output to begin anew, or check the key"
+            return RequestFailed(RequestRejected(said, hint=hint))
         if response.status_code == 404:
             said = f"{self.host} has no batches at {self._endpoint.address.removesuffix('/embeddings')} (404)"
             return RequestFailed(RequestRejected(said, hint="leave out --batch, or check the base URL"))

@@ -20,7 +20,7 @@ from simil.embedders.openai.packing import count_fitting
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import RequestFailed
 from simil.embedders.openai.text_batch import mean_of_parts
-from simil.errors import RequestRejected
+from simil.errors import RequestRejected, UsageError
 from simil.frozen import Frozen
 from simil.progress import Progress
 
@@ -45,6 +45,7 @@ _MOST_FAILURES = 3
 _TOO_MUCH = "token_limit_exceeded"
 _LIMIT = re.compile(r"Limit: ([\d,]+)")
 _JSON = {"content-type": "application/json"}
+_CACHE_HINT = "see to the space and the rights of its folder (SIMIL_CACHE_DIR), and run it again"
 
 
 def is_of_simil(batch: BatchStatus) -> bool:
@@ -104,6 +105,7 @@ class BatchJob:
         self._client: BatchClient = api.batch_client()
         self._draft: _Draft | None = None
         self._asked: set[bytes] = set()
+        self._kept: set[bytes] = set()
         self._done: dict[int, int] = {}
         self._collected = 0
 
@@ -163,6 +165,7 @@ class BatchJob:
 
     def _find_sent(self) -> None:
         """Find out what became of steps that an earlier run did not see the end of."""
+        self._check_cache()
         for sent in self._open():
             if sent.file is None:
                 sent.file = self._client.find_file(self._file_name(sent))
@@ -178,12 +181,13 @@ class BatchJob:
     def _submit(self, groups: Iterable[Sequence[str]]) -> None:
         """Ask for the texts that have no vector and that no batch asks for."""
         for texts in groups:
-            missing = [texts[place] for place in self._cached.missing(texts, self._kind, self._form)]
-            new = {
-                key: text
-                for key, text in zip(self._cached.keys(missing, self._kind, self._form), missing, strict=True)
-                if not self._is_settled(key)
-            }
+            # Of a text that is there twice the cache would find only one.
+            keys = self._cached.keys(texts, self._kind, self._form)
+            given = [*dict(zip(keys, texts, strict=True)).items()]
+            missing = self._cached.missing([text for _, text in given], self._kind, self._form)
+            new = {key: text for key, text in map(given.__getitem__, missing) if not self._is_settled(key)}
+            if not self._kept.isdisjoint(new):
+                raise UsageError("vectors of batches are gone from the cache again", hint=_CACHE_HINT)
             self._asked |= new.keys()
             if new:
                 self._add([*new], [*new.values()])
@@ -282,8 +286,15 @@ class BatchJob:
             return
         with TemporaryDirectory(prefix="simil-") as folder:
             self._take_over(sent, batch, Path(folder))
+        self._check_cache()
         sent.is_collected = True
         self.state.save()
+
+    def _check_cache(self) -> None:
+        """See to it that what is paid for is kept; what is not stays at the server. Raises `UsageError`."""
+        if not self._cached.is_writable():
+            said = "the vectors of batches are kept in the cache, which cannot be written"
+            raise UsageError(said, hint=_CACHE_HINT)
 
     def _failed(self, sent: SentBatch, batch: BatchStatus) -> None:
         """Go on after a batch that was not taken on; raises `RequestRejected` if that cannot help."""
@@ -359,6 +370,7 @@ class BatchJob:
 
         marks = np.full(len(keys), mark, np.uint8)
         self._cached.put(keys, self._api.finished(vectors, marks, self._form))
+        self._kept.update(keys)
         self._collected += len(keys)
 
     def _note_refusal(self, line: RequestLine, failed: RequestFailed) -> None:

@@ -17,6 +17,7 @@ from simil.frozen import Frozen
 __all__ = ["RequestLine", "read_answers", "read_requests"]
 
 _URL = "/v1/embeddings"
+_NO_ANSWER = "the server gave no answer to this request"
 _NAME = re.compile(r"(\d+-\d+)(?:-(cut|parts)-([0-9a-f]{64}))?")
 
 
@@ -63,11 +64,11 @@ def read_requests(path: Path) -> Iterator[RequestLine]:
 def read_answers(path: Path) -> Iterator[tuple[str, int, Any]]:
     """Yield the answers of an output or error file: custom_id, status, document; status 0 for none."""
     for row in _rows(path):
-        response = row.get("response")
-        if response is None:
-            yield str(row.get("custom_id")), 0, row.get("error") or {}
+        custom_id, response, error = str(row.get("custom_id")), row.get("response"), row.get("error")
+        if isinstance(response, dict) and type(response.get("status_code")) is int:
+            yield custom_id, response["status_code"], response.get("body")
         else:
-            yield str(row.get("custom_id")), int(response["status_code"]), response["body"]
+            yield custom_id, 0, error if isinstance(error, dict) else {"message": _NO_ANSWER}
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -76,4 +77,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             if line.strip():
-                yield orjson.loads(line)
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    row = None
+                if not isinstance(row, dict):
+                    said = "the server sent a file of a batch with a line that is no JSON object"
+                    raise ServerFailed(said, hint="run the same command again: nothing is asked for twice")
+                yield row
