@@ -17,6 +17,8 @@ from support.openai_launcher import Launcher
 from support.openai_secrets import shown_pieces
 from support.openai_server import KEY, OpenAIServer
 
+from simil.embedders.openai.batch_api.job_lock import JobLock
+
 _TEXTS = [f"text {number}" for number in range(10)]
 _OUTPUT = "GET /v1/files/file-output-1/content"
 _LOOK = "GET /v1/batches/batch_0"
@@ -177,3 +179,20 @@ def test_an_input_that_changed_meanwhile_costs_what_is_new(desk: BatchDesk) -> N
     assert desk.batch().code == 0
     assert [row["text"] for row in desk.rows()] == [*_TEXTS[:3], "new", *_TEXTS[5:]]
     assert desk.server.batch_charges == Counter([*_TEXTS, "new"])
+
+
+def test_a_second_run_at_the_same_time_pays_for_nothing(desk: BatchDesk) -> None:
+    _interrupt(desk)
+    lock = JobLock(desk.state)
+    lock.take()
+    try:
+        second = desk.batch()
+        status = desk.simil("batch", "status", "v.jsonl")
+    finally:
+        lock.close()
+
+    assert (second.code, status.code) == (2, 1)
+    assert "v.jsonl.batch.json: another run goes on with this batch; wait for its end" in second.error_line
+    assert desk.batch().code == 0
+    assert desk.server.batch_charges == Counter(_TEXTS)
+    assert [path.name for path in desk.folder.glob("v.jsonl*")] == ["v.jsonl"]

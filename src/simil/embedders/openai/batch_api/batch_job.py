@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from simil.embedders.base import Kind, Mark, VectorForm
 from simil.embedders.openai.batch_api.batch_lines import RequestLine, read_answers, read_requests
 from simil.embedders.openai.batch_api.batch_state import BatchState, SentBatch
+from simil.embedders.openai.batch_api.job_lock import JobLock
 from simil.embedders.openai.packing import count_fitting
 from simil.embedders.openai.protocol import Reply
 from simil.embedders.openai.retries import RequestFailed
@@ -103,6 +104,7 @@ class BatchJob:
         self._kind = kind
         self._form = form
         self._client: BatchClient = api.batch_client()
+        self._lock = JobLock(state.path)
         self._draft: _Draft | None = None
         self._asked: set[bytes] = set()
         self._kept: set[bytes] = set()
@@ -151,8 +153,9 @@ class BatchJob:
             yield sent, None if sent.batch is None else self._client.batch(sent.batch)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and let other runs go on with the job."""
         self._client.close()
+        self._lock.close()
         if self._draft is not None:
             self._draft.remove()
 
@@ -165,6 +168,7 @@ class BatchJob:
 
     def _find_sent(self) -> None:
         """Find out what became of steps that an earlier run did not see the end of."""
+        self._lock.take()
         self._check_cache()
         for sent in self._open():
             if sent.file is None:
