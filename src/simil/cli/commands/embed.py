@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simil.texts import Text
     from simil.vectors import VectorBatch
 
-__all__ = ["embed", "embed_texts"]
+__all__ = ["embed"]
 
 
 @expanded
@@ -108,7 +108,11 @@ def embed(
             from simil.cli.commands.embed_batch import embed_in_batches
 
             beside = {"--text": text, "--append": append}
-            embed_in_batches(run, files or [], options, wanted, target, beside)
+
+            def write(texts: Iterator[Text], opened: OpenInput) -> None:
+                _embed_texts(run, texts, wanted, target, opened)
+
+            embed_in_batches(run, files or [], options, wanted, target, beside, write)
             return
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
@@ -126,7 +130,7 @@ def embed(
             _preview_cost(run.session, run.session.texts(opened), wanted, form, target)
         else:
             texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
-            embed_texts(run, texts, wanted, target, opened)
+            _embed_texts(run, texts, wanted, target, opened)
 
 
 def _embed_given(
@@ -144,10 +148,10 @@ def _embed_given(
     if dry_run:
         _preview_cost(run.session, texts, wanted, form, target)
     else:
-        embed_texts(run, texts, wanted, target)
+        _embed_texts(run, texts, wanted, target)
 
 
-def embed_texts(
+def _embed_texts(
     run: SessionRun,
     texts: Iterator[Text],
     wanted: EmbedOptions,

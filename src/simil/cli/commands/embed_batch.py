@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simil.cli.commands.embed import embed_texts
 from simil.cli.output.progress_bar import terminal_progress
 from simil.errors import Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
     from simil.cli.output.vector_output import VectorTarget
+    from simil.session.inputs import OpenInput
     from simil.tasks.embedding import EmbedOptions
-    from simil.texts import ReadOptions
+    from simil.texts import ReadOptions, Text
 
 __all__ = ["embed_in_batches"]
 
@@ -30,8 +30,9 @@ def embed_in_batches(
     wanted: EmbedOptions,
     target: VectorTarget,
     beside: Mapping[str, object],
+    write: Callable[[Iterator[Text], OpenInput], None],
 ) -> None:
-    """Wait until all texts of `files` have their vectors in the cache, by batches, then write the output.
+    """Wait until all texts of `files` have their vectors in the cache, by batches, then `write` the output.
 
     `beside` are options that do not go with it, by their names; one that is given raises `UsageError`.
     """
@@ -58,7 +59,7 @@ def embed_in_batches(
             raise
         opened = run.session.open(files, reading)
         texts = run.session.texts(opened, keeps_failed=run.notes.keeps_failed)
-        embed_texts(run, texts, wanted, target, opened)
+        write(texts, opened)
         job.state.remove()
 
 
