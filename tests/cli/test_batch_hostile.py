@@ -196,3 +196,44 @@ def test_a_second_run_at_the_same_time_pays_for_nothing(desk: BatchDesk) -> None
     assert desk.batch().code == 0
     assert desk.server.batch_charges == Counter(_TEXTS)
     assert [path.name for path in desk.folder.glob("v.jsonl*")] == ["v.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"how": {}},
+        {"name": "../x"},
+        {"failures": []},
+        {"most_tokens": "many"},
+        {"sent": [{"number": "0", "tokens": 1}]},
+        {"sent": [{"number": 0, "tokens": 1, "file": "../../v1/embeddings?x="}]},
+        {"sent": [{"number": 0, "tokens": 1, "batch": 7}]},
+        {"sent": [{"nothing": 0}]},
+    ],
+)
+def test_a_state_of_another_hand_is_not_followed(change: Any, desk: BatchDesk) -> None:
+    _interrupt(desk)
+    desk.state.write_text(json.dumps({**json.loads(desk.state.read_text("utf-8")), **change}), "utf-8")
+    desk.server.forget()
+
+    for done in (desk.batch(), desk.simil("batch", "cancel", "v.jsonl")):
+        assert done.code == 3
+        assert "v.jsonl.batch.json: cannot be read as the state of a batch" in done.error_line
+    assert not desk.server.count
+
+
+def test_requests_fit_into_a_small_limit_of_tokens(desk: BatchDesk) -> None:
+    desk.server.reconfigure(enqueued_tokens=7)
+
+    assert desk.batch().code == 0
+    assert desk.server.batch_charges == Counter(_TEXTS)
+
+
+def test_a_text_that_no_batch_may_have_ends_the_job(desk: BatchDesk) -> None:
+    desk.server.reconfigure(enqueued_tokens=1)
+
+    done = desk.batch()
+
+    assert done.code == 5
+    assert "all batches may have 1; leave out --batch" in done.error_line
+    assert not desk.server.batch_charges

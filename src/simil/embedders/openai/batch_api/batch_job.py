@@ -215,14 +215,25 @@ class BatchJob:
             else:
                 plain.append((texts[row], tokens))
         while plain:
-            count = count_fitting([size for _, size in plain])
+            count = self._count_fitting([size for _, size in plain])
             self._put(
                 RequestLine("", [text for text, _ in plain[:count]]), sum(size for _, size in plain[:count])
             )
             plain = plain[count:]
 
+    def _count_fitting(self, sizes: Sequence[int]) -> int:
+        """Return how many of the first texts go into one request, which has to fit into a batch."""
+        count, most = count_fitting(sizes), self.state.most_tokens
+        while most is not None and count > 1 and sum(sizes[:count]) > most:
+            count //= 2
+        return count
+
     def _put(self, request: RequestLine, tokens: int) -> None:
         """Add a request to the file that is being made; one that is full is sent before."""
+        most = self.state.most_tokens
+        if most is not None and tokens > most:
+            said = f"a text has {tokens} tokens; at {self._client.host} all batches may have {most}"
+            raise RequestRejected(said, hint="leave out --batch")
         body = self._api.request_body(request.texts)
         inputs = len(request.texts)
         if self._draft and not self._draft.has_room(inputs, len(body), tokens, self.state.most_tokens):
@@ -239,6 +250,7 @@ class BatchJob:
         draft.finish()
         sent = SentBatch(self.state.next_number(), tokens=draft.tokens)
         self.state.sent.append(sent)
+        self.state.begun += 1
         self.state.save()
         sent.file = self._client.upload(self._file_name(sent), draft.path)
         self.state.save()

@@ -6,6 +6,7 @@ It holds no text, no key and no address that anything is sent to: a folder's fil
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,9 @@ __all__ = ["BatchState", "SentBatch", "state_path"]
 
 _VERSION = 1
 _SUFFIX = ".batch.json"
+_HOW = {"model", "address", "kind", "dimensions", "normalize", "overflow"}
+# What stands in a URL, and must not lead elsewhere.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*")
 
 
 def state_path(output: str) -> Path:
@@ -41,6 +45,19 @@ class SentBatch:
     is_collected: bool = False
 
 
+def _check(state: BatchState) -> None:
+    """Raise ValueError or TypeError for a state that simil has not written."""
+    names = [name for each in state.sent for name in (each.file, each.batch) if name is not None]
+    if not set(state.how) >= _HOW or not all(map(_NAME.fullmatch, [state.name, *names])):
+        raise ValueError("no state of a batch")
+    numbers = [number for each in state.sent for number in (each.number, each.tokens)]
+    if not isinstance(state.failures, dict) or not isinstance(state.refused, dict):
+        raise TypeError("no state of a batch")
+    numbers += [*state.failures.values(), state.most_tokens or 0, state.begun]
+    if not all(type(number) is int for number in numbers):
+        raise TypeError("no state of a batch")
+
+
 @dataclass
 class BatchState:
     """The state of a job.
@@ -52,6 +69,7 @@ class BatchState:
         failures: how often the texts of these keys, in hexadecimal digits, came to nothing.
         refused: why the server refuses the texts of these keys.
         alone: keys of texts that are asked for in requests of their own, since one beside them was refused.
+        begun: how many batches there were, with those that were dropped: a file's name is given once.
         most_tokens: how many a batch may have, None if the server has not said.
         direct: keys of texts that are left to ordinary requests, since only the server knows their length.
     """
@@ -65,6 +83,7 @@ class BatchState:
     alone: set[str] = field(default_factory=set)
     direct: set[str] = field(default_factory=set)
     most_tokens: int | None = None
+    begun: int = 0
 
     @classmethod
     def load(cls, path: Path) -> BatchState | None:
@@ -76,7 +95,9 @@ class BatchState:
             del document["version"]
             document["sent"] = [SentBatch(**each) for each in document["sent"]]
             document |= {name: set(document[name]) for name in ("alone", "direct")}
-            return cls(path, **document)
+            state = cls(path, **document)
+            _check(state)
+            return state
         except FileNotFoundError:
             return None
         except InputError as exc:
@@ -87,7 +108,7 @@ class BatchState:
 
     def next_number(self) -> int:
         """Return the number of the next batch."""
-        return max((each.number for each in self.sent), default=-1) + 1
+        return self.begun
 
     def save(self) -> None:
         """Write the state, whole or not at all. Raises `UsageError` if that is impossible."""
