@@ -53,7 +53,12 @@ RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 PLACES: dict[str, set[str]] = {
     "typer": {"cli"},
     "rich": {"cli"},
-    "httpx": {"embedders/openai/client.py", "embedders/openai/transport.py", "embedders/openai/probe.py"},
+    "httpx": {
+        "embedders/openai/batch_api/batch_client.py",
+        "embedders/openai/client.py",
+        "embedders/openai/transport.py",
+        "embedders/openai/probe.py",
+    },
     "tiktoken": {"embedders/openai/tokens.py"},
     "onnxruntime": {"models/graphs/onnx_runtime.py"},
     "openvino": {"models/graphs/openvino_runtime.py"},

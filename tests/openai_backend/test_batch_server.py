@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import openai
 import pytest
+from support.openai_faults import FAULTS, too_many
 from support.openai_server import OpenAIServer, vector
 
 _MODEL = "text-embedding-3-small"
@@ -72,6 +74,7 @@ def test_a_batch_is_computed_and_paid_for_once(client: openai.OpenAI, server: Op
         (b"{\n", "invalid_json_line"),
         (_line("a", ["one"]).replace(b"POST", b"GET"), "invalid_method"),
         (_line("a", ["one"]).replace(b"/v1/embeddings", b"/v1/responses"), "invalid_url"),
+        (_line("a", ["one"]) + _line("b", ["two"], model="text-embedding-3-large"), "mismatched_model"),
         (b"".join(_line(str(number), ["x"] * 2000) for number in range(26)), "too_many_inputs"),
     ],
 )
@@ -99,11 +102,18 @@ def test_what_expires_or_is_cancelled_is_not_paid_for(client: openai.OpenAI, ser
 
     expired = _ended(client, _begun(client, lines))
     cancelled = _ended(client, client.batches.cancel(_begun(client, lines).id))
+    stopped = client.batches.retrieve(_begun(client, lines).id)
+    stopped = _ended(client, client.batches.cancel(stopped.id))
 
     assert (expired.status, [*_rows(client, expired.output_file_id)]) == ("expired", ["a"])
     assert _rows(client, expired.error_file_id)["b"]["error"]["code"] == "batch_expired"
     assert (cancelled.status, cancelled.output_file_id) == ("cancelled", None)
-    assert server.batch_charges == Counter(["one"])
+    assert (stopped.status, [*_rows(client, stopped.output_file_id)]) == ("cancelled", ["a"])
+    assert _rows(client, stopped.error_file_id)["b"]["error"]["code"] == "batch_cancelled"
+    assert server.batch_charges == Counter(["one"] * 2)
+    assert server.batch_refunds == Counter(["two"] * 2)
+    with pytest.raises(openai.ConflictError, match="status 'cancelled'"):
+        client.batches.cancel(stopped.id)
 
 
 def test_lists_have_pages(client: openai.OpenAI, server: OpenAIServer) -> None:
@@ -115,6 +125,47 @@ def test_lists_have_pages(client: openai.OpenAI, server: OpenAIServer) -> None:
     assert len([*client.files.list()]) == 4
     with pytest.raises(openai.NotFoundError):
         client.batches.retrieve("batch_9")
+
+
+def test_pages_may_be_shorter_than_asked_for(client: openai.OpenAI, server: OpenAIServer) -> None:
+    server.reconfigure(longest_page=2)
+    made = [_begun(client, _line("a", ["one"])).id for _ in range(5)]
+
+    assert [each.id for each in client.batches.list(limit=100)] == made[::-1]
+
+
+def test_a_file_comes_back_as_it_was_sent(client: openai.OpenAI, server: OpenAIServer) -> None:
+    content = bytes(range(256)) + b"\r\n--\r\n\n" + "naïve\u2028\x1c".encode()
+
+    file = client.files.create(file=("texts.jsonl", content), purpose="batch")
+    client.files.delete(client.files.create(file=("other.jsonl", b"{}"), purpose="batch").id)
+    later = client.files.create(file=("later.jsonl", b"{}\n"), purpose="batch")
+
+    assert client.files.content(file.id).content == content
+    assert (file.bytes, file.filename) == (len(content), "texts.jsonl")
+    assert client.files.content(later.id).content == b"{}\n"
+    assert server.uploads[hashlib.sha256(content).hexdigest()] == 1
+
+
+def test_an_answer_may_get_lost_after_the_work(client: openai.OpenAI, server: OpenAIServer) -> None:
+    server.misbehave_at("POST /v1/batches", too_many(), FAULTS["hang_up_after"])
+
+    with pytest.raises(openai.RateLimitError):
+        _begun(client, _line("a", ["one"]))
+    assert server.batches == []
+    with pytest.raises(openai.APIConnectionError):
+        _begun(client, _line("a", ["one"]), job="7")
+    (made,) = client.batches.list()
+    assert made.metadata == {"job": "7"}
+
+
+def test_a_step_may_take_several_looks(client: openai.OpenAI, server: OpenAIServer) -> None:
+    server.reconfigure(looks_of_batches=2)
+    made = _begun(client, _line("a", ["one"])).id
+
+    seen = [client.batches.retrieve(made).status for _ in range(6)]
+
+    assert seen == ["validating", *["in_progress"] * 2, *["finalizing"] * 2, "completed"]
 
 
 def test_another_purpose_or_key_is_refused(client: openai.OpenAI) -> None:

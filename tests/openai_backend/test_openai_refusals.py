@@ -51,6 +51,7 @@ MEANINGS: dict[str, tuple[type[ProviderError], str]] = {
     "status_529": (ServerFailed, "failed (529)"),
     "cut_off": (ServerFailed, "broke off its answer"),
     "hang_up": (ServerFailed, "broke off its answer"),
+    "hang_up_after": (ServerFailed, "broke off its answer"),
     "not_http": (ServerFailed, "does not speak HTTP"),
     "truncated_json": (ServerFailed, "not JSON"),
     "wrong_content_type": (ServerFailed, "not JSON"),

@@ -2,19 +2,21 @@
 
 Follows the published specification of `/v1/files` and `/v1/batches`: what is uploaded, what a batch refuses,
 how its state goes on (a step each time that it is looked at), and the lines of its output and its errors,
-which come in any order.
+which come in any order. A batch's inputs are paid for when its work begins; those without an answer at its
+end are refunded.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from email.policy import HTTP
+from email import message_from_bytes
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,6 +34,10 @@ _MAX_FILE_BYTES = 200 * 10**6
 _MOST_PAIRS, _LONGEST_NAME, _LONGEST_VALUE = 16, 64, 512
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 _JSON = {"content-type": "application/json"}
+_STOPPED = {
+    "batch_expired": "This request could not be executed before the completion window expired.",
+    "batch_cancelled": "This request was not executed, as the batch was cancelled.",
+}
 
 Outcome = tuple[int, Any]
 
@@ -66,14 +72,12 @@ class _Batch:
     document: dict[str, Any]
     tokens: int = 0
     requests: list[tuple[str, Any]] = field(default_factory=list)
+    looks: int = 0
+    is_begun: bool = False
 
 
 class BatchStore:
-    """The files and batches of one server; for several threads at once.
-
-    Attributes:
-        charges: how often each text was paid for, at half the price.
-    """
+    """The files and batches of one server; for several threads at once."""
 
     def __init__(
         self,
@@ -81,13 +85,29 @@ class BatchStore:
         count: Callable[[Sequence[str]], list[int]],
         now: Callable[[], float],
     ) -> None:
-        self.charges: Counter[str] = Counter()
+        self._charges: Counter[str] = Counter()
+        self._refunds: Counter[str] = Counter()
+        self._uploads: Counter[str] = Counter()
+        self._numbers = itertools.count()
         self._config = config
         self._count = count
         self._now = now
         self._lock = threading.Lock()
         self._files: dict[str, _File] = {}
         self._batches: dict[str, _Batch] = {}
+
+    def tell(self, what: str) -> Any:
+        """Return one of the things that tests ask for."""
+        with self._lock:
+            match what:
+                case "batch_charges":
+                    return +self._charges
+                case "batch_refunds":
+                    return self._refunds
+                case "uploads":
+                    return self._uploads
+                case "batches":
+                    return [dict(batch.document) for batch in self._batches.values()]
 
     def outcome(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Outcome:
         """Return the status and the document, or the bytes of a file, that the specification wants."""
@@ -100,9 +120,8 @@ class BatchStore:
                     outcome = self._upload(headers, content)
                 case ["GET", "files"]:
                     purposes = [query["purpose"]] if "purpose" in query else ["batch", "batch_output"]
-                    outcome = _page(
-                        [f.document for f in self._files.values() if f.purpose in purposes], query
-                    )
+                    files = [file.document for file in self._files.values() if file.purpose in purposes]
+                    outcome = self._page(files, query)
                 case [_, "files", name, *_] if name not in self._files:
                     outcome = 404, error(f"No such File object: {name}", param="id")
                 case ["GET", "files", name]:
@@ -116,7 +135,7 @@ class BatchStore:
                     outcome = self._create(parsed(content))
                 case ["GET", "batches"]:
                     batches = [each.document for each in self._batches.values()]
-                    outcome = _page(batches, query, most=100, usual=20)
+                    outcome = self._page(batches, query, most=100, usual=20)
                 case [_, "batches", name, *_] if name not in self._batches:
                     outcome = 404, error(f"No batch found with id '{name}'.")
                 case ["GET", "batches", name]:
@@ -135,10 +154,36 @@ class BatchStore:
             return 400, error("Invalid file format for Batch API. Must be .jsonl", code="invalid_jsonl_file")
         if len(file[1]) > _MAX_FILE_BYTES:
             return 413, error("Maximum content size limit exceeded")
+        if not file[1]:
+            return 400, error("The file is empty.", param="file")
+        self._uploads[hashlib.sha256(file[1]).hexdigest()] += 1
         return 200, self._keep(file[0], "batch", file[1]).document
 
+    def _page(
+        self, rows: Sequence[Any], query: Mapping[str, str], *, most: int = 10_000, usual: int = 10_000
+    ) -> Outcome:
+        """Return a page of a list, the newest first."""
+        said = query.get("limit", str(usual))
+        if not said.isdecimal() or not 1 <= int(said) <= most:
+            return 400, error(f"Invalid 'limit': {said}", param="limit")
+        rows = rows[:: 1 if query.get("order") == "asc" else -1]
+        if "after" in query:
+            ids = [row["id"] for row in rows]
+            if query["after"] not in ids:
+                return 400, error(f"Invalid 'after': {query['after']}", param="after")
+            rows = rows[ids.index(query["after"]) + 1 :]
+        page = rows[: min(int(said), self._config().longest_page or most)]
+        ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
+        return 200, {"object": "list", "data": page, "has_more": len(rows) > len(page), **ends}
+
     def _keep(self, filename: str, purpose: str, content: bytes) -> _File:
-        file = _File(f"file-{len(self._files)}", filename, purpose, content, int(self._now()))
+        file = _File(
+            f"file-{purpose.removeprefix('batch_')}-{next(self._numbers)}",
+            filename,
+            purpose,
+            content,
+            int(self._now()),
+        )
         self._files[file.id] = file
         return file
 
@@ -172,7 +217,10 @@ class BatchStore:
         batch.document |= {"status": status, f"{status}_at": int(self._now())}
 
     def _step(self, batch: _Batch) -> None:
-        """Let a batch go on by a step."""
+        """Let a batch go on by a step, if it was looked at often enough."""
+        batch.looks += 1
+        if batch.looks % self._config().looks_of_batches:
+            return
         match batch.document["status"]:
             case "validating":
                 faults = [*self._faults(batch)]
@@ -181,15 +229,23 @@ class BatchStore:
                     self._become(batch, "failed")
                 else:
                     batch.document["request_counts"]["total"] = len(batch.requests)
+                    self._begin(batch)
                     self._become(batch, "in_progress")
             case "in_progress":
                 expires = self._config().expiring_batch == batch.number
-                self._work(batch, until=len(batch.requests) // 2 if expires else len(batch.requests))
+                self._work(batch, "batch_expired" if expires else "")
                 self._become(batch, "expired" if expires else "finalizing")
             case "finalizing":
                 self._become(batch, "completed")
             case "cancelling":
+                if batch.is_begun:
+                    self._work(batch, "batch_cancelled")
                 self._become(batch, "cancelled")
+
+    def _begin(self, batch: _Batch) -> None:
+        batch.is_begun = True
+        for _, body in batch.requests:
+            self._charges.update(_texts(body))
 
     def _faults(self, batch: _Batch) -> Iterator[Mapping[str, Any]]:
         """Yield what is wrong with the lines of a batch, and take in those that are right."""
@@ -202,7 +258,11 @@ class BatchStore:
                 return
             seen.add(request["custom_id"])
             batch.requests.append((request["custom_id"], request["body"]))
-        texts = [text for _, body in batch.requests for text in body["input"]]
+        models = {str(body["model"]) for _, body in batch.requests}
+        if len(models) > 1:
+            said = f"The batch has requests to several models: {', '.join(sorted(models))}."
+            yield {"code": "mismatched_model", "line": None, "message": said, "param": "body.model"}
+        texts = [text for _, body in batch.requests for text in _texts(body)]
         if not texts:
             yield {"code": "empty_file", "line": None, "message": "The batch has no requests.", "param": None}
         if len(texts) > MAX_BATCH_INPUTS:
@@ -218,18 +278,19 @@ class BatchStore:
             )
             yield {"code": "token_limit_exceeded", "line": None, "message": said, "param": None}
 
-    def _work(self, batch: _Batch, *, until: int) -> None:
-        """Compute the first requests of a batch; the others get no answer."""
-        right, failed = [], []
+    def _work(self, batch: _Batch, stopped: str) -> None:
+        """Answer the requests of a batch; of one that is `stopped`, the code of it, only the first half."""
+        right: list[Any] = []
+        failed: list[Any] = []
+        until = len(batch.requests) // 2 if stopped else len(batch.requests)
         for place, (custom_id, body) in enumerate(batch.requests):
             line = {"id": f"batch_req_{batch.number}_{place}", "custom_id": custom_id, "response": None}
-            if place >= until:
-                said = "This request could not be executed before the completion window expired."
-                failed.append({**line, "error": {"code": "batch_expired", "message": said}})
-                continue
-            status, document = self._answered(batch, custom_id, body)
+            status, document = self._answered(batch, custom_id, body) if place < until else (None, None)
+            if status != 200:
+                self._charges.subtract(_texts(body))
+                self._refunds.update(_texts(body))
             if status is None:
-                failed.append({**line, "error": document})
+                failed.append({**line, "error": document or {"code": stopped, "message": _STOPPED[stopped]}})
                 continue
             response = {"status_code": status, "request_id": f"req_{place}", "body": document}
             (right if status == 200 else failed).append({**line, "response": response, "error": None})
@@ -241,14 +302,16 @@ class BatchStore:
                 content = b"".join(orjson.dumps(line) + b"\n" for line in lines)
                 file = self._keep(f"{batch.document['id']}_{what}.jsonl", "batch_output", content)
                 batch.document[f"{what}_file_id"] = file.id
+        batch.is_begun = False
 
     def _answered(self, batch: _Batch, custom_id: str, body: Any) -> tuple[int | None, Any]:
         config = self._config()
-        sizes = self._count(body["input"])
+        texts = _texts(body)
+        sizes = self._count(texts)
         wrong = next(violations(body, _JSON, config.models, lambda: sizes), None)
         if wrong:
             return wrong
-        if any(config.refused_in_batches and config.refused_in_batches in text for text in body["input"]):
+        if config.refused_in_batches and any(config.refused_in_batches in text for text in texts):
             return 400, error("this input is not to my liking")
         # Another batch may do what this one could not.
         drawn = int.from_bytes(hashlib.sha256(f"{batch.number} {custom_id}".encode()).digest()[:4])
@@ -257,46 +320,36 @@ class BatchStore:
             if drawn % 2:
                 return None, {"code": "server_error", "message": said}
             return 500, error(said, kind="server_error")
-        self.charges.update(body["input"])
         return 200, answer(body, config.models[body["model"]], sum(sizes))
+
+
+def _texts(body: Any) -> list[str]:
+    return [text for text in body["input"] if isinstance(text, str)]
 
 
 def _is_over(batch: _Batch) -> bool:
     return batch.document["status"] in _OVER
 
 
-def _page(
-    rows: Sequence[Any], query: Mapping[str, str], *, most: int = 10_000, usual: int = 10_000
-) -> Outcome:
-    """Return a page of a list, the newest first."""
-    limit = int(query.get("limit", usual))
-    if not 1 <= limit <= most:
-        return 400, error(f"Invalid 'limit': {limit}", param="limit")
-    rows = rows[::-1]
-    if "after" in query:
-        ids = [row["id"] for row in rows]
-        if query["after"] not in ids:
-            return 400, error(f"Invalid 'after': {query['after']}", param="after")
-        rows = rows[ids.index(query["after"]) + 1 :]
-    page = rows[:limit]
-    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
-    return 200, {"object": "list", "data": page, "has_more": len(rows) > limit, **ends}
-
-
 def _form(content_type: str, content: bytes) -> Mapping[str, tuple[str, bytes]]:
     """Return the fields of a multipart form by their names: the name of a file, and the bytes."""
-    if not content_type.startswith("multipart/form-data"):
+    whole = _headers(b"Content-Type: " + content_type.encode())
+    boundary = whole.get_param("boundary")
+    if whole.get_content_type() != "multipart/form-data" or boundary is None:
         return {}
-    message = BytesParser(policy=HTTP).parsebytes(
-        b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content
-    )
-    return {
-        str(part.get_param("name", header="content-disposition")): (
-            part.get_filename() or "",
-            part.get_payload(decode=True),
-        )
-        for part in message.iter_parts()
-    }
+    # Not by an `email` parser: it would decode what may be 200 MB.
+    between = f"\r\n--{boundary}".encode()
+    fields = {}
+    for part in (b"\r\n" + content).split(between)[1:-1]:
+        head, _, value = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        headers = _headers(head)
+        name = headers.get_param("name", header="content-disposition")
+        fields[str(name)] = (headers.get_filename() or "", value)
+    return fields
+
+
+def _headers(content: bytes) -> Message:
+    return message_from_bytes(content + b"\r\n\r\n")
 
 
 def _wrong_batch(body: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from support.openai_batches import BatchStore, is_of_batches
 from support.openai_clock import SharedClock
@@ -48,6 +49,8 @@ class Config:
     failing_lines: float = 0.0
     expiring_batch: int | None = None
     refused_in_batches: str = ""
+    looks_of_batches: int = 1
+    longest_page: int | None = None
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Book:
         self._log: list[Recorded] = []
         self._charges: Counter[str] = Counter()
         self._script: deque[Fault | None] = deque()
+        self._scripts: dict[str, deque[Fault | None]] = {}
         self._always: Fault | None = None
 
     def close(self) -> None:
@@ -112,12 +116,15 @@ class Book:
                     return len(self._log)
                 case "charges":
                     return self._charges
-                case "batch_charges":
-                    return self._batches.charges
+        return self._batches.tell(what)
 
     def misbehave(self, faults: Sequence[Fault | None]) -> None:
         with self._lock:
             self._script.extend(faults)
+
+    def misbehave_at(self, what: str, faults: Sequence[Fault | None]) -> None:
+        with self._lock:
+            self._scripts.setdefault(what, deque()).extend(faults)
 
     def keep_misbehaving(self, fault: Fault | None) -> None:
         with self._lock:
@@ -156,7 +163,8 @@ class Book:
             number = len(self._log)
             request = Recorded(number, method, path, headers, body, self.now(), inputs)
             self._log.append(request)
-            return request, self._script.popleft() if self._script else self._always
+            script = self._scripts.get(f"{method} {urlsplit(path).path}") or self._script
+            return request, script.popleft() if script else self._always
 
     def end(self) -> None:
         with self._quiet:

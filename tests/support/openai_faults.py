@@ -105,6 +105,7 @@ FAULTS: dict[str, Fault] = {
     "reset_at_once": Fault("reset_at_once"),
     "cut_off": Fault("cut_off"),
     "hang_up": Fault("hang_up"),
+    "hang_up_after": Fault("hang_up_after"),
     "not_http": Fault("not_http"),
     "truncated_json": Fault("truncated_json"),
     "wrong_content_type": Fault("as_text"),

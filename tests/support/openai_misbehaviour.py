@@ -131,6 +131,12 @@ def _hang_up(exchange: Exchange) -> None:
     exchange.handler.close_connection = True
 
 
+def _hang_up_after(exchange: Exchange) -> None:
+    """Do what was asked for, and say nothing of it."""
+    exchange.right()
+    exchange.handler.close_connection = True
+
+
 def _as_text(exchange: Exchange) -> None:
     exchange.send(200, _right_body(exchange), {"Content-Type": "text/plain"})
 
@@ -316,6 +322,7 @@ _KINDS: dict[str, Callable[..., None]] = {
     "reset_at_once": _reset_at_once,
     "cut_off": _cut_off,
     "hang_up": _hang_up,
+    "hang_up_after": _hang_up_after,
     "as_text": _as_text,
     "truncated_json": _truncated_json,
     "gzip": _gzip,

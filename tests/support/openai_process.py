@@ -104,9 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        content = self.rfile.read(length)
-        if len(content) < length:  # The client was killed while it asked.
+        content = self._content()
+        if content is None:  # The client was killed while it asked.
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -121,6 +120,21 @@ class _Handler(BaseHTTPRequestHandler):
             request.is_over = True
         finally:
             owner.book.end()
+
+    def _content(self) -> bytes | None:
+        """Return the body of a request; None if its end never came."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            length = int(self.headers.get("Content-Length", 0))
+            content = self.rfile.read(length)
+            return content if len(content) == length else None
+        parts = []
+        while size := int(self.rfile.readline() or b"-1", 16):
+            part = self.rfile.read(size + 2) if size > 0 else b""
+            if size < 0 or len(part) < size + 2:
+                return None
+            parts.append(part[:-2])
+        self.rfile.readline()
+        return b"".join(parts)
 
     def log_message(self, *_: Any) -> None:
         """Keep the terminal for the tests."""

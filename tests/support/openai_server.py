@@ -30,7 +30,7 @@ from support.openai_rules import MAX_INPUTS, MODELS, vector, vectors
 
 __all__ = ["FAULTS", "KEY", "MAX_INPUTS", "MODELS", "OpenAIServer", "Recorded", "vector", "vectors"]
 
-_TOLD = ("requests", "log", "count", "charges", "batch_charges")
+_TOLD = ("requests", "log", "count", "charges", "batch_charges", "batch_refunds", "uploads", "batches")
 KEY = "sk-planted/key+of=tests-0123456789abcdef"
 
 
@@ -49,8 +49,9 @@ class OpenAIServer(Config):
 
     A batch goes on by a step each time that it is asked for. Of its lines a share of `failing_lines` fails,
     and those with `refused_in_batches` in a text; `expiring_batch` is the number of one that expires half
-    done, and `enqueued_tokens` how many may wait in all batches. Without `has_batches` their addresses are
-    unknown.
+    done, and `enqueued_tokens` how many may wait in all batches. With `looks_of_batches` a step takes that
+    many looks; lists have pages of at most `longest_page` rows. Without `has_batches` the addresses of
+    batches are unknown.
     """
 
     key: str | None = KEY
@@ -102,8 +103,23 @@ class OpenAIServer(Config):
 
     @property
     def batch_charges(self) -> Counter[str]:
-        """How often each text was paid for in a batch, at half the price."""
+        """How often each text was paid for in a batch, at half the price, and not refunded."""
         return Counter(self._told("batch_charges"))
+
+    @property
+    def batch_refunds(self) -> Counter[str]:
+        """How often each text of a batch was refunded, as it got no answer."""
+        return Counter(self._told("batch_refunds"))
+
+    @property
+    def uploads(self) -> Counter[str]:
+        """How often each content was uploaded, by its SHA-256."""
+        return Counter(self._told("uploads"))
+
+    @property
+    def batches(self) -> list[dict[str, Any]]:
+        """The batches so far, as a look at each would give them."""
+        return list(self._told("batches"))
 
     @property
     def violations(self) -> list[str]:
@@ -122,6 +138,10 @@ class OpenAIServer(Config):
     def misbehave(self, *faults: Fault | None) -> None:
         """Let the next requests go wrong, one for each of `faults`; None is a request that goes right."""
         self._ask("misbehave", list(faults))
+
+    def misbehave_at(self, what: str, *faults: Fault | None) -> None:
+        """Let the next requests of a kind go wrong, `what` is the method and path: "POST /v1/batches"."""
+        self._ask("misbehave_at", what, list(faults))
 
     def reconfigure(self, **changes: Any) -> None:
         """Change what the server is like, but for its address and limits."""

@@ -55,6 +55,10 @@ def _application(names: Sequence[str]) -> typer.Typer:
             from simil.cli.commands.cache import cache
 
             app.add_typer(cache)
+        elif name == "batch":
+            from simil.cli.commands.batch import batch
+
+            app.add_typer(batch)
         elif name == "config":
             from simil.cli.commands.config_trust import config
 

@@ -11,9 +11,9 @@ __all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
-    "serve", "mcp", "models", "cache", "config", "doctor",
+    "serve", "mcp", "models", "cache", "batch", "config", "doctor",
 )  # fmt: skip
-SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "config"))
+SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "batch", "config"))
 """The commands that have no subcommands."""
 
 

@@ -61,6 +61,14 @@ def embed(
             "that is in the dataset is not embedded again.",
         ),
     ] = False,
+    batch: Annotated[
+        bool,
+        Option(
+            "--batch",
+            help="Have OpenAI's Batch API compute new texts, at half the price and within 24 hours; run it "
+            "again to go on after an interruption.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         Option(
@@ -96,15 +104,20 @@ def embed(
             target = VectorTarget(None, output)
         else:
             target = vector_target(form, output, append=append, offline=run.settings.offline)
+        if batch and not dry_run:
+            from simil.cli.commands.embed_batch import embed_in_batches
+
+            beside = {"--text": text, "--append": append}
+
+            def write(texts: Iterator[Text], opened: OpenInput) -> None:
+                _embed_texts(run, texts, wanted, target, opened)
+
+            embed_in_batches(run, files or [], options, wanted, target, beside, write)
+            return
         if text and files:
             raise UsageError("--text and FILE cannot go together", hint="use one of them")
         if text:
-            keeps_failed = run.notes.keeps_failed and not dry_run
-            texts = values.given(text, "--text", run.notes.blank, keeps_blank=keeps_failed)
-            if dry_run:
-                _preview_cost(run.session, texts, wanted, form, target)
-            else:
-                _embed_texts(run, texts, wanted, target)
+            _embed_given(run, text, wanted, form, target, dry_run=dry_run)
             return
         opened = run.session.open(files or [], options)
         if opened.holds_vectors:
@@ -120,6 +133,24 @@ def embed(
             _embed_texts(run, texts, wanted, target, opened)
 
 
+def _embed_given(
+    run: SessionRun,
+    given: list[str],
+    wanted: EmbedOptions,
+    form: str | None,
+    target: VectorTarget,
+    *,
+    dry_run: bool,
+) -> None:
+    """Embed texts of the command line, or print what that would take."""
+    keeps_failed = run.notes.keeps_failed and not dry_run
+    texts = values.given(given, "--text", run.notes.blank, keeps_blank=keeps_failed)
+    if dry_run:
+        _preview_cost(run.session, texts, wanted, form, target)
+    else:
+        _embed_texts(run, texts, wanted, target)
+
+
 def _embed_texts(
     run: SessionRun,
     texts: Iterator[Text],
@@ -127,6 +158,7 @@ def _embed_texts(
     target: VectorTarget,
     opened: OpenInput | None = None,
 ) -> None:
+    """Embed texts and write their vectors."""
     from simil.cli.output.progress_bar import terminal_progress
     from simil.tasks.embedding import embed_stream
 

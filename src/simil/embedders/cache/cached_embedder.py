@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -75,6 +76,22 @@ class CachedEmbedder(Embedder):
         merged = self._merged(hits, reindex(pieces, new), keys, mine, waiting, begin)
         return merged if keep is None else passed_to(keep, merged)
 
+    def keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
+        """Return what the texts' vectors are kept under; see `KeyBuilder.keys`."""
+        return self._key_builder.keys(texts, kind, form)
+
+    def keep_everything(self) -> None:
+        """Let the cache grow beyond its size for this run, which needs all that it puts there."""
+        self._cache.max_bytes = sys.maxsize
+
+    def is_writable(self) -> bool:
+        """Return whether new vectors are kept; why not is logged."""
+        return self._cache.is_writable()
+
+    def put(self, keys: Sequence[bytes], piece: Piece) -> None:
+        """Keep vectors that came on another way than `start`; `piece` has a row for each key, in order."""
+        self._cache.put(self._space(), keys, piece.vectors, piece.marks)
+
     def missing(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[int]:
         """Return the places of the texts that are not in the cache; see `Embedder.missing`."""
         return look_up(self._cache, self._key_builder.keys(texts, kind, form))[1]
@@ -118,6 +135,11 @@ class CachedEmbedder(Embedder):
 
     def _space(self) -> str:
         return self.stamp if self.served is None else self.served.space
+
+    @property
+    def source(self) -> Embedder:
+        """The embedder behind the cache, opened."""
+        return self._embedder()
 
     def _note_hits(self) -> None:
         self._gave_hits = True

@@ -73,6 +73,9 @@ class VectorCache:
     """Vectors by key, on disk, shared by threads and processes.
 
     A failure is logged once, in one line; at worst, vectors are computed again.
+
+    Attributes:
+        max_bytes: the size from which on the least recently used vectors are dropped.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class VectorCache:
         self._gathered: list[_Put] = []
         self._last_write = -_GATHERED_S
         self._folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._clock = clock
         self._lock = Lock()
         self._file: CacheFile | None = None
@@ -150,6 +153,16 @@ class VectorCache:
         """Drop the vectors of a model behind a server; see `ServedModel.part`."""
         self._attempt(lambda file: file.drop_part(name), writes=True)
 
+    def is_writable(self) -> bool:
+        """Write what waits, and return whether new vectors are kept; why not is logged."""
+        self._write_gathered(is_last=True)
+
+        def write_nothing(file: CacheFile) -> bool:
+            file.touch([], self._hour())
+            return True
+
+        return self._attempt(write_nothing, writes=True) is True
+
     def close(self) -> None:
         """Write what waits, vectors and notes of use, and close the file."""
         self._write_gathered(is_last=True)
@@ -197,8 +210,8 @@ class VectorCache:
     ) -> None:
         file.put(space, keys, vectors, marks, self._hour())
         size = file.size()
-        if size > self._max_bytes:
-            share = 1 - _FILLED * self._max_bytes / size
+        if size > self.max_bytes:
+            share = 1 - _FILLED * self.max_bytes / size
             file.drop_oldest(int(file.count() * share) + 1)
 
     def _hour(self) -> int:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.openai.batch_api.batch_client import BatchClient
+
 __all__ = ["OpenAIEmbedder"]
 
 log = logging.getLogger("simil")
@@ -111,7 +113,8 @@ class OpenAIEmbedder(Embedder):
         sizes = RequestSizes(
             concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.is_openai_or_azure
         )
-        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage, sizes)
+        self._retries, self._timeout = Retries(retries), timeout
+        self._sender = Sender(self._ask, self._clock, random, self._retries, concurrency, usage, sizes)
 
     @property
     def address(self) -> str:
@@ -166,6 +169,42 @@ class OpenAIEmbedder(Embedder):
         if isinstance(answer, TextRejected):
             raise ServerFailed(answer.message)
         return AskedVector(answer.vectors[0], self.answered_by)
+
+    def prepared(self, texts: Sequence[str]) -> TextBatch:
+        """Return `texts` as they would be sent, cut where they are too long, without sending them."""
+        return TextBatch(texts, self._exact_counter(), self._limits, lambda piece: piece)
+
+    def request_body(self, texts: Sequence[str]) -> bytes:
+        """Return the JSON of a request for the vectors of `texts`."""
+        return protocol.request_body(self.stamp, texts, self._encoding, self._request_dimensions)
+
+    def finished(self, vectors: NDArray[np.float32], marks: NDArray[np.uint8], form: VectorForm) -> Piece:
+        """Return a piece of a server's vectors, float32 [n, dimensions], in `form`; `marks` is uint8 [n]."""
+        import numpy as np
+
+        piece = Piece(np.arange(len(vectors)), vectors, marks)
+        return to_form(self._checked(piece), form, self.stamp)
+
+    def scrubbed(self, said: str) -> str:
+        """Return what a server said, without secrets and in one line."""
+        return " ".join(self._scrub(said).split())
+
+    def refuse(self, text: str, why: str) -> None:
+        """Reject a text without asking the server, which has refused it."""
+        self._limits.refused[text] = why
+
+    def batch_client(self) -> BatchClient:
+        """Return a client for the files and batches of the same server."""
+        from simil.embedders.openai.batch_api.batch_client import BatchClient
+
+        return BatchClient(
+            self._endpoint,
+            self._api_key,
+            model=self.stamp,
+            retries=self._retries,
+            timeout=self._timeout,
+            clock=self._clock,
+        )
 
     def plan(self) -> Plan:
         """Return a plan that counts the requests that texts would take; see `Embedder.plan`."""
@@ -222,18 +261,23 @@ class OpenAIEmbedder(Embedder):
             if encoding is None or not protocol.refuses_encoding(reply):
                 break
             encoding = _NEXT_ENCODING[encoding]
+        read = self.read_reply(reply, len(texts))
+        self._encoding = encoding
+        return read
+
+    def read_reply(self, reply: Reply, count: int) -> EmbeddingReply:
+        """Return what a server's reply to a request with `count` texts brings; raises `RequestFailed`."""
         if not 200 <= reply.status < 300:
             raise refusal(
                 reply,
-                count=len(texts),
+                count=count,
                 endpoint=self._endpoint,
                 model=self.stamp,
                 credential=self._endpoint.credential(self._api_key),
                 scrub=self._scrub,
                 date=self._clock.date(),
             )
-        answer = self._answer(reply, len(texts))
-        self._encoding = encoding
+        answer = self._answer(reply, count)
         faults = {place: self._wrong(what) for place, what in answer.faults.items()}
         return EmbeddingReply(answer.vectors, faults, reply.headers, answer.tokens)
 

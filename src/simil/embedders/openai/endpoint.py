@@ -135,6 +135,11 @@ class Endpoint:
         parts = urlsplit(self.url)
         return urlunsplit((parts.scheme, self.host, self.scrubber(None)(parts.path), "", ""))
 
+    def beside(self, path: str) -> str:
+        """Return the URL of something else below the base URL, such as `models`."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=parts.path.removesuffix("embeddings") + path))
+
     @property
     def is_openai_or_azure(self) -> bool:
         """Whether this is OpenAI's or Azure's own address, whose models, prices and limits are known.

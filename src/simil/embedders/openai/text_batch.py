@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Limits", "TextBatch"]
+__all__ = ["Limits", "TextBatch", "mean_of_parts"]
 
 # The share that is sent of the part of a text that should fit: the server counts tokens in its own way.
 _SHARE = 0.95
@@ -151,6 +153,11 @@ class TextBatch:
         self._pass_on([row], rejected)
         return []
 
+    def planned(self) -> Iterator[tuple[int, Sequence[int], bool]]:
+        """Yield each text that is to be sent: its row, the places of its parts, and whether it is cut."""
+        for row, pairs in groupby(enumerate(self._row_of), key=itemgetter(1)):
+            yield row, [place for place, _ in pairs], self._states[row].is_cut
+
     def fail(self, error: BaseException) -> None:
         """End the batch: `error` is raised after the pieces that are ready."""
         with self._changed:
@@ -211,16 +218,10 @@ class TextBatch:
 
     def _mean(self, state: _TextState) -> NDArray[np.float32]:
         """Return the vector of a text: that of its only part, or the mean of its parts, by their tokens."""
-        import numpy as np
-
         # In the order of the text, not of the answers: the last digit of a sum depends on the order.
         places = sorted(state.vectors)
-        if len(places) == 1:
-            return state.vectors[places[0]]
-        vectors = np.stack([state.vectors[place] for place in places])
-        mean = similarity.weighted_mean(vectors, [self.sizes[place] for place in places])
-        unit: NDArray[np.float32] = similarity.unit_or_zero(mean[None])[0]
-        return unit
+        vectors = [state.vectors[place] for place in places]
+        return mean_of_parts(vectors, [self.sizes[place] for place in places])
 
     def _add(self, row: int, text: str, size: int) -> int:
         self.texts.append(text)
@@ -237,6 +238,17 @@ class TextBatch:
             if not self._open:
                 self.is_over = True
             self._changed.notify_all()
+
+
+def mean_of_parts(vectors: Sequence[NDArray[np.float32]], sizes: Sequence[int]) -> NDArray[np.float32]:
+    """Return the vector of a text whose parts, of so many tokens, have these: float32 [dimensions]."""
+    import numpy as np
+
+    if len(vectors) == 1:
+        return vectors[0]
+    mean = similarity.weighted_mean(np.stack(vectors), sizes)
+    unit: NDArray[np.float32] = similarity.unit_or_zero(mean[None])[0]
+    return unit
 
 
 def _is_unicode(text: str) -> bool:

@@ -20,7 +20,7 @@ from simil.errors import ServerFailed, SimilError, Unreachable, UsageError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Timeout", "Transport"]
+__all__ = ["Timeout", "Transport", "broken_request"]
 
 _ERROR_LIMIT = 64 * 1024
 _REDIRECTS = frozenset({307, 308})
@@ -77,7 +77,7 @@ class Transport:
         try:
             return self._in_time(lambda: self._followed(client, body, limit))
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-            raise _broken(exc, self._endpoint.host, self._timeout) from exc
+            raise broken_request(exc, self._endpoint.host, self._timeout) from exc
 
     def close(self) -> None:
         """Close the connections."""
@@ -195,7 +195,7 @@ def _same_server(url: str, reply: Reply) -> str | None:
     return onward if same and not there.username and onward != url else None
 
 
-def _broken(exc: Exception, host: str, timeout: Timeout) -> RequestFailed:
+def broken_request(exc: Exception, host: str, timeout: Timeout) -> RequestFailed:
     """Return what an httpx error means to the user; its own text may contain secrets and is not used."""
     import socket
     import ssl
