@@ -48,6 +48,6 @@ class BatchDesk:
         """Run a job whose output is `v.jsonl`."""
         return self.simil("embed", "texts.txt", "--dimensions", "8", "--batch", "-o", "v.jsonl", *more)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the rows of the output."""
-        return [json.loads(line) for line in self.folder.joinpath("v.jsonl").read_text("utf-8").splitlines()]
+    def rows(self, name: str = "v.jsonl") -> list[dict[str, Any]]:
+        """Return the rows of an output."""
+        return [json.loads(line) for line in self.folder.joinpath(name).read_text("utf-8").splitlines()]

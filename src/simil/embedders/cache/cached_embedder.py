@@ -59,7 +59,7 @@ class CachedEmbedder(Embedder):
         self, texts: Sequence[str], kind: Kind, form: VectorForm, keep: Callable[[Piece], None] | None = None
     ) -> Iterator[Piece | TextRejected]:
         """Look up all texts and begin to embed the new ones; see `Embedder.start`."""
-        keys = self._checked_keys(texts, kind, form)
+        keys = self.checked_keys(texts, kind, form)
         hits, missing = look_up(self._cache, keys)
         if hits is not None:
             self._note_hits()
@@ -98,7 +98,7 @@ class CachedEmbedder(Embedder):
 
     def stored(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> Sequence[StoredVector] | None:
         """Return the vectors of `texts` if all are in the cache; see `Embedder.stored`."""
-        keys = self._checked_keys(texts, kind, form)
+        keys = self.checked_keys(texts, kind, form)
         found = self._cache.find(keys)
         if len(found) < len({*keys}):
             return None
@@ -126,7 +126,7 @@ class CachedEmbedder(Embedder):
         self._cache.close()
         self.at_close.close()
 
-    def _checked_keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
+    def checked_keys(self, texts: Sequence[str], kind: Kind, form: VectorForm) -> list[bytes]:
         """Return the keys of the texts, once the cache has no vectors of a model that a server had before."""
         keys = self._key_builder.keys(texts, kind, form)
         if self.served is not None:

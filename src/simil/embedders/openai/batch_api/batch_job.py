@@ -186,7 +186,7 @@ class BatchJob:
         """Ask for the texts that have no vector and that no batch asks for."""
         for texts in groups:
             # Of a text that is there twice the cache would find only one.
-            keys = self._cached.keys(texts, self._kind, self._form)
+            keys = self._cached.checked_keys(texts, self._kind, self._form)
             given = [*dict(zip(keys, texts, strict=True)).items()]
             missing = self._cached.missing([text for _, text in given], self._kind, self._form)
             new = {key: text for key, text in map(given.__getitem__, missing) if not self._is_settled(key)}
