@@ -94,6 +94,16 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Http
 
+    def do_GET(self) -> None:
+        """Answer who asks for the list of models; the book is about requests for vectors only."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status, body = self.server.owner.book.listing(self.path, headers)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
         content = self.rfile.read(length)

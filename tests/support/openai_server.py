@@ -43,8 +43,9 @@ class OpenAIServer(Config):
     a "bucket" that refills all the time (OpenAI's way), a "window" of each minute, or a "log" of the last
     one; by the time of the `clock` file, where there is one (`openai_clock.SharedClock`). Each answer takes
     `takes_s` of that time, and `delay_s` of real time; with `texts_per_second` it computes one request after
-    the other, and goes on when the client is gone. `quota` are the tokens that are paid for. With
-    `echoes` each error message repeats what the client sent to identify itself.
+    the other, and goes on when the client is gone. `quota` are the tokens that are paid for. `lists` is
+    the status and body of the list of models, None for a right one. With `echoes` each error
+    message repeats what the client sent to identify itself.
     """
 
     key: str | None = KEY

@@ -100,7 +100,7 @@ class OpenAIEmbedder(Embedder):
         sizes = RequestSizes(
             concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.is_openai_or_azure
         )
-        self._sender = Sender(self._ask, self._clock, random, Retries(retries), concurrency, usage, sizes)
+        self._sender = Sender(self.ask, self._clock, random, Retries(retries), concurrency, usage, sizes)
 
     @property
     def address(self) -> str:
@@ -165,8 +165,11 @@ class OpenAIEmbedder(Embedder):
             self._counter = token_counter(self._limits.tokens) if self._limits.tokens else ByteCounter()
         return self._counter
 
-    def _ask(self, texts: Sequence[str]) -> EmbeddingReply:
-        """Send one request and return its reply; try other encodings if the server refuses one."""
+    def ask(self, texts: Sequence[str]) -> EmbeddingReply:
+        """Send one request and return its reply; try other encodings if the server refuses one.
+
+        Raises `RequestFailed`, which says what may help, and a `SimilError` if no request can be sent.
+        """
         encoding = self._encoding
         while True:
             body = protocol.request_body(self.stamp, texts, encoding, self._request_dimensions)
