@@ -67,14 +67,16 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
     folder = tmp_path / "here"
     folder.mkdir(exist_ok=True)
 
-    def run(*, model: str | None = None, **env: str) -> Report:
+    def run(*, model: str | None = None, base_url: str | None = None, **env: str) -> Report:
         checks = tuple(check for check in doctor.CHECKS if check.name in ("API", "API key"))
         with monkeypatch.context() as patch:
             patch.chdir(folder)
             patch.setattr(doctor, "CHECKS", checks)
-            for name, value in env.items():
+            for name, value in {"NO_PROXY": "127.0.0.1", **env}.items():
                 patch.setenv(name, value)
-            found = [asdict(finding) for finding in doctor.diagnose(model=model, deep=True)]
+            found = [
+                asdict(finding) for finding in doctor.diagnose(model=model, base_url=base_url, deep=True)
+            ]
         return Report(Result(0, json.dumps(found), ""), {one["check"]: one for one in found})
 
     return run

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from support.openai_batches import BatchStore, is_of_batches
 from support.openai_clock import SharedClock
 from support.openai_faults import Fault
@@ -40,6 +42,7 @@ class Config:
     takes_s: float = 0.0
     texts_per_second: float | None = None
     delay_s: float = 0.0
+    lists: tuple[int, bytes] | None = None
     is_encrypted: bool = False
     echoes: bool = False
     seed: str = ""
@@ -170,6 +173,15 @@ class Book:
         with self._quiet:
             self._busy -= 1
             self._quiet.notify_all()
+
+    def listing(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Return the status and the body for who asks for the list of models."""
+        config = self.config
+        asked = path.removesuffix("/models") + "/embeddings"
+        for status, document in who_asks(asked, headers, config.key, config.azure):
+            return status, orjson.dumps(document)
+        models = [{"id": name, "object": "model"} for name in config.models]
+        return config.lists or (200, orjson.dumps({"object": "list", "data": models}))
 
     def outcome(self, request: Recorded, content: bytes) -> tuple[int, Any, Mapping[str, str]]:
         """Return the status, document and headers that the specification wants; what is right is charged.

@@ -98,10 +98,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("POST")
 
     def do_GET(self) -> None:
-        self._answer("GET")
+        if self.path.endswith("/models"):
+            self._list_models()
+        else:
+            self._answer("GET")
 
     def do_DELETE(self) -> None:
         self._answer("DELETE")
+
+    def _list_models(self) -> None:
+        """Answer who asks for the list of models; the book is about what costs money only."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        status, body = self.server.owner.book.listing(self.path, headers)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _answer(self, method: str) -> None:
         content = self._content()

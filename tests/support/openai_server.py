@@ -43,7 +43,8 @@ class OpenAIServer(Config):
     a "bucket" that refills all the time (OpenAI's way), a "window" of each minute, or a "log" of the last
     one; by the time of the `clock` file, where there is one (`openai_clock.SharedClock`). Each answer takes
     `takes_s` of that time, and `delay_s` of real time; with `texts_per_second` it computes one request after
-    the other, and goes on when the client is gone. `quota` are the tokens that are paid for. With
+    the other, and goes on when the client is gone. `quota` are the tokens that are paid for, and `lists`
+    the status and body of the list of models, None for a right one. With
     `echoes` each error message repeats what the client sent to identify itself. The vector of a text is that
     of `seed` and the text; a model `answers_as` another name than it was asked by.
 

@@ -17,10 +17,14 @@ __all__ = ["doctor"]
 @expanded
 def doctor(
     model: opt.Model = None,
+    base_url: opt.BaseUrl = None,
     offline: opt.Offline = False,
     deep: Annotated[
         bool,
-        Option("--deep", help="Also import torch, load plug-ins, and test the API key."),
+        Option(
+            "--deep",
+            help="Also import torch, load plug-ins, test the API key, and send the model's API a few texts.",
+        ),
     ] = False,
     env_file: opt.EnvFile = None,
     form: opt.TextOrJson = "text",
@@ -34,7 +38,7 @@ def doctor(
 
     values.check_choice("--format", form, ("text", "json"))
     with quieted():
-        findings = diagnose(model=model, offline=offline, deep=deep, env_file=env_file)
+        findings = diagnose(model=model, base_url=base_url, offline=offline, deep=deep, env_file=env_file)
         shown = list(show_findings(findings, form))
     if not all(map(is_well, shown)):
         raise NegativeAnswer

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any
 
-__all__ = ["INSTRUCTION", "language_names", "model_names", "part_at_colon", "reranker_names"]
+__all__ = [
+    "INSTRUCTION",
+    "language_names",
+    "model_and_server_names",
+    "model_names",
+    "part_at_colon",
+    "reranker_names",
+]
 
 # Set by the script that `--install-completion` installs: the shell asks for completions.
 INSTRUCTION = "_SIMIL_COMPLETE"
 _BEFORE = "_SIMIL_COMPLETE_BEFORE"
+# What the names of models behind an API begin with.
+_API = "openai:"
 
 
 def model_names(incomplete: str) -> list[str]:
@@ -18,12 +29,42 @@ def model_names(incomplete: str) -> list[str]:
 
     Loads no model and opens no connection.
     """
+    return _begun(incomplete, _known_models())
+
+
+def model_and_server_names(ctx: Any, incomplete: str) -> list[str]:
+    """Return `model_names`, and the models of the server that the command line or the settings name.
+
+    `ctx` is Typer's, with the options before the cursor. The server is asked only where one of its models
+    may be meant, and has a second.
+    """
+    begun = os.environ.get(_BEFORE, "") + incomplete
+    may_be_meant = begun.startswith(_API) or _API.startswith(begun)
+    names = _server_models(ctx.params) if may_be_meant and "base_url" in ctx.params else []
+    return _begun(incomplete, [*_known_models(), *(f"{_API}{name}" for name in names)])
+
+
+def _server_models(options: Mapping[str, Any]) -> Sequence[str]:
+    from simil.config import load_settings
+    from simil.embedders.openai.listed_models import listed_models
+    from simil.errors import SimilError
+
+    # Nothing may stand on the terminal but the line that is being typed.
+    logging.disable()
+    given = {name: options.get(name) for name in ("base_url", "env_file")}
+    try:
+        return listed_models(load_settings(**given, offline=options.get("offline") or None))
+    except SimilError:  # The run itself will say what is wrong.
+        return ()
+
+
+def _known_models() -> list[str]:
     from simil.models.entry_points import installed_plugins
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
     from simil.models.names import known_names
 
     plugins = [f"plugin:{name}" for name in installed_plugins()]
-    return _begun(incomplete, [*known_names(), *plugins, *cached_repos(hub_cache_dir())])
+    return [*known_names(), *plugins, *cached_repos(hub_cache_dir())]
 
 
 def reranker_names(incomplete: str) -> list[str]:

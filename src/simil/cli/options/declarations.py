@@ -37,7 +37,7 @@ class Option(ParameterDeclaration):
         metavar: str | None = None,
         min: int | None = None,  # noqa: A002
         rich_help_panel: str | None = None,
-        autocompletion: Callable[[str], list[str]] | None = None,
+        autocompletion: Callable[..., list[str]] | None = None,
     ) -> None:
         told = {
             "help": help,

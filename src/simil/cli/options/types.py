@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import language_names, model_names, reranker_names
+from simil.cli.options.completion import language_names, model_and_server_names, reranker_names
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -81,7 +81,7 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         help="Model: bge-base, minilm, openai[:MODEL], org/name, ./dir or plugin:NAME. \\[env: SIMIL_MODEL]",
-        autocompletion=model_names,
+        autocompletion=model_and_server_names,
     ),
 ]
 Models = Annotated[
@@ -91,7 +91,7 @@ Models = Annotated[
         "--model",
         metavar="NAME",
         help="A model, as in the other commands; repeat it to compare several.",
-        autocompletion=model_names,
+        autocompletion=model_and_server_names,
     ),
 ]
 Rerank = Annotated[

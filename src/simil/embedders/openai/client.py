@@ -114,7 +114,7 @@ class OpenAIEmbedder(Embedder):
             concurrency, timeout, fixed=batch_size, is_paced=not self._endpoint.is_openai_or_azure
         )
         self._retries, self._timeout = Retries(retries), timeout
-        self._sender = Sender(self._ask, self._clock, random, self._retries, concurrency, usage, sizes)
+        self._sender = Sender(self.ask, self._clock, random, self._retries, concurrency, usage, sizes)
 
     @property
     def address(self) -> str:
@@ -152,7 +152,7 @@ class OpenAIEmbedder(Embedder):
         Raises a `SimilError` if it has none.
         """
         sizes = RequestSizes(1, Timeout(), fixed=1)
-        sender = Sender(self._ask, self._clock, self._random, Retries(0), 1, self.usage, sizes)
+        sender = Sender(self.ask, self._clock, self._random, Retries(0), 1, self.usage, sizes)
         # What is refused here is no reason to refuse it later.
         limits = Limits(self._limits.model, self._limits.tokens, self._limits.overflow)
         batch = TextBatch(
@@ -252,8 +252,11 @@ class OpenAIEmbedder(Embedder):
                 self._counter = ByteCounter() if limit is None else token_counter(limit)
         return self._counter
 
-    def _ask(self, texts: Sequence[str]) -> EmbeddingReply:
-        """Send one request and return its reply; try other encodings if the server refuses one."""
+    def ask(self, texts: Sequence[str]) -> EmbeddingReply:
+        """Send one request and return its reply; try other encodings if the server refuses one.
+
+        Raises `RequestFailed`, which says what may help, and a `SimilError` if no request can be sent.
+        """
         encoding = self._encoding
         while True:
             body = protocol.request_body(self.stamp, texts, encoding, self._request_dimensions)

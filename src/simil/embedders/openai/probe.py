@@ -1,20 +1,44 @@
-"""Checks that a server is there by requesting its list of models, which costs nothing."""
+"""Asks a server for its list of models, which costs nothing."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from simil._version import __version__
 from simil.config import Credentials
 from simil.deadline import within
 from simil.embedders.openai.endpoint import Endpoint
+from simil.embedders.openai.protocol import BadAnswer, json_of
 from simil.errors import SimilError, Unreachable, UsageError
 
-__all__ = ["ask_for_models"]
+__all__ = ["ModelList", "ask_for_models"]
+
+# The lists of the largest providers have a megabyte.
+_MOST_BYTES = 8 << 20
 
 
-def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple[str, int]:
-    """Send `GET {base_url}/models`, and return the host as it may be shown and the status of the answer.
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """A server's answer to `GET /models`.
+
+    Attributes:
+        host: the server as it may be shown.
+        status: the status of the answer.
+        names: the models, in the server's order; None if the answer is no list of models.
+    """
+
+    host: str
+    status: int
+    names: tuple[str, ...] | None
+
+    def has(self, name: str) -> bool:
+        """Return whether `name` is listed; a server may add a tag, as Ollama does."""
+        return bool({name, f"{name}:latest"} & {*(self.names or ())})
+
+
+def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> ModelList:
+    """Send `GET {base_url}/models`, and return what the server answers.
 
     `show_key` sends the key, or a login in the URL, as with texts; redirects are not followed, so it goes
     nowhere else. The server has `seconds` in all to answer. Raises `UsageError` for an invalid base URL,
@@ -27,7 +51,7 @@ def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple
     if show_key:
         headers |= endpoint.authorization(api.api_key)
     try:
-        return endpoint.host, within(seconds, lambda: _status(url, headers, seconds))
+        status, body = within(seconds, lambda: _answer(url, headers, seconds))
     except SimilError:
         raise
     except TimeoutError as exc:
@@ -40,9 +64,10 @@ def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> tuple
             f"{endpoint.host} cannot be reached ({type(exc).__name__})",
             hint="check the network, the base URL, certificates and any proxy",
         ) from exc
+    return ModelList(endpoint.host, status, _names(body) if status == 200 else None)
 
 
-def _status(url: str, headers: dict[str, str], seconds: float) -> int:
+def _answer(url: str, headers: dict[str, str], seconds: float) -> tuple[int, bytes]:
     import httpx
 
     try:
@@ -54,6 +79,24 @@ def _status(url: str, headers: dict[str, str], seconds: float) -> int:
         ) from exc
     try:
         with client, client.stream("GET", url) as answer:
-            return int(answer.status_code)
+            body = bytearray()
+            for part in answer.iter_bytes() if answer.status_code == 200 else ():
+                body += part
+                if len(body) > _MOST_BYTES:
+                    break
+            return int(answer.status_code), bytes(body)
     except httpx.TimeoutException as exc:
         raise TimeoutError from exc
+
+
+def _names(body: bytes) -> tuple[str, ...] | None:
+    """Return the names in a list of OpenAI's form; None for anything else."""
+    try:
+        document = json_of(body)
+    except BadAnswer:
+        return None
+    models = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(models, list):
+        return None
+    names = [model.get("id") for model in models if isinstance(model, dict)]
+    return tuple(name for name in names if isinstance(name, str) and name.isprintable())

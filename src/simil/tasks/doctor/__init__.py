@@ -61,14 +61,20 @@ CHECKS = (
 
 
 def diagnose(
-    *, model: str | None = None, offline: bool = False, deep: bool = False, env_file: Path | None = None
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    offline: bool = False,
+    deep: bool = False,
+    env_file: Path | None = None,
 ) -> Iterator[Finding]:
     """Yield the findings of each check in turn, without secrets or the path of the home directory.
 
-    `model` is the model that the command line names. `offline` opens no connection; `deep` also imports
-    torch, loads plug-ins and sends the key to the API.
+    `model` is the model that the command line names, `base_url` the server. `offline` opens no connection;
+    `deep` also imports torch, loads plug-ins and sends the key and, for a model behind an API, a few texts to
+    the API.
     """
-    context = _context(model, offline=offline, deep=deep, env_file=env_file)
+    context = _context(model, base_url, offline=offline, deep=deep, env_file=env_file)
     redact = redactor(context)
     for check in CHECKS:
         for finding in _findings(check, context):
@@ -91,16 +97,19 @@ def _findings(check: Check, context: CheckContext) -> Iterator[Finding]:
         yield fail(check.name, f"check failed: {what_was_raised(exc)}", "report this")
 
 
-def _context(model: str | None, *, offline: bool, deep: bool, env_file: Path | None) -> CheckContext:
+def _context(
+    model: str | None, base_url: str | None, *, offline: bool, deep: bool, env_file: Path | None
+) -> CheckContext:
     settings, error = None, None
     try:
-        settings = load_settings(model=model, offline=offline or None, env_file=env_file)
+        settings = load_settings(model=model, base_url=base_url, offline=offline or None, env_file=env_file)
     except SimilError as exc:
         error = exc
     return CheckContext(
         settings=settings or _defaults(),
         error=error,
         sources={
+            "command line": SettingSource("a flag", {"OPENAI_BASE_URL": base_url} if base_url else {}),
             "environment": SettingSource("the environment", os.environ),
             ".env": _read(lambda: read_dotenv(env_file, Path())),
             "config file": _read(lambda: read_config_file(os.environ)),

@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Iterator
 
-from simil.config import OPENAI_BASE_URL, Credentials
+from simil.config import OPENAI_BASE_URL
 from simil.consent import host_of, how_to_consent
 from simil.errors import SimilError
 from simil.models.catalog import DEFAULT
 from simil.models.hub.reachability import remembered
 from simil.models.resolve import Provider, resolve
 from simil.models.status import State, status_of
-from simil.tasks.doctor.findings import CheckContext, Finding, Status, endpoint_of, not_asked, note, ok, warn
+from simil.tasks.doctor.findings import CheckContext, Finding, Status, not_asked, note, ok, warn
+from simil.tasks.doctor.server_checks import server_findings
 
 __all__ = ["api", "certificates", "hub", "proxy"]
 
@@ -62,7 +63,7 @@ def hub(context: CheckContext) -> Iterator[Finding]:
 
 
 def api(context: CheckContext) -> Iterator[Finding]:
-    """Ask the API for its models, without the key; `deep` sends the key, as embedding does."""
+    """Ask the API for its models, without the key; `deep` sends the key and a few texts."""
     server = context.settings.openai
     needed = context.endpoint is not None
     if context.offline:
@@ -78,26 +79,7 @@ def api(context: CheckContext) -> Iterator[Finding]:
             how_to_consent(server.url_unconsented),
         )
     else:
-        show_key = context.deep and server.api_key is not None
-        yield _asked(server, show_key=show_key, needed=needed)
-
-
-def _asked(server: Credentials, *, show_key: bool, needed: bool) -> Finding:
-    from simil.embedders.openai.probe import ask_for_models
-
-    bad = Status.FAIL if needed else Status.WARN
-    try:
-        host, status = ask_for_models(server, show_key=show_key, seconds=_SECONDS)
-    except SimilError as exc:
-        return Finding("API", bad, exc.message, exc.hint)
-    if status >= 500 or status == 429:
-        return Finding("API", bad, f"{host} answers {status}", "try again later")
-    if not show_key:
-        return ok("API", f"{host} answers ({status} without a key)")
-    proof = endpoint_of(server).credential(server.api_key)
-    if status in (401, 403):
-        return Finding("API", bad, f"{host} does not accept {proof} ({status})", "correct it")
-    return ok("API", f"{host} answers {status} to {proof}")
+        yield from server_findings(context)
 
 
 def _hub_severity(context: CheckContext) -> Status:

@@ -29,6 +29,7 @@ _OURS = (
     "fingerprints",
     "generations",
     "hub-unreachable.json",
+    "server-models",
     "calibrations",
     "trusted",
     "config.toml",
