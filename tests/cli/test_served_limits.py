@@ -55,12 +55,16 @@ def test_name_that_the_catalog_knows_is_any_model_elsewhere(server: OpenAIServer
     assert "$" not in simil("embed", "-t", "quince", "-m", "openai", "-v").err
 
 
-def test_facts_and_prices_hold_at_the_makers_own_address(server: OpenAIServer) -> None:
+def test_facts_and_prices_hold_at_the_makers_own_address(server: OpenAIServer, tmp_path: Path) -> None:
     with OpenAIServer(azure="2024-10-21") as azure, at_azure(azure) as env:
         result = simil("embed", "-t", "apple", "-m", "openai", "-v", env=env)
         assert "$" in result.err
-        dry = json.loads(simil("embed", "-t", "fig", "-m", "openai", "--dry-run", "-f", "json", env=env).out)
+        run = ("embed", "-t", "fig", "-m", "openai", "--dry-run", "-o", "vectors.npy")
+        dry = json.loads(simil(*run, "-f", "json", env=env, cwd=tmp_path).out)
         assert dry["is_openai"] and dry["cost"] is not None
+        assert dry["batch_cost"] == dry["cost"] / 2
+        assert simil(*run, "--batch", env=env, cwd=tmp_path).out.splitlines()[-1].startswith("with --batch\t")
+        assert not tmp_path.joinpath("vectors.npy").exists()
 
 
 @pytest.mark.parametrize("exact", [True, False])

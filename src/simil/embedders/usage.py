@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Plan", "Usage", "cost_of"]
+__all__ = ["BATCH_SHARE", "Plan", "Usage", "cost_of"]
+
+# What a token costs in OpenAI's batches: developers.openai.com/api/docs/guides/batch
+BATCH_SHARE = 0.5
 
 
 def cost_of(tokens: int, price: float | None) -> float | None:

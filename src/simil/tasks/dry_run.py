@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from simil.embedders.base import Embedder, VectorForm
+from simil.embedders.usage import BATCH_SHARE
 from simil.tasks.embedding import EmbedOptions
 from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
@@ -21,7 +22,8 @@ class DryRun:
     Of `inputs` texts, `duplicates` equal an earlier one and `cached` are in the cache; the others have
     `tokens` tokens (an upper bound unless `is_exact`), take `requests` requests and cost `cost` US dollars.
     Unless the address `is_openai`, OpenAI's own or Azure's, there may be more requests: the server's speed
-    decides. The last five are None for a model on this machine; `cost` is also None if the price is unknown.
+    decides. The last six are None for a model on this machine; `cost` is also None if the price is unknown,
+    and so is `batch_cost`, what OpenAI's Batch API would take for the same.
     """
 
     model: str
@@ -33,6 +35,7 @@ class DryRun:
     requests: int | None = None
     cost: float | None = None
     is_openai: bool | None = None
+    batch_cost: float | None = None
 
 
 def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) -> DryRun:
@@ -65,6 +68,7 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
         requests=plan.requests,
         cost=plan.cost,
         is_openai=plan.is_openai,
+        batch_cost=None if plan.cost is None else plan.cost * BATCH_SHARE,
     )
 
 

@@ -194,7 +194,8 @@ def _preview_cost(
     if target.append:
         session.append_to(target.path, wanted)
     found = dry_run(texts, session.embedder(), wanted)
-    with open_output(None if target.append else target.output) as stream:
+    # It is no vectors: what is after -o stays as it is.
+    with open_output(None) as stream:
         show_dry_run(found, stream, as_json=form == "json")
 
 

@@ -39,12 +39,16 @@ def _lines(found: DryRun) -> list[tuple[str, str]]:
     finer = "tiktoken" if found.is_openai else "--tokenizer"
     most, how = ("", "exact") if found.is_exact else ("at most ", f"one a byte; {finer} would count them")
     requests = "about {:,}" if found.is_openai else "at least {:,} (the server's speed decides)"
-    cost = "unknown" if found.cost is None else dollars(found.cost)
-    if found.cost and not cost.startswith("under"):
-        cost = f"{most}{cost}"
+    batch = [] if found.batch_cost is None else [("with --batch", _cost(found.batch_cost, most))]
     return [
         *lines,
         ("tokens", f"{most}{found.tokens:,} ({how})"),
         ("requests", requests.format(found.requests)),
-        ("cost", cost),
+        ("cost", _cost(found.cost, most)),
+        *batch,
     ]
+
+
+def _cost(amount: float | None, most: str) -> str:
+    cost = "unknown" if amount is None else dollars(amount)
+    return f"{most}{cost}" if amount and not cost.startswith("under") else cost
