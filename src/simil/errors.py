@@ -118,7 +118,10 @@ class ExtraMissing(ModelError):
 
 
 class ProviderError(SimilError):
+    """`blames_texts` says that the server may have refused a request for the texts in it."""
+
     exit_code = 5
+    blames_texts = False
 
 
 class KeyMissing(ProviderError):

@@ -47,6 +47,13 @@ class Result:
         assert self.err.startswith("simil: "), self.err
         return self.err.removeprefix("simil: ").removesuffix("\n")
 
+    @property
+    def error_lines(self) -> list[str]:
+        """The lines on stderr, without the name of the command; fails where one is not simil's."""
+        lines = self.err.splitlines()
+        assert all(line.startswith("simil: ") for line in lines), self.err
+        return [line.removeprefix("simil: ") for line in lines]
+
 
 @dataclass(frozen=True)
 class Child:

@@ -123,7 +123,7 @@ def _cached(model: _LocatedModel, settings: Settings, folder: Path | None = None
     # A cache for one run keeps everything that the run has paid for.
     most = settings.cache_mb * 10**6 if folder is None else sys.maxsize
     where = folder or cache_folder(settings.cache_dir)
-    cache = VectorCache(where, most, gathers=settings.gathers_writes)
+    cache = VectorCache(where, most, gathers=settings.gathers_writes, is_temporary=folder is not None)
     return CachedEmbedder(model.stamp, model.key_builder, cache, model.open, model.on_unopened)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import Embedder, Kind, TextRejected
-from simil.errors import InputError, Place
+from simil.errors import InputError, Place, ProviderError
 from simil.frozen import Frozen
 from simil.tasks.prefetch import prefetch_batches
 from simil.texts import Text
@@ -166,7 +166,11 @@ class _Begun:
             return
         wait = self._wait
         del self._wait  # It refers to this object, and the texts would stay until cycles are collected.
-        vectors = self._in_place(wait())
+        try:
+            vectors = self._in_place(wait())
+        except ProviderError as exc:
+            self._name_text(exc)
+            raise
         if not self._failed or self._keeps_failed:
             yield EmbeddedBatch(self._texts, vectors, self._unknown)
             return
@@ -183,6 +187,15 @@ class _Begun:
         every = np.full((len(self._texts), vectors.shape[1]), np.nan, np.float32)
         every[self._sent] = vectors
         return every
+
+    def _name_text(self, error: ProviderError) -> None:
+        """Say where the text stands that a server refused, if there was only one.
+
+        Of a server that has accepted nothing yet, it is not known whether the text is at fault.
+        """
+        places = {self._texts[row].text: self._texts[row].origin for row in reversed(self._sent)}
+        if error.blames_texts and error.place is None and len(places) == 1:
+            (error.place,) = places.values()
 
     def _note_unknown(self, index: int) -> None:
         row = self._sent[index]

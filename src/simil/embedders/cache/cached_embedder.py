@@ -12,6 +12,7 @@ from simil.embedders.base import Embedder, Kind, Piece, TextRejected, VectorForm
 from simil.embedders.cache.keys import KeyBuilder
 from simil.embedders.cache.store import Hits, VectorCache
 from simil.embedders.pieces import StoredVector, passed_to, reindex
+from simil.errors import ProviderError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ __all__ = ["CacheWriter", "CachedEmbedder", "hit_piece", "look_up"]
 # New vectors are written once there are this many, or after this many seconds: a killed run loses at most
 # twice as many, an interrupted one none that is computed.
 _ROWS, _SECONDS = 1024, 1.0
+_KEPT = "what was embedded is kept in the cache"
 
 
 class CachedEmbedder(Embedder):
@@ -173,6 +175,9 @@ class CachedEmbedder(Embedder):
         try:
             yield from hit_piece(hits)
             yield from pieces
+        except ProviderError as exc:
+            self._say_what_is_kept(exc)
+            raise
         finally:
             self._begun -= mine
         if waiting:
@@ -180,6 +185,10 @@ class CachedEmbedder(Embedder):
             yield from reindex(hit_piece(hits), waiting)
             rest = [waiting[place] for place in missing]
             yield from reindex(begin(rest), rest)
+
+    def _say_what_is_kept(self, error: ProviderError) -> None:
+        if self._cache.has_kept and _KEPT not in error.hint:
+            error.hint = "; ".join(filter(None, [error.hint, _KEPT]))
 
 
 class CacheWriter:

@@ -86,12 +86,14 @@ class VectorCache:
         clock: Callable[[], float] = time.time,
         busy_ms: int = BUSY_MS,
         gathers: bool = False,
+        is_temporary: bool = False,
     ) -> None:
         """Nothing is opened before the first use.
 
         `clock` returns seconds since 1970; `busy_ms` is how long to wait for other processes. One that
         `gathers` writes about once a second what comes in small parts, since a write of one vector can take
-        longer than computing it; look-ups do not see it before.
+        longer than computing it; look-ups do not see it before. One that `is_temporary` is deleted at the end
+        of the run.
         """
         self._busy_ms = busy_ms
         self._gathers = gathers
@@ -104,9 +106,16 @@ class VectorCache:
         self._file: CacheFile | None = None
         self._off = False
         self._read_only = False
+        self._is_temporary = is_temporary
+        self._has_room = False
         self._stale: set[bytes] = set()
         self._damaged: set[bytes] = set()
         _CACHES.add(self)
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether the next run will find what this one has stored so far, of which there is some."""
+        return self._has_room and not (self._is_temporary or self._read_only or self._off)
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
         """Return the vectors of those `keys` that are in the cache; None if there are none."""
@@ -210,7 +219,8 @@ class VectorCache:
     ) -> None:
         file.put(space, keys, vectors, marks, self._hour())
         size = file.size()
-        if size > self.max_bytes:
+        self._has_room = size <= self.max_bytes
+        if not self._has_room:
             share = 1 - _FILLED * self.max_bytes / size
             file.drop_oldest(int(file.count() * share) + 1)
 

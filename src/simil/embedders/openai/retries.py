@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from simil.embedders.openai.protocol import Reply
-from simil.errors import SimilError
+from simil.errors import ProviderError, SimilError
 
 __all__ = ["Blame", "RequestFailed", "Retries", "may_be_retried", "retry_after"]
 
@@ -69,6 +69,8 @@ class RequestFailed(Exception):
 
     def final_error(self, tries: int) -> BaseException:
         """Return the error to raise after `tries` tries; it names their number."""
+        if isinstance(self.error, ProviderError):
+            self.error.blames_texts = self.blame is not None
         if isinstance(self.error, SimilError) and tries > 1:
             self.error.message += f", after {tries} tries"
         return self.error

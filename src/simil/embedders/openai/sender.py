@@ -154,11 +154,7 @@ class Sender:
                 wait = self._seconds_to_wait(now)
                 if wait is not None and wait > LONGEST_WAIT_S and not self._in_flight:
                     limited = f"{self.usage.host} accepts no more requests for {wait:,.0f} s"
-                    self._give_up(
-                        RateLimited(
-                            limited, hint="run again then; without --no-cache, finished vectors are kept"
-                        )
-                    )
+                    self._give_up(RateLimited(limited, hint="run again then"))
                     continue
                 self.clock.wait(self._changed, None if wait is None else min(wait, LONGEST_WAIT_S))
         return None
