@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import jq_command
+from support.command import started
 from support.fork_server import install_simil
 from support.process_defaults import INITIAL_ENVIRONMENT
 
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"-?\d+\.\d+")
 
 
+# Where the examples of servers.md have their server.
+SERVER = "127.0.0.1:8000"
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
@@ -110,9 +113,20 @@ def test_the_python_examples_are_true():
     assert check_python_examples(readme[readme.index("## Python") :]) == 6
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_what_is_printed(page, checkout, environment, monkeypatch):
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    check_examples(console_examples(text), checkout, environment)
-    monkeypatch.chdir(checkout)
+def check_page(text, folder, environment, monkeypatch):
+    check_examples(console_examples(text), folder, environment)
+    monkeypatch.chdir(folder)
     check_python_examples(text)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "servers.md"])
+def test_a_page_shows_what_is_printed(page, checkout, environment, monkeypatch):
+    check_page((ROOT / "docs" / page).read_text("utf-8"), checkout, environment, monkeypatch)
+
+
+def test_the_page_about_servers_shows_what_is_printed(checkout, environment, monkeypatch):
+    """Its server is at another port."""
+    text = (ROOT / "docs" / "servers.md").read_text("utf-8")
+    with started("serve", "-m", "minilm", "--port", "0", "--no-cache") as child:
+        address = re.search(r"served at http://(\S+)/v1;", child.process.stderr.readline().decode())[1]
+        check_page(text.replace(SERVER, address), checkout, environment, monkeypatch)

@@ -288,7 +288,7 @@ def test_the_doctor_goes_on_after_one_that_would_end_it(
 ) -> None:
     declare("odd", "raise SystemExit(0)", tmp_path / "packages")
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    context = replace(_context(None, offline=True, deep=False, env_file=None), deep=True)
+    context = replace(_context(None, None, offline=True, deep=False, env_file=None), deep=True)
 
     (found,) = model_checks.plugins(context)
     assert (found.status, found.detail) == (

@@ -1,7 +1,8 @@
 """Servers of embeddings that misbehave, under commands that use them: right answers, or one line in time.
 
 Whatever a server does, no text gets the vector of another, the key shows nowhere, nothing is sent to another
-host, an old output file stays, and what was paid for once is not asked for again.
+host, an old output file stays, and what was paid for once is not asked for again, but for the one cached text
+that tells whether the model is still the same.
 """
 
 from __future__ import annotations
@@ -218,7 +219,7 @@ def _judge_second(task: Task, case: ServerCase, folder: Path, done: Attempt, pai
             task.report.found("wrong", f"{how}: {wrong}: {done}")
     elif not done.hung:
         task.report.found("lost", f"{how}: no answer: {done}")
-    if paid:
+    if len(paid) > 1:
         task.report.found("lost", f"{how}: paid again for {paid}: {done}")
 
 
