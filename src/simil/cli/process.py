@@ -112,7 +112,8 @@ def _handle_signals() -> None:
             signal.signal(number, _interrupt)
     watch_signals()
     wakes, woken = os.pipe()
-    os.set_blocking(woken, False)
+    if sys.platform != "win32":  # It needs no such pipe there.
+        os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     threading.Thread(target=_end_soon, args=(wakes,), daemon=True).start()
     sys.unraisablehook = _note_unraisable
