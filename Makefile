@@ -32,6 +32,11 @@ $(VENV)/.tools: $(VENV)/.installed requirements-dev.txt requirements-data.txt
 lint: $(VENV)/.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --quiet --offline .github
+	$(BIN)/hadolint Dockerfile
 
 types: $(VENV)/.tools  ## the types, also as Windows has them: what is missing there
 	$(BIN)/mypy
