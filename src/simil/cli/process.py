@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from simil.blas import start_with_one_thread
 from simil.data_stream import keep_streams, stderr, stdout
@@ -82,8 +82,11 @@ def _repair_streams() -> None:
     control characters of any input are made visible.
     """
     codecs.register_error("simil.names", _byte_of_name)
-    encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
-    raw = open(os.dup(1), "wb")  # noqa: SIM115, PTH123 (open to the end)
+    # A pipe of Windows has an encoding that lacks most letters, and its console takes them from Python's stream.
+    is_windows = sys.platform == "win32"
+    encoding = "utf-8" if sys.stdout is None or is_windows else sys.stdout.encoding
+    is_console = is_windows and sys.stdout is not None and sys.stdout.isatty()
+    raw: BinaryIO = sys.stdout.buffer if is_console else open(os.dup(1), "wb")  # noqa: SIM115, PTH123
     out = io.TextIOWrapper(raw, encoding, "simil.names", "\n", line_buffering=raw.isatty())
     err = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if out.isatty() or err.isatty():
