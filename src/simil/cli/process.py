@@ -82,7 +82,7 @@ def _repair_streams() -> None:
     control characters of any input are made visible.
     """
     codecs.register_error("simil.names", _byte_of_name)
-    # A pipe of Windows has an encoding that lacks most letters, and its console takes them from Python's stream.
+    # A pipe of Windows has an encoding that lacks most letters; its console takes all from Python's stream.
     is_windows = sys.platform == "win32"
     encoding = "utf-8" if sys.stdout is None or is_windows else sys.stdout.encoding
     is_console = is_windows and sys.stdout is not None and sys.stdout.isatty()
