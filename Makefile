@@ -51,7 +51,7 @@ $(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
 	touch $@
 
 bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour
-	$(BENCH)/bin/python benchmarks/run.py --json benchmarks/results/all.json --results benchmarks/RESULTS.md --readme README.md $(BENCH_ARGS)
+	$(BENCH)/bin/python benchmarks/run.py --json benchmarks/results/all.json --results benchmarks/RESULTS.md --speeds docs/speed.md $(BENCH_ARGS)
 
 torture: $(VENV)/.tools  ## everything hostile done to the command and counted, for the better part of an hour
 	PYTHONPATH=tests $(BIN)/python -m torture $(TORTURE_ARGS)
