@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types unit clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs unit clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
 
-test: lint types wheel unit  ## everything that must hold; the slowest 20 tests are listed at its end
+test: lint types docs wheel unit  ## everything that must hold; the slowest 20 tests are listed at its end
 
 quick: lint types  ## what needs less than a minute: no test that starts a process or loads PyTorch
 	$(BIN)/python -m pytest --quick -n auto --dist loadfile
@@ -36,6 +36,9 @@ lint: $(VENV)/.tools
 types: $(VENV)/.tools
 	$(BIN)/mypy
 
+docs: $(VENV)/.tools  ## the site of the documentation, in site/, and all links
+	$(BIN)/python tools/check_docs.py
+
 unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
@@ -57,4 +60,4 @@ torture: $(VENV)/.tools  ## everything hostile done to the command and counted, 
 	PYTHONPATH=tests $(BIN)/python -m torture $(TORTURE_ARGS)
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ __all__ = ["with_figures"]
 
 _BEGIN, _END = "<!-- speeds: written by benchmarks/run.py -->\n", "<!-- end of speeds -->"
 _MISSING = "not measured"
+_RESULTS = "https://github.com/simil-cli/simil/blob/main/benchmarks/RESULTS.md"
 
 # What is done, what it is compared with, in which suite, and by which row of it.
 _FIGURES = (
@@ -101,7 +102,7 @@ def _table(kept: Mapping[str, Any]) -> Iterator[str]:
     for what, peer, suite, row in _FIGURES:
         one, every = (_cell(kept, suite + core, row) for core in (ONE_CORE, ""))
         section = kept.get(suite) or kept.get(suite + ONE_CORE)
-        source = f"[{_processor(section)}](../benchmarks/RESULTS.md#{_anchor(section)})" if section else ""
+        source = f"[{_processor(section)}]({_RESULTS}#{_anchor(section)})" if section else ""
         yield f"| {what} | {peer} | {one} | {every} | {source} |"
 
 
