@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types unit clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs unit clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
 
-test: lint types wheel unit  ## everything that must hold; the slowest 20 tests are listed at its end
+test: lint types docs wheel unit  ## everything that must hold; the slowest 20 tests are listed at its end
 
 quick: lint types  ## what needs less than a minute: no test that starts a process or loads PyTorch
 	$(BIN)/python -m pytest --quick -n auto --dist loadfile
@@ -42,6 +42,9 @@ types: $(VENV)/.tools  ## the types, also as Windows has them: what is missing t
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src
 
+docs: $(VENV)/.tools  ## the site of the documentation, in site/, and all links
+	$(BIN)/python tools/check_docs.py
+
 unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
@@ -57,10 +60,10 @@ $(BENCH)/.installed: pyproject.toml constraints.txt requirements-bench.txt
 	touch $@
 
 bench: $(BENCH)/.installed  ## everything measured against its peers, for the better part of an hour
-	$(BENCH)/bin/python benchmarks/run.py --json benchmarks/results/all.json --results benchmarks/RESULTS.md --readme README.md $(BENCH_ARGS)
+	$(BENCH)/bin/python benchmarks/run.py --json benchmarks/results/all.json --results benchmarks/RESULTS.md --speeds docs/speed.md $(BENCH_ARGS)
 
 torture: $(VENV)/.tools  ## everything hostile done to the command and counted, for the better part of an hour
 	PYTHONPATH=tests $(BIN)/python -m torture $(TORTURE_ARGS)
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist site .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
