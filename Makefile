@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types docs unit clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs pictures unit clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -44,6 +44,9 @@ types: $(VENV)/.tools  ## the types, also as Windows has them: what is missing t
 
 docs: $(VENV)/.tools  ## the site of the documentation, in site/, and all links
 	$(BIN)/python tools/check_docs.py
+
+pictures: $(VENV)/.tools  ## the pictures of terminals in the documentation, by running what they show
+	$(BIN)/python tools/terminal_pictures.py
 
 unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5

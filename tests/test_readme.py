@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import terminal_pictures
 from support import jq_command
 from support.command import started
 from support.fork_server import install_simil
@@ -101,6 +102,16 @@ def check_python_examples(text):
         value = eval(code, names)
         shown = f"{value.dtype}, shape {value.shape}" if getattr(value, "ndim", 0) == 2 else str(value)
         assert shown.startswith(promised.rstrip("…")), line
+
+
+@pytest.mark.parametrize("name", terminal_pictures.PICTURES)
+def test_a_picture_shows_what_a_terminal_shows(name):
+    """`make pictures` draws them anew."""
+    drawn, kept = (
+        re.sub(r"<[^>]*>", "", text)
+        for text in (terminal_pictures.drawn(name), (ROOT / f"docs/pictures/{name}.svg").read_text("utf-8"))
+    )
+    assert same(drawn, kept)
 
 
 def check_page(text, folder, environment, monkeypatch):
