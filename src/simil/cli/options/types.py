@@ -54,6 +54,7 @@ __all__ = [
     "Rerank",
     "RetriesLimit",
     "Sheet",
+    "Sort",
     "TextOrJson",
     "Threads",
     "Timeout",
@@ -261,6 +262,13 @@ MaxTextBytes = Annotated[
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
+Sort = Annotated[
+    bool,
+    Option(
+        "--sort",
+        help="Put the rows of csv, tsv, jsonl and Parquet in order of the results, not of the input.",
+    ),
+]
 OnError = Annotated[
     str,
     _input(
