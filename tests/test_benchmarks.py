@@ -213,16 +213,17 @@ def test_results_of_other_suites_stay(load: Any) -> None:
     assert "2026-01-01, commit abc, idle: `python benchmarks/run.py`" in lines
 
 
-def test_the_page_and_the_readme_show_what_is_kept(load: Any) -> None:
+def test_the_pages_show_what_is_kept(load: Any) -> None:
     """After a merge of results, `make bench BENCH_ARGS=--only` writes both anew."""
-    results, readme = load("results_file"), (BENCHMARKS.parent / "README.md").read_text("utf-8")
+    readme, speed = ((BENCHMARKS.parent / name).read_text("utf-8") for name in ("README.md", "docs/speed.md"))
+    results = load("results_file")
     kept = results.read(BENCHMARKS / "results" / "all.json")
     assert (BENCHMARKS / "RESULTS.md").read_text("utf-8") == results.page(kept)
-    assert load("readme_figures").with_figures(readme, kept) == readme
-    # No other place of the README can be forgotten.
-    section = readme[readme.index("<!-- speeds") : readme.index("<!-- end of speeds")]
+    assert load("speed_figures").with_figures(speed, kept) == speed
+    # No other place can be forgotten.
+    section = speed[speed.index("<!-- speeds") : speed.index("<!-- end of speeds")]
     said = re.compile(r"\d times (?:as (?:fast|long)|faster)|\d+x\b|\d (?:texts|lines) (?:per|a) second")
-    assert len(said.findall(readme)) == len(said.findall(section)) > 5
+    assert len(said.findall(readme + speed)) == len(said.findall(section)) > 5
 
 
 def test_a_tree_is_copied_as_git_tracks_it(tmp_path: Path, load: Any) -> None:
@@ -419,7 +420,7 @@ def test_the_figures_of_a_card_are_made_in_one_run(tmp_path: Path) -> None:
         (["--sick", "none.tsv"], "there is no none.tsv"),
         (["--results", "page.md"], "name a file"),
         (["--json", "cut.json"], "cannot be read: Unterminated string"),
-        (["--json", "new.json", "--readme", "none.md"], "cannot be read: [Errno 2]"),
+        (["--json", "new.json", "--speeds", "none.md"], "cannot be read: [Errno 2]"),
     ],
 )
 def test_what_cannot_be_written_or_measured_is_said_at_once(

@@ -23,6 +23,7 @@ LAYERS = (
     (
         "errors",
         "frozen",
+        "file_locks",
         "private_files",
         "progress",
         "deadline",

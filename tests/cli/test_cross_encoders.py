@@ -557,10 +557,10 @@ def _metrics_of(orders: Sequence[Sequence[str]], judged: Mapping[str, Mapping[st
     return [*map(float, recalls), float(ndcg_score(grades, falling, k=10))]
 
 
-def test_the_examples_of_the_readme(model: str) -> None:
+def test_the_examples_of_reranking(model: str) -> None:
     """With the models' names replaced, since these are not on every machine."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    section = readme[readme.index("### Rerank") : readme.index("### Dedupe")]
+    page = (ROOT / "docs/commands/search.md").read_text("utf-8")
+    section = page[page.index("## Rerank") : page.index("## Reference")]
     examples = [
         line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
     ]

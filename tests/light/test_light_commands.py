@@ -59,8 +59,9 @@ def test_the_list_of_requirements_lacks_one_of_the_project() -> None:
         each for each in required if each.name != "sentence-transformers"
     ]
     assert len(read_requirements(REQUIREMENTS)) == len(required) - 1
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert re.search(r"install .*-r requirements-light.txt\n\$ \S*pip install --no-deps", readme)
+    for page in ("README.md", "docs/installing.md"):
+        text = (ROOT / page).read_text("utf-8")
+        assert re.search(r"install .*-r requirements-light.txt\n\S*pip install --no-deps", text), page
 
 
 def test_the_environment_lacks_the_libraries(light: Light) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -67,14 +66,18 @@ def serve(
     simil serve -m minilm · curl localhost:8000/v1/embeddings -d '{"input": "Apple"}'
     """
     from simil.cli.options.run import notes_on_stderr, session_run
+    from simil.config import serve_key
+    from simil.errors import UsageError
     from simil.server.model_server import ServerOptions, serve_model
     from simil.server.serve_libraries import require_for_serving
 
     require_for_serving()
+    if api_key is not None and not api_key.strip():
+        raise UsageError("--api-key is empty", hint="pass a key, or leave it out")
     options = ServerOptions(
         host,
         port,
-        api_key or os.environ.get("SIMIL_SERVE_API_KEY") or None,
+        api_key.strip() if api_key is not None else serve_key(env_file),
         name or [],
         rerank,
         normalize=not no_normalize,

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from typing import BinaryIO
 
 from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
+from simil.file_locks import lock
 from simil.formats.file_maps import check_maps
 from simil.formats.remote_paths import address_of, is_remote
 
@@ -78,7 +80,8 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
 def remove_unfinished() -> None:
     """Remove temporary files; for a process that must end without unwinding."""
     for path in [*_unfinished]:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows refuses while the file is open.
+            path.unlink()
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -91,32 +94,19 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def _remove_if_abandoned(path: str) -> None:
+    if sys.platform == "win32":
+        os.unlink(path)  # noqa: PTH108 - Windows refuses it while the writer has the file open
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         found = os.fstat(descriptor)
         is_old = time.time() - found.st_mtime > _ABANDONED_S
-        if stat.S_ISREG(found.st_mode) and (_locked(descriptor, wait=False) or is_old):
+        if stat.S_ISREG(found.st_mode) and (lock(descriptor) or is_old):
             os.unlink(path)  # noqa: PTH108 - while it is locked: its writer, if any, sees that it is gone
     except BlockingIOError:
         pass  # It is being written.
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int, *, wait: bool) -> bool:
-    """Lock a file until it is closed, or its process ends; return whether files can be locked there.
-
-    Raises BlockingIOError if another process has it locked, unless that is to be waited for.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        raise
-    except (OSError, ModuleNotFoundError):  # A file system without locks; Windows.
-        return False
-    return True
 
 
 def _unwritable(path: Path, exc: OSError) -> UsageError:
@@ -157,7 +147,8 @@ class _Pending:
                 return self._stream
             _remove_abandoned(self._path.parent)
             self._stream = self._new_temporary()
-            os.fchmod(self._stream.fileno(), self._mode())
+            if sys.platform != "win32":
+                os.fchmod(self._stream.fileno(), self._mode())
         except OSError as exc:
             raise _unwritable(self._name, exc) from exc
         return self._stream
@@ -169,7 +160,7 @@ class _Pending:
             self._temporary = self._path.with_name(name)
             _unfinished.add(self._temporary)
             stream = self._temporary.open("xb")
-            _locked(stream.fileno(), wait=True)
+            lock(stream.fileno(), wait=True)
             if os.fstat(stream.fileno()).st_nlink:
                 return stream
             # Before it was locked, another run took it for one of a run that was killed.
@@ -201,6 +192,8 @@ class _Pending:
     def put_in_place(self) -> None:
         if self._temporary is not None:
             try:
+                if sys.platform == "win32" and self._stream is not None:
+                    self._stream.close()  # An open file cannot be renamed there.
                 self._temporary.replace(self._path)
             except OSError as exc:
                 raise _unwritable(self._name, exc) from exc

@@ -1,4 +1,4 @@
-"""The README's table of speeds: figures of RESULTS.md, in the README's words."""
+"""The table of speeds in docs/speed.md: figures of RESULTS.md, in words for users."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = ["with_figures"]
 
 _BEGIN, _END = "<!-- speeds: written by benchmarks/run.py -->\n", "<!-- end of speeds -->"
 _MISSING = "not measured"
+_RESULTS = "https://github.com/simil-cli/simil/blob/main/benchmarks/RESULTS.md"
 
 # What is done, what it is compared with, in which suite, and by which row of it.
 _FIGURES = (
@@ -88,9 +89,9 @@ _FIGURES = (
 )
 
 
-def with_figures(readme: str, kept: Mapping[str, Any]) -> str:
-    """Return the README with the table between its marks made of the kept results."""
-    before, _, rest = readme.partition(_BEGIN)
+def with_figures(text: str, kept: Mapping[str, Any]) -> str:
+    """Return the page with the table between its marks made of the kept results."""
+    before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return f"{before}{_BEGIN}\n" + "\n".join(_table(kept)) + f"\n\n{_END}{after}"
 
@@ -101,7 +102,7 @@ def _table(kept: Mapping[str, Any]) -> Iterator[str]:
     for what, peer, suite, row in _FIGURES:
         one, every = (_cell(kept, suite + core, row) for core in (ONE_CORE, ""))
         section = kept.get(suite) or kept.get(suite + ONE_CORE)
-        source = f"[{_processor(section)}](benchmarks/RESULTS.md#{_anchor(section)})" if section else ""
+        source = f"[{_processor(section)}]({_RESULTS}#{_anchor(section)})" if section else ""
         yield f"| {what} | {peer} | {one} | {every} | {source} |"
 
 
