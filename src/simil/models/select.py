@@ -17,8 +17,9 @@ from simil.errors import ModelError, ModelNotFound, Place, ProviderError, Unreac
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
 from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
-from simil.models.names import did_you_mean, near_repository
+from simil.models.names import near_repository
 from simil.models.resolve import ModelRef, Provider, resolve
+from simil.near_names import did_you_mean
 from simil.progress import Progress
 
 if TYPE_CHECKING:

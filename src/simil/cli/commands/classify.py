@@ -42,7 +42,7 @@ def classify(
         Option(
             "--label",
             metavar="NAME[=TEXT]",
-            help="A label and a description of its meaning (default: its name); may be repeated.",
+            help="A label, with an optional description of what it means; may be repeated.",
         ),
     ] = None,
     examples: Annotated[
@@ -50,25 +50,26 @@ def classify(
         Option(
             "--examples",
             metavar="FILE",
-            help="Learn from labelled texts: csv, tsv, jsonl, or their saved vectors.",
+            help="Learn the labels from labelled texts: csv, tsv, json, jsonl or saved vectors.",
         ),
     ] = None,
     label_field: Annotated[
         str | None,
-        Option("--label-field", metavar="NAME", help="Column or key that holds the label (default: label)."),
+        Option("--label-field", metavar="NAME", help="Column or key that holds the label.", default="label"),
     ] = None,
     method: Annotated[
         str | None,
         Option(
             "--method",
-            metavar="NAME",
-            help="How to learn from examples: centroid, knn, logistic, or auto, which picks the method "
-            "that does best on held-out examples.",
+            metavar="METHOD",
+            help="How to learn from examples; auto picks the most accurate method by cross-validation.",
+            choices=("auto", "centroid", "knn", "logistic"),
+            default="auto",
         ),
     ] = None,
     k: Annotated[
         int | None,
-        Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn (default: 5)."),
+        Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn.", default="5"),
     ] = None,
     top: Annotated[
         int | None, Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
@@ -78,14 +79,15 @@ def classify(
         Option(
             "--threshold",
             metavar="X",
-            help="Below this score the label is unknown; exit with 1 if it is unknown for every text.",
+            help=("Label a text `unknown` if its score is below X; exit with 1 if that is every text."),
         ),
     ] = None,
     evaluate: Annotated[
         bool,
         Option(
             "--evaluate",
-            help="Compare the results with the labels of the texts: accuracy, scores per label, confusions.",
+            help="Compare the results with the labels in the input: accuracy, scores for each label, "
+            "confusion matrix.",
         ),
     ] = False,
     output: opt.Output = None,

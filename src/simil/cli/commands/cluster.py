@@ -33,14 +33,21 @@ def cluster(
     files: opt.Files = None,
     clusters: Annotated[
         int | None,
-        Option("-n", "--clusters", metavar="N", min=1, help="Divide all texts into N clusters (k-means)."),
+        Option(
+            "-n",
+            "--clusters",
+            metavar="N",
+            min=1,
+            help="Divide all texts into N clusters (k-means).",
+            default="as many as HDBSCAN finds",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
         Option(
             "--threshold",
             metavar="X",
-            help="Form each cluster of a text and all others that score at least X with it.",
+            help="Form each cluster from a text and all others that score at least X with it.",
         ),
     ] = None,
     min_size: Annotated[
@@ -49,7 +56,8 @@ def cluster(
             "--min-size",
             metavar="N",
             min=1,
-            help="Minimum size of a cluster, without -n (default: 5; for few texts 2 to 4).",
+            help="Smallest cluster to report, without -n.",
+            default="5; 2 to 4 for few texts",
         ),
     ] = None,
     members: Annotated[
@@ -58,7 +66,8 @@ def cluster(
             "--members",
             metavar="N",
             min=1,
-            help="Show the N texts nearest to the centre of each cluster (default: in a pipe, all).",
+            help="Show the N texts nearest to the centre of each cluster.",
+            default="none on a terminal, all in a pipe",
         ),
     ] = None,
     summary: Annotated[
@@ -67,7 +76,8 @@ def cluster(
     labels_only: Annotated[
         bool,
         Option(
-            "--labels-only", help="Print only the cluster number of each text, one per line, in input order."
+            "--labels-only",
+            help="Print only the number of each text's cluster, one per line, in input order.",
         ),
     ] = False,
     output: opt.Output = None,

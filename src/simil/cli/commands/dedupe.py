@@ -41,20 +41,25 @@ def dedupe(
         Option(
             "--threshold",
             metavar="X",
-            help="Minimum score of two texts that count as duplicates (default: the model's).",
+            help="Lowest score at which two texts count as duplicates.",
+            default="depends on the model",
         ),
     ] = None,
-    exact: Annotated[bool, Option("--exact", help="Remove only exact copies; uses no model.")] = False,
+    exact: Annotated[bool, Option("--exact", help="Remove only exact copies, without a model.")] = False,
     against: Annotated[
         str | None,
-        Option("--against", metavar="FILE", help="Also remove duplicates of the texts or vectors in FILE."),
+        Option(
+            "--against", metavar="FILE", help="Also remove texts that repeat one in FILE (texts or vectors)."
+        ),
     ] = None,
     show: Annotated[
         str,
         Option(
             "--show",
-            metavar="kept|removed|pairs|groups",
-            help="What to print: texts that are kept, those removed, or pairs or groups of duplicates.",
+            metavar="WHAT",
+            help="What to print: the texts that are kept, those that are removed, each duplicate with "
+            "the text it repeats, or whole groups.",
+            choices=("kept", "removed", "pairs", "groups"),
         ),
     ] = "kept",
     output: opt.Output = None,

@@ -49,25 +49,28 @@ def match(
             "--top-k",
             metavar="N",
             min=1,
-            help="Show the N best matches of each row of LEFT (default: 1).",
+            help="Show the N best matches of each row of LEFT.",
+            default="1",
         ),
     ] = None,
     threshold: Annotated[
-        float | None, Option("--threshold", metavar="X", help="Minimum cosine of a match.")
+        float | None, Option("--threshold", metavar="X", help="Lowest cosine of a match.")
     ] = None,
     one_to_one: Annotated[
         bool,
         Option(
             "--one-to-one",
-            help="Use each row of RIGHT at most once, with the largest total score.",
+            help="Use each row of RIGHT at most once, so that the sum of all scores is largest.",
         ),
     ] = False,
     unmatched: Annotated[
         str,
         Option(
             "--unmatched",
-            metavar="keep|drop|only",
-            help="Rows without a match: keep them with an empty other side, drop them, or print only them.",
+            metavar="ACTION",
+            help="What to do with rows of LEFT that have no match: keep them with an empty right "
+            "side, drop them, or print only them.",
+            choices=("keep", "drop", "only"),
         ),
     ] = "keep",
     output: opt.Output = None,
@@ -79,7 +82,8 @@ def match(
             "--field",
             metavar="NAME",
             help="Column or key that holds the text; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="text, or the only column",
+            group="Input",
         ),
     ] = None,
     id_field: Annotated[
@@ -88,7 +92,8 @@ def match(
             "--id-field",
             metavar="NAME",
             help="Column or key that holds the id; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="id, or the line number",
+            group="Input",
         ),
     ] = None,
     no_header: opt.NoHeader = False,
@@ -100,8 +105,9 @@ def match(
         Option(
             "--collection",
             metavar="NAME",
-            help="Which collection of llm's embeddings.db to read; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            help=("Collection to read from llm's embeddings.db; give it twice if LEFT and RIGHT differ."),
+            default="the only one",
+            group="Input",
         ),
     ] = None,
     nul: opt.Nul = False,

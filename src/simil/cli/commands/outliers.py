@@ -38,7 +38,7 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers (default: 10)."),
+        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers.", default="10"),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -52,8 +52,8 @@ def outliers(
         float | None,
         Option(
             "--contamination",
-            metavar="F",
-            help="Show the share F of texts with the highest scores, above 0 and up to 0.5.",
+            metavar="SHARE",
+            help=("Show this share of the texts, those with the highest scores: above 0, at most 0.5."),
         ),
     ] = None,
     everything: Annotated[bool, Option("--all", help="Show all texts, in input order.")] = False,
@@ -61,8 +61,9 @@ def outliers(
         str,
         Option(
             "--method",
-            metavar="knn|lof|isolation-forest",
-            help="Score by distance to the nearest texts, by local outlier factor, or by isolation forest.",
+            metavar="METHOD",
+            help=("How to score: distance to the nearest texts, local outlier factor, or isolation forest."),
+            choices=("knn", "lof", "isolation-forest"),
         ),
     ] = "knn",
     neighbours: Annotated[
@@ -72,13 +73,16 @@ def outliers(
             "--neighbours",
             metavar="N",
             min=1,
-            help="Number of nearest texts to use (default: 10; with --reference and knn, 1).",
+            help="Number of nearest texts to compare with.",
+            default="10; with --reference and knn, 1",
         ),
     ] = None,
     reference: Annotated[
         str | None,
         Option(
-            "--reference", metavar="FILE", help="Compare with the texts or vectors in FILE, which are normal."
+            "--reference",
+            metavar="FILE",
+            help="Compare with the texts or vectors in FILE, which are taken to be normal.",
         ),
     ] = None,
     output: opt.Output = None,
