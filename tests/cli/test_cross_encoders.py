@@ -412,8 +412,8 @@ class TestMatch:
         table = predict([*product(texts, texts)]).reshape(5, 5)
         result = simil("match", "-q", "t.csv", "t.csv", "--one-to-one", "--rerank", model)
         head, *rows = result.out.splitlines()
-        assert (result.code, head) == (0, "rerank,score,text,text_right")
-        pairs = [tuple(row.split(",")[2:]) for row in rows]
+        assert (result.code, head) == (0, "text,text_right,rerank,score")
+        pairs = [tuple(row.split(",")[:2]) for row in rows]
         chosen = zip(*linear_sum_assignment(-table), strict=True)
         assert pairs == [(texts[left], texts[right]) for left, right in chosen]
 
