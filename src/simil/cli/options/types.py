@@ -30,6 +30,7 @@ __all__ = [
     "Form",
     "Hybrid",
     "IdField",
+    "Ignore",
     "InputFormatName",
     "MaxTokens",
     "Model",
@@ -258,6 +259,14 @@ MaxTextBytes = Annotated[
         metavar="N",
         min=0,
         help="Longest text or row that is read (default: 64000000); 0 for no limit.",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    _input(
+        "--ignore",
+        metavar="REGEX",
+        help="Embed texts without what REGEX matches, such as times, numbers or ids; may be repeated.",
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
