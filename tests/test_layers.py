@@ -34,6 +34,7 @@ LAYERS = (
         "_version",
         "device",
         "usable_memory",
+        "near_names",
     ),
     ("consent",),
     ("config",),

@@ -17,13 +17,17 @@ DOCS, SITE = ROOT / "docs", ROOT / "site"
 REPOSITORY = "https://github.com/simil-cli/simil/blob/main/"
 # What a browser loads without being asked to.
 _LOADED = re.compile(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)="((?:https?:)?//[^"]+)""")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def main() -> None:
     build = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
-    if subprocess.run(build, cwd=ROOT, check=False).returncode:
-        raise SystemExit("the site cannot be built")
+    built = subprocess.run(
+        build, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if built.returncode:
+        raise SystemExit(_COLOUR.sub("", built.stdout).partition("Traceback")[0])
     faults = [*_missing_in_navigation(), *_broken_links(), *_loaded_from_elsewhere()]
     if faults:
         raise SystemExit("\n".join(faults))

@@ -37,6 +37,7 @@ __all__ = [
     "read_config_file",
     "read_dotenv",
     "read_settings_file",
+    "serve_key",
 ]
 
 log = logging.getLogger("simil")
@@ -64,6 +65,7 @@ _CONFIG_KEYS = {
     "openai_base_url": "OPENAI_BASE_URL",
     "openai_api_key": "OPENAI_API_KEY",
     "openai_api_version": "OPENAI_API_VERSION",
+    "serve_api_key": "SIMIL_SERVE_API_KEY",
 }
 # All variables that are settings, in the environment or in a `.env`.
 VARIABLES = (*_CONFIG_KEYS.values(), "SIMIL_CACHE_DIR", "SIMIL_CONFIG")
@@ -244,6 +246,16 @@ def load_settings(
         model_from=pinned_by.name if pinned_by else None,
         model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
     )
+
+
+def serve_key(env_file: Path | None = None) -> str | None:
+    """Return the key that `simil serve` asks for, unless a flag names one; see `load_settings`."""
+    sources = (
+        SettingSource("the environment", os.environ),
+        read_dotenv(env_file, Path()),
+        read_config_file(os.environ),
+    )
+    return _lookup(sources, "SIMIL_SERVE_API_KEY")[0]
 
 
 def _lookup(sources: tuple[SettingSource, ...], key: str) -> tuple[str | None, SettingSource | None]:

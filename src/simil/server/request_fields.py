@@ -38,7 +38,7 @@ class WantedEmbeddings(Frozen):
     as_base64: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> WantedEmbeddings:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> WantedEmbeddings:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
@@ -58,7 +58,7 @@ class SimilarityRequest(Frozen):
     by_pair: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> SimilarityRequest:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> SimilarityRequest:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
@@ -89,7 +89,7 @@ class RerankRequest(Frozen):
     is_cohere: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> RerankRequest:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> RerankRequest:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
@@ -112,7 +112,7 @@ def _plain_documents(fields: Fields) -> Fields:
     return {**fields, "documents": [one.get("text") if isinstance(one, dict) else one for one in given]}
 
 
-def fields_of(body: bytes) -> Fields:
+def fields_of(body: bytes | bytearray) -> Fields:
     """Return the fields of a request."""
     import orjson
 

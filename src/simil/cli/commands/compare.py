@@ -34,14 +34,19 @@ def compare(
     ] = None,
     text: Annotated[
         list[str] | None,
-        Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
+        Option(
+            "-t",
+            "--text",
+            metavar="TEXT",
+            help="Compare TEXT, even if there is a file of that name; may be repeated.",
+        ),
     ] = None,
     file: Annotated[
         list[str] | None,
         Option(
             "--file",
             metavar="FILE",
-            help="Compare the content of FILE, or of each file in a folder, as one text; may be repeated.",
+            help="Compare the content of FILE as one text; of a folder, each of its files. May be repeated.",
         ),
     ] = None,
     pairs: Annotated[
@@ -49,15 +54,18 @@ def compare(
         Option(
             "--pairs",
             metavar="FILE",
-            help="Score the two texts in each row of a tsv, csv or jsonl file; --field names the columns.",
+            help="Score the two texts in each row of a tsv, csv or jsonl file; --field, given twice, "
+            "names the columns.",
         ),
     ] = None,
     metric: Annotated[
         str | None,
         Option(
             "--metric",
-            metavar="NAME",
-            help="How to compare: cosine, dot, euclidean or manhattan; else what the model's files say.",
+            metavar="METRIC",
+            help=("Measure to compare with; euclidean and manhattan are distances, where 0 means equal."),
+            choices=("cosine", "dot", "euclidean", "manhattan"),
+            default="the model's own, usually cosine",
         ),
     ] = None,
     threshold: Annotated[
@@ -65,14 +73,15 @@ def compare(
         Option(
             "--threshold",
             metavar="X",
-            help="Exit with 1 unless every score is at least X (distances: at most X).",
+            help="Exit with 1 unless every score is at least X (a distance: at most X).",
         ),
     ] = None,
     calibrated: Annotated[
         bool,
         Option(
             "--calibrated",
-            help="Print the probability that people would call the texts alike; see simil eval.",
+            help="Print the probability that people would call the texts alike, as learnt by simil "
+            "eval --save-calibration.",
         ),
     ] = False,
     calibration: opt.CalibrationFile = None,

@@ -40,15 +40,18 @@ def embed(
             "-f",
             "--format",
             metavar="FORMAT",
-            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet, arrow or lance.",
+            help="Output format.",
+            choices=("json", "jsonl", "npy", "csv", "tsv", "base64", "parquet", "arrow", "lance"),
+            default="from the suffix of -o, else json",
         ),
     ] = None,
     kind: Annotated[
         str,
         Option(
             "--kind",
-            metavar="symmetric|query|document",
-            help="What the texts are to the model; selects its prompt.",
+            metavar="KIND",
+            help="What the texts are to the model, which has a prompt for some kinds.",
+            choices=("symmetric", "query", "document"),
         ),
     ] = "symmetric",
     no_normalize: opt.NoNormalize = False,
@@ -57,23 +60,22 @@ def embed(
         bool,
         Option(
             "--append",
-            help="Add to the Lance dataset after -o: a text with the id of a row takes its place, and one "
-            "that is in the dataset is not embedded again.",
+            help="Add to the Lance dataset named by -o. A text replaces the row with its id; texts "
+            "that are already there are not embedded again.",
         ),
     ] = False,
     batch: Annotated[
         bool,
         Option(
             "--batch",
-            help="Have OpenAI's Batch API compute new texts, at half the price and within 24 hours; run it "
-            "again to go on after an interruption.",
+            help="Let OpenAI's Batch API compute new texts at half the price, within 24 hours. Run "
+            "the same command again to resume.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
         Option(
-            "--dry-run",
-            help="Print how many texts, tokens and requests it would take, and what they would cost.",
+            "--dry-run", help="Only print the number of texts, tokens and requests, and what they would cost."
         ),
     ] = False,
     *,

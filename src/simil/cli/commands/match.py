@@ -49,27 +49,31 @@ def match(
             "--top-k",
             metavar="N",
             min=1,
-            help="Show the N best matches of each row of LEFT (default: 1).",
+            help="Show the N best matches of each row of LEFT.",
+            default="1",
         ),
     ] = None,
     threshold: Annotated[
-        float | None, Option("--threshold", metavar="X", help="Minimum cosine of a match.")
+        float | None, Option("--threshold", metavar="X", help="Lowest cosine of a match.")
     ] = None,
     one_to_one: Annotated[
         bool,
         Option(
             "--one-to-one",
-            help="Use each row of RIGHT at most once, with the largest total score.",
+            help="Use each row of RIGHT at most once, so that the sum of all scores is largest.",
         ),
     ] = False,
     unmatched: Annotated[
         str,
         Option(
             "--unmatched",
-            metavar="keep|drop|only",
-            help="Rows without a match: keep them with an empty other side, drop them, or print only them.",
+            metavar="ACTION",
+            help="What to do with rows of LEFT that have no match: keep them with an empty right "
+            "side, drop them, or print only them.",
+            choices=("keep", "drop", "only"),
         ),
     ] = "keep",
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     input_format: opt.InputFormatName = None,
@@ -79,7 +83,8 @@ def match(
             "--field",
             metavar="NAME",
             help="Column or key that holds the text; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="text, or the only column",
+            group="Input",
         ),
     ] = None,
     id_field: Annotated[
@@ -88,7 +93,8 @@ def match(
             "--id-field",
             metavar="NAME",
             help="Column or key that holds the id; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="id, or the line number",
+            group="Input",
         ),
     ] = None,
     no_header: opt.NoHeader = False,
@@ -100,8 +106,9 @@ def match(
         Option(
             "--collection",
             metavar="NAME",
-            help="Which collection of llm's embeddings.db to read; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            help=("Collection to read from llm's embeddings.db; give it twice if LEFT and RIGHT differ."),
+            default="the only one",
+            group="Input",
         ),
     ] = None,
     nul: opt.Nul = False,
@@ -118,6 +125,7 @@ def match(
     """
     from simil.cli.commands.match_view import show_matches
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
     from simil.tasks import matching as task
 
@@ -150,6 +158,8 @@ def match(
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
+        if keeps_rows(shown_as):
+            opened = [side.keeping_rows() for side in opened]
         k = candidates or top_k or 1
         blocks = run.session.in_blocks(opened[0], opened[1], beside=_PER_NEIGHBOUR * (k + _SPARE))
         if blocks is not None:
@@ -166,7 +176,17 @@ def match(
         with open_output(output) as stream:
             scorer = run.session.scorer_opened
             by = None if scorer is None else scorer.stamp
-            show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one, reranker=by)
+            show_matches(
+                found,
+                ours,
+                theirs,
+                unmatched,
+                shown_as,
+                stream,
+                right_too=one_to_one,
+                reranker=by,
+                sort=sort,
+            )
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer

@@ -35,12 +35,13 @@ def search(
         list[str] | None,
         Argument(
             metavar="QUERY [FILE]...",
-            help="What to search for, and where: texts, one per line, or saved vectors; - or no FILE: stdin.",
+            help="What to search for, and where: texts, one per line, or saved vectors; - or no FILE "
+            "reads stdin.",
         ),
     ] = None,
     queries: Annotated[
         str | None,
-        Option("--queries", metavar="FILE", help="Search for each text in FILE, in place of QUERY."),
+        Option("--queries", metavar="FILE", help="Search for each text in FILE instead of a QUERY."),
     ] = None,
     top_k: Annotated[
         int | None,
@@ -49,7 +50,8 @@ def search(
             "--top-k",
             metavar="N",
             min=1,
-            help="Show the N best (default: 10; with --threshold, all that reach it).",
+            help="Show the N best results.",
+            default="10; with --threshold, all that reach it",
         ),
     ] = None,
     threshold: Annotated[
@@ -57,7 +59,7 @@ def search(
         Option(
             "--threshold",
             metavar="X",
-            help="Show only results whose cosine is at least X; exit with 1 if there are none.",
+            help="Show only results with a cosine of at least X; exit with 1 if there are none.",
         ),
     ] = None,
     recursive: Annotated[
@@ -73,8 +75,9 @@ def search(
         Option(
             "--chunk",
             metavar="UNIT",
-            help="Split files into lines (the default), paragraphs, or windows of tokens with an overlap, "
-            "such as tokens:256/32.",
+            help="Split files into lines, paragraphs or overlapping windows of tokens, as in tokens:256/32.",
+            choices=("lines", "paragraphs", "tokens"),
+            default="lines",
         ),
     ] = None,
     context: Annotated[

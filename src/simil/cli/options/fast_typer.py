@@ -1,11 +1,9 @@
-"""Commands whose plain options cost nothing to read, and whose help leaves out the types of flags."""
+"""Commands whose plain options cost nothing to read, and whose help is ours."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable
-from contextlib import redirect_stdout
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +11,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from simil.cli.options.declarations import REQUIRED, Option, Parameter, ParameterDeclaration
-from simil.cli.options.groups import ExpandedCommand, expanded
-from simil.cli.output.terminal_stream import unfiltered
+from simil.cli.options.groups import ExpandedCommand
 from simil.data_stream import reserve_stdout
+from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,15 +35,16 @@ class _PlainOptions:
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; see `TyperCommand`."""
         _pass_plain_values(ctx.command.get_params(ctx))
+        self._arguments = [*args]
         parsed: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
         return parsed
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help; see `TyperCommand`."""
-        _hide_obvious_types(ctx.command.get_params(ctx))
-        # It holds nothing but our own words, and colours.
-        with redirect_stdout(unfiltered(sys.stdout)):
-            super().format_help(ctx, formatter)  # type: ignore[misc]
+        """Print help and leave, with the exit code of a wrong call where nothing is asked at all."""
+        from simil.cli.help.shown_help import print_help
+
+        print_help(ctx.command_path.removeprefix("simil").strip(), full="--help" in self._arguments)
+        raise typer.Exit(0 if self._arguments else UsageError.exit_code)
 
 
 class Command(_PlainOptions, TyperCommand):
@@ -78,25 +77,29 @@ def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, val
     return value if param.callback is None else param.callback(ctx, param, value)
 
 
-def _hide_obvious_types(params: Iterable[Any]) -> None:
-    """Leave out <bool> of flags, and the types of arguments: their names and help say enough."""
-    for param in params:
-        if getattr(param, "is_flag", False) or param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: None
+def typer_function(command: ExpandedCommand, *, runs_alone: bool = False) -> Callable[..., None]:
+    """Return a function that runs `command`, with the signature from which Typer reads its parameters.
 
-
-def typer_function(command: Callable[..., None] | ExpandedCommand) -> Callable[..., None]:
-    """Return a function that runs `command`, with the signature from which Typer reads its parameters."""
-    source = command if isinstance(command, ExpandedCommand) else expanded(command)
+    With `runs_alone` it is that of a group, and runs only where no subcommand is named.
+    """
 
     def call(**given: Any) -> None:
-        source(**given)
+        context = given.pop(_CONTEXT.name, None)
+        if context is None or context.invoked_subcommand is None:
+            command(**given)
+        elif any(value not in (None, False) for value in given.values()):
+            raise UsageError(f"options go after {context.invoked_subcommand}", hint="move them there")
 
-    parameters = [_typer_parameter(parameter) for parameter in source.parameters]
-    call.__name__, call.__doc__ = source.__name__, source.__doc__
+    parameters = [_CONTEXT] * runs_alone + [_typer_parameter(parameter) for parameter in command.parameters]
+    call.__name__ = command.__name__
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+_CONTEXT = inspect.Parameter(
+    "typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 def _typer_parameter(parameter: Parameter) -> inspect.Parameter:
@@ -112,4 +115,7 @@ def _typer_annotation(annotation: Any) -> Any:
     if not isinstance(declared, ParameterDeclaration):
         return annotation
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
-    return Annotated[annotation.__origin__, declare(*declared.names, **declared.told)]
+    # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
+    shown = declared.help.replace("[", "\\[")
+    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **declared.told)
+    return Annotated[annotation.__origin__, said]

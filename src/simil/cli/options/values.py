@@ -54,6 +54,7 @@ def read_options(
     max_text_bytes: int | None = None,
     all_fields: bool = False,
     ignored: Sequence[str] | None = None,
+    all_rows: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
     from simil.formats.text_limit import MAX_TEXT_BYTES
@@ -76,6 +77,7 @@ def read_options(
         max_text_bytes=MAX_TEXT_BYTES if max_text_bytes is None else max_text_bytes,
         all_fields=all_fields,
         ignored=tuple(ignored or ()),
+        all_rows=all_rows,
     )
 
 
