@@ -560,7 +560,7 @@ def _metrics_of(orders: Sequence[Sequence[str]], judged: Mapping[str, Mapping[st
 def test_the_examples_of_reranking(model: str) -> None:
     """With the models' names replaced, since these are not on every machine."""
     page = (ROOT / "docs/commands/search.md").read_text("utf-8")
-    section = page[page.index("## Rerank") : page.index("## Reference")]
+    section = page[page.index("## Rerank") : page.index("## Details")]
     examples = [
         line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
     ]
