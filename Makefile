@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types docs pictures unit clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs pages pictures unit clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -44,6 +44,9 @@ types: $(VENV)/.tools  ## the types, also as Windows has them: what is missing t
 
 docs: $(VENV)/.tools  ## the site of the documentation, in site/, and all links
 	$(BIN)/python tools/check_docs.py
+
+pages: $(VENV)/.tools  ## the help of each command, in its page of the documentation
+	$(BIN)/python tools/command_pages.py
 
 pictures: $(VENV)/.tools  ## the pictures of terminals in the documentation, by running what they show
 	$(BIN)/python tools/terminal_pictures.py

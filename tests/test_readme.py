@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import command_pages
 import pytest
 import terminal_pictures
 from support import jq_command
@@ -102,6 +103,13 @@ def check_python_examples(text):
         value = eval(code, names)
         shown = f"{value.dtype}, shape {value.shape}" if getattr(value, "ndim", 0) == 2 else str(value)
         assert shown.startswith(promised.rstrip("…")), line
+
+
+@pytest.mark.parametrize("command", command_pages.commands())
+def test_a_page_says_what_the_help_of_its_command_says(command):
+    """`make pages` writes them anew."""
+    text = (ROOT / f"docs/commands/{command}.md").read_text("utf-8")
+    assert command_pages.with_help(text, command) == text
 
 
 @pytest.mark.parametrize("name", terminal_pictures.PICTURES)

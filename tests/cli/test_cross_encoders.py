@@ -412,8 +412,8 @@ class TestMatch:
         table = predict([*product(texts, texts)]).reshape(5, 5)
         result = simil("match", "-q", "t.csv", "t.csv", "--one-to-one", "--rerank", model)
         head, *rows = result.out.splitlines()
-        assert (result.code, head) == (0, "rerank,score,text,text_right")
-        pairs = [tuple(row.split(",")[2:]) for row in rows]
+        assert (result.code, head) == (0, "text,text_right,rerank,score")
+        pairs = [tuple(row.split(",")[:2]) for row in rows]
         chosen = zip(*linear_sum_assignment(-table), strict=True)
         assert pairs == [(texts[left], texts[right]) for left, right in chosen]
 
@@ -560,7 +560,7 @@ def _metrics_of(orders: Sequence[Sequence[str]], judged: Mapping[str, Mapping[st
 def test_the_examples_of_reranking(model: str) -> None:
     """With the models' names replaced, since these are not on every machine."""
     page = (ROOT / "docs/commands/search.md").read_text("utf-8")
-    section = page[page.index("## Rerank") : page.index("## Reference")]
+    section = page[page.index("## Rerank") : page.index("## Details")]
     examples = [
         line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
     ]

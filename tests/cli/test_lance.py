@@ -217,7 +217,7 @@ def test_a_dataset_in_a_bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) ->
     )
     assert done.error_line == f"{address}: 0 rows added, 1 replaced"
     assert [item["text"] for item in items("embed", address, "-f", "jsonl")] == ["banana", "cherry", "fig"]
-    found = items("outliers", address, "--format", "jsonl")
+    found = json.loads(simil("outliers", address, "--format", "json").out)["data"]
     assert {item["file"] for item in found} == {address}
     found = items("search", "fruit", address, "--where", "price <> '1'", "--format", "jsonl")
     assert [item["content"] for item in found] == ["banana", "cherry"]

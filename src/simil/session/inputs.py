@@ -65,6 +65,10 @@ class OpenInput:
         """Return the input, its records to be read so that they can be written as they came."""
         return replace(self, reading=replace(self.reading, keeps_raw=True))
 
+    def keeping_rows(self) -> OpenInput:
+        """Return the input, its blank texts to keep their places as missing ones."""
+        return replace(self, reading=replace(self.reading, all_rows=True))
+
     def vector_files(self) -> list[VectorFile]:
         """Read the vector files; errors as in `read_vectors`."""
         from simil.vectors.vector_files import read_vectors

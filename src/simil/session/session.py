@@ -162,7 +162,7 @@ class Session(AbstractContextManager["Session"]):
         else:
             given = self.texts(opened) if texts is None else texts
             corpus = self.embed(given, kind, total=opened.count, label=opened.label)
-        return corpus.replaced(types=opened.column_types)
+        return corpus.replaced(types=opened.column_types, sources=len(opened.sources))
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""

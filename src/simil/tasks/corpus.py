@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -23,6 +24,7 @@ __all__ = [
     "Searchable",
     "TextsOnDemand",
     "UnreadTexts",
+    "arranged",
     "check_models",
     "content_of",
     "equal_unknown",
@@ -34,6 +36,7 @@ __all__ = [
 
 
 _NONE: Mapping[str, Any] = {}
+_AT_ONCE = 4096
 
 
 class Corpus(Frozen, eq=False):
@@ -43,7 +46,8 @@ class Corpus(Frozen, eq=False):
     from such a file: their texts may be empty, and their places say little. `unknown` bool [len(texts)]
     are the texts of which the model knows nothing, so that their scores mean nothing; None where there are
     none, and for saved vectors, which do not tell. `types` are those of Arrow that fields of the texts have
-    in their source, by name.
+    in their source, by name. `blanks` are blank texts, which have no vectors, each with the number of texts
+    before it; they are there only if all rows are read. `sources` is the number of inputs.
     """
 
     texts: Sequence[Text]
@@ -52,6 +56,8 @@ class Corpus(Frozen, eq=False):
     saved: bool = False
     unknown: NDArray[np.bool_] | None = None
     types: Mapping[str, Any] = _NONE
+    blanks: Sequence[tuple[int, Text]] = ()
+    sources: int = 1
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -164,6 +170,31 @@ def texts_at(texts: Sequence[Text], rows: NDArray[np.int64]) -> Iterator[Text]:
     if isinstance(texts, TextsOnDemand):
         return texts.at(rows)
     return (texts[row] for row in rows.tolist())
+
+
+def arranged(
+    corpus: Corpus, order: NDArray[np.int64] | None = None, *, every: bool = True
+) -> Iterator[tuple[int | None, Text]]:
+    """Yield rows with their texts in some order; without `order`, in that of the input.
+
+    With `every`, blank texts are among them, without a row: in their places, or behind all others where
+    there is an `order`.
+    """
+    import numpy as np
+
+    rows = np.arange(len(corpus)) if order is None else order
+    blanks = deque(corpus.blanks if every else ())
+    for row, text in zip(_numbers(rows), texts_at(corpus.texts, rows), strict=True):
+        while order is None and blanks and blanks[0][0] <= row:
+            yield None, blanks.popleft()[1]
+        yield row, text
+    yield from ((None, text) for _, text in blanks)
+
+
+def _numbers(rows: NDArray[np.int64]) -> Iterator[int]:
+    """Yield some rows, of which there may be more than a list can hold."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield from rows[start : start + _AT_ONCE].tolist()
 
 
 def given_text(text: Text, reader: str) -> str:

@@ -36,6 +36,10 @@ class EmbeddedBatch(Frozen, eq=False):
     vectors: NDArray[np.float32]
     unknown: NDArray[np.bool_]
 
+    def at(self, rows: Sequence[int]) -> EmbeddedBatch:
+        """Return some of them."""
+        return EmbeddedBatch([self.texts[row] for row in rows], self.vectors[rows], self.unknown[rows])
+
 
 def embed_stream(
     texts: Iterable[Text],
@@ -171,12 +175,13 @@ class _Begun:
         except ProviderError as exc:
             self._name_text(exc)
             raise
+        batch = EmbeddedBatch(self._texts, vectors, self._unknown)
         if not self._failed or self._keeps_failed:
-            yield EmbeddedBatch(self._texts, vectors, self._unknown)
+            yield batch
             return
         kept = [row for row in range(len(self._texts)) if row not in self._failed]
         if kept:
-            yield EmbeddedBatch([self._texts[row] for row in kept], vectors[kept], self._unknown[kept])
+            yield batch.at(kept)
 
     def _in_place(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the vectors of all texts, nan for those that were not sent."""

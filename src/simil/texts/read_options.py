@@ -49,7 +49,8 @@ class ReadOptions(FormatOptions):
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. With `all_fields` the fields of a text are all those of its record,
-    including text and id. What they say about the bytes of a source is in `FormatOptions`.
+    including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What they say
+    about the bytes of a source is in `FormatOptions`.
     """
 
     format: InputFormat | None = None
@@ -58,6 +59,7 @@ class ReadOptions(FormatOptions):
     whole: bool = False
     nul: bool = False
     all_fields: bool = False
+    all_rows: bool = False
 
     def __post_init__(self) -> None:
         if self.whole and self.nul:

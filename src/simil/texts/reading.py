@@ -37,8 +37,9 @@ def read_texts(
     the path if there are several sources; with `options.whole`, the path. `on_blank` gets the place of each
     blank text, which is skipped. `on_error` gets the error for each record that cannot be read, and reading
     continues with the next; without it the error is raised. With `keeps_failed` a missing text keeps the
-    place of each blank or bad one. With `options.keeps_raw`, `on_frame` gets what stands around the records
-    of each source, None where they cannot be written as they came.
+    place of each blank or bad one, with `options.all_rows` of each blank one. With `options.keeps_raw`,
+    `on_frame` gets what stands around the records of each source, None where they cannot be written as they
+    came.
 
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
@@ -93,8 +94,16 @@ def texts_of(
         build = PlainBuilder(prefix, keeps_raw=options.keeps_raw)
     else:
         build = TextBuilder(stream, options, prefix, last_number)
-    stand_in = build.stand_in if keeps_failed else None
-    yield from _settled(stream.records, build, options, on_blank, on_error or _raise, stand_in)
+    stand_in = build.stand_in if keeps_failed or options.all_rows else None
+    yield from _settled(
+        stream.records,
+        build,
+        options,
+        on_blank,
+        on_error or _raise,
+        stand_in,
+        keeps_failed=keeps_failed,
+    )
 
 
 def read_pairs(
@@ -192,10 +201,15 @@ def _settled(
     on_blank: Callable[[Place], None],
     report: Callable[[InputError], None],
     stand_in: Callable[[Place, Record | None], _Made] | None = None,
+    *,
+    keeps_failed: bool = True,
 ) -> Iterator[_Made]:
-    """Yield what `build` makes of the records; `stand_in` makes what keeps the place of the others."""
+    """Yield what `build` makes of the records; `stand_in` makes what keeps the place of the others.
+
+    Without `keeps_failed`, it is for blank ones alone.
+    """
     for outcome in outcomes:
-        made = None
+        made, is_blank = None, False
         if isinstance(outcome, InputError):
             report(outcome)
         elif outcome.is_empty and stand_in is not None:
@@ -208,10 +222,12 @@ def _settled(
                 report(error)
             else:
                 if made is None:
+                    is_blank = True
                     on_blank(outcome.place)
-        if made is None and stand_in is not None and outcome.place is not None:
+        keep_place = stand_in if keeps_failed or is_blank else None
+        if made is None and keep_place is not None and outcome.place is not None:
             place = outcome.place._replace(column=None)
-            made = stand_in(place, outcome if isinstance(outcome, Record) else None)
+            made = keep_place(place, outcome if isinstance(outcome, Record) else None)
         if made is not None:
             yield made
 

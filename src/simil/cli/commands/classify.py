@@ -90,6 +90,7 @@ def classify(
             "confusion matrix.",
         ),
     ] = False,
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -105,8 +106,9 @@ def classify(
     """
     from simil.cli.commands.classify_view import show_evaluation, show_predictions
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of, has_columns
+    from simil.cli.output.rows import form_of
 
     values.check_threshold(threshold)
     if evaluate and top is not None:
@@ -117,7 +119,7 @@ def classify(
     shown_as = form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         corpus, classified = classifier.applied(
-            run, files or [], reading, whole=whole, labelled=evaluate, all_fields=has_columns(shown_as)
+            run, files or [], reading, whole=whole, labelled=evaluate, keeps=keeps_rows(shown_as)
         )
         _report_choice(classified.choice)
         with open_output(output) as stream:
@@ -126,9 +128,7 @@ def classify(
                 method, stamp = classified.method, corpus.model
                 show_evaluation(found, shown_as, stream, method=method, model=stamp)
                 return
-            ranked = classified.ranked_in_parts if corpus.is_on_demand else classified.ranked
-            predictions = ranked(top or 1)
-            show_predictions(corpus, classified, predictions, shown_as, stream, top=top)
+            show_predictions(corpus, classified, shown_as, stream, top=top, sort=sort)
     if len(corpus) and not classified.any_known():
         raise NegativeAnswer
 
@@ -176,11 +176,11 @@ class _Classifier:
         *,
         whole: bool,
         labelled: bool,
-        all_fields: bool,
+        keeps: bool,
     ) -> tuple[Corpus, Classification]:
         """Return the texts of `files` and their labels; with `labelled`, only texts that have one already.
 
-        `all_fields` is as in `ReadOptions`.
+        `keeps` says whether rows are to come back as they were read.
         """
         from simil.embedders.base import Kind
         from simil.session.inputs import without_fields
@@ -193,7 +193,10 @@ class _Classifier:
                 hint="name another --field or --label-field",
             )
         session = run.session
-        given = session.open(files, reading.options(whole=whole, all_fields=labelled or all_fields))
+        # Rows without a label are left out of an evaluation.
+        rows = keeps and not labelled
+        options = reading.options(whole=whole, all_fields=labelled or keeps, all_rows=rows)
+        given = session.open(files, options)
         if self._examples is None:
             corpus = self._given(run, given, labelled=labelled)
             texts = [item.text for item in self._descriptions]

@@ -80,6 +80,7 @@ def cluster(
             help="Print only the number of each text's cluster, one per line, in input order.",
         ),
     ] = False,
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -96,8 +97,9 @@ def cluster(
     """
     from simil.cli.commands.cluster_view import draw_clusters, show_clustering, show_labels
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of, has_columns
+    from simil.cli.output.rows import form_of
     from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
@@ -120,7 +122,8 @@ def cluster(
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
-            options = reading.options(whole=whole, all_fields=has_columns(shown_as))
+            keeps = keeps_rows(shown_as)
+            options = reading.options(whole=whole, all_fields=keeps, all_rows=keeps)
             opened = run.session.open(files or [], options)
             stored = run.session.larger_than_memory(opened, copies=_COPIES)
             lines: Sequence[int | None]
@@ -135,7 +138,7 @@ def cluster(
             if labels_only:
                 show_labels(result, lines, stream)
             elif not replaces_text(plot, shown_as):
-                show_clustering(result, shown_as, stream, members=members, summary=summary)
+                show_clustering(result, shown_as, stream, members=members, summary=summary, sort=sort)
         _report(result, threshold, min_size or default_min_size(len(result.corpus)))
     if not result.clusters:
         raise NegativeAnswer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
@@ -74,7 +74,7 @@ def dedupe(
 
     simil dedupe notes.txt · simil dedupe --show pairs faq.csv --field question
     """
-    from simil.cli.commands.dedupe_view import show_duplicates, show_texts
+    from simil.cli.commands.dedupe_view import show_texts
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -135,7 +135,29 @@ def dedupe(
                     )
                 return
         with open_output(output) as stream:
-            show_duplicates(found, show, form_of_rows, stream, model=session.stamp)
+            _show(found, opened, show, form_of_rows, stream, session.stamp, known=known)
+
+
+def _show(
+    found: Duplicates,
+    opened: OpenInput,
+    show: str,
+    form: str,
+    stream: BinaryIO,
+    stamp: str | None,
+    *,
+    known: OpenInput | None,
+) -> None:
+    from simil.cli.commands.dedupe_view import show_duplicates, write_duplicates
+    from simil.cli.output.annotated_rows import keeps_rows
+
+    if not keeps_rows(form):
+        show_duplicates(found, show, form, stream, model=stamp)
+        return
+    several = len(opened.sources) > 1 or known is not None
+    # What comes from a reference has the types of another file.
+    types = opened.column_types if known is None else {}
+    write_duplicates(found, show, form, stream, types=types, several=several)
 
 
 def _to_write(opened: OpenInput, form: str | None, running: RunFlags) -> OpenInput:

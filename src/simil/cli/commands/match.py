@@ -73,6 +73,7 @@ def match(
             choices=("keep", "drop", "only"),
         ),
     ] = "keep",
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     input_format: opt.InputFormatName = None,
@@ -124,6 +125,7 @@ def match(
     """
     from simil.cli.commands.match_view import show_matches
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
     from simil.tasks import matching as task
 
@@ -156,6 +158,8 @@ def match(
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
+        if keeps_rows(shown_as):
+            opened = [side.keeping_rows() for side in opened]
         k = candidates or top_k or 1
         blocks = run.session.in_blocks(opened[0], opened[1], beside=_PER_NEIGHBOUR * (k + _SPARE))
         if blocks is not None:
@@ -172,7 +176,17 @@ def match(
         with open_output(output) as stream:
             scorer = run.session.scorer_opened
             by = None if scorer is None else scorer.stamp
-            show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one, reranker=by)
+            show_matches(
+                found,
+                ours,
+                theirs,
+                unmatched,
+                shown_as,
+                stream,
+                right_too=one_to_one,
+                reranker=by,
+                sort=sort,
+            )
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer

@@ -71,9 +71,7 @@ GROUPING = {
             Example(
                 "Compare today's log with a normal one", "simil outliers --reference normal.log today.log"
             ),
-            Example(
-                "Score every row of a table", "simil outliers --all survey.csv --field comment -o scored.csv"
-            ),
+            Example("Score every row of a table", "simil outliers survey.csv --field comment -o scored.csv"),
         ),
         negative="No text reaches --threshold.",
         failures=(2, 3, 4, 5, 6),

@@ -183,7 +183,9 @@ class InputFlags(Frozen):
     max_text_bytes: opt.MaxTextBytes = None
     on_error: opt.OnError = "fail"
 
-    def options(self, *, whole: bool = False, all_fields: bool = False) -> ReadOptions:
+    def options(
+        self, *, whole: bool = False, all_fields: bool = False, all_rows: bool = False
+    ) -> ReadOptions:
         """Return them as the reader takes them; raises `UsageError` where they contradict each other."""
         return values.read_options(
             self.input_format,
@@ -198,6 +200,7 @@ class InputFlags(Frozen):
             collection=self.collection,
             max_text_bytes=self.max_text_bytes,
             all_fields=all_fields,
+            all_rows=all_rows,
         )
 
     def beside(self, path: str, **more: bool) -> ReadOptions:

@@ -54,6 +54,7 @@ __all__ = [
     "Rerank",
     "RetriesLimit",
     "Sheet",
+    "Sort",
     "TextOrJson",
     "Threads",
     "Timeout",
@@ -357,6 +358,13 @@ MaxTextBytes = Annotated[
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
+Sort = Annotated[
+    bool,
+    Option(
+        "--sort",
+        help="Put the rows of csv, tsv, jsonl and Parquet in order of the results, not of the input.",
+    ),
+]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "
 OnError = Annotated[
     str,

@@ -53,6 +53,7 @@ def read_options(
     collection: str | None = None,
     max_text_bytes: int | None = None,
     all_fields: bool = False,
+    all_rows: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
     from simil.formats.text_limit import MAX_TEXT_BYTES
@@ -74,6 +75,7 @@ def read_options(
         collection=collection,
         max_text_bytes=MAX_TEXT_BYTES if max_text_bytes is None else max_text_bytes,
         all_fields=all_fields,
+        all_rows=all_rows,
     )
 
 
