@@ -75,6 +75,11 @@ class Embedder(ABC):
     read_ahead: ReadAhead = ReadAhead()
     usage: Usage | None = None
 
+    @property
+    def kept(self) -> int:
+        """How many of the vectors that this run has computed the next one will find."""
+        return 0
+
     @abstractmethod
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of `texts`, float32 [len(texts), dimensions], in the same order.

@@ -70,7 +70,7 @@ class McpTools:
         self._one_call = threading.Lock()
         self._stop = threading.Event()
         self._session = Session(settings, dimensions=dimensions, progress=self._progress)
-        self._inputs = SearchableInputs(self._session, folders)
+        self._inputs = SearchableInputs(self._session, folders, self._check_stopped)
 
     def call(self, name: str, given: Mapping[str, Any], stop: threading.Event) -> ToolAnswer:
         """Return the answer of one of the `TOOLS`; `stop` ends its work between two batches.

@@ -146,6 +146,8 @@ def files_in(
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:
     path = Path(folder) / _IGNORE
+    if not path.is_file():  # A pipe would keep whoever reads it waiting.
+        return []
     try:
         patterns = path.read_text("utf-8", "replace").splitlines()
     except OSError:
