@@ -14,8 +14,8 @@ from support import jq_command
 from support.doc_examples import check_examples, console_blocks
 from support.process_defaults import INITIAL_ENVIRONMENT
 
-DOCS = Path(__file__).parents[1] / "docs"
-_, *SECTIONS = re.split(r"^## ", (DOCS / "cookbook.md").read_text("utf-8"), flags=re.MULTILINE)
+ROOT = Path(__file__).parents[1]
+_, *SECTIONS = re.split(r"^## ", (ROOT / "docs/cookbook.md").read_text("utf-8"), flags=re.MULTILINE)
 JOBS = {section.partition(":")[0]: section for section in SECTIONS}
 # What the jobs need beside simil: its extras, and the programs that data are handed to.
 OTHERS = ("bm25s", "duckdb", "pandas", "polars", "pyarrow", "pylance", "PyStemmer")
@@ -49,7 +49,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 
 
 def check(job: str, folder: Path, environment: dict[str, str]) -> None:
-    shutil.copytree(DOCS / "cookbook", folder / "work")
+    shutil.copytree(ROOT / "examples", folder / "work")
     for block in console_blocks(JOBS[job]):
         assert len(block) <= 3
         check_examples(block, folder / "work", environment)
