@@ -362,7 +362,7 @@ Sort = Annotated[
     bool,
     Option(
         "--sort",
-        help="Put the rows of csv, tsv, jsonl and Parquet in order of the results, not of the input.",
+        help="Order rows by result, such as the best score first, instead of as in the input.",
     ),
 ]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "
