@@ -87,7 +87,7 @@ def groups_of_texts(texts: Iterable[Text]) -> Iterator[Sequence[str]]:
     """Yield the texts of an input in groups, for `BatchJob.run`."""
     group: list[str] = []
     for text in texts:
-        group.append(text.text)
+        group.append(text.embedded)
         if len(group) == _GROUP:
             yield group
             group = []

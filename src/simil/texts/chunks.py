@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simil.errors import UsageError
+from simil.texts.ignored_parts import rest_of
 from simil.texts.records import Text, is_blank
 
 __all__ = ["BETWEEN_PARAGRAPHS", "Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
@@ -53,27 +54,32 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator[Text]:
+def in_chunks(
+    texts: Iterable[Text], spans: Spans, *, several: bool, ignored: Sequence[str] = ()
+) -> Iterator[Text]:
     """Yield the parts of each text that are not blank; ids and places name the line where each begins.
 
     The lines of a table's cell or a JSON value are not those of the file: its parts keep the place of their
-    row and have their number after its id. `several` puts the file before the id.
+    row and have their number after its id. `several` puts the file before the id. A part of which nothing
+    is left without what the patterns `ignored` match is left out, as a blank one is.
     """
     for text in texts:
         lines = _LineNumbers(text.text)
         for number, (start, end) in enumerate(spans(text.text), 1):
             part = text.text[start:end]
-            if is_blank(part):
+            rest = rest_of(part, ignored) if ignored else part
+            if is_blank(rest):
                 continue
+            cut = text._replace(text=part.strip(), rest=rest.strip() if ignored else "")
             if text.origin.line is not None:
-                yield text._replace(id=f"{text.id}#{number}", text=part.strip())
+                yield cut._replace(id=f"{text.id}#{number}")
                 continue
             # A part begins at its first word.
             line = lines.number_of(start + len(part) - len(part.lstrip()))
             origin = text.origin._replace(line=line)
             # As `Source.label` writes names in ids.
             place = str(origin).encode("utf-8", "backslashreplace").decode("utf-8")
-            yield Text(place if several else str(line), part.strip(), origin, text.fields)
+            yield cut._replace(id=place if several else str(line), origin=origin)
 
 
 class _LineNumbers:

@@ -109,7 +109,8 @@ class Splitting:
             return opened
         if not opened.is_plain:
             raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
-        return replace(opened, reading=replace(opened.reading, whole=True, format=None))
+        # What is ignored is cut out of each part.
+        return replace(opened, reading=replace(opened.reading, whole=True, format=None, ignored=()))
 
     def _applied(self, texts: Iterator[Text], embedder: Embedder | None, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
@@ -119,14 +120,14 @@ class Splitting:
         if self.chunking is None:
             return texts
         if self.chunking.unit == "paragraphs":
-            return in_chunks(texts, paragraphs, several=several)
+            return in_chunks(texts, paragraphs, several=several, ignored=self.files.ignored)
         if embedder is not None and embedder.folder is None:
             log.warning(
                 "the tokenizer of %s is not available here: counting the tokens of minilm", embedder.stamp
             )
         folder = None if embedder is None else embedder.folder
         spans = token_spans(folder, self.chunking.tokens, self.chunking.overlap)
-        return in_chunks(texts, spans, several=several)
+        return in_chunks(texts, spans, several=several, ignored=self.files.ignored)
 
 
 def query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str | None, list[str]]:
@@ -209,6 +210,7 @@ def open_queries(session: Session, query: str | None, queries: str | None, readi
     from simil.session.inputs import without_fields
 
     if queries is None:
-        return Queries([] if query is None else [*values.given([query], "query", values.refuse_blank)])
+        given = [] if query is None else [query]
+        return Queries([*values.given(given, "query", values.refuse_blank, ignored=reading.ignore)])
     opened = without_fields(session.open([queries], reading.beside(queries)))
     return Queries([], opened) if opened.holds_vectors else Queries([*session.texts(opened)])

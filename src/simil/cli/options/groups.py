@@ -181,6 +181,7 @@ class InputFlags(Frozen):
     collection: opt.Collection = None
     nul: opt.Nul = False
     max_text_bytes: opt.MaxTextBytes = None
+    ignore: opt.Ignore = None
     on_error: opt.OnError = "fail"
 
     def options(
@@ -200,6 +201,7 @@ class InputFlags(Frozen):
             collection=self.collection,
             max_text_bytes=self.max_text_bytes,
             all_fields=all_fields,
+            ignored=self.ignore,
             all_rows=all_rows,
         )
 

@@ -30,6 +30,7 @@ __all__ = [
     "Form",
     "Hybrid",
     "IdField",
+    "Ignore",
     "InputFormatName",
     "MaxTokens",
     "Model",
@@ -355,6 +356,14 @@ MaxTextBytes = Annotated[
         min=0,
         help="Size of the longest text or row to accept, in bytes; 0 for no limit.",
         default="64000000",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    _input(
+        "--ignore",
+        metavar="REGEX",
+        help="Embed texts without what REGEX matches, such as times, numbers or ids; may be repeated.",
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]

@@ -73,7 +73,7 @@ class VectorTarget(Frozen):
         if self.form == "lance" and made is not None:
             from simil.vectors.embedding_facts import EmbeddingFacts
 
-            facts = EmbeddingFacts(made.kind, made.normalize)
+            facts = EmbeddingFacts(made.kind, made.normalize, tuple(made.ignored))
         write_vectors(batches, self.form, self.output, model, types, facts=facts, append=self.append)
 
 
