@@ -58,8 +58,11 @@ def test_the_first_commands_are_targets_of_the_makefile():
     assert set(wanted) <= targets
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+def test_the_readme_is_short_and_names_every_command():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 150
+    named = re.findall(r"^\| \[`(\w+)`\]", readme, re.MULTILINE)
+    assert sorted(named) == sorted(command_pages.commands())
 
 
 def check_python_examples(text):
