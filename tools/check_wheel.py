@@ -27,6 +27,7 @@ def main() -> None:
         python = installed(wheel, folder / "env")
         check_place(python, folder)
         check_use(folder / "env/bin/simil", folder)
+        check_manual(folder / "env/share/man/man1")
     print(
         f"wheel: {wheel.name} holds the embedded model, and works outside the source tree and without PyTorch"
     )
@@ -109,6 +110,13 @@ def check_use(simil: Path, folder: Path) -> None:
     said = run(simil, "doctor", "--offline", cwd=folder, env=environment)
     if "note\tsentence-transformers\tis not installed" not in said:
         raise SystemExit(f"the doctor does not miss sentence-transformers:\n{said}")
+
+
+def check_manual(folder: Path) -> None:
+    """Check that the manual pages are where `man` looks for them, beside the folder of the command."""
+    for name in ("simil.1", "simil-search.1", "simil-models-pull.1"):
+        if not folder.joinpath(name).is_file():
+            raise SystemExit(f"the wheel installs no manual page {name}")
 
 
 def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> str:
