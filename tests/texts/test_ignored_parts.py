@@ -11,7 +11,7 @@ from simil.errors import UsageError
 from simil.formats.detection import typed
 from simil.formats.sources import Source
 from simil.texts import Pair, ReadOptions, Text, read_pairs, read_texts
-from simil.texts.chunks import in_chunks, paragraphs
+from simil.texts.chunks import by_spans, in_chunks, paragraphs
 from simil.texts.ignored_parts import rest_of
 
 TIMES = (r"^\d\d:\d\d ",)
@@ -69,7 +69,7 @@ def test_both_texts_of_a_pair_are_cut(tmp_path: Path) -> None:
 
 def test_parts_of_a_file_are_cut_one_by_one(tmp_path: Path) -> None:
     texts, _ = read(tmp_path, "12:30 up\nnow\n\n12:31 \n\n12:32 down\n", whole=True)
-    parts = [*in_chunks(texts, paragraphs, several=False, ignored=TIMES)]
+    parts = [*in_chunks(texts, by_spans(paragraphs), several=False, ignored=TIMES)]
 
     assert [(part.id, part.text, part.embedded) for part in parts] == [
         ("1", "12:30 up\nnow", "up now"),

@@ -5,13 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simil.errors import UsageError
 from simil.texts.ignored_parts import rest_of
 from simil.texts.records import Text, is_blank
 
-__all__ = ["BETWEEN_PARAGRAPHS", "Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
+__all__ = [
+    "BETWEEN_PARAGRAPHS",
+    "Chunking",
+    "Cut",
+    "Part",
+    "Spans",
+    "by_spans",
+    "chunking_named",
+    "in_chunks",
+    "paragraphs",
+]
 
+
+class Part(NamedTuple):
+    """A part of a text: the number of its first character there, and what is embedded."""
+
+    start: int
+    text: str
+
+
+Cut = Callable[[Text], Iterable[Part]]
 # From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
@@ -22,7 +42,10 @@ _TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How texts are cut: into lines, paragraphs, or windows of `tokens` tokens that overlap by `overlap`."""
+    """How texts are cut.
+
+    Into lines, paragraphs, sections of Markdown, or windows of `tokens` tokens that overlap by `overlap`.
+    """
 
     unit: str
     tokens: int = 0
@@ -30,14 +53,17 @@ class Chunking:
 
 
 def chunking_named(name: str) -> Chunking:
-    """Parse `lines`, `paragraphs`, `tokens:256` or `tokens:256/32`; raises `UsageError` for anything else."""
-    if name in ("lines", "paragraphs"):
+    """Parse `lines`, `paragraphs`, `markdown`, `tokens:256` or `tokens:256/32`.
+
+    Raises `UsageError` for anything else.
+    """
+    if name in ("lines", "paragraphs", "markdown"):
         return Chunking(name)
     match = _TOKENS.fullmatch(name)
     if match is None:
         raise UsageError(
             f"--chunk cannot be {name!r}",
-            hint="choose lines, paragraphs, or tokens:SIZE/OVERLAP as in tokens:256/32",
+            hint="choose lines, paragraphs, markdown, or tokens:SIZE/OVERLAP as in tokens:256/32",
         )
     tokens, overlap = int(match[1]), int(match[2] or 0)
     if overlap >= tokens:
@@ -54,8 +80,19 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
+def by_spans(spans: Spans) -> Cut:
+    """Return what cuts a text into spans, each from its first word on."""
+
+    def cut(text: Text) -> Iterator[Part]:
+        for start, end in spans(text.text):
+            part = text.text[start:end]
+            yield Part(start + len(part) - len(part.lstrip()), part.strip())
+
+    return cut
+
+
 def in_chunks(
-    texts: Iterable[Text], spans: Spans, *, several: bool, ignored: Sequence[str] = ()
+    texts: Iterable[Text], cut: Cut, *, several: bool, ignored: Sequence[str] = ()
 ) -> Iterator[Text]:
     """Yield the parts of each text that are not blank; ids and places name the line where each begins.
 
@@ -65,21 +102,19 @@ def in_chunks(
     """
     for text in texts:
         lines = _LineNumbers(text.text)
-        for number, (start, end) in enumerate(spans(text.text), 1):
-            part = text.text[start:end]
-            rest = rest_of(part, ignored) if ignored else part
-            if is_blank(rest):
+        for number, part in enumerate(cut(text), 1):
+            rest = rest_of(part.text, ignored) if ignored else ""
+            if is_blank(part.text) or (ignored and is_blank(rest)):
                 continue
-            cut = text._replace(text=part.strip(), rest=rest.strip() if ignored else "")
+            piece = text._replace(text=part.text, rest=rest)
             if text.origin.line is not None:
-                yield cut._replace(id=f"{text.id}#{number}")
+                yield piece._replace(id=f"{text.id}#{number}")
                 continue
-            # A part begins at its first word.
-            line = lines.number_of(start + len(part) - len(part.lstrip()))
+            line = lines.number_of(part.start)
             origin = text.origin._replace(line=line)
             # As `Source.label` writes names in ids.
             place = str(origin).encode("utf-8", "backslashreplace").decode("utf-8")
-            yield cut._replace(id=place if several else str(line), origin=origin)
+            yield piece._replace(id=place if several else str(line), origin=origin)
 
 
 class _LineNumbers:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from simil.session.inputs import OpenInput
     from simil.texts import ReadOptions
+    from simil.texts.file_patterns import FilePatterns
 
 __all__ = [
     "ClusterFlags",
     "DatasetFlags",
     "EngineFlags",
     "ExpandedCommand",
+    "FolderFlags",
     "InputFlags",
     "ModelFlags",
     "PairFlags",
@@ -217,6 +219,28 @@ class InputFlags(Frozen):
         return self.replaced(nul=False, input_format=form, field=field).options(**more)
 
 
+class FolderFlags(Frozen):
+    """Which files of folders are read."""
+
+    glob: opt.Globs = None
+    type: opt.FileTypes = None
+    type_list: opt.TypeList = False
+
+    def patterns(self, *, recursive: bool) -> FilePatterns | None:
+        """Return them as `files_in` takes them.
+
+        Raises `UsageError` where no folders are read, and as `FilePatterns.of` does.
+        """
+        if not (self.glob or self.type):
+            return None
+        if not recursive:
+            option = "--glob" if self.glob else "--type"
+            raise UsageError(f"{option} selects files of folders, for -r", hint="pass -r, or leave it out")
+        from simil.texts.file_patterns import FilePatterns
+
+        return FilePatterns.of(self.glob or [], self.type or [])
+
+
 class TextFlags(InputFlags):
     """How texts are read that the output has a vector for."""
 
@@ -266,6 +290,7 @@ _GROUPS = (
     RerankFlags,
     StoredFlags,
     WordFlags,
+    FolderFlags,
     InputFlags,
     TextFlags,
     PairFlags,

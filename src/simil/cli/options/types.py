@@ -6,7 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import language_names, model_and_server_names, reranker_names
+from simil.cli.options.completion import (
+    file_type_names,
+    language_names,
+    model_and_server_names,
+    reranker_names,
+)
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -26,8 +31,10 @@ __all__ = [
     "EnvFile",
     "Exact",
     "Fields",
+    "FileTypes",
     "Files",
     "Form",
+    "Globs",
     "Hybrid",
     "IdField",
     "Ignore",
@@ -61,6 +68,7 @@ __all__ = [
     "Timeout",
     "TokenizerName",
     "TrustCache",
+    "TypeList",
     "Verbose",
     "Where",
     "Whole",
@@ -358,6 +366,25 @@ MaxTextBytes = Annotated[
         default="64000000",
     ),
 ]
+Globs = Annotated[
+    list[str] | None,
+    _input(
+        "--glob",
+        metavar="GLOB",
+        help="With -r, search the files whose names match GLOB, as in .gitignore; !GLOB leaves files out. "
+        "May be repeated.",
+    ),
+]
+FileTypes = Annotated[
+    list[str] | None,
+    _input(
+        "--type",
+        metavar="TYPE",
+        help="With -r, search files of this type, such as md, py or txt; may be repeated.",
+        autocompletion=file_type_names,
+    ),
+]
+TypeList = Annotated[bool, _input("--type-list", help="Print all types, with the names of their files.")]
 Ignore = Annotated[
     list[str] | None,
     _input(
