@@ -65,5 +65,5 @@ def _columns(path: Path) -> Sequence[str]:
         first = next(stream.records, None)
     except SimilError:
         return ()
-    is_object = isinstance(first, Record) and isinstance(first.value, dict)
-    return [*first.value] if is_object else ()
+    value = first.value if isinstance(first, Record) else None
+    return [*value] if isinstance(value, dict) else ()

@@ -12,6 +12,8 @@ __all__ = [
     "AFTER",
     "INSTRUCTION",
     "begun",
+    "complete_at_the_first_tab",
+    "file_type_names",
     "language_names",
     "model_and_server_names",
     "model_names",
@@ -94,11 +96,30 @@ def language_names(incomplete: str) -> list[str]:
         return []
 
 
+def file_type_names(incomplete: str) -> list[str]:
+    """Return the types of files that begin with `incomplete`."""
+    from simil.texts.file_types import file_types
+
+    return begun(incomplete, file_types())
+
+
 def begun(incomplete: str, names: Iterable[str]) -> list[str]:
     """Return those `names` that begin with what is typed, each once, without what bash keeps of it."""
     before = os.environ.get(_BEFORE, "")
     found = dict.fromkeys(name for name in names if name.startswith(before + incomplete))
     return [name[len(before) :] for name in found]
+
+
+def complete_at_the_first_tab() -> None:
+    """Have the script for zsh complete when it is loaded, too: Typer's only defines what completes.
+
+    Zsh loads it for the first word that is to be completed, which would then take a second tab.
+    """
+    from typer._completion_shared import _completion_scripts as scripts
+
+    call = '%(complete_func)s "$@"'
+    if not scripts["zsh"].rstrip().endswith(call):
+        scripts["zsh"] = f"{scripts['zsh'].rstrip()}\n{call}\n"
 
 
 def part_at_colon(environ: MutableMapping[str, str]) -> None:
