@@ -13,9 +13,9 @@ from simil.texts.records import Text, is_blank
 
 __all__ = [
     "BETWEEN_PARAGRAPHS",
+    "Chunk",
     "Chunking",
     "Cut",
-    "Chunk",
     "Spans",
     "by_spans",
     "chunking_named",
