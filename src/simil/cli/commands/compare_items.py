@@ -57,7 +57,7 @@ def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterat
         if text == "-" and number <= len(arguments):
             yield from _stdin_items(session, reading.options())
         else:
-            yield from _text_items(text, number)
+            yield from _text_items(text, number, reading.ignore)
     is_alone = len(given.files) == 1 and not (arguments or given.texts or more_files)
     for path in [*_files_of(given.files), *more_files]:
         if Path(path).is_dir():
@@ -107,10 +107,10 @@ def _files_of(names: Iterable[str]) -> Iterator[str]:
         yield from files
 
 
-def _text_items(text: str, number: int) -> Iterator[Item]:
+def _text_items(text: str, number: int, ignored: Sequence[str] | None) -> Iterator[Item]:
     from simil.tasks.comparison import Item
 
-    (given,) = values.given([text], "text", values.refuse_blank, first=number)
+    (given,) = values.given([text], "text", values.refuse_blank, first=number, ignored=ignored)
     yield Item(given.text, given)
 
 

@@ -46,7 +46,12 @@ def open_file(session: Session, path: str, reading: ReadOptions) -> OpenInput:
     """Open a file that is one text, or holds vectors."""
     from simil.texts import ReadOptions
 
-    plain = ReadOptions(reading.format, encoding=reading.encoding, max_text_bytes=reading.max_text_bytes)
+    plain = ReadOptions(
+        reading.format,
+        encoding=reading.encoding,
+        max_text_bytes=reading.max_text_bytes,
+        ignored=reading.ignored,
+    )
     return session.open([path], plain)
 
 

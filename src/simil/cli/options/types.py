@@ -6,7 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import language_names, model_and_server_names, reranker_names
+from simil.cli.options.completion import (
+    file_type_names,
+    language_names,
+    model_and_server_names,
+    reranker_names,
+)
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -26,10 +31,13 @@ __all__ = [
     "EnvFile",
     "Exact",
     "Fields",
+    "FileTypes",
     "Files",
     "Form",
+    "Globs",
     "Hybrid",
     "IdField",
+    "Ignore",
     "InputFormatName",
     "MaxTokens",
     "Model",
@@ -60,6 +68,7 @@ __all__ = [
     "Timeout",
     "TokenizerName",
     "TrustCache",
+    "TypeList",
     "Verbose",
     "Where",
     "Whole",
@@ -355,6 +364,33 @@ MaxTextBytes = Annotated[
         min=0,
         help="Size of the longest text or row to accept, in bytes; 0 for no limit.",
         default="64000000",
+    ),
+]
+Globs = Annotated[
+    list[str] | None,
+    _input(
+        "--glob",
+        metavar="GLOB",
+        help="With -r, search the files whose names match GLOB, as in .gitignore; !GLOB leaves files out. "
+        "May be repeated.",
+    ),
+]
+FileTypes = Annotated[
+    list[str] | None,
+    _input(
+        "--type",
+        metavar="TYPE",
+        help="With -r, search files of this type, such as md, py or txt; may be repeated.",
+        autocompletion=file_type_names,
+    ),
+]
+TypeList = Annotated[bool, _input("--type-list", help="Print all types, with the names of their files.")]
+Ignore = Annotated[
+    list[str] | None,
+    _input(
+        "--ignore",
+        metavar="REGEX",
+        help="Embed texts without what REGEX matches, such as times, numbers or ids; may be repeated.",
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
