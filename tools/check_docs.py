@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, SITE = ROOT / "docs", ROOT / "site"
+# Where the site is published, and the files of this repository.
+ADDRESS = "https://simil-cli.github.io/simil/"
 REPOSITORY = "https://github.com/simil-cli/simil/blob/main/"
 # What a browser loads without being asked to.
 _LOADED = re.compile(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)="((?:https?:)?//[^"]+)""")
@@ -65,7 +67,8 @@ def _headings(path: Path) -> set[str]:
 def _loaded_from_elsewhere() -> Iterator[str]:
     for page in SITE.rglob("*.html"):
         for address in _LOADED.findall(page.read_text("utf-8")):
-            yield f"{page.relative_to(ROOT)} loads {address}"
+            if not address.startswith(ADDRESS):
+                yield f"{page.relative_to(ROOT)} loads {address}"
 
 
 if __name__ == "__main__":

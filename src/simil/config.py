@@ -118,7 +118,8 @@ class Settings(Frozen):
     whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
     those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
-    hub (that, or a variable of the hub's library); empty where they are allowed. `gathers_writes` is whether
+    hub (that, or a variable of the hub's library); empty where they are allowed. `server_flag` is a flag of
+    this run that is about a server's model only. `gathers_writes` is whether
     new vectors are written to the cache about once a second, in place of after each batch.
     """
 
@@ -145,6 +146,7 @@ class Settings(Frozen):
     model_unconsented: str | None = None
     expects_many: bool = False
     gathers_writes: bool = False
+    server_flag: str | None = None
 
 
 class SettingSource(Frozen):
@@ -222,6 +224,7 @@ def load_settings(
     consented = tuple(each for each in sources if each.is_consented)
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     forbidden_by = _forbids_connections(sources)
+    of_servers = {"--tokenizer": tokenizer, "--max-tokens": max_tokens}
     return Settings(
         model=pinned,
         engine=_choice(sources, "engine"),
@@ -246,6 +249,7 @@ def load_settings(
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
         model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
+        server_flag=next((name for name, value in of_servers.items() if value is not None), None),
     )
 
 

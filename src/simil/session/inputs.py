@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from simil.vectors import VectorFile
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
+
+log = logging.getLogger("simil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,8 @@ class InputOpener:
             raise UsageError(
                 "some inputs are files of vectors and some are texts", hint="give them to separate runs"
             )
+        if vectors and reading.ignored:
+            log.warning("%s holds vectors already, so --ignore has no effect on it", vectors[0].source.name)
         return OpenInput(vectors or opened, reading, label, bool(vectors))
 
     def _take(self, source: Source) -> None:

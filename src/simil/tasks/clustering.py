@@ -234,7 +234,7 @@ def _copies(corpus: Corpus, min_size: int) -> list[NDArray[np.int64]]:
 
     groups: dict[str, list[int]] = {}
     for row in corpus.unknown_rows().tolist():
-        groups.setdefault(corpus.texts[row].text, []).append(row)
+        groups.setdefault(corpus.texts[row].embedded, []).append(row)
     return [np.array(rows) for rows in groups.values() if len(rows) >= min_size]
 
 
@@ -269,7 +269,7 @@ def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.flo
     members = np.split(inside, np.flatnonzero(np.diff(labels[inside])) + 1) if len(inside) else []
     # Texts in no cluster also count as a group: words that are common there are not distinctive.
     groups = [*members, outside] if len(outside) else members
-    words = distinctive_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
+    words = distinctive_words([(corpus.texts[row].embedded for row in rows.tolist()) for rows in groups])
     return [
         Cluster(number, rows, words[number - 1], scores[rows].mean())
         for number, rows in enumerate(members, 1)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.recent_vectors import RecentVectors
+
 __all__ = ["Comparison", "Item", "PairScores", "check_count", "compare", "compare_pairs", "own_metric"]
 
 log = logging.getLogger("simil")
@@ -191,7 +193,7 @@ def _cached_pair(
     if len(texts) != 2:
         return ()
     form = VectorForm(options.dimensions, options.normalize)
-    stored = embedder.stored([text.text for text in texts], options.kind, form) or ()
+    stored = embedder.stored([text.embedded for text in texts], options.kind, form) or ()
     for text, vector in zip(texts, stored, strict=False):
         embedder.truncated += bool(vector.mark & Mark.CUT)
         if vector.mark & Mark.UNKNOWN:
@@ -309,11 +311,14 @@ def _scored(
 ) -> Iterator[PairScores]:
     import numpy as np
 
+    from simil.embedders.recent_vectors import RecentVectors
+
+    recent = RecentVectors()
     ahead = prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=_PAIRS_AT_ONCE)
     for batch in ahead:
         places = [place for place, pair in enumerate(batch) if not pair.is_missing]
         sent = [batch[place] for place in places]
-        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown, recent)
         reading = embedder.read_ahead  # More, once many texts go to a GPU.
         ahead.allow(max(_PAIRS_AT_ONCE, reading.texts // 2), reading.characters)
         good = [row for row in range(len(sent)) if row not in refused]
@@ -347,6 +352,7 @@ def _embed_pairs(
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
     on_unknown: Callable[[Place], None],
+    recent: RecentVectors,
 ) -> tuple[NDArray[np.float32], set[int]]:
     """Return the vectors of the left texts, then of the right ones, and the rows with a refused text."""
     refused: set[int] = set()
@@ -360,7 +366,7 @@ def _embed_pairs(
             on_error(error)
         refused.add(row)
 
-    texts = [pair.left for pair in batch] + [pair.right for pair in batch]
+    texts = [pair.embedded[side] for side in (0, 1) for pair in batch]
     wait = embedder.begin(
         texts,
         options.kind,
@@ -368,5 +374,6 @@ def _embed_pairs(
         normalize=options.normalize,
         on_rejected=refuse,
         on_unknown=lambda index: on_unknown(batch[index % len(batch)].origin),
+        recent=recent,
     )
     return wait(), refused

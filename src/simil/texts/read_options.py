@@ -49,8 +49,9 @@ class ReadOptions(FormatOptions):
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. With `all_fields` the fields of a text are all those of its record,
-    including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What they say
-    about the bytes of a source is in `FormatOptions`.
+    including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What the
+    regular expressions `ignored` match is not embedded. What they say about the bytes of a source is in
+    `FormatOptions`.
     """
 
     format: InputFormat | None = None
@@ -59,6 +60,7 @@ class ReadOptions(FormatOptions):
     whole: bool = False
     nul: bool = False
     all_fields: bool = False
+    ignored: tuple[str, ...] = ()
     all_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -81,6 +83,10 @@ class ReadOptions(FormatOptions):
             raise UsageError(f"--delimiter cannot be {self.delimiter!r}", hint="give one character, or tab")
         if self.encoding is not None:
             check_encoding(self.encoding)
+        if self.ignored:
+            from simil.texts.ignored_parts import check_patterns
+
+            check_patterns(self.ignored)
 
     @property
     def _plain(self) -> str:

@@ -218,6 +218,7 @@ def _settled(
             try:
                 made = build(outcome)
                 _check_length(made, options.text_limit)
+                made = _without_ignored(made, options.ignored)
             except InputError as error:
                 report(error)
             else:
@@ -230,6 +231,17 @@ def _settled(
             made = keep_place(place, outcome if isinstance(outcome, Record) else None)
         if made is not None:
             yield made
+
+
+def _without_ignored(made: _Made | None, patterns: Sequence[str]) -> _Made | None:
+    """Return a text or pair as it is to be embedded; None for one of which nothing is left."""
+    if not patterns:
+        return made
+    from simil.texts.ignored_parts import pair_without, text_without
+
+    if isinstance(made, Text):
+        return text_without(made, patterns)
+    return pair_without(made, patterns) if isinstance(made, Pair) else made
 
 
 def _check_length(made: Text | Pair | Record | None, limit: int) -> None:

@@ -21,6 +21,8 @@ from simil.formats.text_limit import MAX_TEXT_BYTES
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+    from simil.texts.file_patterns import FilePatterns
+
 __all__ = ["FilesSeen", "LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
@@ -58,6 +60,8 @@ class _Walk:
     whole: bool
     report: Callable[[str, LeftOut], None]
     seen: FilesSeen | None
+    top: str
+    patterns: FilePatterns | None
 
     def files(self, folder: str, above: Sequence[tuple[str, GitIgnoreSpec]] = ()) -> Iterator[str]:
         try:
@@ -70,6 +74,8 @@ class _Walk:
             if entry.name.startswith("."):
                 continue
             is_folder = entry.is_dir(follow_symlinks=False)
+            if not self._wants(entry.path, is_folder=is_folder):
+                continue
             if _is_ignored(entry.path, rules, is_folder=is_folder):
                 continue
             # What is in it are parts of one table; a folder of source code may have either sign of one.
@@ -82,6 +88,13 @@ class _Walk:
                     self.report(entry.path, reason)
                 else:
                     yield entry.path
+
+    def _wants(self, path: str, *, is_folder: bool) -> bool:
+        """Return whether a file is wanted by its name, or a folder for what may be in it."""
+        if self.patterns is None:
+            return True
+        name = os.path.relpath(path, self.top)
+        return self.patterns.want_folder(name) if is_folder else self.patterns.want_file(name)
 
     def _seen_fault(self, entry: os.DirEntry[str]) -> LeftOut | None:
         """Return what `_fault` does, without reading a file that was seen as it is."""
@@ -129,6 +142,7 @@ def files_in(
     whole: bool = False,
     on_left_out: Callable[[str, LeftOut], None] = lambda path, reason: None,
     seen: FilesSeen | None = None,
+    patterns: FilePatterns | None = None,
 ) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
@@ -138,10 +152,12 @@ def files_in(
     be read: what a reader would refuse must not end a search that has run for minutes. A Lance dataset is a
     folder, and left out as one file. What a file was is taken from `seen`, if it has not changed, and noted
     there.
-    Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
-    what is no file are left out without a report.
+    Left out without a report are hidden files and folders, what `patterns` do not want, whatever a
+    `.gitignore` in `folder` or below excludes, links to folders, and what is no file.
     """
-    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out, seen).files(folder)
+    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out, seen, folder, patterns).files(
+        folder
+    )
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:

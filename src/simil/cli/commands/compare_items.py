@@ -52,7 +52,7 @@ def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterat
         if text == "-" and number <= len(arguments):
             yield from _stdin_items(session, reading.options())
         else:
-            yield from _text_items(text, number)
+            yield from _text_items(text, number, reading.ignore)
     for path in [*_files_of(given.files), *more_files]:
         yield from _file_items(session, path, reading.options())
 
@@ -105,10 +105,10 @@ def _found(name: str, paths: Iterable[str], none: str) -> list[str]:
     return files
 
 
-def _text_items(text: str, number: int) -> Iterator[Item]:
+def _text_items(text: str, number: int, ignored: Sequence[str] | None) -> Iterator[Item]:
     from simil.tasks.comparison import Item
 
-    (given,) = values.given([text], "text", values.refuse_blank, first=number)
+    (given,) = values.given([text], "text", values.refuse_blank, first=number, ignored=ignored)
     yield Item(given.text, given)
 
 
@@ -130,7 +130,9 @@ def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[I
     from simil.tasks.comparison import Item
     from simil.texts import InputFormat, ReadOptions
 
-    plain = ReadOptions(encoding=reading.encoding, max_text_bytes=reading.max_text_bytes)
+    plain = ReadOptions(
+        encoding=reading.encoding, max_text_bytes=reading.max_text_bytes, ignored=reading.ignored
+    )
     opened = session.open([path], replace(plain, format=reading.format))
     if opened.holds_vectors:
         yield from _vectors_of(opened.vector_files())

@@ -39,6 +39,7 @@ def embed_in_batches(
     from simil.session.batch_jobs import batch_job, groups_of_texts
 
     _check(run, files, target, beside)
+    target.check()
     embedder = run.session.embedder()
 
     def read() -> Iterator[Sequence[str]]:

@@ -86,13 +86,21 @@ def read_dataset(
     if not (sources.retrieval or sources.documents or by_name):
         columns = dataset_columns.find_pair_columns(first, options.fields, score_field)
         _report_columns(columns, "pairs")
-        return datasets.read_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
+        return datasets.read_pairs(
+            every, columns, on_blank=notes.blank, on_error=notes.on_error, ignored=options.ignored
+        )
     columns = dataset_columns.find_qrels_columns(first, options.fields, score_field)
     _report_columns(columns, "queries and documents")
     sides = (sources.queries, sources.documents)
     asked, given = (_texts(opener, path, reading, notes) if path else None for path in sides)
     return datasets.read_retrieval(
-        every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
+        every,
+        columns,
+        queries=asked,
+        documents=given,
+        on_blank=notes.blank,
+        on_error=notes.on_error,
+        ignored=options.ignored,
     )
 
 

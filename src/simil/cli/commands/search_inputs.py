@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
-    from simil.texts.chunks import Chunking
+    from simil.texts.chunks import Chunking, Cut
+    from simil.texts.file_patterns import FilePatterns
 
 __all__ = ["Queries", "SearchRequest", "Splitting", "open_queries", "query_and_files", "without_folders"]
 
@@ -31,12 +32,20 @@ class Splitting:
     """How files are read and split into the texts to search."""
 
     def __init__(
-        self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool, *, all_fields: bool
+        self,
+        reading: InputFlags,
+        whole: bool,
+        chunk: str | None,
+        recursive: bool,
+        *,
+        all_fields: bool,
+        patterns: FilePatterns | None = None,
     ) -> None:
         from simil.texts import InputFormat
         from simil.texts.chunks import chunking_named
 
         self.reading = reading
+        self._patterns = patterns
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
@@ -68,12 +77,14 @@ class Splitting:
                     text_limit=self.files.text_limit,
                     whole=bool(self.chunking or self.files.whole or self.files.nul),
                     on_left_out=left_out.add,
+                    patterns=self._patterns,
                 ):
                     found.append(name)
                     advance(1)
         left_out.report()
         if not found:
-            raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
+            which = "" if self._patterns is None else " that --glob and --type select"
+            raise UsageError(f"there are no text files{which} in {' '.join(files) or 'this folder'}")
         return found
 
     def corpus(self, session: Session, opened: OpenInput) -> Corpus:
@@ -109,24 +120,36 @@ class Splitting:
             return opened
         if not opened.is_plain:
             raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
-        return replace(opened, reading=replace(opened.reading, whole=True, format=None))
+        # What is ignored is cut out of each part.
+        return replace(opened, reading=replace(opened.reading, whole=True, format=None, ignored=()))
 
     def _applied(self, texts: Iterator[Text], embedder: Embedder | None, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
-        from simil.embedders.local.token_spans import token_spans
-        from simil.texts.chunks import in_chunks, paragraphs
+        from simil.texts.chunks import in_chunks
 
         if self.chunking is None:
             return texts
+        cut = self._cut(embedder)
+        return in_chunks(texts, cut, several=several, ignored=self.files.ignored)
+
+    def _cut(self, embedder: Embedder | None) -> Cut:
+        from simil.embedders.local.token_spans import token_spans
+        from simil.texts.chunks import by_spans, paragraphs
+
+        assert self.chunking is not None
         if self.chunking.unit == "paragraphs":
-            return in_chunks(texts, paragraphs, several=several)
+            return by_spans(paragraphs)
+        if self.chunking.unit == "markdown":
+            from simil.texts.markdown_sections import is_markdown, sections
+
+            others = by_spans(paragraphs)
+            return lambda text: sections(text.text) if is_markdown(text) else others(text)
         if embedder is not None and embedder.folder is None:
             log.warning(
                 "the tokenizer of %s is not available here: counting the tokens of minilm", embedder.stamp
             )
         folder = None if embedder is None else embedder.folder
-        spans = token_spans(folder, self.chunking.tokens, self.chunking.overlap)
-        return in_chunks(texts, spans, several=several)
+        return by_spans(token_spans(folder, self.chunking.tokens, self.chunking.overlap))
 
 
 def query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str | None, list[str]]:
@@ -209,6 +232,7 @@ def open_queries(session: Session, query: str | None, queries: str | None, readi
     from simil.session.inputs import without_fields
 
     if queries is None:
-        return Queries([] if query is None else [*values.given([query], "query", values.refuse_blank)])
+        given = [] if query is None else [query]
+        return Queries([*values.given(given, "query", values.refuse_blank, ignored=reading.ignore)])
     opened = without_fields(session.open([queries], reading.beside(queries)))
     return Queries([], opened) if opened.holds_vectors else Queries([*session.texts(opened)])

@@ -41,7 +41,7 @@ COMPARING = {
             "with the model that "
             "made them.",
         ),
-        common="--top-k --threshold --recursive --chunk --files --hybrid --field --format --output --model",
+        common="--top-k --threshold --recursive --type --chunk --hybrid --field --format --output --model",
         examples=(
             Example("Search the lines of a file", 'simil search "how do I undo a commit" notes.txt'),
             Example(
@@ -59,9 +59,8 @@ COMPARING = {
         "Join two files by meaning.",
         usage=("[OPTIONS] LEFT RIGHT",),
         description=(
-            "Finds the best match in RIGHT for each row of LEFT. Two csv files give a csv with the score "
-            "and all columns of "
-            "both.",
+            "Finds the best match in RIGHT for each row of LEFT. Two csv files give a csv with all columns "
+            "of both and the score.",
         ),
         common="--field --threshold --top-k --one-to-one --unmatched --rerank --id-field --format "
         "--output --model",

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "INSTRUCTION",
+    "file_type_names",
     "language_names",
     "model_and_server_names",
     "model_names",
@@ -88,6 +89,13 @@ def language_names(incomplete: str) -> list[str]:
         return _begun(incomplete, [*languages(), NO_LANGUAGE])
     except ExtraMissing:
         return []
+
+
+def file_type_names(incomplete: str) -> list[str]:
+    """Return the types of files that begin with `incomplete`."""
+    from simil.texts.file_types import file_types
+
+    return _begun(incomplete, file_types())
 
 
 def _begun(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -6,7 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import language_names, model_and_server_names, reranker_names
+from simil.cli.options.completion import (
+    file_type_names,
+    language_names,
+    model_and_server_names,
+    reranker_names,
+)
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -26,10 +31,13 @@ __all__ = [
     "EnvFile",
     "Exact",
     "Fields",
+    "FileTypes",
     "Files",
     "Form",
+    "Globs",
     "Hybrid",
     "IdField",
+    "Ignore",
     "InputFormatName",
     "MaxTokens",
     "Model",
@@ -60,6 +68,7 @@ __all__ = [
     "Timeout",
     "TokenizerName",
     "TrustCache",
+    "TypeList",
     "Verbose",
     "Where",
     "Whole",
@@ -357,12 +366,39 @@ MaxTextBytes = Annotated[
         default="64000000",
     ),
 ]
+Globs = Annotated[
+    list[str] | None,
+    _input(
+        "--glob",
+        metavar="GLOB",
+        help="With -r, search the files whose names match GLOB, as in .gitignore; !GLOB leaves files out. "
+        "May be repeated.",
+    ),
+]
+FileTypes = Annotated[
+    list[str] | None,
+    _input(
+        "--type",
+        metavar="TYPE",
+        help="With -r, search files of this type, such as md, py or txt; may be repeated.",
+        autocompletion=file_type_names,
+    ),
+]
+TypeList = Annotated[bool, _input("--type-list", help="Print all types, with the names of their files.")]
+Ignore = Annotated[
+    list[str] | None,
+    _input(
+        "--ignore",
+        metavar="REGEX",
+        help="Embed texts without what REGEX matches, such as times, numbers or ids; may be repeated.",
+    ),
+]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
 Sort = Annotated[
     bool,
     Option(
         "--sort",
-        help="Order the rows of csv, tsv, jsonl and Parquet by result instead of leaving them in input order.",
+        help="Sort rows by result, best first, instead of keeping them in input order.",
     ),
 ]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "

@@ -42,6 +42,7 @@ class Notes:
 
     Attributes:
         policy: what happens to texts that fail: "fail", "skip" or "null".
+        expects_blank: whether blank texts are no news, as in files of folders.
     """
 
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
@@ -52,6 +53,7 @@ class Notes:
         if on_error == "null" and not nulls:
             raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
         self.policy = on_error
+        self.expects_blank = False
         self._blank = 0
         self._first_blank: Place | None = None
         self._unknown = 0
@@ -105,7 +107,8 @@ class Notes:
         cut = embedder or self._elsewhere
         if self._blank:
             kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
-            log.warning("%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
+            level = logging.INFO if self.expects_blank else logging.WARNING
+            log.log(level, "%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
         if cut.truncated and warn_of_cut:
             log.warning(
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
