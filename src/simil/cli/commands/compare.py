@@ -46,7 +46,7 @@ def compare(
         Option(
             "--file",
             metavar="FILE",
-            help="Compare the content of FILE as one text; of a folder, each of its files. May be repeated.",
+            help="Compare FILE as one text; for a folder, each file in it. May be repeated.",
         ),
     ] = None,
     pairs: Annotated[
