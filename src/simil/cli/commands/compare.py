@@ -47,7 +47,7 @@ def compare(
         Option(
             "--file",
             metavar="FILE",
-            help="Compare the content of FILE as one text; of a folder, each of its files. May be repeated.",
+            help="Compare FILE as one text; for a folder, each file in it. May be repeated.",
         ),
     ] = None,
     pairs: Annotated[
@@ -96,14 +96,14 @@ def compare(
     ] = None,
     top: Annotated[
         int | None,
-        Option("--top", metavar="N", min=1, help="Show the N most similar pairs, instead of a matrix."),
+        Option("--top", metavar="N", min=1, help="Show the N most similar pairs instead of a matrix."),
     ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
     whole: Annotated[
         bool,
-        Option("--whole", help="Take each TEXT as the name of a file or folder, as after --file."),
+        Option("--whole", help="Treat each TEXT as the name of a file or folder, as after --file."),
     ] = False,
     *,
     plot: opt.PlotTo = None,
