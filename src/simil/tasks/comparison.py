@@ -90,6 +90,11 @@ class Comparison(Frozen, eq=False):
         return True
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether two items have the same score in either order."""
+        return True
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What the scores are, for JSON."""
         made = {"metric": str(self.metric), "model": self.model, "dimensions": self.dimensions}

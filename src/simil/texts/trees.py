@@ -45,6 +45,7 @@ class LeftOut(StrEnum):
     UNREADABLE = "not readable"
     TOO_LONG = "longer than --max-text-bytes"
     DATASET = "Lance dataset"
+    DATA = "JSON or vectors"
 
 
 FilesSeen = MutableMapping[tuple[str, int, int, int], LeftOut | None]

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from simil.cli.options.run import SessionRun
     from simil.session.inputs import OpenInput
+    from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
     from simil.tasks.stored_corpus import CorpusInBlocks
+    from simil.texts import ReadOptions
 
 __all__ = ["match"]
 
@@ -76,6 +78,14 @@ def match(
     sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
+    whole: Annotated[
+        bool,
+        Option(
+            "--whole",
+            help="Treat each file as one text; LEFT and RIGHT may be folders.",
+            rich_help_panel="Input",
+        ),
+    ] = False,
     input_format: opt.InputFormatName = None,
     field: Annotated[
         list[str] | None,
@@ -139,7 +149,7 @@ def match(
         None,
         None,
         nul=nul,
-        whole=False,
+        whole=whole,
         header=not no_header,
         delimiter=delimiter,
         encoding=encoding,
@@ -150,11 +160,11 @@ def match(
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
     collections = _for_each_file(collection, "--collection")
     sides = [
-        ([path], replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
+        (path, replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
         for path, name, id_name, chosen in zip((left, right), fields, id_fields, collections, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
-        opened = [run.session.open(*side) for side in sides]
+        opened = [run.session.open(_files_of(run.session, *side), side[1]) for side in sides]
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
@@ -186,10 +196,26 @@ def match(
                 right_too=one_to_one,
                 reranker=by,
                 sort=sort,
+                by_name=whole,
             )
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer
+
+
+def _files_of(session: Session, path: str, reading: ReadOptions) -> list[str]:
+    """Return the file, or with `--whole` those of a folder; raises `InputError` if it has no text."""
+    if not reading.whole:
+        return [path]
+    from simil.cli.commands.folder_texts import no_text_in, text_files
+    from simil.cli.output.notes import LeftOutFiles
+
+    left_out = LeftOutFiles(reading.encoding)
+    files = [*text_files(session, path, reading, left_out)]
+    left_out.report()
+    if not files:
+        raise no_text_in(path)
+    return files
 
 
 def _found_in_blocks(

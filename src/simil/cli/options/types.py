@@ -140,8 +140,8 @@ Device = Annotated[
     _model(
         "--device",
         metavar="DEVICE",
-        help="Device that runs the model; cuda:0,1 or cuda:all uses several GPUs.",
-        choices=("auto", "cpu", "cuda", "mps"),
+        help="Device that runs the model: the CPU, one or more GPUs by number, or all of them.",
+        choices=("auto", "cpu", "cuda", "cuda:0,1", "cuda:all", "mps"),
         default="auto",
         variable="SIMIL_DEVICE",
     ),
@@ -398,7 +398,7 @@ Sort = Annotated[
     bool,
     Option(
         "--sort",
-        help="Order rows by result, such as the best score first, instead of as in the input.",
+        help="Sort rows by result, best first, instead of keeping them in input order.",
     ),
 ]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "
