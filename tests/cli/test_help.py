@@ -28,9 +28,17 @@ from simil.cli.options.fast_typer import Command, typer_function
 from simil.cli.options.groups import ExpandedCommand
 from simil.config import VARIABLES
 
-GOLDEN = Path(__file__).with_name("help")
+GOLDEN, ROOT = Path(__file__).with_name("help"), Path(__file__).parents[2]
 PAGES = {name: page_of(name) for name in page_names()}
-EXAMPLES = sorted({example.command for page in PAGES.values() for example in page.examples})
+DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+# Commands in the documentation that are not run there; the others are, by `test_readme.py`.
+NOT_RUN = {
+    line
+    for page in DOCUMENTS
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for line in re.findall(r"^simil [a-z](?!.*(?:\[OPTIONS\]|\[COMMAND\])).*", block, re.MULTILINE)
+}
+EXAMPLES = sorted({example.command for page in PAGES.values() for example in page.examples} | NOT_RUN)
 ENTRIES = [
     (page.title, entry)
     for page in PAGES.values()
