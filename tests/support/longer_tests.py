@@ -1,4 +1,4 @@
-"""Tests that not every change needs, and that take long: `pytest --clusters` and `--benchmarks` run them, too."""
+"""Tests that take long and that not every change needs: `--clusters` and `--benchmarks` run them, too."""
 
 from __future__ import annotations
 

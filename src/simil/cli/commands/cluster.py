@@ -110,9 +110,9 @@ def cluster(
         raise UsageError(
             "with -n every text is in a cluster, so --min-size has no effect", hint="leave it out"
         )
-    if labels_only and (form or summary or members):
+    if labels_only and (form or summary or members or sort):
         raise UsageError(
-            "--labels-only prints numbers, so --format, --summary and --members have no effect",
+            "--labels-only prints numbers, so --format, --summary, --members and --sort have no effect",
             hint="leave them out",
         )
     if summary and members:

@@ -103,7 +103,11 @@ def compare(
     no_normalize: opt.NoNormalize = False,
     whole: Annotated[
         bool,
-        Option("--whole", help="Treat each TEXT as the name of a file or folder, as after --file."),
+        Option(
+            "--whole",
+            help="Treat each TEXT as the name of a file or folder, as after --file.",
+            rich_help_panel="Input",
+        ),
     ] = False,
     *,
     plot: opt.PlotTo = None,
