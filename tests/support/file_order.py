@@ -26,6 +26,7 @@ _LONGEST = """
     cli/test_openai_proofs.py
     cli/test_control_characters.py
     test_readme.py
+    test_cookbook.py
     engines/test_reference.py
     cli/test_lance_kills.py
     runners/test_local_ray.py

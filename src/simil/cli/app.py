@@ -13,7 +13,7 @@ from simil.cli.options.completion import INSTRUCTION
 from simil.cli.options.plain_arguments import plain_values
 from simil.cli.output.version_line import print_version
 from simil.data_stream import reserve_stdout, stdout
-from simil.errors import SimilError, UsageError
+from simil.errors import NothingGiven, SimilError, UsageError
 from simil.foreign import first_signal
 
 __all__ = ["run"]
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     except (SimilError, MemoryError, OSError, SystemExit) as exc:
         if _ends_completion(exc):
             return int(exc.code or 0)
-        code, line = _outcome(exc)
+        code, line = _outcome(exc, arguments)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             from simil.cli.output.error_line import print_error
 
@@ -73,9 +73,13 @@ def _ends_completion(exc: BaseException) -> TypeGuard[SystemExit]:
     return isinstance(exc, SystemExit) and not begun and not isinstance(exc.__context__, BrokenPipeError)
 
 
-def _outcome(exc: BaseException) -> tuple[int, str]:
+def _outcome(exc: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     """Return the exit code that an error stands for, and the line that it is worth, empty for none."""
     match exc:
+        case NothingGiven():
+            from simil.cli.usage_errors import with_example
+
+            return exc.exit_code, with_example(exc, arguments)
         case SimilError():
             return exc.exit_code, str(exc)
         case MemoryError():

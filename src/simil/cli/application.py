@@ -11,10 +11,10 @@ import typer
 from simil.cli.command_registry import COMMANDS, GROUPS, command_named, subcommands_of
 from simil.cli.help.about_simil import SIMIL
 from simil.cli.help.command_texts import TEXTS
-from simil.cli.options.completion import INSTRUCTION, part_at_colon
+from simil.cli.options.completion import INSTRUCTION, complete_at_the_first_tab, part_at_colon
 from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.output.version_line import print_version
-from simil.errors import UsageError
+from simil.cli.usage_errors import described
 
 __all__ = ["run_application"]
 
@@ -25,11 +25,13 @@ def run_application(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; raises `UsageError` for a command line that is wrong."""
     if INSTRUCTION in os.environ:
         part_at_colon(os.environ)
+    if {"--install-completion", "--show-completion"} & {*arguments}:
+        complete_at_the_first_tab()
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
     except typer.TyperException as exc:
-        raise _usage_error(exc) from exc
+        raise described(exc, arguments) from exc
     except typer.Abort:
         return 130
     return result if isinstance(result, int) else 0
@@ -108,10 +110,3 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         print_version()
         raise typer.Exit
-
-
-def _usage_error(exc: typer.TyperException) -> UsageError:
-    context = getattr(exc, "ctx", None)
-    message = " ".join(exc.format_message().split()).rstrip(".")
-    # `simil` alone: its help was asked for, and is printed.
-    return UsageError(message, hint=f"see {context.command_path} --help" if message and context else "")

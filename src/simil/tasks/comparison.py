@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
 from simil.embedders.pieces import Mark, StoredVector, VectorForm
-from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.errors import InputError, ModelMismatch, NothingGiven, Place
 from simil.frozen import Frozen
 from simil.similarity import Metric
 from simil.similarity.rounded_scores import rounded_score
@@ -87,6 +87,11 @@ class Comparison(Frozen, eq=False):
     @property
     def has_matrix(self) -> bool:
         """Whether there are scores of each item with all items."""
+        return True
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether two items have the same score in either order."""
         return True
 
     @property
@@ -256,10 +261,10 @@ def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, Embed
 
 
 def check_count(items: Sequence[Item]) -> None:
-    """Raise `UsageError` for fewer than two items."""
+    """Raise `NothingGiven` for fewer than two items."""
     if len(items) < 2:
         found = "only one text" if items else "nothing"
-        raise UsageError(f"there is {found} to compare", hint="give at least two")
+        raise NothingGiven(f"there is {found} to compare", hint="give at least two")
 
 
 def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]) -> None:

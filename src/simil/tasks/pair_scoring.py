@@ -50,6 +50,7 @@ class CrossComparison:
     scale: None = None
     is_distance: bool = False
     has_top: bool = False
+    is_symmetric: bool = False
 
     @property
     def score(self) -> float:

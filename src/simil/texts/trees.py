@@ -47,6 +47,7 @@ class LeftOut(StrEnum):
     UNREADABLE = "not readable"
     TOO_LONG = "longer than --max-text-bytes"
     DATASET = "Lance dataset"
+    DATA = "JSON or vectors"
     BROKEN = "damaged or protected by a password"
 
 

@@ -55,7 +55,7 @@ def evaluate(
             "--score-field",
             metavar="NAME",
             help="Column or key that holds the score or grade.",
-            default="found by its usual names",
+            default="score, label or another usual name",
         ),
     ] = None,
     positive_from: Annotated[

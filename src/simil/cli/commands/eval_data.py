@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simil.cli.options.groups import InputFlags
 from simil.cli.options.run import note_terminal_input
-from simil.errors import InputError, Place, UsageError
+from simil.errors import InputError, NothingGiven, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.output.notes import Notes
@@ -72,7 +72,7 @@ def read_dataset(
     from simil.tasks.evaluation import dataset_columns, datasets
 
     if sources.data is None and not sources.demo and reading.input_format is None:
-        raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
+        raise NothingGiven("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair has two fields", hint="pass --field twice")

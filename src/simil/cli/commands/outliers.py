@@ -42,7 +42,14 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers.", default="10"),
+        Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help="Show the N strongest outliers.",
+            default="10; all rows in csv, tsv, jsonl and Parquet",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,

@@ -81,7 +81,7 @@ def search(
             metavar="UNIT",
             help="Split files into lines, paragraphs, sections of Markdown with their headings, or "
             "overlapping windows of tokens, as in tokens:256/32.",
-            choices=("lines", "paragraphs", "markdown", "tokens"),
+            choices=("lines", "paragraphs", "markdown", "tokens:SIZE/OVERLAP"),
             default="lines",
         ),
     ] = None,

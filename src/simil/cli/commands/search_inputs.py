@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.options import values
-from simil.errors import Place, UsageError
+from simil.errors import NothingGiven, Place, UsageError
 from simil.formats.detection import format_of_folder
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str 
     if queries is not None:
         return None, [*arguments]
     if not arguments:
-        raise UsageError("there is no query", hint="simil search QUERY [FILE]..., or --queries FILE")
+        raise NothingGiven("there is no query")
     if len(arguments) == 1 and os.path.isfile(arguments[0]):  # noqa: PTH113 (as in compare)
         log.warning("%s is used as the query; the texts to search come from stdin", arguments[0])
     return arguments[0], [*arguments[1:]]

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from simil.cli.options.declarations import REQUIRED, Option, Parameter, ParameterDeclaration
 from simil.cli.options.groups import ExpandedCommand
+from simil.cli.usage_errors import unknown_command
 from simil.data_stream import reserve_stdout
 from simil.errors import UsageError
 
@@ -61,6 +62,14 @@ class Command(_PlainOptions, TyperCommand):
 class Group(_PlainOptions, TyperGroup):
     """A group of commands with plain options before a command's name."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that `args` begin with, and what follows its name; see `TyperGroup`."""
+        known = self.list_commands(ctx)
+        if args[0] in known or args[0].startswith("-") or ctx.resilient_parsing:
+            found: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
+            return found
+        raise unknown_command(args[0], known, f"{ctx.command_path} -h")
+
 
 def _pass_plain_values(params: Iterable[Any]) -> None:
     for param in params:
@@ -73,8 +82,24 @@ def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, val
     else:
         plain = getattr(getattr(param, "type_descriptor", None), "annotation", None) in _TEXT
     if not plain:
-        return process(ctx, value)
+        try:
+            return process(ctx, value)
+        except typer.BadParameter as exc:
+            if value is None or value == ():  # It is missing.
+                raise
+            raise _wrong_value(param, value) from exc
     return value if param.callback is None else param.callback(ctx, param, value)
+
+
+def _wrong_value(param: Any, value: Any) -> UsageError:
+    """Return the error for a value that is no number, or one out of range."""
+    name = max(param.opts, key=len)
+    descriptor = param.type_descriptor
+    kind = "a number" if descriptor.annotation in (float, float | None) else "a whole number"
+    least = descriptor.parameter_info.min
+    given = " ".join(value) if isinstance(value, list | tuple) else value
+    from_on = "" if least is None else f" of at least {least}"
+    return UsageError(f"{name} cannot be {given!r}", hint=f"give {kind}{from_on}")
 
 
 def typer_function(command: ExpandedCommand, *, runs_alone: bool = False) -> Callable[..., None]:
@@ -117,5 +142,23 @@ def _typer_annotation(annotation: Any) -> Any:
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
     # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
     shown = declared.help.replace("[", "\\[")
-    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **declared.told)
+    told = {"autocompletion": _completion(declared), **declared.told}
+    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **told)
     return Annotated[annotation.__origin__, said]
+
+
+def _completion(declared: ParameterDeclaration) -> Callable[[str], list[str]] | None:
+    """Return what completes a value by its declaration alone; None leaves it to the shell."""
+    if declared.choices:
+
+        def begun_choices(incomplete: str) -> list[str]:
+            from simil.cli.options.completion import begun
+
+            return begun(incomplete, declared.choices)
+
+        return begun_choices
+    if any(name.endswith("field") for name in declared.names):
+        from simil.cli.options.column_completion import column_names
+
+        return column_names
+    return None

@@ -49,7 +49,8 @@ class Notes:
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
         """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
         if on_error not in ("fail", "skip", "null"):
-            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
+            allowed = "fail, skip or null" if nulls else "fail or skip"
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint=f"choose {allowed}")
         if on_error == "null" and not nulls:
             raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
         self.policy = on_error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit, visible
-from simil.cli.output.output_file import is_terminal, open_outputs, width
+from simil.cli.output.output_file import check_output, is_terminal, open_outputs, width
 from simil.data_stream import stdout
 from simil.errors import UsageError
 from simil.formats.remote_paths import address_of, check_online
@@ -60,6 +60,17 @@ class VectorTarget(Frozen):
     def path(self) -> str:
         """The path or address after -o."""
         return address_of(self.output) if self.output else "-"
+
+    def check(self) -> None:
+        """Raise `UsageError` where nothing can be written, before vectors are paid for."""
+        if self.output is None:
+            return
+        if self.form == "lance":
+            from simil.vectors.lance_form import check_lance_target
+
+            check_lance_target(self.path)
+        else:
+            check_output(self.output)
 
     def write(
         self,
