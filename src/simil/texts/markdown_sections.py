@@ -21,6 +21,7 @@ __all__ = ["is_markdown", "sections"]
 # Of files with other suffixes, lines that begin with # are comments more often than headings.
 _SUFFIXES = {
     "", ".txt", ".md", ".markdown", ".mdown", ".mdwn", ".mkd", ".mkdn", ".mdx", ".qmd", ".rmd",
+    ".pdf", ".docx", ".html", ".htm", ".xhtml",  # of which Markdown was made
 }  # fmt: skip
 _FRONT_MATTER = re.compile(
     r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?=[^\s])(?P<fields>.*?)^(?P=fence)[ \t]*(?:\r?\n|\Z)",

@@ -15,6 +15,7 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
+    from simil.formats.documents import BrokenDocument
     from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 
@@ -149,6 +150,7 @@ class LeftOutFiles:
         """Take the encoding that the user names."""
         self._encoding = encoding or "UTF-8"
         self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
@@ -157,6 +159,14 @@ class LeftOutFiles:
         why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
         self._counts[why] += 1
         log.info("%s left out: %s", path, why)
+
+    def add_broken(self, error: BrokenDocument) -> None:
+        """Count a document that cannot be converted."""
+        from simil.texts.trees import LeftOut
+
+        with self._lock:
+            self._counts[str(LeftOut.BROKEN)] += 1
+        log.info("%s", error)
 
     def report(self) -> None:
         """Report how many files were left out and why, in one line."""
