@@ -106,7 +106,7 @@ def compare(
         Option(
             "--whole",
             help="Treat each TEXT as the name of a file or folder, as after --file.",
-            rich_help_panel="Input",
+            group="Input",
         ),
     ] = False,
     *,
