@@ -25,6 +25,8 @@ __all__ = ["compare"]
 
 log = logging.getLogger("simil")
 
+_ORDERS = ("input", "cluster")
+
 
 @expanded
 def compare(
@@ -87,6 +89,14 @@ def compare(
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            metavar="input|cluster",
+            help="Order of the texts in a matrix and its picture; cluster puts similar ones side by side.",
+        ),
+    ] = "input",
     *,
     plot: opt.PlotTo = None,
     model: ModelFlags,
@@ -112,6 +122,7 @@ def compare(
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
+    values.check_choice("--order", order, _ORDERS)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
@@ -124,8 +135,7 @@ def compare(
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
         if pairs is not None and (texts or text or file):
             raise UsageError("--pairs brings its own texts", hint="leave the others out")
-        if plot is not None:
-            _check_plot(plot, has_matrix=pairs is None)
+        _check_matrix(plot, order, has_matrix=pairs is None)
         shown_as = form_of(form, output)
         about_vectors = {
             "--metric": metric,
@@ -158,7 +168,8 @@ def compare(
                         on_unknown=run.notes.unknown,
                     )
                     compared = scaling.scaled(compared)
-                _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
+                compared = _ordered(compared, order)
+                _show(compared, shown_as, stream, plot, given.named_files, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -176,7 +187,11 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _check_plot(plot: str, *, has_matrix: bool) -> None:
+def _check_matrix(plot: str | None, order: str, *, has_matrix: bool) -> None:
+    if not has_matrix and order != "input":
+        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
+    if plot is None:
+        return
     from simil.cli.plots.drawing import check_plot
 
     if not has_matrix:
@@ -195,13 +210,32 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
 
 
-def _show(comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
+def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
+    if order == "input" or len(comparison.names) < 3:
+        return comparison
+    import numpy as np
+
+    from simil.tasks.seriation import cluster_order
+
+    scores = np.array([row for _, row in comparison.rows()])
+    return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
+
+
+def _show(
+    comparison: AnyComparison,
+    form: str,
+    stream: BinaryIO,
+    plot: str | None,
+    files: Sequence[str] | None,
+    *,
+    quiet: bool,
+) -> None:
     from simil.cli.commands.compare_view import draw_comparison, show_comparison
 
     if plot is not None:  # Before the text, since its reader may close the pipe.
         from simil.cli.plots.drawing import replaces_text
 
-        draw_comparison(plot, comparison)
+        draw_comparison(plot, comparison, files)
         quiet = quiet or replaces_text(plot, form)
     if not quiet:
         show_comparison(comparison, form, stream)

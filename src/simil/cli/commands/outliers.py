@@ -136,7 +136,7 @@ def outliers(
                 found.scores, count=10 if every else count, threshold=threshold, share=contamination
             )
         if plot is not None:  # Before the text, since its reader may close the pipe.
-            draw_outliers(plot, projection, corpus, found.scores, rows.tolist(), how)
+            draw_outliers(plot, projection, corpus, files or [], found.scores, rows.tolist(), how)
         with open_output(output) as stream:
             if (len(rows) or shown_as != "table") and not replaces_text(plot, shown_as):
                 among = corpus if normal is None else normal

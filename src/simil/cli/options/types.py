@@ -388,7 +388,7 @@ PlotTo = Annotated[
     Option(
         "--plot",
         metavar="FILE.png|.svg|.html|-",
-        help="Also draw a chart, to a file or to the terminal (-); needs simil-cli\\[plot].",
+        help="Also draw a chart, to a file or the terminal (-); all but .html need simil-cli\\[plot].",
     ),
 ]
 Projection = Annotated[
