@@ -5,7 +5,7 @@
     python benchmarks/gpu.py --device cpu --quick               this script itself, where there is no card
 
 Needs a machine with a card that PyTorch can use, PyTorch's build for it, and nothing else at work on it. The
-results are kept in the file of --json, as those of run.py; --results and --readme write the pages anew. The
+results are kept in the file of --json, as those of run.py; --results and --speeds write the pages anew. The
 exit code is 1 if a bar is missed, 3 if none is but some figure was not measured, else 0.
 """
 

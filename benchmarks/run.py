@@ -7,8 +7,8 @@
     python benchmarks/run.py --only --json FILE --results FILE  nothing, but write the page anew
 
 `make bench` runs it in an environment with the peers, and keeps the results in benchmarks/results/all.json,
-benchmarks/RESULTS.md and the README. Otherwise, only the files of --json, --results and --readme are written;
-the results of suites that were not run stay in them as they were.
+benchmarks/RESULTS.md and docs/speed.md. Otherwise, only the files of --json, --results and --speeds are
+written; the results of suites that were not run stay in them as they were.
 
 Every figure is a ratio of sides measured in turn in this run: the median of the repeats, their minimum and
 maximum, and the bar. All sides run on the CPU, offline, with their own temporary cache; simil's models are
@@ -37,6 +37,7 @@ import files
 import lance_index
 import large_model
 import limits
+import logs
 import mcp_search
 import memory
 import openai_api
@@ -63,7 +64,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
-    tasks, clusters, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
+    tasks, clusters, logs, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
     lance_index, large_model, embedding_servers, behind_servers,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}

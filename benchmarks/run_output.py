@@ -13,9 +13,9 @@ from typing import Any
 
 from machine_load import CpuTime, available_processors, cpu_time, others_between
 from measure import ANY_LOAD
-from readme_figures import with_figures
 from report import NotMeasured, Section, commit
 from results_file import merge, page, read, to_kept
+from speed_figures import with_figures
 
 __all__ = ["add_output_options", "allow_load", "check_output_options", "exit_code", "keep", "run_facts"]
 
@@ -27,7 +27,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=Path, metavar="FILE", help="write all that --json keeps as Markdown"
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="write its table of speeds anew")
+    parser.add_argument("--speeds", type=Path, metavar="FILE", help="write its table of speeds anew")
 
 
 def allow_load(given: argparse.Namespace) -> None:
@@ -38,13 +38,13 @@ def allow_load(given: argparse.Namespace) -> None:
 
 def check_output_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """End the program if the pages cannot be written, before hours are spent on what is in them."""
-    if (given.results or given.readme) and not given.json:
-        parser.error("--results and --readme are written from what --json keeps: name a file")
+    if (given.results or given.speeds) and not given.json:
+        parser.error("--results and --speeds are written from what --json keeps: name a file")
     try:
         if given.json:
             read(given.json)
-        if given.readme:
-            given.readme.read_text("utf-8")
+        if given.speeds:
+            given.speeds.read_text("utf-8")
     except (OSError, ValueError) as exc:
         parser.error(f"what is to be written anew cannot be read: {exc}")
 
@@ -76,8 +76,8 @@ def keep(
     _write(given.json, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
     if given.results:
         _write(given.results, page(kept))
-    if given.readme:
-        given.readme.write_text(with_figures(given.readme.read_text("utf-8"), kept), "utf-8")
+    if given.speeds:
+        given.speeds.write_text(with_figures(given.speeds.read_text("utf-8"), kept), "utf-8")
 
 
 def exit_code(sections: Sequence[Section]) -> int:

@@ -8,7 +8,8 @@ is large enough.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+import sys
+from contextlib import AbstractContextManager, suppress
 
 __all__ = ["cores", "one_thread", "start_with_one_thread", "use_all_cores"]
 
@@ -50,7 +51,13 @@ def one_thread() -> AbstractContextManager[object]:
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):  # Linux only.
-        return os.cpu_count() or 1
+    allowed = processors()
+    return (os.cpu_count() or 1) if allowed is None else len(allowed)
+
+
+def processors() -> set[int] | None:
+    """Return the logical processors that this process may use, by number; None where nothing tells."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):
+            return os.sched_getaffinity(0)
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,10 +66,12 @@ def _available(root: Path) -> int | None:
     for line in _text(root / "proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
+    if sys.platform == "win32":
+        return None
     try:
         # Systems without /proc do not say how much is free in a way that needs no other program.
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (ValueError, OSError, AttributeError):
+    except (ValueError, OSError):
         return None
 
 
@@ -100,10 +103,10 @@ def _statistic(path: Path, name: str) -> int:
 
 def _address_space() -> int | None:
     """Return what `ulimit -v` leaves, None without such a limit."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return None
+    import resource
+
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     taken = _text(Path("/proc/self/statm")).split()
     if limit == resource.RLIM_INFINITY or not taken:

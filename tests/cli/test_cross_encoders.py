@@ -412,8 +412,8 @@ class TestMatch:
         table = predict([*product(texts, texts)]).reshape(5, 5)
         result = simil("match", "-q", "t.csv", "t.csv", "--one-to-one", "--rerank", model)
         head, *rows = result.out.splitlines()
-        assert (result.code, head) == (0, "rerank,score,text,text_right")
-        pairs = [tuple(row.split(",")[2:]) for row in rows]
+        assert (result.code, head) == (0, "text,text_right,rerank,score")
+        pairs = [tuple(row.split(",")[:2]) for row in rows]
         chosen = zip(*linear_sum_assignment(-table), strict=True)
         assert pairs == [(texts[left], texts[right]) for left, right in chosen]
 
@@ -557,10 +557,10 @@ def _metrics_of(orders: Sequence[Sequence[str]], judged: Mapping[str, Mapping[st
     return [*map(float, recalls), float(ndcg_score(grades, falling, k=10))]
 
 
-def test_the_examples_of_the_readme(model: str) -> None:
+def test_the_examples_of_reranking(model: str) -> None:
     """With the models' names replaced, since these are not on every machine."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    section = readme[readme.index("### Rerank") : readme.index("### Dedupe")]
+    page = (ROOT / "docs/commands/search.md").read_text("utf-8")
+    section = page[page.index("## Rerank") : page.index("## Details")]
     examples = [
         line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
     ]

@@ -45,6 +45,27 @@ def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path
     assert max(len(line) for line in re.split("[\r\n]+", shown)) <= columns
 
 
+def test_a_narrower_window_leaves_no_half_line(lines: Path, tmp_path: Path) -> None:
+    lines.write_text(lines.read_text() * 3)
+    child = pexpect.spawn(
+        SIMIL[0],
+        [*SIMIL[1:], "embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")],
+        dimensions=(24, 100),
+        env={**os.environ, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=120,
+    )
+    child.expect_exact("left")
+    child.setwinsize(24, 50)
+    # The terminal has wrapped the line: its second row goes, and the first.
+    child.expect_exact("\x1b[2K\x1b[1A\r\x1b[2K")
+    child.expect(pexpect.EOF)
+    child.close()
+    rows = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", child.before))
+    assert child.exitstatus == 0
+    assert max(map(len, rows)) <= 50
+
+
 def test_of_a_pipe_nobody_knows_the_end(lines: Path, tmp_path: Path) -> None:
     command = f"cat {lines} | {' '.join(SIMIL)} embed -m plugin:slow -o {tmp_path / 'v.npy'}"
     child = pexpect.spawn("/bin/sh", ["-c", command], env={**os.environ, "TERM": "xterm"}, encoding="utf-8")

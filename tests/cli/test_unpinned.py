@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -40,15 +42,32 @@ def test_the_embedded_model_steps_in_and_the_hub_is_left_alone_for_a_while(no_mo
     first = simil("compare", "Apple", "Orange")
     assert first.code == 0
     assert float(first.out) == pytest.approx(0.37258, abs=2e-4)
-    assert first.error_line.startswith("bge-base is not on this machine")
-    assert first.error_line.endswith("using minilm; to pin it, use -m minilm or SIMIL_MODEL=minilm")
+    assert first.error_line.startswith("using minilm, because bge-base is not on this machine (")
+    assert first.error_line.endswith("; to get bge-base, run: simil models pull bge-base")
     note = no_models / "hub-unreachable.json"
     assert json.loads(note.read_bytes())["endpoint"] == HUB
     before = note.read_bytes()
-    second = simil("compare", "Apple", "Orange")
+    second = simil("compare", "Apple", "Orange", "-v")
     assert (second.code, second.out) == (0, first.out)
-    assert "the hub could not be reached a moment ago" in second.error_line
+    assert "the hub could not be reached a moment ago" in second.err
     assert note.read_bytes() == before
+
+
+def test_the_model_that_steps_in_is_announced_once_a_day(no_models: Path) -> None:
+    quiet = simil("compare", "-q", "--offline", "Apple", "Orange")
+    said = [simil("compare", "--offline", "Apple", "Orange").err for _ in range(2)]
+    assert (quiet.err, said[0].count("\n"), said[1]) == ("", 1, "")
+    (noticed,) = no_models.glob("*.noticed")
+    long_ago = time.time() - 25 * 3600
+    os.utime(noticed, (long_ago, long_ago))
+    assert simil("compare", "--offline", "Apple", "Orange").err == said[0]
+
+
+def test_where_nothing_can_be_remembered_it_is_announced_every_time(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    nowhere = {"SIMIL_CACHE_DIR": str(tmp_path / "file" / "cache")}
+    for _ in range(2):
+        assert "using minilm" in simil("compare", "--offline", "Apple", "Orange", env=nowhere).err
 
 
 def test_quiet_does_not_say_so() -> None:
@@ -92,7 +111,7 @@ def test_offline_opens_no_socket() -> None:
     assert (code, err.count("\n")) == (0, 1)
     assert out.startswith("0.3725")
     assert err.startswith(
-        "simil: bge-base is not on this machine (simil is offline: --offline): using minilm; "
+        "simil: using minilm, because bge-base is not on this machine (simil is offline: --offline); "
     )
     for model, variable in (
         ("bge-base", "HF_HUB_OFFLINE"),

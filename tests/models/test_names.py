@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from simil.errors import ModelNotFound
 from simil.models.catalog import catalog
-from simil.models.names import close_matches, near_repository, nearest_models
+from simil.models.names import near_repository, nearest_models
 from simil.models.resolve import resolve
+from simil.near_names import close_matches
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client, MCPDeprecationWarning, MCPError, StdioServerParameters, stdio_client
 from mcp.types import INVALID_PARAMS, CallToolResult
-from support.command import SIMIL, shell, simil
+from support.command import SIMIL, shell, simil, started
 
 import simil as library
 
@@ -93,8 +93,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def program(folder: Path, shared_cache: Path) -> Iterator[Program]:
-    with asking(folder, shared_cache) as started:
-        yield started
+    with asking(folder, shared_cache) as program:
+        yield program
 
 
 def test_every_tool_is_listed_with_what_it_takes_and_answers(program: Program) -> None:
@@ -141,7 +141,22 @@ def test_a_folder_is_searched_without_what_its_links_lead_to(program: Program) -
 def test_records_of_a_table_are_texts(program: Program) -> None:
     found = program.data("search", query="boat", paths=["table.csv"], top_k=1)
 
-    assert [(hit["line"], hit["text"]) for hit in found["hits"]] == [(3, "a boat at sea")]
+    assert [(hit["line"], hit["id"], hit["text"]) for hit in found["hits"]] == [(3, "8", "a boat at sea")]
+
+
+@pytest.mark.parametrize("output", ["ids.npy", "ids.jsonl"])
+def test_hits_in_saved_vectors_have_the_ids_of_their_texts(
+    program: Program, folder: Path, output: str
+) -> None:
+    program.data("embed", path="table.csv", output=output)
+    result = program.call("search", query="boat", paths=[output], top_k=1)
+    assert result.structured_content is not None
+    (hit,) = result.structured_content["hits"]
+    for path in folder.glob("ids.*"):
+        path.unlink()
+
+    assert hit["id"] == "8"
+    assert f"  {output}:2 8  a boat at sea" in said(result)
 
 
 def test_several_paths_are_searched_as_one(program: Program) -> None:
@@ -192,6 +207,37 @@ def test_a_link_in_the_place_of_an_output_is_not_followed(program: Program, fold
     for name in ("trap.npy", "half.npy.json"):
         assert not (folder.parent / name).exists()
         (folder / name).unlink()
+
+
+def test_a_link_beside_a_file_of_vectors_is_not_followed(program: Program, folder: Path) -> None:
+    program.data("embed", texts=["an apple that nobody may see"], output="beside.npy")
+    (folder / "beside.npy.json").rename(folder.parent / "names.json")
+    (folder / "beside.npy.json").symlink_to("../names.json")
+
+    refused = [
+        program.refusal("search", query="apple", paths=["beside.npy"]),
+        program.refusal("embed", path="beside.npy", output="again.npy"),
+    ]
+    for path in (folder / "beside.npy.json", folder / "beside.npy", folder.parent / "names.json"):
+        path.unlink()
+
+    assert all("beside.npy.json: is outside of the folders" in line for line in refused)
+
+
+def test_a_pipe_keeps_nobody_waiting(program: Program, folder: Path) -> None:
+    (folder / "pipes").mkdir()
+    for name in ("in.txt", "out.json", ".gitignore"):
+        os.mkfifo(folder / "pipes" / name)
+    (folder / "pipes" / "a.txt").write_text("an apple\n", "utf-8")
+
+    found = program.data("search", query="apple", paths=["pipes"])
+    reading = program.refusal("search", query="apple", paths=["pipes/in.txt"])
+    writing = program.refusal("embed", texts=["a"], output="pipes/out.json", overwrite=True)
+    shutil.rmtree(folder / "pipes")
+
+    assert found["searched"] == 1
+    assert reading == "pipes/in.txt: is neither a file nor a folder"
+    assert writing == "pipes/out.json: is neither a file nor a folder"
 
 
 def test_a_changed_file_is_read_anew(program: Program, folder: Path) -> None:
@@ -254,6 +300,11 @@ def test_answers_are_bounded(program: Program, folder: Path) -> None:
 )
 def test_what_a_program_can_mend_is_an_answer(program: Program, arguments: dict[str, Any], line: str) -> None:
     assert program.refusal("search", **arguments) == line
+
+
+def test_a_number_without_a_fraction_is_an_integer(program: Program) -> None:
+    assert len(program.data("search", query="a", paths=["fruit.txt"], top_k=2.0)["hits"]) == 2
+    assert program.refusal("search", query="a", top_k=2.5) == "top_k must be of the type integer"
 
 
 def test_an_unknown_tool_is_an_error_of_the_protocol(program: Program) -> None:
@@ -383,20 +434,22 @@ def test_several_folders_are_named_by_where_they_are(
 def test_lines_that_are_no_protocol_break_nothing(tmp_path: Path, shared_cache: Path) -> None:
     first = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
     begin = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": first}
-    done = subprocess.run(
-        [sys.executable, "-m", "simil", "mcp", "-m", "minilm"],
-        input=f"garbage\n\n[]\n{json.dumps(begin)}\n".encode(),
-        cwd=tmp_path,
-        env={**os.environ, "SIMIL_CACHE_DIR": str(shared_cache)},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    # Half a character, as a program sends that has cut a text in the middle of it.
+    half = {"jsonrpc": "2.0", "id": "\ud83d", "method": "ping"}
+    server = ("mcp", "-m", "minilm", str(tmp_path))
+    with started(*server, env={"SIMIL_CACHE_DIR": str(shared_cache)}) as child:
+        child.write(f"garbage\n\n[]\n{json.dumps(begin)}\n{json.dumps(half)}\n".encode())
+        answered = {}
+        while len(answered) < 2 and (line := child.line()):
+            answer = json.loads(line)
+            if "result" in answer:
+                answered[answer["id"]] = answer["result"]
+        done = child.finish()
 
-    assert done.returncode == 0
-    assert [answer["result"]["serverInfo"]["name"] for answer in answers if "result" in answer] == ["simil"]
-    assert b"Traceback" not in done.stderr
+    assert done.code == 0
+    assert answered[1]["serverInfo"]["name"] == "simil"
+    assert answered["\N{REPLACEMENT CHARACTER}"] == {}
+    assert "Traceback" not in done.err
 
 
 def test_a_folder_that_is_not_there_is_an_error_of_usage(tmp_path: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -19,6 +21,10 @@ from openai import APIStatusError, AuthenticationError, NotFoundError, OpenAI
 from support.command import MINILM, simil, started
 
 import simil as library
+from server.conftest import address_of
+from simil.server.http_app import HttpApp, RequestLimits, ServedTexts
+from simil.server.served_names import ServedNames
+from simil.server.server_metrics import ServerMetrics
 
 KEY = {"Authorization": "Bearer sesame"}
 # So many that a run on this machine takes the engine for many texts, as the server does from the start.
@@ -33,6 +39,19 @@ def client(url: str) -> OpenAI:
 def post(url: str, path: str, body: Any, headers: Mapping[str, str] = KEY) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return httpx.post(f"{url}{path}", content=content, headers=dict(headers), timeout=60)
+
+
+@pytest.fixture(scope="module")
+def open_url() -> Iterator[str]:
+    """Return the URL of a server that asks for no key."""
+    with started("serve", "-m", "minilm", "--port", "0", "--no-cache") as child:
+        yield address_of(child)
+
+
+def figure(url: str, name: str) -> float:
+    """Return a figure of the metrics of a server without a key; 0 for one that is not there."""
+    found = re.search(rf"^{re.escape(name)} (\S+)", httpx.get(f"{url}/metrics").text, re.MULTILINE)
+    return float(found[1]) if found else 0
 
 
 def test_the_sdk_gets_the_vectors_of_this_machine(client: OpenAI) -> None:
@@ -154,6 +173,21 @@ def test_reranking_answers_as_it_is_asked(url: str, reranker: Path) -> None:
     assert results[0]["document"] == {"text": texts[order[0]]}
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"query": " ", "texts": ["a"]}, "query must be a text that is not blank"),
+        ({"query": ["a"], "texts": ["a"]}, "query must be a text that is not blank"),
+        ({"query": "a", "texts": ["a"], "documents": ["b"]}, "there are documents and texts"),
+    ],
+)
+def test_what_cannot_be_reranked_is_said(url: str, body: Any, said: str) -> None:
+    answer = post(url, "/rerank", body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(said)
+
+
 def test_health_needs_no_key_and_metrics_count(url: str) -> None:
     post(url, "/v1/embeddings", {"input": "a"})
     figures = httpx.get(f"{url}/metrics", headers=KEY).text
@@ -166,12 +200,11 @@ def test_health_needs_no_key_and_metrics_count(url: str) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_lets_requests_finish(number: int, code: int) -> None:
     with started("serve", "-m", "minilm", "--port", "0", "--no-cache") as child:
-        assert child.process.stderr is not None
-        url = child.process.stderr.readline().decode().split()[-3].removesuffix("/v1;")
+        url = address_of(child)
         with ThreadPoolExecutor(1) as pool:
             body = {"input": TEXTS * 4}
             answer = pool.submit(post, url, "/v1/embeddings", body, {})
-            while not re.search(r"simil_batch_texts_count [1-9]", httpx.get(f"{url}/metrics").text):
+            while not figure(url, "simil_batch_texts_count"):
                 pass
             child.signal(number)
             assert len(answer.result().json()["data"]) == len(body["input"])
@@ -192,3 +225,126 @@ def test_a_port_in_use_is_named() -> None:
 
     assert result.code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in result.error_line
+
+
+def test_what_a_client_wanted_that_has_hung_up_is_not_computed() -> None:
+    with started("serve", "-m", "minilm", "--port", "0", "--no-cache") as child:
+        url = address_of(child)
+        body = {"input": [f"{text} {number} " + "and more " * 100 for number in range(10) for text in TEXTS]}
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/v1/embeddings", json=body, timeout=0.5)
+        while figure(url, "simil_waiting_texts"):
+            pass
+        computed = figure(url, "simil_batch_texts_sum")
+        gone = 'simil_requests_total{route="embeddings",status="499"}'
+        assert figure(url, gone) == 1
+        child.process.send_signal(signal.SIGTERM)
+        assert child.finish().code == 0
+
+    assert computed < len(body["input"]) / 2
+
+
+def test_a_second_signal_waits_for_no_request() -> None:
+    with started("serve", "-m", "minilm", "--port", "0", "--no-cache") as child:
+        url = address_of(child)
+        body = {"input": [text + " and more" * 100 for text in TEXTS * 13]}
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(2):
+                pool.submit(post, url, "/v1/embeddings", body, {})
+            while not figure(url, "simil_batch_texts_count"):
+                pass
+            child.process.send_signal(signal.SIGINT)
+            with pytest.raises(httpx.TransportError):  # From now on, it waits.
+                while figure(url, "simil_waiting_texts"):
+                    pass
+            child.process.send_signal(signal.SIGINT)
+            assert child.finish().code == 130
+
+
+@pytest.mark.parametrize("key", ["café", "\udcff", " padded "])
+def test_any_key_can_be_the_one(key: str) -> None:
+    with started("serve", "-m", "minilm", "--port", "0", env={"SIMIL_SERVE_API_KEY": key}) as child:
+        url = address_of(child)
+        for given, status in ((os.fsencode(key).strip(), 200), (b"other", 401)):
+            answer = httpx.get(f"{url}/v1/models", headers={b"Authorization": b"Bearer " + given})
+            assert answer.status_code == status
+
+
+def test_a_key_of_the_settings_file_is_asked_for(tmp_path: Path) -> None:
+    settings = tmp_path / "settings"
+    settings.write_text("SIMIL_SERVE_API_KEY=sesame\n", "utf-8")
+    with started("serve", "-m", "minilm", "--port", "0", "--env-file", str(settings)) as child:
+        url = address_of(child)
+        assert httpx.get(f"{url}/v1/models").status_code == 401
+        assert httpx.get(f"{url}/v1/models", headers=KEY).status_code == 200
+
+
+def test_an_empty_key_is_no_key() -> None:
+    result = simil("serve", "-m", "minilm", "--api-key", "")
+
+    assert (result.code, result.error_line) == (2, "--api-key is empty; pass a key, or leave it out")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8000"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Host": "evil.example:8000"}, 403),
+        ({"Host": "127.0.0.1.evil.example"}, 403),
+        ({"Host": "[::1"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_pages_of_other_sites_cannot_ask_a_server_without_a_key(
+    open_url: str, url: str, headers: Mapping[str, str], status: int
+) -> None:
+    body = {"input": "Apple"}
+
+    assert post(open_url, "/v1/embeddings", body, headers).status_code == status
+    assert post(url, "/v1/embeddings", body, {**KEY, **headers}).status_code == 200
+
+
+def test_compressed_bodies_are_refused(url: str) -> None:
+    answer = post(url, "/v1/embeddings", b"\x1f\x8b", {**KEY, "Content-Encoding": "gzip"})
+
+    assert answer.status_code == 415
+    assert "send plain JSON" in answer.json()["error"]["message"]
+
+
+def test_bodies_that_arrive_together_are_bounded() -> None:
+    anyio.run(_check_arriving_bodies)
+
+
+async def _check_arriving_bodies() -> None:
+    names = ServedNames(["minilm"])
+    limits = RequestLimits(body_bytes=10, arriving_bytes=15)
+    nothing: Any = None
+    app = HttpApp(ServedTexts(names, nothing, None, nothing), None, limits, ServerMetrics(), api_key=None)
+    first_is_there, second_is_done = anyio.Event(), anyio.Event()
+
+    async def first() -> AsyncIterator[bytes]:
+        yield b"not json"
+        first_is_there.set()
+        await second_is_done.wait()
+
+    transport = httpx.ASGITransport(app.starlette())
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answers: list[httpx.Response] = []
+
+        async def ask() -> None:
+            answers.append(await client.post("/v1/embeddings", content=first()))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await first_is_there.wait()
+            refused = await client.post("/v1/embeddings", content=b"not json")
+            small = await client.post("/v1/embeddings", content=b"no json")
+            second_is_done.set()
+        later = await client.post("/v1/embeddings", content=b"not json")
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert [small.status_code, answers[0].status_code, later.status_code] == [400, 400, 400]

@@ -13,7 +13,7 @@ from simil.cli.options.completion import INSTRUCTION
 from simil.cli.options.plain_arguments import plain_values
 from simil.cli.output.version_line import print_version
 from simil.data_stream import reserve_stdout, stdout
-from simil.errors import SimilError
+from simil.errors import NothingGiven, SimilError, UsageError
 from simil.foreign import first_signal
 
 __all__ = ["run"]
@@ -22,7 +22,7 @@ __all__ = ["run"]
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
     try:
-        code = 0
+        code = 0 if arguments else UsageError.exit_code  # Help, for want of a command.
         try:
             plain = _plain_call(arguments)
             if plain is None:
@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     except (SimilError, MemoryError, OSError, SystemExit) as exc:
         if _ends_completion(exc):
             return int(exc.code or 0)
-        code, line = _outcome(exc)
+        code, line = _outcome(exc, arguments)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             from simil.cli.output.error_line import print_error
 
@@ -50,8 +50,13 @@ def _plain_call(arguments: Sequence[str]) -> tuple[Callable[..., None], Mapping[
     """Return what a plain command line calls, and with which values; None if Typer has to read it."""
     if INSTRUCTION in os.environ:
         return None
-    if [*arguments] == ["--version"]:
+    if [*arguments] in (["--version"], ["-V"]):
         return print_version, {}
+    if not arguments or arguments[0] == "help" or arguments[-1] in ("-h", "--help"):
+        from simil.cli.help.shown_help import print_help, wanted_help
+
+        wanted = wanted_help(arguments)
+        return None if wanted is None else (print_help, wanted)
     if not arguments or arguments[0] not in SIMPLE_COMMANDS:
         return None
     command = command_named(arguments[0])
@@ -68,9 +73,13 @@ def _ends_completion(exc: BaseException) -> TypeGuard[SystemExit]:
     return isinstance(exc, SystemExit) and not begun and not isinstance(exc.__context__, BrokenPipeError)
 
 
-def _outcome(exc: BaseException) -> tuple[int, str]:
+def _outcome(exc: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     """Return the exit code that an error stands for, and the line that it is worth, empty for none."""
     match exc:
+        case NothingGiven():
+            from simil.cli.usage_errors import with_example
+
+            return exc.exit_code, with_example(exc, arguments)
         case SimilError():
             return exc.exit_code, str(exc)
         case MemoryError():

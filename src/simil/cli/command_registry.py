@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simil.cli.options.groups import ExpandedCommand
 
-__all__ = ["COMMANDS", "SIMPLE_COMMANDS", "command_named"]
+__all__ = ["COMMANDS", "GROUPS", "SIMPLE_COMMANDS", "command_named", "subcommands_of"]
 
 COMMANDS = (
     "compare", "embed", "search", "classify", "cluster", "outliers", "dedupe", "match", "index", "eval",
     "serve", "mcp", "models", "cache", "batch", "config", "doctor",
 )  # fmt: skip
-SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in ("models", "cache", "batch", "config"))
-"""The commands that have no subcommands."""
+GROUPS = ("models", "cache", "batch", "config")
+"""The commands that have subcommands. `simil models` alone is `simil models list`."""
+SIMPLE_COMMANDS = tuple(name for name in COMMANDS if name not in GROUPS)
 
 
 def command_named(name: str) -> ExpandedCommand:  # noqa: PLR0912 (an import to each, which a test reads)
-    """Return one of the `SIMPLE_COMMANDS`."""
+    """Return a command by its name, a subcommand by two words such as `models show`."""
+    group, _, subcommand = name.partition(" ")
+    if subcommand:
+        return subcommands_of(group)[subcommand]
     match name:
         case "compare":
             from simil.cli.commands.compare import compare as command
@@ -47,3 +53,17 @@ def command_named(name: str) -> ExpandedCommand:  # noqa: PLR0912 (an import to 
         case "doctor":
             from simil.cli.commands.doctor import doctor as command
     return command
+
+
+def subcommands_of(group: str) -> Mapping[str, ExpandedCommand]:
+    """Return the subcommands of one of the `GROUPS` by their names, in the order of its help."""
+    match group:
+        case "models":
+            from simil.cli.commands.models import SUBCOMMANDS
+        case "cache":
+            from simil.cli.commands.cache import SUBCOMMANDS
+        case "batch":
+            from simil.cli.commands.batch import SUBCOMMANDS
+        case "config":
+            from simil.cli.commands.config_trust import SUBCOMMANDS
+    return SUBCOMMANDS

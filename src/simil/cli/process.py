@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from simil.blas import start_with_one_thread
 from simil.data_stream import keep_streams, stderr, stdout
@@ -82,8 +82,11 @@ def _repair_streams() -> None:
     control characters of any input are made visible.
     """
     codecs.register_error("simil.names", _byte_of_name)
-    encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
-    raw = open(os.dup(1), "wb")  # noqa: SIM115, PTH123 (open to the end)
+    # A pipe of Windows has an encoding that lacks most letters; its console takes all from Python's stream.
+    is_windows = sys.platform == "win32"
+    encoding = "utf-8" if sys.stdout is None or is_windows else sys.stdout.encoding
+    is_console = is_windows and sys.stdout is not None and sys.stdout.isatty()
+    raw: BinaryIO = sys.stdout.buffer if is_console else open(os.dup(1), "wb")  # noqa: SIM115, PTH123
     out = io.TextIOWrapper(raw, encoding, "simil.names", "\n", line_buffering=raw.isatty())
     err = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if out.isatty() or err.isatty():
@@ -112,7 +115,8 @@ def _handle_signals() -> None:
             signal.signal(number, _interrupt)
     watch_signals()
     wakes, woken = os.pipe()
-    os.set_blocking(woken, False)
+    if sys.platform != "win32":  # It needs no such pipe there.
+        os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     threading.Thread(target=_end_soon, args=(wakes,), daemon=True).start()
     sys.unraisablehook = _note_unraisable

@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from io import FileIO
-from typing import BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, Protocol, cast
 
 from simil.errors import InputError, Place
 from simil.formats.lance_paths import is_lance
@@ -55,7 +55,7 @@ class Source:
         self._stream: _Raw | None = None
         self._head = bytearray()
         self._ended = False
-        self._copy: BinaryIO | None = None
+        self._copy: IO[bytes] | None = None
 
     @property
     def is_stdin(self) -> bool:
@@ -199,7 +199,7 @@ class Source:
         again.seek(0)
         return again
 
-    def _copied(self) -> BinaryIO:
+    def _copied(self) -> IO[bytes]:
         found = self._status()
         if found is not None and stat.S_ISCHR(found.st_mode):
             raise InputError("is a device, not a file", hint="name a file", place=Place(self.name))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from simil.errors import ModelNotFound
-from simil.models.names import close_matches, did_you_mean
+from simil.near_names import close_matches, did_you_mean
 
 __all__ = ["find_plugins", "installed_plugins"]
 

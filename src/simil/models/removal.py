@@ -14,8 +14,9 @@ from simil.models.graphs.build_once import built_from
 from simil.models.graphs.failed_exports import failures_of
 from simil.models.graphs.generations import forget_built, prepared_root
 from simil.models.hub.snapshots import RepoCache, hub_cache_dir
-from simil.models.names import did_you_mean, near_repository
+from simil.models.names import near_repository
 from simil.models.resolve import ModelRef, Provider
+from simil.near_names import did_you_mean
 
 __all__ = ["RemovalResult", "remove_model"]
 

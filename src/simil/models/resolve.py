@@ -9,7 +9,8 @@ from pathlib import Path
 from simil.errors import ModelNotFound
 from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo, catalog, find_info
-from simil.models.names import did_you_mean, nearest_models
+from simil.models.names import nearest_models
+from simil.near_names import did_you_mean
 
 __all__ = ["ModelRef", "Provider", "resolve"]
 

@@ -15,10 +15,12 @@ from simil.config import Settings
 from simil.consent import consent_missing, host_of
 from simil.errors import ModelError, ModelNotFound, Place, ProviderError, Unreachable
 from simil.models.catalog import DEFAULT, FALLBACK, find_info
+from simil.models.daily_notice import is_first_of_day
 from simil.models.files.model_kind import ModelKind, model_kind
 from simil.models.files.model_source import ModelSource, embedded_source
-from simil.models.names import did_you_mean, near_repository
+from simil.models.names import near_repository
 from simil.models.resolve import ModelRef, Provider, resolve
+from simil.near_names import did_you_mean
 from simil.progress import Progress
 
 if TYPE_CHECKING:
@@ -62,14 +64,19 @@ def choose_model(
         return ref, _fetch_unpinned(ref, offline=offline, cache_dir=cache_dir, progress=progress)
     except (ProviderError, ModelError) as exc:
         log.info("%s", exc)
-        log.warning(
-            "%s is not on this machine (%s): using %s; to pin it, use -m %s or SIMIL_MODEL=%s",
-            DEFAULT,
-            exc.message,
-            *(FALLBACK, FALLBACK, FALLBACK),
-        )
+        _note_fallback(exc.message, cache_dir)
     ref = resolve(FALLBACK)
     return ref, find_local(ref)
+
+
+def _note_fallback(why: str, cache_dir: Path) -> None:
+    is_shown = log.isEnabledFor(logging.WARNING) and is_first_of_day(f"{FALLBACK}-used", cache_dir)
+    log.log(
+        logging.WARNING if is_shown else logging.INFO,
+        "using %s, because %s is not on this machine (%s); to keep it, set SIMIL_MODEL=%s; to get %s, run:"
+        " simil models pull %s",
+        *(FALLBACK, DEFAULT, why, FALLBACK, DEFAULT, DEFAULT),
+    )
 
 
 def kind_of_choice(settings: Settings, progress: Progress) -> ModelKind:

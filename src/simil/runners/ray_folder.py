@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from simil.file_locks import lock
 
 __all__ = ["ray_folder"]
 
@@ -40,7 +43,8 @@ def ray_folder() -> Iterator[str]:
 def _remove_abandoned(folder: Path) -> None:
     """Remove a folder of this user that belongs to no living run."""
     found = folder.lstat()
-    if time.time() - found.st_mtime < _SETTLED_S or found.st_uid != os.getuid():
+    is_own = sys.platform == "win32" or found.st_uid == os.getuid()
+    if time.time() - found.st_mtime < _SETTLED_S or not is_own:
         return
     with _locked(folder) as is_free:
         if is_free:
@@ -50,18 +54,14 @@ def _remove_abandoned(folder: Path) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
     """Lock a folder for as long as the process lives; yield whether nobody else has."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows.
+    if sys.platform == "win32":  # It locks no folders: what a killed run left stays.
         yield False
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_free = True
-        except OSError:
-            is_free = False
+        is_free = False
+        with suppress(BlockingIOError):
+            is_free = lock(descriptor)
         yield is_free
     finally:
         os.close(descriptor)

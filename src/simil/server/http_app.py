@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import binascii
 import hmac
 import logging
+import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.base import Kind
 from simil.frozen import Frozen
 from simil.server.api_errors import ApiError
+from simil.server.loopback import check_local
 from simil.server.request_fields import RerankRequest, SimilarityRequest, WantedEmbeddings
 from simil.server.served_embedder import WantedVectors
 
@@ -36,13 +39,16 @@ log = logging.getLogger("simil")
 _JSON = "application/json"
 # Clients' base URLs end in /v1 or not.
 _VERSIONS = ("/v1", "")
+# As nginx logs a client that has hung up.
+_GONE = 499
 
 
 class RequestLimits(Frozen):
-    """How large a request may be."""
+    """How large a request may be, and how much of all bodies may be arriving at a time."""
 
     body_bytes: int = 32 << 20
     texts: int = 2048
+    arriving_bytes: int = 256 << 20
 
 
 class ServedTexts(Frozen, eq=False):
@@ -82,7 +88,8 @@ class HttpApp:
         self._pairs = pairs
         self._limits = limits
         self._metrics = metrics
-        self._key = None if api_key is None else api_key.encode()
+        self._key = None if api_key is None else os.fsencode(api_key)
+        self._arriving = 0
 
     def starlette(self) -> Starlette:
         """Return the application."""
@@ -108,14 +115,18 @@ class HttpApp:
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         """Let through who may ask, and answer errors as OpenAI does."""
+        from starlette.requests import ClientDisconnect
+        from starlette.responses import Response
 
         async def guarded(request: Request) -> Response:
             started = time.perf_counter()
             try:
-                self._check_key(request)
+                self._check_asker(request)
                 answer = await endpoint(request)
             except ApiError as exc:
                 answer = _refused(exc)
+            except ClientDisconnect:
+                answer = Response(status_code=_GONE)  # Nobody gets it; metrics count it.
             except Exception as exc:  # noqa: BLE001 (the server goes on)
                 log.error("%s failed: %s: %s", request.url.path, type(exc).__name__, exc)
                 answer = _refused(ApiError(500, "the server failed; its log says why"))
@@ -124,31 +135,43 @@ class HttpApp:
 
         return guarded
 
-    def _check_key(self, request: Request) -> None:
+    def _check_asker(self, request: Request) -> None:
         if self._key is None:
+            check_local(request.headers.get("host", ""), request.headers.get("origin"))
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._key):
+        # Headers are bytes, which Starlette shows as Latin-1.
+        key = given.strip().encode("latin-1")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(key, self._key):
             said = "the API key is missing or wrong: send the one that the server was started with"
             raise ApiError(401, said, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request) -> bytearray:
         most = self._limits.body_bytes
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > most:
             raise _too_large(most)
+        if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+            raise ApiError(415, f"bodies in {coding[:80]!r} are not read here: send plain JSON")
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                raise _too_large(most)
-        return bytes(body)
+        try:
+            async for part in request.stream():
+                self._arriving += len(part)
+                body += part
+                if len(body) > most:
+                    raise _too_large(most)
+                if self._arriving > self._limits.arriving_bytes:
+                    said = "too many large bodies are arriving at a time; ask again in 1 s"
+                    raise ApiError(503, said, code="overloaded", headers={"retry-after": "1"})
+        finally:
+            self._arriving -= len(body)
+        return body
 
     async def _embeddings(self, request: Request) -> Response:
         assert self._texts is not None
-        body = await self._body(request)
-        wanted = WantedEmbeddings.read(body, self._texts.names, self._limits.texts)
-        computed = await self._texts.computed(wanted.texts, wanted.kind, wanted.dimensions)
+        wanted = WantedEmbeddings.read(await self._body(request), self._texts.names, self._limits.texts)
+        computing = self._texts.computed(wanted.texts, wanted.kind, wanted.dimensions)
+        computed = await _unless_gone(request, computing)
         self._metrics.note_texts(len(wanted.texts), sum(computed.tokens))
         vectors = _as_base64(computed.values) if wanted.as_base64 else computed.values
         return _answered(
@@ -169,7 +192,7 @@ class HttpApp:
         assert self._texts is not None
         wanted = SimilarityRequest.read(await self._body(request), self._texts.names, self._limits.texts)
         texts = [*wanted.left, *wanted.right]
-        computed = await self._texts.computed(texts, Kind.SYMMETRIC, None)
+        computed = await _unless_gone(request, self._texts.computed(texts, Kind.SYMMETRIC, None))
         self._metrics.note_texts(len(texts), sum(computed.tokens))
         left, right = computed.values[: len(wanted.left)], computed.values[len(wanted.left) :]
         compare = similarity.pairwise if wanted.by_pair else similarity.matrix
@@ -178,9 +201,9 @@ class HttpApp:
 
     async def _rerank(self, request: Request) -> Response:
         assert self._pairs is not None
-        body = await self._body(request)
-        wanted = RerankRequest.read(body, self._pairs.names, self._limits.texts)
-        computed = await self._pairs.batches.compute(None, [(wanted.query, text) for text in wanted.texts])
+        wanted = RerankRequest.read(await self._body(request), self._pairs.names, self._limits.texts)
+        computing = self._pairs.batches.compute(None, [(wanted.query, text) for text in wanted.texts])
+        computed = await _unless_gone(request, computing)
         self._metrics.note_texts(len(wanted.texts), 0)
         scores = computed.values[:, 0].tolist()
         order = sorted(range(len(scores)), key=lambda place: -scores[place])[: wanted.top_n]
@@ -208,6 +231,28 @@ class HttpApp:
         from starlette.responses import Response
 
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _unless_gone(request: Request, computing: Coroutine[Any, Any, Computed]) -> Computed:
+    """Return what is computed for a request whose body is read; raises `ClientDisconnect`, and computes no
+    further, once the client has hung up."""
+    from starlette.requests import ClientDisconnect
+
+    computed = asyncio.create_task(computing)
+    gone = asyncio.create_task(_hung_up(request))
+    try:
+        await asyncio.wait((computed, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not computed.done():
+            raise ClientDisconnect
+        return computed.result()
+    finally:
+        computed.cancel()
+        gone.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _healthy(request: Request) -> Response:

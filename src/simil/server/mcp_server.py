@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -91,7 +92,22 @@ class _InputLines:
         line = await to_thread.run_sync(self._stream.readline, abandon_on_cancel=True)
         if not line:
             raise StopAsyncIteration
+        return _without_halves(line)
+
+
+def _without_halves(line: str) -> str:
+    """Return a message in which half characters, such as `\\ud83d` alone, are marks of replacement.
+
+    The SDK would not read it, and its sender would wait for ever. Bytes that are no UTF-8 are read as marks,
+    too.
+    """
+    if r"\ud" not in line.lower():
         return line
+    try:
+        content = json.dumps(json.loads(line), ensure_ascii=False)
+    except (ValueError, RecursionError):  # Not JSON: the SDK says so.
+        return line
+    return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _server_of(tools: McpTools) -> Server[Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simil.errors import UsageError
 from simil.frozen import Frozen
 from simil.server.http_app import HttpApp, RequestLimits, ServedPairs, ServedTexts
+from simil.server.loopback import is_loopback
 from simil.server.served_embedder import ServedEmbedder, WantedVectors
 from simil.server.served_names import ServedNames
 from simil.server.served_scorer import ServedScorer
@@ -41,7 +42,7 @@ class ServerOptions(Frozen):
         """Raise `UsageError` for a port that cannot be, and where strangers could use the model."""
         if self.port > _MOST_PORTS:
             raise UsageError(f"there is no port {self.port}", hint=f"pass --port 0 to {_MOST_PORTS}")
-        if self.api_key is None and not _is_loopback(self.host):
+        if self.api_key is None and not is_loopback(self.host):
             raise UsageError(
                 f"on {self.host} other machines could use the model",
                 hint="set a key in SIMIL_SERVE_API_KEY, or leave out --host",
@@ -109,12 +110,3 @@ def _pairs(
 def _url(listener: socket.socket) -> str:
     host, port, *_ = listener.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

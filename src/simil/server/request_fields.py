@@ -38,7 +38,7 @@ class WantedEmbeddings(Frozen):
     as_base64: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> WantedEmbeddings:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> WantedEmbeddings:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
@@ -58,7 +58,7 @@ class SimilarityRequest(Frozen):
     by_pair: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> SimilarityRequest:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> SimilarityRequest:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
@@ -89,12 +89,16 @@ class RerankRequest(Frozen):
     is_cohere: bool
 
     @classmethod
-    def read(cls, body: bytes, names: ServedNames, most_texts: int) -> RerankRequest:
+    def read(cls, body: bytes | bytearray, names: ServedNames, most_texts: int) -> RerankRequest:
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
-        (query,) = texts_of({"query": [fields.get("query")]}, "query", 1)
+        query = fields.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise ApiError(400, "query must be a text that is not blank", param="query")
         is_cohere = "texts" not in fields
+        if not is_cohere and "documents" in fields:
+            raise ApiError(400, "there are documents and texts: send one of them", param="texts")
         return cls(
             query,
             texts_of(_plain_documents(fields), "documents" if is_cohere else "texts", most_texts),
@@ -112,7 +116,7 @@ def _plain_documents(fields: Fields) -> Fields:
     return {**fields, "documents": [one.get("text") if isinstance(one, dict) else one for one in given]}
 
 
-def fields_of(body: bytes) -> Fields:
+def fields_of(body: bytes | bytearray) -> Fields:
     """Return the fields of a request."""
     import orjson
 

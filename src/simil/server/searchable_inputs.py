@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,9 @@ class SearchableInputs:
     What has changed since is read anew. Links below a folder that lead outside are passed over.
     """
 
-    def __init__(self, session: Session, folders: AllowedFolders) -> None:
+    def __init__(self, session: Session, folders: AllowedFolders, check_stopped: Callable[[], None]) -> None:
+        """Read inputs with `session`; `check_stopped` is called while folders are listed, and may raise."""
+        self._check_stopped = check_stopped
         self._session = session
         self._folders = folders
         self._recent = RecentCorpora()
@@ -73,11 +75,12 @@ class SearchableInputs:
     def _files(self, folder: str) -> list[str]:
         if len(self._seen) > _MOST_SEEN:  # Of states that are gone, most of them.
             self._seen.clear()
-        return [
-            path
-            for path in files_in(folder, seen=self._seen)
-            if not os.path.islink(path) or self._folders.holds(path)  # noqa: PTH114 (of very many files)
-        ]
+        found = []
+        for path in files_in(folder, seen=self._seen):
+            self._check_stopped()
+            if not os.path.islink(path) or self._folders.holds(path):  # noqa: PTH114 (of very many files)
+                found.append(path)
+        return found
 
     def _table(self, path: str, form: str) -> Corpus | StoredVectors:
         """Return what a folder holds that is one table, such as a Lance dataset."""

@@ -30,7 +30,7 @@ class ServedNames(Frozen):
         if name is None or name in self.every:
             return
         served = ", ".join(self.every)
-        said = f"the model {name!r} is not served here: {served} are names of the one that is"
+        said = f"the model {str(name)[:80]!r} is not served here: {served} are names of the one that is"
         raise ApiError(404, said, code="model_not_found", param="model")
 
 

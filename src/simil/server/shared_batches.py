@@ -11,6 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -54,7 +55,7 @@ class BatchModel(Protocol):
 
 
 class BatchLimits(Frozen):
-    """How much may wait, and how much of it is computed at a time.
+    """How much may wait, how much of it is computed at a time, and how long an end waits for that.
 
     A batch is small enough that a request does not wait long for others, and large enough that it is not
     faster in larger ones.
@@ -64,6 +65,7 @@ class BatchLimits(Frozen):
     waiting_characters: int = 64_000_000
     batch_items: int = 256
     batch_characters: int = 32_768
+    end_s: float = 5
 
 
 @dataclass(eq=False, slots=True)
@@ -132,7 +134,8 @@ class SharedBatches:
     async def compute(self, form: Hashable, items: Sequence[Any]) -> Computed:
         """Return what the model gives for `items`, as `BatchModel.compute`.
 
-        Raises `ApiError` if too much waits already, and for what the model refuses.
+        Raises `ApiError` if too much waits already, and for what the model refuses. Items of a call that is
+        cancelled are not computed, except those of the batch at work.
         """
         loop = asyncio.get_running_loop()
         request = _Request(form, items, [self._model.size(item) for item in items], loop.create_future())
@@ -140,17 +143,24 @@ class SharedBatches:
             self._admit(request)
             self._queue.append(request)
             self._changed.notify()
-        computed = await request.done
+        try:
+            computed = await request.done
+        except asyncio.CancelledError:
+            self._drop(request)
+            raise
         for place, exc in computed.rejected.items():
             raise ApiError(400, f"text {place}: {exc}", param="input")
         return computed
 
     def close(self) -> None:
-        """Compute what waits, and end the thread."""
+        """End the thread; what is still waiting is computed, unless its calls were cancelled.
+
+        A batch that takes longer, as one of a server that does not answer, is left to itself.
+        """
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(self._limits.end_s)
 
     def _admit(self, request: _Request) -> None:
         items, characters = len(request.items), sum(request.sizes)
@@ -176,7 +186,8 @@ class SharedBatches:
             self._seconds_per_item += 0.1 * (seconds / items - self._seconds_per_item)
             self._on_batch(items, seconds)
             if finished:
-                finished[0][0].done.get_loop().call_soon_threadsafe(_hand_out, finished)
+                with suppress(RuntimeError):  # The loop has ended, and with it all who waited.
+                    finished[0][0].done.get_loop().call_soon_threadsafe(_hand_out, finished)
 
     def _next(self) -> list[tuple[_Request, int, int]]:
         """Wait for requests, and take a batch of them: as much of each, in one form; empty at the end."""
@@ -226,13 +237,17 @@ class SharedBatches:
             yield (request, request.joined()) if request.add(first, part) else None
             start = end
 
-    def _failed(self, request: _Request, exc: Exception) -> _Outcome:
-        """Return how a request ends for which the model fails; the rest of it is not computed."""
+    def _drop(self, request: _Request) -> None:
+        """Let the rest of a request wait no longer."""
         with self._changed:
             if request in self._queue:
                 self._queue.remove(request)
                 self.waiting -= len(request.items) - request.next
                 self._waiting_characters -= sum(request.sizes[request.next :])
+
+    def _failed(self, request: _Request, exc: Exception) -> _Outcome:
+        """Return how a request ends for which the model fails; the rest of it is not computed."""
+        self._drop(request)
         if isinstance(exc, SimilError):
             return request, of_simil_error(exc)
         log.error("a request failed: %s: %s", type(exc).__name__, exc)

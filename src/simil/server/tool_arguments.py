@@ -33,7 +33,10 @@ def checked_arguments(schema: Mapping[str, Any], given: Mapping[str, Any]) -> di
         if name not in found:
             raise UsageError(f"{name} is missing")
     for name, value in found.items():
-        _check(name, value, known[name])
+        # To JSON, 3.0 is an integer.
+        if known[name]["type"] == "integer" and isinstance(value, float) and value.is_integer():
+            found[name] = int(value)
+        _check(name, found[name], known[name])
     return found
 
 

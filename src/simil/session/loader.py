@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from simil import similarity
@@ -38,7 +38,8 @@ def embed_corpus(
 ) -> Corpus:
     """Return texts with their vectors by the session's model, each of length 1.
 
-    Errors and callbacks as in `embed_stream`; also `ModelError` for a vector without direction.
+    Missing texts become the blank ones of the corpus. Errors and callbacks as in `embed_stream`; also
+    `ModelError` for a vector without direction.
     """
     import numpy as np
 
@@ -47,10 +48,17 @@ def embed_corpus(
     kept: list[Text] = []
     parts: list[NDArray[np.float32]] = []
     unknown: list[NDArray[np.bool_]] = []
+    blanks: list[tuple[int, Text]] = []
     with progress(label, total=total, unit="texts", status=embedder.status) as advance:
         for batch in embed_stream(
             texts, embedder, options, on_error=on_error, on_unknown=on_unknown, on_done=advance
         ):
+            given = [row for row, text in enumerate(batch.texts) if not text.is_missing]
+            if len(given) < len(batch.texts):
+                blanks += _blanks_of(batch.texts, len(kept))
+                batch = batch.at(given)  # noqa: PLW2901
+            if not given:  # The length of vectors may not be known yet.
+                continue
             kept += batch.texts
             parts.append(batch.vectors)
             unknown.append(batch.unknown)
@@ -60,7 +68,18 @@ def embed_corpus(
     if kept:
         model.admit(embedder.stamp, vectors.shape[1])
     some = any(rows.any() for rows in unknown)
-    return Corpus(kept, vectors, embedder.stamp, unknown=np.concatenate(unknown) if some else None)
+    return Corpus(
+        kept, vectors, embedder.stamp, unknown=np.concatenate(unknown) if some else None, blanks=blanks
+    )
+
+
+def _blanks_of(texts: Sequence[Text], before: int) -> Iterator[tuple[int, Text]]:
+    """Yield the missing texts, each with the number of others before it, of which there are some already."""
+    for text in texts:
+        if text.is_missing:
+            yield before, text
+        else:
+            before += 1
 
 
 def saved_corpus(files: Sequence[VectorFile], dimensions: int | None = None) -> Corpus:

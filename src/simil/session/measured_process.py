@@ -67,7 +67,7 @@ class MeasurementRequest:
             "device": str(self.settings.device),
         }
         texts = {
-            str(kind): [(item.text, item.id, item.origin.source, item.origin.line) for item in items]
+            str(kind): [(item.embedded, item.id, item.origin.source, item.origin.line) for item in items]
             for kind, items in self.texts.items()
         }
         request = {
@@ -262,10 +262,10 @@ def _most_memory() -> int | None:
         for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         return None
+    import resource
+
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 

@@ -68,6 +68,18 @@ class Classification:
         limit = float("-inf") if self.threshold is None else self.threshold
         return bool(self.scores.size) and Metric.COSINE.reaches(float(self.scores.max()), limit)
 
+    def by_label(self) -> NDArray[np.int64]:
+        """Return the rows by their best label, in the order of labels, highest scores first, unknown last."""
+        import numpy as np
+
+        best, scores = self.scores.argmax(axis=1), self.scores.max(axis=1)
+        limit = -np.inf if self.threshold is None else self.threshold
+        return np.lexsort((-scores, best, ~Metric.COSINE.reaches(scores, limit)))
+
+    def at(self, rows: NDArray[np.int64]) -> Classification:
+        """Return what holds for some rows, in this order."""
+        return replace(self, scores=self.scores[rows])
+
     def ranked_in_parts(self, top: int) -> Collection[Sequence[Prediction]]:
         """Return what `ranked` does, made anew whenever it is gone through."""
         return _RankedInParts(self, top)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -23,6 +24,7 @@ __all__ = [
     "Searchable",
     "TextsOnDemand",
     "UnreadTexts",
+    "arranged",
     "check_models",
     "content_of",
     "equal_unknown",
@@ -34,6 +36,7 @@ __all__ = [
 
 
 _NONE: Mapping[str, Any] = {}
+_AT_ONCE = 4096
 
 
 class Corpus(Frozen, eq=False):
@@ -43,7 +46,8 @@ class Corpus(Frozen, eq=False):
     from such a file: their texts may be empty, and their places say little. `unknown` bool [len(texts)]
     are the texts of which the model knows nothing, so that their scores mean nothing; None where there are
     none, and for saved vectors, which do not tell. `types` are those of Arrow that fields of the texts have
-    in their source, by name.
+    in their source, by name. `blanks` are blank texts, which have no vectors, each with the number of texts
+    before it; they are there only if all rows are read. `sources` is the number of inputs.
     """
 
     texts: Sequence[Text]
@@ -52,6 +56,8 @@ class Corpus(Frozen, eq=False):
     saved: bool = False
     unknown: NDArray[np.bool_] | None = None
     types: Mapping[str, Any] = _NONE
+    blanks: Sequence[tuple[int, Text]] = ()
+    sources: int = 1
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -166,15 +172,43 @@ def texts_at(texts: Sequence[Text], rows: NDArray[np.int64]) -> Iterator[Text]:
     return (texts[row] for row in rows.tolist())
 
 
+def arranged(
+    corpus: Corpus, order: NDArray[np.int64] | None = None, *, every: bool = True
+) -> Iterator[tuple[int | None, Text]]:
+    """Yield rows with their texts in some order; without `order`, in that of the input.
+
+    With `every`, blank texts are among them, without a row: in their places, or behind all others where
+    there is an `order`.
+    """
+    import numpy as np
+
+    rows = np.arange(len(corpus)) if order is None else order
+    blanks = deque(corpus.blanks if every else ())
+    for row, text in zip(_numbers(rows), texts_at(corpus.texts, rows), strict=True):
+        while order is None and blanks and blanks[0][0] <= row:
+            yield None, blanks.popleft()[1]
+        yield row, text
+    yield from ((None, text) for _, text in blanks)
+
+
+def _numbers(rows: NDArray[np.int64]) -> Iterator[int]:
+    """Yield some rows, of which there may be more than a list can hold."""
+    for start in range(0, len(rows), _AT_ONCE):
+        yield from rows[start : start + _AT_ONCE].tolist()
+
+
 def given_text(text: Text, reader: str) -> str:
-    """Return a text that a `reader` needs; raises `InputError` for a vector that was saved without it."""
+    """Return what a `reader`, who needs it, reads of a text.
+
+    Raises `InputError` for a vector that was saved without its text.
+    """
     if not text.text:
         raise InputError(
             f"the vector {text.id!r} was saved without its text, and {reader} reads texts",
             hint="save it again with its text, as simil embed -o FILE.jsonl does",
             place=text.origin,
         )
-    return text.text
+    return text.embedded
 
 
 def saved_texts(files: Sequence[VectorFile]) -> Sequence[Text]:
@@ -199,10 +233,10 @@ class _SavedTexts(UnreadTexts):
 
 def equal_unknown(left: Corpus, right: Corpus) -> Iterator[tuple[int, int]]:
     """Yield the rows of each text of `left` of which the model knows nothing and of its equals in `right`."""
-    rows: dict[str, list[int]] = {left.texts[row].text: [] for row in left.unknown_rows().tolist()}
+    rows: dict[str, list[int]] = {left.texts[row].embedded: [] for row in left.unknown_rows().tolist()}
     for row, text in enumerate(right.texts if rows else ()):
-        if text.text in rows:
-            rows[text.text].append(row)
+        if text.embedded in rows:
+            rows[text.embedded].append(row)
     for row in left.unknown_rows().tolist():
-        for equal in rows[left.texts[row].text]:
+        for equal in rows[left.texts[row].embedded]:
             yield row, equal

@@ -50,6 +50,7 @@ class CrossComparison:
     scale: None = None
     is_distance: bool = False
     has_top: bool = False
+    is_symmetric: bool = False
 
     @property
     def score(self) -> float:
@@ -117,7 +118,7 @@ def score_items(
     numbers = [(0, 1)] if len(texts) == 2 else [(a, b) for a in range(len(texts)) for b in range(len(texts))]
     scorer = open_scorer()
     scores = score_pairs(
-        [(texts[a].text, texts[b].text) for a, b in numbers],
+        [(texts[a].embedded, texts[b].embedded) for a, b in numbers],
         scorer,
         places=[texts[b].origin for _, b in numbers],
         on_error=on_error,
@@ -188,7 +189,7 @@ def score_rows(
         places = [batch[row].origin for row in sent]
         scores = np.full(len(batch), np.nan, np.float32)
         scores[sent] = scorer.score(
-            [(batch[row].left, batch[row].right) for row in sent], on_rejected=_refusal(places, on_error)
+            [batch[row].embedded for row in sent], on_rejected=_refusal(places, on_error)
         )
         kept = [row for row in range(len(batch)) if keeps_failed or not np.isnan(scores[row])]
         if kept:

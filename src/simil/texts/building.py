@@ -89,7 +89,7 @@ class TextBuilder:
             self._ids.of_missing(self._id_field, record, place, self._field),
             _text_or_nothing(values.get(self._field)),
             place,
-            values if self._all_fields else others,
+            (values or {self._field: None}) if self._all_fields else others,
             is_missing=True,
         )
 

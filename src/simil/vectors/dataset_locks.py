@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from simil.file_locks import lock
 from simil.formats.lance_paths import is_lance
 from simil.formats.remote_paths import is_remote
 
@@ -32,21 +34,15 @@ def nobody_writes(path: str) -> Iterator[bool]:
 @contextmanager
 def _locked(path: str, *, exclusive: bool) -> Iterator[bool]:
     """Lock the folder of a dataset for as long as the process lives; yield whether that is possible."""
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows.
-        yield False
-        return
-    if is_remote(path) or not is_lance(path):
+    # Windows locks no folders.
+    if sys.platform == "win32" or is_remote(path) or not is_lance(path):
         yield False
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
-            is_locked = True
-        except OSError:
-            is_locked = False
+        is_locked = False
+        with suppress(BlockingIOError):
+            is_locked = lock(descriptor, is_shared=not exclusive, wait=not exclusive)
         yield is_locked
     finally:
         os.close(descriptor)

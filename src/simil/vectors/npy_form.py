@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from simil.errors import InputError, Place
 from simil.formats.json_values import json_of, parsed
@@ -34,7 +35,7 @@ class NpyWriter(StreamWriter):
     def __init__(self, stream: BinaryIO, model: str | None, sidecar: BinaryIO | None) -> None:
         super().__init__(stream, model)
         self._list = ItemList(sidecar, b'{"data":[\n') if sidecar else None
-        self._waiting: BinaryIO | None = None
+        self._waiting: IO[bytes] | None = None
         self._start: int | None = None
         self._dtype: np.dtype[Any] | None = None
 
@@ -101,10 +102,10 @@ def _can_go_back(stream: BinaryIO) -> bool:
     """Return whether the stream can be overwritten; a file opened for appending only seems to be."""
     if not stream.seekable():
         return False
-    try:
-        import fcntl
-    except ModuleNotFoundError:  # Windows, which opens nothing for appending by itself
+    if sys.platform == "win32":  # It opens nothing for appending by itself.
         return True
+    import fcntl
+
     try:
         return not fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_APPEND
     except OSError:  # in memory

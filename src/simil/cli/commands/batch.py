@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.fast_typer import Command, Group, typer_function
+from simil.cli.options.declarations import Argument
+from simil.cli.options.groups import expanded
 from simil.data_stream import stdout
 
 if TYPE_CHECKING:
@@ -21,20 +20,15 @@ if TYPE_CHECKING:
     from simil.embedders.openai.batch_api.batch_job import BatchJob
     from simil.tasks.embedding import EmbedOptions
 
-__all__ = ["batch"]
-
-batch = typer.Typer(
-    name="batch",
-    cls=Group,
-    help="Look after the batches that simil embed --batch has begun.",
-    no_args_is_help=True,
-)
-
-_Job = Annotated[str, typer.Argument(metavar="OUTPUT", help="The file after -o of simil embed --batch.")]
+__all__ = ["SUBCOMMANDS"]
 
 
-@batch.command("list", cls=Command)
-@typer_function
+_Job = Annotated[
+    str, Argument(metavar="OUTPUT", help="The file that was given to -o in simil embed --batch.")
+]
+
+
+@expanded
 def list_batches(
     base_url: opt.BaseUrl = None, env_file: opt.EnvFile = None, form: opt.TextOrJson = "text"
 ) -> None:
@@ -48,8 +42,7 @@ def list_batches(
         stdout().write(batches_json(found) if form == "json" else batches_text(found))
 
 
-@batch.command(cls=Command)
-@typer_function
+@expanded
 def status(
     output: _Job, base_url: opt.BaseUrl = None, env_file: opt.EnvFile = None, form: opt.TextOrJson = "text"
 ) -> None:
@@ -64,8 +57,7 @@ def status(
             raise NegativeAnswer
 
 
-@batch.command(cls=Command)
-@typer_function
+@expanded
 def collect(output: _Job, base_url: opt.BaseUrl = None, env_file: opt.EnvFile = None) -> None:
     """Take the vectors of finished batches into the cache; exit with 1 while one is not over.
 
@@ -80,8 +72,7 @@ def collect(output: _Job, base_url: opt.BaseUrl = None, env_file: opt.EnvFile = 
             raise NegativeAnswer
 
 
-@batch.command(cls=Command)
-@typer_function
+@expanded
 def cancel(output: _Job, base_url: opt.BaseUrl = None, env_file: opt.EnvFile = None) -> None:
     """Stop the batches of a job, keep the vectors that they have, and forget the job."""
     from simil.cli.commands.batch_view import counts_text
@@ -132,3 +123,6 @@ def _embedder_run(
         ) as run,
     ):
         yield run
+
+
+SUBCOMMANDS = {"list": list_batches, "status": status, "collect": collect, "cancel": cancel}

@@ -5,32 +5,24 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-import typer
-
 from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
 from simil.cli.options import values
-from simil.cli.options.fast_typer import Command, Group, typer_function
+from simil.cli.options.declarations import Option
+from simil.cli.options.groups import expanded
 from simil.cli.options.run import start_run
 from simil.data_stream import stdout
-from simil.errors import UsageError
+from simil.errors import NothingGiven, UsageError
 
-__all__ = ["cache"]
+__all__ = ["SUBCOMMANDS"]
 
-cache = typer.Typer(
-    name="cache",
-    cls=Group,
-    help="Inspect, check and shrink the cache of computed vectors.",
-    no_args_is_help=True,
-)
 
 _DAY_S = 86_400
 _AGES = {"h": 3600, "d": _DAY_S, "w": 7 * _DAY_S}
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
-@cache.command(cls=Command)
-@typer_function
+@expanded
 def info(form: opt.TextOrJson = "text") -> None:
     """Show where the cache is, how large it is, and what it holds."""
     from simil.cli.commands.cache_view import info_json, info_text
@@ -42,8 +34,7 @@ def info(form: opt.TextOrJson = "text") -> None:
         stdout().write(info_json(found) if form == "json" else info_text(found, kept=run.settings.cache))
 
 
-@cache.command(cls=Command)
-@typer_function
+@expanded
 def path() -> None:
     """Print the path of the cache file."""
     from simil.embedders.cache.maintenance import cache_path
@@ -52,8 +43,7 @@ def path() -> None:
         stdout().write(f"{cache_path(run.settings.cache_dir)}\n")
 
 
-@cache.command(cls=Command)
-@typer_function
+@expanded
 def verify(quiet: opt.Quiet = False) -> None:
     """Check every vector, drop damaged ones, and exit with 1 if there were any."""
     from simil.cli.commands.cache_view import verified_text
@@ -67,19 +57,22 @@ def verify(quiet: opt.Quiet = False) -> None:
         raise NegativeAnswer
 
 
-@cache.command(cls=Command)
-@typer_function
+@expanded
 def prune(
     older_than: Annotated[
         str | None,
-        typer.Option(
-            "--older-than", metavar="AGE", help="Forget vectors that were not used for AGE: 30d, 12h, 4w."
+        Option(
+            "--older-than",
+            metavar="AGE",
+            help="Delete vectors that have not been used for AGE, such as 12h, 30d or 4w.",
         ),
     ] = None,
     max_size: Annotated[
         str | None,
-        typer.Option(
-            "--max-size", metavar="SIZE", help="Forget vectors until at most SIZE is left: 500MB, 2GB."
+        Option(
+            "--max-size",
+            metavar="SIZE",
+            help="Delete vectors until at most SIZE is left, such as 500MB or 2GB.",
         ),
     ] = None,
     quiet: opt.Quiet = False,
@@ -89,7 +82,7 @@ def prune(
     from simil.embedders.cache.maintenance import prune as delete
 
     if older_than is None and max_size is None:
-        raise UsageError("prune needs a limit", hint="pass --older-than or --max-size")
+        raise NothingGiven("prune needs a limit", hint="pass --older-than or --max-size")
     age = None if older_than is None else _number(older_than, "--older-than", _AGES, "30d, 12h or 4w")
     size = None if max_size is None else _number(max_size, "--max-size", _SIZES, "500MB or 2GB")
     with start_run(quiet=quiet, verbose=False) as run:
@@ -100,8 +93,7 @@ def prune(
             stdout().write(pruned_text(result))
 
 
-@cache.command(cls=Command)
-@typer_function
+@expanded
 def clear(quiet: opt.Quiet = False) -> None:
     """Forget all vectors; fetched and prepared models stay."""
     from simil.cli.commands.cache_view import cleared_text
@@ -121,3 +113,6 @@ def _number(value: str, option: str, units: dict[str, int], examples: str) -> fl
     if match is None or unit.lower() not in known:
         raise UsageError(f"{option} cannot be {value!r}", hint=f"write it like {examples}")
     return float(match.group(1)) * known[unit.lower()]
+
+
+SUBCOMMANDS = {"info": info, "path": path, "verify": verify, "prune": prune, "clear": clear}

@@ -13,7 +13,7 @@ from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.errors import InputError, UsageError
+from simil.errors import InputError, NothingGiven, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
@@ -42,7 +42,7 @@ def classify(
         Option(
             "--label",
             metavar="NAME[=TEXT]",
-            help="A label and a description of its meaning (default: its name); may be repeated.",
+            help="A label, with an optional description of what it means; may be repeated.",
         ),
     ] = None,
     examples: Annotated[
@@ -50,25 +50,26 @@ def classify(
         Option(
             "--examples",
             metavar="FILE",
-            help="Learn from labelled texts: csv, tsv, jsonl, or their saved vectors.",
+            help="Learn the labels from labelled texts: csv, tsv, json, jsonl or saved vectors.",
         ),
     ] = None,
     label_field: Annotated[
         str | None,
-        Option("--label-field", metavar="NAME", help="Column or key that holds the label (default: label)."),
+        Option("--label-field", metavar="NAME", help="Column or key that holds the label.", default="label"),
     ] = None,
     method: Annotated[
         str | None,
         Option(
             "--method",
-            metavar="NAME",
-            help="How to learn from examples: centroid, knn, logistic, or auto, which picks the method "
-            "that does best on held-out examples.",
+            metavar="METHOD",
+            help="How to learn from examples; auto picks the most accurate method by cross-validation.",
+            choices=("auto", "centroid", "knn", "logistic"),
+            default="auto",
         ),
     ] = None,
     k: Annotated[
         int | None,
-        Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn (default: 5)."),
+        Option("-k", metavar="N", min=1, help="Number of examples that vote, for knn.", default="5"),
     ] = None,
     top: Annotated[
         int | None, Option("--top", metavar="N", min=1, help="Show the N best labels of each text.")
@@ -78,16 +79,18 @@ def classify(
         Option(
             "--threshold",
             metavar="X",
-            help="Below this score the label is unknown; exit with 1 if it is unknown for every text.",
+            help=("Label a text `unknown` if its score is below X; exit with 1 if that is every text."),
         ),
     ] = None,
     evaluate: Annotated[
         bool,
         Option(
             "--evaluate",
-            help="Compare the results with the labels of the texts: accuracy, scores per label, confusions.",
+            help="Compare the results with the labels in the input: accuracy, scores for each label, "
+            "confusion matrix.",
         ),
     ] = False,
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -103,8 +106,9 @@ def classify(
     """
     from simil.cli.commands.classify_view import show_evaluation, show_predictions
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of, has_columns
+    from simil.cli.output.rows import form_of
 
     values.check_threshold(threshold)
     if evaluate and top is not None:
@@ -115,7 +119,7 @@ def classify(
     shown_as = form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         corpus, classified = classifier.applied(
-            run, files or [], reading, whole=whole, labelled=evaluate, all_fields=has_columns(shown_as)
+            run, files or [], reading, whole=whole, labelled=evaluate, keeps=keeps_rows(shown_as)
         )
         _report_choice(classified.choice)
         with open_output(output) as stream:
@@ -124,9 +128,7 @@ def classify(
                 method, stamp = classified.method, corpus.model
                 show_evaluation(found, shown_as, stream, method=method, model=stamp)
                 return
-            ranked = classified.ranked_in_parts if corpus.is_on_demand else classified.ranked
-            predictions = ranked(top or 1)
-            show_predictions(corpus, classified, predictions, shown_as, stream, top=top)
+            show_predictions(corpus, classified, shown_as, stream, top=top, sort=sort)
     if len(corpus) and not classified.any_known():
         raise NegativeAnswer
 
@@ -149,7 +151,7 @@ class _Classifier:
         if examples is not None and labels:
             raise UsageError("--label and --examples contradict each other", hint="pass one of them")
         if examples is None and not labels:
-            raise UsageError("there are no labels", hint="pass --label at least twice, or --examples FILE")
+            raise NothingGiven("there are no labels", hint="pass --label at least twice, or --examples FILE")
         if examples is None and (method is not None or k is not None):
             option = "-k" if method is None else "--method"
             raise UsageError(f"{option} is for --examples", hint="leave it out")
@@ -174,11 +176,11 @@ class _Classifier:
         *,
         whole: bool,
         labelled: bool,
-        all_fields: bool,
+        keeps: bool,
     ) -> tuple[Corpus, Classification]:
         """Return the texts of `files` and their labels; with `labelled`, only texts that have one already.
 
-        `all_fields` is as in `ReadOptions`.
+        `keeps` says whether rows are to come back as they were read.
         """
         from simil.embedders.base import Kind
         from simil.session.inputs import without_fields
@@ -191,7 +193,10 @@ class _Classifier:
                 hint="name another --field or --label-field",
             )
         session = run.session
-        given = session.open(files, reading.options(whole=whole, all_fields=labelled or all_fields))
+        # Rows without a label are left out of an evaluation.
+        rows = keeps and not labelled
+        options = reading.options(whole=whole, all_fields=labelled or keeps, all_rows=rows)
+        given = session.open(files, options)
         if self._examples is None:
             corpus = self._given(run, given, labelled=labelled)
             texts = [item.text for item in self._descriptions]

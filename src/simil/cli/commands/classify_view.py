@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from simil.cli.output.annotated_rows import write_texts
 from simil.cli.output.cells import fit, one_line
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, digits, fewer_digits, json_of, source_cells, table_row, write_rows
 from simil.cli.output.terminal import bar, console, escaped, sign
+from simil.tasks.classification import Classification, Prediction
+from simil.tasks.corpus import Corpus, arranged, content_of
+from simil.texts import Text
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.console import Console
 
-    from simil.tasks.classification import Classification, Prediction
-    from simil.tasks.corpus import Corpus
     from simil.tasks.evaluation.classification_report import Evaluation
 
 __all__ = ["show_evaluation", "show_predictions"]
 
-_PLAIN = ("label", "score", "margin", "text")
-_COLUMNS = ("id", "label", "score", "margin", "text", "file", "line")
 _BAR, _SHORT_BAR, _NARROW = 10, 4, 60
 # Of the evaluation: the columns of a bar and of a number, and the corner of the confusion matrix.
 _LONG_BAR, _CELL, _CORNER = 20, 7, "true/given"
@@ -29,63 +31,76 @@ _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 
 def show_predictions(
-    corpus: Corpus,
-    classified: Classification,
-    predictions: Collection[Sequence[Prediction]],
-    form: str,
-    stream: BinaryIO,
-    *,
-    top: int | None,
+    corpus: Corpus, classified: Classification, form: str, stream: BinaryIO, *, top: int | None, sort: bool
 ) -> None:
-    """Write the predictions for each text, in the order of the texts, in `form`.
+    """Write the labels of each text in `form`, in the order of the texts, with `sort` by label.
 
     With `top`, a text has one line per label, and in json and jsonl a list "labels".
     """
+    order = classified.by_label() if sort else None
+    predictions = _Predictions(corpus, classified, order, top or 1)
     if form == "table":
-        _show_table(corpus, classified, predictions)
-    elif form in ("json", "jsonl"):
+        _show_table(predictions, corpus.model, classified)
+    elif form == "plain":
+        write_rows(_lines(predictions), form, stream, facts={})
+    elif form == "json":
         facts = {"method": classified.method, "model": corpus.model}
-        write_rows(_objects(corpus, predictions, listed=top is not None), form, stream, facts=facts)
-    else:
-        columns = (*_COLUMNS[:1], "rank", *_COLUMNS[1:]) if top is not None else _COLUMNS
-        rows = _lines(corpus, predictions, form, ranked=top is not None)
         write_rows(
-            rows,
-            form,
-            stream,
-            facts={},
-            plain=_PLAIN,
-            columns=columns,
-            types=corpus.types,
-            alike=corpus.is_on_demand,
+            _objects(predictions, saved=corpus.saved, listed=top is not None), form, stream, facts=facts
         )
+    else:
+        more = [] if top is None else ["labels" if form == "jsonl" else "rank"]
+        rows = _annotated(predictions, listed=form == "jsonl")
+        write_texts(rows, form, stream, corpus=corpus, columns=["label", "score", "margin", *more])
 
 
-def _objects(corpus: Corpus, predictions: Collection[Sequence[Prediction]], *, listed: bool) -> Iterator[Row]:
-    for row, best in enumerate(predictions):
-        given = {"labels": [{"label": one.label, "score": one.score} for one in best]} if listed else {}
-        yield _row(corpus, row, best[0], given, corpus.texts[row].text or None)
+class _Predictions(Iterable[tuple[Text, Sequence[Prediction]]]):
+    """Texts with up to `top` labels, none for a blank text; made anew whenever they are gone through."""
+
+    def __init__(
+        self, corpus: Corpus, classified: Classification, order: NDArray[np.int64] | None, top: int
+    ) -> None:
+        found = classified if order is None else classified.at(order)
+        self._ranked = (found.ranked_in_parts if corpus.is_on_demand else found.ranked)(top)
+        self._corpus = corpus
+        self._order = order
+
+    def __iter__(self) -> Iterator[tuple[Text, Sequence[Prediction]]]:
+        ranked = iter(self._ranked)
+        for row, text in arranged(self._corpus, self._order):
+            yield text, () if row is None else next(ranked)
 
 
-def _lines(
-    corpus: Corpus, predictions: Collection[Sequence[Prediction]], form: str, *, ranked: bool
-) -> Iterator[Row]:
-    for row, best in enumerate(predictions):
-        text = corpus.content(row) if form == "plain" else corpus.texts[row].text
-        for rank, prediction in enumerate(best, 1):
-            yield _row(corpus, row, prediction, {"rank": rank} if ranked else {}, text)
+def _lines(predictions: _Predictions) -> Iterator[Row]:
+    for text, best in predictions:
+        for one in best:
+            yield {**_cells(one), "text": content_of(text)}
 
 
-def _row(corpus: Corpus, row: int, prediction: Prediction, more: Row, text: str | None) -> Row:
-    source = corpus.texts[row]
-    made: dict[str, object] = {"id": source.id}
-    if "rank" in more:
-        made["rank"] = more["rank"]
-    made |= {"label": prediction.label, "score": prediction.score, "margin": prediction.margin}
-    if "labels" in more:
-        made["labels"] = more["labels"]
-    made |= {"text": text, **source_cells(source, saved=corpus.saved)}
-    return made | ({"fields": source.fields} if source.fields else {})
+def _annotated(predictions: _Predictions, *, listed: bool) -> Iterator[tuple[Text, Row]]:
+    for text, best in predictions:
+        if not best:
+            yield text, {}
+        elif listed:
+            yield text, _cells(best[0]) | {"labels": _listed(best)}
+        else:
+            for rank, one in enumerate(best, 1):
+                yield text, {**_cells(one), "rank": rank}
+
+
+def _objects(predictions: _Predictions, *, saved: bool, listed: bool) -> Iterator[Row]:
+    for text, best in predictions:
+        found = {"id": text.id, **_cells(best[0]), **({"labels": _listed(best)} if listed else {})}
+        found |= {"text": text.text or None, **source_cells(text, saved=saved)}
+        yield found | ({"fields": text.fields} if text.fields else {})
+
+
+def _cells(one: Prediction) -> dict[str, object]:
+    return {"label": one.label, "score": one.score, "margin": one.margin}
+
+
+def _listed(best: Sequence[Prediction]) -> list[Row]:
+    return [{"label": one.label, "score": one.score} for one in best]
 
 
 def _columns_of(label: str) -> int:
@@ -100,25 +115,23 @@ def _colour_of(labels: Sequence[str]) -> dict[str, str]:
     return {label: _COLOURS[number % len(_COLOURS)] for number, label in enumerate(labels)}
 
 
-def _show_table(
-    corpus: Corpus, classified: Classification, predictions: Collection[Sequence[Prediction]]
-) -> None:
+def _show_table(predictions: _Predictions, model: str | None, classified: Classification) -> None:
     terminal = console()
     colours = _colour_of(classified.labels)
-    widest = max((_columns_of(one.label) for best in predictions for one in best), default=0)
-    label = min(widest, max(width() // 4, 8))
+    widths = [_columns_of(one.label) for _, best in predictions for one in best]
+    label = min(max(widths, default=0), max(width() // 4, 8))
     meter = _BAR if width() >= _NARROW else _SHORT_BAR
     room = max(width() - label - meter - 12, 4)
-    for row, best in enumerate(predictions):
+    for text, best in predictions:
         for rank, prediction in enumerate(best):
             score = float(prediction.score)
             name = f"[{colours.get(prediction.label, 'dim')}]{escaped(fit(prediction.label, label))}[/]"
-            text = "" if rank else "  " + escaped(fit(corpus.content(row), room).rstrip())
+            shown = "" if rank else "  " + escaped(fit(content_of(text), room).rstrip())
             terminal.print(
-                f"{name}  {fewer_digits(score):>7} {bar(terminal, score, meter)}{text}", highlight=False
+                f"{name}  {fewer_digits(score):>7} {bar(terminal, score, meter)}{shown}", highlight=False
             )
-    if predictions:
-        sign(terminal, classified.method, corpus.model)
+    if widths:
+        sign(terminal, classified.method, model)
 
 
 # The evaluation: the scores, then each label, then which labels were taken for which.

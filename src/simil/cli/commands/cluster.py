@@ -33,14 +33,21 @@ def cluster(
     files: opt.Files = None,
     clusters: Annotated[
         int | None,
-        Option("-n", "--clusters", metavar="N", min=1, help="Divide all texts into N clusters (k-means)."),
+        Option(
+            "-n",
+            "--clusters",
+            metavar="N",
+            min=1,
+            help="Divide all texts into N clusters (k-means).",
+            default="as many as HDBSCAN finds",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
         Option(
             "--threshold",
             metavar="X",
-            help="Form each cluster of a text and all others that score at least X with it.",
+            help="Form each cluster from a text and all others that score at least X with it.",
         ),
     ] = None,
     min_size: Annotated[
@@ -49,7 +56,8 @@ def cluster(
             "--min-size",
             metavar="N",
             min=1,
-            help="Minimum size of a cluster, without -n (default: 5; for few texts 2 to 4).",
+            help="Smallest cluster to report, without -n.",
+            default="5; 2 to 4 for few texts",
         ),
     ] = None,
     members: Annotated[
@@ -58,7 +66,8 @@ def cluster(
             "--members",
             metavar="N",
             min=1,
-            help="Show the N texts nearest to the centre of each cluster (default: in a pipe, all).",
+            help="Show the N texts nearest to the centre of each cluster.",
+            default="none on a terminal, all in a pipe",
         ),
     ] = None,
     summary: Annotated[
@@ -67,9 +76,11 @@ def cluster(
     labels_only: Annotated[
         bool,
         Option(
-            "--labels-only", help="Print only the cluster number of each text, one per line, in input order."
+            "--labels-only",
+            help="Print only the number of each text's cluster, one per line, in input order.",
         ),
     ] = False,
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -86,8 +97,9 @@ def cluster(
     """
     from simil.cli.commands.cluster_view import draw_clusters, show_clustering, show_labels
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of, has_columns
+    from simil.cli.output.rows import form_of
     from simil.cli.plots.drawing import check_scatter_plot, replaces_text
     from simil.tasks.clustering import check_asked, default_min_size
     from simil.tasks.clustering import cluster as find
@@ -98,9 +110,9 @@ def cluster(
         raise UsageError(
             "with -n every text is in a cluster, so --min-size has no effect", hint="leave it out"
         )
-    if labels_only and (form or summary or members):
+    if labels_only and (form or summary or members or sort):
         raise UsageError(
-            "--labels-only prints numbers, so --format, --summary and --members have no effect",
+            "--labels-only prints numbers, so --format, --summary, --members and --sort have no effect",
             hint="leave them out",
         )
     if summary and members:
@@ -110,7 +122,8 @@ def cluster(
     shown_as = "plain" if labels_only else form_of(form, output)
     with open_run(model, running, on_error=reading.on_error) as run:
         with open_output(output) as stream:
-            options = reading.options(whole=whole, all_fields=has_columns(shown_as))
+            keeps = keeps_rows(shown_as)
+            options = reading.options(whole=whole, all_fields=keeps, all_rows=keeps)
             opened = run.session.open(files or [], options)
             stored = run.session.larger_than_memory(opened, copies=_COPIES)
             lines: Sequence[int | None]
@@ -125,7 +138,7 @@ def cluster(
             if labels_only:
                 show_labels(result, lines, stream)
             elif not replaces_text(plot, shown_as):
-                show_clustering(result, shown_as, stream, members=members, summary=summary)
+                show_clustering(result, shown_as, stream, members=members, summary=summary, sort=sort)
         _report(result, threshold, min_size or default_min_size(len(result.corpus)))
     if not result.clusters:
         raise NegativeAnswer

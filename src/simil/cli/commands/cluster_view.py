@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
+from simil.cli.output.annotated_rows import keeps_rows, write_texts
 from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
-from simil.cli.output.rows import Row, fewer_digits, has_columns, json_of, source_cells, write_rows
+from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, sign
-from simil.tasks.corpus import content_of, place_of, texts_at
+from simil.tasks.corpus import arranged, content_of, place_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_clusters", "show_clustering", "show_labels"]
 
 _BAR, _NARROW = 8, 60
-_AT_ONCE = 1024
 
 
 def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryIO) -> None:
@@ -34,11 +33,11 @@ def show_labels(result: Clustering, lines: Sequence[int | None], stream: BinaryI
 
 
 def show_clustering(
-    result: Clustering, form: str, stream: BinaryIO, *, members: int | None, summary: bool
+    result: Clustering, form: str, stream: BinaryIO, *, members: int | None, summary: bool, sort: bool
 ) -> None:
     """Write the clusters and `members` texts of each (None: all, but none on a terminal) in `form`.
 
-    With `summary`, write only the clusters.
+    With `summary`, write only the clusters. Rows are in the order of the input, with `sort` by cluster.
     """
     if form == "table":
         _show_table(result, members or 0)
@@ -55,20 +54,20 @@ def show_clustering(
             stream.write(json_of(facts) + b"\n")
             stream.flush()
         else:
-            write_rows(_text_rows(result, form, members), form, stream, facts=facts)
+            write_rows(
+                _items(result, _arranged(result, members, sort=sort or bool(members))),
+                form,
+                stream,
+                facts=facts,
+            )
     elif summary:
         _write_summary(result, form, stream)
+    elif keeps_rows(form):
+        rows = _arranged(result, members, sort=sort)
+        columns = ["cluster", "cluster_name", "score"]
+        write_texts(_annotated(result, rows), form, stream, corpus=result.corpus, columns=columns)
     else:
-        write_rows(
-            _text_rows(result, form, members),
-            form,
-            stream,
-            facts={"model": result.corpus.model} if form == "jsonl" else {},
-            plain=["cluster", "place", "content"],
-            columns=["cluster", "words", "score", "id", "text", "file", "line"],
-            types=result.corpus.types,
-            alike=result.corpus.is_on_demand,
-        )
+        write_rows(_lines(result, members), form, stream, facts={})
 
 
 def draw_clusters(path: str, projection: str, result: Clustering, files: Sequence[str]) -> None:
@@ -94,51 +93,46 @@ def draw_clusters(path: str, projection: str, result: Clustering, files: Sequenc
     draw(path, chart)
 
 
-def _groups(result: Clustering) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Yield the number and the rows of each cluster, then -1 and the rows outside of all."""
-    for found in result.clusters:
-        yield found.number, found.rows
-    yield -1, result.outside
+def _arranged(result: Clustering, members: int | None, *, sort: bool) -> Iterator[tuple[int | None, Text]]:
+    """Yield the rows to show with their texts: all of them, or so many `members` of each cluster."""
+    import numpy as np
+
+    if not members:
+        return arranged(result.corpus, _by_cluster(result, None) if sort else None)
+    rows = _by_cluster(result, members)
+    return arranged(result.corpus, rows if sort else np.sort(rows), every=False)
 
 
-def _text_rows(result: Clustering, form: str, members: int | None) -> Iterator[Row]:
-    """The texts: all of them in their order, but in plain lines, and with `members`, cluster by cluster."""
-    corpus = result.corpus
-    if form == "plain":
-        for number, _, text in _texts(result, _by_cluster(result, members)):
-            place = place_of(text, saved=corpus.saved)
-            yield {"cluster": number, "place": place, "content": content_of(text)}
-        return
-    words = {found.number: " ".join(found.words) for found in result.clusters}
-    labels = enumerate(result.labels.tolist())
-    rows = _by_cluster(result, members) if members else ((number, row) for row, number in labels)
-    for number, row, text in _texts(result, rows):
-        score = result.scores[row] if number > 0 else None
-        found: dict[str, object] = (
-            {"cluster": number, "words": words.get(number), "score": score, "id": text.id}
-            if has_columns(form)
-            else {"id": text.id, "cluster": number, "score": score}
-        )
-        found |= {"text": text.text, **source_cells(text, saved=corpus.saved)}
+def _by_cluster(result: Clustering, members: int | None) -> NDArray[np.int64]:
+    """Return the first `members` rows of each cluster, then of those outside of all."""
+    import numpy as np
+
+    groups = [*(found.rows for found in result.clusters), result.outside]
+    return np.concatenate([rows[:members] for rows in groups])
+
+
+def _annotated(result: Clustering, rows: Iterable[tuple[int | None, Text]]) -> Iterator[tuple[Text, Row]]:
+    names = {found.number: " ".join(found.words) for found in result.clusters}
+    for row, text in rows:
+        number = None if row is None else int(result.labels[row])
+        score = result.scores[row] if number in names else None
+        yield text, {"cluster": number, "cluster_name": names.get(number or 0), "score": score}
+
+
+def _items(result: Clustering, rows: Iterable[tuple[int | None, Text]]) -> Iterator[Row]:
+    for row, text in rows:
+        number = result.labels[row].item()
+        found: dict[str, object] = {"id": text.id, "cluster": number}
+        found |= {"score": result.scores[row] if number > 0 else None, "text": text.text}
+        found |= source_cells(text, saved=result.corpus.saved)
         yield found | ({"fields": text.fields} if text.fields else {})
 
 
-def _texts(result: Clustering, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, Text]]:
-    """Yield numbers of clusters and rows, as they come, each with the text of the row."""
-    import numpy as np
-
-    waiting = iter(rows)
-    while part := [*islice(waiting, _AT_ONCE)]:
-        numbers = np.array([row for _, row in part], np.int64)
-        for (number, row), text in zip(part, texts_at(result.corpus.texts, numbers), strict=True):
-            yield number, row, text
-
-
-def _by_cluster(result: Clustering, members: int | None) -> Iterator[tuple[int, int]]:
-    """Yield the number of each cluster with each of its first `members` rows."""
-    for number, rows in _groups(result):
-        for row in rows[:members].tolist():
-            yield number, row
+def _lines(result: Clustering, members: int | None) -> Iterator[Row]:
+    saved = result.corpus.saved
+    for row, text in arranged(result.corpus, _by_cluster(result, members), every=False):
+        place = place_of(text, saved=saved)
+        yield {"cluster": result.labels[row].item(), "place": place, "content": content_of(text)}
 
 
 def _described(result: Clustering, found: Cluster) -> dict[str, object]:

@@ -11,12 +11,14 @@ from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
     from simil.cli.commands.compare_formats import AnyComparison
+    from simil.cli.commands.compare_items import GivenTexts
     from simil.cli.options.run import SessionRun
     from simil.tasks.comparison import Item
     from simil.tasks.pair_scoring import CrossComparison
@@ -36,14 +38,19 @@ def compare(
     ] = None,
     text: Annotated[
         list[str] | None,
-        Option("-t", "--text", metavar="TEXT", help="Compare TEXT, even if it is the name of a file."),
+        Option(
+            "-t",
+            "--text",
+            metavar="TEXT",
+            help="Compare TEXT, even if there is a file of that name; may be repeated.",
+        ),
     ] = None,
     file: Annotated[
         list[str] | None,
         Option(
             "--file",
             metavar="FILE",
-            help="Compare the content of FILE, or of each file in a folder, as one text; may be repeated.",
+            help="Compare FILE as one text; for a folder, each file in it. May be repeated.",
         ),
     ] = None,
     pairs: Annotated[
@@ -51,15 +58,18 @@ def compare(
         Option(
             "--pairs",
             metavar="FILE",
-            help="Score the two texts in each row of a tsv, csv or jsonl file; --field names the columns.",
+            help="Score the two texts in each row of a tsv, csv or jsonl file; --field, given twice, "
+            "names the columns.",
         ),
     ] = None,
     metric: Annotated[
         str | None,
         Option(
             "--metric",
-            metavar="NAME",
-            help="How to compare: cosine, dot, euclidean or manhattan; else what the model's files say.",
+            metavar="METRIC",
+            help=("Measure to compare with; euclidean and manhattan are distances, where 0 means equal."),
+            choices=("cosine", "dot", "euclidean", "manhattan"),
+            default="the model's own, usually cosine",
         ),
     ] = None,
     threshold: Annotated[
@@ -67,14 +77,15 @@ def compare(
         Option(
             "--threshold",
             metavar="X",
-            help="Exit with 1 unless every score is at least X (distances: at most X).",
+            help="Exit with 1 unless every score is at least X (a distance: at most X).",
         ),
     ] = None,
     calibrated: Annotated[
         bool,
         Option(
             "--calibrated",
-            help="Print the probability that people would call the texts alike; see simil eval.",
+            help="Print the probability that people would call the texts alike, as learnt by simil "
+            "eval --save-calibration.",
         ),
     ] = False,
     calibration: opt.CalibrationFile = None,
@@ -86,15 +97,28 @@ def compare(
             help="Print the percentage of random pairs of texts in FILE that are less similar.",
         ),
     ] = None,
+    top: Annotated[
+        int | None,
+        Option("--top", metavar="N", min=1, help="Show the N most similar pairs instead of a matrix."),
+    ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
+    whole: Annotated[
+        bool,
+        Option(
+            "--whole",
+            help="Treat each TEXT as the name of a file or folder, as after --file.",
+            group="Input",
+        ),
+    ] = False,
     order: Annotated[
         str,
         Option(
             "--order",
-            metavar="input|cluster",
-            help="Order of the texts in a matrix and its picture; cluster puts similar ones side by side.",
+            choices=_ORDERS,
+            metavar="ORDER",
+            help="Order of the texts in a matrix and its picture: cluster puts similar ones side by side.",
         ),
     ] = "input",
     *,
@@ -119,10 +143,14 @@ def compare(
     from simil.tasks.embedding import EmbedOptions
 
     given = GivenTexts(texts or [], text or [], file or [])
+    if whole:
+        reading.options(whole=True)  # Raises for options that whole files have no use for.
+        given = given.as_files()
+    values.check_choice("--order", order, _ORDERS)
+    _check_choice(given, pairs, top, plot, order)
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
-    values.check_choice("--order", order, _ORDERS)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
@@ -133,10 +161,7 @@ def compare(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
-        if pairs is not None and (texts or text or file):
-            raise UsageError("--pairs brings its own texts", hint="leave the others out")
-        _check_matrix(plot, order, has_matrix=pairs is None)
-        shown_as = form_of(form, output)
+        display = _Display(form_of(form, output), plot, given.named_files, top)
         about_vectors = {
             "--metric": metric,
             "--dimensions": model.dimensions,
@@ -149,7 +174,7 @@ def compare(
 
             rows = PairRows(pairs, reading.options(), chosen, wanted, scaling, threshold)
             crosses = _is_cross_encoder(run, about_vectors)
-            reached = rows.score(run, shown_as, output, is_cross_encoder=crosses)
+            reached = rows.score(run, display.form, output, is_cross_encoder=crosses)
         else:
             items = [*items_of(run.session, given, reading)]
             with open_output(output) as stream:
@@ -169,7 +194,7 @@ def compare(
                     )
                     compared = scaling.scaled(compared)
                 compared = _ordered(compared, order)
-                _show(compared, shown_as, stream, plot, given.named_files, quiet=run.quiet and output is None)
+                display(compared, stream, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -187,16 +212,24 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _check_matrix(plot: str | None, order: str, *, has_matrix: bool) -> None:
-    if not has_matrix and order != "input":
-        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
-    if plot is None:
-        return
-    from simil.cli.plots.drawing import check_plot
+def _check_choice(
+    given: GivenTexts, pairs: str | None, top: int | None, plot: str | None, order: str
+) -> None:
+    """Raise `UsageError` for what does not go with `--pairs`, and what `check_plot` raises."""
+    if pairs is None:
+        if plot is not None:
+            from simil.cli.plots.drawing import check_plot
 
-    if not has_matrix:
+            check_plot(plot)
+        return
+    if given.arguments or given.texts or given.files:
+        raise UsageError("--pairs brings its own texts", hint="leave the others out")
+    if top is not None:
+        raise UsageError("--top is for texts that are compared each with each", hint="leave it out")
+    if order != "input":
+        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
+    if plot is not None:
         raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
-    check_plot(plot)
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
@@ -221,21 +254,27 @@ def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
     return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
 
 
-def _show(
-    comparison: AnyComparison,
-    form: str,
-    stream: BinaryIO,
-    plot: str | None,
-    files: Sequence[str] | None,
-    *,
-    quiet: bool,
-) -> None:
-    from simil.cli.commands.compare_view import draw_comparison, show_comparison
+class _Display(Frozen):
+    """How scores are shown; `files` is what was read if it was files alone, `top` how many pairs to show."""
 
-    if plot is not None:  # Before the text, since its reader may close the pipe.
-        from simil.cli.plots.drawing import replaces_text
+    form: str
+    plot: str | None
+    files: Sequence[str] | None
+    top: int | None
 
-        draw_comparison(plot, comparison, files)
-        quiet = quiet or replaces_text(plot, form)
-    if not quiet:
-        show_comparison(comparison, form, stream)
+    def __call__(self, comparison: AnyComparison, stream: BinaryIO, *, quiet: bool) -> None:
+        from simil.cli.commands.compare_view import draw_comparison, show_comparison
+
+        if self.plot is not None:  # Before the text, since its reader may close the pipe.
+            from simil.cli.plots.drawing import replaces_text
+
+            draw_comparison(self.plot, comparison, self.files)
+            quiet = quiet or replaces_text(self.plot, self.form)
+        if quiet:
+            return
+        if self.top is None:
+            show_comparison(comparison, self.form, stream)
+        else:
+            from simil.cli.commands.compare_top_view import show_top_pairs
+
+            show_top_pairs(comparison, self.top, self.form, stream)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from simil.cli.commands.compare_formats import AnyComparison
 
-__all__ = ["draw_comparison", "show_comparison"]
+__all__ = ["draw_comparison", "show_comparison", "sign_comparison"]
 
 # Columns of a number in a matrix on the terminal.
 _CELL = 7
@@ -66,7 +66,7 @@ def _show_two(comparison: AnyComparison) -> None:
     else:
         shown = fewer_digits(score, 4 if top == 1 else 2)
         terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
-    _sign_comparison(terminal, comparison)
+    sign_comparison(terminal, comparison)
 
 
 def _show_matrix(comparison: AnyComparison) -> None:
@@ -93,10 +93,11 @@ def _show_matrix(comparison: AnyComparison) -> None:
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
             cells = "".join(_heated(float(score), comparison) for score in np.asarray(row[start:stop]))
             terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
-    _sign_comparison(terminal, comparison)
+    sign_comparison(terminal, comparison)
 
 
-def _sign_comparison(terminal: Console, comparison: AnyComparison) -> None:
+def sign_comparison(terminal: Console, comparison: AnyComparison) -> None:
+    """Print the last line of a table: how items were compared, and by which model."""
     scale = comparison.scale
     what = str(comparison.metric) if scale is None else f"{scale.name} {scale.source},"
     sign(terminal, what, comparison.model)

@@ -6,31 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options import types as opt
-from simil.cli.options.fast_typer import Command, Group, typer_function
+from simil.cli.options.declarations import Argument
+from simil.cli.options.groups import expanded
 from simil.cli.options.run import notes_on_stderr
 from simil.cli.output.cells import visible
 from simil.data_stream import stdout
 from simil.errors import Place, UsageError
 
-__all__ = ["config"]
+__all__ = ["SUBCOMMANDS"]
 
-config = typer.Typer(
-    name="config",
-    cls=Group,
-    help="Trust the .env of a folder, so that it may choose where texts go.",
-    no_args_is_help=True,
-)
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder of the .env (default: this one).")]
+Folder = Annotated[
+    Path, Argument(metavar="[FOLDER]", help="Folder that holds the .env.", default="the current folder")
+]
 _HERE = Path()
 
 
-@config.command(cls=Command)
-@typer_function
+@expanded
 def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     """Let the .env of a folder choose any model and server, until it changes; print what it chooses."""
     from simil.config import dotenv_of, parse_dotenv, read_settings_file
@@ -38,7 +32,11 @@ def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
 
     path = dotenv_of(folder)
     if not path.is_file():
-        raise UsageError("there is no .env in this folder", place=Place(str(folder)))
+        raise UsageError(
+            "there is no .env in this folder",
+            hint="name its folder, as in: simil config trust ~/project",
+            place=Place(str(folder)),
+        )
     with notes_on_stderr(quiet=quiet, verbose=False):
         content = read_settings_file(path)
         chosen = _chosen(parse_dotenv(content, str(path)))
@@ -47,8 +45,7 @@ def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
         stdout().write(f"{visible(str(path))} is trusted until it changes{chosen}\n")
 
 
-@config.command(cls=Command)
-@typer_function
+@expanded
 def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
     """Take back the trust in the .env of a folder; exit with 1 if there was none."""
     from simil.config import dotenv_of
@@ -62,8 +59,7 @@ def untrust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
         raise NegativeAnswer
 
 
-@config.command("list", cls=Command)
-@typer_function
+@expanded
 def listed() -> None:
     """Print each .env that was trusted, and whether it still is."""
     from simil.consent import trusted_files
@@ -93,3 +89,6 @@ def _chosen(values: Mapping[str, str]) -> str:
     said = [f"the model {model}"] * bool(model) + [f"the server {host_of(url)}"] * bool(url)
     scrub = Scrubber([values.get("OPENAI_API_KEY", "").strip()])
     return f"; it chooses {visible(scrub(' and '.join(said)))}" if said else ""
+
+
+SUBCOMMANDS = {"trust": trust, "untrust": untrust, "list": listed}

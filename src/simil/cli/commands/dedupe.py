@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
@@ -41,20 +41,25 @@ def dedupe(
         Option(
             "--threshold",
             metavar="X",
-            help="Minimum score of two texts that count as duplicates (default: the model's).",
+            help="Lowest score at which two texts count as duplicates.",
+            default="depends on the model",
         ),
     ] = None,
-    exact: Annotated[bool, Option("--exact", help="Remove only exact copies; uses no model.")] = False,
+    exact: Annotated[bool, Option("--exact", help="Remove only exact copies, without a model.")] = False,
     against: Annotated[
         str | None,
-        Option("--against", metavar="FILE", help="Also remove duplicates of the texts or vectors in FILE."),
+        Option(
+            "--against", metavar="FILE", help="Also remove texts that repeat one in FILE (texts or vectors)."
+        ),
     ] = None,
     show: Annotated[
         str,
         Option(
             "--show",
-            metavar="kept|removed|pairs|groups",
-            help="What to print: texts that are kept, those removed, or pairs or groups of duplicates.",
+            metavar="WHAT",
+            help="What to print: the texts that are kept, those that are removed, each duplicate with "
+            "the text it repeats, or whole groups.",
+            choices=("kept", "removed", "pairs", "groups"),
         ),
     ] = "kept",
     output: opt.Output = None,
@@ -69,7 +74,7 @@ def dedupe(
 
     simil dedupe notes.txt · simil dedupe --show pairs faq.csv --field question
     """
-    from simil.cli.commands.dedupe_view import show_duplicates, show_texts
+    from simil.cli.commands.dedupe_view import show_texts
     from simil.cli.options.run import open_run
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -130,7 +135,29 @@ def dedupe(
                     )
                 return
         with open_output(output) as stream:
-            show_duplicates(found, show, form_of_rows, stream, model=session.stamp)
+            _show(found, opened, show, form_of_rows, stream, session.stamp, known=known)
+
+
+def _show(
+    found: Duplicates,
+    opened: OpenInput,
+    show: str,
+    form: str,
+    stream: BinaryIO,
+    stamp: str | None,
+    *,
+    known: OpenInput | None,
+) -> None:
+    from simil.cli.commands.dedupe_view import show_duplicates, write_duplicates
+    from simil.cli.output.annotated_rows import keeps_rows
+
+    if not keeps_rows(form):
+        show_duplicates(found, show, form, stream, model=stamp)
+        return
+    several = len(opened.sources) > 1 or known is not None
+    # What comes from a reference has the types of another file.
+    types = opened.column_types if known is None else {}
+    write_duplicates(found, show, form, stream, types=types, several=several)
 
 
 def _to_write(opened: OpenInput, form: str | None, running: RunFlags) -> OpenInput:

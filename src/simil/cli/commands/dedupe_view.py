@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from simil.cli.output.annotated_rows import column_names, record_of, write_annotated
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
@@ -21,25 +22,52 @@ if TYPE_CHECKING:
     from simil.tasks.deduplication import Duplicates
     from simil.texts import Text
 
-__all__ = ["show_duplicates", "show_texts"]
+__all__ = ["show_duplicates", "show_texts", "write_duplicates"]
 
 log = logging.getLogger("simil")
 
 
 def show_duplicates(found: Duplicates, show: str, form: str, stream: BinaryIO, *, model: str | None) -> None:
-    """Write the pairs or the groups (`show`) of duplicates in `form`."""
+    """Write the pairs or the groups (`show`) of duplicates in a `form` that does not keep rows."""
     if form == "table":
         (_pairs_table if show == "pairs" else _groups_table)(found)
         return
-    facts = {"model": model} if form in ("json", "jsonl") else {}
+    facts = {"model": model} if form == "json" else {}
     if show == "pairs":
         plain, rows = ["score", "place", "text", "kept_place", "kept_text"], _pairs(found, form)
-        columns = ["id", "score", "text", "file", "line", "kept_id", "kept_text"]
     else:
         plain, rows = ["group", "score", "place", "text"], _members(found, form)
-        columns = ["group", "id", "score", "text", "file", "line", "kept"]
-    alike = isinstance(found.texts, TextsOnDemand)
-    write_rows(rows, form, stream, facts=facts, plain=plain, columns=columns, alike=alike)
+    write_rows(rows, form, stream, facts=facts, plain=plain)
+
+
+def write_duplicates(
+    found: Duplicates, show: str, form: str, stream: BinaryIO, *, types: Mapping[str, Any], several: bool
+) -> None:
+    """Write the rows of duplicates in pairs or groups (`show`), in a `form` that keeps rows.
+
+    Fields have these `types`. If there are `several` files, rows name theirs.
+    """
+    if show == "pairs":
+        rows, columns = _removed(found), ["score", "kept_id", "kept_text"]
+    else:
+        rows, columns = _grouped(found), ["group", "kept", "score"]
+    write_annotated(
+        ((record_of(text, saved=found.saved), {**cells, "file": text.origin.source}) for text, cells in rows),
+        form,
+        stream,
+        fields=column_names(_sample(found, show), saved=found.saved),
+        columns=[*columns, "file"] if several else columns,
+        types=types,
+        alike=isinstance(found.texts, TextsOnDemand),
+    )
+
+
+def _sample(found: Duplicates, show: str) -> Iterable[Text]:
+    """Return texts that have all columns: each row of a dataset has the same."""
+    if isinstance(found.texts, TextsOnDemand):
+        return [*found.texts[:1], *found.reference[:1]]
+    there = found.in_reference.nonzero()[0].tolist() if show == "groups" else []
+    return chain(found.texts, map(found.representative_of, there))
 
 
 def show_texts(
@@ -130,6 +158,20 @@ def _groups(found: Duplicates) -> Iterator[tuple[Text, list[tuple[Text, np.float
     texts = zip(texts_at(found.texts, members), found.scores[members], strict=True)
     for owner, rows in zip(found.representatives_of(firsts), groups.values(), strict=True):
         yield owner, [*islice(texts, len(rows))]
+
+
+def _removed(found: Duplicates) -> Iterator[tuple[Text, Row]]:
+    rows = (~found.kept).nonzero()[0]
+    both = zip(texts_at(found.texts, rows), found.representatives_of(rows), strict=True)
+    for score, (text, owner) in zip(found.scores[rows], both, strict=True):
+        yield text, {"score": score, "kept_id": owner.id, "kept_text": owner.text or None}
+
+
+def _grouped(found: Duplicates) -> Iterator[tuple[Text, Row]]:
+    for number, (owner, others) in enumerate(_groups(found), 1):
+        yield owner, {"group": number, "kept": True}
+        for text, score in others:
+            yield text, {"group": number, "kept": False, "score": score}
 
 
 def _facts(text: Text, *, saved: bool) -> dict[str, object]:

@@ -23,7 +23,8 @@ def doctor(
         bool,
         Option(
             "--deep",
-            help="Also import torch, load plug-ins, test the API key, and send the model's API a few texts.",
+            help="Also import torch, load plug-ins, test the API key, and send the model's API a few "
+            "short texts.",
         ),
     ] = False,
     env_file: opt.EnvFile = None,

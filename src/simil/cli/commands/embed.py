@@ -40,15 +40,18 @@ def embed(
             "-f",
             "--format",
             metavar="FORMAT",
-            help="Output format: json, jsonl, npy, csv, tsv, base64, parquet, arrow or lance.",
+            help="Output format.",
+            choices=("json", "jsonl", "npy", "csv", "tsv", "base64", "parquet", "arrow", "lance"),
+            default="from the suffix of -o, else json",
         ),
     ] = None,
     kind: Annotated[
         str,
         Option(
             "--kind",
-            metavar="symmetric|query|document",
-            help="What the texts are to the model; selects its prompt.",
+            metavar="KIND",
+            help="How the texts will be used; selects the model's prompt, if it has one.",
+            choices=("symmetric", "query", "document"),
         ),
     ] = "symmetric",
     no_normalize: opt.NoNormalize = False,
@@ -57,23 +60,22 @@ def embed(
         bool,
         Option(
             "--append",
-            help="Add to the Lance dataset after -o: a text with the id of a row takes its place, and one "
-            "that is in the dataset is not embedded again.",
+            help="Add to the Lance dataset named by -o. A text replaces the row with its id; texts "
+            "that are already there are not embedded again.",
         ),
     ] = False,
     batch: Annotated[
         bool,
         Option(
             "--batch",
-            help="Have OpenAI's Batch API compute new texts, at half the price and within 24 hours; run it "
-            "again to go on after an interruption.",
+            help="Let OpenAI's Batch API compute new texts at half the price, within 24 hours. Run "
+            "the same command again to resume.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
         Option(
-            "--dry-run",
-            help="Print how many texts, tokens and requests it would take, and what they would cost.",
+            "--dry-run", help="Only print the number of texts, tokens and requests, and what they would cost."
         ),
     ] = False,
     *,
@@ -93,7 +95,9 @@ def embed(
     normalize = not no_normalize
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
-        wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
+        wanted = EmbedOptions(
+            values.kind_named(kind), model.dimensions, normalize=normalize, ignored=options.ignored
+        )
         if cluster.is_asked_for():
             from simil.cli.commands.embed_cluster import embed_on_cluster
 
@@ -144,7 +148,7 @@ def _embed_given(
 ) -> None:
     """Embed texts of the command line, or print what that would take."""
     keeps_failed = run.notes.keeps_failed and not dry_run
-    texts = values.given(given, "--text", run.notes.blank, keeps_blank=keeps_failed)
+    texts = values.given(given, "--text", run.notes.blank, keeps_blank=keeps_failed, ignored=wanted.ignored)
     if dry_run:
         _preview_cost(run.session, texts, wanted, form, target)
     else:

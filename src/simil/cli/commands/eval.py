@@ -46,19 +46,24 @@ def evaluate(
         str | None,
         Argument(
             metavar="DATA",
-            help="Labelled pairs, or queries with relevant documents: tsv, csv, json, jsonl, or - for stdin.",
+            help="Labelled pairs, or queries with relevant documents: tsv, csv, json, jsonl; - reads stdin.",
         ),
     ] = None,
     score_field: Annotated[
         str | None,
-        Option("--score-field", metavar="NAME", help="Column or key that holds the score or grade."),
+        Option(
+            "--score-field",
+            metavar="NAME",
+            help="Column or key that holds the score or grade.",
+            default="score, label or another usual name",
+        ),
     ] = None,
     positive_from: Annotated[
         float | None,
         Option(
             "--positive-from",
             metavar="X",
-            help="Count pairs that score at least X as alike; not needed if scores are 0 and 1.",
+            help=("Count pairs that score at least X as alike. Not needed if all scores are 0 or 1."),
         ),
     ] = None,
     retrieval: Annotated[
@@ -66,11 +71,11 @@ def evaluate(
     ] = False,
     queries: Annotated[
         str | None,
-        Option("--queries", metavar="FILE", help="The queries that DATA names by their ids."),
+        Option("--queries", metavar="FILE", help="Queries that DATA refers to by id."),
     ] = None,
     documents: Annotated[
         str | None,
-        Option("--documents", metavar="FILE", help="The documents that DATA names by their ids."),
+        Option("--documents", metavar="FILE", help="Documents that DATA refers to by id."),
     ] = None,
     recall_at: Annotated[
         list[int] | None,
@@ -79,24 +84,33 @@ def evaluate(
             "--top-k",
             metavar="N",
             min=1,
-            help="Report recall among the N best (default: 1, 5, 10); may be repeated.",
+            help="Report the recall among the N best results; may be repeated.",
+            default="1, 5 and 10",
         ),
     ] = None,
     demo: Annotated[
         bool,
-        Option("--demo", help="Measure on pairs that ship with simil, or with --retrieval on queries."),
+        Option(
+            "--demo",
+            help=("Measure on the dataset that comes with simil: pairs, or queries with --retrieval."),
+        ),
     ] = False,
     save_calibration: Annotated[
         bool,
         Option(
-            "--save-calibration", help="Save a calibration for compare --calibrated, learnt from the pairs."
+            "--save-calibration",
+            help="Learn from the pairs how scores become probabilities, and save that for simil "
+            "compare --calibrated.",
         ),
     ] = False,
     calibration: opt.CalibrationFile = None,
     resamples: Annotated[
         int,
         Option(
-            "--resamples", metavar="N", min=0, help="Number of resamples for the 95 % intervals; 0 for none."
+            "--resamples",
+            metavar="N",
+            min=0,
+            help="Number of resamples for the 95 % confidence intervals; 0 turns them off.",
         ),
     ] = _RESAMPLES,
     output: opt.Output = None,
@@ -105,8 +119,8 @@ def evaluate(
         bool,
         Option(
             "--hybrid",
-            help="Also measure search by words, and by words and meaning together; for queries.",
-            rich_help_panel="Words",
+            help="For queries, also measure search by words, and by words and meaning together.",
+            group="Words",
         ),
     ] = False,
     language: opt.WordLanguage = None,

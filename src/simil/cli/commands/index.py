@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from simil.cli.options import types as opt
 from simil.cli.options import values
+from simil.cli.options.completion import language_names
 from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import expanded
 from simil.cli.options.run import Run, start_run
 from simil.data_stream import stdout
-from simil.errors import UsageError
+from simil.errors import NothingGiven, UsageError
 
 if TYPE_CHECKING:
     from simil.index.index_building import Optimized
@@ -31,8 +32,8 @@ def index(
         list[str] | None,
         Argument(
             metavar="[info] FILE",
-            help="A Lance dataset: a folder or an address such as s3://bucket/corpus.lance. With info, show "
-            "what it holds and which indexes it has.",
+            help="A Lance dataset: a folder, or an address such as s3://bucket/corpus.lance. With "
+            "info, only print what it holds and which indexes it has.",
         ),
     ] = None,
     kind: Annotated[
@@ -40,8 +41,9 @@ def index(
         Option(
             "--kind",
             metavar="KIND",
-            help="The index on vectors: ivf-rq (the default, for a multiple of 8 dimensions), ivf-pq or "
-            "ivf-hnsw-sq.",
+            help="Index to build on the vectors. ivf-rq needs a multiple of 8 dimensions.",
+            choices=("ivf-rq", "ivf-pq", "ivf-hnsw-sq"),
+            default="ivf-rq where it fits",
         ),
     ] = None,
     language: Annotated[
@@ -49,18 +51,25 @@ def index(
         Option(
             "--language",
             metavar="NAME",
-            help="The language of the texts, for --words and --hybrid (default: english).",
+            help="Language of the texts, for searches with --words and --hybrid.",
+            default="english",
+            autocompletion=language_names,
         ),
     ] = None,
     optimize: Annotated[
         bool,
-        Option(
-            "--optimize",
-            help="Bring new rows into the indexes, join small files, and remove old versions.",
-        ),
+        Option("--optimize", help="Add new rows to the indexes, join small files, and remove old versions."),
     ] = False,
     form: Annotated[
-        str | None, Option("-f", "--format", metavar="text|json", help="Output format of info.")
+        str | None,
+        Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            help="Output format of info.",
+            choices=("text", "json"),
+            default="text",
+        ),
     ] = None,
     offline: opt.Offline = False,
     env_file: opt.EnvFile = None,
@@ -98,7 +107,7 @@ def _file(arguments: Sequence[str]) -> str:
         return arguments[1]
     if len(arguments) > 1:
         raise UsageError("one dataset at a time", hint="run simil index once for each")
-    raise UsageError("no dataset is named", hint="run: simil index corpus.lance")
+    raise NothingGiven("no dataset is named")
 
 
 def _open(name: str, run: Run) -> StoredVectors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
     from simil.cli.options.run import SessionRun
     from simil.session.inputs import OpenInput
+    from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
     from simil.tasks.stored_corpus import CorpusInBlocks
+    from simil.texts import ReadOptions
 
 __all__ = ["match"]
 
@@ -49,29 +52,41 @@ def match(
             "--top-k",
             metavar="N",
             min=1,
-            help="Show the N best matches of each row of LEFT (default: 1).",
+            help="Show the N best matches of each row of LEFT.",
+            default="1",
         ),
     ] = None,
     threshold: Annotated[
-        float | None, Option("--threshold", metavar="X", help="Minimum cosine of a match.")
+        float | None, Option("--threshold", metavar="X", help="Lowest cosine of a match.")
     ] = None,
     one_to_one: Annotated[
         bool,
         Option(
             "--one-to-one",
-            help="Use each row of RIGHT at most once, with the largest total score.",
+            help="Use each row of RIGHT at most once, so that the sum of all scores is largest.",
         ),
     ] = False,
     unmatched: Annotated[
         str,
         Option(
             "--unmatched",
-            metavar="keep|drop|only",
-            help="Rows without a match: keep them with an empty other side, drop them, or print only them.",
+            metavar="ACTION",
+            help="What to do with rows of LEFT that have no match: keep them with an empty right "
+            "side, drop them, or print only them.",
+            choices=("keep", "drop", "only"),
         ),
     ] = "keep",
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
+    whole: Annotated[
+        bool,
+        Option(
+            "--whole",
+            help="Treat each file as one text; LEFT and RIGHT may be folders.",
+            group="Input",
+        ),
+    ] = False,
     input_format: opt.InputFormatName = None,
     field: Annotated[
         list[str] | None,
@@ -79,7 +94,8 @@ def match(
             "--field",
             metavar="NAME",
             help="Column or key that holds the text; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="text, or the only column",
+            group="Input",
         ),
     ] = None,
     id_field: Annotated[
@@ -88,7 +104,8 @@ def match(
             "--id-field",
             metavar="NAME",
             help="Column or key that holds the id; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            default="id, or the line number",
+            group="Input",
         ),
     ] = None,
     no_header: opt.NoHeader = False,
@@ -100,8 +117,9 @@ def match(
         Option(
             "--collection",
             metavar="NAME",
-            help="Which collection of llm's embeddings.db to read; give it twice if LEFT and RIGHT differ.",
-            rich_help_panel="Input",
+            help=("Collection to read from llm's embeddings.db; give it twice if LEFT and RIGHT differ."),
+            default="the only one",
+            group="Input",
         ),
     ] = None,
     nul: opt.Nul = False,
@@ -118,6 +136,7 @@ def match(
     """
     from simil.cli.commands.match_view import show_matches
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
     from simil.tasks import matching as task
 
@@ -131,7 +150,7 @@ def match(
         None,
         None,
         nul=nul,
-        whole=False,
+        whole=whole,
         header=not no_header,
         delimiter=delimiter,
         encoding=encoding,
@@ -142,14 +161,16 @@ def match(
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
     collections = _for_each_file(collection, "--collection")
     sides = [
-        ([path], replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
+        (path, replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
         for path, name, id_name, chosen in zip((left, right), fields, id_fields, collections, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
-        opened = [run.session.open(*side) for side in sides]
+        opened = [_opened(run.session, *side) for side in sides]
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
+        if keeps_rows(shown_as):
+            opened = [side.keeping_rows() for side in opened]
         k = candidates or top_k or 1
         blocks = run.session.in_blocks(opened[0], opened[1], beside=_PER_NEIGHBOUR * (k + _SPARE))
         if blocks is not None:
@@ -166,10 +187,37 @@ def match(
         with open_output(output) as stream:
             scorer = run.session.scorer_opened
             by = None if scorer is None else scorer.stamp
-            show_matches(found, ours, theirs, unmatched, shown_as, stream, right_too=one_to_one, reranker=by)
+            show_matches(
+                found,
+                ours,
+                theirs,
+                unmatched,
+                shown_as,
+                stream,
+                right_too=one_to_one,
+                reranker=by,
+                sort=sort,
+                by_name=whole,
+            )
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer
+
+
+def _opened(session: Session, path: str, reading: ReadOptions) -> OpenInput:
+    """Open the file, or with `--whole` those of a folder; raises `InputError` if it has no text."""
+    if not reading.whole or not os.path.isdir(path):  # noqa: PTH112 (as in compare)
+        return session.open([path], reading)
+    from simil.cli.commands.folder_texts import no_text_in, text_files
+    from simil.cli.output.notes import LeftOutFiles
+
+    left_out = LeftOutFiles(reading.encoding)
+    files = [*text_files(session, path, reading, left_out)]
+    left_out.report()
+    if not files:
+        raise no_text_in(path)
+    opened = session.open(files, replace(reading, documents=True))
+    return replace(opened, on_broken=lambda error: log.warning("left out: %s", error))
 
 
 def _found_in_blocks(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from simil.cli.output.annotated_rows import Annotated, column_names, record_of, write_annotated
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
-from simil.formats.tables import own_name
 from simil.tasks.corpus import content_of, texts_at
 from simil.texts import Text
 
@@ -38,37 +39,47 @@ def show_matches(
     *,
     right_too: bool,
     reranker: str | None = None,
+    sort: bool = False,
+    by_name: bool = False,
 ) -> None:
     """Write the pairs and what `--unmatched` asks for in `form`; `right_too` includes rows of `theirs`.
 
-    `reranker` has chosen the pairs, if there is one.
+    `reranker` has chosen the pairs, if there is one. Rows are in the order of the left input, with `sort`
+    those first that score highest. `by_name` shows a reader the ids of texts, which are names of files.
     """
-    pairs = _with_texts(_pairs(found, ours, theirs, unmatched, right_too=right_too), ours, theirs)
+    rows = _pairs(found, ours, theirs, unmatched, right_too=right_too)
+    pairs = _with_texts(_best_first(rows) if sort else rows, ours, theirs)
+    if unmatched != "drop":
+        pairs = _with_blanks(pairs, ours, theirs, right_too=right_too, last=sort)
+    shown = _name if by_name else _content
     if form == "table":
-        _show_table(pairs, reranker)
-    elif form in ("json", "jsonl"):
+        _show_table(pairs, reranker, shown)
+    elif form == "json":
         facts: dict[str, object] = {"model": ours.model or theirs.model}
         facts |= {"reranker": reranker} if reranker else {}
-        facts |= {"dimensions": int(ours.vectors.shape[1])} if form == "json" else {}
-        rows: Iterator[Row] = (
+        facts |= {"dimensions": int(ours.vectors.shape[1])}
+        items: Iterator[Row] = (
             {**pair.score_cells(reranker), "left": _item(left), "right": _item(right)}
             for pair, left, right in pairs
         )
-        write_rows(rows, form, stream, facts=facts)
+        write_rows(items, form, stream, facts=facts)
     elif form == "plain":
         lines: Iterator[Row] = (
-            {**pair.score_cells(reranker), "left": _content(left), "right": _content(right)}
+            {**pair.score_cells(reranker), "left": shown(left), "right": shown(right)}
             for pair, left, right in pairs
         )
         write_rows(lines, form, stream, facts={})
     else:
         names = _columns(ours, theirs)
-        table = _joined(pairs, (ours, theirs), names, reranker)
-        used = [*names[0].values(), *names[1].values()]
-        columns = [*(own_name(name, used) for name in (["rerank"] if reranker else []) + ["score"]), *used]
-        alike = ours.is_on_demand or theirs.is_on_demand
-        types = {**_types(ours, names[0]), **_types(theirs, names[1])}
-        write_rows(table, form, stream, facts={}, columns=columns, types=types, alike=alike)
+        write_annotated(
+            _joined(pairs, (ours, theirs), names, reranker),
+            form,
+            stream,
+            fields=[*names[0].values(), *names[1].values()],
+            columns=["rerank", "score"] if reranker else ["score"],
+            types={**_types(ours, names[0]), **_types(theirs, names[1])},
+            alike=ours.is_on_demand or theirs.is_on_demand,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +137,38 @@ def _with_texts(pairs: Iterator[_JoinedRow], ours: Corpus, theirs: Corpus) -> It
             yield pair, left, None if pair.right is None else next(rights)
 
 
+def _best_first(pairs: Iterable[_JoinedRow]) -> Iterator[_JoinedRow]:
+    """Yield the pairs by what has chosen them, best first, and last the rows without a match."""
+
+    def key(pair: _JoinedRow) -> tuple[bool, float]:
+        chosen = pair.score if pair.rerank is None else pair.rerank
+        return chosen is None, 0.0 if chosen is None else -float(chosen)
+
+    yield from sorted(pairs, key=key)
+
+
+def _with_blanks(
+    pairs: Iterable[_Shown], ours: Corpus, theirs: Corpus, *, right_too: bool, last: bool
+) -> Iterator[_Shown]:
+    """Yield the pairs, and among them, in their places or `last`, the blank texts, which match nothing."""
+    blanks = deque(ours.blanks)
+    none = _JoinedRow(None, None)
+    for pair, left, right in pairs:
+        while blanks and not last and (pair.left is None or blanks[0][0] <= pair.left):
+            yield none, blanks.popleft()[1], None
+        yield pair, left, right
+    yield from ((none, text, None) for _, text in blanks)
+    yield from ((none, None, text) for _, text in theirs.blanks if right_too)
+
+
 def _item(text: Text | None) -> Row | None:
     if text is None:
         return None
     return {"id": text.id, "text": text.text, **({"fields": text.fields} if text.fields else {})}
+
+
+def _name(text: Text | None) -> str | None:
+    return None if text is None else text.id
 
 
 def _content(text: Text | None) -> str | None:
@@ -142,12 +181,14 @@ def _columns(ours: Corpus, theirs: Corpus) -> list[dict[str, str]]:
     A name of the right file that the left has too gets `_right` after it.
     """
     used: set[str] = set()
-    return [_names((_record(corpus, text) for text in _sample(corpus)), used) for corpus in (ours, theirs)]
+    return [_names(column_names(_sample(corpus), saved=corpus.saved), used) for corpus in (ours, theirs)]
 
 
 def _sample(corpus: Corpus) -> Sequence[Text]:
     """Return texts that have all fields: each row of a dataset has the same."""
-    return corpus.texts[:1] if corpus.is_on_demand else corpus.texts
+    if corpus.is_on_demand:
+        return corpus.texts[:1]
+    return [*corpus.texts, *(text for _, text in corpus.blanks)]
 
 
 def _types(corpus: Corpus, names: Mapping[str, str]) -> dict[str, Any]:
@@ -161,27 +202,22 @@ def _joined(
     sides: tuple[Corpus, Corpus],
     names: Sequence[Mapping[str, str]],
     reranker: str | None,
-) -> Iterator[Row]:
-    """Yield rows of the scores and all columns of both files."""
+) -> Iterator[Annotated]:
+    """Yield all columns of both files, and the scores."""
     for pair, *texts in pairs:
-        # Each row has all columns in one order, even if one side is missing.
         cells: dict[str, object] = {}
         for corpus, text, renamed in zip(sides, texts, names, strict=True):
-            record = {} if text is None else _record(corpus, text)
-            cells |= {new: record.get(name) for name, new in renamed.items()}
-        yield {**pair.score_cells(reranker), "fields": cells}
+            if text is None:
+                cells |= dict.fromkeys(renamed.values())
+            else:
+                record = record_of(text, saved=corpus.saved)
+                cells |= {renamed[name]: value for name, value in record.items()}
+        yield cells, pair.score_cells(reranker)
 
 
-def _record(corpus: Corpus, text: Text) -> Mapping[str, object]:
-    """Return the columns as they were read; for plain text and saved vectors, the id and the text."""
-    if text.fields and not corpus.saved:
-        return text.fields
-    return {**({"id": text.id} if corpus.saved else {}), "text": text.text, **text.fields}
-
-
-def _names(records: Iterable[Mapping[str, object]], used: set[str]) -> dict[str, str]:
+def _names(columns: Iterable[str], used: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
-    for name in dict.fromkeys(name for record in records for name in record):
+    for name in columns:
         new = name
         while new in used:
             new = f"{new}_right"
@@ -190,14 +226,16 @@ def _names(records: Iterable[Mapping[str, object]], used: set[str]) -> dict[str,
     return names
 
 
-def _show_table(pairs: Iterator[_Shown], reranker: str | None) -> None:
+def _show_table(
+    pairs: Iterator[_Shown], reranker: str | None, content: Callable[[Text | None], str | None]
+) -> None:
     """Print one line per pair: what the reranker says, the cosine, a bar of it, and both texts."""
     terminal = console()
     # A cosine below zero has seven characters.
     columns = 9 + meter_columns() + (_RERANK + 2 if reranker else 0)
     room = max((width() - columns - 3) // 2, 4)
     for pair, *texts in pairs:
-        left, right = (escaped(fit(_content(text) or "", room)) for text in texts)
+        left, right = (escaped(fit(content(text) or "", room)) for text in texts)
         line = f"{left} │ {right.rstrip()}".rstrip()
         score, drawn = _shown(pair.score), " " * meter_columns()
         if pair.score is not None:

@@ -24,8 +24,8 @@ def mcp(
         list[str] | None,
         Argument(
             metavar="FOLDER",
-            help="A folder whose files programs may search, and in which they may write files of vectors; "
-            "none: the current folder.",
+            help="Folder in which programs may search files and write files of vectors.",
+            default="the current folder",
         ),
     ] = None,
     env_file: opt.EnvFile = None,

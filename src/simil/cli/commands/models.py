@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.completion import model_names
-from simil.cli.options.fast_typer import Command, Group, typer_function
+from simil.cli.options.declarations import Argument, Option
+from simil.cli.options.groups import expanded
 from simil.cli.options.run import start_run
 from simil.cli.output.units import megabytes
 from simil.data_stream import stdout
@@ -18,19 +17,14 @@ from simil.errors import ModelError, ModelNotFound, UsageError
 if TYPE_CHECKING:
     from simil.models.resolve import ModelRef
 
-__all__ = ["models"]
+__all__ = ["SUBCOMMANDS"]
 
-models = typer.Typer(
-    name="models",
-    cls=Group,
-    invoke_without_command=True,
-)
 
 Name = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="NAME",
-        help="A model as for -m: bge-base, org/name, openai:MODEL …",
+        help="A model, named as for -m: bge-base, org/name, openai:MODEL.",
         autocompletion=model_names,
     ),
 ]
@@ -39,38 +33,25 @@ Name = Annotated[
 _PURPOSES = ("quality", "speed", "multilingual", "long", "code")
 Purpose = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--for",
-        metavar="|".join(_PURPOSES),
+        metavar="PURPOSE",
         help="Recommend up to five models for a purpose, with the reasons.",
+        choices=_PURPOSES,
         autocompletion=lambda incomplete: [name for name in _PURPOSES if name.startswith(incomplete)],
     ),
 ]
 
 
-@models.callback()
-@typer_function
+@expanded
 def listed(
-    context: typer.Context,
     purpose: Purpose = None,
     form: opt.Form = None,
     output: opt.Output = None,
     offline: opt.Offline = False,
     env_file: opt.EnvFile = None,
 ) -> None:
-    """List models and show, fetch, prepare or remove them.
-
-    The list marks the model that a run without -m would use. It loads no model and makes no network request.
-
-    · simil models
-    · simil models --for multilingual
-    · simil models show bge-base
-    · simil models pull bge-base
-    """
-    if context.invoked_subcommand is not None:
-        if offline or (purpose, form, output, env_file) != (None, None, None, None):
-            raise UsageError(f"options go after {context.invoked_subcommand}", hint="move them there")
-        return
+    """List the models that simil knows, and those on this machine."""
     from simil.cli.commands.models_view import show_advice, show_models
     from simil.cli.output.output_file import open_output
     from simil.cli.output.rows import form_of
@@ -94,8 +75,7 @@ def listed(
             show_models(found, chosen, shown_as, stream)
 
 
-@models.command(cls=Command)
-@typer_function
+@expanded
 def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None) -> None:
     """Show everything known about a model: figures and their sources, prompts, folders."""
     from simil.cli.commands.models_view import card_json, card_text
@@ -111,8 +91,7 @@ def show(name: Name, form: opt.TextOrJson = "text", env_file: opt.EnvFile = None
         stdout().write(card_json(status, chosen) if form == "json" else card_text(status, chosen))
 
 
-@models.command(cls=Command)
-@typer_function
+@expanded
 def pull(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
@@ -144,8 +123,7 @@ def pull(
         _say(f"{name} {done}: {size}, revision {revision} in {source.folder}", quiet=quiet)
 
 
-@models.command(cls=Command)
-@typer_function
+@expanded
 def remove(name: Name, quiet: opt.Quiet = False) -> None:
     """Delete a model's files and what was prepared from them; cached vectors stay."""
     from simil.models.removal import remove_model
@@ -156,8 +134,7 @@ def remove(name: Name, quiet: opt.Quiet = False) -> None:
         _say("\n  ".join(lines), quiet=quiet)
 
 
-@models.command(cls=Command)
-@typer_function
+@expanded
 def prepare(
     name: Name, offline: opt.Offline = False, quiet: opt.Quiet = False, verbose: opt.Verbose = False
 ) -> None:
@@ -186,8 +163,7 @@ def prepare(
         stdout().write(f"{made.built.path}\n")
 
 
-@models.command(cls=Command)
-@typer_function
+@expanded
 def path(name: Name) -> None:
     """Print the folder of a model's files; exit with 4 if they are not here."""
     from simil.models.status import status_of
@@ -209,8 +185,8 @@ def _known(name: str) -> ModelRef:
     """Return the model of this name; raises `ModelNotFound` for an unknown plug-in or model of an API."""
     from simil.models.catalog import catalog
     from simil.models.entry_points import find_plugins
-    from simil.models.names import close_matches, did_you_mean
     from simil.models.resolve import Provider, resolve
+    from simil.near_names import close_matches, did_you_mean
 
     ref = resolve(name)
     if ref.provider is Provider.PLUGIN:
@@ -223,7 +199,8 @@ def _known(name: str) -> ModelRef:
 
 
 def _not_here(ref: ModelRef) -> ModelNotFound:
-    from simil.models.names import did_you_mean, near_repository
+    from simil.models.names import near_repository
+    from simil.near_names import did_you_mean
 
     hint = did_you_mean(near_repository(ref.target)) or f"simil models pull {ref.target} fetches it"
     return ModelNotFound(f"{ref.target} is not on this machine", hint=hint)
@@ -232,3 +209,13 @@ def _not_here(ref: ModelRef) -> ModelNotFound:
 def _say(line: str, *, quiet: bool) -> None:
     if not quiet:
         stdout().write(f"{line}\n")
+
+
+SUBCOMMANDS = {
+    "list": listed,
+    "show": show,
+    "pull": pull,
+    "prepare": prepare,
+    "path": path,
+    "remove": remove,
+}

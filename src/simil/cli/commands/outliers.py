@@ -11,9 +11,13 @@ from simil.cli.options import values
 from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from simil.session.inputs import OpenInput
     from simil.session.session import Session
@@ -26,7 +30,7 @@ __all__ = ["outliers"]
 
 log = logging.getLogger("simil")
 
-_NEIGHBOURS = 10
+_NEIGHBOURS, _SHOWN = 10, 10
 # A local outlier factor above this comes from dividing by a distance of almost 0.
 _NO_FACTOR = 1e5
 # Bytes of a row for each of its neighbours, and for those kept in case of rounding.
@@ -38,7 +42,14 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers (default: 10)."),
+        Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help="Show the N strongest outliers.",
+            default="10; all rows in csv, tsv, jsonl and Parquet",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -52,8 +63,8 @@ def outliers(
         float | None,
         Option(
             "--contamination",
-            metavar="F",
-            help="Show the share F of texts with the highest scores, above 0 and up to 0.5.",
+            metavar="SHARE",
+            help=("Show this share of the texts, those with the highest scores: above 0, at most 0.5."),
         ),
     ] = None,
     everything: Annotated[bool, Option("--all", help="Show all texts, in input order.")] = False,
@@ -61,8 +72,9 @@ def outliers(
         str,
         Option(
             "--method",
-            metavar="knn|lof|isolation-forest",
-            help="Score by distance to the nearest texts, by local outlier factor, or by isolation forest.",
+            metavar="METHOD",
+            help=("How to score: distance to the nearest texts, local outlier factor, or isolation forest."),
+            choices=("knn", "lof", "isolation-forest"),
         ),
     ] = "knn",
     neighbours: Annotated[
@@ -72,15 +84,19 @@ def outliers(
             "--neighbours",
             metavar="N",
             min=1,
-            help="Number of nearest texts to use (default: 10; with --reference and knn, 1).",
+            help="Number of nearest texts to compare with.",
+            default="10; with --reference and knn, 1",
         ),
     ] = None,
     reference: Annotated[
         str | None,
         Option(
-            "--reference", metavar="FILE", help="Compare with the texts or vectors in FILE, which are normal."
+            "--reference",
+            metavar="FILE",
+            help="Compare with the texts or vectors in FILE, which are taken to be normal.",
         ),
     ] = None,
+    sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
     whole: opt.Whole = False,
@@ -95,23 +111,26 @@ def outliers(
 
     simil outliers notes.txt · simil outliers --reference normal.log today.log --threshold 0.4
     """
-    from simil.cli.commands.outliers_view import draw_outliers, show_outliers
+    from simil.cli.commands.outliers_view import draw_outliers, show_outliers, write_outliers
     from simil.cli.options.run import open_run
+    from simil.cli.output.annotated_rows import keeps_rows
     from simil.cli.output.output_file import open_output
-    from simil.cli.output.rows import form_of, has_columns
+    from simil.cli.output.rows import form_of
     from simil.cli.plots.drawing import check_scatter_plot, replaces_text
-    from simil.tasks.outlier_detection import OutlierMethod, top_outliers
+    from simil.tasks.outlier_detection import OutlierMethod
     from simil.tasks.outlier_detection import outliers as find
 
     values.check_choice("--method", method, OutlierMethod)
     how = OutlierMethod(method)
     if neighbours is not None and not how.has_neighbours:
         raise UsageError(f"-k has no effect with {how}", hint="leave it out")
-    _check_choice(count, threshold, contamination, everything=everything)
+    choice = _Choice(count, threshold, contamination, everything)
+    choice.check()
     check_scatter_plot(plot, projection)
     k = neighbours or (1 if reference is not None and how is OutlierMethod.KNN else _NEIGHBOURS)
     shown_as = form_of(form, output)
-    options = reading.options(whole=whole, all_fields=has_columns(shown_as))
+    keeps = keeps_rows(shown_as)
+    options = reading.options(whole=whole, all_fields=keeps, all_rows=keeps)
     with open_run(model, running, on_error=reading.on_error) as run:
         sides = _opened(run.session, files or [], reference, options)
         stored = _stored(run.session, *sides, k=k)
@@ -126,20 +145,18 @@ def outliers(
             log.warning(
                 "some texts have more than %d copies, which lof cannot score; raise -k, or use knn", found.k
             )
-        if everything:
-            import numpy as np
-
-            rows = np.arange(len(corpus))
-        else:
-            every = count is None and threshold is None and contamination is None
-            rows = top_outliers(
-                found.scores, count=10 if every else count, threshold=threshold, share=contamination
-            )
+        rows = choice.rows(found.scores)
         if plot is not None:  # Before the text, since its reader may close the pipe.
             draw_outliers(plot, projection, corpus, files or [], found.scores, rows.tolist(), how)
+        among = corpus if normal is None else normal
         with open_output(output) as stream:
-            if (len(rows) or shown_as != "table") and not replaces_text(plot, shown_as):
-                among = corpus if normal is None else normal
+            if replaces_text(plot, shown_as):
+                pass
+            elif keeps:
+                order = choice.order(found.scores, sort=sort)
+                every = not choice.is_selection
+                write_outliers(found, order, corpus, among, shown_as, stream, every=every)
+            elif len(rows) or shown_as != "table":
                 show_outliers(found, rows, corpus, among, how, shown_as, stream)
         if not len(rows):
             _report_miss(found, corpus, threshold)
@@ -147,22 +164,59 @@ def outliers(
         raise NegativeAnswer
 
 
-def _check_choice(
-    count: int | None, threshold: float | None, contamination: float | None, *, everything: bool
-) -> None:
-    given = {
-        "-n": count is not None,
-        "--threshold": threshold is not None,
-        "--contamination": contamination is not None,
-        "--all": everything,
-    }
-    named = [option for option, is_given in given.items() if is_given]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} contradict each other", hint="pass one of them")
-    values.check_threshold(threshold)
-    if contamination is not None and not 0 < contamination <= 0.5:
-        raise UsageError(
-            f"--contamination cannot be {contamination:g}", hint="give a share above 0 and up to 0.5"
+class _Choice(Frozen):
+    """Which texts to show: the strongest outliers, or all."""
+
+    count: int | None
+    threshold: float | None
+    contamination: float | None
+    everything: bool
+
+    def check(self) -> None:
+        """Raise `UsageError` for a choice that contradicts itself, or cannot be made."""
+        given = {
+            "-n": self.count is not None,
+            "--threshold": self.threshold is not None,
+            "--contamination": self.contamination is not None,
+            "--all": self.everything,
+        }
+        named = [option for option, is_given in given.items() if is_given]
+        if len(named) > 1:
+            raise UsageError(f"{' and '.join(named)} contradict each other", hint="pass one of them")
+        values.check_threshold(self.threshold)
+        if self.contamination is not None and not 0 < self.contamination <= 0.5:
+            raise UsageError(
+                f"--contamination cannot be {self.contamination:g}",
+                hint="give a share above 0 and up to 0.5",
+            )
+
+    @property
+    def is_selection(self) -> bool:
+        """Whether some texts are asked for, and not all."""
+        return (self.count, self.threshold, self.contamination) != (None, None, None)
+
+    def rows(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the rows for a reader: all in their order, or the strongest outliers first."""
+        import numpy as np
+
+        if self.everything:
+            return np.arange(len(scores))
+        return self._strongest(scores, None if self.is_selection else _SHOWN)
+
+    def order(self, scores: NDArray[np.float32], *, sort: bool) -> NDArray[np.int64] | None:
+        """Return the rows for a program, all unless some are asked for, as `arranged` takes them."""
+        import numpy as np
+
+        if not sort and not self.is_selection:
+            return None
+        rows = self._strongest(scores, None)
+        return rows if sort else np.sort(rows)
+
+    def _strongest(self, scores: NDArray[np.float32], count: int | None) -> NDArray[np.int64]:
+        from simil.tasks.outlier_detection import top_outliers
+
+        return top_outliers(
+            scores, count=self.count or count, threshold=self.threshold, share=self.contamination
         )
 
 

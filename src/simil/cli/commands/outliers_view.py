@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
+from simil.cli.output.annotated_rows import write_texts
 from simil.cli.output.cells import end_of, fit, visible
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, source_cells, write_rows
 from simil.cli.output.terminal import console, escaped, meter, meter_columns
-from simil.tasks.corpus import content_of, place_of, texts_at
+from simil.tasks.corpus import arranged, content_of, place_of, texts_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from simil.tasks.outlier_detection import Outliers
     from simil.texts import Text
 
-__all__ = ["draw_outliers", "show_outliers"]
+__all__ = ["draw_outliers", "show_outliers", "write_outliers"]
 
 
 def show_outliers(
@@ -34,24 +35,28 @@ def show_outliers(
     """Write the texts in `rows` in `form`; `among` holds the texts nearest to them."""
     if form == "table":
         _show_table(found, rows.tolist(), corpus, among)
-    elif form in ("json", "jsonl"):
+    elif form == "json":
         facts = {"method": str(method), **({"k": found.k} if found.k else {}), "model": corpus.model}
-        facts |= {"dimensions": int(corpus.vectors.shape[1])} if form == "json" else {}
+        facts |= {"dimensions": int(corpus.vectors.shape[1])}
         write_rows(_objects(found, rows.tolist(), corpus, among), form, stream, facts=facts)
     else:
-        plain = ["score", "place", "text", "nearest_score", "nearest_text"]
-        columns = ["id", "score", "text", "file", "line", "nearest_id", "nearest_score", "nearest_text"]
-        lines = (_lines if form == "plain" else _records)(found, rows.tolist(), corpus, among)
-        write_rows(
-            lines,
-            form,
-            stream,
-            facts={},
-            plain=plain,
-            columns=columns,
-            types=corpus.types,
-            alike=corpus.is_on_demand,
-        )
+        write_rows(_lines(found, rows.tolist(), corpus, among), form, stream, facts={})
+
+
+def write_outliers(
+    found: Outliers,
+    order: NDArray[np.int64] | None,
+    corpus: Corpus,
+    among: Corpus,
+    form: str,
+    stream: BinaryIO,
+    *,
+    every: bool,
+) -> None:
+    """Write rows of the input with their scores, in a form that keeps rows; see `arranged`."""
+    columns = ["score", "nearest_id", "nearest_score", "nearest_text"]
+    rows = _annotated(found, order, corpus, among, every=every)
+    write_texts(rows, form, stream, corpus=corpus, columns=columns)
 
 
 def draw_outliers(
@@ -93,14 +98,24 @@ def _lines(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) 
         }
 
 
-def _records(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:
-    for row, text, nearest in _texts(found, rows, corpus, among):
-        record: dict[str, object] = {"id": text.id, "score": found.scores[row], **_content(corpus, text)}
-        record["nearest_id"], record["nearest_score"] = nearest.id, found.similarities[row]
-        record["nearest_text"] = nearest.text
-        if text.fields:
-            record["fields"] = text.fields
-        yield record
+def _annotated(
+    found: Outliers, order: NDArray[np.int64] | None, corpus: Corpus, among: Corpus, *, every: bool
+) -> Iterator[tuple[Text, Row]]:
+    nearest = texts_at(among.texts, found.nearest if order is None else found.nearest[order])
+    for row, text in arranged(corpus, order, every=every):
+        if row is None:
+            yield text, {}
+            continue
+        near = next(nearest)
+        yield (
+            text,
+            {
+                "score": found.scores[row],
+                "nearest_id": near.id,
+                "nearest_score": found.similarities[row],
+                "nearest_text": near.text or None,
+            },
+        )
 
 
 def _objects(found: Outliers, rows: Sequence[int], corpus: Corpus, among: Corpus) -> Iterator[Row]:

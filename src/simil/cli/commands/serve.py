@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,26 +23,25 @@ def serve(
         Option(
             "--host",
             metavar="ADDRESS",
-            help="Where to listen; an address that other machines reach needs --api-key.",
+            help="Address to listen on; one that other machines can reach needs --api-key.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, Option("--port", metavar="N", min=0, help="Port to listen on; 0 takes a free one.")
+        int, Option("--port", metavar="N", min=0, help="Port to listen on; 0 picks a free one.")
     ] = 8000,
     api_key: Annotated[
         str | None,
         Option(
             "--api-key",
             metavar="KEY",
-            help="Answer only requests that send this key. \\[env: SIMIL_SERVE_API_KEY]",
+            help="Answer only requests that carry this key.",
+            variable="SIMIL_SERVE_API_KEY",
         ),
     ] = None,
     name: Annotated[
         list[str] | None,
         Option(
-            "--name",
-            metavar="NAME",
-            help="Another name by which clients may ask for the model; may be repeated.",
+            "--name", metavar="NAME", help="Another name that clients may use for the model; may be repeated."
         ),
     ] = None,
     rerank: Annotated[
@@ -51,7 +49,7 @@ def serve(
         Option(
             "--rerank",
             metavar="NAME",
-            help="Also serve this cross-encoder, which reads two texts at once, at /rerank.",
+            help="Also serve this cross-encoder, at /rerank.",
             autocompletion=reranker_names,
         ),
     ] = None,
@@ -67,14 +65,18 @@ def serve(
     simil serve -m minilm · curl localhost:8000/v1/embeddings -d '{"input": "Apple"}'
     """
     from simil.cli.options.run import notes_on_stderr, session_run
+    from simil.config import serve_key
+    from simil.errors import UsageError
     from simil.server.model_server import ServerOptions, serve_model
     from simil.server.serve_libraries import require_for_serving
 
     require_for_serving()
+    if api_key is not None and not api_key.strip():
+        raise UsageError("--api-key is empty", hint="pass a key, or leave it out")
     options = ServerOptions(
         host,
         port,
-        api_key or os.environ.get("SIMIL_SERVE_API_KEY") or None,
+        api_key.strip() if api_key is not None else serve_key(env_file),
         name or [],
         rerank,
         normalize=not no_normalize,

@@ -15,15 +15,33 @@ REQUIRED: Any = object()
 
 
 class ParameterDeclaration:
-    """What a parameter is called on the command line, and what Typer is told of it; see `typer.Option`.
+    """What a parameter is called on the command line, and what help says of it.
 
     Attributes:
         names: the names of an option, none for an argument.
+        metavar: the name of its value; empty for a flag.
+        help: what it does.
+        choices: all values that it takes, or the usual ones where `help` names others; empty for free text.
+        default: what holds without it, in words, where the default value does not say so.
+        variable: the environment variable that it takes precedence over.
+        group: the heading that it stands under in help; empty for the command's own options.
         told: what else Typer takes, by the names of its parameters.
     """
 
-    def __init__(self, names: Sequence[str], told: dict[str, Any]) -> None:
-        self.names = names
+    def __init__(
+        self,
+        names: Sequence[str],
+        *,
+        metavar: str = "",
+        help: str,  # noqa: A002 (Typer's name)
+        choices: Sequence[str] = (),
+        default: str = "",
+        variable: str = "",
+        group: str = "",
+        told: dict[str, Any],
+    ) -> None:
+        self.names, self.metavar, self.help = names, metavar, help
+        self.choices, self.default, self.variable, self.group = choices, default, variable, group
         self.told = {name: value for name, value in told.items() if value is not None}
 
 
@@ -34,26 +52,39 @@ class Option(ParameterDeclaration):
         self,
         *names: str,
         help: str,  # noqa: A002 (Typer's name)
-        metavar: str | None = None,
+        metavar: str = "",
         min: int | None = None,  # noqa: A002
-        rich_help_panel: str | None = None,
+        choices: Sequence[str] = (),
+        default: str = "",
+        variable: str = "",
+        group: str = "",
         autocompletion: Callable[..., list[str]] | None = None,
     ) -> None:
-        told = {
-            "help": help,
-            "metavar": metavar,
-            "min": min,
-            "rich_help_panel": rich_help_panel,
-            "autocompletion": autocompletion,
-        }
-        super().__init__(names, told)
+        super().__init__(
+            names,
+            metavar=metavar,
+            help=help,
+            choices=choices,
+            default=default,
+            variable=variable,
+            group=group,
+            told={"min": min, "autocompletion": autocompletion},
+        )
 
 
 class Argument(ParameterDeclaration):
     """An argument that has no name of its own."""
 
-    def __init__(self, *, metavar: str, help: str) -> None:  # noqa: A002
-        super().__init__((), {"metavar": metavar, "help": help})
+    def __init__(
+        self,
+        *,
+        metavar: str,
+        help: str,  # noqa: A002
+        default: str = "",
+        autocompletion: Callable[..., list[str]] | None = None,
+    ) -> None:
+        told = {"autocompletion": autocompletion}
+        super().__init__((), metavar=metavar, help=help, default=default, told=told)
 
 
 class Parameter:

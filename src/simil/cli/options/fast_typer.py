@@ -1,11 +1,9 @@
-"""Commands whose plain options cost nothing to read, and whose help leaves out the types of flags."""
+"""Commands whose plain options cost nothing to read, and whose help is ours."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable
-from contextlib import redirect_stdout
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +11,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from simil.cli.options.declarations import REQUIRED, Option, Parameter, ParameterDeclaration
-from simil.cli.options.groups import ExpandedCommand, expanded
-from simil.cli.output.terminal_stream import unfiltered
+from simil.cli.options.groups import ExpandedCommand
+from simil.cli.usage_errors import unknown_command
 from simil.data_stream import reserve_stdout
+from simil.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,15 +36,16 @@ class _PlainOptions:
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; see `TyperCommand`."""
         _pass_plain_values(ctx.command.get_params(ctx))
+        self._arguments = [*args]
         parsed: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
         return parsed
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help; see `TyperCommand`."""
-        _hide_obvious_types(ctx.command.get_params(ctx))
-        # It holds nothing but our own words, and colours.
-        with redirect_stdout(unfiltered(sys.stdout)):
-            super().format_help(ctx, formatter)  # type: ignore[misc]
+        """Print help and leave, with the exit code of a wrong call where nothing is asked at all."""
+        from simil.cli.help.shown_help import print_help
+
+        print_help(ctx.command_path.removeprefix("simil").strip(), full="--help" in self._arguments)
+        raise typer.Exit(0 if self._arguments else UsageError.exit_code)
 
 
 class Command(_PlainOptions, TyperCommand):
@@ -62,6 +62,14 @@ class Command(_PlainOptions, TyperCommand):
 class Group(_PlainOptions, TyperGroup):
     """A group of commands with plain options before a command's name."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that `args` begin with, and what follows its name; see `TyperGroup`."""
+        known = self.list_commands(ctx)
+        if args[0] in known or args[0].startswith("-") or ctx.resilient_parsing:
+            found: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
+            return found
+        raise unknown_command(args[0], known, f"{ctx.command_path} -h")
+
 
 def _pass_plain_values(params: Iterable[Any]) -> None:
     for param in params:
@@ -74,29 +82,49 @@ def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, val
     else:
         plain = getattr(getattr(param, "type_descriptor", None), "annotation", None) in _TEXT
     if not plain:
-        return process(ctx, value)
+        try:
+            return process(ctx, value)
+        except typer.BadParameter as exc:
+            if value is None or value == ():  # It is missing.
+                raise
+            raise _wrong_value(param, value) from exc
     return value if param.callback is None else param.callback(ctx, param, value)
 
 
-def _hide_obvious_types(params: Iterable[Any]) -> None:
-    """Leave out <bool> of flags, and the types of arguments: their names and help say enough."""
-    for param in params:
-        if getattr(param, "is_flag", False) or param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: None
+def _wrong_value(param: Any, value: Any) -> UsageError:
+    """Return the error for a value that is no number, or one out of range."""
+    name = max(param.opts, key=len)
+    descriptor = param.type_descriptor
+    kind = "a number" if descriptor.annotation in (float, float | None) else "a whole number"
+    least = descriptor.parameter_info.min
+    given = " ".join(value) if isinstance(value, list | tuple) else value
+    from_on = "" if least is None else f" of at least {least}"
+    return UsageError(f"{name} cannot be {given!r}", hint=f"give {kind}{from_on}")
 
 
-def typer_function(command: Callable[..., None] | ExpandedCommand) -> Callable[..., None]:
-    """Return a function that runs `command`, with the signature from which Typer reads its parameters."""
-    source = command if isinstance(command, ExpandedCommand) else expanded(command)
+def typer_function(command: ExpandedCommand, *, runs_alone: bool = False) -> Callable[..., None]:
+    """Return a function that runs `command`, with the signature from which Typer reads its parameters.
+
+    With `runs_alone` it is that of a group, and runs only where no subcommand is named.
+    """
 
     def call(**given: Any) -> None:
-        source(**given)
+        context = given.pop(_CONTEXT.name, None)
+        if context is None or context.invoked_subcommand is None:
+            command(**given)
+        elif any(value not in (None, False) for value in given.values()):
+            raise UsageError(f"options go after {context.invoked_subcommand}", hint="move them there")
 
-    parameters = [_typer_parameter(parameter) for parameter in source.parameters]
-    call.__name__, call.__doc__ = source.__name__, source.__doc__
+    parameters = [_CONTEXT] * runs_alone + [_typer_parameter(parameter) for parameter in command.parameters]
+    call.__name__ = command.__name__
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+_CONTEXT = inspect.Parameter(
+    "typer_context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 def _typer_parameter(parameter: Parameter) -> inspect.Parameter:
@@ -112,4 +140,25 @@ def _typer_annotation(annotation: Any) -> Any:
     if not isinstance(declared, ParameterDeclaration):
         return annotation
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
-    return Annotated[annotation.__origin__, declare(*declared.names, **declared.told)]
+    # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
+    shown = declared.help.replace("[", "\\[")
+    told = {"autocompletion": _completion(declared), **declared.told}
+    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **told)
+    return Annotated[annotation.__origin__, said]
+
+
+def _completion(declared: ParameterDeclaration) -> Callable[[str], list[str]] | None:
+    """Return what completes a value by its declaration alone; None leaves it to the shell."""
+    if declared.choices:
+
+        def begun_choices(incomplete: str) -> list[str]:
+            from simil.cli.options.completion import begun
+
+            return begun(incomplete, declared.choices)
+
+        return begun_choices
+    if any(name.endswith("field") for name in declared.names):
+        from simil.cli.options.column_completion import column_names
+
+        return column_names
+    return None

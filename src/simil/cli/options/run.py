@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.output.cells import visible
-from simil.cli.output.notes import Notes, report_usage
+from simil.cli.output.notes import Notes, note_interrupt, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
+from simil.foreign import first_signal
 from simil.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -116,6 +118,8 @@ def session_run(
         session.close()
         if session.opened is not None:
             report_usage(session.opened.usage)
+            if first_signal() == signal.SIGINT:
+                note_interrupt(session.opened.kept)
     cut_is_news = settings.overflow in ("warn", "chunk")  # A reranker cuts what is embedded in windows.
     notes.finish(session.opened, session.scorer_opened, warn_of_cut=cut_is_news)
 

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +16,11 @@ from typing import BinaryIO
 
 from simil.data_stream import path_of_output, stdout, terminal_size
 from simil.errors import Place, UsageError
+from simil.file_locks import lock
 from simil.formats.file_maps import check_maps
 from simil.formats.remote_paths import address_of, is_remote
 
-__all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
+__all__ = ["check_output", "is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
 
 # What no other program calls a file: so those of runs that were killed can be removed.
 _TEMPORARY = re.compile(r"\..*\.simil-[0-9a-f]{16}\.part", re.DOTALL)
@@ -75,10 +77,21 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
             file.close()
 
 
+def check_output(path: Path) -> None:
+    """Raise `UsageError` where no file can be written, before work is done for it; a device is not opened."""
+    file = _Pending(path)
+    try:
+        if not file.is_device():
+            file.open()
+    finally:
+        file.close()
+
+
 def remove_unfinished() -> None:
     """Remove temporary files; for a process that must end without unwinding."""
     for path in [*_unfinished]:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows refuses while the file is open.
+            path.unlink()
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -91,32 +104,19 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def _remove_if_abandoned(path: str) -> None:
+    if sys.platform == "win32":
+        os.unlink(path)  # noqa: PTH108 - Windows refuses it while the writer has the file open
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     try:
         found = os.fstat(descriptor)
         is_old = time.time() - found.st_mtime > _ABANDONED_S
-        if stat.S_ISREG(found.st_mode) and (_locked(descriptor, wait=False) or is_old):
+        if stat.S_ISREG(found.st_mode) and (lock(descriptor) or is_old):
             os.unlink(path)  # noqa: PTH108 - while it is locked: its writer, if any, sees that it is gone
     except BlockingIOError:
         pass  # It is being written.
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int, *, wait: bool) -> bool:
-    """Lock a file until it is closed, or its process ends; return whether files can be locked there.
-
-    Raises BlockingIOError if another process has it locked, unless that is to be waited for.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        raise
-    except (OSError, ModuleNotFoundError):  # A file system without locks; Windows.
-        return False
-    return True
 
 
 def _unwritable(path: Path, exc: OSError) -> UsageError:
@@ -152,15 +152,19 @@ class _Pending:
         if self._path.is_dir():
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
-            if self._given.exists() and not self._given.is_file():
+            if self.is_device():
                 self._stream = _visible_on_terminal(self._given.open("wb"))
                 return self._stream
             _remove_abandoned(self._path.parent)
             self._stream = self._new_temporary()
-            os.fchmod(self._stream.fileno(), self._mode())
+            if sys.platform != "win32":
+                os.fchmod(self._stream.fileno(), self._mode())
         except OSError as exc:
             raise _unwritable(self._name, exc) from exc
         return self._stream
+
+    def is_device(self) -> bool:
+        return self._given.exists() and not self._given.is_file() and not self._path.is_dir()
 
     def _new_temporary(self) -> BinaryIO:
         while True:
@@ -169,7 +173,7 @@ class _Pending:
             self._temporary = self._path.with_name(name)
             _unfinished.add(self._temporary)
             stream = self._temporary.open("xb")
-            _locked(stream.fileno(), wait=True)
+            lock(stream.fileno(), wait=True)
             if os.fstat(stream.fileno()).st_nlink:
                 return stream
             # Before it was locked, another run took it for one of a run that was killed.
@@ -201,6 +205,8 @@ class _Pending:
     def put_in_place(self) -> None:
         if self._temporary is not None:
             try:
+                if sys.platform == "win32" and self._stream is not None:
+                    self._stream.close()  # An open file cannot be renamed there.
                 self._temporary.replace(self._path)
             except OSError as exc:
                 raise _unwritable(self._name, exc) from exc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +16,14 @@ from simil.progress import Advance, Progress, Status, Total, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+    from rich.progress import ProgressColumn, Task
 
 __all__ = ["terminal_progress"]
 
 _PATIENCE_S = 1.0
 _NARROW = 60
+# From when on the speed of the whole work so far tells something.
+_SETTLED_S = 3.0
 
 
 def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
@@ -56,39 +61,72 @@ def _shown(
 
 
 def _bar(unit: str, status: Status) -> Bar:
-    """Return a bar that shows the speed, and the time left or the reason to wait."""
+    """Return a bar that fits the terminal, also once its window is resized."""
+    from rich.console import RenderableType
+    from rich.control import Control
+    from rich.measure import Measurement
+    from rich.progress import Progress as Bar
+    from rich.segment import ControlType
+
+    console = console_on(sys.stderr)
+
+    class ResizedBar(Bar):
+        length = 0
+        is_narrow: bool | None = None
+
+        def get_renderable(self) -> RenderableType:
+            columns = console.width
+            if columns < self.length and _reflows():
+                # The line was wrapped: what stands in rows above the cursor's would be left.
+                wrapped = (self.length - 1) // columns
+                up = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * wrapped
+                console.control(Control(*up))
+            if self.is_narrow != (columns < _NARROW):
+                self.is_narrow = columns < _NARROW
+                self.columns = _columns(unit, status, narrow=self.is_narrow)
+            line = super().get_renderable()
+            self.length = min(Measurement.get(console, console.options, line).maximum, columns)
+            return line
+
+    return ResizedBar(console=console, transient=True)
+
+
+def _reflows() -> bool:
+    """Return whether the terminal wraps lines anew when its window gets narrower, as most do."""
+    return "XTERM_VERSION" not in os.environ and not ("STY" in os.environ and "TMUX" not in os.environ)
+
+
+def _columns(unit: str, status: Status, *, narrow: bool) -> tuple[ProgressColumn, ...]:
+    """Return the columns of a bar: what is done, the speed, and the time left or the reason to wait."""
     from rich.progress import (
         BarColumn,
         DownloadColumn,
         ProgressColumn,
         SpinnerColumn,
-        Task,
         TextColumn,
         TimeElapsedColumn,
         TransferSpeedColumn,
     )  # fmt: skip
-    from rich.progress import Progress as Bar
     from rich.text import Text
 
     class Amount(ProgressColumn):
         def render(self, task: Task) -> Text:
             whole = f"/{task.total:,.0f}" if task.total else ""
-            speed = task.speed or task.finished_speed
+            speed = _speed(task)
             rate = f", {speed:,.{0 if speed >= 10 else 1}f}/s" if speed else ""
-            return Text(f"{task.completed:,.0f}{whole} {unit}{rate}")
+            return Text(f"{task.completed:,.0f}{whole} {unit}{rate}", no_wrap=True)
 
     class Left(ProgressColumn):
         def render(self, task: Task) -> Text:
             waits_for = status()
             if waits_for:
                 return Text(waits_for, "yellow")
-            if not task.total or task.time_remaining is None:
+            speed = _speed(task)
+            if not task.total or not speed:
                 return Text("")
-            minutes, seconds = divmod(int(task.time_remaining), 60)
-            return Text(f"{minutes}:{seconds:02} left")
+            minutes, seconds = divmod(math.ceil((task.total - task.completed) / speed), 60)
+            return Text(f"{minutes}:{seconds:02} left", no_wrap=True)
 
-    console = console_on(sys.stderr)
-    narrow = console.width < _NARROW
     columns: list[ProgressColumn] = [SpinnerColumn() if narrow else BarColumn(bar_width=20)]
     if not narrow or not unit:
         columns.insert(0, TextColumn("{task.description}", markup=False))
@@ -96,5 +134,12 @@ def _bar(unit: str, status: Status) -> Bar:
         columns += [DownloadColumn(), TransferSpeedColumn()]
     elif unit:
         columns += [Amount()]
-    columns += [Left()] if unit else [TimeElapsedColumn()]
-    return Bar(*columns, console=console, transient=True)
+    return (*columns, Left() if unit else TimeElapsedColumn())
+
+
+def _speed(task: Task) -> float | None:
+    """Return the units of a second: lately, or before that is known, from the third second on, so far."""
+    lately = task.speed or task.finished_speed
+    if lately or not task.completed or (task.elapsed or 0) < _SETTLED_S:
+        return lately
+    return task.completed / (task.elapsed or 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from simil.cli.output.output_form import check_binary, form_of, form_of_suffix
@@ -10,7 +10,7 @@ from simil.cli.output.score_digits import digits, fewer_digits
 from simil.errors import UsageError
 from simil.formats.delimited import CSV, TSV, Escapes
 from simil.formats.json_values import json_of, text_of
-from simil.formats.registry import format_named
+from simil.formats.registry import Writer, format_named
 from simil.formats.tables import AlikeRows, own_name
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = [
     "name_in_json",
     "source_cells",
     "table_row",
+    "utf8_name",
+    "write_columns",
     "write_rows",
 ]
 
@@ -58,44 +60,44 @@ def write_rows(
     plain: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     types: Mapping[str, Any] | None = None,
-    alike: bool = False,
 ) -> None:
     """Write rows to `stream`: "plain" or a format of the registry.
 
     `facts` hold for all rows: keys of the one object of json, and of each line of jsonl. `plain` names the
     columns of plain lines (default: all but "fields"); `columns` the header of tsv and csv if there are no
-    rows; `types` those of Arrow that other fields have in their source. Rows that are `alike` all have the
-    same columns: no table needs to wait for the last of them.
+    rows; `types` those of Arrow that other fields have in their source.
     """
-    rows = AlikeRows(rows) if alike else rows
-    if types and form != "plain" and format_named(form).types:
-        from simil.formats.arrow_rows import arrow_rows
-
-        every = rows if isinstance(rows, AlikeRows) else [*rows]
-        sample = every.sample if isinstance(every, AlikeRows) else every
-        # A column of ours may have the name of one of the input that is no field, such as the id of a vector.
-        known = {name: types[name] for row in sample for name in _fields(row) if name in types}
-        stream.writelines(arrow_rows(form, _typed(every), columns or (), known))
+    if form == "plain":
+        stream.writelines(_plain(rows, plain))
+    elif not has_columns(form):
+        stream.writelines(_writer(form)(map(_with_name, rows), facts, ()))
     else:
-        stream.writelines(_lines(rows, form, facts, plain, columns or ()))
+        every = [*(map(_with_utf8, rows) if format_named(form).types else rows)]
+        # A column of ours may have the name of one of the input that is no field, such as the id of a vector.
+        fields = {name for row in every for name in _fields(row)}
+        known = {name: found for name, found in (types or {}).items() if name in fields}
+        write_columns(_flat(every), form, stream, columns or (), known)
     stream.flush()
 
 
-def _lines(
-    rows: Iterable[Row], form: str, facts: Row, plain: Sequence[str] | None, columns: Sequence[str]
-) -> Iterator[bytes]:
-    if form == "plain":
-        return _plain(rows, plain)
+def write_columns(
+    rows: Iterable[Row], form: str, stream: BinaryIO, columns: Sequence[str], types: Mapping[str, Any]
+) -> None:
+    """Write rows whose keys are columns in a format of tables; `columns` and `types` as in `write_rows`."""
+    if format_named(form).types:
+        from simil.formats.arrow_rows import arrow_rows
+
+        stream.writelines(arrow_rows(form, rows, columns, types))
+    else:
+        cells = rows.mapped(_cells) if isinstance(rows, AlikeRows) else map(_cells, rows)
+        stream.writelines(_writer(form)(cells, {}, columns))
+
+
+def _writer(form: str) -> Writer:
     write = format_named(form).write
     if write is None:
         raise UsageError(f"rows cannot be written as {form}")
-    if format_named(form).types:
-        rows = _typed(rows)
-    elif format_named(form).table:
-        rows = _mapped(_cells, _flat(rows))
-    else:
-        rows = map(_with_name, rows)
-    return write(rows, facts, columns)
+    return write
 
 
 def name_in_json(name: str) -> object:
@@ -119,25 +121,18 @@ def _with_name(row: Row) -> Row:
     return {**row, "file": name_in_json(file)} if isinstance(file, str) and not file.isascii() else row
 
 
-def _mapped(change: Callable[[Row], Row], rows: Iterable[Row]) -> Iterable[Row]:
-    return rows.mapped(change) if isinstance(rows, AlikeRows) else map(change, rows)
-
-
 def _cells(row: Row) -> Row:
     return {name: cell(value) for name, value in row.items()}
 
 
-def _typed(rows: Iterable[Row]) -> Iterable[Row]:
-    """Rows whose cells keep their types; in UTF-8, in which another byte of a name is `\\udce9`."""
-    return _flat(_mapped(_with_utf8, rows))
-
-
 def _with_utf8(row: Row) -> Row:
-    return {**row, "file": _utf8(row["file"])} if "file" in row else row
+    file = row.get("file")
+    return {**row, "file": utf8_name(file)} if isinstance(file, str) else row
 
 
-def _utf8(name: object) -> object:
-    return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name
+def utf8_name(name: str) -> str:
+    """Return the name of a file in UTF-8, in which another byte is `\\udce9`."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
@@ -146,18 +141,16 @@ def _plain(rows: Iterable[Row], names: Sequence[str] | None) -> Iterator[bytes]:
         yield table_row([cell(row.get(name)) for name in shown], "\t")
 
 
-def _flat(rows: Iterable[Row]) -> Iterable[Row]:
+def _flat(rows: Sequence[Row]) -> Iterator[Row]:
     """The rows with the fields of the input as columns under their own names, after ours."""
-    every = rows if isinstance(rows, AlikeRows) else [*rows]
-    sample = every.sample if isinstance(every, AlikeRows) else every
-    fields = [_fields(row) for row in sample]
+    fields = [_fields(row) for row in rows]
     taken = {name for record in fields for name in record}
     same = {
         name
         for name in _OF_INPUT
         if all(
             name not in record or cell(record[name]) == row.get(name)
-            for row, record in zip(sample, fields, strict=True)
+            for row, record in zip(rows, fields, strict=True)
         )
     }
     names: dict[str, str] = {}
@@ -171,7 +164,7 @@ def _flat(rows: Iterable[Row]) -> Iterable[Row]:
         others = {names[name]: value for name, value in ours.items() if name not in shared}
         return {**others, **record, **{name: record.get(name, value) for name, value in shared.items()}}
 
-    return _mapped(flat, every)
+    return map(flat, rows)
 
 
 def _fields(row: Row) -> Row:

@@ -53,6 +53,11 @@ class CachedEmbedder(Embedder):
         self.at_close = ExitStack()
         self.served: ServedModel | None = None
 
+    @property
+    def kept(self) -> int:
+        """See `Embedder.kept`."""
+        return self._cache.kept
+
     def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed without the cache; see `Embedder.embed_batch`."""
         return self._embedder().embed_batch(texts)
@@ -187,7 +192,7 @@ class CachedEmbedder(Embedder):
             yield from reindex(begin(rest), rest)
 
     def _say_what_is_kept(self, error: ProviderError) -> None:
-        if self._cache.has_kept and _KEPT not in error.hint:
+        if self._cache.kept and _KEPT not in error.hint:
             error.hint = "; ".join(filter(None, [error.hint, _KEPT]))
 
 

@@ -272,8 +272,11 @@ class CacheFile:
         vectors: NDArray[np.float32],
         marks: NDArray[np.uint8],
         used: int,
-    ) -> None:
-        """Store the vectors [n, dimensions] of `keys` under the model's name `space`; stored ones stay."""
+    ) -> int:
+        """Store the vectors [n, dimensions] of `keys` under the model's name `space`; stored ones stay.
+
+        Returns how many were new.
+        """
         bits = marks.astype(int).tolist()
         rows = zip(keys, _values(keys, vectors, bits), bits, strict=True)
         # A key that comes twice is stored once.
@@ -292,6 +295,7 @@ class CacheFile:
                 "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)",
                 ((key, first + index, number, used) for index, (key, _, _) in enumerate(new)),
             )
+        return len(new)
 
     def _among(self, keys: Sequence[bytes]) -> list[bytes]:
         marks = ",".join("?" * len(keys))

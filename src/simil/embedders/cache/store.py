@@ -108,14 +108,16 @@ class VectorCache:
         self._read_only = False
         self._is_temporary = is_temporary
         self._has_room = False
+        self._stored = 0
         self._stale: set[bytes] = set()
         self._damaged: set[bytes] = set()
         _CACHES.add(self)
 
     @property
-    def has_kept(self) -> bool:
-        """Whether the next run will find what this one has stored so far, of which there is some."""
-        return self._has_room and not (self._is_temporary or self._read_only or self._off)
+    def kept(self) -> int:
+        """How many of the vectors that this run has computed the next one will find."""
+        is_lasting = self._has_room and not (self._is_temporary or self._read_only or self._off)
+        return self._stored if is_lasting else 0
 
     def get(self, keys: Sequence[bytes]) -> Hits | None:
         """Return the vectors of those `keys` that are in the cache; None if there are none."""
@@ -217,7 +219,7 @@ class VectorCache:
         vectors: NDArray[np.float32],
         marks: NDArray[np.uint8],
     ) -> None:
-        file.put(space, keys, vectors, marks, self._hour())
+        self._stored += file.put(space, keys, vectors, marks, self._hour())
         size = file.size()
         self._has_room = size <= self.max_bytes
         if not self._has_room:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from simil.blas import cores, processors
+
 __all__ = [
     "computes_bfloat16",
     "physical_cores",
@@ -33,12 +35,11 @@ def physical_cores() -> int:
     down. On Linux this respects the processors that the process is bound to and a container's quota.
     Elsewhere it is the number of logical processors.
     """
-    try:
-        allowed = os.sched_getaffinity(0)
-    except (AttributeError, OSError):  # Linux only.
+    allowed = processors()
+    if allowed is None:
         return os.cpu_count() or 1
-    cores = {_core_of(processor) for processor in allowed}
-    return max(1, min(len(cores), _quota() or len(cores)))
+    count = len({_core_of(processor) for processor in allowed})
+    return max(1, min(count, _quota() or count))
 
 
 def spare_processors() -> int:
@@ -46,10 +47,7 @@ def spare_processors() -> int:
 
     That one needs two logical processors. More than a dozen processes have nothing left to do.
     """
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):
-        usable = os.cpu_count() or 1
+    usable = cores()
     return max(0, min(usable, _quota() or usable, 14) - 2)
 
 

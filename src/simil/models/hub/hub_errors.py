@@ -15,7 +15,8 @@ from simil.errors import (
     SimilError,
     Unreachable,
 )
-from simil.models.names import did_you_mean, near_repository
+from simil.models.names import near_repository
+from simil.near_names import did_you_mean
 
 __all__ = ["translate", "unreachable"]
 

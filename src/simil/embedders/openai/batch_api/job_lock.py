@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from simil.errors import Place, UsageError
+from simil.file_locks import lock
 from simil.private_files import FILE_MODE
 
 __all__ = ["JobLock"]
@@ -37,21 +39,23 @@ class JobLock:
 
     def close(self) -> None:
         """Let go of the job."""
-        if self._descriptor is not None:
-            with suppress(OSError):
-                self._path.unlink()
+        if self._descriptor is None:
+            return
+        if (
+            sys.platform == "win32"
+        ):  # An open file cannot be deleted there, and one that others wait for neither.
             os.close(self._descriptor)
-            self._descriptor = None
+        with suppress(OSError):
+            self._path.unlink()
+        if sys.platform != "win32":
+            os.close(self._descriptor)
+        self._descriptor = None
 
 
 def _is_free(descriptor: int) -> bool:
     """Lock a file, and return whether nobody else has; where nothing can be locked, nobody has."""
     try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except BlockingIOError:
         return False
-    except (OSError, ModuleNotFoundError):  # A file system without locks; Windows.
-        return True
     return True
