@@ -26,6 +26,8 @@ __all__ = ["compare"]
 
 log = logging.getLogger("simil")
 
+_ORDERS = ("input", "cluster")
+
 
 @expanded
 def compare(
@@ -109,6 +111,15 @@ def compare(
             group="Input",
         ),
     ] = False,
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            metavar="ORDER",
+            help="Order of the texts in a matrix and its picture; cluster puts similar ones side by side.",
+            choices=_ORDERS,
+        ),
+    ] = "input",
     *,
     plot: opt.PlotTo = None,
     model: ModelFlags,
@@ -134,10 +145,11 @@ def compare(
     if whole:
         reading.options(whole=True)  # Raises for options that whole files have no use for.
         given = given.as_files()
-    _check_choice(given, pairs, top, plot)
+    _check_choice(given, pairs, top, plot, order)
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
+    values.check_choice("--order", order, _ORDERS)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
@@ -180,7 +192,8 @@ def compare(
                         on_unknown=run.notes.unknown,
                     )
                     compared = scaling.scaled(compared)
-                _show(compared, shown_as, stream, plot, top, quiet=run.quiet and output is None)
+                compared = _ordered(compared, order)
+                _show(compared, shown_as, stream, plot, given, top, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -198,7 +211,9 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _check_choice(given: GivenTexts, pairs: str | None, top: int | None, plot: str | None) -> None:
+def _check_choice(
+    given: GivenTexts, pairs: str | None, top: int | None, plot: str | None, order: str
+) -> None:
     """Raise `UsageError` for what does not go with `--pairs`, and what `check_plot` raises."""
     if pairs is None:
         if plot is not None:
@@ -212,6 +227,8 @@ def _check_choice(given: GivenTexts, pairs: str | None, top: int | None, plot: s
         raise UsageError("--top is for texts that are compared each with each", hint="leave it out")
     if plot is not None:
         raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
+    if order != "input":
+        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
@@ -225,15 +242,33 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
 
 
+def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
+    if order == "input" or len(comparison.names) < 3:
+        return comparison
+    import numpy as np
+
+    from simil.tasks.seriation import cluster_order
+
+    scores = np.array([row for _, row in comparison.rows()])
+    return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
+
+
 def _show(
-    comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, top: int | None, *, quiet: bool
+    comparison: AnyComparison,
+    form: str,
+    stream: BinaryIO,
+    plot: str | None,
+    given: GivenTexts,
+    top: int | None,
+    *,
+    quiet: bool,
 ) -> None:
     from simil.cli.commands.compare_view import draw_comparison, show_comparison
 
     if plot is not None:  # Before the text, since its reader may close the pipe.
         from simil.cli.plots.drawing import replaces_text
 
-        draw_comparison(plot, comparison)
+        draw_comparison(plot, comparison, given.named_files)
         quiet = quiet or replaces_text(plot, form)
     if quiet:
         return

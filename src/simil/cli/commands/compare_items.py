@@ -42,6 +42,11 @@ class GivenTexts(Frozen):
         files = [*self.files, *self.arguments]
         return self.replaced(arguments=[], files=files or ([] if self.texts else ["-"]))
 
+    @property
+    def named_files(self) -> Sequence[str] | None:
+        """What was read if all of it was files and stdin, None if texts were given."""
+        return self.files if not self.texts and set(self.arguments) <= {"-"} else None
+
 
 def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterator[Item]:
     """Yield what is to be compared, in the order given, files last.
