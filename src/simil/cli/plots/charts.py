@@ -236,7 +236,7 @@ class BarChart:
     costs: Sequence[Panel]
     title: str
     caption: str
-    plain_caption: str
+    plain_caption: str = ""
 
     @property
     def low(self) -> float:

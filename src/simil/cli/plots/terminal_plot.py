@@ -50,7 +50,7 @@ def _caption(chart: Chart) -> str:
     if isinstance(chart, HeatMap):
         return chart.caption
     if isinstance(chart, BarChart) or chart.scores is None:
-        return chart.plain_caption
+        return chart.plain_caption or chart.caption
     return f"{chart.plain_caption} · distance on the map does not show the score"
 
 
