@@ -14,6 +14,8 @@ from support.doc_examples import check_examples, console_examples, same
 from support.fork_server import install_simil
 from support.process_defaults import INITIAL_ENVIRONMENT
 
+from simil import config
+
 ROOT = Path(__file__).parents[1]
 # Where the examples of servers.md have their server.
 SERVER = "127.0.0.1:8000"
@@ -84,6 +86,14 @@ def test_a_page_says_what_the_help_of_its_command_says(command):
     """`make pages` writes them anew."""
     text = (ROOT / f"docs/commands/{command}.md").read_text("utf-8")
     assert command_pages.with_help(text, command) == text
+
+
+def test_the_page_about_settings_lists_them_all():
+    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+    assert listed == config._CONFIG_KEYS
+    example = (ROOT / ".env.example").read_text("utf-8")
+    assert [name for name in config.VARIABLES if name not in example] == []
 
 
 @pytest.mark.parametrize("name", terminal_pictures.PICTURES)

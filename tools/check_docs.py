@@ -30,7 +30,7 @@ def main() -> None:
     )
     if built.returncode:
         raise SystemExit(_COLOUR.sub("", built.stdout).partition("Traceback")[0])
-    faults = [*_missing_in_navigation(), *_broken_links(), *_loaded_from_elsewhere()]
+    faults = [*_missing_in_navigation(), *_broken_links(), *_loaded_from_elsewhere(), *_escaped_bars()]
     if faults:
         raise SystemExit("\n".join(faults))
     print(f"docs: {len(list(DOCS.rglob('*.md')))} pages, all links lead somewhere")
@@ -69,6 +69,13 @@ def _loaded_from_elsewhere() -> Iterator[str]:
         for address in _LOADED.findall(page.read_text("utf-8")):
             if not address.startswith(ADDRESS):
                 yield f"{page.relative_to(ROOT)} loads {address}"
+
+
+def _escaped_bars() -> Iterator[str]:
+    """A bar in the code of a table needs a backslash on GitHub, and shows it on the site."""
+    for page in DOCS.rglob("*.md"):
+        for row in re.findall(r"^\|.*`[^`]*\\\|.*`.*", page.read_text("utf-8"), re.MULTILINE):
+            yield f"{page.relative_to(ROOT)}: a bar in code: {row}"
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ _MAX_BYTES = 65_536
 # python-dotenv takes time by the square of their number.
 _MAX_BLANKS = 1000
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_FLAG = "a flag"
 # How much of a wrong value is shown.
 _SHOWN = 60
 
@@ -215,7 +216,7 @@ def load_settings(
     }
     dotenv = read_dotenv(env_file, directory or Path())
     sources = (
-        SettingSource("a flag", {key: value for key, value in flags.items() if value is not None}),
+        SettingSource(_FLAG, {key: value for key, value in flags.items() if value is not None}),
         SettingSource("the environment", environ),
         dotenv,
         read_config_file(environ),
@@ -291,9 +292,14 @@ def _device(sources: tuple[SettingSource, ...]) -> Device:
 
 def _wrong_choice(name: str, value: str, source: SettingSource, choices: Sequence[str]) -> UsageError:
     return UsageError(
-        f"{name} cannot be {_shown(value)} ({_CONFIG_KEYS[name]} from {source.name})",
+        f"{name} cannot be {_shown(value)}{_set_by(source, f'{_CONFIG_KEYS[name]} from ')}",
         hint=f"choose one of {', '.join(choices)}",
     )
+
+
+def _set_by(source: SettingSource, variable_from: str = "") -> str:
+    """Return where a value stands, in parentheses; nothing for one that was just typed."""
+    return "" if source.name == _FLAG else f" ({variable_from}{source.name})"
 
 
 def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digits: int) -> int:
@@ -302,7 +308,7 @@ def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digit
         return default
     if not value.isascii() or not value.isdigit() or len(value) > digits:
         raise UsageError(
-            f"{name} must be a whole number of at most {digits} digits, not {_shown(value)} ({source.name})"
+            f"{name} must be a whole number of at most {digits} digits, not {_shown(value)}{_set_by(source)}"
         )
     return int(value)
 
@@ -312,7 +318,7 @@ def _seconds(sources: tuple[SettingSource, ...], name: str) -> float | None:
     if value is None or source is None:
         return None
     if not _SECONDS.fullmatch(value) or not float(value):
-        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)} ({source.name})")
+        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)}{_set_by(source)}")
     return float(value)
 
 
@@ -321,7 +327,7 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
     if value is None or source is None:
         return default
     if value.lower() not in _TRUE + _FALSE:
-        raise UsageError(f"{name} must be 1 or 0, not {_shown(value)} ({source.name})")
+        raise UsageError(f"{name} must be 1 or 0, not {_shown(value)}{_set_by(source)}")
     if not source.is_consented and _is_true(value) == default:
         # A folder may be stricter than its user about the network and about what is kept, not laxer.
         return _switch(tuple(each for each in sources if each.is_consented), name, default=default)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -118,37 +120,63 @@ main()
     assert (done.code, done.out.strip(), done.err) == (0, "minilm", "")
 
 
+def _shells() -> dict[str, str]:
+    """The programs of the shells that are here, by name; tools/fetch_shells.py brings what is missing."""
+    fetched = f"{Path(sys.prefix, 'shells', 'run')}{os.pathsep}{os.environ['PATH']}"
+    found = {name: shutil.which(name, path=fetched) for name in ("bash", "zsh", "fish")}
+    return {name: program for name, program in found.items() if program}
+
+
+_SHELLS = _shells()
+# What each of them sends once it reads a line.
+_READY = "\x1b[?2004h"
+_FLAGS = {"bash": ["--noprofile", "-i"], "zsh": ["-i"], "fish": ["-i"]}
+# What is typed before a tab, and what the line says then.
+_COMPLETED = (
+    ("simil cla", "simil classify"),
+    ("simil compare --precis", "simil compare --precision"),
+    ("simil models show mini", "simil models show minilm"),
+    ("simil compare -m openai:text-embedding-3-l", "simil compare -m openai:text-embedding-3-large"),
+    ("simil compare --metric euc", "simil compare --metric euclidean"),
+    ("simil cluster data.csv --field my", "simil cluster data.csv --field my text"),
+    ("simil embed dat", "simil embed data.csv"),
+)
+
+
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """A home in which `simil --install-completion bash` was run, and `simil` is on the path."""
+def home(tmp_path: Path) -> Path:
+    """A home with `simil` on the path and a table."""
     tools = tmp_path / "bin"
     tools.mkdir()
     script = tools / "simil"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m simil "$@"\n')
     script.chmod(0o755)
-    environ = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    done = run([str(script), "--install-completion", "bash"], env=environ)
-    assert done.code == 0, done.err
+    (tmp_path / "data.csv").write_text("id,my text\n1,a\n")
+    # A fetched zsh has its modules elsewhere.
+    (tmp_path / ".zshenv").write_text('[ -z "$SHELL_MODULES" ] || module_path=($SHELL_MODULES)\n')
     return tmp_path
 
 
-def test_bash_completes_once_it_is_installed(installed: Path) -> None:
-    environ = {**os.environ, "HOME": str(installed), "PATH": f"{installed / 'bin'}:{os.environ['PATH']}"}
+@pytest.mark.parametrize("name", _SHELLS)
+def test_a_shell_completes_once_it_is_installed(name: str, home: Path) -> None:
+    installing = {"HOME": str(home), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = run([str(home / "bin" / "simil"), "--install-completion", name], env=installing)
+    assert done.code == 0, done.err
+    environ = {**os.environ, "HOME": str(home), "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
     shell = pexpect.spawn(
-        "bash",
-        ["--noprofile", "--rcfile", str(installed / ".bashrc"), "-i"],
-        env={**environ, "PS1": "$ ", "TERM": "dumb"},
-        dimensions=(24, 160),
+        _SHELLS[name],
+        _FLAGS[name],
+        cwd=str(home),
+        env={**environ, "PS1": "$ ", "TERM": "xterm", "XDG_CONFIG_HOME": "", "ZDOTDIR": str(home)},
+        dimensions=(24, 200),
         encoding="utf-8",
-        timeout=120,
+        timeout=60,
     )
-    for typed, shown in (
-        ("simil cla", "classify "),
-        ("simil compare --precis", "--precision "),
-        ("simil models show mini", "minilm "),
-        ("simil compare -m openai:text-embedding-3-l", "-m openai:text-embedding-3-large "),
-    ):
-        shell.sendcontrol("u")
+    for typed, line in _COMPLETED:
+        shell.expect_exact(_READY)
+        # The line is completed, then shown by `echo`.
         shell.send(f"{typed}\t")
-        shell.expect_exact(shown)
+        shell.sendcontrol("a")
+        shell.send("echo is: \r")
+        shell.expect(rf"\n(?:\x1b[^\n]*)?is: {re.escape(line)}\s*\r?\n")
     shell.close(force=True)

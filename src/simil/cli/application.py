@@ -11,7 +11,7 @@ import typer
 from simil.cli.command_registry import COMMANDS, GROUPS, command_named, subcommands_of
 from simil.cli.help.about_simil import SIMIL
 from simil.cli.help.command_texts import TEXTS
-from simil.cli.options.completion import INSTRUCTION, part_at_colon
+from simil.cli.options.completion import INSTRUCTION, complete_at_the_first_tab, part_at_colon
 from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.output.version_line import print_version
 from simil.cli.usage_errors import described
@@ -25,6 +25,8 @@ def run_application(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; raises `UsageError` for a command line that is wrong."""
     if INSTRUCTION in os.environ:
         part_at_colon(os.environ)
+    if {"--install-completion", "--show-completion"} & {*arguments}:
+        complete_at_the_first_tab()
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
+from simil.formats.documents import BrokenDocument
 from simil.formats.passthrough import Frame
 from simil.formats.remote_paths import check_online
 from simil.formats.sources import Source
@@ -28,13 +29,15 @@ class OpenInput:
     """An input that was looked at: its sources all hold texts, or all hold vectors.
 
     Each source is read once, as texts, pairs, records or vectors; `reading` says how texts are read, `label`
-    is shown beside the progress bar while they are embedded.
+    is shown beside the progress bar while they are embedded. `on_broken` gets the error of a document that
+    cannot be converted, and is left out; without it the error is raised.
     """
 
     sources: Sequence[TypedSource]
     reading: ReadOptions
     label: str
     holds_vectors: bool
+    on_broken: Callable[[BrokenDocument], None] | None = None
 
     @property
     def formats(self) -> set[str]:
@@ -93,6 +96,7 @@ class OpenInput:
             on_blank=on_blank,
             on_error=on_error,
             on_frame=on_frame,
+            on_broken=self.on_broken,
             keeps_failed=keeps_failed,
         )
 
@@ -180,7 +184,8 @@ class InputOpener:
             check_online(source.path, offline=self._offline)
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed, reading, reading.fields) for typed in opened]
+        looked_at = [] if reading.is_literal else [typed for typed in opened if not typed.is_document]
+        found = [as_vectors(typed, reading, reading.fields) for typed in looked_at]
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(

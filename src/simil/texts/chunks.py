@@ -13,9 +13,9 @@ from simil.texts.records import Text, is_blank
 
 __all__ = [
     "BETWEEN_PARAGRAPHS",
+    "Chunk",
     "Chunking",
     "Cut",
-    "Part",
     "Spans",
     "by_spans",
     "chunking_named",
@@ -24,14 +24,14 @@ __all__ = [
 ]
 
 
-class Part(NamedTuple):
+class Chunk(NamedTuple):
     """A part of a text: the number of its first character there, and what is embedded."""
 
     start: int
     text: str
 
 
-Cut = Callable[[Text], Iterable[Part]]
+Cut = Callable[[Text], Iterable[Chunk]]
 # From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
@@ -83,10 +83,10 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
 def by_spans(spans: Spans) -> Cut:
     """Return what cuts a text into spans, each from its first word on."""
 
-    def cut(text: Text) -> Iterator[Part]:
+    def cut(text: Text) -> Iterator[Chunk]:
         for start, end in spans(text.text):
             part = text.text[start:end]
-            yield Part(start + len(part) - len(part.lstrip()), part.strip())
+            yield Chunk(start + len(part) - len(part.lstrip()), part.strip())
 
     return cut
 

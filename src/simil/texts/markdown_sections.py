@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from simil.texts.chunks import Part
+from simil.texts.chunks import Chunk
 from simil.texts.records import Text, is_blank
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = ["is_markdown", "sections"]
 # Of files with other suffixes, lines that begin with # are comments more often than headings.
 _SUFFIXES = {
     "", ".txt", ".md", ".markdown", ".mdown", ".mdwn", ".mkd", ".mkdn", ".mdx", ".qmd", ".rmd",
+    ".pdf", ".docx", ".html", ".htm", ".xhtml",  # of which Markdown was made
 }  # fmt: skip
 _FRONT_MATTER = re.compile(
     r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?=[^\s])(?P<fields>.*?)^(?P=fence)[ \t]*(?:\r?\n|\Z)",
@@ -48,7 +49,7 @@ def is_markdown(text: Text) -> bool:
     return text.origin.line is not None or PurePath(text.origin.source).suffix.lower() in _SUFFIXES
 
 
-def sections(text: str) -> Iterator[Part]:
+def sections(text: str) -> Iterator[Chunk]:
     """Yield what stands between two headings, by CommonMark's rules, after the path of headings above it.
 
     A heading in a list or a quotation does not divide, and one without text of its own is only in the paths
@@ -71,7 +72,7 @@ def sections(text: str) -> Iterator[Part]:
             continue
         path = _BETWEEN_HEADINGS.join(one.title for one in above if one.title)
         place = lines[heading.first] if heading is not first else text.index(body, start)
-        yield Part(place, "\n".join(filter(None, [path, body])))
+        yield Chunk(place, "\n".join(filter(None, [path, body])))
 
 
 def _headings(text: str) -> list[_Heading]:

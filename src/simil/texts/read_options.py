@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simil.errors import UsageError
-from simil.formats.detection import TypedSource, typed
+from simil.formats.detection import TypedSource, format_of_folder, typed
+from simil.formats.documents import document_in
 from simil.formats.encoding import check_encoding
 from simil.formats.record_stream import FormatOptions
-from simil.formats.registry import suffix_format
+from simil.formats.registry import format_named, suffix_format
 from simil.formats.sources import Source
 
 __all__ = ["SEPARATED", "TABLES", "WORKBOOKS", "InputFormat", "ReadOptions", "format_of"]
@@ -50,7 +51,8 @@ class ReadOptions(FormatOptions):
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. With `all_fields` the fields of a text are all those of its record,
     including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What the
-    regular expressions `ignored` match is not embedded. What they say about the bytes of a source is in
+    regular expressions `ignored` match is not embedded. With `documents`, files that are called documents are
+    read as such, whatever the `format` of the others. What they say about the bytes of a source is in
     `FormatOptions`.
     """
 
@@ -61,6 +63,7 @@ class ReadOptions(FormatOptions):
     nul: bool = False
     all_fields: bool = False
     ignored: tuple[str, ...] = ()
+    documents: bool = False
     all_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -111,7 +114,14 @@ class ReadOptions(FormatOptions):
         return bool(self._plain) or self.format is InputFormat.TEXT
 
     def open(self, source: Source) -> TypedSource:
-        """Find out in which format `source` is read; errors as in `typed`."""
+        """Find out in which format `source` is read; errors as in `typed` and `document_in`.
+
+        A document is read as plain text, unless a format is named.
+        """
+        if (self.format is None or self.documents) and format_of_folder(source.path) is None:
+            document = document_in(source, self.encoding, or_text=self.documents)
+            if document is not None:
+                return TypedSource(document, format_named(InputFormat.TEXT))
         return typed(source, InputFormat.TEXT if self._plain else self.format, self.encoding)
 
     def check_field(self) -> None:

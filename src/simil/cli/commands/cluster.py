@@ -134,7 +134,7 @@ def cluster(
                 lines = range(len(stored))
                 result = _found_in_blocks(stored, clusters, threshold, min_size, plot)
             if plot is not None:  # Before the text, since its reader may close the pipe.
-                draw_clusters(plot, projection, result)
+                draw_clusters(plot, projection, result, files or [])
             if labels_only:
                 show_labels(result, lines, stream)
             elif not replaces_text(plot, shown_as):

@@ -37,6 +37,11 @@ class GivenTexts(Frozen):
     texts: Sequence[str]
     files: Sequence[str]
 
+    @property
+    def named_files(self) -> Sequence[str] | None:
+        """What was read if all of it was files and stdin, None if texts were given."""
+        return self.files if not self.texts and set(self.arguments) <= {"-"} else None
+
     def as_files(self) -> GivenTexts:
         """Return them with the arguments as files, stdin if there is none at all."""
         files = [*self.files, *self.arguments]
@@ -149,6 +154,8 @@ def _folder_items(session: Session, folder: str, reading: ReadOptions, *, is_alo
 
     If nothing but the folder `is_alone` compared, the names are those in it.
     """
+    from dataclasses import replace
+
     from simil.cli.commands.folder_texts import as_one_text, no_text_in, open_file, text_files
     from simil.cli.output.notes import LeftOutFiles
     from simil.tasks.comparison import Item
@@ -156,7 +163,8 @@ def _folder_items(session: Session, folder: str, reading: ReadOptions, *, is_alo
     left_out = LeftOutFiles(reading.encoding)
     is_empty = True
     for path in text_files(session, folder, reading, left_out):
-        for text in session.texts(as_one_text(open_file(session, path, reading))):
+        opened = replace(open_file(session, path, reading, in_folder=True), on_broken=left_out.add_broken)
+        for text in session.texts(as_one_text(opened)):
             is_empty = False
             yield Item(os.path.relpath(path, folder) if is_alone else path, text)
     left_out.report()

@@ -50,7 +50,7 @@ def embed(
         Option(
             "--kind",
             metavar="KIND",
-            help="What the texts are to the model, which has a prompt for some kinds.",
+            help="How the texts will be used; selects the model's prompt, if it has one.",
             choices=("symmetric", "query", "document"),
         ),
     ] = "symmetric",

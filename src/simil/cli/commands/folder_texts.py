@@ -26,6 +26,7 @@ def text_files(session: Session, path: str, reading: ReadOptions, left_out: Left
     if not Path(path).is_dir():
         yield path
         return
+    from simil.formats.documents import can_read_documents
     from simil.texts.trees import LeftOut, files_in
 
     for name in files_in(
@@ -34,16 +35,17 @@ def text_files(session: Session, path: str, reading: ReadOptions, left_out: Left
         text_limit=reading.text_limit,
         whole=True,
         on_left_out=left_out.add,
+        documents=can_read_documents(),
     ):
-        opened = open_file(session, name, reading)
+        opened = open_file(session, name, reading, in_folder=True)
         if opened.holds_vectors or is_json(opened):
             left_out.add(name, LeftOut.DATA)
         else:
             yield name
 
 
-def open_file(session: Session, path: str, reading: ReadOptions) -> OpenInput:
-    """Open a file that is one text, or holds vectors."""
+def open_file(session: Session, path: str, reading: ReadOptions, *, in_folder: bool = False) -> OpenInput:
+    """Open a file that is one text, or holds vectors; one `in_folder` need not be read as a document."""
     from simil.texts import ReadOptions
 
     plain = ReadOptions(
@@ -51,6 +53,7 @@ def open_file(session: Session, path: str, reading: ReadOptions) -> OpenInput:
         encoding=reading.encoding,
         max_text_bytes=reading.max_text_bytes,
         ignored=reading.ignored,
+        documents=in_folder,
     )
     return session.open([path], plain)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -83,7 +84,7 @@ def match(
         Option(
             "--whole",
             help="Treat each file as one text; LEFT and RIGHT may be folders.",
-            rich_help_panel="Input",
+            group="Input",
         ),
     ] = False,
     input_format: opt.InputFormatName = None,
@@ -164,7 +165,7 @@ def match(
         for path, name, id_name, chosen in zip((left, right), fields, id_fields, collections, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
-        opened = [run.session.open(_files_of(run.session, *side), side[1]) for side in sides]
+        opened = [_opened(run.session, *side) for side in sides]
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
@@ -203,10 +204,10 @@ def match(
         raise NegativeAnswer
 
 
-def _files_of(session: Session, path: str, reading: ReadOptions) -> list[str]:
-    """Return the file, or with `--whole` those of a folder; raises `InputError` if it has no text."""
-    if not reading.whole:
-        return [path]
+def _opened(session: Session, path: str, reading: ReadOptions) -> OpenInput:
+    """Open the file, or with `--whole` those of a folder; raises `InputError` if it has no text."""
+    if not reading.whole or not os.path.isdir(path):  # noqa: PTH112 (as in compare)
+        return session.open([path], reading)
     from simil.cli.commands.folder_texts import no_text_in, text_files
     from simil.cli.output.notes import LeftOutFiles
 
@@ -215,7 +216,8 @@ def _files_of(session: Session, path: str, reading: ReadOptions) -> list[str]:
     left_out.report()
     if not files:
         raise no_text_in(path)
-    return files
+    opened = session.open(files, replace(reading, documents=True))
+    return replace(opened, on_broken=lambda error: log.warning("left out: %s", error))
 
 
 def _found_in_blocks(

@@ -81,7 +81,7 @@ def search(
             metavar="UNIT",
             help="Split files into lines, paragraphs, sections of Markdown with their headings, or "
             "overlapping windows of tokens, as in tokens:256/32.",
-            choices=("lines", "paragraphs", "markdown", "tokens"),
+            choices=("lines", "paragraphs", "markdown", "tokens:SIZE/OVERLAP"),
             default="lines",
         ),
     ] = None,
@@ -172,7 +172,7 @@ def search(
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
-        opened = run.session.open(sources, cut.files)
+        opened = cut.without_broken(run.session.open(sources, cut.files))
         found = _found(
             run.session, SearchRequest(asked, opened, cut, stored, words, candidates or top_k, threshold)
         )
@@ -195,6 +195,7 @@ def search(
                     has_headings=chunk == "markdown",
                     reranker=reranker,
                 )
+        cut.report_broken()
         report_misses(found.answers, len(found.queries), corpus, threshold, stored.where)
         if candidates is not None and top_k is None and threshold is not None:
             report_limit(found.answers, found.searched, threshold, candidates)

@@ -41,6 +41,7 @@ class Splitting:
         all_fields: bool,
         patterns: FilePatterns | None = None,
     ) -> None:
+        from simil.cli.output.notes import LeftOutFiles
         from simil.texts import InputFormat
         from simil.texts.chunks import chunking_named
 
@@ -52,12 +53,14 @@ class Splitting:
         options = reading.options(whole=whole, all_fields=all_fields)
         if recursive and reading.input_format is None:
             # As grep does: a .json in a source tree holds no records for us.
-            options = replace(options, format=InputFormat.TEXT)
+            options = replace(options, format=InputFormat.TEXT, documents=True)
         self.files: ReadOptions = options
+        self._broken = LeftOutFiles(options.encoding)
 
     def sources(self, files: Sequence[str], progress: Progress) -> list[str]:
         """Return the files, and of folders the text files below; reports those that are left out."""
         from simil.cli.output.notes import LeftOutFiles
+        from simil.formats.documents import can_read_documents
         from simil.formats.lance_paths import is_lance
         from simil.texts.trees import files_in
 
@@ -78,6 +81,7 @@ class Splitting:
                     whole=bool(self.chunking or self.files.whole or self.files.nul),
                     on_left_out=left_out.add,
                     patterns=self._patterns,
+                    documents=can_read_documents(),
                 ):
                     found.append(name)
                     advance(1)
@@ -86,6 +90,14 @@ class Splitting:
             which = "" if self._patterns is None else " that --glob and --type select"
             raise UsageError(f"there are no text files{which} in {' '.join(files) or 'this folder'}")
         return found
+
+    def without_broken(self, opened: OpenInput) -> OpenInput:
+        """Return an input, for -r without broken documents, which `report_broken` counts."""
+        return replace(opened, on_broken=self._broken.add_broken) if self.files.documents else opened
+
+    def report_broken(self) -> None:
+        """Report the documents that were left out, once all are read."""
+        self._broken.report()
 
     def corpus(self, session: Session, opened: OpenInput) -> Corpus:
         """Return the texts or saved vectors to search, split as the user wants it."""

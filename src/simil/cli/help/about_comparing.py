@@ -41,8 +41,7 @@ COMPARING = {
             "with the model that "
             "made them.",
         ),
-        common="--top-k --threshold --recursive --type --chunk --files --hybrid --field --format --output "
-        "--model",
+        common="--top-k --threshold --recursive --type --chunk --hybrid --field --format --output --model",
         examples=(
             Example("Search the lines of a file", 'simil search "how do I undo a commit" notes.txt'),
             Example(

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 __all__ = [
+    "AFTER",
     "INSTRUCTION",
+    "begun",
+    "complete_at_the_first_tab",
     "file_type_names",
     "language_names",
     "model_and_server_names",
@@ -21,6 +24,8 @@ __all__ = [
 # Set by the script that `--install-completion` installs: the shell asks for completions.
 INSTRUCTION = "_SIMIL_COMPLETE"
 _BEFORE = "_SIMIL_COMPLETE_BEFORE"
+# The words behind the cursor, where the shell tells them.
+AFTER = "_SIMIL_COMPLETE_AFTER"
 # What the names of models behind an API begin with.
 _API = "openai:"
 
@@ -30,7 +35,7 @@ def model_names(incomplete: str) -> list[str]:
 
     Loads no model and opens no connection.
     """
-    return _begun(incomplete, _known_models())
+    return begun(incomplete, _known_models())
 
 
 def model_and_server_names(ctx: Any, incomplete: str) -> list[str]:
@@ -39,10 +44,10 @@ def model_and_server_names(ctx: Any, incomplete: str) -> list[str]:
     `ctx` is Typer's, with the options before the cursor. The server is asked only where one of its models
     may be meant, and has a second.
     """
-    begun = os.environ.get(_BEFORE, "") + incomplete
-    may_be_meant = begun.startswith(_API) or _API.startswith(begun)
+    typed = os.environ.get(_BEFORE, "") + incomplete
+    may_be_meant = typed.startswith(_API) or _API.startswith(typed)
     names = _server_models(ctx.params) if may_be_meant and "base_url" in ctx.params else []
-    return _begun(incomplete, [*_known_models(), *(f"{_API}{name}" for name in names)])
+    return begun(incomplete, [*_known_models(), *(f"{_API}{name}" for name in names)])
 
 
 def _server_models(options: Mapping[str, Any]) -> Sequence[str]:
@@ -77,7 +82,7 @@ def reranker_names(incomplete: str) -> list[str]:
     from simil.models.hub.snapshots import cached_repos, hub_cache_dir
 
     known = [info.cli_name for info in catalog().values() if info.kind == "reranker"]
-    return _begun(incomplete, [*known, *cached_repos(hub_cache_dir())])
+    return begun(incomplete, [*known, *cached_repos(hub_cache_dir())])
 
 
 def language_names(incomplete: str) -> list[str]:
@@ -86,7 +91,7 @@ def language_names(incomplete: str) -> list[str]:
     from simil.index.word_tokens import NO_LANGUAGE, languages
 
     try:
-        return _begun(incomplete, [*languages(), NO_LANGUAGE])
+        return begun(incomplete, [*languages(), NO_LANGUAGE])
     except ExtraMissing:
         return []
 
@@ -95,13 +100,26 @@ def file_type_names(incomplete: str) -> list[str]:
     """Return the types of files that begin with `incomplete`."""
     from simil.texts.file_types import file_types
 
-    return _begun(incomplete, file_types())
+    return begun(incomplete, file_types())
 
 
-def _begun(incomplete: str, names: Iterable[str]) -> list[str]:
+def begun(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Return those `names` that begin with what is typed, each once, without what bash keeps of it."""
     before = os.environ.get(_BEFORE, "")
-    begun = dict.fromkeys(name for name in names if name.startswith(before + incomplete))
-    return [name[len(before) :] for name in begun]
+    found = dict.fromkeys(name for name in names if name.startswith(before + incomplete))
+    return [name[len(before) :] for name in found]
+
+
+def complete_at_the_first_tab() -> None:
+    """Have the script for zsh complete when it is loaded, too: Typer's only defines what completes.
+
+    Zsh loads it for the first word that is to be completed, which would then take a second tab.
+    """
+    from typer._completion_shared import _completion_scripts as scripts
+
+    call = '%(complete_func)s "$@"'
+    if not scripts["zsh"].rstrip().endswith(call):
+        scripts["zsh"] = f"{scripts['zsh'].rstrip()}\n{call}\n"
 
 
 def part_at_colon(environ: MutableMapping[str, str]) -> None:
@@ -114,7 +132,9 @@ def part_at_colon(environ: MutableMapping[str, str]) -> None:
     if environ.get(INSTRUCTION) != "complete_bash" or not number.isdigit():
         return
     # Joined by newlines in the installed script; words after the cursor would change the count.
-    words = environ.get("COMP_WORDS", "").split("\n")[: int(number) + 1]
+    given = environ.get("COMP_WORDS", "").split("\n")
+    words = given[: int(number) + 1]
+    environ[AFTER] = "\n".join(given[len(words) :])
     joined = re.sub(r"\n:(\n|$)", ":", "\n".join(words)).split("\n")
     before, colon, after = joined[-1].rpartition(":")
     environ[_BEFORE] = before + colon

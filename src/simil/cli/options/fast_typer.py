@@ -142,5 +142,23 @@ def _typer_annotation(annotation: Any) -> Any:
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
     # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
     shown = declared.help.replace("[", "\\[")
-    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **declared.told)
+    told = {"autocompletion": _completion(declared), **declared.told}
+    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **told)
     return Annotated[annotation.__origin__, said]
+
+
+def _completion(declared: ParameterDeclaration) -> Callable[[str], list[str]] | None:
+    """Return what completes a value by its declaration alone; None leaves it to the shell."""
+    if declared.choices:
+
+        def begun_choices(incomplete: str) -> list[str]:
+            from simil.cli.options.completion import begun
+
+            return begun(incomplete, declared.choices)
+
+        return begun_choices
+    if any(name.endswith("field") for name in declared.names):
+        from simil.cli.options.column_completion import column_names
+
+        return column_names
+    return None

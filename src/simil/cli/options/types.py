@@ -140,8 +140,8 @@ Device = Annotated[
     _model(
         "--device",
         metavar="DEVICE",
-        help="Device that runs the model; cuda:0,1 or cuda:all uses several GPUs.",
-        choices=("auto", "cpu", "cuda", "mps"),
+        help="Device that runs the model: the CPU, one or more GPUs by number, or all of them.",
+        choices=("auto", "cpu", "cuda", "cuda:0,1", "cuda:all", "mps"),
         default="auto",
         variable="SIMIL_DEVICE",
     ),
@@ -219,7 +219,7 @@ RetriesLimit = Annotated[
         "--retries",
         metavar="N",
         min=0,
-        help="How often to retry a failed API request.",
+        help="Number of times to retry a failed API request.",
         default="5",
         variable="SIMIL_RETRIES",
     ),
@@ -273,9 +273,7 @@ TrustCache = Annotated[
         variable="SIMIL_TRUST_CACHE",
     ),
 ]
-Offline = Annotated[
-    bool, _model("--offline", help="Do not connect to any network.", variable="SIMIL_OFFLINE")
-]
+Offline = Annotated[bool, _model("--offline", help="Make no network connection.", variable="SIMIL_OFFLINE")]
 NoCache = Annotated[
     bool,
     _model("--no-cache", help="Neither read nor write the vector cache; SIMIL_CACHE=off does the same."),
@@ -355,14 +353,14 @@ Collection = Annotated[
         default="the only one",
     ),
 ]
-Nul = Annotated[bool, _input("-0", "--null", help="Texts are separated by NUL bytes, not newlines.")]
+Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
 MaxTextBytes = Annotated[
     int | None,
     _input(
         "--max-text-bytes",
         metavar="N",
         min=0,
-        help="Size of the longest text or row to accept, in bytes; 0 for no limit.",
+        help="Maximum size of a text or row in bytes; 0 for no limit.",
         default="64000000",
     ),
 ]
@@ -398,7 +396,7 @@ Sort = Annotated[
     bool,
     Option(
         "--sort",
-        help="Order rows by result, such as the best score first, instead of as in the input.",
+        help="Sort rows by result, best first, instead of keeping them in input order.",
     ),
 ]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "
@@ -498,8 +496,7 @@ WordLanguage = Annotated[
     _words(
         "--language",
         metavar="NAME",
-        help="Language of the texts, so that forms of a word count as the same; none to compare words as "
-        "they are.",
+        help="Language of the texts, so that all forms of a word match; none matches exact words only.",
         default="english",
         autocompletion=language_names,
     ),
@@ -537,7 +534,7 @@ PlotTo = Annotated[
     Option(
         "--plot",
         metavar="FILE",
-        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). Needs "
+        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). All but .html need "
         "simil-cli[plot].",
     ),
 ]

@@ -15,6 +15,7 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
+    from simil.formats.documents import BrokenDocument
     from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 
@@ -48,7 +49,8 @@ class Notes:
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
         """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
         if on_error not in ("fail", "skip", "null"):
-            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
+            allowed = "fail, skip or null" if nulls else "fail or skip"
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint=f"choose {allowed}")
         if on_error == "null" and not nulls:
             raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
         self.policy = on_error
@@ -148,6 +150,7 @@ class LeftOutFiles:
         """Take the encoding that the user names."""
         self._encoding = encoding or "UTF-8"
         self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
@@ -156,6 +159,14 @@ class LeftOutFiles:
         why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
         self._counts[why] += 1
         log.info("%s left out: %s", path, why)
+
+    def add_broken(self, error: BrokenDocument) -> None:
+        """Count a document that cannot be converted."""
+        from simil.texts.trees import LeftOut
+
+        with self._lock:
+            self._counts[str(LeftOut.BROKEN)] += 1
+        log.info("%s", error)
 
     def report(self) -> None:
         """Report how many files were left out and why, in one line."""
