@@ -60,7 +60,7 @@ def _tail(page: CommandPage) -> Iterator[str]:
     for group in page.groups:
         if group.heading == "Options" and page.subcommands:
             continue  # They are those of the subcommands, below.
-        heading = group.heading if group.heading == "Options" else f"{group.heading} options"
+        heading = group.heading if group.heading == "Options" else f"Options: {group.heading}"
         yield from _table(f"## {heading}", "option", group.entries)
     if not page.subcommands:
         yield from _exit_codes(page, "## Exit codes")

@@ -62,7 +62,8 @@ def _escaped(text: str) -> str:
 
 def _section(heading: str, lines: Iterable[str]) -> list[str]:
     lines = list(lines)
-    return [f".SH {heading}", *lines] if any(lines) else []
+    # A heading begins a paragraph.
+    return [f".SH {heading}", *lines[lines[:1] == [".PP"] :]] if any(lines) else []
 
 
 def _synopsis(usage: Sequence[str]) -> Iterator[str]:

@@ -26,7 +26,11 @@ from simil.cli.help.command_page import page_names, page_of
 from simil.cli.help.help_text import full_help, short_help
 from simil.cli.options.fast_typer import Command, typer_function
 from simil.cli.options.groups import ExpandedCommand
-from simil.config import VARIABLES
+from simil.config import VARIABLES, load_settings
+from simil.formats.text_limit import MAX_TEXT_BYTES
+from simil.index.word_tokens import DEFAULT_LANGUAGE
+from simil.tasks.reranking import CANDIDATES
+from simil.tasks.retrieval import TOP_K
 
 GOLDEN, ROOT = Path(__file__).with_name("help"), Path(__file__).parents[2]
 PAGES = {name: page_of(name) for name in page_names()}
@@ -199,6 +203,30 @@ def test_every_example_is_a_command_line_that_simil_takes(line: str) -> None:
 def test_every_variable_is_named(variable: str) -> None:
     named = {entry.variable for _, entry in ENTRIES} | {one.name for one in PAGES[""].variables}
     assert variable in named
+
+
+def test_no_other_variable_is_named() -> None:
+    others = {"RAY_ADDRESS", "SIMIL_SERVE_API_KEY", ""}
+    assert {entry.variable for _, entry in ENTRIES} <= {*VARIABLES, *others}
+
+
+def test_defaults_are_those_that_hold() -> None:
+    settings = load_settings(environ={}, directory=Path(__file__).parent)
+    held = {
+        ("search", "--top-k"): TOP_K,
+        ("search", "--candidates"): CANDIDATES,
+        ("search", "--language"): DEFAULT_LANGUAGE,
+        ("search", "--max-text-bytes"): MAX_TEXT_BYTES,
+        ("search", "--engine"): settings.engine,
+        ("search", "--precision"): settings.precision,
+        ("search", "--overflow"): settings.overflow,
+        ("search", "--concurrency"): settings.concurrency,
+        ("search", "--retries"): settings.retries,
+        ("search", "--base-url"): settings.openai.base_url,
+    }
+    for (command, option), value in held.items():
+        (entry,) = (one for title, one in ENTRIES if title == f"simil {command}" and option in one.names)
+        assert entry.default.partition(";")[0] == str(value)
 
 
 # A command line for each option that has choices, which the value `nonsense` makes wrong.

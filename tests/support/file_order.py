@@ -14,7 +14,7 @@ _LONGEST = """
     torture/test_short_forms.py
     clusters/test_interrupted_runs.py
     engines/test_precision.py
-    test_benchmarks.py
+    measuring/test_benchmarks.py
     cli/test_search_datasets.py
     cli/test_openai_faults.py
     tasks/test_communities.py

@@ -128,6 +128,20 @@ class Comparison(Frozen, eq=False):
                     return False
         return True
 
+    def in_order(self, order: NDArray[np.int64]) -> Comparison:
+        """Return the comparison of the same items in another order of their numbers."""
+        vectors = self.vectors[order]
+        return Comparison(
+            names=[self.names[number] for number in order],
+            ids=[self.ids[number] for number in order],
+            first_score=float(similarity.pairwise(vectors[:1], vectors[1:2], self.metric)[0]),
+            dimensions=self.dimensions,
+            load_vectors=lambda: vectors,
+            metric=self.metric,
+            model=self.model,
+            scale=self.scale,
+        )
+
     def _shown(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         return scores if self.scale is None else self.scale.apply(scores)
 

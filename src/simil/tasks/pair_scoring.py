@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import TextRejected
@@ -77,6 +77,19 @@ class CrossComparison:
             yield 0, 1, self.first_score[0]
         for index, row in self.rows():
             yield from ((index, other, score) for other, score in enumerate(row) if other != index)
+
+    def in_order(self, order: NDArray[np.int64]) -> CrossComparison:
+        """Return the same scores with the items in another order of their numbers; two items keep theirs."""
+        if self.scores is None:
+            return self
+        scores = self.scores[order][:, order]
+        return replace(
+            self,
+            names=[self.names[number] for number in order],
+            ids=[self.ids[number] for number in order],
+            first_score=scores[0, 1:2],
+            scores=scores,
+        )
 
     def all_reach(self, threshold: float) -> bool:
         """Return whether the scores of all pairs of items are at least `threshold`, but for refused ones."""

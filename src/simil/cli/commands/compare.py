@@ -11,6 +11,7 @@ from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 log = logging.getLogger("simil")
+
+_ORDERS = ("input", "cluster")
 
 
 @expanded
@@ -103,8 +106,21 @@ def compare(
     no_normalize: opt.NoNormalize = False,
     whole: Annotated[
         bool,
-        Option("--whole", help="Treat each TEXT as the name of a file or folder, as after --file."),
+        Option(
+            "--whole",
+            help="Treat each TEXT as the name of a file or folder, as after --file.",
+            group="Input",
+        ),
     ] = False,
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            choices=_ORDERS,
+            metavar="ORDER",
+            help="Order of the texts in a matrix and its picture: cluster puts similar ones side by side.",
+        ),
+    ] = "input",
     *,
     plot: opt.PlotTo = None,
     model: ModelFlags,
@@ -130,7 +146,8 @@ def compare(
     if whole:
         reading.options(whole=True)  # Raises for options that whole files have no use for.
         given = given.as_files()
-    _check_choice(given, pairs, top, plot)
+    values.check_choice("--order", order, _ORDERS)
+    _check_choice(given, pairs, top, plot, order)
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
@@ -144,7 +161,7 @@ def compare(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
-        shown_as = form_of(form, output)
+        display = _Display(form_of(form, output), plot, given.named_files, top)
         about_vectors = {
             "--metric": metric,
             "--dimensions": model.dimensions,
@@ -157,7 +174,7 @@ def compare(
 
             rows = PairRows(pairs, reading.options(), chosen, wanted, scaling, threshold)
             crosses = _is_cross_encoder(run, about_vectors)
-            reached = rows.score(run, shown_as, output, is_cross_encoder=crosses)
+            reached = rows.score(run, display.form, output, is_cross_encoder=crosses)
         else:
             items = [*items_of(run.session, given, reading)]
             with open_output(output) as stream:
@@ -176,7 +193,8 @@ def compare(
                         on_unknown=run.notes.unknown,
                     )
                     compared = scaling.scaled(compared)
-                _show(compared, shown_as, stream, plot, top, quiet=run.quiet and output is None)
+                compared = _ordered(compared, order)
+                display(compared, stream, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -194,7 +212,9 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _check_choice(given: GivenTexts, pairs: str | None, top: int | None, plot: str | None) -> None:
+def _check_choice(
+    given: GivenTexts, pairs: str | None, top: int | None, plot: str | None, order: str
+) -> None:
     """Raise `UsageError` for what does not go with `--pairs`, and what `check_plot` raises."""
     if pairs is None:
         if plot is not None:
@@ -206,6 +226,8 @@ def _check_choice(given: GivenTexts, pairs: str | None, top: int | None, plot: s
         raise UsageError("--pairs brings its own texts", hint="leave the others out")
     if top is not None:
         raise UsageError("--top is for texts that are compared each with each", hint="leave it out")
+    if order != "input":
+        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
     if plot is not None:
         raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
 
@@ -221,21 +243,38 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
 
 
-def _show(
-    comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, top: int | None, *, quiet: bool
-) -> None:
-    from simil.cli.commands.compare_view import draw_comparison, show_comparison
+def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
+    if order == "input" or len(comparison.names) < 3:
+        return comparison
+    import numpy as np
 
-    if plot is not None:  # Before the text, since its reader may close the pipe.
-        from simil.cli.plots.drawing import replaces_text
+    from simil.tasks.seriation import cluster_order
 
-        draw_comparison(plot, comparison)
-        quiet = quiet or replaces_text(plot, form)
-    if quiet:
-        return
-    if top is None:
-        show_comparison(comparison, form, stream)
-    else:
-        from simil.cli.commands.compare_top_view import show_top_pairs
+    scores = np.array([row for _, row in comparison.rows()])
+    return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
 
-        show_top_pairs(comparison, top, form, stream)
+
+class _Display(Frozen):
+    """How scores are shown; `files` is what was read if it was files alone, `top` how many pairs to show."""
+
+    form: str
+    plot: str | None
+    files: Sequence[str] | None
+    top: int | None
+
+    def __call__(self, comparison: AnyComparison, stream: BinaryIO, *, quiet: bool) -> None:
+        from simil.cli.commands.compare_view import draw_comparison, show_comparison
+
+        if self.plot is not None:  # Before the text, since its reader may close the pipe.
+            from simil.cli.plots.drawing import replaces_text
+
+            draw_comparison(self.plot, comparison, self.files)
+            quiet = quiet or replaces_text(self.plot, self.form)
+        if quiet:
+            return
+        if self.top is None:
+            show_comparison(comparison, self.form, stream)
+        else:
+            from simil.cli.commands.compare_top_view import show_top_pairs
+
+            show_top_pairs(comparison, self.top, self.form, stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -36,14 +37,19 @@ def show_comparison(comparison: AnyComparison, form: str, stream: BinaryIO) -> N
     stream.flush()
 
 
-def draw_comparison(path: str, comparison: AnyComparison) -> None:
-    """Draw the scores of all items with each other as a heat map."""
-    from simil.cli.plots.charts import heat_map
+def draw_comparison(path: str, comparison: AnyComparison, files: Sequence[str] | None) -> None:
+    """Draw the scores of all items with each other as a heat map; without `files`, its title names texts."""
+    from simil.cli.plots.charts import chart_title, cut, heat_map
     from simil.cli.plots.drawing import draw
 
     rows = (row for _, row in comparison.rows())
     metric = comparison.scale.name if comparison.scale else str(comparison.metric)
-    draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
+    if files is not None:
+        title = chart_title("Comparison of", files)
+    else:
+        shown, more = [cut(name, 30) for name in comparison.names[:3]], len(comparison.names) - 3
+        title = f"Comparison of {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+    draw(path, heat_map(comparison.names, rows, title=title, model=comparison.model, metric=metric))
 
 
 def _show_two(comparison: AnyComparison) -> None:

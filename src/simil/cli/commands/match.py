@@ -84,7 +84,7 @@ def match(
         Option(
             "--whole",
             help="Treat each file as one text; LEFT and RIGHT may be folders.",
-            rich_help_panel="Input",
+            group="Input",
         ),
     ] = False,
     input_format: opt.InputFormatName = None,

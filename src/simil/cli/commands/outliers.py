@@ -147,7 +147,7 @@ def outliers(
             )
         rows = choice.rows(found.scores)
         if plot is not None:  # Before the text, since its reader may close the pipe.
-            draw_outliers(plot, projection, corpus, found.scores, rows.tolist(), how)
+            draw_outliers(plot, projection, corpus, files or [], found.scores, rows.tolist(), how)
         among = corpus if normal is None else normal
         with open_output(output) as stream:
             if replaces_text(plot, shown_as):

@@ -58,7 +58,6 @@ class Option(ParameterDeclaration):
         default: str = "",
         variable: str = "",
         group: str = "",
-        rich_help_panel: str = "",
         autocompletion: Callable[..., list[str]] | None = None,
     ) -> None:
         super().__init__(
@@ -68,7 +67,7 @@ class Option(ParameterDeclaration):
             choices=choices,
             default=default,
             variable=variable,
-            group=group or rich_help_panel,
+            group=group,
             told={"min": min, "autocompletion": autocompletion},
         )
 

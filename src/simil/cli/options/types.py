@@ -534,7 +534,7 @@ PlotTo = Annotated[
     Option(
         "--plot",
         metavar="FILE",
-        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). Needs "
+        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). All but .html need "
         "simil-cli[plot].",
     ),
 ]
