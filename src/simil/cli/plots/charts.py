@@ -121,7 +121,10 @@ class HeatMap:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ScatterPlot:
-    """Points [texts, 2], each with its text, styled by `groups` (-1 is noise), by `scores`, or all alike."""
+    """Points [texts, 2], each with its text, styled by `groups` (-1 is noise), by `scores`, or all alike.
+
+    The caption says how a picture is to be read; `plain_caption` is for a terminal, which draws otherwise.
+    """
 
     points: Floats
     texts: Sequence[str]
@@ -131,6 +134,7 @@ class ScatterPlot:
     marked: Sequence[int]
     title: str
     caption: str
+    plain_caption: str
 
     def members(self) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
         """Yield each group that has members, noise first, with the rows of its members."""
@@ -223,12 +227,16 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Scores, all on one scale that ends at 1, and costs, each panel on a scale of its own from 0."""
+    """Scores, all on one scale that ends at 1, and costs, each panel on a scale of its own from 0.
+
+    The caption says how a picture is to be read; `plain_caption` is for a terminal, which draws otherwise.
+    """
 
     scores: Sequence[Panel]
     costs: Sequence[Panel]
     title: str
     caption: str
+    plain_caption: str
 
     @property
     def low(self) -> float:
@@ -313,7 +321,7 @@ def scatter_plot(
     """
     import numpy as np
 
-    notes = [model or "an unknown model", f"{len(texts):,} texts", method, note]
+    plain = " · ".join([model or "an unknown model", f"{len(texts):,} texts", method])
     return ScatterPlot(
         np.asarray(points, np.float64),
         [safe_text(text) for text in texts],
@@ -322,7 +330,8 @@ def scatter_plot(
         None if scores is None else np.asarray(scores, np.float64),
         [int(row) for row in marked],
         safe_text(title),
-        safe_text(" · ".join(notes)),
+        safe_text(f"{plain} · {note}"),
+        safe_text(plain),
     )
 
 

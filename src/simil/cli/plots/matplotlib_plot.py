@@ -223,7 +223,7 @@ def _write_numbers(axes: Any, drawn: Any, chart: HeatMap) -> None:
             axes.text(
                 column,
                 row,
-                f"{score:{digits}}",
+                f"{score:z{digits}}",  # z: no -0.00.
                 ha="center",
                 va="center",
                 fontsize=9 if len(chart.cells) > 8 else 11,
