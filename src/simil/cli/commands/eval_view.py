@@ -91,7 +91,7 @@ def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Ex
     notes = [experiment.size]
     drawn = [f"lines are {CONFIDENCE:.0%} intervals"] if experiment.resamples else []
     if len(results) > 1:
-        drawn.append("the best are darker")
+        drawn.append("the best are in bold")
         head = _head(data, [*notes, *drawn], [*notes, "* is best"])
         chart = BarChart(
             [_panel(results, name) for name in scores], [_panel(results, name) for name in costs], *head

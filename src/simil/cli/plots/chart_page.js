@@ -119,7 +119,7 @@ function heatMap() {
           pen.font = wide < 40 ? "10px system-ui, sans-serif" : font;
           pen.fillStyle = 0.299 * shade[0] + 0.587 * shade[1] + 0.114 * shade[2] > 128 ? "#000" : "#fff";
           pen.textAlign = "center";
-          pen.fillText(score.toFixed(2), x + wide / 2, y + high / 2);
+          pen.fillText(score.toFixed(2).replace(/^-(?=0\.00$)/, ""), x + wide / 2, y + high / 2);
         }
       }
       pen.font = font;

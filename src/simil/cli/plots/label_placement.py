@@ -20,9 +20,9 @@ _GAP = 7.0
 _MARGIN = 3.0
 # Around a point, what its mark covers.
 _MARK = 5.0
-# The cost of crossing a label; a pixel of distance costs a third.
+# The cost of crossing a label or a labelled point; a pixel of distance costs a third.
 _CROSSING = 20.0
-_STEPS = 16
+_STEPS = 48
 
 
 def label_offsets(
@@ -52,7 +52,7 @@ def place(
     `points` [labels, 2] are in pixels of a picture of size `room`, y upwards; `sizes` are the width and
     height of each label. Earlier labels are placed first. A label never covers another label, a labelled
     point or one of the `others` [n, 2]. Of the places left it takes one that is near, and whose line to the
-    point crosses no label.
+    point crosses no label and no other labelled point.
     """
     import numpy as np
 
@@ -62,6 +62,7 @@ def place(
     along = np.linspace(0, 1, _STEPS)[:, None]
     offsets: list[tuple[float, float] | None] = []
     for (x, y), size in zip(points, sizes, strict=True):
+        elsewhere = points[(np.abs(points - (x, y)) > 2 * _MARK).any(axis=1)]
         best: tuple[float, float, float] | None = None
         best_box = (0.0, 0.0, 0.0, 0.0)
         for distance, dx, dy in _candidates(*size):
@@ -73,6 +74,7 @@ def place(
             line = np.array([x, y]) + along * np.array([dx, dy])
             crossed = sum(_covered(_box_of(other), line) > 0 for other in taken)
             crossed += _covered(box, lines) > 0
+            crossed += _passes(line, elsewhere)
             cost = distance / 3 + _CROSSING * crossed
             if best is None or cost < best[0]:
                 best, best_box = (cost, dx, dy), box
@@ -144,6 +146,13 @@ def _overlaps(box: _Box, taken: NDArray[np.floating[Any]]) -> bool:
         | (taken[:, 3] < low - _MARGIN)
     )
     return not bool(apart.all())
+
+
+def _passes(line: NDArray[np.floating[Any]], points: NDArray[np.floating[Any]]) -> int:
+    """Return how many of the points a line touches."""
+    import numpy as np
+
+    return int((np.abs(line[:, None] - points) < _MARK).all(axis=2).any(axis=0).sum())
 
 
 def _covered(box: _Box, points: NDArray[np.floating[Any]]) -> int:
