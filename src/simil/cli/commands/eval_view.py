@@ -92,15 +92,16 @@ def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Ex
     if experiment.resamples:
         notes.append(f"lines are {CONFIDENCE:.0%} intervals")
     if len(results) > 1:
-        notes.append("the best are darker")
         panels = [_panel(results, name) for name in scores]
-        chart = BarChart(panels, [_panel(results, name) for name in costs], *_head(data, notes))
+        chart = BarChart(
+            panels, [_panel(results, name) for name in costs], *_head(data, notes), "the best are green"
+        )
     else:
         # A cost alone says nothing as a bar.
         (result,) = results
         notes += [f"{_HEADINGS.get(name, name)} {_shown(name, _value_of(result, name))}" for name in costs]
         bars = [_bar(result, name, safe_text(_HEADINGS.get(name, name)), best=False) for name in scores]
-        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes))
+        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes), "")
     draw(path, chart)
 
 

@@ -22,6 +22,7 @@ from simil.cli.plots.charts import (
     HeatMap,
     Panel,
     ScatterPlot,
+    caption_of,
     cut,
     mark_of,
 )
@@ -71,11 +72,11 @@ def render(chart: Chart) -> bytes:
     import orjson
 
     if isinstance(chart, BarChart):
-        data, caption = _bar_chart(chart), chart.caption
+        data, caption = _bar_chart(chart), caption_of(chart)
     elif isinstance(chart, HeatMap):
         data, caption = _heat_map(chart)
     else:
-        data, caption = _scatter_plot(chart), chart.caption
+        data, caption = _scatter_plot(chart), caption_of(chart)
     # A text that holds "</script>" does not end the data.
     written = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
     page = files("simil.cli.plots")

@@ -22,6 +22,7 @@ from simil.cli.plots.charts import (
     HeatMap,
     Panel,
     ScatterPlot,
+    caption_of,
     cut,
     mark_of,
 )
@@ -128,7 +129,9 @@ def _inches_of(chart: Chart) -> tuple[float, float]:
 def _draw_head(figure: Any, chart: Chart) -> None:
     height = figure.get_size_inches()[1]
     caption = (
-        chart.caption_for(chart.per_cell, chart.named_every) if isinstance(chart, HeatMap) else chart.caption
+        chart.caption_for(chart.per_cell, chart.named_every)
+        if isinstance(chart, HeatMap)
+        else caption_of(chart)
     )
     lines = textwrap.wrap(caption, int(figure.get_size_inches()[0] * 12.5))[:2]
     figure.text(
