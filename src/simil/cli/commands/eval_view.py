@@ -89,19 +89,17 @@ def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Ex
     scores = [name for name in results[0].quality if name not in _NEUTRAL and _is_known(results, name)]
     costs = [name for name in _costs(results) if name not in _NEUTRAL and _is_known(results, name)]
     notes = [experiment.size]
-    if experiment.resamples:
-        notes.append(f"lines are {CONFIDENCE:.0%} intervals")
+    lines = f"lines are {CONFIDENCE:.0%} intervals" if experiment.resamples else ""
     if len(results) > 1:
         panels = [_panel(results, name) for name in scores]
-        chart = BarChart(
-            panels, [_panel(results, name) for name in costs], *_head(data, notes), "the best are green"
-        )
+        reading = "; ".join(part for part in ("the best are green", lines) if part)
+        chart = BarChart(panels, [_panel(results, name) for name in costs], *_head(data, notes), reading)
     else:
         # A cost alone says nothing as a bar.
         (result,) = results
         notes += [f"{_HEADINGS.get(name, name)} {_shown(name, _value_of(result, name))}" for name in costs]
         bars = [_bar(result, name, safe_text(_HEADINGS.get(name, name)), best=False) for name in scores]
-        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes), "")
+        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes), lines)
     draw(path, chart)
 
 
