@@ -34,9 +34,7 @@ def main() -> None:
     if folder.exists() or any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         return
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        print(
-            "there is no browser to fetch for this machine: pages are looked at in the browsers that are here"
-        )
+        print("no browser can be fetched for this machine: pages are tried in those that are here")
         return
     with tempfile.TemporaryDirectory(dir=sys.prefix) as name:
         try:
