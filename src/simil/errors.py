@@ -6,6 +6,7 @@
     |-- UsageError            2   the request itself cannot be carried out
     |   `-- NothingGiven      2   it lacks what it is about
     |-- InputError            3   a text, file or row is invalid
+    |   |-- BrokenDocument    3   a PDF or the like is damaged, or protected by a password
     |   `-- ModelMismatch     3   vectors of two models would be compared
     |-- ModelError            4   a model cannot be used
     |   |-- ModelNotFound     4   no such model
@@ -29,6 +30,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 __all__ = [
+    "BrokenDocument",
     "ExtraMissing",
     "InputError",
     "KeyMissing",
@@ -97,6 +99,10 @@ class NothingGiven(UsageError):
 
 class InputError(SimilError):
     exit_code = 3
+
+
+class BrokenDocument(InputError):
+    pass
 
 
 class ModelMismatch(InputError):

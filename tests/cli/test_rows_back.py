@@ -227,6 +227,24 @@ def test_saved_vectors_come_back_without_their_vectors(animals: Path) -> None:
     assert [row["n"] for row in found] == ["0", "1", "3", "4", "5", "6"]
 
 
+def test_a_table_without_rows_keeps_its_columns(tmp_path: Path) -> None:
+    write_csv(tmp_path / "none.csv", [["n", "text"]])
+    write_csv(tmp_path / "some.csv", [["text"], ["cat"]])
+    options = ["--label", "a", "--label", "b", "-f", "csv"]
+    assert simil("classify", *options, "none.csv", cwd=tmp_path).out == "n,text,label,score,margin\n"
+    assert simil("match", "none.csv", "some.csv", cwd=tmp_path).out == "n,text,text_right,score\n"
+
+
+def test_ids_of_vectors_are_text_whatever_their_column_holds(tmp_path: Path) -> None:
+    vectors = [[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]]
+    table = pa.table({"id": [7, 8, 9], "embedding": vectors, "n": pa.array([1, 2, 3], pa.int8())})
+    pq.write_table(table, tmp_path / "v.parquet")
+    for command in (["cluster", "-n", "2"], ["match", "v.parquet"], ["dedupe", "--show", "groups"]):
+        assert simil(*command, "v.parquet", "-o", "out.parquet", cwd=tmp_path).code == 0
+        schema = pq.read_schema(tmp_path / "out.parquet")
+        assert [schema.field(name).type for name in ("id", "n")] == [pa.string(), pa.int8()]
+
+
 # --- whatever there is ---
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), max_size=9)
@@ -241,7 +259,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(CELLS, inner, max_size=3),
     max_leaves=6,
 )
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def annotated(path: Path, options: ReadOptions, out: Path) -> list[dict[str, Any]]:

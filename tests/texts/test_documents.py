@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from support.small_documents import docx, pdf
 
-from simil.errors import InputError, Place
-from simil.formats.documents import BrokenDocument
+from simil.errors import BrokenDocument, InputError, Place
 from simil.formats.sources import Source
 from simil.texts import InputFormat, ReadOptions, Text, read_texts
 from simil.texts.chunks import in_chunks

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from simil.errors import InputError, Place
+from simil.errors import BrokenDocument, InputError, Place
 from simil.formats.archives import check_expansion
-from simil.formats.documents import BrokenDocument
 from simil.formats.file_maps import unchanged
 from simil.formats.library_errors import library_errors
 from simil.formats.sources import Source

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 
-from simil.errors import ExtraMissing, InputError
+from simil.errors import ExtraMissing
 from simil.formats.sources import Source
 
 __all__ = [
-    "BrokenDocument",
     "DocumentKind",
     "DocumentSource",
     "can_read_documents",
@@ -20,10 +19,6 @@ __all__ = [
 ]
 
 _CHUNK = 1 << 16
-
-
-class BrokenDocument(InputError):
-    """A document that cannot be converted: damaged, or protected by a password."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,12 +39,14 @@ class Frame:
         head: the bytes before the first record, such as a header or the beginning of a JSON document.
         tail: the bytes after the last one.
         kind: what sources have in common whose records can stand in one file, such as the names of columns.
+        columns: the names of the columns of a table.
     """
 
     layout: Layout = Layout.LINES
     head: bytes = b""
     tail: bytes = b""
     kind: tuple[object, ...] = ()
+    columns: Sequence[str] = ()
 
 
 def common_frame(frames: Sequence[Frame | None]) -> Frame | None:

@@ -74,7 +74,7 @@ def table_records(
     else:
         columns = tuple(str(number) for number in range(1, len(row.cells) + 1))
         early.append(row)
-    frame = Frame(head=head, kind=(stream.separator, columns))
+    frame = Frame(head=head, kind=(stream.separator, columns), columns=columns)
     return RecordStream(_records(columns, chain(early, rows), name, hint), place, columns, frame)
 
 

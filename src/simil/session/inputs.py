@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import BrokenDocument, InputError, Place, UsageError
 from simil.formats.detection import TypedSource
-from simil.formats.documents import BrokenDocument
 from simil.formats.passthrough import Frame
 from simil.formats.remote_paths import check_online
 from simil.formats.sources import Source

@@ -157,12 +157,18 @@ class Session(AbstractContextManager["Session"]):
         `kind` says what the texts are to the model; `texts` are those of the input where the caller changed
         them on their way. Raises `ModelMismatch` where the vectors cannot meet those the session gave before.
         """
+        columns: list[str] = []
         if opened.holds_vectors:
             corpus = self.saved(opened.vector_files())
         else:
-            given = self.texts(opened) if texts is None else texts
-            corpus = self.embed(given, kind, total=opened.count, label=opened.label)
-        return corpus.replaced(types=opened.column_types, sources=len(opened.sources))
+            if texts is None:
+                texts = self.texts(
+                    opened, on_frame=lambda frame: columns.extend(frame.columns if frame else ())
+                )
+            corpus = self.embed(texts, kind, total=opened.count, label=opened.label)
+        types = opened.column_types
+        names = dict.fromkeys([*columns, *([] if opened.holds_vectors else types)])
+        return corpus.replaced(types=types, sources=len(opened.sources), columns=[*names])
 
     def saved(self, files: Sequence[VectorFile]) -> Corpus:
         """Return the vectors of files, as `corpus` does."""

@@ -47,7 +47,8 @@ class Corpus(Frozen, eq=False):
     are the texts of which the model knows nothing, so that their scores mean nothing; None where there are
     none, and for saved vectors, which do not tell. `types` are those of Arrow that fields of the texts have
     in their source, by name. `blanks` are blank texts, which have no vectors, each with the number of texts
-    before it; they are there only if all rows are read. `sources` is the number of inputs.
+    before it; they are there only if all rows are read. `sources` is the number of inputs. `columns` names
+    those of tables, as far as they are known without a row.
     """
 
     texts: Sequence[Text]
@@ -58,6 +59,7 @@ class Corpus(Frozen, eq=False):
     types: Mapping[str, Any] = _NONE
     blanks: Sequence[tuple[int, Text]] = ()
     sources: int = 1
+    columns: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.texts)

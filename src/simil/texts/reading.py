@@ -8,9 +8,9 @@ from functools import partial
 from itertools import chain
 from typing import NoReturn, TypeVar
 
-from simil.errors import InputError, Place, UsageError
+from simil.errors import BrokenDocument, InputError, Place, UsageError
 from simil.formats.detection import TypedSource, refuse_binary
-from simil.formats.documents import BrokenDocument, DocumentSource
+from simil.formats.documents import DocumentSource
 from simil.formats.encoding import check_unmarked
 from simil.formats.passthrough import Frame, Layout, utf8_mark
 from simil.formats.plain_text import plain_records, whole_record

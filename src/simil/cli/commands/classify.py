@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simil.tasks.evaluation.classification_report import Evaluation
     from simil.tasks.labels import LabelDescription
     from simil.tasks.stored_corpus import StoredCorpus
+    from simil.texts import Text
 
 __all__ = ["classify"]
 
@@ -251,7 +252,7 @@ class _Classifier:
         if opened.holds_vectors:
             saved = run.session.corpus(opened)
             return corpus_with_labels(saved, self.field, on_error=on_error) if labelled else saved
-        texts = run.session.texts(opened)
+        texts: Iterator[Text] | None = None
         if labelled:
             forms = opened.formats
             if InputFormat.TEXT in forms:
@@ -261,7 +262,7 @@ class _Classifier:
                     hint="pass --input-format csv, tsv, json or jsonl",
                 )
             table = not forms.isdisjoint((InputFormat.CSV, InputFormat.TSV))
-            texts = with_labels(texts, self.field, on_error=on_error, table=table)
+            texts = with_labels(run.session.texts(opened), self.field, on_error=on_error, table=table)
         return run.session.corpus(opened, texts=texts)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.output.annotated_rows import column_names, record_of, write_annotated
+from simil.cli.output.annotated_rows import column_names, record_of, types_of, write_annotated
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, json_of, source_cells, write_rows
@@ -57,7 +57,7 @@ def write_duplicates(
         stream,
         fields=column_names(_sample(found, show), saved=found.saved),
         columns=[*columns, "file"] if several else columns,
-        types=types,
+        types=types_of(types, saved=found.saved),
         alike=isinstance(found.texts, TextsOnDemand),
     )
 

@@ -89,24 +89,29 @@ def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Ex
     scores = [name for name in results[0].quality if name not in _NEUTRAL and _is_known(results, name)]
     costs = [name for name in _costs(results) if name not in _NEUTRAL and _is_known(results, name)]
     notes = [experiment.size]
-    lines = f"lines are {CONFIDENCE:.0%} intervals" if experiment.resamples else ""
+    drawn = [f"lines are {CONFIDENCE:.0%} intervals"] if experiment.resamples else []
     if len(results) > 1:
-        panels = [_panel(results, name) for name in scores]
-        reading = "; ".join(part for part in ("the best are green", lines) if part)
-        chart = BarChart(panels, [_panel(results, name) for name in costs], *_head(data, notes), reading)
+        drawn.append("the best are green")
+        head = _head(data, [*notes, *drawn], [*notes, "* is best"])
+        chart = BarChart(
+            [_panel(results, name) for name in scores], [_panel(results, name) for name in costs], *head
+        )
     else:
         # A cost alone says nothing as a bar.
         (result,) = results
         notes += [f"{_HEADINGS.get(name, name)} {_shown(name, _value_of(result, name))}" for name in costs]
+        head = _head(data, [*notes, *drawn], notes)
         bars = [_bar(result, name, safe_text(_HEADINGS.get(name, name)), best=False) for name in scores]
-        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes), lines)
+        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *head)
     draw(path, chart)
 
 
-def _head(data: str, notes: Sequence[str]) -> tuple[str, str]:
+def _head(data: str, *captions: Sequence[str]) -> tuple[str, str, str]:
+    """Return a title and both captions."""
     from simil.cli.plots.charts import chart_title, safe_text
 
-    return safe_text(chart_title("Evaluation on", [data])), safe_text(" · ".join(notes))
+    caption, plain = (safe_text(" · ".join(notes)) for notes in captions)
+    return safe_text(chart_title("Evaluation on", [data])), caption, plain
 
 
 def _is_known(results: Sequence[ModelResult], name: str) -> bool:
@@ -116,16 +121,13 @@ def _is_known(results: Sequence[ModelResult], name: str) -> bool:
 def _panel(results: Sequence[ModelResult], name: str) -> Panel:
     from simil.cli.plots.charts import Panel, safe_text
 
-    best = _best_in(results, name)
     better = ", less is better" if name in _LOWER else ""
+    best, shown = _best_in(results, name), [_shown(name, _value_of(result, name)) for result in results]
+    # Of what reads the same, none is better.
+    best_shown = None if len({*shown}) < 2 else _shown(name, best)
     bars = [
-        _bar(
-            result,
-            name,
-            safe_text(result.measured.name),
-            best=best is not None and _value_of(result, name) == best,
-        )
-        for result in results
+        _bar(result, name, safe_text(result.measured.name), best=text == best_shown)
+        for result, text in zip(results, shown, strict=True)
     ]
     return Panel(_HEADINGS.get(name, name) + better, bars)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from simil.cli.output.annotated_rows import Annotated, column_names, record_of, write_annotated
+from simil.cli.output.annotated_rows import Annotated, columns_of, record_of, types_of, write_annotated
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import width
 from simil.cli.output.rows import Row, fewer_digits, write_rows
@@ -181,20 +181,13 @@ def _columns(ours: Corpus, theirs: Corpus) -> list[dict[str, str]]:
     A name of the right file that the left has too gets `_right` after it.
     """
     used: set[str] = set()
-    return [_names(column_names(_sample(corpus), saved=corpus.saved), used) for corpus in (ours, theirs)]
-
-
-def _sample(corpus: Corpus) -> Sequence[Text]:
-    """Return texts that have all fields: each row of a dataset has the same."""
-    if corpus.is_on_demand:
-        return corpus.texts[:1]
-    return [*corpus.texts, *(text for _, text in corpus.blanks)]
+    return [_names(columns_of(corpus), used) for corpus in (ours, theirs)]
 
 
 def _types(corpus: Corpus, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return the types of the columns of a file that hold fields as they were read."""
-    fields = {name for text in _sample(corpus) for name in text.fields} if corpus.types else ()
-    return {names[name]: corpus.types[name] for name in fields if name in corpus.types}
+    """Return the types of the columns of a file, by their names in the output."""
+    types = types_of(corpus.types, saved=corpus.saved)
+    return {new: types[name] for name, new in names.items() if name in types}
 
 
 def _joined(

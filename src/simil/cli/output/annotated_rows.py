@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from simil.tasks.corpus import Corpus
     from simil.texts import Text
 
-__all__ = ["Annotated", "column_names", "keeps_rows", "record_of", "write_annotated", "write_texts"]
+__all__ = [
+    "Annotated",
+    "column_names",
+    "columns_of",
+    "keeps_rows",
+    "record_of",
+    "types_of",
+    "write_annotated",
+    "write_texts",
+]
 
 # A row of the input, and the cells that follow it.
 Annotated = tuple[Mapping[str, object], Row]
@@ -39,27 +48,40 @@ def record_of(text: Text, *, saved: bool) -> Mapping[str, object]:
     return {"id": text.id, "text": text.text or None if saved else text.text, **text.fields}
 
 
-def column_names(texts: Iterable[Text], *, saved: bool) -> list[str]:
-    """Return the names of the columns of some texts, those of plain text if there are none."""
+def column_names(texts: Iterable[Text], otherwise: Sequence[str] = (), *, saved: bool) -> list[str]:
+    """Return the names of the columns of some texts; without any, those of the table or of plain text."""
     names = dict.fromkeys(chain.from_iterable(record_of(text, saved=saved) for text in texts))
-    return [*names] or [*_PLAIN]
+    return [*(names or otherwise or _PLAIN)]
+
+
+def columns_of(corpus: Corpus) -> list[str]:
+    """Return the names of the columns of a corpus."""
+    blanks = (text for _, text in corpus.blanks)
+    # Each row of a dataset has all columns.
+    every = corpus.texts[:1] if corpus.is_on_demand else chain(corpus.texts, blanks)
+    return column_names(every, corpus.columns, saved=corpus.saved)
+
+
+def types_of(types: Mapping[str, Any], *, saved: bool) -> Mapping[str, Any]:
+    """Return the types of columns that come back as they were read: ids of saved vectors are text."""
+    return {name: found for name, found in types.items() if name not in _PLAIN} if saved else types
 
 
 def write_texts(
     rows: Iterable[tuple[Text, Row]], form: str, stream: BinaryIO, *, corpus: Corpus, columns: Sequence[str]
 ) -> None:
     """Write texts of `corpus` with their cells, as `write_annotated` does; several files are named."""
-    saved, alike = corpus.saved, corpus.is_on_demand
-    sample = corpus.texts[:1] if alike else chain(corpus.texts, (text for _, text in corpus.blanks))
-    records = ((record_of(text, saved=saved), {**cells, "file": text.origin.source}) for text, cells in rows)
+    records = (
+        (record_of(text, saved=corpus.saved), {**cells, "file": text.origin.source}) for text, cells in rows
+    )
     write_annotated(
         records,
         form,
         stream,
-        fields=column_names(sample, saved=saved),
+        fields=columns_of(corpus),
         columns=[*columns, "file"] if corpus.sources > 1 else columns,
-        types=corpus.types,
-        alike=alike,
+        types=types_of(corpus.types, saved=corpus.saved),
+        alike=corpus.is_on_demand,
     )
 
 

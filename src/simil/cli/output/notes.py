@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from simil.errors import InputError, PartlyDone, Place, UsageError
+from simil.errors import BrokenDocument, InputError, PartlyDone, Place, UsageError
 from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
-    from simil.formats.documents import BrokenDocument
     from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 

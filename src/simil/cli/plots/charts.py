@@ -28,7 +28,6 @@ __all__ = [
     "HeatMap",
     "Panel",
     "ScatterPlot",
-    "caption_of",
     "chart_title",
     "cut",
     "heat_map",
@@ -124,7 +123,7 @@ class HeatMap:
 class ScatterPlot:
     """Points [texts, 2], each with its text, styled by `groups` (-1 is noise), by `scores`, or all alike.
 
-    `note` says how a picture is to be read, other than one of characters.
+    The caption says how a picture is to be read; `plain_caption` is for a terminal, which draws otherwise.
     """
 
     points: Floats
@@ -135,7 +134,7 @@ class ScatterPlot:
     marked: Sequence[int]
     title: str
     caption: str
-    note: str
+    plain_caption: str
 
     def members(self) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
         """Yield each group that has members, noise first, with the rows of its members."""
@@ -230,25 +229,20 @@ class Panel:
 class BarChart:
     """Scores, all on one scale that ends at 1, and costs, each panel on a scale of its own from 0.
 
-    `note` says how a picture is to be read, other than one of characters.
+    The caption says how a picture is to be read; `plain_caption` is for a terminal, which draws otherwise.
     """
 
     scores: Sequence[Panel]
     costs: Sequence[Panel]
     title: str
     caption: str
-    note: str
+    plain_caption: str
 
     @property
     def low(self) -> float:
         """The beginning of the scale of scores: 0, or a quarter below the lowest, as correlations can be."""
         ends = [end for panel in self.scores for bar in panel.bars for end in bar.ends]
         return min(math.floor(min(ends, default=0.0) * 4) / 4, 0.0)
-
-
-def caption_of(chart: ScatterPlot | BarChart) -> str:
-    """Return the caption of a picture, with the note on how to read it."""
-    return " · ".join(part for part in (chart.caption, chart.note) if part)
 
 
 Chart = HeatMap | ScatterPlot | BarChart
@@ -327,7 +321,7 @@ def scatter_plot(
     """
     import numpy as np
 
-    notes = [model or "an unknown model", f"{len(texts):,} texts", method]
+    plain = " · ".join([model or "an unknown model", f"{len(texts):,} texts", method])
     return ScatterPlot(
         np.asarray(points, np.float64),
         [safe_text(text) for text in texts],
@@ -336,8 +330,8 @@ def scatter_plot(
         None if scores is None else np.asarray(scores, np.float64),
         [int(row) for row in marked],
         safe_text(title),
-        safe_text(" · ".join(notes)),
-        safe_text(note),
+        safe_text(f"{plain} · {note}"),
+        safe_text(plain),
     )
 
 

@@ -22,7 +22,6 @@ from simil.cli.plots.charts import (
     HeatMap,
     Panel,
     ScatterPlot,
-    caption_of,
     cut,
     mark_of,
 )
@@ -72,11 +71,11 @@ def render(chart: Chart) -> bytes:
     import orjson
 
     if isinstance(chart, BarChart):
-        data, caption = _bar_chart(chart), caption_of(chart)
+        data, caption = _bar_chart(chart), chart.caption
     elif isinstance(chart, HeatMap):
         data, caption = _heat_map(chart)
     else:
-        data, caption = _scatter_plot(chart), caption_of(chart)
+        data, caption = _scatter_plot(chart), chart.caption
     # A text that holds "</script>" does not end the data.
     written = orjson.dumps(data, option=orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
     page = files("simil.cli.plots")

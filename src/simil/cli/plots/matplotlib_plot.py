@@ -22,7 +22,6 @@ from simil.cli.plots.charts import (
     HeatMap,
     Panel,
     ScatterPlot,
-    caption_of,
     cut,
     mark_of,
 )
@@ -129,9 +128,7 @@ def _inches_of(chart: Chart) -> tuple[float, float]:
 def _draw_head(figure: Any, chart: Chart) -> None:
     height = figure.get_size_inches()[1]
     caption = (
-        chart.caption_for(chart.per_cell, chart.named_every)
-        if isinstance(chart, HeatMap)
-        else caption_of(chart)
+        chart.caption_for(chart.per_cell, chart.named_every) if isinstance(chart, HeatMap) else chart.caption
     )
     lines = textwrap.wrap(caption, int(figure.get_size_inches()[0] * 12.5))[:2]
     figure.text(
@@ -226,7 +223,7 @@ def _write_numbers(axes: Any, drawn: Any, chart: HeatMap) -> None:
             axes.text(
                 column,
                 row,
-                f"{score:{digits}}",
+                f"{score:z{digits}}",  # z: no -0.00.
                 ha="center",
                 va="center",
                 fontsize=9 if len(chart.cells) > 8 else 11,

@@ -27,6 +27,7 @@ _HEAT = (54, 60, 31, 36, 77, 184)
 _COLOURS = (168, 62, 179, 29, 74, 125, 37, 142, 133)
 _GREY = 245
 _BLANK = -1
+_NO_SCORE = "\\"
 _SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # After these, the letters of other alphabets that look like none of them.
 _MORE_SIGNS = "αβγδεζηθλμξπσφψωбгджзийлпфцчшщъыьэюя"
@@ -41,8 +42,16 @@ def render(chart: Chart) -> str:
         lines = _bar_chart(chart, look)
     else:
         lines = _heat_map(chart, look) if isinstance(chart, HeatMap) else _scatter_plot(chart, look)
-    head = [cut(chart.title, look.columns), *textwrap.wrap(chart.caption, look.columns)]
+    head = [cut(chart.title, look.columns), *textwrap.wrap(_caption(chart), look.columns)]
     return "".join(line.rstrip() + "\n" for line in [*head, *lines])
+
+
+def _caption(chart: Chart) -> str:
+    if isinstance(chart, HeatMap):
+        return chart.caption
+    if isinstance(chart, BarChart) or chart.scores is None:
+        return chart.plain_caption
+    return f"{chart.plain_caption} · distance on the map does not show the score"
 
 
 class _Look:
@@ -108,7 +117,6 @@ def _heat_map(chart: HeatMap, look: _Look) -> Iterator[str]:
     block = "█" if look.colours and look.unicode else ""
     shares = chart.shares(cells)
     levels = np.clip(np.nan_to_num(shares * len(look.shades)).astype(int), 0, len(look.shades) - 1)
-    # What has no score, as a text with itself, stays blank.
     levels[np.isnan(shares)] = _BLANK
     figure.ruler("x").lim(0, count * wide - 1)
     figure.ruler("y").lim(0, count - 1)
@@ -117,6 +125,10 @@ def _heat_map(chart: HeatMap, look: _Look) -> Iterator[str]:
         y, x = np.nonzero(spread == level)
         if len(x) and (shade != " " or look.colours):
             _put(figure, x.tolist(), y.tolist(), block or shade, _HEAT[level], look)
+    y, x = np.nonzero(spread == _BLANK)
+    if len(x) and not look.colours:
+        # What has no score, as a text with itself, does not look like a low one.
+        _put(figure, x.tolist(), y.tolist(), _NO_SCORE, _GREY, look)
     for number, line in enumerate(figure.build().string(not look.colours).splitlines()[:count]):
         yield fit(cut(chart.names[number * per_cell], label - 1), label) + line
     yield ""
