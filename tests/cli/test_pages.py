@@ -51,7 +51,7 @@ def _charts() -> dict[str, Chart]:
         "outliers": scatter_plot(
             POINTS, NAMES, scores=np.arange(20) / 20, marked=[19, 2], method="PCA", note="", **about
         ),
-        "bars": BarChart([Panel("Spearman", bars)], [Panel("memory (MB)", bars[:2])], "Models", "3 pairs"),
+        "bars": BarChart([Panel("Spearman", bars)], [Panel("memory", bars[:2])], "Models", "3 pairs", ""),
     }  # fmt: skip
 
 
