@@ -13,10 +13,6 @@ from simil.near_names import close_matches, did_you_mean
 __all__ = ["show_help"]
 
 
-def _command_names(incomplete: str) -> list[str]:
-    return [name for name in TEXTS if " " not in name and name.startswith(incomplete)]
-
-
 @expanded
 def show_help(
     command: Annotated[
@@ -25,7 +21,6 @@ def show_help(
             metavar="[COMMAND]",
             help="A command, or a command and its subcommand.",
             default="simil itself",
-            autocompletion=_command_names,
         ),
     ] = None,
 ) -> None:

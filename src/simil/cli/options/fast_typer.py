@@ -53,8 +53,7 @@ class Command(_PlainOptions, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; from here on, code of others may run and print."""
         parsed = super().parse_args(ctx, args)
-        if not ctx.resilient_parsing:  # Completion prints after it has read the options.
-            reserve_stdout()
+        reserve_stdout()
         return parsed
 
 
@@ -115,7 +114,7 @@ def _typer_annotation(annotation: Any) -> Any:
     if not isinstance(declared, ParameterDeclaration):
         return annotation
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
-    # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
+    # Typer takes brackets for markup.
     shown = declared.help.replace("[", "\\[")
     said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **declared.told)
     return Annotated[annotation.__origin__, said]
