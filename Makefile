@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types docs pages pictures unit clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs pages pictures unit measuring clusters wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(VENV)/.tools: $(VENV)/.installed requirements-dev.txt requirements-data.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps -r requirements-data.txt
-	$(BIN)/python tools/fetch_shells.py
+	-$(BIN)/python tools/fetch_shells.py
 	touch $@
 
 lint: $(VENV)/.tools
@@ -54,6 +54,9 @@ pictures: $(VENV)/.tools  ## the pictures of terminals in the documentation, by 
 
 unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
+
+measuring: $(VENV)/.tools  ## the benchmarks themselves are tested: after a change there
+	$(BIN)/python -m pytest -n auto --benchmarks tests/measuring
 
 clusters: $(VENV)/.tools  ## runs on several nodes of Ray, their losses and kills; some three minutes
 	$(BIN)/python -m pytest -n auto --dist loadfile --clusters tests/clusters --durations=20

@@ -37,6 +37,7 @@ import files
 import lance_index
 import large_model
 import limits
+import logs
 import mcp_search
 import memory
 import openai_api
@@ -63,7 +64,7 @@ __all__ = ["SUITES", "main"]
 
 _MODULES = (
     startup, limits, bulk, precision, files, memory, parquet, search, search_tree, rerank, words, pair_scores,
-    tasks, clusters, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
+    tasks, clusters, logs, cache, openai_api, servers, mcp_search, architectures, packed, ray_cluster_runs,
     lance_index, large_model, embedding_servers, behind_servers,
 )  # fmt: skip
 SUITES: dict[str, Suite] = {name: suite for module in _MODULES for name, suite in module.SUITES.items()}

@@ -12,7 +12,7 @@ from support.process_defaults import INITIAL_ENVIRONMENT, set_process_defaults
 
 from simil.formats import file_maps
 
-pytest_plugins = ["support.cluster_tests", "support.file_order", "support.quick_tests"]
+pytest_plugins = ["support.longer_tests", "support.file_order", "support.quick_tests"]
 
 # A busy machine is no failure; and what fails for one must fail for everyone.
 settings.register_profile("simil", deadline=None, derandomize=True)

@@ -255,23 +255,23 @@ def test_the_key_is_never_shown(load: Load) -> None:
     [
         (
             {"engine": "gpu"},
-            "'gpu' (SIMIL_ENGINE from a flag); choose one of auto, onnx, openvino, packed, torch",
+            "'gpu'; choose one of auto, onnx, openvino, packed, torch",
         ),
         (
             {"environ": {"SIMIL_DEVICE": "tpu"}},
             "device cannot be 'tpu' (SIMIL_DEVICE from the environment); "
             "choose one of auto, cpu, cuda, cuda:0,1, cuda:all, mps",
         ),
-        ({"device": "cuda:1,1"}, "device cannot be 'cuda:1,1' (SIMIL_DEVICE from a flag)"),
-        ({"device": "cuda:"}, "device cannot be 'cuda:' (SIMIL_DEVICE from a flag)"),
-        ({"device": "cuda:²"}, "device cannot be 'cuda:²' (SIMIL_DEVICE from a flag)"),
+        ({"device": "cuda:1,1"}, "device cannot be 'cuda:1,1'; choose"),
+        ({"device": "cuda:"}, "device cannot be 'cuda:'; choose"),
+        ({"device": "cuda:²"}, "device cannot be 'cuda:²'; choose"),
         ({"dotenv": "SIMIL_OVERFLOW=cut"}, "work/.env); choose one of warn, truncate, error, chunk"),
         ({"config": 'engine = "x"'}, "config.toml)"),
         (
             {"environ": {"SIMIL_THREADS": "many"}},
             "at most 4 digits, not 'many' (the environment)",
         ),
-        ({"threads": -1}, "not '-1' (a flag)"),
+        ({"threads": -1}, "at most 4 digits, not '-1'"),
         ({"config": "threads = 1.5"}, "config.toml)"),
         ({"environ": {"SIMIL_THREADS": "²"}}, "(the environment)"),
         ({"environ": {"SIMIL_THREADS": "9" * 30}}, "(the environment)"),

@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,33 +10,20 @@ import pytest
 import terminal_pictures
 from support import jq_command
 from support.command import started
+from support.doc_examples import check_examples, console_examples, same
 from support.fork_server import install_simil
 from support.process_defaults import INITIAL_ENVIRONMENT
 
+from simil import config
+
 ROOT = Path(__file__).parents[1]
-NUMBER = re.compile(r"-?\d+\.\d+")
-
-
 # Where the examples of servers.md have their server.
 SERVER = "127.0.0.1:8000"
+ELSEWHERE = ("docs/servers.md", "docs/cookbook.md")
 PAGES = [
     "README.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")),
 ]
-
-
-def console_examples(text):
-    """The console examples of a text, as (command, output) in their order."""
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
-        yield from re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-
-
-def same(printed, promised):
-    """Equal but for the last digits of numbers, which depend on the processor."""
-    numbers = zip(NUMBER.findall(printed), NUMBER.findall(promised), strict=False)
-    return NUMBER.sub("#", printed) == NUMBER.sub("#", promised) and all(
-        abs(float(left) - float(right)) < 2e-4 for left, right in numbers
-    )
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +52,6 @@ def checkout(tmp_path):
     return folder
 
 
-def check_examples(examples, folder, environment):
-    for command, promised in examples:
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=environment | {"HOME": str(folder.parent)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert same(done.stdout + done.stderr, promised), f"{command}\n{done.stdout}{done.stderr}"
-
-
 def test_the_first_commands_are_targets_of_the_makefile():
     readme = (ROOT / "README.md").read_text("utf-8")
     targets = set(re.findall(r"^([\w.]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
@@ -87,8 +60,11 @@ def test_the_first_commands_are_targets_of_the_makefile():
     assert set(wanted) <= targets
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+def test_the_readme_is_short_and_names_every_command():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(readme.splitlines()) <= 150
+    named = re.findall(r"^\| \[`(\w+)`\]", readme, re.MULTILINE)
+    assert sorted(named) == sorted(command_pages.commands())
 
 
 def check_python_examples(text):
@@ -112,6 +88,14 @@ def test_a_page_says_what_the_help_of_its_command_says(command):
     assert command_pages.with_help(text, command) == text
 
 
+def test_the_page_about_settings_lists_them_all():
+    page = (ROOT / "docs/settings.md").read_text("utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+    assert listed == config._CONFIG_KEYS
+    example = (ROOT / ".env.example").read_text("utf-8")
+    assert [name for name in config.VARIABLES if name not in example] == []
+
+
 @pytest.mark.parametrize("name", terminal_pictures.PICTURES)
 def test_a_picture_shows_what_a_terminal_shows(name):
     """`make pictures` draws them anew."""
@@ -128,7 +112,7 @@ def check_page(text, folder, environment, monkeypatch):
     check_python_examples(text)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/servers.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
 def test_a_page_shows_what_is_printed(page, checkout, environment, monkeypatch):
     check_page((ROOT / page).read_text("utf-8"), checkout, environment, monkeypatch)
 

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from linked_environment import link_environment, read_requirements
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,24 +22,32 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-        (wheel,) = folder.glob("*.whl")
+        wheel = built(folder)
         check_contents(wheel)
         python = installed(wheel, folder / "env")
         check_place(python, folder)
         check_use(folder / "env/bin/simil", folder)
+        check_manual(folder / "env/share/man/man1")
     print(
         f"wheel: {wheel.name} holds the embedded model, and works outside the source tree and without PyTorch"
     )
 
 
-def installed(wheel: Path, environment: Path) -> Path:
+def built(folder: Path) -> Path:
+    """Build the wheel in a folder that holds none, and return its path."""
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def installed(wheel: Path, environment: Path, others: Iterable[str] = ()) -> Path:
     """Install the wheel by pip into an environment of its own, and return that environment's Python.
 
     The wheel must ask for what this environment has. There are links to those of these packages that an
-    installation without PyTorch has, and none to the source tree.
+    installation without PyTorch has, and to `others`, and none to the source tree.
     """
-    python = link_environment(environment, read_requirements(ROOT / "requirements-light.txt"))
+    light = read_requirements(ROOT / "requirements-light.txt")
+    python = link_environment(environment, [*light, *map(Requirement, others)])
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python)
     run(*pip, "install", "-q", "--no-deps", wheel, cwd=environment)
     with zipfile.ZipFile(wheel) as archive:
@@ -100,6 +110,13 @@ def check_use(simil: Path, folder: Path) -> None:
     said = run(simil, "doctor", "--offline", cwd=folder, env=environment)
     if "note\tsentence-transformers\tis not installed" not in said:
         raise SystemExit(f"the doctor does not miss sentence-transformers:\n{said}")
+
+
+def check_manual(folder: Path) -> None:
+    """Check that the manual pages are where `man` looks for them, beside the folder of the command."""
+    for name in ("simil.1", "simil-search.1", "simil-models-pull.1"):
+        if not folder.joinpath(name).is_file():
+            raise SystemExit(f"the wheel installs no manual page {name}")
 
 
 def run(*command: object, cwd: Path, env: dict[str, str] | None = None) -> str:

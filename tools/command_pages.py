@@ -18,7 +18,7 @@ _MARKS = "<!-- {0}: written by tools/command_pages.py -->\n", "<!-- end of {0} -
 _NEW_PAGE = "# {title}\n\n" + "\n".join("".join(_MARKS).format(part) for part in ("help", "options"))
 _USUAL_CODES = {"0", "2"}
 # An option in the middle of a sentence.
-_OPTION = re.compile(r"(?<![\w`-])(--?[a-z][a-z0-9-]*)")
+_OPTION = re.compile(r"(?<![\w`-])((?:simil [a-z]+ )?--?[a-z][a-z0-9-]*)")
 
 
 def commands() -> list[str]:
@@ -45,7 +45,7 @@ def _between(text: str, part: str, blocks: Iterable[Iterable[str]]) -> str:
 
 
 def _head(page: CommandPage) -> Iterator[str]:
-    yield from (page.purpose, "")
+    yield from (_worded(page.purpose), "")
     yield from _code(page.usage)
     for paragraph in page.description:
         yield from (_worded(paragraph), "")
@@ -60,7 +60,7 @@ def _tail(page: CommandPage) -> Iterator[str]:
     for group in page.groups:
         if group.heading == "Options" and page.subcommands:
             continue  # They are those of the subcommands, below.
-        heading = group.heading if group.heading == "Options" else f"{group.heading} options"
+        heading = group.heading if group.heading == "Options" else f"Options: {group.heading}"
         yield from _table(f"## {heading}", "option", group.entries)
     if not page.subcommands:
         yield from _exit_codes(page, "## Exit codes")
@@ -68,7 +68,7 @@ def _tail(page: CommandPage) -> Iterator[str]:
 
 def _section(page: CommandPage) -> Iterator[str]:
     """Return a subcommand, as a section of its command's page."""
-    yield from (f"## {page.title}", "", page.purpose, "")
+    yield from (f"## {page.title}", "", _worded(page.purpose), "")
     yield from _code(page.usage)
     for paragraph in page.description:
         yield from (_worded(paragraph), "")

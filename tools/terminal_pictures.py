@@ -101,9 +101,9 @@ def drawn(name: str) -> str:
             console.print(
                 Text(("\n" if number else "") + "$ ", style="green") + Text(command, style="bold white")
             )
-            console.print(
-                Text.from_ansi(_shown(command, Path(folder)).rstrip("\n")), overflow="crop", no_wrap=True
-            )
+            for line in Text.from_ansi(_shown(command, Path(folder)).rstrip("\n")).split("\n"):
+                for piece in line.divide(range(_COLUMNS, len(line), _COLUMNS)):
+                    console.print(piece, overflow="crop", no_wrap=True)
     return console.export_svg(title=PICTURES[name].title, code_format=_FRAME, unique_id=f"terminal-{name}")
 
 

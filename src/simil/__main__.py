@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line and end the process with its exit code; see docs/architecture.md for the codes."""
+    """Run the command line and end the process with its exit code; see docs/exit-codes.md for the codes."""
     try:
         # Inside the `try`: Ctrl-C during the imports prints no traceback either.
         from simil.cli.process import run_process

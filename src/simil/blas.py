@@ -58,6 +58,6 @@ def cores() -> int:
 def processors() -> set[int] | None:
     """Return the logical processors that this process may use, by number; None where nothing tells."""
     if sys.platform == "linux":
-        with suppress(OSError):
+        with suppress(AttributeError, OSError):
             return os.sched_getaffinity(0)
     return None

@@ -82,6 +82,7 @@ _MAX_BYTES = 65_536
 # python-dotenv takes time by the square of their number.
 _MAX_BLANKS = 1000
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_FLAG = "a flag"
 # How much of a wrong value is shown.
 _SHOWN = 60
 
@@ -117,7 +118,8 @@ class Settings(Frozen):
     whether the server has the same model still.
     `expects_many` is whether the engine for many texts takes the first ones, too, so that all vectors are
     those of one engine. `offline` names what forbids all connections, `hub_offline` what forbids those to the
-    hub (that, or a variable of the hub's library); empty where they are allowed. `gathers_writes` is whether
+    hub (that, or a variable of the hub's library); empty where they are allowed. `server_flag` is a flag of
+    this run that is about a server's model only. `gathers_writes` is whether
     new vectors are written to the cache about once a second, in place of after each batch.
     """
 
@@ -144,6 +146,7 @@ class Settings(Frozen):
     model_unconsented: str | None = None
     expects_many: bool = False
     gathers_writes: bool = False
+    server_flag: str | None = None
 
 
 class SettingSource(Frozen):
@@ -213,7 +216,7 @@ def load_settings(
     }
     dotenv = read_dotenv(env_file, directory or Path())
     sources = (
-        SettingSource("a flag", {key: value for key, value in flags.items() if value is not None}),
+        SettingSource(_FLAG, {key: value for key, value in flags.items() if value is not None}),
         SettingSource("the environment", environ),
         dotenv,
         read_config_file(environ),
@@ -221,6 +224,7 @@ def load_settings(
     consented = tuple(each for each in sources if each.is_consented)
     pinned, pinned_by = _lookup(sources, "SIMIL_MODEL")
     forbidden_by = _forbids_connections(sources)
+    of_servers = {"--tokenizer": tokenizer, "--max-tokens": max_tokens}
     return Settings(
         model=pinned,
         engine=_choice(sources, "engine"),
@@ -245,6 +249,7 @@ def load_settings(
         openai=_credentials(sources, dotenv),
         model_from=pinned_by.name if pinned_by else None,
         model_unconsented=_unconsented(sources, "SIMIL_MODEL", None),
+        server_flag=next((name for name, value in of_servers.items() if value is not None), None),
     )
 
 
@@ -287,9 +292,14 @@ def _device(sources: tuple[SettingSource, ...]) -> Device:
 
 def _wrong_choice(name: str, value: str, source: SettingSource, choices: Sequence[str]) -> UsageError:
     return UsageError(
-        f"{name} cannot be {_shown(value)} ({_CONFIG_KEYS[name]} from {source.name})",
+        f"{name} cannot be {_shown(value)}{_set_by(source, f'{_CONFIG_KEYS[name]} from ')}",
         hint=f"choose one of {', '.join(choices)}",
     )
+
+
+def _set_by(source: SettingSource, variable_from: str = "") -> str:
+    """Return where a value stands, in parentheses; nothing for one that was just typed."""
+    return "" if source.name == _FLAG else f" ({variable_from}{source.name})"
 
 
 def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digits: int) -> int:
@@ -298,7 +308,7 @@ def _count(sources: tuple[SettingSource, ...], name: str, *, default: int, digit
         return default
     if not value.isascii() or not value.isdigit() or len(value) > digits:
         raise UsageError(
-            f"{name} must be a whole number of at most {digits} digits, not {_shown(value)} ({source.name})"
+            f"{name} must be a whole number of at most {digits} digits, not {_shown(value)}{_set_by(source)}"
         )
     return int(value)
 
@@ -308,7 +318,7 @@ def _seconds(sources: tuple[SettingSource, ...], name: str) -> float | None:
     if value is None or source is None:
         return None
     if not _SECONDS.fullmatch(value) or not float(value):
-        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)} ({source.name})")
+        raise UsageError(f"{name} must be a number of seconds, not {_shown(value)}{_set_by(source)}")
     return float(value)
 
 
@@ -317,7 +327,7 @@ def _switch(sources: tuple[SettingSource, ...], name: str, *, default: bool) -> 
     if value is None or source is None:
         return default
     if value.lower() not in _TRUE + _FALSE:
-        raise UsageError(f"{name} must be 1 or 0, not {_shown(value)} ({source.name})")
+        raise UsageError(f"{name} must be 1 or 0, not {_shown(value)}{_set_by(source)}")
     if not source.is_consented and _is_true(value) == default:
         # A folder may be stricter than its user about the network and about what is kept, not laxer.
         return _switch(tuple(each for each in sources if each.is_consented), name, default=default)

@@ -4,6 +4,7 @@
 
     SimilError                    what is wrong, where, and what to do: one line
     |-- UsageError            2   the request itself cannot be carried out
+    |   `-- NothingGiven      2   it lacks what it is about
     |-- InputError            3   a text, file or row is invalid
     |   `-- ModelMismatch     3   vectors of two models would be compared
     |-- ModelError            4   a model cannot be used
@@ -36,6 +37,7 @@ __all__ = [
     "ModelError",
     "ModelMismatch",
     "ModelNotFound",
+    "NothingGiven",
     "PartlyDone",
     "Place",
     "ProviderError",
@@ -87,6 +89,10 @@ class SimilError(Exception):
 
 class UsageError(SimilError):
     exit_code = 2
+
+
+class NothingGiven(UsageError):
+    """The command line adds an example to its message."""
 
 
 class InputError(SimilError):

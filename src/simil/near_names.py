@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["close_matches", "did_you_mean"]
+__all__ = ["close_matches", "did_you_mean", "name_one_with"]
 
 # The least similarity of two names, by difflib's ratio. Names that are worse than the best match by more than
 # `_MARGIN` are not suggested.
@@ -15,6 +15,14 @@ def did_you_mean(names: Iterable[str]) -> str:
     """Return a hint that suggests `names`, "" if there are none."""
     listed = " or ".join(names)
     return f"did you mean {listed}?" if listed else ""
+
+
+def name_one_with(option: str, wanted: str, known: Collection[str]) -> str:
+    """Return a hint to name one of `known` with an option, the nearest to `wanted` if one is near."""
+    from shlex import quote
+
+    near = close_matches(wanted, known)[:1]
+    return did_you_mean(f"{option} {quote(name)}" for name in near) or f"name one with {option}"
 
 
 def close_matches(name: str, known: Collection[str], cutoff: float = _CUTOFF) -> list[str]:

@@ -237,3 +237,54 @@ def test_a_text_that_no_batch_may_have_ends_the_job(desk: BatchDesk) -> None:
     assert done.code == 5
     assert "all batches may have 1; leave out --batch" in done.error_line
     assert not desk.server.batch_charges
+
+
+def test_cancelling_begins_no_batch(desk: BatchDesk) -> None:
+    desk.server.misbehave_at("POST /v1/batches", FAULTS["status_400"])
+    assert desk.batch().code == 5
+
+    cancelled = desk.simil("batch", "cancel", "v.jsonl")
+
+    assert (cancelled.code, desk.state.exists()) == (0, False)
+    assert not desk.server.batches
+
+
+def test_a_batch_beyond_the_limit_of_tokens_is_not_begun_again_by_cancelling(desk: BatchDesk) -> None:
+    desk.server.misbehave_at(_LOOK, FAULTS["status_400"])
+    assert desk.batch().code == 5
+    desk.server.reconfigure(enqueued_tokens=1)
+    assert desk.simil("batch", "status", "v.jsonl").out.split("\t")[1] == "failed"
+
+    cancelled = desk.simil("batch", "cancel", "v.jsonl")
+
+    assert (cancelled.code, desk.state.exists()) == (0, False)
+    assert [batch["status"] for batch in desk.server.batches] == ["failed"]
+
+
+def test_what_failed_too_often_is_asked_for_again_by_the_next_run(desk: BatchDesk) -> None:
+    desk.server.reconfigure(failing_lines=1.0)
+    failed = desk.batch()
+    desk.server.reconfigure(failing_lines=0.0)
+
+    assert (failed.code, "after 3 tries" in failed.error_line) == (3, True)
+    assert (desk.batch().code, len(desk.rows())) == (0, 10)
+    assert desk.server.batch_charges == Counter(_TEXTS)
+
+
+@pytest.mark.parametrize("name", ["v.jsonl", "v.npy", "v.parquet", "v.lance"])
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_paid_for(
+    name: str, desk: BatchDesk
+) -> None:
+    desk.folder.joinpath(name).mkdir()
+    desk.folder.joinpath(name, "other").touch()
+
+    done = desk.simil("embed", "texts.txt", "--batch", "-o", name)
+
+    assert (done.code, done.error_line.startswith(f"{name}: is a ")) == (2, True)
+    assert not desk.server.count
+
+
+def test_an_address_is_no_output(desk: BatchDesk) -> None:
+    done = desk.simil("embed", "texts.txt", "--batch", "-o", "s3://bucket/v.parquet")
+
+    assert (done.code, "s3://bucket/v.parquet: is an address" in done.error_line) == (2, True)

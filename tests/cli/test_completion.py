@@ -82,6 +82,7 @@ def test_values_of_choices_are_completed() -> None:
         f"--show={shown}" for shown in ("kept", "removed", "pairs", "groups")
     ]
     assert offered("simil", "search", "-f", "json") == ["json", "jsonl"]
+    assert offered("simil", "search", "--type", "markd") == ["markdown"]
 
 
 def test_a_meaning_goes_with_what_is_offered() -> None:

@@ -222,7 +222,7 @@ def test_the_plot(name: str, pairs: str, tmp_path: Path) -> None:
     result = simil("eval", pairs, "--positive-from", "4", "--plot", name, cwd=tmp_path)
     assert (result.code, result.err) == (0, "")
     if name == "-":
-        assert result.out.startswith("Models\n7 pairs")
+        assert result.out.startswith("Evaluation on ")
         assert "█" in result.out
     elif name.endswith("png"):
         assert is_picture(tmp_path / name)

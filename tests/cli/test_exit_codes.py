@@ -43,7 +43,7 @@ def test_1_works_in_if() -> None:
 def test_2_for_a_wrong_call() -> None:
     result = simil("compare", "tea")
     assert result.code == 2
-    assert result.error_line == "there is only one text to compare; give at least two"
+    assert result.error_line.startswith("there is only one text to compare; give at least two, for example: ")
 
 
 def test_2_and_the_help_for_no_command_at_all() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import typer
-from support.command import on_terminal, simil
+from support.command import on_terminal, shell, simil
 from typer.main import get_command
 
 from simil.cli.command_registry import COMMANDS, GROUPS, command_named
@@ -26,13 +26,23 @@ from simil.cli.help.command_page import page_names, page_of
 from simil.cli.help.help_text import full_help, short_help
 from simil.cli.options.fast_typer import Command, typer_function
 from simil.cli.options.groups import ExpandedCommand
-from simil.config import VARIABLES
-from simil.texts import InputFormat
-from simil.vectors import VectorFormat
+from simil.config import VARIABLES, load_settings
+from simil.formats.text_limit import MAX_TEXT_BYTES
+from simil.index.word_tokens import DEFAULT_LANGUAGE
+from simil.tasks.reranking import CANDIDATES
+from simil.tasks.retrieval import TOP_K
 
-GOLDEN = Path(__file__).with_name("help")
+GOLDEN, ROOT = Path(__file__).with_name("help"), Path(__file__).parents[2]
 PAGES = {name: page_of(name) for name in page_names()}
-EXAMPLES = sorted({example.command for page in PAGES.values() for example in page.examples})
+DOCUMENTS = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+# Commands in the documentation that are not run there; the others are, by `test_readme.py`.
+NOT_RUN = {
+    line
+    for page in DOCUMENTS
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for line in re.findall(r"^simil [a-z](?!.*(?:\[OPTIONS\]|\[COMMAND\])).*", block, re.MULTILINE)
+}
+EXAMPLES = sorted({example.command for page in PAGES.values() for example in page.examples} | NOT_RUN)
 ENTRIES = [
     (page.title, entry)
     for page in PAGES.values()
@@ -195,7 +205,47 @@ def test_every_variable_is_named(variable: str) -> None:
     assert variable in named
 
 
-@pytest.mark.parametrize(("option", "formats"), [("--input-format", InputFormat), ("--format", VectorFormat)])
-def test_every_format_is_named(option: str, formats: type[InputFormat | VectorFormat]) -> None:
-    (entry,) = (entry for title, entry in ENTRIES if title == "simil embed" and option in entry.names)
-    assert set(entry.choices) == set(formats)
+def test_no_other_variable_is_named() -> None:
+    others = {"RAY_ADDRESS", "SIMIL_SERVE_API_KEY", ""}
+    assert {entry.variable for _, entry in ENTRIES} <= {*VARIABLES, *others}
+
+
+def test_defaults_are_those_that_hold() -> None:
+    settings = load_settings(environ={}, directory=Path(__file__).parent)
+    held = {
+        ("search", "--top-k"): TOP_K,
+        ("search", "--candidates"): CANDIDATES,
+        ("search", "--language"): DEFAULT_LANGUAGE,
+        ("search", "--max-text-bytes"): MAX_TEXT_BYTES,
+        ("search", "--engine"): settings.engine,
+        ("search", "--precision"): settings.precision,
+        ("search", "--overflow"): settings.overflow,
+        ("search", "--concurrency"): settings.concurrency,
+        ("search", "--retries"): settings.retries,
+        ("search", "--base-url"): settings.openai.base_url,
+    }
+    for (command, option), value in held.items():
+        (entry,) = (one for title, one in ENTRIES if title == f"simil {command}" and option in one.names)
+        assert entry.default.partition(";")[0] == str(value)
+
+
+# A command line for each option that has choices, which the value `nonsense` makes wrong.
+WRONG_CHOICES = (
+    "compare --metric", "compare --format", "compare --engine", "compare --device", "compare --precision",
+    "compare --overflow", "embed --format", "embed --kind", "embed --input-format", "embed --on-error",
+    "search --on-error", "search --chunk", "outliers --method", "dedupe --show", "index --kind",
+    "models --for", "models --format", "cache info --format",
+)  # fmt: skip
+GIVEN = {"compare": "a b", "search": "a -", "index": "a.lance"}
+
+
+def test_choices_are_those_that_are_taken() -> None:
+    lines = [f"simil {line} nonsense {GIVEN.get(line.split()[0], '')}" for line in WRONG_CHOICES]
+    said = shell("\n".join(f"{line} < /dev/null" for line in lines)).err.splitlines()
+
+    for line, answer in zip(WRONG_CHOICES, said, strict=True):
+        title, option = f"simil {line.rpartition(' ')[0]}", line.rpartition(" ")[2]
+        (entry,) = (entry for owner, entry in ENTRIES if owner == title and option in entry.names)
+        _, _, hint = answer.partition("; choose ")
+        allowed = re.split(", or |, | or ", hint.removeprefix("one of ").removesuffix(" as in tokens:256/32"))
+        assert sorted(allowed) == sorted(entry.choices), answer

@@ -64,6 +64,18 @@ def test_every_command_reads_it_as_it_reads_parquet(fruit: Path) -> None:
     assert answers("fruit.lance") == answers("fruit.parquet")
 
 
+def test_what_was_ignored_is_ignored_in_rows_that_are_added(tmp_path: Path) -> None:
+    path, digits = tmp_path / "a.lance", ("--ignore", r"\d+")
+    assert append(path, "id,text\na,plum 1\nb,plum\n", *digits) == "2 rows added, 0 replaced"
+    # A row holds the whole text, and its vector is that of the rest: neither stands for the other.
+    assert append(path, "id,text\nc,plum 17\n", *digits) == "1 row added, 0 replaced"
+    refused = simil("embed", "--append", "-o", str(path), stdin=b"pear\n")
+
+    assert len({tuple(item["embedding"]) for item in items("embed", str(path), "-f", "jsonl")}) == 1  # type: ignore[arg-type]
+    assert refused.code == 3
+    assert "symmetric texts without '\\\\d+'" in refused.error_line
+
+
 def test_a_column_that_is_named_is_read_as_texts(fruit: Path) -> None:
     found = simil("embed", str(fruit), "--field", "text", "-f", "jsonl")
     assert found.error_line == f"{fruit}: the vectors in column 'embedding' are left out"

@@ -1,4 +1,4 @@
-"""Labels of a map: none covers another or a labelled point, and all stand in the picture."""
+"""Labels of a map: none covers another or a point, and all stand in the picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def test_labels_do_not_overlap(count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     points = rng.uniform((150, 150), (450, 250), size=(count, 2))
     sizes = [(float(width), 13.0) for width in rng.integers(20, 160, count)]
-    offsets = place(points, sizes, ROOM, rng.uniform((0, 0), ROOM, size=(300, 2)))
+    others = rng.uniform((100, 100), (500, 300), size=(300, 2))
+    offsets = place(points, sizes, ROOM, others)
 
     middles = [
         (point + offset, size) for point, offset, size in zip(points, offsets, sizes, strict=True) if offset
@@ -25,7 +26,7 @@ def test_labels_do_not_overlap(count: int, seed: int) -> None:
     for number, (middle, size) in enumerate(middles):
         half = np.array(size) / 2
         assert (middle - half >= 0).all() and (middle + half <= ROOM).all()
-        assert not (np.abs(points - middle) < half).all(axis=1).any()
+        assert not (np.abs(np.concatenate([points, others]) - middle) < half).all(axis=1).any()
         for other, other_size in middles[:number]:
             assert (np.abs(middle - other) > half + np.array(other_size) / 2).any()
 

@@ -108,9 +108,13 @@ def test_an_unknown_projection() -> None:
 def test_a_missing_library_is_named(tmp_path: Path) -> None:
     # Nothing is found under these names: as where the extra is not installed.
     (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nfor name in ('matplotlib', 'plotly', 'plotext'):\n    sys.modules[name] = None\n",
+        "import sys\nfor name in ('matplotlib', 'plotext'):\n    sys.modules[name] = None\n",
         "utf-8",
     )
-    result = simil("compare", "a", "b", "--plot", "x.png", env={"PYTHONPATH": str(tmp_path)})
+    env = {"PYTHONPATH": str(tmp_path)}
+    result = simil("compare", "a", "b", "--plot", "x.png", env=env)
     assert result.code == 4
     assert "pip install 'simil-cli[plot]'" in result.error_line
+    result = simil("compare", "a", "b", "--plot", "x.html", env=env, cwd=tmp_path)
+    assert result.code == 0
+    assert (tmp_path / "x.html").stat().st_size < 30_000

@@ -130,3 +130,14 @@ def test_vector_is_that_of_what_was_sent(server: OpenAIServer) -> None:
     result = simil("embed", "-t", LONG, "-f", "jsonl", *flags)
     (sent,) = asked(server)
     assert json.loads(result.out)["embedding"] == pytest.approx(vector(sent, WIDTH).tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("flag", [["--max-tokens", "10"], ["--tokenizer", "minilm"]])
+def test_flags_of_servers_are_refused_for_a_model_of_this_machine(
+    flag: list[str], server: OpenAIServer
+) -> None:
+    refused = simil("embed", "-t", LONG, "-m", "minilm", *flag)
+    assert refused.code == 2
+    assert f"{flag[0]} is for a model behind a server" in refused.error_line
+    # What is set for all runs is for those that it suits.
+    assert simil("embed", "-t", "apple", "-m", "minilm", env={"SIMIL_MAX_TOKENS": "10"}).code == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.process_defaults import INITIAL_ENVIRONMENT
+from support.small_documents import docx, pdf
 
 # Runs simil with an audit hook of Python, which sees every use of a socket, and names each on stderr.
 _WATCHED = """
@@ -71,3 +72,37 @@ def test_a_connection_would_be_seen(notes: Path) -> None:
     result = watched("search", "broken", "notes.txt", *options, home=notes)
     assert result.returncode == 5
     assert "CONTACT socket.connect" in result.stderr
+
+
+def test_no_address_in_a_document_is_asked(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("swordfish")
+    image = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/image"
+    targets = ["http://127.0.0.1:9/a.png", secret.as_uri(), "secret.txt"]
+    linked = [
+        f'<Relationship Id="i{number}" Type="{image}" Target="{target}" TargetMode="External"/>'
+        for number, target in enumerate(targets)
+    ]
+    drawn = "".join(
+        '<w:p><w:r><w:drawing><wp:inline xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/'
+        'wordprocessingDrawing"><a:graphic xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main">'
+        '<a:graphicData><pic:pic xmlns:pic="http://schemas.openxmlformats.org/drawingml/2006/picture">'
+        f'<pic:blipFill><a:blip r:link="i{number}"/></pic:blipFill></pic:pic></a:graphicData></a:graphic>'
+        "</wp:inline></w:drawing></w:r></w:p>"
+        for number in range(len(targets))
+    )
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "a.docx").write_bytes(docx("Apples.", drawn, relations=linked))
+    (folder / "b.pdf").write_bytes(pdf("Pears."))
+    (folder / "c.html").write_text(
+        "<html><head><link rel=stylesheet href=http://127.0.0.1:9/c.css><base href=http://127.0.0.1:9/></head>"
+        f"<body><p>Plums.</p><img src=http://127.0.0.1:9/c.png><iframe src={secret.as_uri()}></iframe></body>"
+    )
+    result = watched("search", "-r", "fruit", "docs", home=tmp_path)
+
+    # urllib3, which markitdown imports, binds a socket to ::1 once, to see whether there is IPv6.
+    notes = [line for line in result.stderr.splitlines() if "CONTACT socket.bind" not in line]
+    assert (result.returncode, notes) == (0, [])
+    assert all(name in result.stdout for name in ("Apples.", "Pears.", "Plums."))
+    assert "swordfish" not in result.stdout

@@ -26,6 +26,10 @@ _FILES = {
     "labelled.csv": "text,label\na kitten,pets\na dog,pets\nstocks fell,money\nshares rose,money\n",
     "pairs.tsv": "left\tright\tscore\ncat\tkitten\t1\ncat\tstock\t0\nshare\tstock\t1\nsea\tshare\t0\n",
     ".env": "SIMIL_MODEL=minilm\n",
+    "page.html": "<p>A kitten plays.</p>\n",
+    "report.pdf": "%PDF-1.4\n",
+    "pages/page.html": "<p>A kitten plays.</p>\n",
+    "pages/report.pdf": "%PDF-1.4\n",
 }
 
 
@@ -48,6 +52,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Light:
     folder = tmp_path_factory.mktemp("light")
     python = link_environment(folder / "env", read_requirements(REQUIREMENTS), without_theirs=["simil-cli"])
     for name, text in _FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     plain = write_bert(folder / "plain")
     for name, change in _CHANGES.items():

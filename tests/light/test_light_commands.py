@@ -36,6 +36,8 @@ ALIKE = (
 )
 # What these print differs, but has this in it.
 HOLDING = {
+    # Without [documents], HTML in folders is the text that it is, and other documents are no texts.
+    "search -q -r kitten pages": "<p>A kitten plays.</p>",
     "eval pairs.tsv --field left --field right --resamples 0": "minilm\t0.894427",
     "models": "minilm\ttrue\tembedded",
     "models prepare minilm": "all-MiniLM-L6-v2",
@@ -45,6 +47,8 @@ HOLDING = {
 # What needs an extra, which no environment has, or a server: the code and a part of what is said instead.
 REFUSED = {
     "index texts.lance": (4, "pip install 'simil-cli[lance]'"),
+    "search kitten page.html": (4, "page.html needs markitdown"),
+    "embed --whole report.pdf": (4, "pip install 'simil-cli[documents]'"),
     "serve": (4, "pip install 'simil-cli[serve]'"),
     "mcp": (4, "pip install 'simil-cli[mcp]'"),
     "batch list --base-url ftp://localhost": (2, "the base URL is not an http(s) address"),

@@ -384,3 +384,19 @@ def test_a_missing_key_says_why_the_one_there_is_not_used() -> None:
 )
 def test_what_is_known_of_openai_holds_at_its_and_azures_addresses_only(base_url: str, known: bool) -> None:
     assert Endpoint.under(base_url, None).is_openai_or_azure is known
+
+
+@pytest.mark.parametrize(
+    ("base_url", "files"),
+    [
+        (
+            "https://a.openai.azure.com/openai/deployments/small?api-version=2024-10-21",
+            "https://a.openai.azure.com/openai/files?api-version=2024-10-21",
+        ),
+        ("https://a.openai.azure.com/openai/v1/", "https://a.openai.azure.com/openai/v1/files"),
+        ("https://api.openai.com/v1/embeddings", "https://api.openai.com/v1/files"),
+        ("http://localhost:1/deployments/small", "http://localhost:1/deployments/small/files"),
+    ],
+)
+def test_files_and_batches_are_beside_the_deployments_of_azure(base_url: str, files: str) -> None:
+    assert Endpoint.under(base_url, None).beside("files") == files

@@ -141,7 +141,22 @@ def test_a_folder_is_searched_without_what_its_links_lead_to(program: Program) -
 def test_records_of_a_table_are_texts(program: Program) -> None:
     found = program.data("search", query="boat", paths=["table.csv"], top_k=1)
 
-    assert [(hit["line"], hit["text"]) for hit in found["hits"]] == [(3, "a boat at sea")]
+    assert [(hit["line"], hit["id"], hit["text"]) for hit in found["hits"]] == [(3, "8", "a boat at sea")]
+
+
+@pytest.mark.parametrize("output", ["ids.npy", "ids.jsonl"])
+def test_hits_in_saved_vectors_have_the_ids_of_their_texts(
+    program: Program, folder: Path, output: str
+) -> None:
+    program.data("embed", path="table.csv", output=output)
+    result = program.call("search", query="boat", paths=[output], top_k=1)
+    assert result.structured_content is not None
+    (hit,) = result.structured_content["hits"]
+    for path in folder.glob("ids.*"):
+        path.unlink()
+
+    assert hit["id"] == "8"
+    assert f"  {output}:2 8  a boat at sea" in said(result)
 
 
 def test_several_paths_are_searched_as_one(program: Program) -> None:

@@ -173,6 +173,21 @@ def test_reranking_answers_as_it_is_asked(url: str, reranker: Path) -> None:
     assert results[0]["document"] == {"text": texts[order[0]]}
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"query": " ", "texts": ["a"]}, "query must be a text that is not blank"),
+        ({"query": ["a"], "texts": ["a"]}, "query must be a text that is not blank"),
+        ({"query": "a", "texts": ["a"], "documents": ["b"]}, "there are documents and texts"),
+    ],
+)
+def test_what_cannot_be_reranked_is_said(url: str, body: Any, said: str) -> None:
+    answer = post(url, "/rerank", body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(said)
+
+
 def test_health_needs_no_key_and_metrics_count(url: str) -> None:
     post(url, "/v1/embeddings", {"input": "a"})
     figures = httpx.get(f"{url}/metrics", headers=KEY).text

@@ -14,7 +14,7 @@ _LONGEST = """
     torture/test_short_forms.py
     clusters/test_interrupted_runs.py
     engines/test_precision.py
-    test_benchmarks.py
+    measuring/test_benchmarks.py
     cli/test_search_datasets.py
     cli/test_openai_faults.py
     tasks/test_communities.py
@@ -26,6 +26,7 @@ _LONGEST = """
     cli/test_openai_proofs.py
     cli/test_control_characters.py
     test_readme.py
+    test_cookbook.py
     engines/test_reference.py
     cli/test_lance_kills.py
     runners/test_local_ray.py

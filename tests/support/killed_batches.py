@@ -63,6 +63,8 @@ class BatchRuns:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.server = folder, server
         self.output = folder / "v.npy"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir(exist_ok=True)
         folder.joinpath("texts.txt").write_text("".join(f"{text}\n" for text in texts), "utf-8")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SIMIL_")}
         self._env = clean | {
@@ -73,6 +75,7 @@ class BatchRuns:
             "OPENAI_BASE_URL": server.base_url,
             # At OpenAI's own address no cached text is asked anew, as each run here would do.
             "SIMIL_TRUST_CACHE": "1",
+            "TMPDIR": str(self.temporary),
         }
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
@@ -147,6 +150,7 @@ def _kill(runs: BatchRuns, direct: Path, texts: Sequence[str], kills: int, rng: 
         "an input was not paid for once": server.batch_charges != Counter(texts),
         f"inputs were paid for at the full price: {server.charges}": bool(server.charges),
         "something was uploaded twice": any(times > 1 for times in server.uploads.values()),
+        "temporary files are left": any(runs.temporary.iterdir()),
         "the state of the job is left": runs.output.with_name("v.npy.batch.json").exists(),
     }
     done.wrong.extend(what for what, is_so in wrong.items() if is_so)

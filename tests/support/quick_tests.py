@@ -21,6 +21,7 @@ _SLOW = {
     "subprocess", "pexpect", "multiprocessing", "import_module",
     "torch", "sentence_transformers", "openvino", "nncf", "int8", "bfloat16", "umap",
     "docstring_vectors",  # embeds thousands of texts
+    "stdio_client", "S3Server", "TokenizingProcesses", "terminal_pictures",
 }  # fmt: skip
 _STARTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system", "os.spawn"}
 

@@ -91,3 +91,22 @@ def test_fewer_rows_than_a_group_has() -> None:
 
 def test_of_real_texts(docstring_vectors: NDArray[np.float32]) -> None:
     assert _same(docstring_vectors, _clear(docstring_vectors, 0.75), 5) > 50
+
+
+@pytest.mark.parametrize(("threshold", "size"), [(0.5, 3), (0.8, 12), (1.0, 4)])
+def test_copies_count_as_often_as_they_are_there(threshold: float, size: int) -> None:
+    from sentence_transformers.util import community_detection
+
+    kinds = _directions(5, 400, 16, 20)
+    threshold = _clear(kinds, threshold) if threshold < 1 else threshold
+    vectors = kinds[np.random.default_rng(5).geometric(0.01, 3000) % len(kinds)]
+    found = communities(vectors, threshold, size)
+    expected = community_detection(vectors, threshold=min(threshold, 1 - 1e-6), min_community_size=size)
+
+    assert len(found) > 5
+    assert [sorted(group.tolist()) for group in found] == [sorted(group) for group in expected]
+    for group in found:
+        scores = vectors[group] @ vectors[group[0]]
+        assert (np.diff(scores) < 1e-6).all()
+        copies = (vectors[group] == vectors[group[0]]).all(axis=1)
+        assert group[copies].tolist() == sorted(np.flatnonzero((vectors == vectors[group[0]]).all(axis=1)))

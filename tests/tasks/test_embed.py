@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from itertools import count, islice
 from weakref import WeakSet
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support.letters import Letters
 
+from simil.embedders.base import Kind
+from simil.embedders.pieces import Piece, VectorForm
+from simil.embedders.recent_vectors import RecentVectors
 from simil.errors import InputError, ModelMismatch, Place, UsageError
 from simil.tasks.conversion import convert
 from simil.tasks.embedding import EmbedOptions, embed_stream
@@ -119,3 +124,46 @@ def test_what_does_not_go_into_one_file() -> None:
 def test_conversion_cannot_make_vectors_longer() -> None:
     with pytest.raises(UsageError, match="the vectors have 1 dimensions"):
         convert([file([[1]])], EmbedOptions(dimensions=2))
+
+
+def test_what_a_stream_repeats_is_embedded_once() -> None:
+    letters = Letters()
+    texts = [text(line, "a" * (1 + line % 300)) for line in range(20_000)]
+    batches = [*embed_stream(texts, letters, RAW)]
+
+    assert [int(row[0]) for batch in batches for row in batch.vectors] == [len(one.text) for one in texts]
+    # The second batch is begun before the first is done.
+    assert sum(map(len, letters.asked)) <= 2 * 300
+
+
+def test_a_stream_of_texts_that_never_repeat_is_remembered_in_part() -> None:
+    recent, wide = RecentVectors(), _Wide()
+
+    def counted(texts: list[str]) -> int:
+        pieces = recent.completed(
+            texts, lambda texts: wide.start(texts, Kind.SYMMETRIC, VectorForm(None, normalize=False))
+        )
+        return sum(len(piece.rows) for piece in pieces if isinstance(piece, Piece))
+
+    for start in range(0, 4000, 500):
+        assert counted([str(number) for number in range(start, start + 500)]) == 500
+    wide.asked.clear()
+    assert counted(["0", "3999"]) == 2
+    assert wide.asked == [["0"]]
+
+
+class _Wide(Letters):
+    dimensions = 4096
+
+    def embed_batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.repeat(super().embed_batch(texts), 2048, axis=1)
+
+
+def test_parts_that_are_ignored_are_not_embedded() -> None:
+    letters = Letters()
+    texts = [text(1, "aaa 12")._replace(rest="aaa"), text(2, "aaa 13")._replace(rest="aaa"), text(3, "aa")]
+    (batch,) = embed_stream(texts, letters, RAW)
+
+    assert batch.vectors[:, 0].tolist() == [3, 3, 2]
+    assert [one.text for one in batch.texts] == ["aaa 12", "aaa 13", "aa"]
+    assert letters.asked == [["aaa", "aa"]]

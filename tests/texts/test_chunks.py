@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simil.embedders.local.token_spans import token_spans
 from simil.errors import Place, UsageError
 from simil.texts import Text
-from simil.texts.chunks import Chunking, chunking_named, in_chunks, paragraphs
+from simil.texts.chunks import Chunking, by_spans, chunking_named, in_chunks, paragraphs
 
 prose = st.text(alphabet="ab é\n\t 日", max_size=120)
 
@@ -43,7 +43,7 @@ def test_names_that_mean_nothing(name: str) -> None:
 
 @given(text=prose)
 def test_paragraphs_hold_everything_but_the_gaps(text: str) -> None:
-    parts = [*in_chunks([whole(text)], paragraphs, several=False)]
+    parts = [*in_chunks([whole(text)], by_spans(paragraphs), several=False)]
     assert " ".join(" ".join(part.text for part in parts).split()) == " ".join(text.split())
     lines = text.split("\n")
     for part in parts:
@@ -54,7 +54,7 @@ def test_paragraphs_hold_everything_but_the_gaps(text: str) -> None:
 
 def test_lines_and_ids() -> None:
     text = "one\ntwo\n\n\n  three\n \t\nfour"
-    parts = [*in_chunks([whole(text)], paragraphs, several=True)]
+    parts = [*in_chunks([whole(text)], by_spans(paragraphs), several=True)]
     assert [(part.id, part.text) for part in parts] == [
         ("f.txt:1", "one\ntwo"),
         ("f.txt:5", "three"),
@@ -64,7 +64,7 @@ def test_lines_and_ids() -> None:
 
 def test_parts_of_a_record_keep_its_place() -> None:
     record = Text("7", "one\n\ntwo", Place("t.csv", 3), {"n": "1"})
-    parts = [*in_chunks([record], paragraphs, several=False)]
+    parts = [*in_chunks([record], by_spans(paragraphs), several=False)]
     assert [(part.id, part.text, part.origin.line, part.fields) for part in parts] == [
         ("7#1", "one", 3, {"n": "1"}),
         ("7#2", "two", 3, {"n": "1"}),

@@ -9,7 +9,7 @@ import pytest
 from support.reading import named, opened
 
 from simil.texts import InputFormat, ReadOptions, read_texts
-from simil.texts.chunks import in_chunks, paragraphs
+from simil.texts.chunks import by_spans, in_chunks, paragraphs
 from simil.texts.counting import count_paragraphs, count_roughly
 
 
@@ -54,7 +54,7 @@ def test_paragraphs_are_those_that_are_read(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("one paragraph")
     whole = ReadOptions(whole=True)
     sources = opened([tmp_path / "a.txt", tmp_path / "b.txt"], whole)
-    read = in_chunks(read_texts(sources, whole, on_blank=lambda _: None), paragraphs, several=True)
+    read = in_chunks(read_texts(sources, whole, on_blank=lambda _: None), by_spans(paragraphs), several=True)
     assert count_paragraphs(sources) == sum(1 for _ in read) == 4
     (tmp_path / "c.csv").write_text("text\none\n")
     assert count_paragraphs([named(tmp_path / "c.csv", ReadOptions())]) is None

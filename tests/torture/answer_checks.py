@@ -107,8 +107,8 @@ def search(reading: Reading, out: bytes) -> str | None:
 
 
 def classify(reading: Reading, out: bytes) -> str | None:
-    """Check `classify -f jsonl` with two labels."""
-    rows, units = _rows_of(out), _units(reading.items)
+    """Check `classify -f json` with two labels."""
+    rows, units = json.loads(out)["data"], _units(reading.items)
     if wrong := _identity(reading.items, rows):
         return wrong
     if units is None:
@@ -135,8 +135,8 @@ def cluster(reading: Reading, out: bytes) -> str | None:
 
 
 def outliers(reading: Reading, out: bytes) -> str | None:
-    """Check `outliers --all -k 1 -f jsonl`: each record, its distance to the nearest other."""
-    rows, units = _rows_of(out), _units(reading.items)
+    """Check `outliers --all -k 1 -f json`: each record, its distance to the nearest other."""
+    rows, units = json.loads(out)["data"], _units(reading.items)
     if wrong := _identity(reading.items, rows):
         return wrong
     if units is None or len(rows) < 2:
@@ -196,8 +196,8 @@ def _written(items: Sequence[Item], out: bytes, form: str, *, holds_vectors: boo
 
 
 def match(reading: Reading, out: bytes) -> str | None:
-    """Check `match FILE right.jsonl -f jsonl`: the best of `RIGHT` for each record."""
-    rows, units = _rows_of(out), _units(reading.items)
+    """Check `match FILE right.jsonl -f json`: the best of `RIGHT` for each record."""
+    rows, units = json.loads(out)["data"], _units(reading.items)
     if wrong := _identity(reading.items, [row["left"] for row in rows]):
         return wrong
     if units is None:

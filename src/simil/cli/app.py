@@ -12,7 +12,7 @@ from simil.cli.negative_answer import NegativeAnswer
 from simil.cli.options.plain_arguments import plain_values
 from simil.cli.output.version_line import print_version
 from simil.data_stream import reserve_stdout, stdout
-from simil.errors import SimilError, UsageError
+from simil.errors import NothingGiven, SimilError, UsageError
 from simil.foreign import first_signal
 
 __all__ = ["run"]
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
             code = 1
         stdout().flush()
     except (SimilError, MemoryError, OSError, SystemExit) as exc:
-        code, line = _outcome(exc)
+        code, line = _outcome(exc, arguments)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             from simil.cli.output.error_line import print_error
 
@@ -84,9 +84,13 @@ def _without_command(arguments: Sequence[str]) -> tuple[Callable[..., None], Map
     return None
 
 
-def _outcome(exc: BaseException) -> tuple[int, str]:
+def _outcome(exc: BaseException, arguments: Sequence[str]) -> tuple[int, str]:
     """Return the exit code that an error stands for, and the line that it is worth, empty for none."""
     match exc:
+        case NothingGiven():
+            from simil.cli.usage_errors import with_example
+
+            return exc.exit_code, with_example(exc, arguments)
         case SimilError():
             return exc.exit_code, str(exc)
         case MemoryError():

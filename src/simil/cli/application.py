@@ -12,7 +12,7 @@ from simil.cli.help.about_simil import SIMIL
 from simil.cli.help.command_texts import TEXTS
 from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.output.version_line import print_version
-from simil.errors import UsageError
+from simil.cli.usage_errors import described
 
 __all__ = ["run_application"]
 
@@ -25,7 +25,7 @@ def run_application(arguments: Sequence[str]) -> int:
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
     except typer.TyperException as exc:
-        raise _usage_error(exc) from exc
+        raise described(exc, arguments) from exc
     except typer.Abort:
         return 130
     return result if isinstance(result, int) else 0
@@ -105,10 +105,3 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         print_version()
         raise typer.Exit
-
-
-def _usage_error(exc: typer.TyperException) -> UsageError:
-    context = getattr(exc, "ctx", None)
-    message = " ".join(exc.format_message().split()).rstrip(".")
-    # `simil` alone: its help was asked for, and is printed.
-    return UsageError(message, hint=f"see {context.command_path} --help" if message and context else "")

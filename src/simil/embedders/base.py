@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.recent_vectors import RecentVectors
     from simil.embedders.usage import Plan, Usage
 
 __all__ = ["Embedder", "Kind", "Mark", "Piece", "ReadAhead", "TextRejected", "VectorForm"]
@@ -145,6 +147,7 @@ class Embedder(ABC):
         on_rejected: Callable[[TextRejected], None] | None = None,
         on_unknown: Callable[[int], None] | None = None,
         on_done: Callable[[int], None] = lambda count: None,
+        recent: RecentVectors | None = None,
     ) -> Callable[[], NDArray[np.float32]]:
         """Start to embed, and return a function that waits for the vectors; see `embed`.
 
@@ -152,6 +155,7 @@ class Embedder(ABC):
         background. A text that cannot be embedded goes to `on_rejected`, and its vector is nan; without
         `on_rejected` its `TextRejected` is raised. `on_unknown` is called with the place of each text of
         which the model knows nothing, `on_done` with the number of texts of each piece that gets ready.
+        What `recent` remembers is taken from there, and the other vectors are remembered.
         """
         import numpy as np
 
@@ -160,7 +164,8 @@ class Embedder(ABC):
         if not texts:
             return lambda: np.empty((0, dimensions or self.dimensions or 0), np.float32)
         distinct = Distinct.of(texts)
-        pieces = self.start(distinct.items, kind, VectorForm(dimensions, normalize))
+        start = partial(self.start, kind=kind, form=VectorForm(dimensions, normalize))
+        pieces = start(distinct.items) if recent is None else recent.completed(distinct.items, start)
 
         def wait() -> NDArray[np.float32]:
             counted = _counted(pieces, len(texts), on_done)

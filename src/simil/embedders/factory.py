@@ -18,7 +18,7 @@ from simil.embedders.local.engine_choice import BY_DRIVER, EngineChoice, GpuFind
 from simil.embedders.local.engines import open_local
 from simil.embedders.local.local_model import LocalModel
 from simil.embedders.overflow import Overflow, same_result
-from simil.errors import ModelError
+from simil.errors import ModelError, UsageError
 from simil.frozen import Frozen
 from simil.models.catalog import ModelInfo
 from simil.models.files.model_kind import ModelKind, refusal
@@ -100,6 +100,11 @@ def open_embedder(
     ref, source = choose_model(
         settings.model, offline=settings.hub_offline, cache_dir=settings.cache_dir, progress=progress
     )
+    if settings.server_flag is not None and (source is not None or ref.provider is Provider.PLUGIN):
+        raise UsageError(
+            f"{settings.server_flag} is for a model behind a server, which {ref.target} is not",
+            hint="leave it out, or name the server's with -m openai:NAME",
+        )
     if ref.provider is Provider.PLUGIN:
         from simil.embedders.plugins import load_plugin
 

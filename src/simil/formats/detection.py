@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from simil.errors import InputError, Place
 from simil.formats.binary_marks import may_be_cut
+from simil.formats.documents import DocumentSource
 from simil.formats.encoding import head_as_utf8
 from simil.formats.lance_paths import is_lance
 from simil.formats.part_files import part_files
@@ -43,7 +44,7 @@ _FOREIGN = {
     b"PK\x03\x04": ("a ZIP archive", "unpack it; --input-format xlsx reads a workbook"),
     b"PK\x05\x06": ("an empty ZIP archive", "name another file"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it"),
-    b"%PDF-": ("a PDF document", "convert it to text, e.g. with pdftotext"),
+    b"%PDF-": ("a PDF document", "leave out --input-format, to read its text"),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
         "an old Office document",
         "save it as txt; --input-format xlsx reads a workbook",
@@ -61,6 +62,11 @@ class TypedSource:
 
     source: Source
     format: Format
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the text of a document is read, and not its bytes."""
+        return isinstance(self.source, DocumentSource)
 
 
 def typed(source: Source, wanted: str | None = None, encoding: str | None = None) -> TypedSource:

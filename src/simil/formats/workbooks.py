@@ -14,6 +14,7 @@ from simil.formats.library_errors import library_errors
 from simil.formats.record_stream import FormatOptions, Record, RecordStream
 from simil.formats.sources import Source
 from simil.formats.tables import apart, has_name, numbered
+from simil.near_names import name_one_with
 
 __all__ = ["workbook_records"]
 
@@ -98,7 +99,11 @@ def _named(names: Sequence[str], wanted: str | None, place: Place) -> str:
     if (at := numbered(wanted or "", len(names))) is not None:
         return names[at]
     shown = ", ".join(map(repr, names)) or "none"
-    raise InputError(f"no sheet {wanted!r}; there are: {shown}", hint="name one with --sheet", place=place)
+    raise InputError(
+        f"no sheet {wanted!r}; there are: {shown}",
+        hint=name_one_with("--sheet", wanted or "", names),
+        place=place,
+    )
 
 
 def _calamine() -> Any:

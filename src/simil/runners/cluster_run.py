@@ -231,7 +231,8 @@ def _plan_of(files: Sequence[InputFile], job: EmbedJob, parts: Sequence[Part]) -
     model, _, revision = job.stamp.rpartition("@")
     reading = {name: value for name, value in asdict(job.reading).items() if value not in (None, (), False)}
     settings = {"overflow": job.settings.overflow, "precision": job.settings.precision}
-    options = {**reading, **job.wanted.by_name(), **settings}
+    wanted = {name: value for name, value in job.wanted.by_name().items() if value != ()}
+    options = {**reading, **wanted, **settings}
     # A part in which no text failed is the same whether another one would end the run or be left out.
     if job.on_error == "null":
         options["on_error"] = job.on_error

@@ -103,7 +103,7 @@ class FragmentsWriter(ColumnsWriter):
 def lance_columns(job: EmbedJob) -> LanceColumns:
     """Return the columns of the dataset that a run writes."""
     assert isinstance(job.columns, DecidedColumns)
-    facts = EmbeddingFacts(job.wanted.kind, job.wanted.normalize)
+    facts = EmbeddingFacts(job.wanted.kind, job.wanted.normalize, tuple(job.wanted.ignored))
     return LanceColumns((), {}, job.stamp, facts, job.columns)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
-from simil.errors import InputError, UsageError
+from simil.errors import InputError, Place, UsageError
 from simil.formats.delimited import TableRow
 from simil.formats.detection import TypedSource
 from simil.formats.encoding import Utf8Chunks
@@ -65,6 +65,10 @@ def survey(file: InputFile, options: ReadOptions) -> FileFacts:
     source = InputSource(file, text_limit=options.text_limit)
     source.check()
     typed = options.open(source)
+    if typed.is_document:
+        raise InputError(
+            "is a document, which is not read on a cluster", hint="leave out --on", place=Place(source.name)
+        )
     if not options.is_literal:
         _refuse_vectors(typed, options)
     form = typed.format.name

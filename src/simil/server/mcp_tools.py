@@ -133,9 +133,11 @@ class McpTools:
         for row, score in zip(result.rows.tolist(), result.scores.tolist(), strict=True):
             text = corpus.texts[row]
             hit: dict[str, Any] = {"path": self._folders.shown(text.origin.source)}
-            if text.origin.line is not None:
-                hit["line"] = text.origin.line
-            else:
+            line = text.origin.line
+            if line is not None:
+                hit["line"] = line
+            # Where a text has no id of its own, it is its line.
+            if line is None or text.id not in (str(line), f"{text.origin.source}:{line}"):
                 hit["id"] = _snippet(text.id)
             yield hit | {"score": round(score, 4), "text": _snippet(text.text)}
 
@@ -235,7 +237,8 @@ def _nothing(results: Sequence[SearchResult], searched: int) -> str:
 
 
 def _place(hit: Mapping[str, Any]) -> str:
-    return f"{hit['path']}:{hit['line']}" if "line" in hit else f"{hit['path']} {hit['id']}"
+    place = f"{hit['path']}:{hit['line']}" if "line" in hit else f"{hit['path']}"
+    return f"{place} {hit['id']}" if "id" in hit else place
 
 
 def _snippet(text: str) -> str:

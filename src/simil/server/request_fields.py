@@ -93,8 +93,12 @@ class RerankRequest(Frozen):
         """Read the body of a request; raises `ApiError` for one that cannot be answered."""
         fields = fields_of(body)
         names.check(fields.get("model"))
-        (query,) = texts_of({"query": [fields.get("query")]}, "query", 1)
+        query = fields.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise ApiError(400, "query must be a text that is not blank", param="query")
         is_cohere = "texts" not in fields
+        if not is_cohere and "documents" in fields:
+            raise ApiError(400, "there are documents and texts: send one of them", param="texts")
         return cls(
             query,
             texts_of(_plain_documents(fields), "documents" if is_cohere else "texts", most_texts),

@@ -55,7 +55,7 @@ class BatchModel(Protocol):
 
 
 class BatchLimits(Frozen):
-    """How much may wait, and how much of it is computed at a time.
+    """How much may wait, how much of it is computed at a time, and how long an end waits for that.
 
     A batch is small enough that a request does not wait long for others, and large enough that it is not
     faster in larger ones.
@@ -65,6 +65,7 @@ class BatchLimits(Frozen):
     waiting_characters: int = 64_000_000
     batch_items: int = 256
     batch_characters: int = 32_768
+    end_s: float = 5
 
 
 @dataclass(eq=False, slots=True)
@@ -152,11 +153,14 @@ class SharedBatches:
         return computed
 
     def close(self) -> None:
-        """End the thread; what is still waiting is computed, unless its calls were cancelled."""
+        """End the thread; what is still waiting is computed, unless its calls were cancelled.
+
+        A batch that takes longer, as one of a server that does not answer, is left to itself.
+        """
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(self._limits.end_s)
 
     def _admit(self, request: _Request) -> None:
         items, characters = len(request.items), sum(request.sizes)

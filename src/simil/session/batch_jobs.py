@@ -42,14 +42,7 @@ def batch_job(embedder: Embedder, output: str, options: EmbedOptions, overflow: 
         "normalize": options.normalize,
         "overflow": overflow,
     }
-    state = BatchState.load(state_path(output)) or BatchState(state_path(output), how)
-    differing = [name for name in how if state.how.get(name) != how[name]]
-    if differing:
-        name = differing[0]
-        raise UsageError(
-            f"{state.path}: this batch was begun with {name} {state.how.get(name)}, not {how[name]}",
-            hint=f"go on with the same options, or run: simil batch cancel {output}",
-        )
+    state = BatchState.of(state_path(output), how)
     return BatchJob(api, embedder, state, options.kind, VectorForm(options.dimensions, options.normalize))
 
 
@@ -87,7 +80,7 @@ def groups_of_texts(texts: Iterable[Text]) -> Iterator[Sequence[str]]:
     """Yield the texts of an input in groups, for `BatchJob.run`."""
     group: list[str] = []
     for text in texts:
-        group.append(text.text)
+        group.append(text.embedded)
         if len(group) == _GROUP:
             yield group
             group = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource
+from simil.formats.documents import BrokenDocument
 from simil.formats.passthrough import Frame
 from simil.formats.remote_paths import check_online
 from simil.formats.sources import Source
@@ -19,19 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["InputOpener", "OpenInput", "fitted", "without_fields"]
 
+log = logging.getLogger("simil")
+
 
 @dataclass(frozen=True, slots=True)
 class OpenInput:
     """An input that was looked at: its sources all hold texts, or all hold vectors.
 
     Each source is read once, as texts, pairs, records or vectors; `reading` says how texts are read, `label`
-    is shown beside the progress bar while they are embedded.
+    is shown beside the progress bar while they are embedded. `on_broken` gets the error of a document that
+    cannot be converted, and is left out; without it the error is raised.
     """
 
     sources: Sequence[TypedSource]
     reading: ReadOptions
     label: str
     holds_vectors: bool
+    on_broken: Callable[[BrokenDocument], None] | None = None
 
     @property
     def formats(self) -> set[str]:
@@ -90,6 +96,7 @@ class OpenInput:
             on_blank=on_blank,
             on_error=on_error,
             on_frame=on_frame,
+            on_broken=self.on_broken,
             keeps_failed=keeps_failed,
         )
 
@@ -177,12 +184,15 @@ class InputOpener:
             check_online(source.path, offline=self._offline)
             source.check()
         opened = [reading.open(source) for source in sources]
-        found = [] if reading.is_literal else [as_vectors(typed, reading, reading.fields) for typed in opened]
+        looked_at = [] if reading.is_literal else [typed for typed in opened if not typed.is_document]
+        found = [as_vectors(typed, reading, reading.fields) for typed in looked_at]
         vectors = [typed for typed in found if typed is not None]
         if vectors and len(vectors) < len(opened):
             raise UsageError(
                 "some inputs are files of vectors and some are texts", hint="give them to separate runs"
             )
+        if vectors and reading.ignored:
+            log.warning("%s holds vectors already, so --ignore has no effect on it", vectors[0].source.name)
         return OpenInput(vectors or opened, reading, label, bool(vectors))
 
     def _take(self, source: Source) -> None:

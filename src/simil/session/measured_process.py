@@ -67,7 +67,7 @@ class MeasurementRequest:
             "device": str(self.settings.device),
         }
         texts = {
-            str(kind): [(item.text, item.id, item.origin.source, item.origin.line) for item in items]
+            str(kind): [(item.embedded, item.id, item.origin.source, item.origin.line) for item in items]
             for kind, items in self.texts.items()
         }
         request = {

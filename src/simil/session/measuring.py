@@ -111,7 +111,7 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="simil-") as name:
         process = _Process(command, settings, dimensions, pairs, Path(name))
         if local:
-            some = {kind: items[: warm_up([item.text for item in items])]}
+            some = {kind: items[: warm_up([item.embedded for item in items])]}
             process.outcome(some, Loudness.PROGRESS)
         outcome = process.outcome(texts, Loudness.FULL, warm=local)
         is_cross_encoder = outcome.dimensions is None

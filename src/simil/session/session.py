@@ -211,12 +211,13 @@ class Session(AbstractContextManager["Session"]):
         stored = dataset_to_append(path)
         if stored is None:
             return
-        facts = EmbeddingFacts(options.kind, options.normalize)
+        facts = EmbeddingFacts(options.kind, options.normalize, tuple(options.ignored))
         self._model.admit(stored.model, stored.dimensions)
         embedder = self.embedder()
         stored.check_alike(embedder.stamp, facts)
         stored.check_dimensions(options.dimensions or embedder.dimensions or stored.dimensions)
-        if stored.facts == facts:
+        # Rows hold texts as they are shown, and so tell nothing of what is left when parts are ignored.
+        if stored.facts == facts and not options.ignored:
             self._model.reuse(StoredTexts(stored))
 
     def larger_than_memory(

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from simil import similarity
-from simil.errors import InputError, UsageError
+from simil.errors import InputError, NothingGiven, UsageError
 from simil.similarity import Metric
 from simil.tasks.communities import communities
 from simil.tasks.corpus import Corpus
@@ -167,13 +167,13 @@ def check_asked(clusters: int | None, threshold: float | None, min_size: int | N
 
 def _check_count(texts: int, known: int, clusters: int | None) -> None:
     if not texts:
-        raise UsageError("there is nothing to cluster", hint="give at least two texts")
+        raise NothingGiven("there is nothing to cluster", hint="give at least two texts")
     if clusters is not None and clusters > known:
         what = "1 text" if known == 1 else f"{known} texts"
         whose = "" if known == texts else " with words that the model knows"
         raise UsageError(f"{what}{whose} cannot make {clusters} clusters", hint="ask for fewer with -n")
     if texts == 1 and clusters is None:
-        raise UsageError("there is only one text to cluster", hint="give at least two")
+        raise NothingGiven("there is only one text to cluster", hint="give at least two")
 
 
 def _kmeans(vectors: NDArray[np.float32], clusters: int) -> NDArray[np.int64]:
@@ -234,7 +234,7 @@ def _copies(corpus: Corpus, min_size: int) -> list[NDArray[np.int64]]:
 
     groups: dict[str, list[int]] = {}
     for row in corpus.unknown_rows().tolist():
-        groups.setdefault(corpus.texts[row].text, []).append(row)
+        groups.setdefault(corpus.texts[row].embedded, []).append(row)
     return [np.array(rows) for rows in groups.values() if len(rows) >= min_size]
 
 
@@ -269,7 +269,7 @@ def _described(corpus: Corpus, labels: NDArray[np.int64], scores: NDArray[np.flo
     members = np.split(inside, np.flatnonzero(np.diff(labels[inside])) + 1) if len(inside) else []
     # Texts in no cluster also count as a group: words that are common there are not distinctive.
     groups = [*members, outside] if len(outside) else members
-    words = distinctive_words([(corpus.texts[row].text for row in rows.tolist()) for rows in groups])
+    words = distinctive_words([(corpus.texts[row].embedded for row in rows.tolist()) for rows in groups])
     return [
         Cluster(number, rows, words[number - 1], scores[rows].mean())
         for number, rows in enumerate(members, 1)

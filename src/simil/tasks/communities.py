@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from simil import similarity
+from simil.similarity.copy_groups import CopyGroups
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    # Rows, the centre first, and their scores with it, which are infinite for the centre itself.
+    _Group: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 __all__ = ["SAME", "communities", "communities_of_pairs"]
 
@@ -34,27 +39,60 @@ def communities(
 
     if len(vectors) < min_size:
         return []
+    copies = None
     if threshold <= 1:
         threshold = min(threshold, SAME)
-    sizes = _sizes(vectors, threshold)
+        copies = CopyGroups.of(vectors)
+    if copies is None:
+        groups = _communities(vectors, threshold, min_size, np.ones(len(vectors), np.int64), pairs_at_once)
+        return sorted((rows for rows, _ in groups), key=len, reverse=True)
+    # Where a row is near, its copies are: they are compared once, and count as often as they are there.
+    groups = _communities(vectors[copies.firsts], threshold, min_size, copies.sizes, pairs_at_once)
+    rows = np.split(copies.by_group(), np.cumsum(copies.sizes)[:-1])
+    return sorted((_with_copies(*group, rows) for group in groups), key=len, reverse=True)
+
+
+def _communities(
+    vectors: NDArray[np.float32],
+    threshold: float,
+    min_size: int,
+    weights: NDArray[np.int64],
+    pairs_at_once: int,
+) -> list[_Group]:
+    """Return groups of rows that each stand for as many as their weight, in the order of their centres."""
+    import numpy as np
+
+    sizes = _sizes(vectors, threshold, weights)
     waiting = np.argsort(-sizes, kind="stable")
     waiting = waiting[sizes[waiting] >= min_size]
     taken = np.zeros(len(vectors), np.bool_)
-    groups: list[NDArray[np.int64]] = []
+    groups: list[_Group] = []
     most = _FIRST
     while len(waiting):
         fit = int(np.searchsorted(np.cumsum(sizes[waiting[:most]]), pairs_at_once, side="right"))
         centres, waiting = np.split(waiting, [max(fit, 1)])
-        for centre, others in zip(centres, _near(vectors, centres, threshold), strict=True):
+        for centre, (others, scores) in zip(centres, _near(vectors, centres, threshold), strict=True):
             if taken[centre]:
                 continue
-            free = others[~taken[others]]
-            if len(free) + 1 >= min_size:
-                groups.append(np.concatenate([[centre], free]))
-                taken[groups[-1]] = True
+            is_free = ~taken[others]
+            rows = np.concatenate([[centre], others[is_free]])
+            if weights[rows].sum() >= min_size:
+                groups.append((rows, np.concatenate([[np.inf], scores[is_free]])))
+                taken[rows] = True
         waiting = waiting[~taken[waiting]]
         most = min(2 * most, _MOST)
-    return sorted(groups, key=len, reverse=True)
+    return groups
+
+
+def _with_copies(
+    firsts: NDArray[np.int64], scores: NDArray[np.float64], copies: Sequence[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Return the rows of a group of rows that stand for their copies, in the order of their scores."""
+    import numpy as np
+
+    rows = np.concatenate([copies[first] for first in firsts.tolist()])
+    every = np.repeat(scores, [len(copies[first]) for first in firsts.tolist()])
+    return rows[np.lexsort((rows, -every))]
 
 
 def communities_of_pairs(
@@ -86,21 +124,21 @@ def communities_of_pairs(
     return sorted(groups, key=len, reverse=True)
 
 
-def _sizes(vectors: NDArray[np.float32], threshold: float) -> NDArray[np.int64]:
-    """Return how many rows are near each row, including itself."""
+def _sizes(vectors: NDArray[np.float32], threshold: float, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the weight of the rows that are near each row, including itself."""
     import numpy as np
 
-    sizes = np.ones(len(vectors), np.int64)
+    sizes = weights.astype(np.float64)
     for i, j, _ in similarity.pairs_above(vectors, threshold):
-        sizes += np.bincount(i, minlength=len(vectors))
-        sizes += np.bincount(j, minlength=len(vectors))
-    return sizes
+        sizes += np.bincount(i, weights[j], minlength=len(vectors))
+        sizes += np.bincount(j, weights[i], minlength=len(vectors))
+    return sizes.astype(np.int64)
 
 
 def _near(
     vectors: NDArray[np.float32], centres: NDArray[np.int64], threshold: float
-) -> list[NDArray[np.int64]]:
-    """Return the other rows near each of `centres`, nearest first."""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield the other rows near each of `centres`, nearest first, and their scores."""
     import numpy as np
 
     none = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
@@ -108,4 +146,5 @@ def _near(
     which, rows, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.lexsort((rows, -scores, which))
     order = order[rows[order] != centres[which[order]]]
-    return np.split(rows[order], np.searchsorted(which[order], np.arange(1, len(centres))))
+    bounds = np.searchsorted(which[order], np.arange(1, len(centres)))
+    return zip(np.split(rows[order], bounds), np.split(scores[order], bounds), strict=True)

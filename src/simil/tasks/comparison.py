@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simil import similarity
 from simil.embedders.base import Embedder, TextRejected
 from simil.embedders.pieces import Mark, StoredVector, VectorForm
-from simil.errors import InputError, ModelMismatch, Place, UsageError
+from simil.errors import InputError, ModelMismatch, NothingGiven, Place
 from simil.frozen import Frozen
 from simil.similarity import Metric
 from simil.similarity.rounded_scores import rounded_score
@@ -22,6 +22,8 @@ from simil.texts import Pair, Text
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from simil.embedders.recent_vectors import RecentVectors
 
 __all__ = ["Comparison", "Item", "PairScores", "check_count", "compare", "compare_pairs", "own_metric"]
 
@@ -88,6 +90,11 @@ class Comparison(Frozen, eq=False):
         return True
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether two items have the same score in either order."""
+        return True
+
+    @property
     def facts(self) -> Mapping[str, object]:
         """What the scores are, for JSON."""
         made = {"metric": str(self.metric), "model": self.model, "dimensions": self.dimensions}
@@ -120,6 +127,20 @@ class Comparison(Frozen, eq=False):
                 if not reaches(exact, threshold, self.metric, self.scale).all():
                     return False
         return True
+
+    def in_order(self, order: NDArray[np.int64]) -> Comparison:
+        """Return the comparison of the same items in another order of their numbers."""
+        vectors = self.vectors[order]
+        return Comparison(
+            names=[self.names[number] for number in order],
+            ids=[self.ids[number] for number in order],
+            first_score=float(similarity.pairwise(vectors[:1], vectors[1:2], self.metric)[0]),
+            dimensions=self.dimensions,
+            load_vectors=lambda: vectors,
+            metric=self.metric,
+            model=self.model,
+            scale=self.scale,
+        )
 
     def _shown(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         return scores if self.scale is None else self.scale.apply(scores)
@@ -191,7 +212,7 @@ def _cached_pair(
     if len(texts) != 2:
         return ()
     form = VectorForm(options.dimensions, options.normalize)
-    stored = embedder.stored([text.text for text in texts], options.kind, form) or ()
+    stored = embedder.stored([text.embedded for text in texts], options.kind, form) or ()
     for text, vector in zip(texts, stored, strict=False):
         embedder.truncated += bool(vector.mark & Mark.CUT)
         if vector.mark & Mark.UNKNOWN:
@@ -254,10 +275,10 @@ def own_metric(embedder: Embedder, options: EmbedOptions) -> tuple[Metric, Embed
 
 
 def check_count(items: Sequence[Item]) -> None:
-    """Raise `UsageError` for fewer than two items."""
+    """Raise `NothingGiven` for fewer than two items."""
     if len(items) < 2:
         found = "only one text" if items else "nothing"
-        raise UsageError(f"there is {found} to compare", hint="give at least two")
+        raise NothingGiven(f"there is {found} to compare", hint="give at least two")
 
 
 def _check_lengths(items: Sequence[Item], vectors: Sequence[NDArray[np.float32]]) -> None:
@@ -309,11 +330,14 @@ def _scored(
 ) -> Iterator[PairScores]:
     import numpy as np
 
+    from simil.embedders.recent_vectors import RecentVectors
+
+    recent = RecentVectors()
     ahead = prefetch_batches(pairs, lambda pair: len(pair.left) + len(pair.right), most=_PAIRS_AT_ONCE)
     for batch in ahead:
         places = [place for place, pair in enumerate(batch) if not pair.is_missing]
         sent = [batch[place] for place in places]
-        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown)
+        vectors, refused = _embed_pairs(sent, options, embedder, on_error, on_unknown, recent)
         reading = embedder.read_ahead  # More, once many texts go to a GPU.
         ahead.allow(max(_PAIRS_AT_ONCE, reading.texts // 2), reading.characters)
         good = [row for row in range(len(sent)) if row not in refused]
@@ -347,6 +371,7 @@ def _embed_pairs(
     embedder: Embedder,
     on_error: Callable[[InputError], None] | None,
     on_unknown: Callable[[Place], None],
+    recent: RecentVectors,
 ) -> tuple[NDArray[np.float32], set[int]]:
     """Return the vectors of the left texts, then of the right ones, and the rows with a refused text."""
     refused: set[int] = set()
@@ -360,7 +385,7 @@ def _embed_pairs(
             on_error(error)
         refused.add(row)
 
-    texts = [pair.left for pair in batch] + [pair.right for pair in batch]
+    texts = [pair.embedded[side] for side in (0, 1) for pair in batch]
     wait = embedder.begin(
         texts,
         options.kind,
@@ -368,5 +393,6 @@ def _embed_pairs(
         normalize=options.normalize,
         on_rejected=refuse,
         on_unknown=lambda index: on_unknown(batch[index % len(batch)].origin),
+        recent=recent,
     )
     return wait(), refused

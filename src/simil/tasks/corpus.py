@@ -198,14 +198,17 @@ def _numbers(rows: NDArray[np.int64]) -> Iterator[int]:
 
 
 def given_text(text: Text, reader: str) -> str:
-    """Return a text that a `reader` needs; raises `InputError` for a vector that was saved without it."""
+    """Return what a `reader`, who needs it, reads of a text.
+
+    Raises `InputError` for a vector that was saved without its text.
+    """
     if not text.text:
         raise InputError(
             f"the vector {text.id!r} was saved without its text, and {reader} reads texts",
             hint="save it again with its text, as simil embed -o FILE.jsonl does",
             place=text.origin,
         )
-    return text.text
+    return text.embedded
 
 
 def saved_texts(files: Sequence[VectorFile]) -> Sequence[Text]:
@@ -230,10 +233,10 @@ class _SavedTexts(UnreadTexts):
 
 def equal_unknown(left: Corpus, right: Corpus) -> Iterator[tuple[int, int]]:
     """Yield the rows of each text of `left` of which the model knows nothing and of its equals in `right`."""
-    rows: dict[str, list[int]] = {left.texts[row].text: [] for row in left.unknown_rows().tolist()}
+    rows: dict[str, list[int]] = {left.texts[row].embedded: [] for row in left.unknown_rows().tolist()}
     for row, text in enumerate(right.texts if rows else ()):
-        if text.text in rows:
-            rows[text.text].append(row)
+        if text.embedded in rows:
+            rows[text.embedded].append(row)
     for row in left.unknown_rows().tolist():
-        for equal in rows[left.texts[row].text]:
+        for equal in rows[left.texts[row].embedded]:
             yield row, equal

@@ -78,8 +78,8 @@ def unique_texts(texts: Iterable[Text]) -> Iterator[Text]:
     """Yield the texts that equal no earlier one, as they come."""
     seen: set[str] = set()
     for text in texts:
-        if text.text not in seen:
-            seen.add(text.text)
+        if text.embedded not in seen:
+            seen.add(text.embedded)
             yield text
 
 
@@ -108,8 +108,8 @@ def dedupe(
     owners, first, in_reference = _first_equals(texts, known)
     firsts = np.flatnonzero(first)
     corpus = embed([texts[row] for row in firsts.tolist()])
-    embedded = {text.text for text in corpus.texts}
-    missing = np.array([texts[row].text not in embedded for row in firsts.tolist()], np.bool_)
+    embedded = {text.embedded for text in corpus.texts}
+    missing = np.array([texts[row].embedded not in embedded for row in firsts.tolist()], np.bool_)
     near = near_duplicates(corpus, threshold, reference)
     # From rows of the corpus back to rows of `texts`.
     back = firsts[~missing]
@@ -166,20 +166,20 @@ def _first_equals(
 
     before: dict[str, int] = {}
     # A reference can be larger than memory.
-    wanted = {text.text for text in texts} if len(reference) else ()
+    wanted = {text.embedded for text in texts} if len(reference) else ()
     for row, text in enumerate(reference):
-        if text.text in wanted:
-            before.setdefault(text.text, row)
+        if text.embedded in wanted:
+            before.setdefault(text.embedded, row)
     seen: dict[str, int] = {}
     # For strings, nothing in NumPy is faster than a dictionary.
     owners = np.array(
         [
-            before[text.text] if text.text in before else seen.setdefault(text.text, row)
+            before[text.embedded] if text.embedded in before else seen.setdefault(text.embedded, row)
             for row, text in enumerate(texts)
         ],
         np.int64,
     )
-    in_reference = np.array([text.text in before for text in texts], np.bool_)
+    in_reference = np.array([text.embedded in before for text in texts], np.bool_)
     return owners, (owners == np.arange(len(texts))) & ~in_reference, in_reference
 
 

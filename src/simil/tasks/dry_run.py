@@ -53,7 +53,7 @@ def dry_run(texts: Iterable[Text], embedder: Embedder, options: EmbedOptions) ->
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     ):
         inputs += len(batch)
-        new = [text.text for text in batch if _is_new(text.text, seen)]
+        new = [text.embedded for text in batch if _is_new(text.embedded, seen)]
         missing = embedder.missing(new, options.kind, form)
         cached += len(new) - len(missing)
         if plan is not None:

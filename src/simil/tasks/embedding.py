@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from simil.embedders.recent_vectors import RecentVectors
+
 __all__ = ["EmbedOptions", "EmbeddedBatch", "embed_all", "embed_stream"]
 
 
 class EmbedOptions(Frozen):
-    """How vectors are wanted: for which kind of text, how many dimensions (None: all), of length 1 or not."""
+    """How vectors are wanted: for which kind of text, how many dimensions (None: all), of length 1 or not.
+
+    `ignored` is what readers have cut out of the texts; see `ReadOptions`.
+    """
 
     kind: Kind = Kind.SYMMETRIC
     dimensions: int | None = None
     normalize: bool = True
+    ignored: Sequence[str] = ()
 
 
 class EmbeddedBatch(Frozen, eq=False):
@@ -73,16 +79,21 @@ def _embedded(
     *,
     keeps_failed: bool,
 ) -> Iterator[EmbeddedBatch]:
+    from simil.embedders.recent_vectors import RecentVectors
+
     reading = embedder.read_ahead
     ahead = prefetch_batches(
         texts, lambda text: len(text.text), most=reading.texts, most_characters=reading.characters
     )
     begun: _Begun | None = None
+    recent = RecentVectors()
     for batch in ahead:
         # The next batch is begun before this one is waited for: the engine never idles. A slow pipe
         # gets its answer at once.
         previous = begun
-        begun = _Begun(batch, embedder, options, on_error, on_unknown, on_done, keeps_failed=keeps_failed)
+        begun = _Begun(
+            batch, embedder, options, on_error, on_unknown, on_done, keeps_failed=keeps_failed, recent=recent
+        )
         # More, once many texts go to a GPU.
         ahead.allow(embedder.read_ahead.texts, embedder.read_ahead.characters)
         if previous is not None:
@@ -142,6 +153,7 @@ class _Begun:
         on_done: Callable[[int], None] = lambda count: None,
         *,
         keeps_failed: bool = False,
+        recent: RecentVectors | None = None,
     ) -> None:
         import numpy as np
 
@@ -154,13 +166,14 @@ class _Begun:
         self._failed: set[int] = set()
         self._unknown = np.zeros(len(texts), np.bool_)
         self._wait = embedder.begin(
-            [texts[row].text for row in self._sent],
+            [texts[row].embedded for row in self._sent],
             options.kind,
             dimensions=options.dimensions,
             normalize=options.normalize,
             on_rejected=self._refuse,
             on_unknown=self._note_unknown,
             on_done=on_done,
+            recent=recent,
         )
         on_done(len(texts) - len(self._sent))
 
@@ -198,7 +211,7 @@ class _Begun:
 
         Of a server that has accepted nothing yet, it is not known whether the text is at fault.
         """
-        places = {self._texts[row].text: self._texts[row].origin for row in reversed(self._sent)}
+        places = {self._texts[row].embedded: self._texts[row].origin for row in reversed(self._sent)}
         if error.blames_texts and error.place is None and len(places) == 1:
             (error.place,) = places.values()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simil import similarity
 from simil.blas import use_all_cores
 from simil.errors import InputError
+from simil.similarity.search_among_copies import top_k_among_copies
 from simil.tasks.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def outliers(
     if reference is None:
         cosines, rows = _nearest_others(corpus.vectors, wanted)
     else:
-        cosines, rows = similarity.top_k(corpus.vectors, reference.vectors, wanted)
+        cosines, rows = top_k_among_copies(corpus.vectors, reference.vectors, wanted)
     cosines = np.clip(cosines, -1, 1)
     if method is OutlierMethod.KNN:
         scores = knn_scores(cosines)
@@ -153,7 +154,7 @@ def _nearest_others(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.fl
     """Return the cosines and rows of the k nearest neighbours of each row, without itself."""
     import numpy as np
 
-    cosines, rows = similarity.top_k(vectors, vectors, k + 1)
+    cosines, rows = top_k_among_copies(vectors, vectors, k + 1)
     return without_self(cosines, rows, np.arange(len(rows)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simil.embedders.base import TextRejected
@@ -50,6 +50,7 @@ class CrossComparison:
     scale: None = None
     is_distance: bool = False
     has_top: bool = False
+    is_symmetric: bool = False
 
     @property
     def score(self) -> float:
@@ -76,6 +77,19 @@ class CrossComparison:
             yield 0, 1, self.first_score[0]
         for index, row in self.rows():
             yield from ((index, other, score) for other, score in enumerate(row) if other != index)
+
+    def in_order(self, order: NDArray[np.int64]) -> CrossComparison:
+        """Return the same scores with the items in another order of their numbers; two items keep theirs."""
+        if self.scores is None:
+            return self
+        scores = self.scores[order][:, order]
+        return replace(
+            self,
+            names=[self.names[number] for number in order],
+            ids=[self.ids[number] for number in order],
+            first_score=scores[0, 1:2],
+            scores=scores,
+        )
 
     def all_reach(self, threshold: float) -> bool:
         """Return whether the scores of all pairs of items are at least `threshold`, but for refused ones."""
@@ -104,7 +118,7 @@ def score_items(
     numbers = [(0, 1)] if len(texts) == 2 else [(a, b) for a in range(len(texts)) for b in range(len(texts))]
     scorer = open_scorer()
     scores = score_pairs(
-        [(texts[a].text, texts[b].text) for a, b in numbers],
+        [(texts[a].embedded, texts[b].embedded) for a, b in numbers],
         scorer,
         places=[texts[b].origin for _, b in numbers],
         on_error=on_error,
@@ -175,7 +189,7 @@ def score_rows(
         places = [batch[row].origin for row in sent]
         scores = np.full(len(batch), np.nan, np.float32)
         scores[sent] = scorer.score(
-            [(batch[row].left, batch[row].right) for row in sent], on_rejected=_refusal(places, on_error)
+            [batch[row].embedded for row in sent], on_rejected=_refusal(places, on_error)
         )
         kept = [row for row in range(len(batch)) if keeps_failed or not np.isnan(scores[row])]
         if kept:

@@ -21,9 +21,10 @@ __all__ = [
     "JointRanks",
     "SearchBy",
     "SearchResult",
-    "SurroundingLines",
+    "Surroundings",
     "search",
     "surrounding_lines",
+    "surrounding_parts",
 ]
 
 TOP_K = 10
@@ -95,8 +96,8 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SurroundingLines:
-    """The lines before and after a text in its file: line numbers and texts, empty for blank lines."""
+class Surroundings:
+    """What stands before and after a text in its file: line numbers and texts, empty for blank lines."""
 
     before: Sequence[tuple[int, str]]
     after: Sequence[tuple[int, str]]
@@ -155,7 +156,7 @@ def _all_that_reach(queries: Corpus, corpus: Corpus, threshold: float) -> list[S
     return results
 
 
-def surrounding_lines(corpus: Corpus, row: int, lines: int) -> SurroundingLines:
+def surrounding_lines(corpus: Corpus, row: int, lines: int) -> Surroundings:
     """Return up to `lines` lines before and after text `row`; none for saved vectors.
 
     Lines that were skipped as blank are empty.
@@ -163,13 +164,33 @@ def surrounding_lines(corpus: Corpus, row: int, lines: int) -> SurroundingLines:
     place = corpus.texts[row].origin
     # A row of a table or a JSON value can span several lines.
     if corpus.saved or corpus.texts[row].fields or place.line is None or lines < 1:
-        return SurroundingLines([], [])
+        return Surroundings([], [])
     known = {text.origin.line or 0: text.text for text in _around(corpus.texts, row, lines)}
     first, last = max(min(known), place.line - lines), min(max(known), place.line + lines)
-    return SurroundingLines(
+    return Surroundings(
         [(line, known.get(line, "")) for line in range(first, place.line)],
         [(line, known.get(line, "")) for line in range(place.line + 1, last + 1)],
     )
+
+
+def surrounding_parts(corpus: Corpus, row: int, parts: int) -> Surroundings:
+    """Return up to `parts` parts of the same file, or of the same record, before and after text `row`."""
+    texts = corpus.texts
+    if corpus.saved:
+        return Surroundings([], [])
+    beside = [*_around(texts, row, parts)]
+    at = next(place for place, text in enumerate(beside) if text is texts[row])
+    own = _owner(texts[row])
+    before, after = (
+        [(text.origin.line or 0, text.text) for text in some if _owner(text) == own]
+        for some in (beside[:at], beside[at + 1 :])
+    )
+    return Surroundings(before, after)
+
+
+def _owner(text: Text) -> str:
+    """Return what a part is of: its file, or for a part of a record the record, by its id."""
+    return f"{text.origin.source}\0{text.id.rpartition('#')[0]}" if text.fields else text.origin.source
 
 
 def _around(texts: Sequence[Text], row: int, lines: int) -> Iterator[Text]:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from simil.errors import UsageError
+from simil.texts.ignored_parts import rest_of
 from simil.texts.records import Text, is_blank
 
-__all__ = ["BETWEEN_PARAGRAPHS", "Chunking", "Spans", "chunking_named", "in_chunks", "paragraphs"]
+__all__ = [
+    "BETWEEN_PARAGRAPHS",
+    "Chunk",
+    "Chunking",
+    "Cut",
+    "Spans",
+    "by_spans",
+    "chunking_named",
+    "in_chunks",
+    "paragraphs",
+]
 
+
+class Chunk(NamedTuple):
+    """A part of a text: the number of its first character there, and what is embedded."""
+
+    start: int
+    text: str
+
+
+Cut = Callable[[Text], Iterable[Chunk]]
 # From a text to its parts, as (first character, character after the last).
 Spans = Callable[[str], Iterable[tuple[int, int]]]
 
@@ -21,7 +42,10 @@ _TOKENS = re.compile(r"tokens:(\d{1,6})(?:/(\d{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How texts are cut: into lines, paragraphs, or windows of `tokens` tokens that overlap by `overlap`."""
+    """How texts are cut.
+
+    Into lines, paragraphs, sections of Markdown, or windows of `tokens` tokens that overlap by `overlap`.
+    """
 
     unit: str
     tokens: int = 0
@@ -29,14 +53,17 @@ class Chunking:
 
 
 def chunking_named(name: str) -> Chunking:
-    """Parse `lines`, `paragraphs`, `tokens:256` or `tokens:256/32`; raises `UsageError` for anything else."""
-    if name in ("lines", "paragraphs"):
+    """Parse `lines`, `paragraphs`, `markdown`, `tokens:256` or `tokens:256/32`.
+
+    Raises `UsageError` for anything else.
+    """
+    if name in ("lines", "paragraphs", "markdown"):
         return Chunking(name)
     match = _TOKENS.fullmatch(name)
     if match is None:
         raise UsageError(
             f"--chunk cannot be {name!r}",
-            hint="choose lines, paragraphs, or tokens:SIZE/OVERLAP as in tokens:256/32",
+            hint="choose lines, paragraphs, markdown, or tokens:SIZE/OVERLAP as in tokens:256/32",
         )
     tokens, overlap = int(match[1]), int(match[2] or 0)
     if overlap >= tokens:
@@ -53,27 +80,41 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def in_chunks(texts: Iterable[Text], spans: Spans, *, several: bool) -> Iterator[Text]:
+def by_spans(spans: Spans) -> Cut:
+    """Return what cuts a text into spans, each from its first word on."""
+
+    def cut(text: Text) -> Iterator[Chunk]:
+        for start, end in spans(text.text):
+            part = text.text[start:end]
+            yield Chunk(start + len(part) - len(part.lstrip()), part.strip())
+
+    return cut
+
+
+def in_chunks(
+    texts: Iterable[Text], cut: Cut, *, several: bool, ignored: Sequence[str] = ()
+) -> Iterator[Text]:
     """Yield the parts of each text that are not blank; ids and places name the line where each begins.
 
     The lines of a table's cell or a JSON value are not those of the file: its parts keep the place of their
-    row and have their number after its id. `several` puts the file before the id.
+    row and have their number after its id. `several` puts the file before the id. A part of which nothing
+    is left without what the patterns `ignored` match is left out, as a blank one is.
     """
     for text in texts:
         lines = _LineNumbers(text.text)
-        for number, (start, end) in enumerate(spans(text.text), 1):
-            part = text.text[start:end]
-            if is_blank(part):
+        for number, part in enumerate(cut(text), 1):
+            rest = rest_of(part.text, ignored) if ignored else ""
+            if is_blank(part.text) or (ignored and is_blank(rest)):
                 continue
+            piece = text._replace(text=part.text, rest=rest)
             if text.origin.line is not None:
-                yield text._replace(id=f"{text.id}#{number}", text=part.strip())
+                yield piece._replace(id=f"{text.id}#{number}")
                 continue
-            # A part begins at its first word.
-            line = lines.number_of(start + len(part) - len(part.lstrip()))
+            line = lines.number_of(part.start)
             origin = text.origin._replace(line=line)
             # As `Source.label` writes names in ids.
             place = str(origin).encode("utf-8", "backslashreplace").decode("utf-8")
-            yield Text(place if several else str(line), part.strip(), origin, text.fields)
+            yield piece._replace(id=place if several else str(line), origin=origin)
 
 
 class _LineNumbers:

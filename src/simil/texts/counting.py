@@ -41,7 +41,8 @@ def count_paragraphs(sources: Sequence[TypedSource]) -> int | None:
 def _paragraphs_in(typed: TypedSource) -> int | None:
     path = Path(typed.source.path)
     try:
-        if typed.source.is_stdin or typed.format.name != InputFormat.TEXT or not path.is_file():
+        is_text = typed.format.name == InputFormat.TEXT and not typed.is_document
+        if typed.source.is_stdin or not is_text or not path.is_file():
             return None
         # The reader holds a file that is split into paragraphs as a whole, too.
         return 1 + sum(1 for _ in _BETWEEN.finditer(path.read_bytes()))
@@ -56,7 +57,8 @@ def _rows_in(typed: TypedSource, separator: bytes) -> int | None:
         return count_rows(typed.source)
     path = Path(typed.source.path)
     try:
-        if typed.source.is_stdin or typed.format.name not in _BY_LINE or not path.is_file():
+        has_lines = typed.format.name in _BY_LINE and not typed.is_document
+        if typed.source.is_stdin or not has_lines or not path.is_file():
             return None
         return _count(path, separator)
     except OSError:

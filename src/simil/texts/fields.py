@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simil.errors import InputError, Place, UsageError
 from simil.formats.json_values import kind_of, text_of
 from simil.formats.tables import has_name, is_twin, numbered
+from simil.near_names import name_one_with
 from simil.texts.records import is_blank
 
 __all__ = [
@@ -142,7 +143,7 @@ def kept(record: Mapping[str, object], *without: str) -> dict[str, object]:
 
 
 def missing_field(names: Sequence[str], wanted: str, option: str, place: Place | None = None) -> InputError:
-    """Return the error for a record without the field `wanted`; it lists the fields of the record.
+    """Return the error for a record without the field `wanted`; it lists the fields, and suggests one.
 
     `option` is the option that names a field.
     """
@@ -154,7 +155,9 @@ def missing_field(names: Sequence[str], wanted: str, option: str, place: Place |
             place=place,
         )
     return InputError(
-        f"no field {wanted!r}; there are: {_listed(names)}", hint=f"name one with {option}", place=place
+        f"no field {wanted!r}; there are: {_listed(names)}",
+        hint=name_one_with(option, wanted, names),
+        place=place,
     )
 
 

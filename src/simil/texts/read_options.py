@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from simil.errors import UsageError
 from simil.formats.detection import TypedSource, typed
+from simil.formats.documents import document_in
 from simil.formats.encoding import check_encoding
 from simil.formats.record_stream import FormatOptions
-from simil.formats.registry import suffix_format
+from simil.formats.registry import format_named, suffix_format
 from simil.formats.sources import Source
 
 __all__ = ["SEPARATED", "TABLES", "WORKBOOKS", "InputFormat", "ReadOptions", "format_of"]
@@ -49,8 +50,10 @@ class ReadOptions(FormatOptions):
     `format` overrides the suffix. `fields` name the column or key of the text (two for pairs), `id_field`
     that of the id. `whole` makes a file one text, `nul` separates texts by NUL; with either, a source is
     plain text whatever its suffix. With `all_fields` the fields of a text are all those of its record,
-    including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What they say
-    about the bytes of a source is in `FormatOptions`.
+    including text and id; with `all_rows` a blank text keeps its place, as one that is missing. What the
+    regular expressions `ignored` match is not embedded. With `documents`, files that are called documents are
+    read as such, whatever the `format` of the others. What they say about the bytes of a source is in
+    `FormatOptions`.
     """
 
     format: InputFormat | None = None
@@ -59,6 +62,8 @@ class ReadOptions(FormatOptions):
     whole: bool = False
     nul: bool = False
     all_fields: bool = False
+    ignored: tuple[str, ...] = ()
+    documents: bool = False
     all_rows: bool = False
 
     def __post_init__(self) -> None:
@@ -81,6 +86,10 @@ class ReadOptions(FormatOptions):
             raise UsageError(f"--delimiter cannot be {self.delimiter!r}", hint="give one character, or tab")
         if self.encoding is not None:
             check_encoding(self.encoding)
+        if self.ignored:
+            from simil.texts.ignored_parts import check_patterns
+
+            check_patterns(self.ignored)
 
     @property
     def _plain(self) -> str:
@@ -105,7 +114,14 @@ class ReadOptions(FormatOptions):
         return bool(self._plain) or self.format is InputFormat.TEXT
 
     def open(self, source: Source) -> TypedSource:
-        """Find out in which format `source` is read; errors as in `typed`."""
+        """Find out in which format `source` is read; errors as in `typed` and `document_in`.
+
+        A document is read as plain text, unless a format is named.
+        """
+        if self.format is None or self.documents:
+            document = document_in(source, self.encoding, or_text=self.documents)
+            if document is not None:
+                return TypedSource(document, format_named(InputFormat.TEXT))
         return typed(source, InputFormat.TEXT if self._plain else self.format, self.encoding)
 
     def check_field(self) -> None:

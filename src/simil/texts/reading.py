@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import NoReturn, TypeVar
 
 from simil.errors import InputError, Place, UsageError
 from simil.formats.detection import TypedSource, refuse_binary
+from simil.formats.documents import BrokenDocument, DocumentSource
 from simil.formats.encoding import check_unmarked
 from simil.formats.passthrough import Frame, Layout, utf8_mark
 from simil.formats.plain_text import plain_records, whole_record
@@ -29,6 +32,7 @@ def read_texts(
     on_blank: Callable[[Place], None],
     on_error: Callable[[InputError], None] | None = None,
     on_frame: Callable[[Frame | None], None] = lambda frame: None,
+    on_broken: Callable[[BrokenDocument], None] | None = None,
     keeps_failed: bool = False,
 ) -> Iterator[Text]:
     """The texts of all sources in order, each as soon as it has arrived.
@@ -39,7 +43,8 @@ def read_texts(
     continues with the next; without it the error is raised. With `keeps_failed` a missing text keeps the
     place of each blank or bad one, with `options.all_rows` of each blank one. With `options.keeps_raw`,
     `on_frame` gets what stands around the records of each source, None where they cannot be written as they
-    came.
+    came. `on_broken` gets the error of a document that cannot be converted, and reading continues with the
+    next source.
 
     Raises UsageError, at once, for options that do not fit the sources; InputError, even with `on_error`, for
     a source that cannot be read at all: missing, a directory, or without the column named.
@@ -50,19 +55,44 @@ def read_texts(
         typed.source.check()
     several = len(sources) > 1
 
-    def texts() -> Iterator[Text]:
-        for typed in sources:
-            yield from texts_of(
-                typed,
-                options,
-                several=several,
-                on_blank=on_blank,
-                on_error=on_error,
-                on_frame=on_frame,
-                keeps_failed=keeps_failed,
-            )
+    def texts(typed: TypedSource, on_blank: Callable[[Place], None]) -> Iterator[Text]:
+        return texts_of(
+            typed,
+            options,
+            several=several,
+            on_blank=on_blank,
+            on_error=on_error,
+            on_frame=on_frame,
+            keeps_failed=keeps_failed,
+        )
 
-    return texts()
+    return chain.from_iterable(
+        _texts_of_document(partial(texts, typed), Place(typed.source.name), on_blank, on_broken)
+        if typed.is_document
+        else texts(typed, on_blank)
+        for typed in sources
+    )
+
+
+def _texts_of_document(
+    texts: Callable[[Callable[[Place], None]], Iterator[Text]],
+    place: Place,
+    on_blank: Callable[[Place], None],
+    on_broken: Callable[[BrokenDocument], None] | None,
+) -> Iterator[Text]:
+    """Yield the texts of a document; its blank lines are no news, unless there is nothing else in it."""
+    is_empty = True
+    try:
+        for text in texts(lambda line: None):
+            is_empty = False
+            yield text
+    except BrokenDocument as exc:
+        if on_broken is None:
+            raise
+        on_broken(exc)
+    else:
+        if is_empty:
+            on_blank(place)
 
 
 def texts_of(
@@ -155,6 +185,8 @@ def read_records(
 def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
     """The records of a source; the first row of a table is read at once."""
     source = typed.source
+    if isinstance(source, DocumentSource):
+        options = replace(options, encoding=None)
     if options.is_literal:
         refuse_binary(source)
     if options.encoding is None and not options.nul and not typed.format.is_binary:
@@ -218,6 +250,7 @@ def _settled(
             try:
                 made = build(outcome)
                 _check_length(made, options.text_limit)
+                made = _without_ignored(made, options.ignored)
             except InputError as error:
                 report(error)
             else:
@@ -230,6 +263,17 @@ def _settled(
             made = keep_place(place, outcome if isinstance(outcome, Record) else None)
         if made is not None:
             yield made
+
+
+def _without_ignored(made: _Made | None, patterns: Sequence[str]) -> _Made | None:
+    """Return a text or pair as it is to be embedded; None for one of which nothing is left."""
+    if not patterns:
+        return made
+    from simil.texts.ignored_parts import pair_without, text_without
+
+    if isinstance(made, Text):
+        return text_without(made, patterns)
+    return pair_without(made, patterns) if isinstance(made, Pair) else made
 
 
 def _check_length(made: Text | Pair | Record | None, limit: int) -> None:

@@ -15,7 +15,8 @@ class Text(NamedTuple):
 
     With `ReadOptions.all_fields` they are all of them; plain text has none. `is_missing` says that the record
     has no text to embed, and only keeps its place; what can be read of it is here. `raw` is the bytes of its
-    record, where `ReadOptions.keeps_raw` asks for them and the format has such.
+    record, where `ReadOptions.keeps_raw` asks for them and the format has such. `rest` is the text without
+    what `ReadOptions.ignored` cuts out; empty where nothing is to be cut out.
     """
 
     id: str
@@ -24,6 +25,12 @@ class Text(NamedTuple):
     fields: Mapping[str, object]
     is_missing: bool = False
     raw: bytes = b""
+    rest: str = ""
+
+    @property
+    def embedded(self) -> str:
+        """What a model reads of the text."""
+        return self.rest or self.text
 
     def __hash__(self) -> int:
         return hash((self.id, self.text, self.origin))
@@ -32,7 +39,7 @@ class Text(NamedTuple):
 class Pair(NamedTuple):
     """Two texts of one row. `fields` are all its columns or keys in order, including both texts.
 
-    `is_missing` is as in `Text`, where one of the two is missing.
+    `is_missing` is as in `Text`, where one of the two is missing. `rests` are what `Text.rest` is of one.
     """
 
     id: str
@@ -41,6 +48,12 @@ class Pair(NamedTuple):
     origin: Place
     fields: Mapping[str, object]
     is_missing: bool = False
+    rests: tuple[str, str] | None = None
+
+    @property
+    def embedded(self) -> tuple[str, str]:
+        """What a model reads of the two texts."""
+        return self.rests or (self.left, self.right)
 
     def __hash__(self) -> int:
         return hash((self.id, self.left, self.right, self.origin))

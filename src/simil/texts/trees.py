@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from simil.errors import InputError
 from simil.formats.detection import is_foreign
+from simil.formats.documents import is_document
 from simil.formats.encoding import Utf8Chunks
 from simil.formats.lance_paths import has_lance_suffix, is_lance
 from simil.formats.lines import lines, without_end
@@ -21,10 +22,13 @@ from simil.formats.text_limit import MAX_TEXT_BYTES
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
+    from simil.texts.file_patterns import FilePatterns
+
 __all__ = ["FilesSeen", "LeftOut", "files_in"]
 
 _IGNORE = ".gitignore"
 _CHUNK = 1 << 16
+_MARK = 16  # bytes that tell a document
 _MOST_GROWTH = 3  # bytes of UTF-8 for one of another encoding: the euro sign of cp1252
 # The little-endian UTF-32 mark begins with the UTF-16 one, so it comes first.
 _MARKS = {
@@ -43,6 +47,8 @@ class LeftOut(StrEnum):
     UNREADABLE = "not readable"
     TOO_LONG = "longer than --max-text-bytes"
     DATASET = "Lance dataset"
+    DATA = "JSON or vectors"
+    BROKEN = "damaged or protected by a password"
 
 
 FilesSeen = MutableMapping[tuple[str, int, int, int], LeftOut | None]
@@ -58,6 +64,9 @@ class _Walk:
     whole: bool
     report: Callable[[str, LeftOut], None]
     seen: FilesSeen | None
+    top: str
+    patterns: FilePatterns | None
+    documents: bool
 
     def files(self, folder: str, above: Sequence[tuple[str, GitIgnoreSpec]] = ()) -> Iterator[str]:
         try:
@@ -70,6 +79,8 @@ class _Walk:
             if entry.name.startswith("."):
                 continue
             is_folder = entry.is_dir(follow_symlinks=False)
+            if not self._wants(entry.path, is_folder=is_folder):
+                continue
             if _is_ignored(entry.path, rules, is_folder=is_folder):
                 continue
             # What is in it are parts of one table; a folder of source code may have either sign of one.
@@ -82,6 +93,13 @@ class _Walk:
                     self.report(entry.path, reason)
                 else:
                     yield entry.path
+
+    def _wants(self, path: str, *, is_folder: bool) -> bool:
+        """Return whether a file is wanted by its name, or a folder for what may be in it."""
+        if self.patterns is None:
+            return True
+        name = os.path.relpath(path, self.top)
+        return self.patterns.want_folder(name) if is_folder else self.patterns.want_file(name)
 
     def _seen_fault(self, entry: os.DirEntry[str]) -> LeftOut | None:
         """Return what `_fault` does, without reading a file that was seen as it is."""
@@ -100,6 +118,9 @@ class _Walk:
         """Return why a file is left out, None for text."""
         try:
             with Path(path).open("rb", buffering=0) as stream:
+                if self.documents and is_document(path, stream.read(_MARK)):
+                    return None
+                stream.seek(0)
                 if fault := _fault_in(iter(lambda: stream.read(_CHUNK), b""), self.encoding):
                     return fault
                 if _MOST_GROWTH * stream.tell() <= self.text_limit:
@@ -129,6 +150,8 @@ def files_in(
     whole: bool = False,
     on_left_out: Callable[[str, LeftOut], None] = lambda path, reason: None,
     seen: FilesSeen | None = None,
+    patterns: FilePatterns | None = None,
+    documents: bool = False,
 ) -> Iterator[str]:
     """Yield the paths of the text files below `folder`, in order of their names.
 
@@ -138,10 +161,13 @@ def files_in(
     be read: what a reader would refuse must not end a search that has run for minutes. A Lance dataset is a
     folder, and left out as one file. What a file was is taken from `seen`, if it has not changed, and noted
     there.
-    Hidden files and folders, whatever a `.gitignore` in `folder` or below excludes, links to folders, and
-    what is no file are left out without a report.
+    With `documents`, files that are called documents are among the text files, unless they do not begin so.
+    Left out without a report are hidden files and folders, what `patterns` do not want, whatever a
+    `.gitignore` in `folder` or below excludes, links to folders, and what is no file.
     """
-    yield from _Walk(encoding or "utf-8", text_limit, whole, on_left_out, seen).files(folder)
+    yield from _Walk(
+        encoding or "utf-8", text_limit, whole, on_left_out, seen, folder, patterns, documents
+    ).files(folder)
 
 
 def _rules(folder: str) -> list[tuple[str, GitIgnoreSpec]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,16 +12,20 @@ from simil.formats.arrow_library import arrow
 
 __all__ = ["EmbeddingFacts", "text_hashes"]
 
-_KIND, _NORMALIZED = b"simil.kind", b"simil.normalized"
+_KIND, _NORMALIZED, _IGNORED = b"simil.kind", b"simil.normalized", b"simil.ignored"
 _HASH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingFacts:
-    """What the texts were to the model ("query", "document", "symmetric"), and if vectors have length 1."""
+    """What the texts were to the model ("query", "document", "symmetric"), and if vectors have length 1.
+
+    `ignored` are the regular expressions of what was cut out of the texts.
+    """
 
     kind: str
     normalized: bool
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, metadata: Mapping[bytes, bytes] | None) -> EmbeddingFacts | None:
@@ -28,14 +33,17 @@ class EmbeddingFacts:
         found = metadata or {}
         if not {_KIND, _NORMALIZED} <= found.keys():
             return None
-        return cls(found[_KIND].decode("utf-8", "replace"), found[_NORMALIZED] == b"true")
+        ignored = tuple(json.loads(found.get(_IGNORED, b"[]")))
+        return cls(found[_KIND].decode("utf-8", "replace"), found[_NORMALIZED] == b"true", ignored)
 
     def metadata(self) -> dict[bytes, bytes]:
         """Return them as metadata of a schema."""
-        return {_KIND: self.kind.encode(), _NORMALIZED: b"true" if self.normalized else b"false"}
+        facts = {_KIND: self.kind.encode(), _NORMALIZED: b"true" if self.normalized else b"false"}
+        return facts | ({_IGNORED: json.dumps(self.ignored).encode()} if self.ignored else {})
 
     def __str__(self) -> str:
-        return f"{self.kind} texts, {'' if self.normalized else 'not '}normalized"
+        without = f" without {' and '.join(map(repr, self.ignored))}" if self.ignored else ""
+        return f"{self.kind} texts{without}, {'' if self.normalized else 'not '}normalized"
 
 
 def text_hashes(texts: Sequence[str | None]) -> Any:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LanceAppender",
     "LanceWriter",
+    "check_lance_target",
     "commit_fragments",
     "dataset_to_append",
     "open_lance_writer",
@@ -113,7 +114,7 @@ class LanceWriter(ColumnsWriter):
         """
         super().__init__(model, "lance", types)
         lance()
-        _check_target(path)
+        check_lance_target(path)
         self._path = path
         self._facts = facts
         self._unique = unique
@@ -255,7 +256,7 @@ class ExistingLanceColumns(LanceColumns):
         return value if name not in self._texts or value is None else text_of(value)
 
 
-def _check_target(path: str) -> None:
+def check_lance_target(path: str) -> None:
     """Raise UsageError where no dataset can be written, before anything is embedded.
 
     A folder that holds anything but a dataset, or what a run that was killed has left of one, stays as it is.

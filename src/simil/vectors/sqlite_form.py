@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from simil.errors import InputError, Place
+from simil.near_names import name_one_with
 from simil.vectors.array_rows import vectors_of_array
 from simil.vectors.collect import VectorFile, report_left_out
 
@@ -75,9 +76,13 @@ def _chosen(source: str, database: sqlite3.Connection, wanted: str | None) -> _C
         return matching[0]
     if not found:
         raise InputError("has no collection of embeddings", place=Place(source))
-    names = ", ".join(repr(each.name) for each in found)
+    names = [each.name for each in found]
     problem = f"has {len(found)} collections" if wanted is None else f"has no collection {wanted!r}"
-    raise InputError(f"{problem}: {names}", hint="name one with --collection", place=Place(source))
+    raise InputError(
+        f"{problem}: {', '.join(map(repr, names))}",
+        hint=name_one_with("--collection", wanted or "", names),
+        place=Place(source),
+    )
 
 
 def _record(id_: object, content: object, metadata: str | None) -> dict[str, object]:

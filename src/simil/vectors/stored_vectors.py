@@ -119,7 +119,7 @@ class StoredVectors:
         if None not in (facts, self.facts) and facts != self.facts:
             raise ModelMismatch(
                 f"holds vectors of {self.facts}, and these are of {facts}",
-                hint="pass the --kind and --no-normalize of the dataset, or name another",
+                hint="pass the --kind, --no-normalize and --ignore of the dataset, or name another",
                 place=self.place,
             )
 

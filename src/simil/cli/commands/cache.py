@@ -12,7 +12,7 @@ from simil.cli.options.declarations import Option
 from simil.cli.options.groups import expanded
 from simil.cli.options.run import start_run
 from simil.data_stream import stdout
-from simil.errors import UsageError
+from simil.errors import NothingGiven, UsageError
 
 __all__ = ["SUBCOMMANDS"]
 
@@ -82,7 +82,7 @@ def prune(
     from simil.embedders.cache.maintenance import prune as delete
 
     if older_than is None and max_size is None:
-        raise UsageError("prune needs a limit", hint="pass --older-than or --max-size")
+        raise NothingGiven("prune needs a limit", hint="pass --older-than or --max-size")
     age = None if older_than is None else _number(older_than, "--older-than", _AGES, "30d, 12h or 4w")
     size = None if max_size is None else _number(max_size, "--max-size", _SIZES, "500MB or 2GB")
     with start_run(quiet=quiet, verbose=False) as run:

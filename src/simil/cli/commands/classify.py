@@ -13,7 +13,7 @@ from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Option
 from simil.cli.options.groups import InputFlags, ModelFlags, RunFlags, expanded
-from simil.errors import InputError, UsageError
+from simil.errors import InputError, NothingGiven, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.options.run import SessionRun
@@ -151,7 +151,7 @@ class _Classifier:
         if examples is not None and labels:
             raise UsageError("--label and --examples contradict each other", hint="pass one of them")
         if examples is None and not labels:
-            raise UsageError("there are no labels", hint="pass --label at least twice, or --examples FILE")
+            raise NothingGiven("there are no labels", hint="pass --label at least twice, or --examples FILE")
         if examples is None and (method is not None or k is not None):
             option = "-k" if method is None else "--method"
             raise UsageError(f"{option} is for --examples", hint="leave it out")

@@ -110,9 +110,9 @@ def cluster(
         raise UsageError(
             "with -n every text is in a cluster, so --min-size has no effect", hint="leave it out"
         )
-    if labels_only and (form or summary or members):
+    if labels_only and (form or summary or members or sort):
         raise UsageError(
-            "--labels-only prints numbers, so --format, --summary and --members have no effect",
+            "--labels-only prints numbers, so --format, --summary, --members and --sort have no effect",
             hint="leave them out",
         )
     if summary and members:
@@ -134,7 +134,7 @@ def cluster(
                 lines = range(len(stored))
                 result = _found_in_blocks(stored, clusters, threshold, min_size, plot)
             if plot is not None:  # Before the text, since its reader may close the pipe.
-                draw_clusters(plot, projection, result)
+                draw_clusters(plot, projection, result, files or [])
             if labels_only:
                 show_labels(result, lines, stream)
             elif not replaces_text(plot, shown_as):

@@ -70,9 +70,9 @@ def show_clustering(
         write_rows(_lines(result, members), form, stream, facts={})
 
 
-def draw_clusters(path: str, projection: str, result: Clustering) -> None:
-    """Draw the texts as points in the colour of their cluster, and label the medoids."""
-    from simil.cli.plots.charts import scatter_plot
+def draw_clusters(path: str, projection: str, result: Clustering, files: Sequence[str]) -> None:
+    """Draw the texts of `files` as points, marked by their cluster, and label each cluster at its medoid."""
+    from simil.cli.plots.charts import chart_title, scatter_plot
     from simil.cli.plots.drawing import draw
     from simil.tasks.projection import project
 
@@ -83,11 +83,12 @@ def draw_clusters(path: str, projection: str, result: Clustering) -> None:
         [corpus.content(row) for row in range(len(corpus))],
         # Clusters are counted from 1, groups from 0; -1 is outside all of them in both.
         groups=[label - 1 if label > 0 else -1 for label in result.labels.tolist()],
-        group_names=[" ".join(found.words[:3]) or str(found.number) for found in result.clusters],
+        group_names=[" ".join(found.words[:3]) for found in result.clusters],
         marked=[found.medoid for found in result.clusters],
-        title="Clusters",
+        title=chart_title("Clusters in", files),
         model=corpus.model,
         method=f"{result.method}, {flat.method}",
+        note="the most typical text of a cluster is outlined",
     )
     draw(path, chart)
 

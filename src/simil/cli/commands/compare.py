@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from simil.cli.commands.compare_formats import AnyComparison
+    from simil.cli.commands.compare_items import GivenTexts
     from simil.cli.options.run import SessionRun
     from simil.tasks.comparison import Item
     from simil.tasks.pair_scoring import CrossComparison
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 log = logging.getLogger("simil")
+
+_ORDERS = ("input", "cluster")
 
 
 @expanded
@@ -46,7 +49,7 @@ def compare(
         Option(
             "--file",
             metavar="FILE",
-            help="Compare the content of FILE as one text; of a folder, each of its files. May be repeated.",
+            help="Compare FILE as one text; for a folder, each file in it. May be repeated.",
         ),
     ] = None,
     pairs: Annotated[
@@ -93,9 +96,30 @@ def compare(
             help="Print the percentage of random pairs of texts in FILE that are less similar.",
         ),
     ] = None,
+    top: Annotated[
+        int | None,
+        Option("--top", metavar="N", min=1, help="Show the N most similar pairs instead of a matrix."),
+    ] = None,
     output: opt.Output = None,
     form: opt.Form = None,
     no_normalize: opt.NoNormalize = False,
+    whole: Annotated[
+        bool,
+        Option(
+            "--whole",
+            help="Treat each TEXT as the name of a file or folder, as after --file.",
+            group="Input",
+        ),
+    ] = False,
+    order: Annotated[
+        str,
+        Option(
+            "--order",
+            metavar="ORDER",
+            help="Order of the texts in a matrix and its picture; cluster puts similar ones side by side.",
+            choices=_ORDERS,
+        ),
+    ] = "input",
     *,
     plot: opt.PlotTo = None,
     model: ModelFlags,
@@ -118,9 +142,14 @@ def compare(
     from simil.tasks.embedding import EmbedOptions
 
     given = GivenTexts(texts or [], text or [], file or [])
+    if whole:
+        reading.options(whole=True)  # Raises for options that whole files have no use for.
+        given = given.as_files()
+    _check_choice(given, pairs, top, plot, order)
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
+    values.check_choice("--order", order, _ORDERS)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
@@ -131,10 +160,6 @@ def compare(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
-        if pairs is not None and (texts or text or file):
-            raise UsageError("--pairs brings its own texts", hint="leave the others out")
-        if plot is not None:
-            _check_plot(plot, has_matrix=pairs is None)
         shown_as = form_of(form, output)
         about_vectors = {
             "--metric": metric,
@@ -167,7 +192,8 @@ def compare(
                         on_unknown=run.notes.unknown,
                     )
                     compared = scaling.scaled(compared)
-                _show(compared, shown_as, stream, plot, quiet=run.quiet and output is None)
+                compared = _ordered(compared, order)
+                _show(compared, shown_as, stream, plot, given, top, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -185,12 +211,24 @@ def _is_cross_encoder(run: SessionRun, about_vectors: Mapping[str, object]) -> b
     return True
 
 
-def _check_plot(plot: str, *, has_matrix: bool) -> None:
-    from simil.cli.plots.drawing import check_plot
+def _check_choice(
+    given: GivenTexts, pairs: str | None, top: int | None, plot: str | None, order: str
+) -> None:
+    """Raise `UsageError` for what does not go with `--pairs`, and what `check_plot` raises."""
+    if pairs is None:
+        if plot is not None:
+            from simil.cli.plots.drawing import check_plot
 
-    if not has_matrix:
+            check_plot(plot)
+        return
+    if given.arguments or given.texts or given.files:
+        raise UsageError("--pairs brings its own texts", hint="leave the others out")
+    if top is not None:
+        raise UsageError("--top is for texts that are compared each with each", hint="leave it out")
+    if plot is not None:
         raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
-    check_plot(plot)
+    if order != "input":
+        raise UsageError("--pairs has no matrix to order", hint="leave out --order")
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
@@ -204,13 +242,39 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)
 
 
-def _show(comparison: AnyComparison, form: str, stream: BinaryIO, plot: str | None, *, quiet: bool) -> None:
+def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
+    if order == "input" or len(comparison.names) < 3:
+        return comparison
+    import numpy as np
+
+    from simil.tasks.seriation import cluster_order
+
+    scores = np.array([row for _, row in comparison.rows()])
+    return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
+
+
+def _show(
+    comparison: AnyComparison,
+    form: str,
+    stream: BinaryIO,
+    plot: str | None,
+    given: GivenTexts,
+    top: int | None,
+    *,
+    quiet: bool,
+) -> None:
     from simil.cli.commands.compare_view import draw_comparison, show_comparison
 
     if plot is not None:  # Before the text, since its reader may close the pipe.
         from simil.cli.plots.drawing import replaces_text
 
-        draw_comparison(plot, comparison)
+        draw_comparison(plot, comparison, given.named_files)
         quiet = quiet or replaces_text(plot, form)
-    if not quiet:
+    if quiet:
+        return
+    if top is None:
         show_comparison(comparison, form, stream)
+    else:
+        from simil.cli.commands.compare_top_view import show_top_pairs
+
+        show_top_pairs(comparison, top, form, stream)

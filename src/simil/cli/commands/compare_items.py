@@ -37,6 +37,16 @@ class GivenTexts(Frozen):
     texts: Sequence[str]
     files: Sequence[str]
 
+    def as_files(self) -> GivenTexts:
+        """Return them with the arguments as files, stdin if there is none at all."""
+        files = [*self.files, *self.arguments]
+        return self.replaced(arguments=[], files=files or ([] if self.texts else ["-"]))
+
+    @property
+    def named_files(self) -> Sequence[str] | None:
+        """What was read if all of it was files and stdin, None if texts were given."""
+        return self.files if not self.texts and set(self.arguments) <= {"-"} else None
+
 
 def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterator[Item]:
     """Yield what is to be compared, in the order given, files last.
@@ -52,16 +62,20 @@ def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterat
         if text == "-" and number <= len(arguments):
             yield from _stdin_items(session, reading.options())
         else:
-            yield from _text_items(text, number)
+            yield from _text_items(text, number, reading.ignore)
+    is_alone = len(given.files) == 1 and not (arguments or given.texts or more_files)
     for path in [*_files_of(given.files), *more_files]:
-        yield from _file_items(session, path, reading.options())
+        if Path(path).is_dir():
+            yield from _folder_items(session, path, reading.options(), is_alone=is_alone)
+        else:
+            yield from _file_items(session, path, reading.options())
 
 
 def _told_apart(given: GivenTexts) -> tuple[Sequence[str], Sequence[str]]:
     """Return the arguments that are texts, and those that are files since a shell expanded a pattern."""
     if not (given.arguments or given.texts or given.files):
         return ["-"], []
-    named = [text for text in given.arguments if _is_file(text)]
+    named = [text for text in given.arguments if os.path.exists(text)]  # noqa: PTH110 (as in `_is_file`)
     if not named:
         return given.arguments, []
     if given.files and len(named) == len(given.arguments):
@@ -83,32 +97,25 @@ def _is_file(text: str) -> bool:
 
 
 def _files_of(names: Iterable[str]) -> Iterator[str]:
-    """Yield the files that `names` stand for: those of a folder or a pattern in the order of their names."""
+    """Yield the files and folders that `names` stand for: those of a pattern in the order of their names."""
     for name in names:
         import glob
 
-        path = Path(name)
-        if path.is_dir():
-            files = [str(one) for one in path.iterdir() if not one.name.startswith(".")]
-            yield from _found(name, files, "there is no file in this folder")
-        elif glob.has_magic(name) and not path.exists():
-            # Path.glob takes no absolute pattern.
-            yield from _found(name, glob.glob(name, recursive=True), "there is no such file")  # noqa: PTH207
-        else:
+        if not glob.has_magic(name) or Path(name).exists():
             yield name
+            continue
+        # Path.glob takes no absolute pattern.
+        files = sorted(filter(_is_file, glob.glob(name, recursive=True)))  # noqa: PTH207
+        if not files:
+            hint = "name files, or a folder of them"
+            raise InputError("there is no such file", hint=hint, place=Place(name))
+        yield from files
 
 
-def _found(name: str, paths: Iterable[str], none: str) -> list[str]:
-    files = sorted(filter(_is_file, paths))
-    if not files:
-        raise InputError(none, hint="name files, or a folder of them", place=Place(name))
-    return files
-
-
-def _text_items(text: str, number: int) -> Iterator[Item]:
+def _text_items(text: str, number: int, ignored: Sequence[str] | None) -> Iterator[Item]:
     from simil.tasks.comparison import Item
 
-    (given,) = values.given([text], "text", values.refuse_blank, first=number)
+    (given,) = values.given([text], "text", values.refuse_blank, first=number, ignored=ignored)
     yield Item(given.text, given)
 
 
@@ -125,24 +132,44 @@ def _stdin_items(session: Session, reading: ReadOptions) -> Iterator[Item]:
 
 def _file_items(session: Session, path: str, reading: ReadOptions) -> Iterator[Item]:
     """Yield a file as one text, or the vectors in it."""
-    from dataclasses import replace
-
+    from simil.cli.commands.folder_texts import as_one_text, is_json, open_file
     from simil.tasks.comparison import Item
-    from simil.texts import InputFormat, ReadOptions
 
-    plain = ReadOptions(encoding=reading.encoding, max_text_bytes=reading.max_text_bytes)
-    opened = session.open([path], replace(plain, format=reading.format))
+    opened = open_file(session, path, reading)
     if opened.holds_vectors:
         yield from _vectors_of(opened.vector_files())
         return
-    if opened.formats & {InputFormat.JSON, InputFormat.JSONL}:
+    if is_json(opened):
         raise InputError(
             "is JSON without vectors, not prose",
             hint="--input-format text compares it as it is written",
             place=Place(path),
         )
-    (text,) = replace(opened, reading=replace(plain, whole=True)).texts(values.refuse_blank)
+    (text,) = as_one_text(opened).texts(values.refuse_blank)
     yield Item(text.id, text)
+
+
+def _folder_items(session: Session, folder: str, reading: ReadOptions, *, is_alone: bool) -> Iterator[Item]:
+    """Yield each text file below a folder as one text; reports the others.
+
+    If nothing but the folder `is_alone` compared, the names are those in it.
+    """
+    from dataclasses import replace
+
+    from simil.cli.commands.folder_texts import as_one_text, no_text_in, open_file, text_files
+    from simil.cli.output.notes import LeftOutFiles
+    from simil.tasks.comparison import Item
+
+    left_out = LeftOutFiles(reading.encoding)
+    is_empty = True
+    for path in text_files(session, folder, reading, left_out):
+        opened = replace(open_file(session, path, reading, in_folder=True), on_broken=left_out.add_broken)
+        for text in session.texts(as_one_text(opened)):
+            is_empty = False
+            yield Item(os.path.relpath(path, folder) if is_alone else path, text)
+    left_out.report()
+    if is_empty:
+        raise no_text_in(folder)
 
 
 def _vectors_of(files: Sequence[VectorFile]) -> Iterator[Item]:

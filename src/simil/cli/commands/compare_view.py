@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from simil.cli.commands.compare_formats import AnyComparison
 
-__all__ = ["draw_comparison", "show_comparison"]
+__all__ = ["draw_comparison", "show_comparison", "sign_comparison"]
 
 # Columns of a number in a matrix on the terminal.
 _CELL = 7
@@ -36,14 +37,19 @@ def show_comparison(comparison: AnyComparison, form: str, stream: BinaryIO) -> N
     stream.flush()
 
 
-def draw_comparison(path: str, comparison: AnyComparison) -> None:
-    """Draw the scores of all items with each other as a heat map."""
-    from simil.cli.plots.charts import heat_map
+def draw_comparison(path: str, comparison: AnyComparison, files: Sequence[str] | None) -> None:
+    """Draw the scores of all items with each other as a heat map; without `files`, its title names texts."""
+    from simil.cli.plots.charts import chart_title, cut, heat_map
     from simil.cli.plots.drawing import draw
 
     rows = (row for _, row in comparison.rows())
     metric = comparison.scale.name if comparison.scale else str(comparison.metric)
-    draw(path, heat_map(comparison.names, rows, title="Comparison", model=comparison.model, metric=metric))
+    if files is not None:
+        title = chart_title("Comparison of", files)
+    else:
+        shown, more = [cut(name, 30) for name in comparison.names[:3]], len(comparison.names) - 3
+        title = f"Comparison of {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+    draw(path, heat_map(comparison.names, rows, title=title, model=comparison.model, metric=metric))
 
 
 def _show_two(comparison: AnyComparison) -> None:
@@ -60,7 +66,7 @@ def _show_two(comparison: AnyComparison) -> None:
     else:
         shown = fewer_digits(score, 4 if top == 1 else 2)
         terminal.print(f"[bold]{shown}[/bold]  {bar(terminal, score / top, room)}", highlight=False)
-    _sign_comparison(terminal, comparison)
+    sign_comparison(terminal, comparison)
 
 
 def _show_matrix(comparison: AnyComparison) -> None:
@@ -87,10 +93,11 @@ def _show_matrix(comparison: AnyComparison) -> None:
             numbered = f"{index + 1:>{digits}} {one_line(comparison.names[index])}"
             cells = "".join(_heated(float(score), comparison) for score in np.asarray(row[start:stop]))
             terminal.print(escaped(fit(numbered, label)) + cells, highlight=False)
-    _sign_comparison(terminal, comparison)
+    sign_comparison(terminal, comparison)
 
 
-def _sign_comparison(terminal: Console, comparison: AnyComparison) -> None:
+def sign_comparison(terminal: Console, comparison: AnyComparison) -> None:
+    """Print the last line of a table: how items were compared, and by which model."""
     scale = comparison.scale
     what = str(comparison.metric) if scale is None else f"{scale.name} {scale.source},"
     sign(terminal, what, comparison.model)

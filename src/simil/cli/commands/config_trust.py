@@ -32,7 +32,11 @@ def trust(folder: Folder = _HERE, quiet: opt.Quiet = False) -> None:
 
     path = dotenv_of(folder)
     if not path.is_file():
-        raise UsageError("there is no .env in this folder", place=Place(str(folder)))
+        raise UsageError(
+            "there is no .env in this folder",
+            hint="name its folder, as in: simil config trust ~/project",
+            place=Place(str(folder)),
+        )
     with notes_on_stderr(quiet=quiet, verbose=False):
         content = read_settings_file(path)
         chosen = _chosen(parse_dotenv(content, str(path)))

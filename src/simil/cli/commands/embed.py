@@ -50,7 +50,7 @@ def embed(
         Option(
             "--kind",
             metavar="KIND",
-            help="What the texts are to the model, which has a prompt for some kinds.",
+            help="How the texts will be used; selects the model's prompt, if it has one.",
             choices=("symmetric", "query", "document"),
         ),
     ] = "symmetric",
@@ -95,7 +95,9 @@ def embed(
     normalize = not no_normalize
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=True) as run:
         options = reading.options(whole=whole)
-        wanted = EmbedOptions(values.kind_named(kind), model.dimensions, normalize=normalize)
+        wanted = EmbedOptions(
+            values.kind_named(kind), model.dimensions, normalize=normalize, ignored=options.ignored
+        )
         if cluster.is_asked_for():
             from simil.cli.commands.embed_cluster import embed_on_cluster
 
@@ -146,7 +148,7 @@ def _embed_given(
 ) -> None:
     """Embed texts of the command line, or print what that would take."""
     keeps_failed = run.notes.keeps_failed and not dry_run
-    texts = values.given(given, "--text", run.notes.blank, keeps_blank=keeps_failed)
+    texts = values.given(given, "--text", run.notes.blank, keeps_blank=keeps_failed, ignored=wanted.ignored)
     if dry_run:
         _preview_cost(run.session, texts, wanted, form, target)
     else:

@@ -39,6 +39,7 @@ def embed_in_batches(
     from simil.session.batch_jobs import batch_job, groups_of_texts
 
     _check(run, files, target, beside)
+    target.check()
     embedder = run.session.embedder()
 
     def read() -> Iterator[Sequence[str]]:
@@ -68,7 +69,9 @@ def _check(run: SessionRun, files: Sequence[str], target: VectorTarget, beside: 
         if value:
             raise UsageError(f"{option} does not go with --batch", hint="leave out one of them")
     if target.output is None:
-        raise UsageError("--batch needs -o FILE: its state is kept beside it", hint="pass -o")
+        raise UsageError(
+            "--batch needs -o FILE: its state is kept beside it", hint="pass -o, as in -o vectors.parquet"
+        )
     if not run.settings.cache:
         raise UsageError("--batch keeps vectors in the cache, which is off", hint="leave out --no-cache")
     for name in files or ["-"]:

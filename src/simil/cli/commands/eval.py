@@ -55,7 +55,7 @@ def evaluate(
             "--score-field",
             metavar="NAME",
             help="Column or key that holds the score or grade.",
-            default="found by its usual names",
+            default="score, label or another usual name",
         ),
     ] = None,
     positive_from: Annotated[
@@ -169,7 +169,7 @@ def evaluate(
             results = _measured(names, engine, running, experiment, command, calibrates=saving)
             shown, reranked = _side_by_side(results, experiment, words, reranker, command)
             if plot is not None:
-                draw_model_results(plot, shown, experiment)
+                draw_model_results(plot, shown, experiment, sources.name)
             if not replaces_text(plot, shown_as):
                 show_model_results(shown, experiment, shown_as, stream)
         # The results, which may have cost money, are printed before anything else is written.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from simil.cli.options.groups import InputFlags
 from simil.cli.options.run import note_terminal_input
-from simil.errors import InputError, Place, UsageError
+from simil.errors import InputError, NothingGiven, Place, UsageError
 
 if TYPE_CHECKING:
     from simil.cli.output.notes import Notes
@@ -72,7 +72,7 @@ def read_dataset(
     from simil.tasks.evaluation import dataset_columns, datasets
 
     if sources.data is None and not sources.demo and reading.input_format is None:
-        raise UsageError("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
+        raise NothingGiven("there is no DATA to measure on", hint="name a file (- for stdin), or pass --demo")
     options = reading.options()
     if len(options.fields) not in (0, 2):
         raise UsageError("a pair has two fields", hint="pass --field twice")
@@ -86,13 +86,21 @@ def read_dataset(
     if not (sources.retrieval or sources.documents or by_name):
         columns = dataset_columns.find_pair_columns(first, options.fields, score_field)
         _report_columns(columns, "pairs")
-        return datasets.read_pairs(every, columns, on_blank=notes.blank, on_error=notes.on_error)
+        return datasets.read_pairs(
+            every, columns, on_blank=notes.blank, on_error=notes.on_error, ignored=options.ignored
+        )
     columns = dataset_columns.find_qrels_columns(first, options.fields, score_field)
     _report_columns(columns, "queries and documents")
     sides = (sources.queries, sources.documents)
     asked, given = (_texts(opener, path, reading, notes) if path else None for path in sides)
     return datasets.read_retrieval(
-        every, columns, queries=asked, documents=given, on_blank=notes.blank, on_error=notes.on_error
+        every,
+        columns,
+        queries=asked,
+        documents=given,
+        on_blank=notes.blank,
+        on_error=notes.on_error,
+        ignored=options.ignored,
     )
 
 

@@ -13,6 +13,7 @@ from simil.cli.output.terminal import console, escaped
 from simil.tasks.evaluation.bootstrap import CONFIDENCE
 
 if TYPE_CHECKING:
+    from simil.cli.plots.charts import ChartBar, Panel
     from simil.session.measuring import Measured
     from simil.tasks.evaluation.bootstrap import Estimate
     from simil.tasks.evaluation.experiments import Experiment
@@ -80,21 +81,62 @@ def show_model_results(
     write_rows((_row(result, costs) for result in results), form, stream, facts=facts, plain=plain)
 
 
-def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Experiment) -> None:
-    """Draw a panel of bars for each column in which a model can do better than another."""
+def draw_model_results(path: str, results: Sequence[ModelResult], experiment: Experiment, data: str) -> None:
+    """Draw the scores of models on `data`, and what they cost if there are several to compare."""
     from simil.cli.plots.charts import BarChart, Panel, safe_text
     from simil.cli.plots.drawing import draw
 
-    panels = []
-    for name in _columns(results):
-        values = [_value_of(result, name) for result in results]
-        if name not in _NEUTRAL and any(value is not None for value in values):
-            scores = [result.quality.get(name) for result in results]
-            lows, highs = ([getattr(score, end, None) for score in scores] for end in ("low", "high"))
-            panels.append(Panel(_HEADINGS.get(name, name), values, lows, highs, _best_in(results, name)))
-    names = [safe_text(result.measured.name) for result in results]
-    notes = [experiment.size, *(["lines are 95% intervals"] if experiment.resamples else [])]
-    draw(path, BarChart(names, panels, "Models", ", ".join(notes)))
+    scores = [name for name in results[0].quality if name not in _NEUTRAL and _is_known(results, name)]
+    costs = [name for name in _costs(results) if name not in _NEUTRAL and _is_known(results, name)]
+    notes = [experiment.size]
+    if experiment.resamples:
+        notes.append(f"lines are {CONFIDENCE:.0%} intervals")
+    if len(results) > 1:
+        notes.append("the best are darker")
+        panels = [_panel(results, name) for name in scores]
+        chart = BarChart(panels, [_panel(results, name) for name in costs], *_head(data, notes))
+    else:
+        # A cost alone says nothing as a bar.
+        (result,) = results
+        notes += [f"{_HEADINGS.get(name, name)} {_shown(name, _value_of(result, name))}" for name in costs]
+        bars = [_bar(result, name, safe_text(_HEADINGS.get(name, name)), best=False) for name in scores]
+        chart = BarChart([Panel(safe_text(result.measured.name), bars)], [], *_head(data, notes))
+    draw(path, chart)
+
+
+def _head(data: str, notes: Sequence[str]) -> tuple[str, str]:
+    from simil.cli.plots.charts import chart_title, safe_text
+
+    return safe_text(chart_title("Evaluation on", [data])), safe_text(" · ".join(notes))
+
+
+def _is_known(results: Sequence[ModelResult], name: str) -> bool:
+    return any(_value_of(result, name) is not None for result in results)
+
+
+def _panel(results: Sequence[ModelResult], name: str) -> Panel:
+    from simil.cli.plots.charts import Panel, safe_text
+
+    best = _best_in(results, name)
+    better = ", less is better" if name in _LOWER else ""
+    bars = [
+        _bar(
+            result,
+            name,
+            safe_text(result.measured.name),
+            best=best is not None and _value_of(result, name) == best,
+        )
+        for result in results
+    ]
+    return Panel(_HEADINGS.get(name, name) + better, bars)
+
+
+def _bar(result: ModelResult, column: str, name: str, *, best: bool) -> ChartBar:
+    from simil.cli.plots.charts import ChartBar
+
+    value, score = _value_of(result, column), result.quality.get(column)
+    low, high = (getattr(score, end, None) for end in ("low", "high"))
+    return ChartBar(name, value, low, high, _shown(column, value), best)
 
 
 def _columns(results: Sequence[ModelResult]) -> list[str]:

@@ -7,8 +7,7 @@ from typing import Annotated
 from simil.cli.help.command_texts import TEXTS
 from simil.cli.options.declarations import Argument
 from simil.cli.options.groups import expanded
-from simil.errors import UsageError
-from simil.near_names import close_matches, did_you_mean
+from simil.cli.usage_errors import unknown_command
 
 __all__ = ["show_help"]
 
@@ -29,6 +28,6 @@ def show_help(
 
     name = " ".join(command or ())
     if name and name not in TEXTS:
-        meant = did_you_mean(close_matches(name, TEXTS)[:1])
-        raise UsageError(f"there is no command {name!r}", hint=meant or "simil help lists them")
+        alike = [other for other in TEXTS if other.count(" ") == name.count(" ")]
+        raise unknown_command(name, alike, "simil help")
     print_help(name, full=True)

@@ -13,7 +13,7 @@ from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import expanded
 from simil.cli.options.run import Run, start_run
 from simil.data_stream import stdout
-from simil.errors import UsageError
+from simil.errors import NothingGiven, UsageError
 
 if TYPE_CHECKING:
     from simil.index.index_building import Optimized
@@ -107,7 +107,7 @@ def _file(arguments: Sequence[str]) -> str:
         return arguments[1]
     if len(arguments) > 1:
         raise UsageError("one dataset at a time", hint="run simil index once for each")
-    raise UsageError("no dataset is named", hint="run: simil index corpus.lance")
+    raise NothingGiven("no dataset is named")
 
 
 def _open(name: str, run: Run) -> StoredVectors:

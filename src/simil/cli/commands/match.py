@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
     from simil.cli.options.run import SessionRun
     from simil.session.inputs import OpenInput
+    from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.tasks.matching import Matches
     from simil.tasks.stored_corpus import CorpusInBlocks
+    from simil.texts import ReadOptions
 
 __all__ = ["match"]
 
@@ -76,6 +79,14 @@ def match(
     sort: opt.Sort = False,
     output: opt.Output = None,
     form: opt.Form = None,
+    whole: Annotated[
+        bool,
+        Option(
+            "--whole",
+            help="Treat each file as one text; LEFT and RIGHT may be folders.",
+            group="Input",
+        ),
+    ] = False,
     input_format: opt.InputFormatName = None,
     field: Annotated[
         list[str] | None,
@@ -139,7 +150,7 @@ def match(
         None,
         None,
         nul=nul,
-        whole=False,
+        whole=whole,
         header=not no_header,
         delimiter=delimiter,
         encoding=encoding,
@@ -150,11 +161,11 @@ def match(
     fields, id_fields = _for_each_file(field, "--field"), _for_each_file(id_field, "--id-field")
     collections = _for_each_file(collection, "--collection")
     sides = [
-        ([path], replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
+        (path, replace(common, fields=() if name is None else (name,), id_field=id_name, collection=chosen))
         for path, name, id_name, chosen in zip((left, right), fields, id_fields, collections, strict=True)
     ]
     with open_run(model, running, on_error=on_error) as run:
-        opened = [run.session.open(*side) for side in sides]
+        opened = [_opened(run.session, *side) for side in sides]
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         shown_as = _form(form, output, opened)
@@ -186,10 +197,27 @@ def match(
                 right_too=one_to_one,
                 reranker=by,
                 sort=sort,
+                by_name=whole,
             )
         _report(found, ours, theirs, threshold, right_too=one_to_one)
     if not len(found):
         raise NegativeAnswer
+
+
+def _opened(session: Session, path: str, reading: ReadOptions) -> OpenInput:
+    """Open the file, or with `--whole` those of a folder; raises `InputError` if it has no text."""
+    if not reading.whole or not os.path.isdir(path):  # noqa: PTH112 (as in compare)
+        return session.open([path], reading)
+    from simil.cli.commands.folder_texts import no_text_in, text_files
+    from simil.cli.output.notes import LeftOutFiles
+
+    left_out = LeftOutFiles(reading.encoding)
+    files = [*text_files(session, path, reading, left_out)]
+    left_out.report()
+    if not files:
+        raise no_text_in(path)
+    opened = session.open(files, replace(reading, documents=True))
+    return replace(opened, on_broken=lambda error: log.warning("left out: %s", error))
 
 
 def _found_in_blocks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -40,18 +40,20 @@ def show_matches(
     right_too: bool,
     reranker: str | None = None,
     sort: bool = False,
+    by_name: bool = False,
 ) -> None:
     """Write the pairs and what `--unmatched` asks for in `form`; `right_too` includes rows of `theirs`.
 
     `reranker` has chosen the pairs, if there is one. Rows are in the order of the left input, with `sort`
-    those first that score highest.
+    those first that score highest. `by_name` shows a reader the ids of texts, which are names of files.
     """
     rows = _pairs(found, ours, theirs, unmatched, right_too=right_too)
     pairs = _with_texts(_best_first(rows) if sort else rows, ours, theirs)
     if unmatched != "drop":
         pairs = _with_blanks(pairs, ours, theirs, right_too=right_too, last=sort)
+    shown = _name if by_name else _content
     if form == "table":
-        _show_table(pairs, reranker)
+        _show_table(pairs, reranker, shown)
     elif form == "json":
         facts: dict[str, object] = {"model": ours.model or theirs.model}
         facts |= {"reranker": reranker} if reranker else {}
@@ -63,7 +65,7 @@ def show_matches(
         write_rows(items, form, stream, facts=facts)
     elif form == "plain":
         lines: Iterator[Row] = (
-            {**pair.score_cells(reranker), "left": _content(left), "right": _content(right)}
+            {**pair.score_cells(reranker), "left": shown(left), "right": shown(right)}
             for pair, left, right in pairs
         )
         write_rows(lines, form, stream, facts={})
@@ -165,6 +167,10 @@ def _item(text: Text | None) -> Row | None:
     return {"id": text.id, "text": text.text, **({"fields": text.fields} if text.fields else {})}
 
 
+def _name(text: Text | None) -> str | None:
+    return None if text is None else text.id
+
+
 def _content(text: Text | None) -> str | None:
     return None if text is None else content_of(text)
 
@@ -220,14 +226,16 @@ def _names(columns: Iterable[str], used: set[str]) -> dict[str, str]:
     return names
 
 
-def _show_table(pairs: Iterator[_Shown], reranker: str | None) -> None:
+def _show_table(
+    pairs: Iterator[_Shown], reranker: str | None, content: Callable[[Text | None], str | None]
+) -> None:
     """Print one line per pair: what the reranker says, the cosine, a bar of it, and both texts."""
     terminal = console()
     # A cosine below zero has seven characters.
     columns = 9 + meter_columns() + (_RERANK + 2 if reranker else 0)
     room = max((width() - columns - 3) // 2, 4)
     for pair, *texts in pairs:
-        left, right = (escaped(fit(_content(text) or "", room)) for text in texts)
+        left, right = (escaped(fit(content(text) or "", room)) for text in texts)
         line = f"{left} │ {right.rstrip()}".rstrip()
         score, drawn = _shown(pair.score), " " * meter_columns()
         if pair.score is not None:

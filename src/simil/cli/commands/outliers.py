@@ -42,7 +42,14 @@ def outliers(
     files: opt.Files = None,
     count: Annotated[
         int | None,
-        Option("-n", "--count", metavar="N", min=1, help="Show the N strongest outliers.", default="10"),
+        Option(
+            "-n",
+            "--count",
+            metavar="N",
+            min=1,
+            help="Show the N strongest outliers.",
+            default="10; all rows in csv, tsv, jsonl and Parquet",
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -140,7 +147,7 @@ def outliers(
             )
         rows = choice.rows(found.scores)
         if plot is not None:  # Before the text, since its reader may close the pipe.
-            draw_outliers(plot, projection, corpus, found.scores, rows.tolist(), how)
+            draw_outliers(plot, projection, corpus, files or [], found.scores, rows.tolist(), how)
         among = corpus if normal is None else normal
         with open_output(output) as stream:
             if replaces_text(plot, shown_as):

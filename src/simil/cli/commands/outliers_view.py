@@ -63,12 +63,13 @@ def draw_outliers(
     path: str,
     projection: str,
     corpus: Corpus,
+    files: Sequence[str],
     scores: NDArray[np.float32],
     marked: Sequence[int],
     method: str,
 ) -> None:
-    """Draw the texts as points, those with higher scores larger, and label those that are `marked`."""
-    from simil.cli.plots.charts import scatter_plot
+    """Draw the texts of `files`, those with higher scores larger, and label those that are `marked`."""
+    from simil.cli.plots.charts import chart_title, scatter_plot
     from simil.cli.plots.drawing import draw
     from simil.tasks.projection import project
 
@@ -78,9 +79,10 @@ def draw_outliers(
         [corpus.content(row) for row in range(len(corpus))],
         scores=scores,
         marked=marked,
-        title="Outliers",
+        title=chart_title("Outliers in", files),
         model=corpus.model,
         method=f"{method}, {flat.method}",
+        note="size and colour show the score; distance on the map does not",
     )
     draw(path, chart)
 

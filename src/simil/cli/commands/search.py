@@ -9,6 +9,7 @@ from simil.cli.options import types as opt
 from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import (
+    FolderFlags,
     InputFlags,
     ModelFlags,
     RerankFlags,
@@ -20,11 +21,14 @@ from simil.cli.options.groups import (
 from simil.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simil.cli.commands.search_found import Found
     from simil.cli.commands.search_inputs import SearchRequest
     from simil.cli.options.run import SessionRun
     from simil.session.session import Session
-    from simil.tasks.retrieval import SearchResult
+    from simil.tasks.corpus import Corpus
+    from simil.tasks.retrieval import SearchResult, Surroundings
 
 __all__ = ["search"]
 
@@ -75,14 +79,21 @@ def search(
         Option(
             "--chunk",
             metavar="UNIT",
-            help="Split files into lines, paragraphs or overlapping windows of tokens, as in tokens:256/32.",
-            choices=("lines", "paragraphs", "tokens"),
+            help="Split files into lines, paragraphs, sections of Markdown with their headings, or "
+            "overlapping windows of tokens, as in tokens:256/32.",
+            choices=("lines", "paragraphs", "markdown", "tokens:SIZE/OVERLAP"),
             default="lines",
         ),
     ] = None,
     context: Annotated[
         int,
-        Option("-C", "--context", metavar="N", min=0, help="Also show N lines before and after each result."),
+        Option(
+            "-C",
+            "--context",
+            metavar="N",
+            min=0,
+            help="Also show N lines before and after each result; with --chunk, N parts.",
+        ),
     ] = 0,
     files_only: Annotated[
         bool, Option("-l", "--files", help="Print only the names of files with results, best first.")
@@ -92,6 +103,7 @@ def search(
     form: opt.Form = None,
     whole: opt.Whole = False,
     *,
+    folders: FolderFlags,
     words: WordFlags,
     stored: StoredFlags,
     model: ModelFlags,
@@ -118,13 +130,19 @@ def search(
     from simil.cli.output.rows import form_of, has_columns
     from simil.tasks.retrieval import TOP_K
 
+    if folders.type_list:
+        from simil.cli.commands.search_view import show_types
+
+        show_types()
+        return
     if stored.recall:
         from simil.cli.commands.search_recall import show_recall
 
         beside = {
             "--queries": queries, "--threshold": threshold is not None, "--exact": stored.exact,
             "--words": words.words, "--hybrid": words.hybrid, "--rerank": reranking.rerank,
-            "-r": recursive, "--chunk": chunk, "--whole": whole, "-C": context, "-l": files_only, "-c": count,
+            "-r": recursive, "--glob": folders.glob, "--type": folders.type, "--chunk": chunk,
+            "--whole": whole, "-C": context, "-l": files_only, "-c": count,
         }  # fmt: skip
         show_recall(
             arguments or [], top_k, stored.where, model.offline, running, beside, form=form, output=output
@@ -135,23 +153,26 @@ def search(
     words.check(threshold, exact=stored.exact)
     candidates = reranking.count(top_k)
     names_only = files_only or count
-    if files_only and count:
-        raise UsageError("-l and -c contradict each other", hint="pass one of them")
-    if names_only and (form or context):
-        raise UsageError("-l and -c print names, so --format and -C have no effect", hint="leave them out")
-    if context and (chunk not in (None, "lines") or whole):
-        raise UsageError("-C shows lines, but the texts are not lines", hint="leave out --chunk or --whole")
+    _check_shown(form, context, files_only=files_only, count=count, whole=whole)
     shown_as = "plain" if names_only else form_of(form, output)
     # With -l and -c, -0 is for the names in the output, as `xargs -0` wants them, not for the input.
     end = b"\0" if reading.nul else b"\n"
     reads = reading.replaced(nul=reading.nul and not names_only)
     with open_run(model, running, on_error=reading.on_error) as run:
-        cut = Splitting(reads, whole, chunk, recursive, all_fields=has_columns(shown_as))
+        cut = Splitting(
+            reads,
+            whole,
+            chunk,
+            recursive,
+            all_fields=has_columns(shown_as),
+            patterns=folders.patterns(recursive=recursive),
+        )
+        run.notes.expects_blank = recursive
         sources = cut.sources(files, run.session.progress) if recursive else without_folders(files)
         if candidates is not None:  # Before anything is embedded, if there is no such model.
             run.session.scorer(reranking.rerank)
         asked = open_queries(run.session, query, queries, reads)
-        opened = run.session.open(sources, cut.files)
+        opened = cut.without_broken(run.session.open(sources, cut.files))
         found = _found(
             run.session, SearchRequest(asked, opened, cut, stored, words, candidates or top_k, threshold)
         )
@@ -165,12 +186,39 @@ def search(
             elif any(len(answer.rows) for answer in answers) or shown_as != "table":
                 scorer = run.session.scorer_opened
                 reranker = None if scorer is None else scorer.stamp
-                show_results(answers, corpus, shown_as, stream, context=context, reranker=reranker)
+                show_results(
+                    answers,
+                    corpus,
+                    shown_as,
+                    stream,
+                    around=_around(context, of_parts=cut.chunking is not None),
+                    has_headings=chunk == "markdown",
+                    reranker=reranker,
+                )
+        cut.report_broken()
         report_misses(found.answers, len(found.queries), corpus, threshold, stored.where)
         if candidates is not None and top_k is None and threshold is not None:
             report_limit(found.answers, found.searched, threshold, candidates)
     if not any(len(answer.rows) for answer in answers):
         raise NegativeAnswer
+
+
+def _check_shown(form: str | None, context: int, *, files_only: bool, count: bool, whole: bool) -> None:
+    """Raise `UsageError` where options contradict each other that say what is shown."""
+    if files_only and count:
+        raise UsageError("-l and -c contradict each other", hint="pass one of them")
+    if (files_only or count) and (form or context):
+        raise UsageError("-l and -c print names, so --format and -C have no effect", hint="leave them out")
+    if context and whole:
+        raise UsageError("with --whole there is nothing around a text", hint="leave out -C or --whole")
+
+
+def _around(count: int, *, of_parts: bool) -> Callable[[Corpus, int], Surroundings] | None:
+    """Return what gives so many lines or parts around a row; None for none."""
+    from simil.tasks.retrieval import surrounding_lines, surrounding_parts
+
+    around = surrounding_parts if of_parts else surrounding_lines
+    return (lambda corpus, row: around(corpus, row, count)) if count else None
 
 
 def _found(session: Session, asked: SearchRequest) -> Found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.options import values
-from simil.errors import Place, UsageError
+from simil.errors import NothingGiven, Place, UsageError
 from simil.formats.detection import format_of_folder
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from simil.session.session import Session
     from simil.tasks.corpus import Corpus
     from simil.texts import ReadOptions, Text
-    from simil.texts.chunks import Chunking
+    from simil.texts.chunks import Chunking, Cut
+    from simil.texts.file_patterns import FilePatterns
 
 __all__ = ["Queries", "SearchRequest", "Splitting", "open_queries", "query_and_files", "without_folders"]
 
@@ -31,24 +32,35 @@ class Splitting:
     """How files are read and split into the texts to search."""
 
     def __init__(
-        self, reading: InputFlags, whole: bool, chunk: str | None, recursive: bool, *, all_fields: bool
+        self,
+        reading: InputFlags,
+        whole: bool,
+        chunk: str | None,
+        recursive: bool,
+        *,
+        all_fields: bool,
+        patterns: FilePatterns | None = None,
     ) -> None:
+        from simil.cli.output.notes import LeftOutFiles
         from simil.texts import InputFormat
         from simil.texts.chunks import chunking_named
 
         self.reading = reading
+        self._patterns = patterns
         self.chunking: Chunking | None = None if chunk in (None, "lines") else chunking_named(chunk or "")
         if self.chunking and whole:
             raise UsageError("--whole and --chunk contradict each other", hint="pass one of them")
         options = reading.options(whole=whole, all_fields=all_fields)
         if recursive and reading.input_format is None:
             # As grep does: a .json in a source tree holds no records for us.
-            options = replace(options, format=InputFormat.TEXT)
+            options = replace(options, format=InputFormat.TEXT, documents=True)
         self.files: ReadOptions = options
+        self._broken = LeftOutFiles(options.encoding)
 
     def sources(self, files: Sequence[str], progress: Progress) -> list[str]:
         """Return the files, and of folders the text files below; reports those that are left out."""
         from simil.cli.output.notes import LeftOutFiles
+        from simil.formats.documents import can_read_documents
         from simil.formats.lance_paths import is_lance
         from simil.texts.trees import files_in
 
@@ -68,13 +80,24 @@ class Splitting:
                     text_limit=self.files.text_limit,
                     whole=bool(self.chunking or self.files.whole or self.files.nul),
                     on_left_out=left_out.add,
+                    patterns=self._patterns,
+                    documents=can_read_documents(),
                 ):
                     found.append(name)
                     advance(1)
         left_out.report()
         if not found:
-            raise UsageError(f"there are no text files in {' '.join(files) or 'this folder'}")
+            which = "" if self._patterns is None else " that --glob and --type select"
+            raise UsageError(f"there are no text files{which} in {' '.join(files) or 'this folder'}")
         return found
+
+    def without_broken(self, opened: OpenInput) -> OpenInput:
+        """Return an input, for -r without broken documents, which `report_broken` counts."""
+        return replace(opened, on_broken=self._broken.add_broken) if self.files.documents else opened
+
+    def report_broken(self) -> None:
+        """Report the documents that were left out, once all are read."""
+        self._broken.report()
 
     def corpus(self, session: Session, opened: OpenInput) -> Corpus:
         """Return the texts or saved vectors to search, split as the user wants it."""
@@ -109,31 +132,43 @@ class Splitting:
             return opened
         if not opened.is_plain:
             raise UsageError("--chunk splits either plain text or records", hint="search them in two runs")
-        return replace(opened, reading=replace(opened.reading, whole=True, format=None))
+        # What is ignored is cut out of each part.
+        return replace(opened, reading=replace(opened.reading, whole=True, format=None, ignored=()))
 
     def _applied(self, texts: Iterator[Text], embedder: Embedder | None, *, several: bool) -> Iterator[Text]:
         """Yield `texts` in chunks; see `in_chunks`."""
-        from simil.embedders.local.token_spans import token_spans
-        from simil.texts.chunks import in_chunks, paragraphs
+        from simil.texts.chunks import in_chunks
 
         if self.chunking is None:
             return texts
+        cut = self._cut(embedder)
+        return in_chunks(texts, cut, several=several, ignored=self.files.ignored)
+
+    def _cut(self, embedder: Embedder | None) -> Cut:
+        from simil.embedders.local.token_spans import token_spans
+        from simil.texts.chunks import by_spans, paragraphs
+
+        assert self.chunking is not None
         if self.chunking.unit == "paragraphs":
-            return in_chunks(texts, paragraphs, several=several)
+            return by_spans(paragraphs)
+        if self.chunking.unit == "markdown":
+            from simil.texts.markdown_sections import is_markdown, sections
+
+            others = by_spans(paragraphs)
+            return lambda text: sections(text.text) if is_markdown(text) else others(text)
         if embedder is not None and embedder.folder is None:
             log.warning(
                 "the tokenizer of %s is not available here: counting the tokens of minilm", embedder.stamp
             )
         folder = None if embedder is None else embedder.folder
-        spans = token_spans(folder, self.chunking.tokens, self.chunking.overlap)
-        return in_chunks(texts, spans, several=several)
+        return by_spans(token_spans(folder, self.chunking.tokens, self.chunking.overlap))
 
 
 def query_and_files(arguments: Sequence[str], queries: str | None) -> tuple[str | None, list[str]]:
     if queries is not None:
         return None, [*arguments]
     if not arguments:
-        raise UsageError("there is no query", hint="simil search QUERY [FILE]..., or --queries FILE")
+        raise NothingGiven("there is no query")
     if len(arguments) == 1 and os.path.isfile(arguments[0]):  # noqa: PTH113 (as in compare)
         log.warning("%s is used as the query; the texts to search come from stdin", arguments[0])
     return arguments[0], [*arguments[1:]]
@@ -209,6 +244,7 @@ def open_queries(session: Session, query: str | None, queries: str | None, readi
     from simil.session.inputs import without_fields
 
     if queries is None:
-        return Queries([] if query is None else [*values.given([query], "query", values.refuse_blank)])
+        given = [] if query is None else [query]
+        return Queries([*values.given(given, "query", values.refuse_blank, ignored=reading.ignore)])
     opened = without_fields(session.open([queries], reading.beside(queries)))
     return Queries([], opened) if opened.holds_vectors else Queries([*session.texts(opened)])

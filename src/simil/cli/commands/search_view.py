@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +14,7 @@ from simil.cli.output.rows import Row, digits, fewer_digits, source_cells, table
 from simil.cli.output.terminal import console, escaped, meter, meter_columns, sign
 from simil.formats.delimited import tsv_cell
 from simil.similarity.rank_fusion import RRF_K
-from simil.tasks.retrieval import SearchBy, SearchResult, surrounding_lines
+from simil.tasks.retrieval import SearchBy, SearchResult, Surroundings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from simil.tasks.corpus import Corpus
 
-__all__ = ["show_counts", "show_files", "show_results"]
+    Around = Callable[[Corpus, int], Surroundings]
+
+__all__ = ["show_counts", "show_files", "show_results", "show_types"]
 
 _JOINT = ("cosine", "cosine_rank", "bm25", "bm25_rank")
 
@@ -34,25 +36,27 @@ def show_results(
     form: str,
     stream: BinaryIO,
     *,
-    context: int,
+    around: Around | None = None,
+    has_headings: bool = False,
     reranker: str | None = None,
 ) -> None:
     """Write the results of each query, best first, in `form`.
 
-    `reranker` has ordered them, if there is one.
+    `around` gives what stands around a row and is to be shown, too. With `has_headings` the first line of a
+    text are the headings above it. `reranker` has ordered the results, if there is one.
     """
     reranked = ["rerank"] if reranker else []
     joint = [*_JOINT] if any(answer.joint is not None for answer in answers) else []
     by = next((answer.by for answer in answers), SearchBy.MEANING)
     if form == "table":
-        _show_table(answers, corpus, context, reranker)
-    elif form == "plain" and context:
-        stream.writelines(_plain_with_context(answers, corpus, context))
+        _show_table(answers, corpus, around, reranker, has_headings=has_headings)
+    elif form == "plain" and around is not None:
+        stream.writelines(_plain_with_context(answers, corpus, around))
         stream.flush()
     else:
         several = len(answers) > 1
         plain = [*reranked, "score", *(["query"] if several else []), "place", "content"]
-        rows = _rows(answers, corpus, form, context)
+        rows = _rows(answers, corpus, form, around)
         columns = ["id", "score", "content", *reranked, *joint, "file", "line"]
         if form in ("json", "jsonl"):
             facts = {"model": corpus.model} | ({} if by is SearchBy.MEANING else {"by": by.value})
@@ -77,6 +81,14 @@ def show_counts(answers: Sequence[SearchResult], corpus: Corpus, stream: BinaryI
     stream.flush()
 
 
+def show_types() -> None:
+    """Write the types of files that --type takes, each with the patterns of their names."""
+    from simil.data_stream import stdout
+    from simil.texts.file_types import file_types
+
+    stdout().write("".join(f"{name}: {', '.join(globs)}\n" for name, globs in file_types().items()))
+
+
 def _written(name: str, stream: BinaryIO) -> bytes:
     """Return the name of a file on one line for a person, with the bytes of the system for a program."""
     return visible(name).encode() if stream.isatty() else os.fsencode(name)
@@ -97,7 +109,7 @@ def _files(answers: Sequence[SearchResult], corpus: Corpus) -> list[str]:
     return sorted(best, key=lambda source: -best[source])
 
 
-def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: int) -> Iterator[Row]:
+def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, around: Around | None) -> Iterator[Row]:
     several = len(answers) > 1
     for answer in answers:
         for place, row in enumerate(answer.rows.tolist()):
@@ -112,10 +124,10 @@ def _rows(answers: Sequence[SearchResult], corpus: Corpus, form: str, context: i
             found |= source_cells(text, saved=corpus.saved)
             if form == "plain":
                 found |= {"place": corpus.place(row), "content": corpus.content(row)}
-            if context and form in ("json", "jsonl"):
-                around = surrounding_lines(corpus, row, context)
-                found["before"] = [line for _, line in around.before]
-                found["after"] = [line for _, line in around.after]
+            if around is not None and form in ("json", "jsonl"):
+                beside = around(corpus, row)
+                found["before"] = [line for _, line in beside.before]
+                found["after"] = [line for _, line in beside.after]
             if text.fields:
                 found["fields"] = text.fields
             yield found
@@ -132,7 +144,7 @@ def _joint_cells(answer: SearchResult, place: int) -> dict[str, object]:
     return dict(zip(_JOINT, cells, strict=True))
 
 
-def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context: int) -> Iterator[bytes]:
+def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, around: Around) -> Iterator[bytes]:
     first = True
     for answer in answers:
         for row, *scores in zip(answer.rows.tolist(), *_score_columns(answer), strict=True):
@@ -141,11 +153,11 @@ def _plain_with_context(answers: Sequence[SearchResult], corpus: Corpus, context
             first = False
             source = tsv_cell(corpus.texts[row].origin.source)
             cells = [*map(digits, scores), corpus.place(row), corpus.content(row)]
-            around = surrounding_lines(corpus, row, context)
-            for line, text in around.before:
+            beside = around(corpus, row)
+            for line, text in beside.before:
                 yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
             yield table_row(cells, "\t")
-            for line, text in around.after:
+            for line, text in beside.after:
                 yield f"\t{source}-{line}\t{tsv_cell(text)}\n".encode("utf-8", "surrogateescape")
 
 
@@ -154,7 +166,14 @@ def _score_columns(answer: SearchResult) -> list[NDArray[np.float32]]:
     return [answer.scores] if answer.rerank_scores is None else [answer.rerank_scores, answer.scores]
 
 
-def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int, reranker: str | None) -> None:
+def _show_table(
+    answers: Sequence[SearchResult],
+    corpus: Corpus,
+    around: Around | None,
+    reranker: str | None,
+    *,
+    has_headings: bool,
+) -> None:
     terminal = console()
     places = [corpus.place(row) for answer in answers for row in answer.rows.tolist()]
     label = min(max((len(visible(place)) for place in places), default=0), max(width() // 3, 8))
@@ -165,13 +184,16 @@ def _show_table(answers: Sequence[SearchResult], corpus: Corpus, context: int, r
             terminal.print(escaped(fit(answer.query, width()).rstrip()), style="bold", highlight=False)
         for rank, row in enumerate(answer.rows.tolist()):
             drawn = _drawn_scores(terminal, answer, rank)
-            around = surrounding_lines(corpus, row, context)
-            for line, text in around.before:
+            beside = Surroundings([], []) if around is None else around(corpus, row)
+            for line, text in beside.before:
                 _context_line(terminal, line, text, label, drawn.columns)
-            _result_line(terminal, drawn, corpus.place(row), corpus.content(row), label)
-            for line, text in around.after:
+            first, _, rest = corpus.content(row).partition("\n" if has_headings else "\0")
+            _result_line(terminal, drawn, corpus.place(row), first, label)
+            if rest:
+                _continued_line(terminal, rest, drawn.columns + label + 2)
+            for line, text in beside.after:
                 _context_line(terminal, line, text, label, drawn.columns)
-            if around.before or around.after:
+            if beside.before or beside.after:
                 terminal.print()
     by = {answer.by for answer in answers}
     if by == {SearchBy.WORDS}:
@@ -220,6 +242,12 @@ def _result_line(terminal: Console, drawn: _DrawnScores, place: str, text: str, 
     shown = escaped(fit(text, max(room, 8)).rstrip())
     where = escaped(end_of(place, label))
     terminal.print(f"{drawn.markup}[dim]{where}[/dim]  {shown}", highlight=False)
+
+
+def _continued_line(terminal: Console, text: str, indent: int) -> None:
+    """Print the text below its headings, which may have taken all of the line."""
+    shown = escaped(fit(text, max(width() - indent, 8)).rstrip())
+    terminal.print(f"{' ' * indent}{shown}", highlight=False)
 
 
 def _context_line(terminal: Console, line: int, text: str, label: int, indent: int) -> None:

@@ -2,7 +2,8 @@
 
 What is written by hand stands in `about_*.py`, a `CommandText` for each command; its options and arguments
 are those that the command declares. `page_of` puts both together into a frozen `CommandPage`. From these
-pages everything is rendered: `-h` and `--help`, the manual pages, and the pages of the documentation::
+pages everything is rendered: `-h` and `--help` (`help_text.py`), the manual pages (`tools/man_pages.py`), and
+the pages of the documentation (`tools/command_pages.py`)::
 
     from simil.cli.help.command_page import page_names, page_of
 

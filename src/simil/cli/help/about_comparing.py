@@ -11,7 +11,7 @@ COMPARING = {
         "Score how similar texts are.",
         usage=(
             "[OPTIONS] TEXT TEXT...",
-            "[OPTIONS] --file FILE --file FILE...",
+            "[OPTIONS] --whole FILE...",
             "[OPTIONS] --pairs FILE",
         ),
         description=(
@@ -21,10 +21,10 @@ COMPARING = {
             "If -m names a cross-encoder, it reads both texts at once, the first as the query, so their "
             "order matters.",
         ),
-        common="--file --pairs --field --threshold --metric --format --output --plot --model --quiet",
+        common="--whole --top --pairs --field --threshold --format --output --plot --model --quiet",
         examples=(
             Example("Compare two texts", 'simil compare "Apple" "Orange"'),
-            Example("Compare two files as a whole", "simil compare --file draft.txt --file final.txt"),
+            Example("Find the most similar files in a folder", "simil compare --whole essays/ --top 5"),
             Example(
                 "Score the two columns of a table",
                 "simil compare --pairs qa.csv --field question --field answer",
@@ -41,7 +41,7 @@ COMPARING = {
             "with the model that "
             "made them.",
         ),
-        common="--top-k --threshold --recursive --chunk --files --hybrid --field --format --output --model",
+        common="--top-k --threshold --recursive --type --chunk --hybrid --field --format --output --model",
         examples=(
             Example("Search the lines of a file", 'simil search "how do I undo a commit" notes.txt'),
             Example(
@@ -59,9 +59,8 @@ COMPARING = {
         "Join two files by meaning.",
         usage=("[OPTIONS] LEFT RIGHT",),
         description=(
-            "Finds the best match in RIGHT for each row of LEFT. Two csv files give a csv with the score "
-            "and all columns of "
-            "both.",
+            "Finds the best match in RIGHT for each row of LEFT. Two csv files give a csv with all columns "
+            "of both and the score.",
         ),
         common="--field --threshold --top-k --one-to-one --unmatched --rerank --id-field --format "
         "--output --model",

@@ -16,6 +16,7 @@ GROUPING = {
             "Describes each cluster by its most distinctive words and its most typical text. Finds the "
             "number of clusters "
             "(HDBSCAN) unless -n sets it (k-means).",
+            "In csv, tsv, jsonl and Parquet, every row of the input comes back with its cluster.",
         ),
         common="--clusters --min-size --summary --members --labels-only --field --plot --format "
         "--output --model",
@@ -39,7 +40,7 @@ GROUPING = {
             "Labels need no training: each text gets the label whose meaning is nearest. Examples are "
             "labelled texts to learn "
             "from. Each line of output holds the label, its score, the lead over the runner-up, and the "
-            "text.",
+            "text. In csv, tsv, jsonl and Parquet, every row of the input comes back with its label.",
         ),
         common="--label --examples --label-field --threshold --top --evaluate --field --format --output "
         "--model",
@@ -62,6 +63,7 @@ GROUPING = {
         usage=_FILES,
         description=(
             "Prints the highest scores first, each text with the most similar other text, to show why. "
+            "In csv, tsv, jsonl and Parquet, every row of the input comes back with its score. "
             "Repeated texts hide each "
             "other: remove them first with simil dedupe --exact.",
         ),

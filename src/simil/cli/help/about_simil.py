@@ -49,7 +49,7 @@ EXIT_CODES = {
     6: "Some texts or models failed and were reported; the others are done.",
     70: "simil has a bug; please report it.",
     130: "Interrupted (Ctrl-C).",
-    141: "The program that reads the output has ended.",
+    141: "The reader of the output closed the pipe.",
 }
 """What exit codes mean; 1 is a negative answer, and each command says to what."""
 
@@ -60,8 +60,9 @@ VARIABLES = (
     ("SIMIL_CACHE_DIR", "Folder for cached vectors and prepared models."),
     ("SIMIL_CACHE_MB", "Maximum size of the vector cache in MB (default: 8000)."),
     ("SIMIL_CONFIG", "Config file to read instead of the user's config.toml."),
-    ("SIMIL_MEMORY_LIMIT", "Memory that data may take, such as 4GB."),
+    ("SIMIL_MEMORY_LIMIT", "Maximum memory for data, such as 4GB."),
     ("HF_HOME", "Folder for downloaded models."),
+    ("HF_HUB_OFFLINE", "Set to 1 to download no models."),
     ("HF_TOKEN", "Token for gated models of the Hugging Face Hub."),
     ("NO_COLOR", "Set to turn colours off."),
 )

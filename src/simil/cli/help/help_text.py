@@ -36,7 +36,7 @@ def short_help(page: CommandPage, width: int, *, styled: bool = False) -> str:
         layout.entries("Arguments", page.arguments),
         layout.entries("Options", page.common),
         layout.examples(page.examples),
-        layout.paragraph(_where_more_is(page)),
+        layout.where_more_is(page),
     ]
     return _joined(parts)
 
@@ -56,11 +56,6 @@ def full_help(page: CommandPage, width: int, *, styled: bool = False) -> str:
         layout.named("Exit codes", page.exit_codes),
     ]
     return _joined(parts)
-
-
-def _where_more_is(page: CommandPage) -> str:
-    of_commands = f" For one command, run: {page.title} COMMAND -h" if page.subcommands else ""
-    return f"For all options, run: {page.title} --help{'.' if of_commands else ''}{of_commands}"
 
 
 def _joined(parts: Iterable[list[str]]) -> str:
@@ -112,6 +107,12 @@ class _Layout:
             *wrapped, last = _hanging(_WORD.findall(example.command), room - 2)
             lines += [*(f"{_INDENT}{line} \\" for line in wrapped), _INDENT + last]
         return lines
+
+    def where_more_is(self, page: CommandPage) -> list[str]:
+        lines = self.paragraph(f"For all options, run: {page.title} --help")
+        return lines + self.paragraph(f"For one command, run: {page.title} COMMAND -h") * bool(
+            page.subcommands
+        )
 
     def _described(
         self, heading: str, items: Sequence[tuple[str, Sequence[str]]], longest: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,4 +45,6 @@ def print_help(name: str, *, full: bool) -> None:
 def _is_styled() -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return stdout().isatty() or bool(os.environ.get("FORCE_COLOR"))
+    # The old console of Windows would print the codes.
+    shows_colours = stdout().isatty() and (sys.platform != "win32" or "WT_SESSION" in os.environ)
+    return shows_colours or bool(os.environ.get("FORCE_COLOR"))

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["language_names", "model_and_server_names", "model_names", "reranker_names"]
+__all__ = ["file_type_names", "language_names", "model_and_server_names", "model_names", "reranker_names"]
 
 # What the names of models behind an API begin with.
 _API = "openai:"
@@ -75,3 +75,10 @@ def language_names(incomplete: str, given: Given) -> list[str]:
         return [*languages(), NO_LANGUAGE]
     except ExtraMissing:
         return []
+
+
+def file_type_names(incomplete: str, given: Given) -> list[str]:
+    """Return the types of files."""
+    from simil.texts.file_types import file_types
+
+    return [*file_types()]

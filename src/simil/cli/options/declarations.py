@@ -63,7 +63,6 @@ class Option(ParameterDeclaration):
         default: str = "",
         variable: str = "",
         group: str = "",
-        rich_help_panel: str = "",
         autocompletion: ValuesOf | None = None,
     ) -> None:
         super().__init__(
@@ -73,7 +72,7 @@ class Option(ParameterDeclaration):
             choices=choices,
             default=default,
             variable=variable,
-            group=group or rich_help_panel,
+            group=group,
             autocompletion=autocompletion,
             told={"min": min},
         )

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from simil.cli.options.declarations import REQUIRED, Option, Parameter, ParameterDeclaration
 from simil.cli.options.groups import ExpandedCommand
+from simil.cli.usage_errors import unknown_command
 from simil.data_stream import reserve_stdout
 from simil.errors import UsageError
 
@@ -60,6 +61,14 @@ class Command(_PlainOptions, TyperCommand):
 class Group(_PlainOptions, TyperGroup):
     """A group of commands with plain options before a command's name."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that `args` begin with, and what follows its name; see `TyperGroup`."""
+        known = self.list_commands(ctx)
+        if args[0] in known or args[0].startswith("-"):
+            found: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
+            return found
+        raise unknown_command(args[0], known, f"{ctx.command_path} -h")
+
 
 def _pass_plain_values(params: Iterable[Any]) -> None:
     for param in params:
@@ -72,8 +81,24 @@ def _process_value(param: Any, process: Callable[[Any, Any], Any], ctx: Any, val
     else:
         plain = getattr(getattr(param, "type_descriptor", None), "annotation", None) in _TEXT
     if not plain:
-        return process(ctx, value)
+        try:
+            return process(ctx, value)
+        except typer.BadParameter as exc:
+            if value is None or value == ():  # It is missing.
+                raise
+            raise _wrong_value(param, value) from exc
     return value if param.callback is None else param.callback(ctx, param, value)
+
+
+def _wrong_value(param: Any, value: Any) -> UsageError:
+    """Return the error for a value that is no number, or one out of range."""
+    name = max(param.opts, key=len)
+    descriptor = param.type_descriptor
+    kind = "a number" if descriptor.annotation in (float, float | None) else "a whole number"
+    least = descriptor.parameter_info.min
+    given = " ".join(value) if isinstance(value, list | tuple) else value
+    from_on = "" if least is None else f" of at least {least}"
+    return UsageError(f"{name} cannot be {given!r}", hint=f"give {kind}{from_on}")
 
 
 def typer_function(command: ExpandedCommand, *, runs_alone: bool = False) -> Callable[..., None]:

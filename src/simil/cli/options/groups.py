@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     from simil.session.inputs import OpenInput
     from simil.texts import ReadOptions
+    from simil.texts.file_patterns import FilePatterns
 
 __all__ = [
     "ClusterFlags",
     "DatasetFlags",
     "EngineFlags",
     "ExpandedCommand",
+    "FolderFlags",
     "InputFlags",
     "ModelFlags",
     "PairFlags",
@@ -181,6 +183,7 @@ class InputFlags(Frozen):
     collection: opt.Collection = None
     nul: opt.Nul = False
     max_text_bytes: opt.MaxTextBytes = None
+    ignore: opt.Ignore = None
     on_error: opt.OnError = "fail"
 
     def options(
@@ -200,6 +203,7 @@ class InputFlags(Frozen):
             collection=self.collection,
             max_text_bytes=self.max_text_bytes,
             all_fields=all_fields,
+            ignored=self.ignore,
             all_rows=all_rows,
         )
 
@@ -213,6 +217,28 @@ class InputFlags(Frozen):
         form = None if suffix_format(path) else self.input_format
         field = self.field if len(self.field or []) == 1 else None
         return self.replaced(nul=False, input_format=form, field=field).options(**more)
+
+
+class FolderFlags(Frozen):
+    """Which files of folders are read."""
+
+    glob: opt.Globs = None
+    type: opt.FileTypes = None
+    type_list: opt.TypeList = False
+
+    def patterns(self, *, recursive: bool) -> FilePatterns | None:
+        """Return them as `files_in` takes them.
+
+        Raises `UsageError` where no folders are read, and as `FilePatterns.of` does.
+        """
+        if not (self.glob or self.type):
+            return None
+        if not recursive:
+            option = "--glob" if self.glob else "--type"
+            raise UsageError(f"{option} selects files of folders, for -r", hint="pass -r, or leave it out")
+        from simil.texts.file_patterns import FilePatterns
+
+        return FilePatterns.of(self.glob or [], self.type or [])
 
 
 class TextFlags(InputFlags):
@@ -264,6 +290,7 @@ _GROUPS = (
     RerankFlags,
     StoredFlags,
     WordFlags,
+    FolderFlags,
     InputFlags,
     TextFlags,
     PairFlags,

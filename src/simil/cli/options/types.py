@@ -6,7 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from simil.cli.options.completion import language_names, model_and_server_names, reranker_names
+from simil.cli.options.completion import (
+    file_type_names,
+    language_names,
+    model_and_server_names,
+    reranker_names,
+)
 from simil.cli.options.declarations import Argument, Option
 
 __all__ = [
@@ -26,10 +31,13 @@ __all__ = [
     "EnvFile",
     "Exact",
     "Fields",
+    "FileTypes",
     "Files",
     "Form",
+    "Globs",
     "Hybrid",
     "IdField",
+    "Ignore",
     "InputFormatName",
     "MaxTokens",
     "Model",
@@ -60,6 +68,7 @@ __all__ = [
     "Timeout",
     "TokenizerName",
     "TrustCache",
+    "TypeList",
     "Verbose",
     "Where",
     "Whole",
@@ -131,8 +140,8 @@ Device = Annotated[
     _model(
         "--device",
         metavar="DEVICE",
-        help="Device that runs the model; cuda:0,1 or cuda:all uses several GPUs.",
-        choices=("auto", "cpu", "cuda", "mps"),
+        help="Device that runs the model: the CPU, one or more GPUs by number, or all of them.",
+        choices=("auto", "cpu", "cuda", "cuda:0,1", "cuda:all", "mps"),
         default="auto",
         variable="SIMIL_DEVICE",
     ),
@@ -210,7 +219,7 @@ RetriesLimit = Annotated[
         "--retries",
         metavar="N",
         min=0,
-        help="How often to retry a failed API request.",
+        help="Number of times to retry a failed API request.",
         default="5",
         variable="SIMIL_RETRIES",
     ),
@@ -264,9 +273,7 @@ TrustCache = Annotated[
         variable="SIMIL_TRUST_CACHE",
     ),
 ]
-Offline = Annotated[
-    bool, _model("--offline", help="Do not connect to any network.", variable="SIMIL_OFFLINE")
-]
+Offline = Annotated[bool, _model("--offline", help="Make no network connection.", variable="SIMIL_OFFLINE")]
 NoCache = Annotated[
     bool,
     _model("--no-cache", help="Neither read nor write the vector cache; SIMIL_CACHE=off does the same."),
@@ -346,15 +353,42 @@ Collection = Annotated[
         default="the only one",
     ),
 ]
-Nul = Annotated[bool, _input("-0", "--null", help="Texts are separated by NUL bytes, not newlines.")]
+Nul = Annotated[bool, _input("-0", "--null", help="Separate texts by NUL bytes instead of newlines.")]
 MaxTextBytes = Annotated[
     int | None,
     _input(
         "--max-text-bytes",
         metavar="N",
         min=0,
-        help="Size of the longest text or row to accept, in bytes; 0 for no limit.",
+        help="Maximum size of a text or row in bytes; 0 for no limit.",
         default="64000000",
+    ),
+]
+Globs = Annotated[
+    list[str] | None,
+    _input(
+        "--glob",
+        metavar="GLOB",
+        help="With -r, search the files whose names match GLOB, as in .gitignore; !GLOB leaves files out. "
+        "May be repeated.",
+    ),
+]
+FileTypes = Annotated[
+    list[str] | None,
+    _input(
+        "--type",
+        metavar="TYPE",
+        help="With -r, search files of this type, such as md, py or txt; may be repeated.",
+        autocompletion=file_type_names,
+    ),
+]
+TypeList = Annotated[bool, _input("--type-list", help="Print all types, with the names of their files.")]
+Ignore = Annotated[
+    list[str] | None,
+    _input(
+        "--ignore",
+        metavar="REGEX",
+        help="Embed texts without what REGEX matches, such as times, numbers or ids; may be repeated.",
     ),
 ]
 Whole = Annotated[bool, _input("--whole", help="Treat each file as one text.")]
@@ -362,7 +396,7 @@ Sort = Annotated[
     bool,
     Option(
         "--sort",
-        help="Put the rows of csv, tsv, jsonl and Parquet in order of the results, not of the input.",
+        help="Sort rows by result, best first, instead of keeping them in input order.",
     ),
 ]
 _ON_ERROR = "What to do with a text that cannot be read or embedded: stop (fail), or report it, go on "
@@ -462,8 +496,7 @@ WordLanguage = Annotated[
     _words(
         "--language",
         metavar="NAME",
-        help="Language of the texts, so that forms of a word count as the same; none to compare words as "
-        "they are.",
+        help="Language of the texts, so that all forms of a word match; none matches exact words only.",
         default="english",
         autocompletion=language_names,
     ),
@@ -501,8 +534,8 @@ PlotTo = Annotated[
     Option(
         "--plot",
         metavar="FILE",
-        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). Needs "
-        "simil-cli[plot].",
+        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). All "
+        "but .html need simil-cli[plot].",
     ),
 ]
 Projection = Annotated[

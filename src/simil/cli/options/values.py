@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ def read_options(
     collection: str | None = None,
     max_text_bytes: int | None = None,
     all_fields: bool = False,
+    ignored: Sequence[str] | None = None,
     all_rows: bool = False,
 ) -> ReadOptions:
     """Return how to read texts, as the options say."""
@@ -75,6 +76,7 @@ def read_options(
         collection=collection,
         max_text_bytes=MAX_TEXT_BYTES if max_text_bytes is None else max_text_bytes,
         all_fields=all_fields,
+        ignored=tuple(ignored or ()),
         all_rows=all_rows,
     )
 
@@ -94,20 +96,31 @@ def given(
     *,
     first: int = 1,
     keeps_blank: bool = False,
+    ignored: Sequence[str] | None = None,
 ) -> Iterator[Text]:
     """Yield texts from the command line; their ids are numbers from `first`, their places `source:number`.
 
-    Blank ones go to `on_blank`, and with `keeps_blank` are yielded as missing. Raises `InputError` for bytes
-    that are not UTF-8.
+    What the patterns `ignored` match is not embedded. Blank texts go to `on_blank`, and with `keeps_blank`
+    are yielded as missing. Raises `InputError` for bytes that are not UTF-8.
     """
     from simil.texts import Text, is_blank
 
     for number, text in enumerate(texts, first):
         place = Place(source, number)
-        if is_blank(text):
+        whole = Text(str(number), _checked(text, place), place, {})
+        made = None if is_blank(text) else _without(whole, ignored)
+        if made is None:
             on_blank(place)
-        if keeps_blank or not is_blank(text):
-            yield Text(str(number), _checked(text, place), place, {}, is_missing=is_blank(text))
+        if made is not None or keeps_blank:
+            yield made or whole._replace(is_missing=True)
+
+
+def _without(text: Text, ignored: Sequence[str] | None) -> Text | None:
+    if not ignored:
+        return text
+    from simil.texts.ignored_parts import text_without
+
+    return text_without(text, ignored)
 
 
 def refuse_blank(place: Place) -> None:

@@ -15,6 +15,7 @@ from simil.frozen import Frozen
 if TYPE_CHECKING:
     from simil.embedders.base import Embedder
     from simil.embedders.usage import Usage
+    from simil.formats.documents import BrokenDocument
     from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 
@@ -42,15 +43,18 @@ class Notes:
 
     Attributes:
         policy: what happens to texts that fail: "fail", "skip" or "null".
+        expects_blank: whether blank texts are no news, as in files of folders.
     """
 
     def __init__(self, on_error: str = "fail", *, nulls: bool = False) -> None:
         """Take the value of `--on-error`; `nulls` is whether the output can hold failed texts."""
         if on_error not in ("fail", "skip", "null"):
-            raise UsageError(f"--on-error cannot be {on_error!r}", hint="choose fail, skip or null")
+            allowed = "fail, skip or null" if nulls else "fail or skip"
+            raise UsageError(f"--on-error cannot be {on_error!r}", hint=f"choose {allowed}")
         if on_error == "null" and not nulls:
             raise UsageError("--on-error null is for embed and compare --pairs", hint="use --on-error skip")
         self.policy = on_error
+        self.expects_blank = False
         self._blank = 0
         self._first_blank: Place | None = None
         self._unknown = 0
@@ -104,7 +108,8 @@ class Notes:
         cut = embedder or self._elsewhere
         if self._blank:
             kept = ("is null" if self._blank == 1 else "are null") if self.keeps_failed else "skipped"
-            log.warning("%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
+            level = logging.INFO if self.expects_blank else logging.WARNING
+            log.log(level, "%s %s (first: %s)", _count(self._blank, "blank text"), kept, self._first_blank)
         if cut.truncated and warn_of_cut:
             log.warning(
                 "%s longer than %s reads, and cut; --overflow chunk embeds the whole text",
@@ -145,6 +150,7 @@ class LeftOutFiles:
         """Take the encoding that the user names."""
         self._encoding = encoding or "UTF-8"
         self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def add(self, path: str, reason: LeftOut) -> None:
         """Count a file that is left out for `reason`."""
@@ -153,6 +159,14 @@ class LeftOutFiles:
         why = f"not {self._encoding} text" if reason is LeftOut.UNDECODED else str(reason)
         self._counts[why] += 1
         log.info("%s left out: %s", path, why)
+
+    def add_broken(self, error: BrokenDocument) -> None:
+        """Count a document that cannot be converted."""
+        from simil.texts.trees import LeftOut
+
+        with self._lock:
+            self._counts[str(LeftOut.BROKEN)] += 1
+        log.info("%s", error)
 
     def report(self) -> None:
         """Report how many files were left out and why, in one line."""

@@ -20,7 +20,7 @@ from simil.file_locks import lock
 from simil.formats.file_maps import check_maps
 from simil.formats.remote_paths import address_of, is_remote
 
-__all__ = ["is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
+__all__ = ["check_output", "is_terminal", "open_output", "open_outputs", "remove_unfinished", "width"]
 
 # What no other program calls a file: so those of runs that were killed can be removed.
 _TEMPORARY = re.compile(r"\..*\.simil-[0-9a-f]{16}\.part", re.DOTALL)
@@ -75,6 +75,16 @@ def open_outputs(paths: list[Path]) -> Iterator[list[BinaryIO]]:
     finally:
         for file in files:
             file.close()
+
+
+def check_output(path: Path) -> None:
+    """Raise `UsageError` where no file can be written, before work is done for it; a device is not opened."""
+    file = _Pending(path)
+    try:
+        if not file.is_device():
+            file.open()
+    finally:
+        file.close()
 
 
 def remove_unfinished() -> None:
@@ -142,7 +152,7 @@ class _Pending:
         if self._path.is_dir():
             raise UsageError("is a directory", place=Place(str(self._name)), hint="name a file after -o")
         try:
-            if self._given.exists() and not self._given.is_file():
+            if self.is_device():
                 self._stream = _visible_on_terminal(self._given.open("wb"))
                 return self._stream
             _remove_abandoned(self._path.parent)
@@ -152,6 +162,9 @@ class _Pending:
         except OSError as exc:
             raise _unwritable(self._name, exc) from exc
         return self._stream
+
+    def is_device(self) -> bool:
+        return self._given.exists() and not self._given.is_file() and not self._path.is_dir()
 
     def _new_temporary(self) -> BinaryIO:
         while True:

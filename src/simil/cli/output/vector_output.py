@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simil.cli.options.values import check_choice
 from simil.cli.output.cells import fit, visible
-from simil.cli.output.output_file import is_terminal, open_outputs, width
+from simil.cli.output.output_file import check_output, is_terminal, open_outputs, width
 from simil.data_stream import stdout
 from simil.errors import UsageError
 from simil.formats.remote_paths import address_of, check_online
@@ -61,6 +61,17 @@ class VectorTarget(Frozen):
         """The path or address after -o."""
         return address_of(self.output) if self.output else "-"
 
+    def check(self) -> None:
+        """Raise `UsageError` where nothing can be written, before vectors are paid for."""
+        if self.output is None:
+            return
+        if self.form == "lance":
+            from simil.vectors.lance_form import check_lance_target
+
+            check_lance_target(self.path)
+        else:
+            check_output(self.output)
+
     def write(
         self,
         batches: Iterator[VectorBatch],
@@ -73,7 +84,7 @@ class VectorTarget(Frozen):
         if self.form == "lance" and made is not None:
             from simil.vectors.embedding_facts import EmbeddingFacts
 
-            facts = EmbeddingFacts(made.kind, made.normalize)
+            facts = EmbeddingFacts(made.kind, made.normalize, tuple(made.ignored))
         write_vectors(batches, self.form, self.output, model, types, facts=facts, append=self.append)
 
 

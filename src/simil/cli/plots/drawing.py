@@ -1,7 +1,7 @@
 """Draws a chart to the destination of `--plot`; the suffix picks the back end.
 
-`.png` and `.svg` are drawn by matplotlib, `.html` (one self-contained page) by plotly, and `-`, the
-terminal, by plotext. The same chart gives the same bytes.
+`.png` and `.svg` are drawn by matplotlib, `.html` by a page of our own, and `-`, the terminal, by plotext.
+The same chart gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_plot", "check_scatter_plot", "draw", "replaces_text"]
 
-_LIBRARIES = {".png": "matplotlib", ".svg": "matplotlib", ".html": "plotly", "-": "plotext"}
+_LIBRARIES = {".png": "matplotlib", ".svg": "matplotlib", "-": "plotext"}
 
 
 def check_plot(path: str | None) -> None:
@@ -30,11 +30,9 @@ def check_plot(path: str | None) -> None:
     if path is None:
         return
     kind = _kind(path)
-    if find_spec(_LIBRARIES[kind]) is None:
-        raise ExtraMissing(
-            f"{_LIBRARIES[kind]}, which draws plots, is not installed",
-            extra="plot",
-        )
+    library = _LIBRARIES.get(kind)
+    if library is not None and find_spec(library) is None:
+        raise ExtraMissing(f"{library}, which draws {kind} plots, is not installed", extra="plot")
     if kind != "-":
         if Path(path).is_dir():
             raise UsageError("is a directory", place=Place(path), hint="name a file after --plot")
@@ -71,9 +69,9 @@ def draw(path: str, chart: Chart) -> None:
         stream.write(terminal_plot.render(chart))
         stream.flush()
     elif kind == ".html":
-        from simil.cli.plots import plotly_plot
+        from simil.cli.plots import html_plot
 
-        _write(path, plotly_plot.render(chart))
+        _write(path, html_plot.render(chart))
     else:
         from simil.cli.plots import matplotlib_plot
 
@@ -82,7 +80,7 @@ def draw(path: str, chart: Chart) -> None:
 
 def _kind(path: str) -> str:
     kind = "-" if path == "-" else Path(path).suffix.lower()
-    if kind not in _LIBRARIES:
+    if kind not in (*_LIBRARIES, ".html"):
         raise UsageError(
             f"--plot cannot be {path!r}", hint="name a .png, .svg or .html, or - for the terminal"
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, cos, floor, pi, sin
 from typing import TYPE_CHECKING, Any
 
-from simil.cli.plots.charts import ScatterPlot, cut
+from simil.cli.plots.charts import ScatterPlot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["label_offsets", "place"]
 
-_DIRECTIONS = ((1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1), (0, 1), (0, -1))
-_DISTANCES = (0, 8, 18, 30, 46, 68, 96)
+_TURNS = 24
+_DISTANCES = (0, 6, 14, 24, 36, 50, 66, 84, 104, 128, 156, 190, 230, 280, 340)
 _GAP = 7.0
 _MARGIN = 3.0
-_RING = 5.0
-# The cost of crossing a label; a covered point costs 0.5, and a pixel of distance a third.
+# Around a point, what its mark covers.
+_MARK = 5.0
+# The cost of crossing a label; a pixel of distance costs a third.
 _CROSSING = 20.0
 _STEPS = 16
 
@@ -33,7 +35,7 @@ def label_offsets(
         return []
     low, high = chart.limits(room)
     where = (chart.points - low) / (high - low) * np.array(room)
-    texts = [cut(chart.texts[row], 34) for row in chart.marked]
+    texts = chart.labels()
     offsets = place(where[np.array(chart.marked)], [size_of(text) for text in texts], room, where)
     placed = zip(chart.marked, texts, offsets, strict=True)
     return [(row, text, offset) for row, text, offset in placed if offset is not None]
@@ -48,33 +50,32 @@ def place(
     """Return the offset of each label's centre from its point, None if there is no room for it.
 
     `points` [labels, 2] are in pixels of a picture of size `room`, y upwards; `sizes` are the width and
-    height of each label. Earlier labels are placed first. A label never covers another label or a
-    labelled point. Of the places left it takes one that is near, covers few of the `others` [n, 2], and
-    whose line to the point crosses no label.
+    height of each label. Earlier labels are placed first. A label never covers another label, a labelled
+    point or one of the `others` [n, 2]. Of the places left it takes one that is near, and whose line to the
+    point crosses no label.
     """
     import numpy as np
 
+    free = _FreeRoom(np.concatenate([points, others]), room)
     taken = np.empty((0, 4))
     lines = np.empty((0, 2))
     along = np.linspace(0, 1, _STEPS)[:, None]
     offsets: list[tuple[float, float] | None] = []
-    for (x, y), (width, height) in zip(points, sizes, strict=True):
+    for (x, y), size in zip(points, sizes, strict=True):
         best: tuple[float, float, float] | None = None
         best_box = (0.0, 0.0, 0.0, 0.0)
-        for distance in _DISTANCES:
-            for right, up in _DIRECTIONS:
-                # Diagonally, half of the sideways distance will do, since labels are long.
-                dx = right * (width / 2 + _GAP + distance * (0.5 if up else 1))
-                dy = up * (height / 2 + _GAP + distance)
-                box = (x + dx - width / 2, y + dy - height / 2, x + dx + width / 2, y + dy + height / 2)
-                if not _inside(box, room) or _overlaps(box, taken) or _covers(box, points):
-                    continue
-                line = np.array([x, y]) + along * np.array([dx, dy])
-                crossed = sum(_covered(_box_of(other), line) > 0 for other in taken)
-                crossed += _covered(box, lines) > 0
-                cost = 0.5 * _covered(box, others) + distance / 3 + _CROSSING * crossed
-                if best is None or cost < best[0]:
-                    best, best_box = (cost, dx, dy), box
+        for distance, dx, dy in _candidates(*size):
+            if best is not None and distance / 3 >= best[0]:
+                break  # The others are further away still.
+            box = (x + dx - size[0] / 2, y + dy - size[1] / 2, x + dx + size[0] / 2, y + dy + size[1] / 2)
+            if not free.holds(box) or _overlaps(box, taken):
+                continue
+            line = np.array([x, y]) + along * np.array([dx, dy])
+            crossed = sum(_covered(_box_of(other), line) > 0 for other in taken)
+            crossed += _covered(box, lines) > 0
+            cost = distance / 3 + _CROSSING * crossed
+            if best is None or cost < best[0]:
+                best, best_box = (cost, dx, dy), box
         if best is None:
             offsets.append(None)
         else:
@@ -84,16 +85,54 @@ def place(
     return offsets
 
 
+def _candidates(width: float, height: float) -> Iterator[tuple[float, float, float]]:
+    """Yield distances of a label from its point, the nearest first, and the offset of the label's centre."""
+    # To the right and to the left first: that is where labels are looked for.
+    angles = sorted(
+        (2 * pi * turn / _TURNS for turn in range(_TURNS)), key=lambda angle: round(abs(sin(angle)), 6)
+    )
+    for distance in _DISTANCES:
+        for angle in angles:
+            dx = cos(angle) * (width / 2 + _GAP + distance)
+            yield distance, dx, sin(angle) * (height / 2 + _GAP + distance)
+
+
+class _FreeRoom:
+    """Where no point is, by sums over the pixels of a picture: a box costs four look-ups."""
+
+    def __init__(self, points: NDArray[np.floating[Any]], room: tuple[float, float]) -> None:
+        import numpy as np
+
+        self._room = room
+        width, height = int(np.ceil(room[0])), int(np.ceil(room[1]))
+        across, up = np.clip(points, 0, (width - 1, height - 1)).astype(np.int64).T
+        counts = np.zeros((width + 1, height + 1), np.int64)
+        np.add.at(counts, (across + 1, up + 1), 1)
+        self._sums = counts.cumsum(axis=0).cumsum(axis=1)
+
+    def holds(self, box: _Box) -> bool:
+        """Return whether the box is inside the picture and hides no part of a mark."""
+        left, low, right, high = box
+        if left < 0 or low < 0 or right > self._room[0] or high > self._room[1]:
+            return False
+        x = [
+            min(max(floor(left - _MARK), 0), len(self._sums) - 1),
+            min(ceil(right + _MARK), len(self._sums) - 1),
+        ]
+        tall = self._sums.shape[1] - 1
+        y = [min(max(floor(low - _MARK), 0), tall), min(ceil(high + _MARK), tall)]
+        inside = (
+            self._sums[x[1], y[1]] - self._sums[x[0], y[1]] - self._sums[x[1], y[0]] + self._sums[x[0], y[0]]
+        )
+        return not inside
+
+
 _Box = tuple[float, float, float, float]
 
 
 def _box_of(row: NDArray[np.floating[Any]]) -> _Box:
     left, low, right, high = row.tolist()
     return left, low, right, high
-
-
-def _inside(box: _Box, room: tuple[float, float]) -> bool:
-    return box[0] >= 0 and box[1] >= 0 and box[2] <= room[0] and box[3] <= room[1]
 
 
 def _overlaps(box: _Box, taken: NDArray[np.floating[Any]]) -> bool:
@@ -105,12 +144,6 @@ def _overlaps(box: _Box, taken: NDArray[np.floating[Any]]) -> bool:
         | (taken[:, 3] < low - _MARGIN)
     )
     return not bool(apart.all())
-
-
-def _covers(box: _Box, points: NDArray[np.floating[Any]]) -> bool:
-    """Return whether the box would hide a labelled point or a part of its ring."""
-    left, low, right, high = box
-    return _covered((left - _RING, low - _RING, right + _RING, high + _RING), points) > 0
 
 
 def _covered(box: _Box, points: NDArray[np.floating[Any]]) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.output.cells import fit
 from simil.cli.output.output_file import is_terminal, width
 from simil.cli.output.rows import fewer_digits
-from simil.cli.plots.charts import BarChart, Chart, HeatMap, ScatterPlot, cut
+from simil.cli.plots.charts import BarChart, Chart, HeatMap, ScatterPlot, cut, mark_of
 from simil.data_stream import stdout, terminal_size
 from simil.errors import ExtraMissing
 
@@ -25,8 +26,12 @@ _SHADES = {True: " ·░▒▓█", False: " .:=#@"}
 _HEAT = (54, 60, 31, 36, 77, 184)
 _COLOURS = (168, 62, 179, 29, 74, 125, 37, 142, 133)
 _GREY = 245
+_BLANK = -1
 _SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MOST_NAMED = 20
+# After these, the letters of other alphabets that look like none of them.
+_MORE_SIGNS = "αβγδεζηθλμξπσφψωбгджзийлпфцчшщъыьэюя"
+_BAR_COLOURS = {True: 29, False: 74}
+_MOST_NAMED = 30
 
 
 def render(chart: Chart) -> str:
@@ -36,7 +41,7 @@ def render(chart: Chart) -> str:
         lines = _bar_chart(chart, look)
     else:
         lines = _heat_map(chart, look) if isinstance(chart, HeatMap) else _scatter_plot(chart, look)
-    head = [cut(chart.title, look.columns), cut(chart.caption, look.columns)]
+    head = [cut(chart.title, look.columns), *textwrap.wrap(chart.caption, look.columns)]
     return "".join(line.rstrip() + "\n" for line in [*head, *lines])
 
 
@@ -101,10 +106,10 @@ def _heat_map(chart: HeatMap, look: _Look) -> Iterator[str]:
     wide = int(np.clip(room // count, 1, 4))
     figure = _canvas(count * wide, count, look, framed=False)
     block = "█" if look.colours and look.unicode else ""
-    relative = (cells - chart.low) / (chart.high - chart.low)
-    levels = np.clip((relative * len(look.shades)).astype(int), 0, len(look.shades) - 1)
-    if not chart.alike_is_high:
-        levels = len(look.shades) - 1 - levels
+    shares = chart.shares(cells)
+    levels = np.clip(np.nan_to_num(shares * len(look.shades)).astype(int), 0, len(look.shades) - 1)
+    # What has no score, as a text with itself, stays blank.
+    levels[np.isnan(shares)] = _BLANK
     figure.ruler("x").lim(0, count * wide - 1)
     figure.ruler("y").lim(0, count - 1)
     spread = np.repeat(levels[::-1], wide, axis=1)
@@ -128,19 +133,30 @@ def _scale(chart: HeatMap, look: _Look) -> str:
         look.coloured(("█" if look.colours and look.unicode else look.shades[shade]) * 3, _HEAT[shade])
         for shade in shades
     )
-    return f"{chart.low:.2f} [{blocks}] {chart.high:.2f}"
+    return f"{chart.metric} {chart.low:.2f} [{blocks}] {chart.high:.2f}"
 
 
 def _bar_chart(chart: BarChart, look: _Look) -> Iterator[str]:
-    label = min(max(map(len, chart.names)) + 1, look.columns // 3)
+    from rich.cells import cell_len
+
+    names = [bar.name for panel in (*chart.scores, *chart.costs) for bar in panel.bars]
+    label = min(max(map(cell_len, names), default=0) + 1, look.columns // 3)
     room = max(look.columns - label - 12, 4)
-    for panel in chart.panels:
+    for panel in (*chart.scores, *chart.costs):
+        is_cost = panel in chart.costs
+        if is_cost and panel is chart.costs[0]:
+            yield ""
+            yield cut("Costs, each on a scale of its own:", look.columns)
         yield ""
-        yield panel.name
-        for row, name in enumerate(chart.names):
-            long = round(max(panel.values[row] or 0.0, 0.0) / panel.top * room)
-            best = "*" if panel.is_best(row) else ""
-            yield f"{fit(name, label)}{look.block * long} {panel.label(row)}{best}"
+        yield cut(panel.name, look.columns)
+        for bar in panel.bars:
+            # What is below 0, as correlations can be, has no bar.
+            long = round(max(bar.value or 0.0, 0.0) / (panel.top if is_cost else 1.0) * room)
+            block = look.coloured(look.block * long, _BAR_COLOURS[bar.best])
+            yield f"{fit(bar.name, label)}{block} {bar.label}{'*' if bar.best else ''}"
+    if chart.scores:
+        yield ""
+        yield f"{' ' * label}0{'1'.rjust(room - 1)}"
 
 
 def _scatter_plot(chart: ScatterPlot, look: _Look) -> Iterator[str]:
@@ -159,12 +175,12 @@ def _scatter_plot(chart: ScatterPlot, look: _Look) -> Iterator[str]:
         _put(figure, across, up, look.dot, _GREY, look)
         for number, row in reversed([*enumerate(chart.marked)]):
             x, y = chart.points[row].tolist()
-            _put(figure, [x], [y], _sign(number), _COLOURS[0], look)
+            _put(figure, [x], [y], _sign(number, look), _COLOURS[0], look)
     else:
         for group, rows in chart.members():
             x, y = chart.points[rows].T.tolist()
-            colour = _GREY if group < 0 else _COLOURS[group % len(_COLOURS)]
-            _put(figure, x, y, look.dot if group < 0 else _sign(group), colour, look)
+            colour = _GREY if group < 0 else _COLOURS[mark_of(group)[0]]
+            _put(figure, x, y, look.dot if group < 0 else _sign(group, look), colour, look)
     yield from figure.build().string(not look.colours).splitlines()
     yield from legend
 
@@ -173,13 +189,13 @@ def _legend(chart: ScatterPlot, look: _Look) -> Iterator[str]:
     if chart.scores is not None or chart.groups is None:
         for number, row in enumerate(chart.marked[:_MOST_NAMED]):
             score = "" if chart.scores is None else f"{fewer_digits(chart.scores[row])}  "
-            sign = look.coloured(_sign(number), _COLOURS[0])
+            sign = look.coloured(_sign(number, look), _COLOURS[0])
             yield f"{sign}  {cut(score + chart.texts[row], look.columns - 3)}"
         more = len(chart.marked) - _MOST_NAMED
     else:
         groups = [(group, rows) for group, rows in chart.members() if group >= 0]
         for group, rows in groups[:_MOST_NAMED]:
-            sign = look.coloured(_sign(group), _COLOURS[group % len(_COLOURS)])
+            sign = look.coloured(_sign(group, look), _COLOURS[mark_of(group)[0]])
             yield f"{sign}  {_named(chart, group, rows, look.columns - 3)}"
         more = len(groups) - _MOST_NAMED
         if chart.has_noise:
@@ -195,5 +211,6 @@ def _named(chart: ScatterPlot, group: int, rows: NDArray[np.integer[Any]], colum
     return cut(name, max(columns - len(size), 4)) + size if name else size.strip()
 
 
-def _sign(number: int) -> str:
-    return _SIGNS[number] if number < len(_SIGNS) else "+"
+def _sign(number: int, look: _Look) -> str:
+    signs = _SIGNS + _MORE_SIGNS if look.unicode else _SIGNS
+    return signs[number] if number < len(signs) else "+"

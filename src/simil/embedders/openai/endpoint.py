@@ -20,6 +20,7 @@ _OPENAI_HOST = "api.openai.com"
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _AZURE_VERSION = "api-version"
 _RESOURCE = "/embeddings"
+_DEPLOYMENT = re.compile(r"/deployments/[^/]+\Z")
 _HIDDEN = "***"
 # OpenAI's own messages quote a key with its middle starred out; hide its ends, too.
 _MASKED_KEY = r"\bsk-[^\s\"'<>]{4,}"
@@ -136,9 +137,12 @@ class Endpoint:
         return urlunsplit((parts.scheme, self.host, self.scrubber(None)(parts.path), "", ""))
 
     def beside(self, path: str) -> str:
-        """Return the URL of something else below the base URL, such as `models`."""
+        """Return the URL of something else below the base URL, as `models`; Azure's is above deployments."""
         parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(path=parts.path.removesuffix("embeddings") + path))
+        base = parts.path.removesuffix(_RESOURCE)
+        if self.is_azure:
+            base = _DEPLOYMENT.sub("", base)
+        return urlunsplit(parts._replace(path=f"{base}/{path}"))
 
     @property
     def is_openai_or_azure(self) -> bool:

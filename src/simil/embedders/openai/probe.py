@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from simil._version import __version__
 from simil.config import Credentials
@@ -45,8 +44,7 @@ def ask_for_models(api: Credentials, *, show_key: bool, seconds: float) -> Model
     `KeyRejected` for one that cannot be a key, and `Unreachable`.
     """
     endpoint = Endpoint.under(api.base_url.strip(), api.api_key, api.api_version, api.key_hint)
-    parts = urlsplit(endpoint.url)
-    url = parts._replace(path=parts.path.removesuffix("/embeddings") + "/models").geturl()
+    url = endpoint.beside("models")
     headers = {"Accept": "application/json", "User-Agent": f"simil/{__version__}"}
     if show_key:
         headers |= endpoint.authorization(api.api_key)

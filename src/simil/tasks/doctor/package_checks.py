@@ -29,6 +29,7 @@ _REPORTED = (
     "tiktoken",
     "pyarrow",
     "python-calamine",
+    "markitdown",
     "pylance",
     "bm25s",
     "PyStemmer",

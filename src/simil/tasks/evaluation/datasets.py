@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simil.errors import InputError, Place
 from simil.tasks.evaluation.dataset_columns import DatasetColumns, fields_of
 from simil.texts import Record, Text, is_blank, kind_of, missing_field, text_in
+from simil.texts.ignored_parts import rest_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,9 +65,11 @@ def read_pairs(
     *,
     on_blank: Callable[[Place], None],
     on_error: OnError | None = None,
+    ignored: Sequence[str] = (),
 ) -> PairsDataset:
     """Return the pairs of records; those with a blank text go to `on_blank`.
 
+    What the patterns `ignored` match is not embedded; a text of which nothing else is left is blank.
     Bad records go to `on_error`; without it, they raise `InputError`. Also raises it if no pair is left.
     """
     import numpy as np
@@ -78,14 +81,18 @@ def read_pairs(
     def row_of(text: str, origin: Place) -> int:
         if text not in texts:
             texts[text] = len(kept)
-            kept.append(Text(str(origin.line), text, origin, {}))
+            kept.append(Text(str(origin.line), text, origin, {}, rest=rest_of(text, ignored)))
         return texts[text]
 
     for record in records:
         fields, origin = fields_of(record), record.place
         try:
             left, right = (text_in(fields, name, origin) for name in (columns.left, columns.right))
-            if left is None or right is None:
+            if (
+                left is None
+                or right is None
+                or any(is_blank(rest_of(text, ignored)) for text in (left, right))
+            ):
                 on_blank(origin)
                 continue
             score = _number(fields, columns.score, origin)
@@ -107,20 +114,22 @@ def read_retrieval(
     documents: Sequence[Text] | None = None,
     on_blank: Callable[[Place], None],
     on_error: OnError | None = None,
+    ignored: Sequence[str] = (),
 ) -> RetrievalDataset:
     """Return the queries that have relevant documents, and all documents.
 
     A record holds the ids of texts in `queries` and `documents`; if these are None, it holds the texts
-    themselves, and its second field may be an array of them. Errors as in `read_pairs`; unknown and
-    duplicate ids are errors too.
+    themselves, `ignored` as in `read_pairs`, and its second field may be an array of them. Errors as in
+    `read_pairs`; unknown and duplicate ids are errors too.
     """
-    query_index = _TextIndex(queries, "query", on_error)
-    document_index = _TextIndex(documents, "document", on_error)
+    query_index = _TextIndex(queries, "query", on_error, ignored)
+    document_index = _TextIndex(documents, "document", on_error, ignored)
     qrels: dict[int, dict[int, float]] = {}
     for record in records:
         fields, origin = fields_of(record), record.place
         try:
-            one, many = _values(fields, columns.left, origin), _values(fields, columns.right, origin)
+            one = query_index.values(fields, columns.left, origin)
+            many = document_index.values(fields, columns.right, origin)
             if len(one) > 1:
                 raise InputError(f"field {columns.left!r} is an array", hint="give one query", place=origin)
             if not one or not many:
@@ -143,8 +152,11 @@ def read_retrieval(
 class _TextIndex:
     """Texts by their ids; or, if none are given, texts that records hold, by themselves."""
 
-    def __init__(self, known: Sequence[Text] | None, what: str, on_error: OnError | None) -> None:
+    def __init__(
+        self, known: Sequence[Text] | None, what: str, on_error: OnError | None, ignored: Sequence[str]
+    ) -> None:
         self.texts: list[Text] = []
+        self._ignored = ignored if known is None else ()
         self._rows: dict[str, int] = {}
         self._grows = known is None
         self._what = what
@@ -162,20 +174,19 @@ class _TextIndex:
             if not self._grows:
                 raise InputError(f"there is no {self._what} with the id {value!r}", place=origin)
             self._rows[value] = len(self.texts)
-            self.texts.append(Text(str(origin.line), value, origin, {}))
+            self.texts.append(Text(str(origin.line), value, origin, {}, rest=rest_of(value, self._ignored)))
         return self._rows[value]
 
-
-def _values(fields: Mapping[str, object], name: str, place: Place) -> list[str]:
-    """Return the text or id under `name`, or all of an array of them, without blank ones."""
-    if name not in fields:
-        raise missing_field([*fields], name, "--field", place)
-    value = fields[name]
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    for item in values:
-        if not isinstance(item, str | int) or isinstance(item, bool):
-            raise InputError(f"field {name!r} holds {kind_of(item)}, not a string", place=place)
-    return [str(item) for item in values if not is_blank(str(item))]
+    def values(self, fields: Mapping[str, object], name: str, place: Place) -> list[str]:
+        """Return the text or id under `name`, or all of an array of them, without blank ones."""
+        if name not in fields:
+            raise missing_field([*fields], name, "--field", place)
+        value = fields[name]
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        for item in values:
+            if not isinstance(item, str | int) or isinstance(item, bool):
+                raise InputError(f"field {name!r} holds {kind_of(item)}, not a string", place=place)
+        return [str(item) for item in values if not is_blank(rest_of(str(item), self._ignored))]
 
 
 def _number(fields: Mapping[str, object], name: str | None, place: Place) -> float:

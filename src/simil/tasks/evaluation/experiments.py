@@ -180,7 +180,7 @@ class RetrievalExperiment:
         """
         import numpy as np
 
-        found = (words.scores(query.text) for query in self.dataset.queries)
+        found = (words.scores(query.embedded) for query in self.dataset.queries)
         return self._estimates(np.where(scores > 0, scores, -np.inf) for scores in found)
 
     def _scores(self, vectors: Vectors, first: NDArray[np.int64] | None) -> Iterator[NDArray[np.float32]]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from threading import Condition
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from simil._version import __version__
 from simil.embedders.openai.clock import Clock
@@ -111,9 +110,9 @@ class BatchClient:
         self._clock = clock
         self._opened: httpx.Client | None = None
 
-    def upload(self, name: str, path: Path) -> str:
-        """Return the id of a file of that unique name with the content at `path`, sent unless it is there."""
-        return self._once(lambda: self.find_file(name), lambda: self._upload(name, path))
+    def upload(self, name: str, file: IO[bytes]) -> str:
+        """Return the id of a file of that unique name with the content of `file`, sent unless it is there."""
+        return self._once(lambda: self.find_file(name), lambda: self._upload(name, file))
 
     def find_file(self, name: str) -> str | None:
         """Return the id of the uploaded file of that name, None if there is none."""
@@ -151,9 +150,10 @@ class BatchClient:
         """Have a batch go on no more, and return it."""
         return self._tried(lambda: BatchStatus.of(self._document("POST", f"batches/{name}/cancel")))
 
-    def download(self, file: str, path: Path) -> None:
-        """Write the content of a file to `path`."""
-        self._tried(lambda: self._download(file, path))
+    def download(self, name: str, file: IO[bytes]) -> None:
+        """Make `file` a copy of the file of that id; it is read from its beginning next."""
+        self._tried(lambda: self._download(name, file))
+        file.seek(0)
 
     def pause(self, seconds: float) -> None:
         """Wait, as long as the clock says."""
@@ -188,25 +188,26 @@ class BatchClient:
                     raise exc.final_error(tries) from exc
                 self.pause(wait)
 
-    def _upload(self, name: str, path: Path) -> str:
-        with path.open("rb") as file:
-            form = {"file": (name, file, "application/jsonl")}
-            document = self._document("POST", "files", files=form, data={"purpose": _PURPOSE})
+    def _upload(self, name: str, file: IO[bytes]) -> str:
+        file.seek(0)
+        form = {"file": (name, file, "application/jsonl")}
+        document = self._document("POST", "files", files=form, data={"purpose": _PURPOSE})
         if not isinstance(document.get("id"), str):
             raise RequestFailed(ServerFailed(f"{self.host} sent JSON that describes no file"))
         return str(document["id"])
 
-    def _download(self, file: str, path: Path) -> None:
+    def _download(self, name: str, file: IO[bytes]) -> None:
         import httpx
 
+        file.seek(0)
+        file.truncate()
         try:
-            with self._client().stream("GET", self._url(f"files/{file}/content")) as response:
+            with self._client().stream("GET", self._url(f"files/{name}/content")) as response:
                 if not response.is_success:
                     response.read()
-                    raise self._refused(response, f"files/{file}")
-                with path.open("wb") as out:
-                    for chunk in response.iter_bytes():
-                        out.write(chunk)
+                    raise self._refused(response, f"files/{name}")
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
         except httpx.HTTPError as exc:
             raise broken_request(exc, self.host, self._timeout) from exc
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from simil.embedders.base import Kind, Mark, VectorForm
@@ -63,12 +62,10 @@ class BatchCounts(Frozen):
 
 
 class _Draft:
-    """A file of requests that is not sent yet, in a folder that ends with it."""
+    """A file of requests that is not sent yet; it has no name, so that a run that is killed leaves none."""
 
     def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="simil-")
-        self.path = Path(self._folder.name, "requests.jsonl")
-        self._file = self.path.open("wb")
+        self.file = TemporaryFile()  # noqa: SIM115 - `close` closes it
         self.requests = self.inputs = self.bytes = self.tokens = 0
 
     def has_room(self, inputs: int, size: int, tokens: int, most_tokens: int | None) -> bool:
@@ -78,18 +75,14 @@ class _Draft:
         return not self.requests or (fits and not is_too_much)
 
     def add(self, line: bytes, inputs: int, tokens: int) -> None:
-        self._file.write(line)
+        self.file.write(line)
         self.requests += 1
         self.inputs += inputs
         self.bytes += len(line)
         self.tokens += tokens
 
-    def finish(self) -> None:
-        self._file.close()
-
-    def remove(self) -> None:
-        self._file.close()
-        self._folder.cleanup()
+    def close(self) -> None:
+        self.file.close()
 
 
 class BatchJob:
@@ -118,12 +111,13 @@ class BatchJob:
         go along; what was begun goes on without us.
         """
         self._find_sent()
+        self.state.forget_failures()
         while True:
             self._submit(read())
             if not self._open():
                 break
             with progress("waiting for batches", unit="requests") as advance:
-                self._wait(advance)
+                self._wait(advance, self._create)
             self._asked.clear()
         for group in read():
             self._refuse(group)
@@ -137,14 +131,17 @@ class BatchJob:
         return self._counts()
 
     def cancel(self) -> BatchCounts:
-        """Have the batches go on no more, and take over the vectors that they have."""
-        self._find_sent()
+        """Have the batches go on no more, begin none, and take over the vectors that they have."""
+        self._take_job()
         for sent in self._open():
-            if sent.batch is None:
-                self._drop(sent)
-            elif not self._client.batch(sent.batch).is_over:
-                self._client.cancel(sent.batch)
-        self._wait(lambda done: None)
+            batch = self._begun(sent)
+            if batch is None or batch.status == "failed":
+                self._drop(sent)  # Nothing was computed.
+                continue
+            sent.batch, sent.file = batch.id, batch.input_file
+            if not batch.is_over and batch.status != "cancelling":
+                self._client.cancel(batch.id)
+        self._wait(lambda done: None, self._drop)
         return self._counts()
 
     def statuses(self) -> Iterator[tuple[SentBatch, BatchStatus | None]]:
@@ -157,7 +154,7 @@ class BatchJob:
         self._client.close()
         self._lock.close()
         if self._draft is not None:
-            self._draft.remove()
+            self._draft.close()
 
     def _open(self) -> list[SentBatch]:
         return [sent for sent in self.state.sent if not sent.is_collected]
@@ -168,8 +165,7 @@ class BatchJob:
 
     def _find_sent(self) -> None:
         """Find out what became of steps that an earlier run did not see the end of."""
-        self._lock.take()
-        self._check_cache()
+        self._take_job()
         for sent in self._open():
             if sent.file is None:
                 sent.file = self._client.find_file(self._file_name(sent))
@@ -178,9 +174,14 @@ class BatchJob:
                 continue
             if sent.batch is None:
                 self._create(sent)
-            with TemporaryDirectory(prefix="simil-") as folder:
-                for line in self._requests(sent, Path(folder)):
-                    self._asked.update(self._keys(line))
+            for line in self._requests(sent):
+                self._asked.update(self._keys(line))
+
+    def _take_job(self) -> None:
+        """Take the lock, and the state as the run left it that had the lock before."""
+        self._lock.take()
+        self.state = BatchState.of(self.state.path, self.state.how)
+        self._check_cache()
 
     def _submit(self, groups: Iterable[Sequence[str]]) -> None:
         """Ask for the texts that have no vector and that no batch asks for."""
@@ -247,20 +248,26 @@ class BatchJob:
         draft, self._draft = self._draft, None
         if draft is None:
             return
-        draft.finish()
         sent = SentBatch(self.state.next_number(), tokens=draft.tokens)
         self.state.sent.append(sent)
         self.state.begun += 1
         self.state.save()
-        sent.file = self._client.upload(self._file_name(sent), draft.path)
+        sent.file = self._client.upload(self._file_name(sent), draft.file)
         self.state.save()
-        draft.remove()
+        draft.close()
         self._create(sent)
+
+    def _begun(self, sent: SentBatch) -> BatchStatus | None:
+        if sent.batch is None:
+            return self._client.find_batch(self._mark(sent))
+        return self._client.batch(sent.batch)
+
+    def _mark(self, sent: SentBatch) -> dict[str, str]:
+        return {_JOB: self.state.name, _NUMBER: f"{sent.number}"}
 
     def _create(self, sent: SentBatch) -> None:
         assert sent.file is not None
-        metadata = {_JOB: self.state.name, _NUMBER: f"{sent.number}"}
-        batch = self._client.create(sent.file, metadata)
+        batch = self._client.create(sent.file, self._mark(sent))
         sent.batch, sent.status = batch.id, batch.status
         self.state.save()
 
@@ -271,8 +278,11 @@ class BatchJob:
     def _file_name(self, sent: SentBatch) -> str:
         return f"simil-{self.state.name}-{sent.number}.jsonl"
 
-    def _wait(self, advance: Callable[[int], None]) -> None:
-        """Look at the batches, less and less often, until all are over, and take over their vectors."""
+    def _wait(self, advance: Callable[[int], None], go_on: Callable[[SentBatch], None]) -> None:
+        """Look at the batches, less and less often, until all are over, and take over their vectors.
+
+        `go_on` is what is done with one that is not begun.
+        """
         pause = _FIRST_PAUSE_S
         while True:
             before = sum(self._done.values()), len(self._open())
@@ -280,8 +290,9 @@ class BatchJob:
                 if sent.batch is None and any(each.batch for each in self._open()):
                     continue  # It waits for another to make room.
                 if sent.batch is None:
-                    self._create(sent)
-                self._look_at(sent)
+                    go_on(sent)
+                if sent.batch is not None:
+                    self._look_at(sent)
             after = sum(self._done.values()), len(self._open())
             advance(after[0] - before[0])
             if not after[1]:
@@ -300,8 +311,7 @@ class BatchJob:
         if batch.status == "failed":
             self._failed(sent, batch)
             return
-        with TemporaryDirectory(prefix="simil-") as folder:
-            self._take_over(sent, batch, Path(folder))
+        self._take_over(sent, batch)
         self._check_cache()
         sent.is_collected = True
         self.state.save()
@@ -328,25 +338,25 @@ class BatchJob:
             sent.batch = None
             self.state.save()
 
-    def _take_over(self, sent: SentBatch, batch: BatchStatus, folder: Path) -> None:
-        waiting = {line.custom_id: line for line in self._requests(sent, folder)}
-        for file in (batch.output_file, batch.error_file):
-            if file is None:
-                continue
-            self._client.download(file, folder / "answers.jsonl")
-            for custom_id, status, document in read_answers(folder / "answers.jsonl"):
-                line = waiting.pop(custom_id, None)
-                if line is not None:
-                    self._take(line, status, document)
+    def _take_over(self, sent: SentBatch, batch: BatchStatus) -> None:
+        waiting = {line.custom_id: line for line in self._requests(sent)}
+        for name in filter(None, (batch.output_file, batch.error_file)):
+            with TemporaryFile() as file:
+                self._client.download(name, file)
+                for custom_id, status, document in read_answers(file):
+                    line = waiting.pop(custom_id, None)
+                    if line is not None:
+                        self._take(line, status, document)
         if batch.status != "cancelled":
             for line in waiting.values():
                 self._fail(line, f"{self._client.host} gave no answer")
 
-    def _requests(self, sent: SentBatch, folder: Path) -> Iterator[RequestLine]:
-        """Return what a batch was asked, by the file that was uploaded."""
+    def _requests(self, sent: SentBatch) -> Iterator[RequestLine]:
+        """Yield what a batch was asked, by the file that was uploaded."""
         assert sent.file is not None
-        self._client.download(sent.file, folder / "requests.jsonl")
-        return read_requests(folder / "requests.jsonl")
+        with TemporaryFile() as file:
+            self._client.download(sent.file, file)
+            yield from read_requests(file)
 
     def _keys(self, line: RequestLine) -> list[bytes]:
         if line.key is not None:

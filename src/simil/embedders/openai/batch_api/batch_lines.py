@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from simil.errors import ServerFailed
 from simil.frozen import Frozen
@@ -49,9 +48,9 @@ class RequestLine(Frozen):
         return orjson.dumps(fields) + b"\n"
 
 
-def read_requests(path: Path) -> Iterator[RequestLine]:
+def read_requests(file: IO[bytes]) -> Iterator[RequestLine]:
     """Yield the requests of an uploaded file."""
-    for row in _rows(path):
+    for row in _rows(file):
         custom_id = str(row.get("custom_id"))
         found = _NAME.fullmatch(custom_id)
         texts = row["body"]["input"]
@@ -61,9 +60,9 @@ def read_requests(path: Path) -> Iterator[RequestLine]:
         yield RequestLine(found[1], texts, key, found[2] == "cut")
 
 
-def read_answers(path: Path) -> Iterator[tuple[str, int, Any]]:
+def read_answers(file: IO[bytes]) -> Iterator[tuple[str, int, Any]]:
     """Yield the answers of an output or error file: custom_id, status, document; status 0 for none."""
-    for row in _rows(path):
+    for row in _rows(file):
         custom_id, response, error = str(row.get("custom_id")), row.get("response"), row.get("error")
         if isinstance(response, dict) and type(response.get("status_code")) is int:
             yield custom_id, response["status_code"], response.get("body")
@@ -71,17 +70,16 @@ def read_answers(path: Path) -> Iterator[tuple[str, int, Any]]:
             yield custom_id, 0, error if isinstance(error, dict) else {"message": _NO_ANSWER}
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def _rows(file: IO[bytes]) -> Iterator[dict[str, Any]]:
     import orjson
 
-    with path.open("rb") as file:
-        for line in file:
-            if line.strip():
-                try:
-                    row = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    row = None
-                if not isinstance(row, dict):
-                    said = "the server sent a file of a batch with a line that is no JSON object"
-                    raise ServerFailed(said, hint="run the same command again: nothing is asked for twice")
-                yield row
+    for line in file:
+        if line.strip():
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                row = None
+            if not isinstance(row, dict):
+                said = "the server sent a file of a batch with a line that is no JSON object"
+                raise ServerFailed(said, hint="run the same command again: nothing is asked for twice")
+            yield row

@@ -106,6 +106,28 @@ class BatchState:
             said = f"cannot be read as the state of a batch ({type(exc).__name__})"
             raise InputError(said, place=Place(str(path)), hint="remove it to begin anew") from exc
 
+    @classmethod
+    def of(cls, path: Path, how: Mapping[str, Any]) -> BatchState:
+        """Return the state at `path`, a new one if there is none.
+
+        Raises `InputError` as `load` does, and `UsageError` for one that was begun for other vectors.
+        """
+        state = cls.load(path) or cls(path, how)
+        for name in how:
+            if state.how.get(name) != how[name]:
+                raise UsageError(
+                    f"{path}: this batch was begun with {name} {state.how.get(name)}, not {how[name]}",
+                    hint="go on with the same options, or run: "
+                    f"simil batch cancel {str(path).removesuffix(_SUFFIX)}",
+                )
+        return state
+
+    def forget_failures(self) -> None:
+        """Let texts that came to nothing by the server's fault be asked for again, as often as before."""
+        for key in self.failures:
+            self.refused.pop(key, None)
+        self.failures.clear()
+
     def next_number(self) -> int:
         """Return the number of the next batch."""
         return self.begun

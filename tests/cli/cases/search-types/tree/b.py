@@ -1,0 +1,2 @@
+# not a heading
+print("plums")
