@@ -96,6 +96,17 @@ def test_a_pipe_is_a_document_by_its_beginning() -> None:
         assert [text.text for text in read(f"/dev/fd/{reading}")] == ["On fruit", "Apples are sweet."]
 
 
+def test_a_slow_pipe_is_not_waited_for() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "wb", buffering=0) as pipe:
+        pipe.write(b"a\n")
+        options = ReadOptions()
+        texts = read_texts([options.open(Source(f"/dev/fd/{reading}"))], options, on_blank=lambda place: None)
+        assert next(texts).text == "a"
+        pipe.write(b"%P\n")
+        assert next(texts).text == "%P"
+
+
 def test_what_is_not_what_it_is_called(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_text("a text")
     (tmp_path / "b.docx").write_text("another")

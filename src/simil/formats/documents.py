@@ -66,7 +66,7 @@ def document_in(source: Source, encoding: str | None, *, or_text: bool) -> Docum
     """
     if or_text and not _is_called_one(source.path):
         return None  # Of thousands of files, most.
-    kind = _kind_of(source.path, source.head(lambda head: len(head) >= len(_PDF.magic)))
+    kind = _kind_of(source.path, source.head(_tells_pdf))
     if kind is None or (or_text and kind is _HTML and not can_read_documents()):
         return None
     if not can_read_documents():
@@ -113,6 +113,11 @@ def _kind_of(path: str, head: bytes) -> DocumentKind | None:
     # A file that begins otherwise is not what it is called.
     kind = _KINDS.get(PurePath(path).suffix.lower())
     return kind if kind is not None and head.startswith(kind.magic) else None
+
+
+def _tells_pdf(head: bytes) -> bool:
+    # Waits for more only after what may begin a PDF: a pipe may be slow.
+    return bool(head) and (len(head) >= len(_PDF.magic) or not _PDF.magic.startswith(head))
 
 
 def _is_called_one(path: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simil.errors import UsageError
-from simil.formats.detection import TypedSource, typed
+from simil.formats.detection import TypedSource, format_of_folder, typed
 from simil.formats.documents import document_in
 from simil.formats.encoding import check_encoding
 from simil.formats.record_stream import FormatOptions
@@ -118,7 +118,7 @@ class ReadOptions(FormatOptions):
 
         A document is read as plain text, unless a format is named.
         """
-        if self.format is None or self.documents:
+        if (self.format is None or self.documents) and format_of_folder(source.path) is None:
             document = document_in(source, self.encoding, or_text=self.documents)
             if document is not None:
                 return TypedSource(document, format_named(InputFormat.TEXT))
