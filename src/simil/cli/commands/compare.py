@@ -11,6 +11,7 @@ from simil.cli.options import values
 from simil.cli.options.declarations import Argument, Option
 from simil.cli.options.groups import ModelFlags, PairFlags, RunFlags, expanded
 from simil.errors import UsageError
+from simil.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,9 +116,9 @@ def compare(
         str,
         Option(
             "--order",
-            metavar="ORDER",
-            help="Order of the texts in a matrix and its picture; cluster puts similar ones side by side.",
             choices=_ORDERS,
+            metavar="ORDER",
+            help="Order of the texts in a matrix and its picture: cluster puts similar ones side by side.",
         ),
     ] = "input",
     *,
@@ -145,11 +146,11 @@ def compare(
     if whole:
         reading.options(whole=True)  # Raises for options that whole files have no use for.
         given = given.as_files()
+    values.check_choice("--order", order, _ORDERS)
     _check_choice(given, pairs, top, plot, order)
     if metric is not None:
         values.check_choice("--metric", metric, Metric)
     chosen = None if metric is None else Metric(metric)
-    values.check_choice("--order", order, _ORDERS)
     values.check_threshold(threshold)
     normalize = not no_normalize
     asked = ScaleOptions(calibrated, calibration, percentile)
@@ -160,7 +161,7 @@ def compare(
     with open_run(model, running, on_error=reading.on_error, normalize=normalize, nulls=nulls) as run:
         wanted = EmbedOptions(dimensions=model.dimensions, normalize=normalize)
         scaling = Scaling(asked, run.session, chosen or Metric.COSINE, reading)
-        shown_as = form_of(form, output)
+        display = _Display(form_of(form, output), plot, given.named_files, top)
         about_vectors = {
             "--metric": metric,
             "--dimensions": model.dimensions,
@@ -173,7 +174,7 @@ def compare(
 
             rows = PairRows(pairs, reading.options(), chosen, wanted, scaling, threshold)
             crosses = _is_cross_encoder(run, about_vectors)
-            reached = rows.score(run, shown_as, output, is_cross_encoder=crosses)
+            reached = rows.score(run, display.form, output, is_cross_encoder=crosses)
         else:
             items = [*items_of(run.session, given, reading)]
             with open_output(output) as stream:
@@ -193,7 +194,7 @@ def compare(
                     )
                     compared = scaling.scaled(compared)
                 compared = _ordered(compared, order)
-                _show(compared, shown_as, stream, plot, given, top, quiet=run.quiet and output is None)
+                display(compared, stream, quiet=run.quiet and output is None)
             reached = threshold is None or compared.all_reach(threshold)
     if not reached:
         raise NegativeAnswer
@@ -225,10 +226,10 @@ def _check_choice(
         raise UsageError("--pairs brings its own texts", hint="leave the others out")
     if top is not None:
         raise UsageError("--top is for texts that are compared each with each", hint="leave it out")
-    if plot is not None:
-        raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
     if order != "input":
         raise UsageError("--pairs has no matrix to order", hint="leave out --order")
+    if plot is not None:
+        raise UsageError("--pairs has no matrix to draw", hint="leave out --plot")
 
 
 def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossComparison:
@@ -253,28 +254,27 @@ def _ordered(comparison: AnyComparison, order: str) -> AnyComparison:
     return comparison.in_order(cluster_order(scores, is_distance=comparison.is_distance))
 
 
-def _show(
-    comparison: AnyComparison,
-    form: str,
-    stream: BinaryIO,
-    plot: str | None,
-    given: GivenTexts,
-    top: int | None,
-    *,
-    quiet: bool,
-) -> None:
-    from simil.cli.commands.compare_view import draw_comparison, show_comparison
+class _Display(Frozen):
+    """How scores are shown; `files` is what was read if it was files alone, `top` how many pairs to show."""
 
-    if plot is not None:  # Before the text, since its reader may close the pipe.
-        from simil.cli.plots.drawing import replaces_text
+    form: str
+    plot: str | None
+    files: Sequence[str] | None
+    top: int | None
 
-        draw_comparison(plot, comparison, given.named_files)
-        quiet = quiet or replaces_text(plot, form)
-    if quiet:
-        return
-    if top is None:
-        show_comparison(comparison, form, stream)
-    else:
-        from simil.cli.commands.compare_top_view import show_top_pairs
+    def __call__(self, comparison: AnyComparison, stream: BinaryIO, *, quiet: bool) -> None:
+        from simil.cli.commands.compare_view import draw_comparison, show_comparison
 
-        show_top_pairs(comparison, top, form, stream)
+        if self.plot is not None:  # Before the text, since its reader may close the pipe.
+            from simil.cli.plots.drawing import replaces_text
+
+            draw_comparison(self.plot, comparison, self.files)
+            quiet = quiet or replaces_text(self.plot, self.form)
+        if quiet:
+            return
+        if self.top is None:
+            show_comparison(comparison, self.form, stream)
+        else:
+            from simil.cli.commands.compare_top_view import show_top_pairs
+
+            show_top_pairs(comparison, self.top, self.form, stream)

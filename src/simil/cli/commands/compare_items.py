@@ -37,15 +37,15 @@ class GivenTexts(Frozen):
     texts: Sequence[str]
     files: Sequence[str]
 
-    def as_files(self) -> GivenTexts:
-        """Return them with the arguments as files, stdin if there is none at all."""
-        files = [*self.files, *self.arguments]
-        return self.replaced(arguments=[], files=files or ([] if self.texts else ["-"]))
-
     @property
     def named_files(self) -> Sequence[str] | None:
         """What was read if all of it was files and stdin, None if texts were given."""
         return self.files if not self.texts and set(self.arguments) <= {"-"} else None
+
+    def as_files(self) -> GivenTexts:
+        """Return them with the arguments as files, stdin if there is none at all."""
+        files = [*self.files, *self.arguments]
+        return self.replaced(arguments=[], files=files or ([] if self.texts else ["-"]))
 
 
 def items_of(session: Session, given: GivenTexts, reading: InputFlags) -> Iterator[Item]:

@@ -534,8 +534,8 @@ PlotTo = Annotated[
     Option(
         "--plot",
         metavar="FILE",
-        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). All "
-        "but .html need simil-cli[plot].",
+        help="Also draw a chart to a .png, .svg or .html file, or to the terminal (-). All but .html need "
+        "simil-cli[plot].",
     ),
 ]
 Projection = Annotated[

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 __all__ = ["families_for", "missing_font_note"]
 
 _FIRST = "DejaVu Sans"
+# This font comes with matplotlib, and draws a box for each letter there is.
+_BOXES = "Last Resort"
 # Where several fonts have a letter, one of these draws it.
 _PREFERRED = (
     "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC",
@@ -35,7 +37,7 @@ def families_for(texts: Iterable[str]) -> tuple[list[str], set[str]]:
     # matplotlib remembers which fonts there were when it first ran.
     for path in {*font_manager.findSystemFonts()} - {entry.fname for entry in manager.ttflist}:
         _add_font(path)
-    families = {entry.name: entry.fname for entry in manager.ttflist if entry.style == "normal"}
+    families = {entry.name: entry.fname for entry in manager.ttflist if not entry.name.startswith(_BOXES)}
     chosen = [_FIRST]
     for name in sorted(families, key=_rank):
         found = _letters_of(families[name], letters)

@@ -368,9 +368,12 @@ def _draw_groups(axes: Any, chart: ScatterPlot, size: float) -> None:
         # Drawn first, so that it hides nothing, and listed last.
         handles, names = [*handles[1:], handles[0]], [*names[1:], names[0]]
     more = len(names) - _MOST_NAMED
+    if more > 0:
+        handles = [*handles[:_MOST_NAMED], axes.scatter([], [], c="none")]
+        names = [*names[:_MOST_NAMED], f"and {more} more"]
     legend = axes.legend(
-        handles[:_MOST_NAMED],
-        names[:_MOST_NAMED],
+        handles,
+        names,
         loc="upper left",
         bbox_to_anchor=(1.015, 1.005),
         borderaxespad=0,
@@ -378,8 +381,6 @@ def _draw_groups(axes: Any, chart: ScatterPlot, size: float) -> None:
         fontsize=8.5,
         handletextpad=0.3,
         labelspacing=0.55,
-        title=f"and {more} more" if more > 0 else None,
-        title_fontsize=8.5,
     )
     for handle in legend.legend_handles:
         handle.set_sizes([40])
