@@ -1,76 +1,67 @@
-"""Put zsh and fish beside the tests' environment, where apt has them; no root, and no installation.
+"""Put zsh and fish into the environment that this runs in, for the tests of completion: where apt has them.
 
-Completion is tested in the shells that are found: bash, those of the system, and these.
+Needs no root and installs nothing in the system. Where it fails, completion is tested in the shells that are
+there.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-_PACKAGES = ("zsh", "zsh-common", "fish", "fish-common", "libpcre2-32-0", "libcap2")
-_WRAPPER = """#!/bin/sh
-export LD_LIBRARY_PATH="{libraries}"
-{more}exec "{program}" "$@"
+# The zsh that needs no modules beside it, as their folder cannot be changed.
+_PACKAGES = ("zsh-static", "zsh-common", "fish", "fish-common", "libpcre2-32-0")
+_WRAPPER = """\
+#!/bin/sh
+export {environment}
+exec "{program}" "$@"
 """
+_PATIENCE_S = 60
 
 
 def main() -> None:
-    folder = Path(sys.prefix) / "shells"
+    folder = Path(sys.prefix, "shells")
     if folder.exists() or all(map(shutil.which, ("zsh", "fish"))):
         return
-    if not all(map(shutil.which, ("apt-get", "dpkg"))):
-        print("zsh and fish cannot be fetched without apt: completion is tested in the shells that are here")
-        return
-    with tempfile.TemporaryDirectory(dir=sys.prefix) as name:
-        draft = Path(name) / "shells"
-        try:
-            _fetch(draft)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as exc:
-            print(f"zsh and fish cannot be fetched: {exc}")
-            return
-        _wrap(draft, folder)
-        draft.rename(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=sys.prefix) as draft:
+            _fetch(Path(draft))
+            _wrap(Path(draft), folder)
+            Path(draft).rename(folder)
+            Path(draft).mkdir()  # What the end of this block removes.
+    except (subprocess.SubprocessError, OSError, ValueError) as exc:
+        print(f"zsh and fish cannot be fetched, so completion is not tested in them: {exc}")
 
 
 def _fetch(folder: Path) -> None:
-    folder.mkdir()
-    for package in _PACKAGES:
-        # In the folder itself: apt drops its rights where it may not write.
-        command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package]
-        subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    # As who runs this, not as apt's own user, who may not write here.
+    apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *_PACKAGES]
+    subprocess.run(apt, cwd=folder, check=True, timeout=_PATIENCE_S, stdout=subprocess.DEVNULL)
     for archive in folder.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", archive, folder], check=True, timeout=120)
+        subprocess.run(["dpkg", "-x", archive, folder], check=True, timeout=_PATIENCE_S)
         archive.unlink()
 
 
-def _wrap(draft: Path, root: Path) -> None:
-    """Write programs that find their libraries and functions in `root`, where `draft` is moved to."""
-    (draft / "usr" / "etc").symlink_to(Path("..") / "etc")
-    (draft / "run").mkdir()
-    shared = sorted(draft.rglob("lib*.so.*"))
-    libraries = ":".join({str(root / one.parent.relative_to(draft)): None for one in shared})
-    (modules,) = (path.parent.parent for path in draft.rglob("zle.so"))
-    functions = ":".join(
-        {
-            str(root / one.parent.relative_to(draft)): None
-            for one in draft.glob("usr/share/zsh/functions/**/*")
-        }
-    )
-    # Zsh takes no path of modules from the environment: a test sets it in its .zshenv.
-    zsh = f'export FPATH="{functions}" SHELL_MODULES="{root / modules.relative_to(draft)}"\n'
-    for name, more in (("zsh", zsh), ("fish", "")):
-        (program,) = {path.resolve() for path in draft.rglob(f"bin/{name}")}
-        wrapper = draft / "run" / name
-        place = root / program.relative_to(draft.resolve())
-        wrapper.write_text(_WRAPPER.format(program=place, libraries=libraries, more=more))
+def _wrap(draft: Path, folder: Path) -> None:
+    """Write programs that find what belongs to them in `folder`, which `draft` becomes."""
+
+    def place(path: Path) -> Path:
+        return folder / path.relative_to(draft)
+
+    (draft / "usr" / "etc").symlink_to("../etc")  # Where fish looks, beside its program.
+    (library,) = draft.rglob("libpcre2-32.so.0")
+    functions = {place(path.parent): None for path in sorted(draft.glob("usr/share/zsh/functions/**/*"))}
+    for name, program, environment in (
+        ("zsh", "bin/zsh-static", f'FPATH="{":".join(map(str, functions))}"'),
+        ("fish", "usr/bin/fish", f'LD_LIBRARY_PATH="{place(library.parent)}"'),
+    ):
+        wrapper = draft / name
+        wrapper.write_text(_WRAPPER.format(environment=environment, program=folder / program), "utf-8")
         wrapper.chmod(0o755)
 
 
 if __name__ == "__main__":
-    os.umask(0o022)
     main()

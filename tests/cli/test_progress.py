@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pexpect
 import pytest
 from support.command import SIMIL, simil
+from support.emulated_terminal import EmulatedTerminal
 
 pytestmark = pytest.mark.usefixtures("plugins")
 
@@ -38,7 +40,8 @@ def _shown(arguments: list[str], columns: int) -> str:
 
 @pytest.mark.parametrize("columns", [40, 80])
 def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path) -> None:
-    lines.write_text(lines.read_text() * 2)  # There are two batches in which the speed is known.
+    # There are two batches in which the speed is known; a text that comes again takes no time.
+    lines.write_text(lines.read_text() + lines.read_text().replace("line", "row"))
     shown = _shown(["embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")], columns)
 
     assert re.search(r"\d+/200 texts, \d+/s \d+:\d\d left", shown), shown
@@ -46,7 +49,7 @@ def test_speed_and_time_left_of_a_file(columns: int, lines: Path, tmp_path: Path
 
 
 def test_a_narrower_window_leaves_no_half_line(lines: Path, tmp_path: Path) -> None:
-    lines.write_text(lines.read_text() * 3)
+    lines.write_text("".join(f"line {number}\n" for number in range(300)))
     child = pexpect.spawn(
         SIMIL[0],
         [*SIMIL[1:], "embed", "-m", "plugin:slow", str(lines), "-o", str(tmp_path / "v.npy")],
@@ -90,3 +93,23 @@ def test_none_on_a_pipe(lines: Path) -> None:
 
     assert result.code == 0
     assert result.err == ""
+
+
+def test_work_within_other_work_has_the_line_for_itself() -> None:
+    """Two bars at once would write into each other's lines; the program waits for Enter in between."""
+    program = """
+from simil.cli.output.progress_bar import terminal_progress
+show = terminal_progress(quiet=False)
+with show("outer", total=9, unit="texts"):
+    input()
+    with show("inner", total=9, unit="B"):
+        input()
+    input()
+"""
+    with EmulatedTerminal([sys.executable, "-c", program], columns=80, env=os.environ) as terminal:
+        terminal.child.setecho(False)
+        for bar in ("outer", "inner", "outer"):
+            terminal.wait_for(lambda lines, bar=bar: [line.split()[0] for line in lines] == [bar])
+            terminal.type("\n")
+        assert terminal.wait_for_end() == 0
+        assert (terminal.lines, terminal.screen.cursor.hidden) == ([], False)

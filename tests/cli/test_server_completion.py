@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def server() -> Iterator[OpenAIServer]:
 def environ(tmp_path: Path) -> Mapping[str, str]:
     """The environment of a user with a key and an empty cache."""
     return {
-        "_SIMIL_COMPLETE": "complete_bash",
+        "_SIMIL_COMPLETE": "fish",
         "SIMIL_CACHE_DIR": str(tmp_path / "cache"),
         "OPENAI_API_KEY": KEY,
         "NO_PROXY": "127.0.0.1",
@@ -32,13 +31,11 @@ def environ(tmp_path: Path) -> Mapping[str, str]:
 
 
 def offered(line: str, environ: Mapping[str, str], cwd: Path | None = None) -> list[str]:
-    """Return what bash is offered at the end of `line`, but for the models of the catalog."""
-    words = "\n".join(part for word in line.split(" ") for part in re.split("(:)", word) if part or not word)
-    if line.endswith(":"):
-        words += "\n"
-    done = simil(env={**environ, "COMP_WORDS": words, "COMP_CWORD": str(words.count("\n"))}, cwd=cwd)
+    """Return the models of servers that are offered at the end of `line`, and what else may be."""
+    done = simil(env={**environ, "_SIMIL_COMPLETE_BEFORE": line.replace(" ", "\n")}, cwd=cwd)
     assert (done.code, done.err) == (0, "")
-    return [name for name in done.out.split() if not name.startswith("text-embedding-")]
+    names = [name.removeprefix("openai:") for name in done.out.splitlines()[1:]]
+    return [name for name in names if not name.startswith("text-embedding-")]
 
 
 @pytest.mark.parametrize("command", ["compare", "embed", "doctor", "eval"])

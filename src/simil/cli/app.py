@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from simil.cli.command_registry import SIMPLE_COMMANDS, command_named
+from simil.cli.completion import INSTRUCTION
 from simil.cli.negative_answer import NegativeAnswer
-from simil.cli.options.completion import INSTRUCTION
 from simil.cli.options.plain_arguments import plain_values
 from simil.cli.output.version_line import print_version
 from simil.data_stream import reserve_stdout, stdout
@@ -22,7 +21,8 @@ __all__ = ["run"]
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error is one line on stderr."""
     try:
-        code = 0 if arguments else UsageError.exit_code  # Help, for want of a command.
+        # Without a command, help is printed; a shell that asks for completions passes none either.
+        code = 0 if arguments or INSTRUCTION in os.environ else UsageError.exit_code
         try:
             plain = _plain_call(arguments)
             if plain is None:
@@ -36,8 +36,6 @@ def run(arguments: Sequence[str]) -> int:
             code = 1
         stdout().flush()
     except (SimilError, MemoryError, OSError, SystemExit) as exc:
-        if _ends_completion(exc):
-            return int(exc.code or 0)
         code, line = _outcome(exc, arguments)
         if line and first_signal() is None:  # C modules turn an interrupt into errors of their own.
             from simil.cli.output.error_line import print_error
@@ -48,10 +46,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _plain_call(arguments: Sequence[str]) -> tuple[Callable[..., None], Mapping[str, Any]] | None:
     """Return what a plain command line calls, and with which values; None if Typer has to read it."""
-    if INSTRUCTION in os.environ:
-        return None
-    if [*arguments] in (["--version"], ["-V"]):
-        return print_version, {}
+    small = _without_command(arguments)
+    if small is not None:
+        return small
     if not arguments or arguments[0] == "help" or arguments[-1] in ("-h", "--help"):
         from simil.cli.help.shown_help import print_help, wanted_help
 
@@ -67,10 +64,24 @@ def _plain_call(arguments: Sequence[str]) -> tuple[Callable[..., None], Mapping[
     return command, values
 
 
-def _ends_completion(exc: BaseException) -> TypeGuard[SystemExit]:
-    """Return whether Typer leaves after it has completed or installed completion: no command has begun."""
-    begun = sys.stdout is not stdout()
-    return isinstance(exc, SystemExit) and not begun and not isinstance(exc.__context__, BrokenPipeError)
+def _without_command(arguments: Sequence[str]) -> tuple[Callable[..., None], Mapping[str, Any]] | None:
+    """Return what completion and the options of simil itself call; None for anything else."""
+    match arguments:
+        case _ if INSTRUCTION in os.environ:
+            from simil.cli.completion.answers import print_completion
+
+            return print_completion, {"shell": os.environ[INSTRUCTION]}
+        case ["--version" | "-V"]:
+            return print_version, {}
+        case ["--install-completion", *words]:
+            from simil.cli.completion.installation import install_completion
+
+            return install_completion, {"words": words}
+        case ["--show-completion", *words]:
+            from simil.cli.completion.installation import show_completion
+
+            return show_completion, {"words": words}
+    return None
 
 
 def _outcome(exc: BaseException, arguments: Sequence[str]) -> tuple[int, str]:

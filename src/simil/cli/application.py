@@ -1,8 +1,7 @@
-"""The Typer application: reads command lines that are not plain, prints help, completes words in a shell."""
+"""The Typer application: reads command lines that are not plain."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,7 +10,6 @@ import typer
 from simil.cli.command_registry import COMMANDS, GROUPS, command_named, subcommands_of
 from simil.cli.help.about_simil import SIMIL
 from simil.cli.help.command_texts import TEXTS
-from simil.cli.options.completion import INSTRUCTION, complete_at_the_first_tab, part_at_colon
 from simil.cli.options.fast_typer import Command, Group, typer_function
 from simil.cli.output.version_line import print_version
 from simil.cli.usage_errors import described
@@ -23,10 +21,6 @@ _EVERY_COMMAND = (*COMMANDS, "help")
 
 def run_application(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; raises `UsageError` for a command line that is wrong."""
-    if INSTRUCTION in os.environ:
-        part_at_colon(os.environ)
-    if {"--install-completion", "--show-completion"} & {*arguments}:
-        complete_at_the_first_tab()
     app = _application(_needed(arguments[0] if arguments else ""))
     try:
         result = app(list(arguments), prog_name="simil", standalone_mode=False)
@@ -53,6 +47,7 @@ def _application(names: Sequence[str]) -> typer.Typer:
         help=SIMIL.purpose,
         context_settings={"help_option_names": ["-h", "--help"]},
         no_args_is_help=True,
+        add_completion=False,
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)

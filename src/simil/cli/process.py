@@ -54,9 +54,7 @@ def run_process(arguments: Sequence[str], load: Callable[[], Callable[[Sequence[
             raise
     number = first_signal()
     if number is not None:
-        from simil.cli.output.output_file import remove_unfinished
-
-        remove_unfinished()
+        _end_interrupted()
         code = 128 + number
     _leave(code)
 
@@ -134,10 +132,19 @@ def _end_soon(wakes: int) -> None:
         number = os.read(wakes, 1)[0]
     note_signal(number)  # Others may have put a handler of theirs in the place of ours.
     time.sleep(_GRACE_S)
+    from simil.cli.output.progress_bar import leave_terminal
+
+    leave_terminal()
+    _end_interrupted()
+    os._exit(128 + number)
+
+
+def _end_interrupted() -> None:
+    from simil.cli.output.interrupt_note import print_interrupt_note
     from simil.cli.output.output_file import remove_unfinished
 
     remove_unfinished()
-    os._exit(128 + number)
+    print_interrupt_note()
 
 
 def _note_unraisable(failed: sys.UnraisableHookArgs) -> None:

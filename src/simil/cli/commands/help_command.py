@@ -12,10 +12,6 @@ from simil.cli.usage_errors import unknown_command
 __all__ = ["show_help"]
 
 
-def _command_names(incomplete: str) -> list[str]:
-    return [name for name in TEXTS if " " not in name and name.startswith(incomplete)]
-
-
 @expanded
 def show_help(
     command: Annotated[
@@ -24,7 +20,6 @@ def show_help(
             metavar="[COMMAND]",
             help="A command, or a command and its subcommand.",
             default="simil itself",
-            autocompletion=_command_names,
         ),
     ] = None,
 ) -> None:

@@ -38,7 +38,6 @@ Purpose = Annotated[
         metavar="PURPOSE",
         help="Recommend up to five models for a purpose, with the reasons.",
         choices=_PURPOSES,
-        autocompletion=lambda incomplete: [name for name in _PURPOSES if name.startswith(incomplete)],
     ),
 ]
 

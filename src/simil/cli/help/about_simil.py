@@ -35,8 +35,8 @@ HEADINGS: Mapping[str, Sequence[str]] = {
 
 SIMIL_OPTIONS = (
     (("-V", "--version"), "", "Print the version."),
-    (("--install-completion",), "", "Install completion for bash, zsh, fish or PowerShell."),
-    (("--show-completion",), "", "Print the completion script instead of installing it."),
+    (("--install-completion",), "[SHELL]", "Install completion for bash, zsh, fish or powershell."),
+    (("--show-completion",), "[SHELL]", "Print the completion script instead of installing it."),
 )
 """The options of simil itself: names, the name of the value, what they do."""
 

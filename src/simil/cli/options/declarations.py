@@ -5,13 +5,15 @@ A parameter of a command is `Annotated[type, Option(…)]`. `fast_typer` makes T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["REQUIRED", "Argument", "Option", "Parameter", "ParameterDeclaration"]
+__all__ = ["REQUIRED", "Argument", "Option", "Parameter", "ParameterDeclaration", "ValuesOf"]
 
 REQUIRED: Any = object()
 """The default of a parameter that has none."""
+ValuesOf = Callable[[str, Mapping[str, Sequence[str]]], Iterable[str]]
+"""Returns what a value may be, by its beginning and by the values of the options on the same command line."""
 
 
 class ParameterDeclaration:
@@ -25,6 +27,7 @@ class ParameterDeclaration:
         default: what holds without it, in words, where the default value does not say so.
         variable: the environment variable that it takes precedence over.
         group: the heading that it stands under in help; empty for the command's own options.
+        autocompletion: what completes its value in the shell; None for its choices.
         told: what else Typer takes, by the names of its parameters.
     """
 
@@ -38,10 +41,12 @@ class ParameterDeclaration:
         default: str = "",
         variable: str = "",
         group: str = "",
+        autocompletion: ValuesOf | None = None,
         told: dict[str, Any],
     ) -> None:
         self.names, self.metavar, self.help = names, metavar, help
         self.choices, self.default, self.variable, self.group = choices, default, variable, group
+        self.autocompletion = autocompletion
         self.told = {name: value for name, value in told.items() if value is not None}
 
 
@@ -58,7 +63,7 @@ class Option(ParameterDeclaration):
         default: str = "",
         variable: str = "",
         group: str = "",
-        autocompletion: Callable[..., list[str]] | None = None,
+        autocompletion: ValuesOf | None = None,
     ) -> None:
         super().__init__(
             names,
@@ -68,7 +73,8 @@ class Option(ParameterDeclaration):
             default=default,
             variable=variable,
             group=group,
-            told={"min": min, "autocompletion": autocompletion},
+            autocompletion=autocompletion,
+            told={"min": min},
         )
 
 
@@ -81,10 +87,11 @@ class Argument(ParameterDeclaration):
         metavar: str,
         help: str,  # noqa: A002
         default: str = "",
-        autocompletion: Callable[..., list[str]] | None = None,
+        autocompletion: ValuesOf | None = None,
     ) -> None:
-        told = {"autocompletion": autocompletion}
-        super().__init__((), metavar=metavar, help=help, default=default, told=told)
+        super().__init__(
+            (), metavar=metavar, help=help, default=default, autocompletion=autocompletion, told={}
+        )
 
 
 class Parameter:

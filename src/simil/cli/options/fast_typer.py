@@ -54,8 +54,7 @@ class Command(_PlainOptions, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options of one run; from here on, code of others may run and print."""
         parsed = super().parse_args(ctx, args)
-        if not ctx.resilient_parsing:  # Completion prints after it has read the options.
-            reserve_stdout()
+        reserve_stdout()
         return parsed
 
 
@@ -65,7 +64,7 @@ class Group(_PlainOptions, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that `args` begin with, and what follows its name; see `TyperGroup`."""
         known = self.list_commands(ctx)
-        if args[0] in known or args[0].startswith("-") or ctx.resilient_parsing:
+        if args[0] in known or args[0].startswith("-"):
             found: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
             return found
         raise unknown_command(args[0], known, f"{ctx.command_path} -h")
@@ -140,25 +139,7 @@ def _typer_annotation(annotation: Any) -> Any:
     if not isinstance(declared, ParameterDeclaration):
         return annotation
     declare = typer.Option if isinstance(declared, Option) else typer.Argument
-    # Typer shows the first sentence or so to completion in some shells, and takes brackets for markup.
+    # Typer takes brackets for markup.
     shown = declared.help.replace("[", "\\[")
-    told = {"autocompletion": _completion(declared), **declared.told}
-    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **told)
+    said = declare(*declared.names, help=shown, metavar=declared.metavar or None, **declared.told)
     return Annotated[annotation.__origin__, said]
-
-
-def _completion(declared: ParameterDeclaration) -> Callable[[str], list[str]] | None:
-    """Return what completes a value by its declaration alone; None leaves it to the shell."""
-    if declared.choices:
-
-        def begun_choices(incomplete: str) -> list[str]:
-            from simil.cli.options.completion import begun
-
-            return begun(incomplete, declared.choices)
-
-        return begun_choices
-    if any(name.endswith("field") for name in declared.names):
-        from simil.cli.options.column_completion import column_names
-
-        return column_names
-    return None

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from simil.cli.output.cells import visible
-from simil.cli.output.notes import Notes, note_interrupt, report_usage
+from simil.cli.output.interrupt_note import count_kept
+from simil.cli.output.notes import Notes, report_usage
 from simil.cli.output.progress_bar import terminal_progress
 from simil.config import Settings, load_settings
 from simil.errors import UsageError
-from simil.foreign import first_signal
 from simil.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -112,14 +111,14 @@ def session_run(
         on_error=notes.on_error,
         on_unknown=notes.unknown,
     )
+    if log.isEnabledFor(logging.WARNING):
+        count_kept(lambda: 0 if session.opened is None else session.opened.kept)
     try:
         yield SessionRun(settings, quiet, session, notes)
     finally:
         session.close()
         if session.opened is not None:
             report_usage(session.opened.usage)
-            if first_signal() == signal.SIGINT:
-                note_interrupt(session.opened.kept)
     cut_is_news = settings.overflow in ("warn", "chunk")  # A reranker cuts what is embedded in windows.
     notes.finish(session.opened, session.scorer_opened, warn_of_cut=cut_is_news)
 

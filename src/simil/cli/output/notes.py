@@ -18,16 +18,9 @@ if TYPE_CHECKING:
     from simil.scorers.base import Scorer
     from simil.texts.trees import LeftOut
 
-__all__ = ["LeftOutFiles", "Notes", "dollars", "note_interrupt", "report_usage"]
+__all__ = ["LeftOutFiles", "Notes", "dollars", "report_usage"]
 
 log = logging.getLogger("simil")
-
-
-def note_interrupt(kept: int) -> None:
-    """Say after Ctrl-C what the next run need not compute again."""
-    if kept:
-        are = "vector is" if kept == 1 else "vectors are"
-        log.warning("interrupted; %s %s kept: run the same command again", f"{kept:,}", are)
 
 
 class _Elsewhere(Frozen):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Timer
+from threading import Lock, Timer
 from typing import TYPE_CHECKING
 
 from simil.cli.output.terminal import console_on
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import ProgressColumn, Task
 
-__all__ = ["terminal_progress"]
+__all__ = ["leave_terminal", "terminal_progress"]
 
 _PATIENCE_S = 1.0
 _NARROW = 60
 # From when on the speed of the whole work so far tells something.
 _SETTLED_S = 3.0
+# The bars of work that goes on at once, the one that stands on the terminal last.
+_bars: list[Bar] = []
+_lock = Lock()
 
 
 def terminal_progress(*, quiet: bool, beside_output: bool = False) -> Progress:
@@ -45,7 +48,7 @@ def _shown(
     task = bar.add_task(what, total=None if callable(total) else total)
 
     def start() -> None:
-        bar.start()
+        _begin(bar)
         if callable(total):
             bar.update(task, total=total())
 
@@ -57,7 +60,34 @@ def _shown(
     finally:
         patience.cancel()
         patience.join()
+        _end(bar)
+
+
+def _begin(bar: Bar) -> None:
+    """Show a bar in place of another: two would write into each other's lines."""
+    with _lock:
+        if _bars:
+            _bars[-1].stop()
+        _bars.append(bar)
+        bar.start()
+
+
+def _end(bar: Bar) -> None:
+    """Stop showing a bar, and show the one that it took the place of."""
+    with _lock:
+        if bar not in _bars:
+            return
         bar.stop()
+        is_shown = bar is _bars[-1]
+        _bars.remove(bar)
+        if is_shown and _bars:
+            _bars[-1].start()
+
+
+def leave_terminal() -> None:
+    """Erase the bar and show the cursor, where the process ends before the work does."""
+    if _bars:
+        os.write(2, b"\r\x1b[2K\x1b[?25h")
 
 
 def _bar(unit: str, status: Status) -> Bar:

@@ -24,7 +24,7 @@ _SECONDS = 1.0
 _FORGET_AFTER_S = 600.0
 # A server that is not there may be started any moment, but each key is not to take a second.
 _FORGET_FAILURE_AFTER_S = 20.0
-# A shell puts the name onto the command line as it is, so nothing in it may mean something there.
+# A name of other characters would mean something to a shell, which is for the user to quote.
 _NAME = re.compile(r"[A-Za-z0-9][\w.:/@+-]*", re.ASCII)
 
 
