@@ -419,7 +419,7 @@ def read_settings_file(path: Path) -> bytes:
         raise UsageError(f"cannot be read: {exc.strerror or exc}", place=Place(str(path))) from exc
     if len(content) > _MAX_BYTES:
         raise UsageError(
-            f"is larger than {_MAX_BYTES:,} bytes, so it is no file of settings", place=Place(str(path))
+            f"is larger than {_MAX_BYTES:,} bytes, so it is not a settings file", place=Place(str(path))
         )
     return content
 
@@ -461,7 +461,7 @@ def parse_dotenv(content: bytes, name: str) -> Mapping[str, str]:
         raise UsageError(f"cannot be read: {exc}", place=Place(name)) from exc
     if max(map(len, re.findall(r"[^\S\r\n]+", text)), default=0) > _MAX_BLANKS:
         raise UsageError(
-            f"has over {_MAX_BLANKS:,} blanks in a row, so it is no file of settings", place=Place(name)
+            f"has over {_MAX_BLANKS:,} blanks in a row, so it is not a settings file", place=Place(name)
         )
     # No interpolation: `${OTHER}` would let a stranger's file copy the environment into a URL.
     lines = [*parse_stream(StringIO(text))]

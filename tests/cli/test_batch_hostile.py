@@ -192,7 +192,7 @@ def test_a_second_run_at_the_same_time_pays_for_nothing(desk: BatchDesk) -> None
         lock.close()
 
     assert (second.code, status.code) == (2, 1)
-    assert "v.jsonl.batch.json: another run goes on with this batch; wait for its end" in second.error_line
+    assert "v.jsonl.batch.json: another run goes on with this batch; wait until it ends" in second.error_line
     assert desk.batch().code == 0
     assert desk.server.batch_charges == Counter(_TEXTS)
     assert [path.name for path in desk.folder.glob("v.jsonl*")] == ["v.jsonl"]

@@ -201,7 +201,7 @@ def test_a_cancelled_job_is_forgotten(desk: Desk) -> None:
         (["texts.txt", "--batch"], 2, "--batch needs -o FILE"),
         (["-", "--batch", "-o", "v.jsonl"], 2, "reads its input more than once"),
         (["texts.txt", "--batch", "-o", "v.jsonl", "--no-cache"], 2, "in the cache, which is off"),
-        (["-t", "one", "--batch", "-o", "v.jsonl"], 2, "--text does not go with --batch"),
+        (["-t", "one", "--batch", "-o", "v.jsonl"], 2, "--text cannot be combined with --batch"),
         (["texts.txt", "--batch", "-o", "v.jsonl", "-m", "minilm"], 2, "has no batch API"),
         (["none.txt", "--batch", "-o", "v.jsonl"], 3, "no such file"),
     ],

@@ -176,7 +176,7 @@ class TestCompare:
         refused = simil(*drawn)
         assert (refused.code, refused.out) == (2, "")
         assert refused.error_line == (
-            "a cross-encoder gives two texts one score, which is no matrix to draw; leave out --plot"
+            "a cross-encoder gives two texts one score, so there is no matrix to draw; leave out --plot"
         )
 
     def test_a_saved_vector_is_refused(self, model: str) -> None:

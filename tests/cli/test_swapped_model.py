@@ -48,7 +48,7 @@ def test_swapped_model_is_noticed_before_any_score(server: OpenAIServer) -> None
     for texts in (("apple", "quince"), ("apple", "medlar"), ("fig", "plum")):
         result = simil("compare", *texts)
         assert float(result.out) == pytest.approx(score(*texts, "another "), abs=1e-6)
-        said = f"simil: {NAME} at {server.base_url} is another model than before: {DROPPED}\n"
+        said = f"simil: {NAME} at {server.base_url} is not the same model as before: {DROPPED}\n"
         assert result.err == (said if texts == ("apple", "quince") else "")
 
 
@@ -57,11 +57,12 @@ def test_another_width_and_long_texts(server: OpenAIServer) -> None:
         simil("compare", LONG, LONG + "!", "--overflow", overflow)
         server.reconfigure(seed=overflow)
         result = simil("compare", LONG, LONG + "!", "--overflow", overflow)
-        assert "is another model than before" in result.error_line
+        assert "is not the same model as before" in result.error_line
         assert float(result.out) == pytest.approx(score(LONG, LONG + "!", overflow), abs=1e-6)
     server.reconfigure(models={NAME: 5})
     assert (
-        "is another model than before" in simil("compare", LONG, LONG + "!", "--overflow", "chunk").error_line
+        "is not the same model as before"
+        in simil("compare", LONG, LONG + "!", "--overflow", "chunk").error_line
     )
 
 
@@ -74,10 +75,10 @@ def test_shortened_vectors_of_the_same_model_stay(server: OpenAIServer) -> None:
 def test_other_name_in_the_answer_is_another_model(server: OpenAIServer) -> None:
     simil("compare", "apple", "quince")
     server.reconfigure(answers_as="some-model-v2")
-    assert "is another model than before" in simil("compare", "apple", "quince").error_line
+    assert "is not the same model as before" in simil("compare", "apple", "quince").error_line
     assert simil("compare", "apple", "quince").err == ""
     server.reconfigure(answers_as=None)
-    assert "is another model than before" in simil("compare", "apple", "quince").error_line
+    assert "is not the same model as before" in simil("compare", "apple", "quince").error_line
 
 
 def test_another_address_and_another_name_keep_theirs(server: OpenAIServer) -> None:
@@ -120,6 +121,6 @@ def test_what_a_run_has_just_added_is_not_what_is_checked(server: OpenAIServer) 
     # More than is read ahead, so that a text of the first batch comes back in a later one.
     lines = [*(f"new {number}" for number in range(2100)), "new 0", "an old text"]
     result = simil("embed", "-f", "jsonl", "--concurrency", "1", stdin="\n".join(lines).encode())
-    assert "is another model than before" in result.err
+    assert "is not the same model as before" in result.err
     # Once before, once to check, and once for the new vector.
     assert server.charges["an old text"] == 3

@@ -66,7 +66,7 @@ def test_a_damaged_file_is_made_anew_with_one_warning(
 
     np.testing.assert_array_equal(open_cached(folder).embed(TEXTS), expected)
     assert [record.getMessage() for record in caplog.records] == [
-        "the prepared files of mine were damaged: they are made anew, and so are cached vectors"
+        "the prepared files of mine were damaged: they are built again, and so are cached vectors"
     ]
     assert _token(folder, cache)
     assert prepared_folders(cache) == [made]

@@ -88,7 +88,7 @@ _CLASS = f"{_HEAD}class Letters(Embedder):\n    dimensions = 3\n    def embed_ba
     [
         (f"{_CLASS}return np.zeros((len(texts) + 1, 3))", "vectors of shape (2, 3) for 1 texts"),
         (f"{_CLASS}return np.zeros(3)", "vectors of shape (3,) for 1 texts"),
-        (f"{_CLASS}return None", "plugin:odd returned object, no array of numbers"),
+        (f"{_CLASS}return None", "plugin:odd returned object, not an array of numbers"),
         (f"{_CLASS}return np.zeros((len(texts), 4))", "declares 3 dimensions but returned 4"),
         (f"{_CLASS}return np.full((len(texts), 3), np.nan)", "a value that is not finite; "),
         (f"{_CLASS}return np.full((len(texts), 3), np.inf)", "a value that is not finite; "),
@@ -230,8 +230,8 @@ _STARTS = (
         (f"{_STARTS}yield Piece(rows + 1, vectors, marks)", "for a text that it was not given"),
         (f"{_STARTS}yield Piece(rows[:1], vectors[:1], marks[:1])", "returned 1 vectors for 2 texts"),
         (f"{_STARTS}yield TextRejected(-1, 'no')", "IndexError: it rejected text -1 of 2"),
-        (f"{_CLASS}return np.ones((len(texts), 3)).astype(str)", "no array of numbers"),
-        (f"{_CLASS}return np.ones((len(texts), 3)) * 1j", "no array of numbers"),
+        (f"{_CLASS}return np.ones((len(texts), 3)).astype(str)", "not an array of numbers"),
+        (f"{_CLASS}return np.ones((len(texts), 3)) * 1j", "not an array of numbers"),
         (
             f"{_HEAD}class Letters(Embedder):\n    stamp = 'a\\nb'\n    embed_batch = 1",
             "is not a name: 'a\\nb'",

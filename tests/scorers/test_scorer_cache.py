@@ -131,7 +131,7 @@ def test_a_damaged_graph_is_made_anew_and_its_scores_too(
         second = open_model(transformer("bert"), cache=True)
         assert second.score([pair])[0] == pytest.approx(expected, abs=1e-5)
 
-    assert "were damaged: they are made anew, and so are cached vectors" in caplog.text
+    assert "were damaged: they are built again, and so are cached vectors" in caplog.text
     assert isinstance(second, CachedScorer)
     assert second._opened is not None
 

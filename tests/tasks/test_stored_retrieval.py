@@ -228,7 +228,10 @@ def test_rows_without_ids_are_called_by_their_numbers(stored: StoredVectors, tmp
     [
         ("yer > 2020", r"has no column 'yer', which --where names; it has id, text, year, embedding$"),
         ("`my year` > 2020", r"has no column 'my year', which"),
-        ("year >", r"is no condition on .*: Expected: an expression, found: EOF; write it in SQL, such as"),
+        (
+            "year >",
+            r"is not a condition on .*: Expected: an expression, found: EOF; write it in SQL, such as",
+        ),
         ("year > 'abc'", r"could not convert to literal of type 'Int64'"),
         ("year", r"does not return a boolean"),
         ("nosuch(year) > 3", r"Invalid function 'nosuch'"),

@@ -74,7 +74,7 @@ def vectors_in(data: bytes, form: str, name: str) -> Reading:
         Refused,
         BadRecord,
         SystemError,
-    ):  # The last for NumPy's strings of numbers that are no characters.
+    ):  # The last for NumPy's strings of numbers that are not characters.
         reading.is_refused = True
     return reading
 

@@ -237,7 +237,7 @@ def test_numbers_that_are_no_characters(tmp_path: Path, order: str) -> None:
     path = tmp_path / "x.npz"
     ids = np.array([0x110000, 0x61], f"{order}u4").view(f"{order}U1")
     np.savez(path, embeddings=np.eye(2, dtype=np.float32), ids=ids)
-    with pytest.raises(InputError, match="the array 'ids' holds numbers that are no characters"):
+    with pytest.raises(InputError, match="the array 'ids' holds numbers that are not characters"):
         vectors_in(path)
 
 

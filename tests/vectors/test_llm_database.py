@@ -187,8 +187,8 @@ def test_rows_without_an_embedding_are_counted(tmp_path: Path, caplog: pytest.Lo
     ("rows", "message"),
     [
         ([("a", [1], None, None), ("b", [1, 2], None, None)], "item 2 has 2 dimensions, those before have 1"),
-        ([("a", b"abc", None, None)], "item 1 has an embedding that is no whole number of float32"),
-        ([("a", b"", None, None)], "item 1 has an embedding that is no whole number of float32"),
+        ([("a", b"abc", None, None)], "item 1 has an embedding that is not a whole number of float32 values"),
+        ([("a", b"", None, None)], "item 1 has an embedding that is not a whole number of float32 values"),
         ([("a", [1], None, None), ("b", [np.inf], None, None)], "item 2 has a value that is not a finite"),
         ([(None, [1], None, None)], 'item 1 has an "id" that is null'),
     ],

@@ -279,7 +279,7 @@ def test_a_change_of_the_columns_meanwhile_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.lance"
     write(path, batch(["a"]))
     with (
-        pytest.raises(InputError, match="was written over by another process meanwhile; try again"),
+        pytest.raises(InputError, match="was meanwhile overwritten by another process; try again"),
         open_lance_writer(str(path), MODEL, facts=SYMMETRIC, append=True) as writer,
     ):
         writer.write(batch(["b"]))
@@ -394,7 +394,7 @@ def test_fragments_are_seen_once_they_are_committed(tmp_path: Path) -> None:
         ("none/x.lance", "cannot be written: No such file or directory; check -o"),
         ("file.lance", "is a file; remove it, or name another"),
         ("file.lance/x.lance", "cannot be written: (Not a|No such file or) directory; check -o"),
-        ("folder", "is a folder of other things; name another"),
+        ("folder", "is a folder with other contents; name another"),
         ("link.lance", "is a link to nothing; remove it, or name another"),
     ],
 )

@@ -102,7 +102,7 @@ def as_vectors(given: object, stamp: str) -> NDArray[np.float32]:
 
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
-        raise ModelError(f"{stamp} returned {array.dtype}, no array of numbers", hint=_BUG)
+        raise ModelError(f"{stamp} returned {array.dtype}, not an array of numbers", hint=_BUG)
     with np.errstate(all="ignore"):
         return np.array(array, np.float32, order="C")
 

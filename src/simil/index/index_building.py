@@ -74,7 +74,7 @@ def build(
     if plan is not None and not arrow().types.is_fixed_size_list(schema.field(stored.column).type):
         raise InputError(
             "has vectors in lists of any length, which Lance does not index",
-            hint="write them anew with simil embed -o",
+            hint="write them again with simil embed -o",
             place=stored.place,
         )
     if rows == 0:

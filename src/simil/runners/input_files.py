@@ -78,7 +78,7 @@ def _file(path: str, name: str) -> InputFile:
     found = Path(path).stat()
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
-            "is no regular file: --on ray reads files that all machines can open",
+            "is not a regular file: --on ray reads files that all machines can open",
             place=Place(name),
             hint="name files, or a folder that holds only files",
         )

@@ -93,7 +93,7 @@ def _parts(address: str) -> tuple[str, str, str]:
     found = _ADDRESS.fullmatch(address)
     if found is None or not found[3]:
         raise UsageError(
-            "is no address of an object store", place=Place(address), hint="write s3://BUCKET/NAME"
+            "is not the address of an object store", place=Place(address), hint="write s3://BUCKET/NAME"
         )
     return found[1].lower(), found[2], found[3]
 

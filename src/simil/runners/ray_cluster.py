@@ -119,7 +119,7 @@ def _check_reachable(where: str) -> None:
     host, _, port = where.rpartition(":")
     if not (host and port.isdecimal() and int(port) < 2**16):
         raise UsageError(
-            f"{where} is no address of a cluster", hint="name HOST:PORT, as in --on ray://10.0.0.1:6379"
+            f"{where} is not the address of a cluster", hint="name HOST:PORT, as in --on ray://10.0.0.1:6379"
         )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS):
@@ -142,7 +142,7 @@ def choose_pool(
 ) -> ActorPool:
     """Return how many actors run with how many cores each: as many as fit, unless the user says.
 
-    Raises `UsageError`, with the numbers, for actors that do not fit: Ray would wait for ever.
+    Raises `UsageError`, with the numbers, for actors that do not fit: Ray would wait forever.
     """
     gpus = 1 if uses_gpus and any(node.gpus >= 1 for node in nodes) else 0
     size = cores_per_actor or _best_cores(nodes, gpus)
@@ -156,7 +156,7 @@ def choose_pool(
     if actors is not None and actors > most:
         raise UsageError(
             f"--actors {actors} of {size} cores do not fit on {len(nodes)} nodes with "
-            f"{sum(node.cpus for node in nodes):g} cores: Ray would wait for ever",
+            f"{sum(node.cpus for node in nodes):g} cores: Ray would wait forever",
             hint=f"pass --actors {most} or fewer",
         )
     return ActorPool(actors or most, size, gpus)

@@ -67,7 +67,9 @@ def survey(file: InputFile, options: ReadOptions) -> FileFacts:
     typed = options.open(source)
     if typed.is_document:
         raise InputError(
-            "is a document, which is not read on a cluster", hint="leave out --on", place=Place(source.name)
+            "is a document, and documents are not read on a cluster",
+            hint="leave out --on",
+            place=Place(source.name),
         )
     if not options.is_literal:
         _refuse_vectors(typed, options)

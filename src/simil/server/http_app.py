@@ -152,7 +152,7 @@ class HttpApp:
         if length.isdigit() and int(length) > most:
             raise _too_large(most)
         if (coding := request.headers.get("content-encoding", "identity")) != "identity":
-            raise ApiError(415, f"bodies in {coding[:80]!r} are not read here: send plain JSON")
+            raise ApiError(415, f"bodies in {coding[:80]!r} are not supported: send plain JSON")
         body = bytearray()
         try:
             async for part in request.stream():

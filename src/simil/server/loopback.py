@@ -27,7 +27,7 @@ def check_local(host: str, origin: str | None) -> None:
     if host and not _is_of_loopback(f"//{host}"):
         raise ApiError(403, f"without a key, this server has no name {host[:80]!r}: {_ADVICE}")
     if origin is not None and not _is_of_loopback(origin):
-        raise ApiError(403, f"without a key, pages of {origin[:80]!r} may not ask: {_ADVICE}")
+        raise ApiError(403, f"without a key, pages of {origin[:80]!r} may not send requests: {_ADVICE}")
 
 
 _ADVICE = "ask for localhost or 127.0.0.1, or start it with --api-key"

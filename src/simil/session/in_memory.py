@@ -56,7 +56,7 @@ def _checked(string: object, expression: str, name: str) -> str:
     try:
         string.encode()
     except UnicodeEncodeError as exc:
-        raise InputError(f"{name} has half a surrogate pair, which is no character") from exc
+        raise InputError(f"{name} has half a surrogate pair, which is not a character") from exc
     return string
 
 

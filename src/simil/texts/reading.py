@@ -205,7 +205,7 @@ def _open_stream(typed: TypedSource, options: ReadOptions) -> RecordStream:
         return RecordStream(records, Place(source.name), frame=Frame(Layout.NULS))
     if typed.format.read is None:
         raise InputError(
-            f"is in the format {typed.format.name}, which holds no texts", place=Place(source.name)
+            f"is in the format {typed.format.name}, which contains no texts", place=Place(source.name)
         )
     return typed.format.read(source, options)
 

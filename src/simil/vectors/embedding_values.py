@@ -116,7 +116,7 @@ def _from_base64(text: str) -> list[float]:
         raise ShapeError(f"has an embedding that is not base64: {exc}") from exc
     if len(data) % 4:
         raise ShapeError(
-            f"has an embedding that is cut short: {len(data)} bytes are no whole number of float32"
+            f"has an embedding that is cut short: {len(data)} bytes are not a whole number of float32 values"
         )
     numbers: list[float] = np.frombuffer(data, dtype="<f4").tolist()
     return numbers

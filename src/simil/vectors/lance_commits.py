@@ -64,7 +64,7 @@ def commit_appended(
     for _ in range(_ATTEMPTS):
         dataset = find_dataset(path)
         if dataset is not None and dataset.get_fragments() and not _fits(dataset, before, schema):
-            raise InputError("was written over by another process meanwhile", hint="try again", place=place)
+            raise InputError("was meanwhile overwritten by another process", hint="try again", place=place)
         with lance_write_errors(place):
             done = _attempt(path, dataset, schema, fragments, id_column, ids)
         if done is not None:

@@ -87,7 +87,7 @@ def dataset_to_append(path: str) -> StoredVectors | None:
     if ColumnRoles.of(dataset.schema) is None or hash_column(dataset.schema) is None:
         raise InputError(
             "was not written by simil, so no rows can be added",
-            hint="write it anew with simil embed, then append",
+            hint="write it again with simil embed, then append",
             place=Place(path),
         )
     stored = StoredVectors(path, dataset)
@@ -247,7 +247,7 @@ class ExistingLanceColumns(LanceColumns):
         if new is not None:
             raise InputError(
                 f"the field {new!a} is not a column of the dataset",
-                hint="leave it out, or write the dataset anew",
+                hint="leave it out, or write the dataset again",
             )
         rows = [{name: self._value(name, value) for name, value in row.items()} for row in batch.fields]
         return super().arrays(replace(batch, fields=rows))
@@ -273,7 +273,7 @@ def check_lance_target(path: str) -> None:
         elif not folder.is_dir():
             raise UsageError("is a file", hint="remove it, or name another", place=place)
         elif not is_lance(path) and any(entry.name != "data" for entry in folder.iterdir()):
-            raise UsageError("is a folder of other things", hint="name another", place=place)
+            raise UsageError("is a folder with other contents", hint="name another", place=place)
         else:
             _check_writable(folder, place)
     except (OSError, ValueError) as exc:

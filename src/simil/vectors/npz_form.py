@@ -80,7 +80,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         codes = np.ascontiguousarray(found.astype(found.dtype.newbyteorder("="))).view(np.uint32)
         # NumPy would make strings of them that no encoding can hold.
         if codes.max(initial=0) > sys.maxunicode:
-            raise ValueError(f"the array {name!r} holds numbers that are no characters")
+            raise ValueError(f"the array {name!r} holds numbers that are not characters")
     return found
 
 

@@ -102,7 +102,7 @@ def _table_of(source: str, blobs: Sequence[object]) -> NDArray[np.float32]:
     size = len(blobs[0]) if blobs and isinstance(blobs[0], bytes) else 0
     for number, blob in enumerate(blobs, 1):
         if not isinstance(blob, bytes) or not blob or len(blob) % _FLOAT32:
-            message = f"item {number} has an embedding that is no whole number of float32"
+            message = f"item {number} has an embedding that is not a whole number of float32 values"
             raise InputError(message, place=Place(source))
         if len(blob) != size:
             found = f"{len(blob) // _FLOAT32} dimensions, those before have {size // _FLOAT32}"

@@ -58,7 +58,7 @@ def check_condition(dataset: Any, name: str, where: str, hidden: str | None = No
                 f"{name} has no column {unknown['column']!r}, which --where names; it has {columns}"
             ) from exc
         raise UsageError(
-            f"--where {where!r} is no condition on {name}: {_reason(exc)}",
+            f"--where {where!r} is not a condition on {name}: {_reason(exc)}",
             hint='write it in SQL, such as "year > 2020"',
         ) from exc
     rest = _rest(dataset, where)

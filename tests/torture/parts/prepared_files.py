@@ -168,7 +168,7 @@ def _then_compare(copy: _Copy, oracle: _Oracle, report: Report, case: str, rando
     pair = _pair(random)
     done = _compare(copy, pair)
     _is_right(done, report, case, oracle.score(*pair))
-    if done.code == 0 and (done.err.count(b"\n") != 1 or b"made anew" not in done.err):
+    if done.code == 0 and (done.err.count(b"\n") != 1 or b"built again" not in done.err):
         report.found("wrong", f"{case}: not told in one line: {done}")
 
 

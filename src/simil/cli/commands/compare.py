@@ -237,7 +237,8 @@ def _scored(items: Sequence[Item], run: SessionRun, plot: str | None) -> CrossCo
 
     if plot is not None and len(items) == 2:
         raise UsageError(
-            "a cross-encoder gives two texts one score, which is no matrix to draw", hint="leave out --plot"
+            "a cross-encoder gives two texts one score, so there is no matrix to draw",
+            hint="leave out --plot",
         )
     session = run.session
     return score_items(items, session.scorer, on_error=run.notes.on_error, progress=session.progress)

@@ -67,7 +67,7 @@ def embed_in_batches(
 def _check(run: SessionRun, files: Sequence[str], target: VectorTarget, beside: Mapping[str, object]) -> None:
     for option, value in beside.items():
         if value:
-            raise UsageError(f"{option} does not go with --batch", hint="leave out one of them")
+            raise UsageError(f"{option} cannot be combined with --batch", hint="leave out one of them")
     if target.output is None:
         raise UsageError(
             "--batch needs -o FILE: its state is kept beside it", hint="pass -o, as in -o vectors.parquet"

@@ -55,7 +55,7 @@ def embed_on_cluster(
         check_choice("--on", address, ("ray", "ray://HOST:PORT"))
     for option, value in beside.items():
         if value:
-            raise UsageError(f"{option} does not go with --on ray", hint="leave out one of them")
+            raise UsageError(f"{option} cannot be combined with --on ray", hint="leave out one of them")
     reading.check_field()
     target = _target(output, offline=run.settings.offline)
     on_error = run.notes.policy

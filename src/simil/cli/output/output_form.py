@@ -52,7 +52,7 @@ def form_of_suffix(output: Path, names: Sequence[str]) -> str:
     form = suffix_format(output)
     if form is None or form.name not in names:
         raise UsageError(
-            f"{output} has no suffix that names a form ({known_suffixes(names)})",
+            f"{output} has no suffix that names a format ({known_suffixes(names)})",
             hint="use one, or --format",
         )
     return form.name

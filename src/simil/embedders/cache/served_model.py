@@ -95,8 +95,8 @@ class ServedModel:
             log.info("%s gives a cached text the same vector as before", self.part)
             return False
         log.warning(
-            "%s is another model than before: its cached vectors are dropped, and vectors saved in files must"
-            " be made again",
+            "%s is not the same model as before: its cached vectors are dropped, and vectors saved in files"
+            " must be made again",
             self.part,
         )
         return True

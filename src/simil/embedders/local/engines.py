@@ -192,7 +192,7 @@ def _sessions(prepared: PreparedGraph, model: LocalModel, settings: Settings) ->
             try:
                 return opened(compiled_graph(prepared, stamp))
             except RejectedGraph as exc:
-                log.info("%s: it is compiled anew", exc.message)
+                log.info("%s: it is compiled again", exc.message)
         return opened(prepared)
 
     def fastest() -> InferenceSession:

@@ -257,7 +257,7 @@ def torch_devices(device: Device) -> list[str]:
             raise ModelError("no MPS device is available", hint="leave out --device")
         return ["mps"]
     if not is_for_gpus:
-        raise ModelError("this PyTorch is for processors only", hint=f"install one for GPUs: {_BUILDS}")
+        raise ModelError("this build of PyTorch has no GPU support", hint=f"install one for GPUs: {_BUILDS}")
     if not count:
         raise ModelError("PyTorch finds no CUDA device", hint="check the driver, or leave out --device")
     cards = range(count) if device.cards is None else device.cards

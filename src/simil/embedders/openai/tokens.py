@@ -165,7 +165,7 @@ def encoding_counter(encoding: str, limit: int | None) -> TokenCounter:
     try:
         return TiktokenCounter(limit, encoding)
     except ImportError as exc:
-        raise ExtraMissing(f"{encoding} is one of tiktoken, which is not installed", extra="openai") from exc
+        raise ExtraMissing(f"{encoding} comes with tiktoken, which is not installed", extra="openai") from exc
 
 
 def _table_is_here(encoding: str) -> bool:

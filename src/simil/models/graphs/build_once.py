@@ -71,7 +71,7 @@ class BuiltFolder:
             _discard(self.path, self.generation, full=True)
         raise ModelDamaged(
             f"the prepared files of {self.manifest.model} are damaged",
-            hint="run it again: they are made anew, and so are cached vectors",
+            hint="run it again: they are built again, and so are cached vectors",
             place=Place(str(self.path)),
         )
 
@@ -145,7 +145,7 @@ def _discard(target: Path, generation: Generation, *, full: bool) -> None:
 
 def _warn_of(target: Path, model: str) -> None:
     what = "were damaged" if target.exists() else "are gone"
-    log.warning("the prepared files of %s %s: they are made anew, and so are cached vectors", model, what)
+    log.warning("the prepared files of %s %s: they are built again, and so are cached vectors", model, what)
 
 
 def _mark_used(target: Path) -> None:

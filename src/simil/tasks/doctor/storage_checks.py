@@ -99,14 +99,14 @@ def vectors(context: CheckContext) -> Iterator[Finding]:
         where = f"{exc.place}: " if exc.place else ""
         # The next run sets it aside, or works without it.
         yield warn(
-            name, f"{where}{exc.message}", exc.hint or "vectors are computed anew until it can be used"
+            name, f"{where}{exc.message}", exc.hint or "vectors are computed again until it can be used"
         )
         return
     except OSError as exc:
         yield warn(
             name,
             f"{cache_folder(settings.cache_dir)} cannot be read: {exc.strerror or exc}",
-            "vectors are computed anew until it can be read",
+            "vectors are computed again until it can be read",
         )
         return
     summary = f"{kept.vectors:,} vectors, {kept.size / 1e6:,.1f} of {kept.max_bytes / 1e6:,.0f} MB"

@@ -248,7 +248,7 @@ class BatchClient:
     def _refused(self, response: httpx.Response, path: str) -> RequestFailed:
         if response.status_code == 404 and "/" in path:
             said = f"{self.host} does not have {path} any more (404)"
-            hint = "remove the .batch.json file beside the output to begin anew, or check the key"
+            hint = "remove the .batch.json file beside the output to start over, or check the key"
             return RequestFailed(RequestRejected(said, hint=hint))
         if response.status_code == 404:
             said = f"{self.host} has no batches at {self._endpoint.address.removesuffix('/embeddings')} (404)"

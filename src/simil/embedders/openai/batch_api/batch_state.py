@@ -104,7 +104,7 @@ class BatchState:
             raise InputError(exc.message, place=Place(str(path))) from exc
         except (OSError, ValueError, KeyError, TypeError) as exc:
             said = f"cannot be read as the state of a batch ({type(exc).__name__})"
-            raise InputError(said, place=Place(str(path)), hint="remove it to begin anew") from exc
+            raise InputError(said, place=Place(str(path)), hint="remove it to start over") from exc
 
     @classmethod
     def of(cls, path: Path, how: Mapping[str, Any]) -> BatchState:

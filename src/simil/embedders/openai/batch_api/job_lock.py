@@ -35,7 +35,7 @@ class JobLock:
             os.close(self._descriptor)
             self._descriptor = None
             said = "another run goes on with this batch"
-            raise UsageError(said, place=Place(str(self._state)), hint="wait for its end")
+            raise UsageError(said, place=Place(str(self._state)), hint="wait until it ends")
 
     def close(self) -> None:
         """Let go of the job."""
