@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 
-.PHONY: demo test quick install lint types docs pages pictures unit measuring clusters wheel bench torture clean
+.PHONY: demo test quick install lint types docs pages pictures unit measuring clusters endurance wheel bench torture clean
 
 demo: $(VENV)/.installed  ## install, and compare two words
 	$(BIN)/simil compare "Apple" "Orange"
@@ -59,8 +59,11 @@ unit: $(VENV)/.tools
 measuring: $(VENV)/.tools  ## the benchmarks themselves are tested: after a change there
 	$(BIN)/python -m pytest -n auto --benchmarks tests/measuring
 
-clusters: $(VENV)/.tools  ## runs on several nodes of Ray, their losses and kills; some three minutes
-	$(BIN)/python -m pytest -n auto --dist loadfile --clusters tests/clusters --durations=20
+clusters: $(VENV)/.tools  ## runs on Ray, on one node and on several, their losses and kills; some three minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile --clusters tests/clusters tests/runners/test_local_ray.py --durations=20
+
+endurance: $(VENV)/.tools  ## the torture in its short form, kills, and files larger than memory; some two minutes
+	$(BIN)/python -m pytest -n auto --dist loadfile --endurance tests/torture tests/cli/test_lance_kills.py tests/cli/test_larger_than_memory.py
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py

@@ -1,4 +1,4 @@
-"""Tests that take long and that not every change needs: `--clusters` and `--benchmarks` run them, too."""
+"""Tests that take long and that not every change needs: each kind has an option and a target of make."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 
 _TESTS = Path(__file__).resolve().parents[1]
-_OPTIONS = {
-    _TESTS / "clusters": ("--clusters", "also the tests on several nodes of Ray"),
-    _TESTS / "measuring": ("--benchmarks", "also the tests of the benchmarks"),
+_KINDS = {
+    "--clusters": ("clusters", "runners/test_local_ray.py"),
+    "--benchmarks": ("measuring",),
+    "--endurance": ("torture", "cli/test_lance_kills.py", "cli/test_larger_than_memory.py"),
 }
+_OPTIONS = {_TESTS / path: option for option, paths in _KINDS.items() for path in paths}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    for option, what in _OPTIONS.values():
-        parser.addoption(option, action="store_true", help=what)
+    for option, paths in _KINDS.items():
+        parser.addoption(option, action="store_true", help=f"also the tests in {', '.join(paths)}")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     option = _OPTIONS.get(collection_path)
-    return True if option is not None and not config.getoption(option[0]) else None
+    return True if option is not None and not config.getoption(option) else None
