@@ -116,9 +116,10 @@ class ReadOptions(FormatOptions):
     def open(self, source: Source) -> TypedSource:
         """Find out in which format `source` is read; errors as in `typed` and `document_in`.
 
-        A document is read as plain text, unless a format is named.
+        A document is read as plain text, unless a format is named; it has no NUL between its texts.
         """
-        if (self.format is None or self.documents) and format_of_folder(source.path) is None:
+        may_be_document = (self.format is None or self.documents) and not self.nul
+        if may_be_document and format_of_folder(source.path) is None:
             document = document_in(source, self.encoding, or_text=self.documents)
             if document is not None:
                 return TypedSource(document, format_named(InputFormat.TEXT))
