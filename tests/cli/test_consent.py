@@ -240,7 +240,7 @@ def test_the_python_api_asks_for_consent_too(
 
 
 def test_what_cannot_be_trusted(here: Run, folder: Path, tmp_path: Path) -> None:
-    assert here("config", "trust", str(tmp_path)).error_line.endswith("there is no .env in this folder")
+    assert "there is no .env in this folder; " in here("config", "trust", str(tmp_path)).error_line
     (folder / ".env").write_bytes(b"A=1\n" * 10**6)
     assert here("config", "trust").code == here("compare", "a", "b", "-m", "minilm").code == 2
     (folder / ".env").unlink()
