@@ -99,8 +99,8 @@ def test_few_rows_are_searched_exactly(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "no dataset is named; run: simil index corpus.lance"),
-        (["info"], 2, "no dataset is named; run: simil index corpus.lance"),
+        ([], 2, "no dataset is named; for example: simil index corpus.lance"),
+        (["info"], 2, "no dataset is named; for example: simil index corpus.lance"),
         (["corpus.lance", "other.lance"], 2, "one dataset at a time; run simil index once for each"),
         (["none.lance"], 3, "none.lance: there is no Lance dataset; name one that simil or Lance wrote"),
         (["./info"], 3, "./info: there is no Lance dataset; name one that simil or Lance wrote"),

@@ -22,12 +22,8 @@ def test_models_are_listed_shown_and_completed(refused: dict[str, str]) -> None:
     assert simil("models", "show", "minilm", env=refused).code == 0
     removed = simil("models", "remove", "org/none", env=refused)
     assert (removed.code, removed.error_line.split(";")[0]) == (4, "org/none is not on this machine")
-    asked = {
-        "_SIMIL_COMPLETE": "complete_bash",
-        "COMP_WORDS": "simil\nmodels\nshow\nmini",
-        "COMP_CWORD": "3",
-    }
-    assert run([*SIMIL], env=refused | asked).out.split() == ["minilm"]
+    asked = {"_SIMIL_COMPLETE": "bash", "_SIMIL_COMPLETE_BEFORE": "simil models show mini"}
+    assert run([*SIMIL], env=refused | asked).out.split() == ["words", "minilm"]
 
 
 def test_doctor_finds_what_a_run_finds(refused: dict[str, str]) -> None:

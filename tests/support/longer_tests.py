@@ -10,7 +10,17 @@ _TESTS = Path(__file__).resolve().parents[1]
 _KINDS = {
     "--clusters": ("clusters", "runners/test_local_ray.py"),
     "--benchmarks": ("measuring",),
-    "--endurance": ("torture", "cli/test_lance_kills.py", "cli/test_larger_than_memory.py"),
+    "--endurance": (
+        "torture",
+        "cli/test_control_characters.py",
+        "cli/test_lance_kills.py",
+        "cli/test_larger_than_memory.py",
+        "cli/test_memory.py",
+        "cli/test_openai_proofs.py",
+        "engines/test_precision.py",
+        "tasks/test_projection.py",
+        "vector_cache/test_hostile_use.py",
+    ),
 }
 _OPTIONS = {_TESTS / path: option for option, paths in _KINDS.items() for path in paths}
 
