@@ -57,16 +57,13 @@ unit: $(VENV)/.tools
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20 --durations-min=0.5
 
 measuring: $(VENV)/.tools  ## the benchmarks themselves are tested: after a change there
-	$(BIN)/python -m pytest -n auto --benchmarks tests/measuring
+	$(BIN)/python -m pytest -n auto --benchmarks
 
 clusters: $(VENV)/.tools  ## runs on Ray, on one node and on several, their losses and kills; some three minutes
-	$(BIN)/python -m pytest -n auto --dist loadfile --clusters tests/clusters tests/runners/test_local_ray.py --durations=20
+	$(BIN)/python -m pytest -n auto --dist loadfile --clusters --durations=20
 
 endurance: $(VENV)/.tools  ## the torture in its short form, kills, memory, hostile use, slow engines; some five minutes
-	$(BIN)/python -m pytest -n auto --dist loadfile --endurance tests/torture \
-		tests/cli/test_control_characters.py tests/cli/test_lance_kills.py tests/cli/test_larger_than_memory.py \
-		tests/cli/test_memory.py tests/cli/test_openai_proofs.py tests/engines/test_precision.py \
-		tests/tasks/test_projection.py tests/vector_cache/test_hostile_use.py
+	$(BIN)/python -m pytest -n auto --dist loadfile --endurance
 
 wheel: $(VENV)/.tools  ## the built wheel, installed in an environment of its own, outside this tree
 	$(BIN)/python tools/check_wheel.py

@@ -27,7 +27,13 @@ _OPTIONS = {_TESTS / path: option for option, paths in _KINDS.items() for path i
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for option, paths in _KINDS.items():
-        parser.addoption(option, action="store_true", help=f"also the tests in {', '.join(paths)}")
+        parser.addoption(option, action="store_true", help=f"the tests in {', '.join(paths)}, alone")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    kinds = [option for option in _KINDS if config.getoption(option)]
+    if kinds and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args[:] = [str(_TESTS / path) for option in kinds for path in _KINDS[option]]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

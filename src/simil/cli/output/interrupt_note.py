@@ -26,6 +26,5 @@ def print_interrupt_note() -> None:
     if kept and first_signal() == signal.SIGINT:
         are = "vector is" if kept == 1 else "vectors are"
         line = f"simil: interrupted; {kept:,} {are} kept: run the same command again\n"
-        os.write(
-            2, line.encode()
-        )  # Past Python's streams: the thread that was interrupted may hold their locks.
+        # Past Python's streams: the thread that was interrupted may hold their locks.
+        os.write(2, line.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from simil.blas import cores, processors
@@ -37,7 +36,7 @@ def physical_cores() -> int:
     """
     allowed = processors()
     if allowed is None:
-        return os.cpu_count() or 1
+        return cores()
     count = len({_core_of(processor) for processor in allowed})
     return max(1, min(count, _quota() or count))
 
